@@ -1,0 +1,10 @@
+"""Serves verified ONNX artefacts over HTTP. Never imports convert/ or bench/, never unpickles."""
+
+import os
+
+__version__ = "0.1.0"
+
+# Both are read when the libraries are first imported, so they are set before any of ours imports one.
+# numpy only shapes arrays here, and its threads would cost memory before the fork.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,0 +1,179 @@
+"""Owns the dynonnx metadata in an ONNX file, the contract of convert/ and server/. Knows nothing of sessions or HTTP.
+
+Each part stands as JSON under its own ``dynonnx.*`` key of the file's ``metadata_props``. A new format gets the next
+``FORMAT`` number; a reader refuses numbers it does not know, so raise it only where an old server would misread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+FORMAT = 1
+PREFIX = "dynonnx."
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+RELATIVE_TOLERANCE = 1e-5
+
+Dtype = Literal["float64", "float32", "int64", "bool", "string"]
+Role = Literal["label", "probabilities", "scores", "value", "transformed"]
+Kind = Literal["classifier", "regressor", "outlier_detector", "clusterer", "transformer"]
+Scalar = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of a row, in schema order.
+
+    ``input`` names the graph input that holds it: features that share an input are the columns of one ``[rows, k]``
+    matrix, in this order. ``nullable`` says whether a missing value is allowed; ``categories`` lists the only values
+    the model takes, or is None where it takes any.
+    """
+
+    name: str
+    dtype: Dtype
+    input: str
+    nullable: bool = False
+    categories: tuple[Scalar, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One graph output and what it means. Several ``probabilities`` (one per target) make a multi-output classifier."""
+
+    role: Role
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Synthesised rows with the answers of the original model: checked at load, published as examples.
+
+    ``rows`` are in schema order with missing values as None; ``outputs`` maps an output's name to its values, rows
+    first.
+    """
+
+    rows: tuple[tuple[Scalar, ...], ...]
+    outputs: Mapping[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """What a file says of its model. ``classes`` keep their own JSON type; several targets have one list each."""
+
+    name: str
+    kind: Kind
+    features: tuple[Feature, ...]
+    outputs: tuple[Output, ...]
+    classes: tuple[Scalar, ...] | tuple[tuple[Scalar, ...], ...] | None
+    golden: Golden
+    producer: Mapping[str, str]
+    created: str
+    source_sha256: str
+    parity: Mapping[str, Any] = field(default_factory=dict)
+
+    def output_names(self, role: Role) -> tuple[str, ...]:
+        """The graph outputs that play ``role``, in target order."""
+        return tuple(output.name for output in self.outputs if output.role == role)
+
+
+class BadArtefact(ValueError):
+    """The metadata is not what this version of dynonnx reads; the message says which key and why."""
+
+
+def to_metadata(artefact: Artefact) -> dict[str, str]:
+    """The ``metadata_props`` entries of an artefact: ``dynonnx.*`` keys, JSON values."""
+    parts: dict[str, Any] = {
+        "format": FORMAT,
+        "model": {"name": artefact.name, "kind": artefact.kind},
+        "features": artefact.features,
+        "outputs": artefact.outputs,
+        "classes": artefact.classes,
+        "golden": artefact.golden,
+        "producer": dict(artefact.producer),
+        "created": artefact.created,
+        "source_sha256": artefact.source_sha256,
+        "parity": dict(artefact.parity),
+    }
+    return {PREFIX + key: orjson.dumps(value).decode() for key, value in parts.items()}
+
+
+def from_metadata(metadata: Mapping[str, str]) -> Artefact | None:
+    """Reads what `to_metadata` wrote; None for a file that dynonnx did not make.
+
+    Raises BadArtefact where the metadata is damaged or of a format this version does not know.
+    """
+    if PREFIX + "format" not in metadata:
+        return None
+    found = _part(metadata, "format")
+    if found != FORMAT:
+        raise BadArtefact(f"dynonnx.format is {found!r}; this version reads format {FORMAT}: convert the model again")
+    try:
+        return _build(metadata)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, BadArtefact):
+            raise
+        raise BadArtefact(f"the dynonnx metadata is damaged: {error!r}") from error
+
+
+def _build(metadata: Mapping[str, str]) -> Artefact:
+    model = _part(metadata, "model")
+    if model["kind"] not in get_args(Kind):
+        raise BadArtefact(f"dynonnx.model: unknown kind {model['kind']!r}")
+    golden = _part(metadata, "golden")
+    return Artefact(
+        name=str(model["name"]),
+        kind=model["kind"],
+        features=tuple(_feature(entry) for entry in _part(metadata, "features")),
+        outputs=tuple(_output(entry) for entry in _part(metadata, "outputs")),
+        classes=_frozen(_part(metadata, "classes")),
+        golden=Golden(_frozen(golden["rows"]), dict(golden["outputs"])),
+        producer=dict(_part(metadata, "producer")),
+        created=str(_part(metadata, "created")),
+        source_sha256=str(_part(metadata, "source_sha256")),
+        parity=dict(_part(metadata, "parity")),
+    )
+
+
+def _part(metadata: Mapping[str, str], key: str) -> Any:
+    try:
+        return orjson.loads(metadata[PREFIX + key])
+    except KeyError:
+        raise BadArtefact(f"the metadata key {PREFIX}{key} is missing") from None
+    except orjson.JSONDecodeError as error:
+        raise BadArtefact(f"the metadata key {PREFIX}{key} is not JSON: {error}") from error
+
+
+def _feature(entry: Mapping[str, Any]) -> Feature:
+    if entry["dtype"] not in get_args(Dtype):
+        raise BadArtefact(f"dynonnx.features: unknown dtype {entry['dtype']!r} of {entry['name']!r}")
+    return Feature(entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(entry["categories"]))
+
+
+def _output(entry: Mapping[str, Any]) -> Output:
+    if entry["role"] not in get_args(Role):
+        raise BadArtefact(f"dynonnx.outputs: unknown role {entry['role']!r} of {entry['name']!r}")
+    return Output(entry["role"], entry["name"])
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+def worst_excess(expected: npt.NDArray[Any], got: npt.NDArray[Any], scale: float) -> npt.NDArray[np.float64]:
+    """How far apart two arrays are by the one rule of parity, as a multiple of what it allows (at most 1 = equal).
+
+    The rule: ``|a-b| <= 1e-5 * max(|a|, scale)``, with ``scale`` 1 for probabilities, else the standard deviation of
+    the original's output. NaN equals NaN and an infinity equals itself; nothing else equals either.
+    """
+    a, b = np.asarray(expected, np.float64), np.asarray(got, np.float64)
+    with np.errstate(invalid="ignore"):
+        difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+        allowed = RELATIVE_TOLERANCE * np.maximum(np.abs(a), max(scale, np.finfo(np.float64).tiny))
+        excess = difference / allowed
+    return np.asarray(np.where(np.isnan(excess), np.inf, excess), np.float64)

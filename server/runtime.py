@@ -1,0 +1,82 @@
+"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs. Knows nothing of HTTP or batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+NUMPY_DTYPES: Mapping[str, np.dtype[Any]] = {
+    "tensor(bool)": np.dtype(np.bool_),
+    "tensor(int8)": np.dtype(np.int8),
+    "tensor(int16)": np.dtype(np.int16),
+    "tensor(int32)": np.dtype(np.int32),
+    "tensor(int64)": np.dtype(np.int64),
+    "tensor(uint8)": np.dtype(np.uint8),
+    "tensor(uint16)": np.dtype(np.uint16),
+    "tensor(uint32)": np.dtype(np.uint32),
+    "tensor(uint64)": np.dtype(np.uint64),
+    "tensor(float16)": np.dtype(np.float16),
+    "tensor(float)": np.dtype(np.float32),
+    "tensor(double)": np.dtype(np.float64),
+    "tensor(string)": np.dtype(np.object_),
+}
+
+Feed = Mapping[str, np.ndarray[Any, Any]]
+
+
+class BadModel(ValueError):
+    """ONNX Runtime does not open the file, or its signature is one we do not serve; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """Name, numpy dtype and shape of one graph input or output; a dimension that varies is None."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...]
+
+
+class Runtime:
+    """One session over one ONNX file.
+
+    ``threads`` is ONNX Runtime's intra-op count; with 1 the session survives a fork. Raises BadModel.
+    """
+
+    def __init__(self, model: Path | bytes, threads: int = 1) -> None:
+        data = model if isinstance(model, bytes) else model.read_bytes()
+        try:
+            self._session = onnxruntime.InferenceSession(data, _options(threads), providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises a dozen unrelated types of its own
+            raise BadModel(str(error)) from error
+        self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
+        self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+
+    def run(self, outputs: Sequence[str], feed: Feed) -> list[Any]:
+        """Runs the graph once; answers one array per wanted output, in that order. Releases the GIL meanwhile."""
+        answers: list[Any] = self._session.run(outputs, feed)
+        return answers
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # the arena keeps its high-water mark for ever; without it memory stays steady
+    options.log_severity_level = 4  # its warnings name no file; what matters reaches us as an exception
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # ORT's own format would pass checks unseen
+    return options
+
+
+def _spec(node: Any) -> TensorSpec:
+    if node.type not in NUMPY_DTYPES:
+        raise BadModel(f"'{node.name}' is a {node.type}; only tensors of numbers, booleans or strings are served")
+    shape = tuple(size if isinstance(size, int) else None for size in node.shape)
+    return TensorSpec(node.name, NUMPY_DTYPES[node.type], shape)
