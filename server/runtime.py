@@ -1,4 +1,4 @@
-"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs. Knows nothing of HTTP or batches."""
+"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs. Knows nothing of HTTP."""
 
 from __future__ import annotations
 
