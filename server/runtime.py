@@ -1,14 +1,15 @@
-"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs. Knows nothing of HTTP."""
+"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs and what that costs. No HTTP here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+
+from server.codecs.tensors import TensorSpec
 
 NUMPY_DTYPES: Mapping[str, np.dtype[Any]] = {
     "tensor(bool)": np.dtype(np.bool_),
@@ -31,15 +32,6 @@ Feed = Mapping[str, np.ndarray[Any, Any]]
 
 class BadModel(ValueError):
     """ONNX Runtime does not open the file, or its signature is one we do not serve; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """Name, numpy dtype and shape of one graph input or output; a dimension that varies is None."""
-
-    name: str
-    dtype: np.dtype[Any]
-    shape: tuple[int | None, ...]
 
 
 class Runtime:
@@ -80,3 +72,47 @@ def _spec(node: Any) -> TensorSpec:
         raise BadModel(f"'{node.name}' is a {node.type}; only tensors of numbers, booleans or strings are served")
     shape = tuple(size if isinstance(size, int) else None for size in node.shape)
     return TensorSpec(node.name, NUMPY_DTYPES[node.type], shape)
+
+
+class CostCurve:
+    """What a run costs, ``a + b * rows`` seconds, learned from the runs themselves by weighted least squares.
+
+    Old runs fade, so the curve follows a box whose speed changes. Before the first two sizes are seen it is flat.
+    """
+
+    FADE = 0.98  # weight of a run after each further one: the last 50 or so decide
+
+    def __init__(self) -> None:
+        self._weight = self._rows = self._rows2 = self._seconds = self._rows_seconds = 0.0
+        self.fixed_seconds = 0.0
+        self.row_seconds = 0.0
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """Adds one run."""
+        fade = self.FADE
+        self._weight = self._weight * fade + 1.0
+        self._rows = self._rows * fade + rows
+        self._rows2 = self._rows2 * fade + rows * rows
+        self._seconds = self._seconds * fade + seconds
+        self._rows_seconds = self._rows_seconds * fade + rows * seconds
+        self._fit()
+
+    def _fit(self) -> None:
+        mean_rows, mean_seconds = self._rows / self._weight, self._seconds / self._weight
+        spread = self._rows2 / self._weight - mean_rows * mean_rows
+        slope = self.row_seconds
+        if spread > 1e-9 * mean_rows * mean_rows + 1e-12:
+            slope = (self._rows_seconds / self._weight - mean_rows * mean_seconds) / spread
+        # Neither part of a cost is negative; what noise would make so is given to the other part.
+        self.row_seconds = min(max(slope, 0.0), mean_seconds / mean_rows)
+        self.fixed_seconds = mean_seconds - self.row_seconds * mean_rows
+
+    def seconds(self, rows: int) -> float:
+        """What a run of so many rows is expected to take."""
+        return self.fixed_seconds + self.row_seconds * rows
+
+    def rows_within(self, seconds: float) -> int:
+        """The most rows whose run is expected to end within ``seconds``; at least 1."""
+        if self.row_seconds <= 0.0:
+            return 1 << 30
+        return max(1, int((seconds - self.fixed_seconds) / self.row_seconds))

@@ -1,0 +1,196 @@
+"""Owns how output arrays become the JSON of `/predict`. Knows nothing of requests, sessions or HTTP.
+
+Work is done once per batch, column by column: every field becomes a list with the JSON bytes of each row; an answer
+then only joins its own rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from server.artefact import Artefact, Scalar
+from server.codecs.tensors import Array, TensorSpec
+
+Column = list[bytes]
+Render = Callable[[Sequence[Array]], Column]
+
+
+class Lane:
+    """One way to answer a model: which graph outputs it wants, and the JSON fields made of them.
+
+    Requests join a batch only with others of the same lane.
+    """
+
+    def __init__(self, outputs: Sequence[str], fields: Mapping[str, Render], version: str) -> None:
+        self.outputs = tuple(outputs)
+        self._renders = tuple(fields.values())
+        keys = b",".join(_escaped(orjson.dumps(key)) + b":%b" for key in fields)
+        self._template = b"{" + keys + b',"model_version":' + _escaped(orjson.dumps(version)) + b"}"
+
+    def encode(self, outputs: Sequence[Array]) -> tuple[Column, ...]:
+        """The JSON of every row, field by field; done once for a batch."""
+        return tuple(render(outputs) for render in self._renders)
+
+    def answer(self, columns: tuple[Column, ...], start: int, stop: int, single: bool) -> bytes:
+        """The JSON body for the rows ``start`` to ``stop`` of an encoded batch."""
+        if single:
+            return self._template % tuple([column[start] for column in columns])
+        return self._template % tuple([b"[" + b",".join(column[start:stop]) + b"]" for column in columns])
+
+
+def _escaped(json: bytes) -> bytes:
+    return json.replace(b"%", b"%%")
+
+
+def numbers(array: Array) -> list[bytes]:
+    """Each element as JSON, shortest form that reads back the same; NaN and infinities are null."""
+    if not array.size:
+        return []
+    flat = np.ascontiguousarray(array).reshape(-1)
+    if flat.dtype == np.float16:
+        flat = flat.astype(np.float32)
+    return orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+
+
+def _rows_of(array: Array) -> Column:
+    """One JSON value per row: the number itself where a row holds one, else a list."""
+    width = array.size // len(array)
+    tokens = numbers(array)
+    if width == 1:
+        return tokens
+    template = b"[" + b",".join([b"%b"] * width) + b"]"
+    return [template % tuple(tokens[at : at + width]) for at in range(0, len(tokens), width)]
+
+
+def values(position: int) -> Render:
+    """A field of plain numbers: a regressor's value, decision values, transformed features."""
+    return lambda outputs: _rows_of(outputs[position])
+
+
+def anything(positions: Mapping[str, int]) -> Render:
+    """A field ``{output name: row}`` for a file that does not say what its outputs mean."""
+    keys = {name: _escaped(orjson.dumps(name)) for name in positions}
+    template = b"{" + b",".join(key + b":%b" for key in keys.values()) + b"}"
+
+    def render(outputs: Sequence[Array]) -> Column:
+        columns = [[orjson.dumps(row) for row in outputs[at].tolist()] for at in positions.values()]
+        return [template % row for row in zip(*columns, strict=True)]
+
+    return render
+
+
+def labels(position: int, classes: Sequence[Scalar] | None) -> Render:
+    """The predicted label of each row, with the type its class has: a graph may give 1 where the class is true."""
+    table = {label: orjson.dumps(label) for label in classes or ()}
+
+    def render(outputs: Sequence[Array]) -> Column:
+        found = outputs[position].reshape(-1).tolist()
+        return [table[label] if label in table else orjson.dumps(label) for label in found]
+
+    return render
+
+
+def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Render:
+    """The labels of each row of a model with several targets, as a list."""
+    tables = [{label: orjson.dumps(label) for label in target} for target in classes]
+
+    def render(outputs: Sequence[Array]) -> Column:
+        rows = outputs[position].tolist()
+        return [b"[" + b",".join(table[label] for table, label in zip(tables, row, strict=True)) + b"]" for row in rows]
+
+    return render
+
+
+def _of_label(found: Array, probabilities: Array, column_of: Mapping[Any, int]) -> list[bytes]:
+    columns = [column_of[label] for label in found.tolist()]
+    return numbers(probabilities[np.arange(len(columns)), columns])
+
+
+def probability(label: int, position: int, classes: Sequence[Scalar]) -> Render:
+    """The probability of the label that was predicted; not always the largest, as a threshold may have been tuned."""
+    column_of = {name: column for column, name in enumerate(classes)}
+    return lambda outputs: _of_label(outputs[label].reshape(-1), outputs[position], column_of)
+
+
+def probability_lists(label: int, positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Render:
+    """`probability` for several targets: a list per row."""
+    columns_of = [{name: column for column, name in enumerate(target)} for target in classes]
+
+    def render(outputs: Sequence[Array]) -> Column:
+        targets = [
+            _of_label(outputs[label][:, target], outputs[position], columns_of[target])
+            for target, position in enumerate(positions)
+        ]
+        return [b"[" + b",".join(row) + b"]" for row in zip(*targets, strict=True)]
+
+    return render
+
+
+def class_key(label: Scalar) -> bytes:
+    """A class as a JSON object key: the text of its JSON value."""
+    return orjson.dumps(label if isinstance(label, str) else orjson.dumps(label).decode())
+
+
+def by_class(position: int, classes: Sequence[Scalar]) -> Render:
+    """``{class: probability}`` per row."""
+    template = b"{" + b",".join(_escaped(class_key(label)) + b":%b" for label in classes) + b"}"
+    width = len(classes)
+
+    def render(outputs: Sequence[Array]) -> Column:
+        tokens = numbers(outputs[position])
+        return [template % tuple(tokens[at : at + width]) for at in range(0, len(tokens), width)]
+
+    return render
+
+
+def by_class_lists(positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Render:
+    """`by_class` for several targets: a list of objects per row."""
+    renders = [by_class(position, target) for position, target in zip(positions, classes, strict=True)]
+    return lambda outputs: [
+        b"[" + b",".join(row) + b"]" for row in zip(*(render(outputs) for render in renders), strict=True)
+    ]
+
+
+def lanes_of(artefact: Artefact, version: str) -> tuple[Lane, Lane | None]:
+    """The lane of a plain request, and that of one that asks for ``probabilities`` (None where there are none)."""
+    label, chances = artefact.output_names("label"), artefact.output_names("probabilities")
+    others = [output for output in artefact.outputs if output.role in ("scores", "value", "transformed")]
+    outputs = (*label, *chances, *(output.name for output in others))
+    fields: dict[str, Render] = {}
+    if label:
+        fields |= _label_fields(artefact, chances)
+    for position, output in enumerate(others, start=len(label) + len(chances)):
+        fields["prediction" if output.role == "value" else output.role] = values(position)
+    plain = Lane(outputs, fields, version)
+    if not chances:
+        return plain, None
+    return plain, Lane(outputs, fields | {"probabilities": _chances_field(artefact, chances)}, version)
+
+
+def _label_fields(artefact: Artefact, chances: Sequence[str]) -> dict[str, Render]:
+    classes: Any = artefact.classes
+    if not _several(classes):
+        fields = {"prediction": labels(0, classes)}
+        return fields | ({"probability": probability(0, 1, classes)} if chances else {})
+    fields = {"prediction": label_lists(0, classes)}
+    positions = range(1, 1 + len(chances))
+    return fields | ({"probability": probability_lists(0, positions, classes)} if chances else {})
+
+
+def _chances_field(artefact: Artefact, chances: Sequence[str]) -> Render:
+    classes: Any = artefact.classes
+    return by_class_lists(range(1, 1 + len(chances)), classes) if _several(classes) else by_class(1, classes)
+
+
+def _several(classes: Any) -> bool:
+    return bool(classes) and isinstance(classes[0], tuple)
+
+
+def plain_lane(outputs: Sequence[TensorSpec], version: str) -> Lane:
+    """The lane of a file that dynonnx did not make: every output under its own name."""
+    names = [output.name for output in outputs]
+    return Lane(names, {"outputs": anything({name: at for at, name in enumerate(names)})}, version)

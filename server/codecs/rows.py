@@ -1,0 +1,223 @@
+"""Owns JSON rows: from parsed JSON to parts, strictly, with an error that names the feature. Knows nothing of answers.
+
+The fast path packs a row with `struct`: it takes numbers only, refuses what a type cannot hold, and needs no loop of
+ours. Only when it fails, or when the text could hold a boolean, are values looked at one by one.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, NoReturn
+
+import numpy as np
+import orjson
+
+from server.artefact import Feature
+from server.codecs.tensors import InputLayout, Part
+from server.errors import ServerError
+
+MAX_DEPTH = 8
+MAX_SHOWN_CHARACTERS = 64
+
+NUMPY_OF_DTYPE: Mapping[str, np.dtype[Any]] = {
+    "float64": np.dtype(np.float64),
+    "float32": np.dtype(np.float32),
+    "int64": np.dtype(np.int64),
+    "bool": np.dtype(np.bool_),
+    "string": np.dtype(np.object_),
+}
+STRUCT_CODES = {"float64": "d", "float32": "f", "int64": "q", "bool": "?"}
+EXPECTED = {
+    "float64": "a number",
+    "float32": "a number",
+    "int64": "a whole number",
+    "bool": "true or false",
+    "string": "a string",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The columns ``start`` to ``stop`` of a row: those that share one graph input. ``pack`` is None for strings."""
+
+    layout: InputLayout
+    start: int
+    stop: int
+    pack: Callable[..., bytes] | None
+
+
+class RowReader:
+    """Turns rows of parsed JSON into parts, one per graph input, in the order of `layouts`."""
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        self._features = tuple(features)
+        self._names = tuple(feature.name for feature in features)
+        self._name_set = frozenset(self._names)
+        self._groups = _groups(self._features)
+        self.layouts = tuple(group.layout for group in self._groups)
+        self._width = len(self._features)
+        self._pick = itemgetter(*self._names) if self._width > 1 else None
+        self._categories = {
+            index: frozenset(feature.categories)
+            for index, feature in enumerate(self._features)
+            if feature.categories is not None
+        }
+        # One matrix of numbers without rules of its own: a row is good if it packs.
+        plain = len(self._groups) == 1 and not self._categories and self._features[0].dtype not in ("bool", "string")
+        self._pack_row = self._groups[0].pack if plain else None
+
+    def read_row(self, row: Any, clean: bool) -> tuple[Part, ...]:
+        """The parts of one row, a list in schema order or an object by name.
+
+        ``clean`` says that the JSON text holds no boolean. Raises ServerError ``invalid_input`` or ``out_of_range``.
+        """
+        if self._pack_row is not None and clean:
+            try:
+                if type(row) is list and len(row) == self._width:
+                    return (self._pack_row(*row),)
+            except (struct.error, OverflowError):
+                pass  # the slow path finds the value and says what is wrong with it
+        return self._slow_parts([self._checked(row, "features")])
+
+    def read_rows(self, rows: list[Any], clean: bool) -> tuple[Part, ...]:
+        """The parts of many rows. ``clean`` and errors as in `read_row`."""
+        pack, width = self._pack_row, self._width
+        if pack is not None and clean:
+            try:
+                if all(type(row) is list and len(row) == width for row in rows):
+                    return (b"".join([pack(*row) for row in rows]),)
+            except (struct.error, OverflowError):
+                pass  # as above
+        return self._slow_parts([self._checked(row, f"features[{index}]") for index, row in enumerate(rows)])
+
+    def _slow_parts(self, rows: list[list[Any]]) -> tuple[Part, ...]:
+        return tuple(_part(group, rows) for group in self._groups)
+
+    def _checked(self, row: Any, where: str) -> list[Any]:
+        values = self._values(row, where)
+        named = type(row) is dict
+        return [
+            self._check(index, value, f"feature '{self._names[index]}'" if named else f"{where}[{index}]")
+            for index, value in enumerate(values)
+        ]
+
+    def _values(self, row: Any, where: str) -> Sequence[Any]:
+        if type(row) is dict:
+            if row.keys() != self._name_set:
+                self._refuse_names(row, where)
+            return [row[name] for name in self._names] if self._pick is None else self._pick(row)
+        if type(row) is not list:
+            refuse(row, f"{where}: expected a row as a list or as an object by feature name, got {shown(row)}")
+        if len(row) != self._width:
+            raise ServerError(
+                "invalid_input",
+                f"{where}: expected {_count(self._width, 'value')} ({_listed(self._names)}), got {len(row)}",
+            )
+        return row
+
+    def _refuse_names(self, row: dict[str, Any], where: str) -> NoReturn:
+        at = "" if where == "features" else f"{where}: "
+        missing = [name for name in self._names if name not in row]
+        extra = [name for name in row if name not in self._name_set]
+        but = f", got {shown(extra[0])}" if extra else ""
+        if missing:
+            raise ServerError("invalid_input", f"{at}missing feature '{missing[0]}'{but}")
+        names = _listed(self._names)
+        raise ServerError("invalid_input", f"{at}unexpected feature {shown(extra[0])}: this model takes {names}")
+
+    def _check(self, index: int, value: Any, where: str) -> Any:
+        feature = self._features[index]
+        if value is None and feature.nullable:
+            return "" if feature.dtype == "string" else math.nan
+        checked = _typed(feature.dtype, value, where)
+        allowed = self._categories.get(index)
+        if allowed is not None and checked not in allowed:
+            known = ", ".join(map(shown, feature.categories or ()))
+            raise ServerError("invalid_input", f"{where}: expected one of {known}, got {shown(value)}")
+        return checked
+
+
+def _groups(features: Sequence[Feature]) -> tuple[_Group, ...]:
+    groups: list[_Group] = []
+    start = 0
+    while start < len(features):
+        first = features[start]
+        stop = start
+        while stop < len(features) and features[stop].input == first.input:
+            stop += 1
+        code = STRUCT_CODES.get(first.dtype)
+        pack = struct.Struct(f"={stop - start}{code}").pack if code else None
+        layout = InputLayout(first.input, NUMPY_OF_DTYPE[first.dtype], (stop - start,))
+        groups.append(_Group(layout, start, stop, pack))
+        start = stop
+    return tuple(groups)
+
+
+def _part(group: _Group, rows: list[list[Any]]) -> Part:
+    if group.pack is None:
+        return [value for row in rows for value in row[group.start : group.stop]]
+    pack = group.pack
+    return b"".join([pack(*row[group.start : group.stop]) for row in rows])
+
+
+def _typed(dtype: str, value: Any, where: str) -> Any:
+    kind = type(value)
+    if dtype == "string":
+        good = kind is str
+    elif dtype == "bool":
+        good = kind is bool
+    elif dtype == "int64":
+        good = kind is int
+    else:
+        good = kind is int or kind is float
+    if not good:
+        refuse(value, f"{where}: expected {EXPECTED[dtype]}, got {shown(value)}")
+    if dtype in ("float32", "int64"):
+        try:
+            struct.pack(STRUCT_CODES[dtype], value)
+        except (struct.error, OverflowError):
+            raise ServerError("out_of_range", f"{where}: {shown(value)} is beyond the range of {dtype}") from None
+    return value
+
+
+def refuse(value: Any, message: str) -> NoReturn:
+    """Raises the refusal of a value: `too_deep` where it is nested beyond any row, else `invalid_input`."""
+    if _depth(value) > MAX_DEPTH:
+        raise ServerError("too_deep", f"the JSON is nested more than {MAX_DEPTH} levels deep")
+    raise ServerError("invalid_input", message)
+
+
+def _depth(value: Any) -> int:
+    """How deep a JSON value is nested, counted level by level: recursion would overflow on hostile input."""
+    depth, level = 0, [value]
+    while level and depth <= MAX_DEPTH:
+        level = [child for item in level for child in _children(item)]
+        depth += bool(level)
+    return depth
+
+
+def _children(value: Any) -> Sequence[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else ()
+
+
+def shown(value: Any) -> str:
+    """A client's value as an error may quote it: JSON, at most 64 characters, containers only by their kind."""
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "an array"
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "..."
+
+
+def _listed(names: Sequence[str]) -> str:
+    few = ", ".join(f"'{name}'" for name in names[:8])
+    return few if len(names) <= 8 else f"{few} and {len(names) - 8} more"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,87 @@
+"""Owns every error this server answers: its code, its status, its JSON. Knows nothing of what went wrong or where.
+
+A request is refused by raising `ServerError` at the place that notices; both doors turn it into the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import orjson
+
+Code = Literal[
+    "bad_request",
+    "bad_json",
+    "too_deep",
+    "unauthorized",
+    "not_found",
+    "method_not_allowed",
+    "request_timeout",
+    "body_too_large",
+    "too_many_rows",
+    "uri_too_long",
+    "unsupported_media_type",
+    "invalid_input",
+    "out_of_range",
+    "headers_too_large",
+    "internal",
+    "model_error",
+    "unsupported",
+    "overloaded",
+    "draining",
+    "model_unavailable",
+    "deadline_exceeded",
+]
+CODES: tuple[Code, ...] = get_args(Code)
+
+STATUS: Mapping[Code, int] = {
+    "bad_request": 400,
+    "bad_json": 400,
+    "too_deep": 400,
+    "unauthorized": 401,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "request_timeout": 408,
+    "body_too_large": 413,
+    "too_many_rows": 413,
+    "uri_too_long": 414,
+    "unsupported_media_type": 415,
+    "invalid_input": 422,
+    "out_of_range": 422,
+    "headers_too_large": 431,
+    "internal": 500,
+    "model_error": 500,
+    "unsupported": 501,
+    "overloaded": 503,
+    "draining": 503,
+    "model_unavailable": 503,
+    "deadline_exceeded": 504,
+}
+CODE_OF_STATUS: Mapping[int, Code] = {status: code for code, status in reversed(list(STATUS.items()))}
+
+
+class ServerError(Exception):
+    """A request that is not answered as asked. ``message`` is one sentence for the client; it never quotes a secret."""
+
+    def __init__(self, code: Code, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.code: Code = code
+        self.status = STATUS[code]
+        self.message = message
+        self.headers = headers or {}
+
+
+def overloaded(seconds: float) -> ServerError:
+    """The refusal of a full queue, with an honest ``Retry-After``: the seconds of work that wait already."""
+    wait = max(1, round(seconds + 0.5))
+    return ServerError(
+        "overloaded",
+        f"more work waits than this server may queue; try again in {wait} s",
+        {"retry-after": str(wait)},
+    )
+
+
+def envelope(error: ServerError, request_id: str) -> bytes:
+    """The JSON body of an error, the same for every route and both doors."""
+    return orjson.dumps({"error": error.message, "code": error.code, "request_id": request_id})

@@ -1,0 +1,64 @@
+"""Owns how a log line looks, as text or as JSON, and who writes it. Knows nothing of what is logged.
+
+A log line is always one line: control characters of a value are escaped, so that no client can forge one.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+LOGGER_NAME = "dynonnx"
+log = logging.getLogger(LOGGER_NAME)
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD and key != "color_message"}
+
+
+class TextFormatter(logging.Formatter):
+    """``time level message key=value``; a traceback follows, its line ends escaped away in the message itself."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line for a person."""
+        extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
+        line = f"{_time(record)} {record.levelname.lower()} {record.getMessage()}{extras}".translate(_ESCAPES)
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, message, pid, what the call added, the traceback where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line for a machine."""
+        entry = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            "pid": record.process,
+        }
+        entry.update(_extras(record))
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return orjson.dumps(entry, default=str).decode()
+
+
+def configure(level: str, form: str) -> None:
+    """Sends everything that logs to standard output, in our form; the libraries' chatter below warning is left out."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    log.setLevel(level.upper())

@@ -1,0 +1,65 @@
+"""Owns the dyno plan: from what a box has to how many workers it gets. Pure: numbers in, numbers out; reads no file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MIB = 1 << 20
+UNLIMITED_BYTES = 1 << 40  # cgroup v1 writes "no limit" as a number beyond this
+MEMORY_PER_WORKER_BYTES = 512 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a process may use. ``memory_bytes`` is None where nothing limits it; ``cpus`` may be a fraction."""
+
+    memory_bytes: int | None
+    cpus: float
+
+
+@dataclass(frozen=True, slots=True)
+class DynoPlan:
+    """What the server makes of its box; shown by ``--print-config``."""
+
+    memory_bytes: int | None
+    cpus: float
+    workers: int
+    workers_from: str
+    ort_threads: int
+
+
+def read_box(files: Mapping[str, str], processors: int) -> Box:
+    """The box, from the text of cgroup files (v1 or v2, by their own names) and the processors we may run on."""
+    memory = _number(files.get("memory.max")) or _number(files.get("memory.limit_in_bytes"))
+    if memory is not None and memory >= UNLIMITED_BYTES:
+        memory = None
+    quota = _quota(files)
+    return Box(memory, min(processors, quota) if quota else float(processors))
+
+
+def _quota(files: Mapping[str, str]) -> float | None:
+    words = files.get("cpu.max", "").split()
+    if len(words) == 2 and words[0].isdigit():
+        return int(words[0]) / int(words[1])
+    quota, period = _number(files.get("cpu.cfs_quota_us")), _number(files.get("cpu.cfs_period_us"))
+    return quota / period if quota and period else None
+
+
+def _number(text: str | None) -> int | None:
+    text = (text or "").strip()
+    return int(text) if text.isdigit() else None
+
+
+def make_plan(box: Box, asked_workers: int | None, ort_threads: int) -> DynoPlan:
+    """How many workers serve: what a person asked for, else one per core and at most one per 512 MB.
+
+    A Standard-1X reports eight cores and has a share of about one, so there memory decides: one worker.
+    """
+    if asked_workers is not None:
+        return DynoPlan(box.memory_bytes, box.cpus, asked_workers, "WEB_CONCURRENCY", ort_threads)
+    by_cpu = max(1, math.floor(box.cpus))
+    by_memory = by_cpu if box.memory_bytes is None else max(1, box.memory_bytes // MEMORY_PER_WORKER_BYTES)
+    reason = "cores" if by_cpu <= by_memory else "memory"
+    return DynoPlan(box.memory_bytes, box.cpus, min(by_cpu, by_memory), reason, ort_threads)

@@ -1,0 +1,158 @@
+"""Owns every setting: its name, its default, what it may be. Reads a mapping; knows nothing of the environment.
+
+Sources in order: the mapping that `__main__` hands over, then the default. The first bad value stops the start.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+PREFIX = "DYNONNX_"
+MIN_KEY_LENGTH = 16
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["text", "json"]
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used; the message names it and says what is expected. Never quotes a key."""
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text) or not low <= int(text) <= high:
+            raise BadSetting(f"expected a whole number from {low} to {high}, got {text!r}")
+        return int(text)
+
+    return parse
+
+
+def _flag(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise BadSetting(f"expected 0 or 1, got {text!r}")
+    return text == "1"
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise BadSetting(f"expected one of {', '.join(allowed)}, got {text!r}")
+        return text
+
+    return parse
+
+
+def _text(text: str) -> str:
+    if not text or not text.isprintable():
+        raise BadSetting(f"expected a printable text, got {text!r}")
+    return text
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    keys = tuple(key.strip() for key in text.split(","))
+    if any(len(key) < MIN_KEY_LENGTH or not re.fullmatch(r"[\x21-\x7e]+", key) for key in keys):
+        raise BadSetting(f"expected keys of at least {MIN_KEY_LENGTH} visible ASCII characters, separated by commas")
+    return keys
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in text.split(","))
+    if any(origin != "*" and not re.fullmatch(r"https?://[^\s/]+", origin) for origin in origins):
+        raise BadSetting(f"expected * or origins like https://example.org, separated by commas, got {text!r}")
+    return origins
+
+
+def _setting(default: Any, parse: Callable[[str], Any], text: str, env: str | None = None) -> Any:
+    return dataclasses.field(default=default, metadata={"parse": parse, "help": text, "env": env})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a person can set. In the environment a name is upper case with ``DYNONNX_`` before it, but for two."""
+
+    port: int = _setting(8000, _whole(1, 65535), "port to listen on", "PORT")
+    workers: int | None = _setting(
+        None, _whole(1, 256), "worker processes; unset: from the dyno plan", "WEB_CONCURRENCY"
+    )
+    host: str | None = _setting(None, _text, "address to listen on; unset: [::], or 0.0.0.0 without IPv6")
+    models: Path = _setting(
+        Path("models"), lambda text: Path(_text(text)), "folder of models: <name>/<version>/model.onnx"
+    )
+    default_model: str | None = _setting(None, _text, "the model that /predict serves; unset: the only one there is")
+    strict: bool = _setting(False, _flag, "1: a model that does not load stops the start")
+    api_keys: tuple[str, ...] = _setting(
+        (), _keys, "keys a client must send as `Authorization: Bearer KEY`; none: open"
+    )
+    max_body_bytes: int = _setting(16_777_216, _whole(1, 2**31), "largest request body")
+    max_rows: int = _setting(10_000, _whole(1, 10_000_000), "most rows in one request")
+    max_batch_rows: int = _setting(1024, _whole(1, 1_000_000), "most rows in one run of a model")
+    max_wait_ms: int = _setting(0, _whole(0, 10_000), "how long a batch may wait for company; 0: never")
+    deadline_ms: int = _setting(25_000, _whole(1, 600_000), "a request not answered by then gets 504")
+    queue_ms: int = _setting(1000, _whole(1, 600_000), "the most work that may wait for one model, in time to serve it")
+    ort_threads: int = _setting(1, _whole(1, 64), "threads of ONNX Runtime for one run")
+    server_timing: bool = _setting(False, _flag, "1: answers carry Server-Timing")
+    cors_origins: tuple[str, ...] = _setting((), _origins, "origins whose pages may call this server; none: no CORS")
+    log_level: LogLevel = _setting("info", _choice("debug", "info", "warning", "error"), "least level that is logged")
+    log_format: LogFormat = _setting("text", _choice("text", "json"), "text or json, one line each")
+
+
+SECRET_FIELDS = frozenset({"api_keys"})
+
+
+def environment_name(field: dataclasses.Field[Any]) -> str:
+    """The name under which a field of Settings stands in the environment."""
+    return field.metadata["env"] or PREFIX + field.name.upper()
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Builds Settings from a mapping of environment variables. Raises BadSetting, naming the first bad one."""
+    fields = {environment_name(field): field for field in dataclasses.fields(Settings)}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in fields:
+            raise BadSetting(f"{name}: there is no such setting; `python -m server --help` lists them")
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if environment.get(name, "") != "" and not _set_by_buildpack(name, environment):
+            values[field.name] = _parse(name, field, environment[name])
+    return Settings(**values)
+
+
+def _set_by_buildpack(name: str, environment: Mapping[str, str]) -> bool:
+    """Heroku's buildpack sets WEB_CONCURRENCY by itself and says so; only a person's own value counts."""
+    return name == "WEB_CONCURRENCY" and bool(environment.get("WEB_CONCURRENCY_SET_BY"))
+
+
+def _parse(name: str, field: dataclasses.Field[Any], text: str) -> Any:
+    try:
+        return field.metadata["parse"](text)
+    except BadSetting as error:
+        raise BadSetting(f"{name}: {error}") from None
+
+
+def public_settings(settings: Settings) -> dict[str, Any]:
+    """The settings as a person may see them: by environment name, secrets counted instead of shown."""
+    shown: dict[str, Any] = {}
+    for field in dataclasses.fields(Settings):
+        value = getattr(settings, field.name)
+        if field.name in SECRET_FIELDS:
+            value = f"{len(value)} set" if value else None
+        shown[environment_name(field)] = str(value) if isinstance(value, Path) else value
+    return shown
+
+
+def help_text() -> str:
+    """A line per setting: its name, what it does, its default."""
+    lines = []
+    for field in dataclasses.fields(Settings):
+        default = "" if field.default in (None, ()) else f" ({_shown_default(field.default)})"
+        lines.append(f"  {environment_name(field):<24}{field.metadata['help']}{default}")
+    return "\n".join(lines)
+
+
+def _shown_default(value: Any) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
