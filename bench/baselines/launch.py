@@ -1,0 +1,34 @@
+"""Owns how a baseline process runs: one uvicorn worker, uvloop, httptools, no access log. Knows nothing of models."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+KEEP_ALIVE_S = 95  # above the 90 s of Heroku's router, as a well-kept app has it
+
+
+def arguments(description: str) -> tuple[Path, int]:
+    """The model file and the port from the command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("model", type=Path, help="the model's file")
+    parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default: 8000)")
+    given = parser.parse_args()
+    return given.model, given.port
+
+
+def serve(app: FastAPI, port: int) -> None:
+    """Serve until SIGTERM."""
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )

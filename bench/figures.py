@@ -1,0 +1,113 @@
+"""Owns what a stretch of samples says: rate, percentiles, errors, and whether the generator was the limit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.arrivals import Phase
+from bench.samples import OK, UNFINISHED, Generator, Samples
+
+PERCENTILES = (50.0, 95.0, 99.0, 99.9)
+MISSED_AFTER_S = 0.010
+_BUSY_LIMIT = 0.9
+_LATE_LIMIT_MS = 2.0
+_LATE_PART = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One phase in numbers. Latencies in milliseconds from the moment a request was due.
+
+    Percentiles are over right answers and over requests given up (timed out, unfinished), which count with the time
+    they had waited: leaving those out would flatter a server that stalls. Other errors are counted, not timed.
+    """
+
+    asked_rate: float
+    seconds: float
+    requests: int
+    rate: float  # right answers per second, until the last of them came
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    p999_ms: float | None
+    max_ms: float | None
+    errors: dict[str, int] = field(default_factory=dict)
+    late_p99_ms: float = 0.0  # how late the generator itself was
+    missed: int = 0  # requests that the generator offered more than 10 ms late
+    generator_busy: float = 0.0  # part of its core that the generator needed, 0 to 1
+    limit: str | None = None  # why these figures tell of the generator, None where they tell of the server
+
+    @property
+    def failed(self) -> int:
+        """How many requests got no right answer."""
+        return sum(self.errors.values())
+
+    @property
+    def wrong(self) -> int:
+        """How many answers came and were wrong."""
+        return sum(number for name, number in self.errors.items() if name.startswith("wrong answer"))
+
+
+def of_phases(samples: Samples, phases: Sequence[Phase]) -> list[Figures]:
+    """Figures of each phase; a request belongs to the phase in which it was due."""
+    begin, every = samples.started, []
+    for phase in phases:
+        inside = (samples.due >= begin) & (samples.due < begin + phase.seconds)
+        every.append(_figures(samples, inside, phase, begin))
+        begin += phase.seconds
+    return every
+
+
+def _figures(samples: Samples, inside: npt.NDArray[np.bool_], phase: Phase, begin: float) -> Figures:
+    due, done, outcome = samples.due[inside], samples.done[inside], samples.outcome[inside]
+    right = outcome == 0
+    timed = np.isin(outcome, [code for code, name in enumerate(samples.outcomes) if _is_timed(name)])
+    latency_ms = (done[timed] - due[timed]) * 1e3
+    cuts = np.percentile(latency_ms, PERCENTILES).tolist() if latency_ms.size else [None] * len(PERCENTILES)
+    late_s = samples.offered[inside] - due
+    late_p99_ms = float(np.percentile(late_s, 99) * 1e3) if late_s.size else 0.0
+    busy = max(busy_part(generator) for generator in samples.generators)
+    last = max(float(done[right].max()), begin + phase.seconds) if right.any() else begin + phase.seconds
+    return Figures(
+        asked_rate=phase.rate,
+        seconds=phase.seconds,
+        requests=int(due.size),
+        rate=float(right.sum()) / (last - begin),
+        p50_ms=cuts[0],
+        p95_ms=cuts[1],
+        p99_ms=cuts[2],
+        p999_ms=cuts[3],
+        max_ms=float(latency_ms.max()) if latency_ms.size else None,
+        errors=_errors(outcome, samples.outcomes),
+        late_p99_ms=late_p99_ms,
+        missed=int((late_s > MISSED_AFTER_S).sum()),
+        generator_busy=busy,
+        limit=generator_limit(busy, late_p99_ms, cuts[2]),
+    )
+
+
+def busy_part(generator: Generator) -> float:
+    """The part of its core that a generator process needed; turning while it waits for a due time is not need."""
+    return max(0.0, (generator.cpu_s - generator.spinning_s) / max(generator.wall_s, 1e-9))
+
+
+def generator_limit(busy: float, late_p99_ms: float, p99_ms: float | None) -> str | None:
+    """Why a phase tells of the generator and not of the server; None where it tells of the server."""
+    if busy > _BUSY_LIMIT:
+        return f"the generator used {busy:.0%} of its core"
+    if late_p99_ms > max(_LATE_LIMIT_MS, _LATE_PART * (p99_ms or 0.0)):
+        return f"the generator itself was late: p99 {late_p99_ms:.1f} ms"
+    return None
+
+
+def _is_timed(outcome: str) -> bool:
+    return outcome in (OK, UNFINISHED) or outcome.startswith("timeout")
+
+
+def _errors(outcome: npt.NDArray[np.int64], outcomes: Sequence[str]) -> dict[str, int]:
+    counts = np.bincount(outcome, minlength=len(outcomes)).tolist()
+    return {name: number for name, number in zip(outcomes, counts, strict=True) if number and name != OK}

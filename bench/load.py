@@ -1,0 +1,68 @@
+"""Owns one turn of load: Locust in a process of its own, its samples read back. Knows nothing of which server it is.
+
+Locust runs as its stock command with ``bench/locustfile.py``, so what the suite measures is what a person measures who
+runs that file by hand, and gevent's monkey patching stays in that process.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.arrivals import Phase, format_phases, seconds_of
+from bench.contenders import clean_environment
+from bench.cores import Cores
+from bench.errors import LoadFailed
+from bench.processes import Child
+from bench.samples import Samples, read
+
+_START_S = 30.0  # for Python, Locust and its drain, on a busy machine
+_LOCUSTFILE = Path(__file__).with_name("locustfile.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """How load is made. ``processes`` above 1 needs as many cores of its own."""
+
+    cores: Cores
+    connections: int = 32
+    timeout_s: float = 30.0
+    processes: int = 1
+
+
+def drive(url: str, cases: Path, phases: Sequence[Phase], folder: Path, generator: Generator) -> Samples:
+    """Send the phases to ``url`` and return every request. Raises LoadFailed where Locust leaves no samples."""
+    left = folder / "samples"
+    shutil.rmtree(left, ignore_errors=True)
+    limit_s = seconds_of(phases) + generator.timeout_s + _START_S
+    command = _command(url, cases, phases, left, generator)
+    with Child(command, folder / "locust.log", clean_environment(), generator.cores.generator, grace_s=10.0) as locust:
+        status = locust.wait(limit_s)
+        if status is None:
+            raise LoadFailed(f"Locust did not end within {limit_s:g} s.", locust.log_tail())
+        try:
+            samples = read(left)
+        except FileNotFoundError:
+            raise LoadFailed(f"Locust ended with status {status} and no samples.", locust.log_tail()) from None
+    shutil.rmtree(left)
+    return samples
+
+
+def _command(url: str, cases: Path, phases: Sequence[Phase], left: Path, generator: Generator) -> list[str]:
+    options = {
+        "--locustfile": _LOCUSTFILE,
+        "--host": url,
+        "--cases": cases,
+        "--phases": format_phases(phases),
+        "--samples": left,
+        "--connections": generator.connections,
+        "--timeout": f"{generator.timeout_s:g}",
+        "--spin": int(generator.cores.spin),
+        "--loglevel": "WARNING",
+    }
+    command = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
+    command += [text for name, value in options.items() for text in (name, str(value))]
+    return command + (["--processes", str(generator.processes)] if generator.processes > 1 else [])

@@ -1,0 +1,220 @@
+"""Owns the Locust user: open-loop requests to /predict, every answer checked. Knows nothing of who serves.
+
+``locust -f bench/locustfile.py --host http://127.0.0.1:8000 --cases FILE --phases 500x30`` works as any locustfile, web
+page, ``--processes`` and distributed runs included; ``python -m bench cases`` writes FILE. Each Locust user is one
+connection and brings its share of the rate. A request waits for nobody: it has a due time, and its latency is counted
+from there, also when no connection was free.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import gevent
+from locust import LoadTestShape, User, constant, events, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # locust -f loads this file, not the package
+
+from bench.answers import fault
+from bench.arrivals import due_times, parse_phases, seconds_of
+from bench.cases import read_cases
+from bench.client import BrokenAnswer, Connection, Target
+from bench.pacer import Pacer
+from bench.samples import UNFINISHED, Generator, Recorder
+
+_DRAIN_S = 5.0  # how long after the last arrival an answer may still come
+_IDLE_CHECK_S = 0.005
+_log = logging.getLogger("bench")
+
+
+class BadUse(Exception):
+    """Options that make no measurement; the text says what to change."""
+
+
+def _options(parser: LocustArgumentParser) -> None:
+    parser.add_argument(
+        "--cases", metavar="FILE", default="", help="requests and expected answers (python -m bench cases)"
+    )
+    parser.add_argument("--phases", metavar="RATExSECONDS,...", default="100x30", help="arrival rates, such as 500x10")
+    parser.add_argument("--connections", type=int, default=32, help="keep-alive connections, over all processes")
+    parser.add_argument("--samples", metavar="FOLDER", default="", help="leave every request with its times here")
+    parser.add_argument("--timeout", type=float, default=30.0, help="seconds after which a request is given up")
+    parser.add_argument("--spin", type=int, default=1, help="0: sleep between arrivals instead of using a whole core")
+    parser.add_argument("--i-own-this-host", action="store_true", help="allow a --host that is not this machine")
+
+
+class Load:
+    """What all users of this process share: the cases, the pacer, the recorder."""
+
+    def __init__(self, environment: Environment) -> None:
+        options: Any = environment.parsed_options
+        target = Target.parse(environment.host or "")
+        if target.host not in ("127.0.0.1", "localhost", "::1") and not options.i_own_this_host:
+            raise BadUse(f"{target.host} is not this machine; if it is yours, say --i-own-this-host")
+        if not options.cases:
+            raise BadUse("--cases FILE is missing: python -m bench cases --pickle build/iris.pkl --out FILE makes one")
+        self.environment = environment
+        self._request: Any = environment.events.request
+        self.target = target
+        self.connections: int = options.connections
+        self.timeout_s: float = options.timeout
+        self.phases = parse_phases(options.phases)
+        self.cases = read_cases(Path(options.cases))
+        self.requests = [target.request("POST", case.path, case.body) for case in self.cases]
+        self.seen: list[bytes | None] = [None] * len(self.cases)  # the last answer that was found right
+        self.turn = count()
+        self.pacer = Pacer(spin=bool(options.spin))
+        self.recorder = Recorder(Path(options.samples), str(os.getpid())) if options.samples else None
+        self.in_flight: dict[int, tuple[float, float, float]] = {}
+        self.share = 0.0
+        self.started = 0.0
+        self._cpu = 0.0
+
+    def start(self, users: int) -> None:
+        """Begin the arrivals, once, with the share of the rate that this process's users stand for."""
+        if self.started or not users:
+            return
+        self.share = users / self.connections
+        self.started = time.perf_counter()
+        self._cpu = time.process_time()
+        seed = os.getpid() if self.share < 1 else None
+        times = due_times(self.phases, self.share, *([] if seed is None else [seed]))
+        gevent.spawn(self.pacer.run, self.started, times)
+
+    @property
+    def finished(self) -> bool:
+        """Every arrival was offered, taken and answered."""
+        return self.pacer.exhausted and not self.in_flight and not self.pacer.waiting()
+
+    def finish(self) -> None:
+        """Count what got no answer, and close the samples."""
+        now = time.perf_counter()
+        for due, offered, sent in self.in_flight.values():
+            self.record(due, offered, sent, now, UNFINISHED, 0)
+        for due, offered in self.pacer.left():
+            self.record(due, offered, now, now, UNFINISHED, 0)
+        self.in_flight.clear()
+        if self.recorder is not None and self.started:
+            said = Generator(
+                started=self.started,
+                share=self.share,
+                connections=self.connections,
+                cpu_s=time.process_time() - self._cpu,
+                wall_s=now - self.started,
+                spinning_s=self.pacer.spinning_s,
+            )
+            self.recorder.close(said)
+            self.recorder = None
+
+    def record(self, due: float, offered: float, sent: float, done: float, outcome: str | None, length: int) -> None:
+        """Tell Locust's own statistics, and keep the exact times."""
+        if self.recorder is not None:
+            self.recorder.record(due, offered, sent, done, outcome or "ok")
+        self._request.fire(
+            request_type="POST",
+            name="/predict",
+            response_time=(done - due) * 1e3,
+            response_length=length,
+            exception=outcome,
+            context={},
+        )
+
+
+_loads: dict[int, Load] = {}
+
+
+def _test_start(environment: Environment, **_: Any) -> None:
+    _loads[id(environment)] = Load(environment)
+
+
+def _spawned(user_count: int, **_: Any) -> None:
+    for load in _loads.values():
+        load.start(load.environment.runner.user_count if load.environment.runner else user_count)
+
+
+def _test_stop(environment: Environment, **_: Any) -> None:
+    load = _loads.pop(id(environment), None)
+    if load is not None:
+        load.finish()
+
+
+class Arrivals(LoadTestShape):
+    """A constant number of connections until the phases are over; the rate is the pacer's, not the users'."""
+
+    use_common_options = True
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users and spawn rate, as Locust asks for them each second; None ends the test."""
+        environment: Any = self.runner.environment if self.runner else None
+        options, load = environment.parsed_options, _loads.get(id(environment))
+        over = time.perf_counter() - self.start_time > seconds_of(parse_phases(options.phases)) + _DRAIN_S
+        if over or (load is not None and load.finished):
+            return None
+        return options.connections, options.connections
+
+
+class Caller(User):
+    """One keep-alive connection that takes the next due request whenever it is free."""
+
+    wait_time = constant(0)
+
+    def on_start(self) -> None:
+        """Connect at the first request."""
+        self.load = _loads[id(self.environment)]
+        self.connection = Connection(self.load.target, self.load.timeout_s)
+
+    def on_stop(self) -> None:
+        """Leave no connection behind."""
+        self.connection.close()
+
+    @task
+    def answer_arrivals(self) -> None:
+        """Serve arrivals until Locust ends this user."""
+        load, connection, me = self.load, self.connection, id(self)
+        last = 0.0
+        while True:
+            due, offered = load.pacer.take()
+            sent = time.perf_counter()
+            load.in_flight[me] = (due, offered, sent)
+            if sent - last > _IDLE_CHECK_S:
+                connection.drop_if_closed()
+            index = next(load.turn) % len(load.cases)
+            outcome, length = self._ask(index)
+            last = time.perf_counter()
+            del load.in_flight[me]
+            load.record(due, offered, sent, last, outcome, length)
+
+    def _ask(self, index: int) -> tuple[str | None, int]:
+        """Send one case; what went wrong, or None, and the length of the answer in bytes."""
+        load = self.load
+        try:
+            answer = self.connection.exchange(load.requests[index])
+        except TimeoutError:
+            return f"timeout after {load.timeout_s:g} s", 0
+        except ConnectionRefusedError:
+            return "connection refused", 0
+        except ConnectionResetError:
+            return "connection reset", 0
+        except (BrokenAnswer, OSError) as error:
+            return str(error) or type(error).__name__, 0
+        if answer.status == 200 and answer.body == load.seen[index]:
+            return None, len(answer.body)
+        wrong = fault(load.cases[index].expected, answer.status, answer.body)
+        if wrong is None:
+            load.seen[index] = answer.body
+        return wrong, len(answer.body)
+
+
+_hooks: Any = events
+_hooks.init_command_line_parser.add_listener(_options)
+_hooks.test_start.add_listener(_test_start)
+_hooks.spawning_complete.add_listener(_spawned)
+_hooks.test_stop.add_listener(_test_stop)

@@ -1,0 +1,126 @@
+"""Owns the order of turns: steady rounds, climbs to the knee, peaks, interleaved. Knows nothing of how load is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import wrk
+from bench.arrivals import Phase
+from bench.cases import Case
+from bench.contenders import Running
+from bench.figures import Figures, of_phases
+from bench.load import Generator, drive
+from bench.results import Knee, Results, Turn
+from bench.watch import Watch
+
+Say = Callable[[str], None]
+Turns = Callable[["Bench", Sequence[Running]], None]
+
+HELD_PART = 0.98  # of the asked rate, answered rightly while it was asked
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every scenario needs. ``cases_file`` holds ``cases`` for the generator; ``say`` tells of progress."""
+
+    results: Results
+    folder: Path
+    cases: list[Case]
+    cases_file: Path
+    generator: Generator
+    say: Say
+    warm_up_s: float = 1.0
+
+    def turn(self, running: Running, scenario: str, phase: Phase) -> Figures:
+        """Drive one contender at one rate, after a warm-up at the same rate; the figures also go into the results."""
+        name = running.contender.name
+        self.say(f"{scenario}: {name} at {phase.rate:,.0f}/s")
+        phases = [Phase(phase.rate, self.warm_up_s), phase]
+        with Watch(running.child.pid) as watch:
+            samples = drive(running.url, self.cases_file, phases, self.folder, self.generator)
+        figures = of_phases(samples, phases)[1]
+        begin = samples.started + self.warm_up_s
+        cpu_part = watch.usage.cpu_part(begin, begin + phase.seconds)
+        self.results.turns.append(Turn(scenario, name, figures, watch.usage.peak_mb, cpu_part))
+        return figures
+
+
+def steady(bench: Bench, running: Sequence[Running], rate: float, seconds: float, rounds: int) -> None:
+    """The same rate for everyone, in rounds, so that a noisy moment of the machine hits all alike."""
+    for _ in range(rounds):
+        for each in running:
+            bench.turn(each, "steady", Phase(rate, seconds))
+
+
+def climb(bench: Bench, running: Sequence[Running], ladder: Sequence[float], seconds: float, goal_ms: float) -> None:
+    """Raise the rate step by step until a contender no longer holds it; then one step between the last two."""
+    held = _held_steadily(bench.results, goal_ms)
+    lost: dict[str, tuple[float, Figures]] = {}
+    for rate in ladder:
+        for each in running:
+            if each.contender.name not in lost:
+                _step(bench, each, Phase(rate, seconds), goal_ms, held, lost)
+    for each in running:
+        low, high = held.get(each.contender.name), lost.get(each.contender.name)
+        if low is not None and high is not None and high[1].limit is None:
+            _step(bench, each, Phase(round((low * high[0]) ** 0.5, -1), seconds), goal_ms, held, lost)
+    for each in running:
+        bench.results.knees.append(_knee(each.contender.name, held, lost, goal_ms))
+
+
+def peaks(bench: Bench, running: Sequence[Running], seconds: int = 4) -> None:
+    """How many requests per second busy connections get, by wrk; says so where wrk is not installed."""
+    if wrk.found() is None:
+        bench.results.notes.append("wrk is not installed: peak rates beyond the generator's are not measured")
+        return
+    for each in running:
+        bench.say(f"peak: {each.contender.name} by wrk")
+        rate = wrk.peak(
+            each.url, bench.cases, bench.folder, bench.generator.cores, seconds, bench.generator.connections
+        )
+        bench.results.peaks[each.contender.name] = rate
+
+
+def why_lost(figures: Figures, goal_ms: float) -> str | None:
+    """Why a rate was not held, in a few words; None when it was."""
+    if figures.failed:
+        name, number = max(figures.errors.items(), key=lambda error: error[1])
+        return f"{figures.failed} of {figures.requests} failed, most often: {name} ({number})"
+    if figures.rate < HELD_PART * figures.requests / figures.seconds:
+        return f"answered only {figures.rate:,.0f}/s"
+    if figures.p99_ms is None or figures.p99_ms > goal_ms:
+        return f"p99 {figures.p99_ms or float('inf'):,.0f} ms"
+    return None
+
+
+def _held_steadily(results: Results, goal_ms: float) -> dict[str, float]:
+    """The rates that the steady turns have already shown to be held, by contender."""
+    turns = [turn for turn in results.turns if turn.scenario == "steady"]
+    missed = {turn.contender for turn in turns if why_lost(turn.figures, goal_ms) is not None}
+    return {turn.contender: turn.figures.asked_rate for turn in turns if turn.contender not in missed}
+
+
+def _step(
+    bench: Bench,
+    running: Running,
+    phase: Phase,
+    goal_ms: float,
+    held: dict[str, float],
+    lost: dict[str, tuple[float, Figures]],
+) -> None:
+    figures = bench.turn(running, "steps", phase)
+    if why_lost(figures, goal_ms) is None:
+        held[running.contender.name] = phase.rate
+    else:
+        lost[running.contender.name] = (phase.rate, figures)
+
+
+def _knee(name: str, held: dict[str, float], lost: dict[str, tuple[float, Figures]], goal_ms: float) -> Knee:
+    if name not in lost:
+        return Knee(name, held.get(name), None, "the highest rate that was tried", generator_bound=True)
+    rate, figures = lost[name]
+    if figures.limit is not None:
+        return Knee(name, held.get(name), rate, figures.limit, generator_bound=True)
+    return Knee(name, held.get(name), rate, why_lost(figures, goal_ms))

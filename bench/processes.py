@@ -1,0 +1,101 @@
+"""Owns a child process from start to the end of its group, with its log. Knows nothing of HTTP.
+
+Each child leads a session of its own: Ctrl-C at the terminal reaches the suite alone, which then ends every child by
+its process group, grandchildren included.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.cores import pin
+
+_TAIL_BYTES = 4000
+_TAIL_LINES = 25
+_POLL_S = 0.02
+
+
+class Child:
+    """A running command. Leaving the ``with`` block ends it: SIGTERM, then SIGKILL when ``grace_s`` is over."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str],
+        cores: frozenset[int] = frozenset(),
+        grace_s: float = 30.0,
+    ) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log
+        self._grace_s = grace_s
+        with log.open("ab") as sink:
+            self._process = subprocess.Popen(  # noqa: S603 - commands are the suite's own, never a stranger's
+                list(command),
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        pin(self._process.pid, cores)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started; also the number of its group."""
+        return self._process.pid
+
+    def status(self) -> int | None:
+        """The exit status, None while it runs."""
+        return self._process.poll()
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The exit status, None when it still runs after ``timeout_s``."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the group, as a dyno does."""
+        try:
+            os.killpg(self.pid, number)
+        except ProcessLookupError:
+            return  # the whole group is gone, which is what a signal to end it wants
+
+    def stop(self) -> float:
+        """End the whole group and wait until it is gone; the seconds that took. A second call does nothing."""
+        began = time.monotonic()
+        self.signal(signal.SIGTERM)
+        while self._alive() and time.monotonic() - began < self._grace_s:
+            time.sleep(_POLL_S)
+        if self._alive():
+            self.signal(signal.SIGKILL)
+        self._process.wait()
+        return time.monotonic() - began
+
+    def log_tail(self) -> str:
+        """The last lines that the command wrote."""
+        text = self._log.read_bytes()[-_TAIL_BYTES:].decode("utf-8", "replace")
+        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+
+    def _alive(self) -> bool:
+        self._process.poll()  # reaps the leader, which would otherwise keep its group alive
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
