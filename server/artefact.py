@@ -19,6 +19,9 @@ FORMAT = 1
 PREFIX = "dynonnx."
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RELATIVE_TOLERANCE = 1e-5
+# How a missing value stands in a tensor of strings, which has no null (a missing number is NaN). A Unicode
+# noncharacter, which no text that people exchange holds, while the empty string may well be a category.
+MISSING_TEXT = "\ufdd0"
 
 Dtype = Literal["float64", "float32", "int64", "bool", "string"]
 Role = Literal["label", "probabilities", "scores", "value", "transformed"]
