@@ -1,7 +1,7 @@
 """Owns which waiting entries form a batch, how their rows join and how the outputs are cut again. Pure: knows no clock.
 
-An entry belongs to one request. A slice is the run of rows ``start`` to ``stop`` of an entry that takes part in a batch;
-a request larger than a batch may be is served in several slices and put together again.
+An entry belongs to one request. A slice is the rows ``start`` to ``stop`` of an entry that take part in a batch; a
+request larger than a batch may be is served in several slices and put together again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,19 @@ from server.errors import ServerError
 Reply = Callable[[bytes | ServerError], None]
 
 
-class Entry:
-    """One request while it waits: its parts, how to answer it, and until when. Times are seconds of the loop's clock."""
+class Timing(NamedTuple):
+    """Where the time of an answered request went, in seconds; ``ended``: when its run did. ``rows``: of its batch."""
 
-    __slots__ = ("arrived", "deadline", "done", "lane", "parts", "pieces", "reply", "rows", "single", "taken")
+    queue: float
+    run: float
+    ended: float
+    rows: int
+
+
+class Entry:
+    """One request while it waits: its parts, how to answer it, and until when, in seconds of the monotonic clock."""
+
+    __slots__ = ("arrived", "deadline", "done", "lane", "parts", "pieces", "reply", "rows", "single", "taken", "timing")
 
     def __init__(
         self,
@@ -44,6 +53,7 @@ class Entry:
         self.taken = 0  # rows already given to a run
         self.pieces: list[list[Array]] = []  # outputs of the slices that have run, where there are several
         self.done = False  # answered, or its caller has left
+        self.timing: Timing | None = None  # only where answers tell it
 
     def finish(self, answer: bytes | ServerError) -> None:
         """Answers the caller, once; an entry that is done already is left alone."""

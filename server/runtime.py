@@ -1,4 +1,4 @@
-"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs and what that costs. No HTTP here."""
+"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs and what that costs."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import orjson
 
-from server.artefact import Feature
+from server.artefact import MISSING_TEXT, Feature
 from server.codecs.tensors import InputLayout, Part
 from server.errors import ServerError
 
@@ -132,7 +132,7 @@ class RowReader:
     def _check(self, index: int, value: Any, where: str) -> Any:
         feature = self._features[index]
         if value is None and feature.nullable:
-            return "" if feature.dtype == "string" else math.nan
+            return MISSING_TEXT if feature.dtype == "string" else math.nan
         checked = _typed(feature.dtype, value, where)
         allowed = self._categories.get(index)
         if allowed is not None and checked not in allowed:

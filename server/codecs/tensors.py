@@ -1,7 +1,7 @@
 """Owns how the rows of a request are held until their batch runs, and how rows become arrays. Knows no protocol.
 
-A *part* is what one request brings for one graph input: row-major bytes for numbers (any buffer), a flat list for
-strings. Joining the parts of many requests is then one `bytes.join`, whoever they came from.
+A *part* is what one request brings for one graph input: row-major bytes for numbers, a flat list for strings. Joining
+the parts of many requests is then one `bytes.join`, whoever they came from.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Part = bytes | memoryview | Array | list[str]
+Part = bytes | memoryview | list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class InputLayout:
 def join(layout: InputLayout, parts: Sequence[Part]) -> Array:
     """One ``[rows, *row_shape]`` array of what several requests bring for one input; a single buffer is not copied."""
     if layout.dtype == np.object_:
-        flat = np.array([*chain.from_iterable(parts)], np.object_)
+        flat: Array = np.array([*chain.from_iterable(cast("Sequence[list[str]]", parts))], np.object_)
     else:
-        buffer = parts[0] if len(parts) == 1 else b"".join(parts)
-        flat = np.frombuffer(buffer, layout.dtype)
+        buffers = cast("Sequence[bytes]", parts)
+        flat = np.frombuffer(buffers[0] if len(buffers) == 1 else b"".join(buffers), layout.dtype)
     return flat.reshape(-1, *layout.row_shape)
 
 

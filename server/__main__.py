@@ -1,0 +1,90 @@
+"""The command `python -m server`: reads the environment, shows help or the plan, or serves. Decides nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+import orjson
+
+from server import __version__, logs
+from server.plan import Box, DynoPlan, make_plan, read_box
+from server.settings import BadSetting, Settings, help_text, public_settings, read_settings
+
+CGROUP_FILES = {
+    "memory.max": "/sys/fs/cgroup/memory.max",
+    "cpu.max": "/sys/fs/cgroup/cpu.max",
+    "memory.limit_in_bytes": "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    "cpu.cfs_quota_us": "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
+    "cpu.cfs_period_us": "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
+}
+
+
+def main() -> int:
+    """Gives the exit status: 0 after a clean stop, 1 when it cannot serve, 2 for a setting that cannot be used."""
+    arguments = _parser().parse_args()
+    try:
+        settings = read_settings(os.environ)
+    except BadSetting as error:
+        print(error, file=sys.stderr)
+        return 2
+    plan = make_plan(_read_box(), settings.workers, settings.ort_threads)
+    if arguments.print_config:
+        print(_config(settings, plan))
+        return 0
+    logs.configure(settings.log_level, settings.log_format)
+    return _serve(settings, plan)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m server",
+        description="Serves the ONNX models of a folder over HTTP.",
+        epilog=f"Settings come from the environment:\n{help_text()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--print-config", action="store_true", help="show the settings and the dyno plan, and end")
+    parser.add_argument("--version", action="version", version=f"dynonnx {__version__}")
+    return parser
+
+
+def _read_box() -> Box:
+    texts = {name: Path(path).read_text() for name, path in CGROUP_FILES.items() if os.access(path, os.R_OK)}
+    return read_box(texts, len(os.sched_getaffinity(0)))
+
+
+def _config(settings: Settings, plan: DynoPlan) -> str:
+    shown = {"settings": public_settings(settings), "plan": plan}
+    return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
+
+
+def _serve(settings: Settings, plan: DynoPlan) -> int:
+    # Imported here: a wrong setting and --help then answer at once, without loading a web server.
+    from server.arbiter import Server, default_host
+    from server.repository import BadRepository
+
+    try:
+        _check_port(settings.host or default_host(), settings.port)
+        Server(settings, plan).run()
+    except (BadSetting, BadRepository) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raises BadSetting now for an address that cannot be listened on, instead of after loading and five tries."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise BadSetting(f"PORT: cannot listen on {host}:{port}: {error.strerror}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""Owns the process manager: gunicorn's arbiter with our workers, forked after the models are loaded. Knows no HTTP."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+
+from server import __version__
+from server.app import App
+from server.endpoints import Endpoints
+from server.logs import log
+from server.metrics import Board
+from server.plan import DynoPlan
+from server.repository import Repository, load_repository
+from server.settings import Settings
+from server.worker import Worker
+
+BOARD_LINES = 1024  # worker processes alive at one time, retiring ones among them
+BOARD_MODELS = 512  # model versions ever served by one arbiter
+GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter itself is gone within 25
+SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
+KEEP_ALIVE_SECONDS = 95  # above the 90 s for which Heroku's router keeps an idle connection
+
+
+class _Logger(Logger):  # type: ignore[misc]
+    """gunicorn's logger, but its lines go where ours go."""
+
+    def setup(self, cfg: Any) -> None:
+        root = logging.getLogger()
+        for logger in (self.error_log, self.access_log):
+            logger.handlers[:] = root.handlers
+            logger.propagate = False
+            logger.setLevel(logging.WARNING)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's arbiter, which gives each worker a line on the metrics board."""
+
+    board: Board
+
+    def spawn_workers(self) -> None:
+        """All that are missing, without gunicorn's random pause between two."""
+        for _ in range(self.num_workers - len(self.WORKERS)):
+            self.spawn_worker()
+
+    def handle_int(self) -> None:
+        """Ctrl-C stops as SIGTERM does."""
+        raise StopIteration
+
+    def free_line(self) -> int:
+        """The lowest line of the board that no living worker writes; what its last owner had in hand is forgotten."""
+        taken = {worker.line for worker in self.WORKERS.values()}
+        line = next(number for number in range(BOARD_LINES) if number not in taken)
+        self.board.clear_gauges(line)
+        return line
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """The whole server: loads the repository, then forks workers and keeps them alive."""
+
+    def __init__(self, settings: Settings, plan: DynoPlan) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._host = settings.host or default_host()
+        self._board = Board(BOARD_LINES, BOARD_MODELS)
+        self._repository = Repository((), {})
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings. None is read from its environment variables or files."""
+        values = {
+            "bind": [f"{self._host}:{self._settings.port}"],
+            "workers": self._plan.workers,
+            "worker_class": Worker,
+            "preload_app": True,
+            "timeout": SILENT_SECONDS,
+            "graceful_timeout": GRACEFUL_SECONDS,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "control_socket_disable": True,
+            "logger_class": _Logger,
+            "pre_fork": _give_line,
+            "when_ready": self._announce,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> App:
+        """Loads and warms every model, once, before any worker is forked. Raises BadRepository."""
+        settings = self._settings
+        self._repository = load_repository(
+            settings.models,
+            default_model=settings.default_model,
+            strict=settings.strict,
+            max_rows=settings.max_rows,
+            max_batch_rows=settings.max_batch_rows,
+            ort_threads=settings.ort_threads,
+        )
+        app = App(Endpoints(self._repository, settings, self._board, self._plan.workers))
+        gc.collect()
+        gc.freeze()  # what lives now lives for ever: a child's collector that touched it would copy its pages
+        return app
+
+    def run(self) -> None:
+        """Serves until SIGTERM or Ctrl-C; leaves by SystemExit."""
+        arbiter = _Arbiter(self)
+        arbiter.board = self._board
+        arbiter.run()
+
+    def _announce(self, arbiter: Any) -> None:
+        workers = self._plan.workers
+        served = ", ".join(f"{model.name} {model.version}" for model in self._repository)
+        log.info(
+            "dynonnx %s serves %s at http://localhost:%d (%d worker%s)",
+            __version__,
+            served or f"no model yet: convert one into {self._settings.models}/",
+            self._settings.port,
+            workers,
+            "" if workers == 1 else "s",
+        )
+
+
+def _give_line(arbiter: _Arbiter, worker: Worker) -> None:
+    worker.line = arbiter.free_line()
+
+
+def default_host() -> str:
+    """``[::]``, which answers IPv4 too, or ``0.0.0.0`` on a box without IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return "0.0.0.0"
+    return "[::]"

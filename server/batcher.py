@@ -1,0 +1,223 @@
+"""Owns the waiting: when a model's batch starts, inline or in its thread, for how long, until when. Knows no HTTP.
+
+Nothing waits for a timer unless asked: what was parsed in one turn of the event loop is one run, started at the end of
+that turn; while a run is in its thread, what arrives becomes the next batch. Times are seconds of the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic, perf_counter
+from typing import Protocol
+
+from server.batch import Entry, Slice, Timing, check_rows, deliver, feed_of, take
+from server.codecs.tensors import Array, InputLayout
+from server.errors import ServerError, overloaded
+from server.logs import log
+from server.metrics import ModelMetrics
+from server.runtime import CostCurve, Feed
+
+INLINE_SECONDS = 0.001  # a run expected to be shorter is not worth a thread: the loop waits for it
+RUN_SHARE_SECONDS = 0.025  # no run should outlast this: its rows are capped by what the curve expects
+SWEEP_SECONDS = 0.01  # how late a deadline may be noticed while a run is in its thread
+
+
+class Runs(Protocol):
+    """What a batcher needs of a runtime."""
+
+    def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
+        """Answers one array per wanted output."""
+
+
+class Batcher:
+    """The one slot of one model in one worker."""
+
+    def __init__(
+        self,
+        name: str,
+        runtime: Runs,
+        layouts: Sequence[InputLayout],
+        curve: CostCurve,
+        metrics: ModelMetrics,
+        *,
+        joinable: bool,
+        max_batch_rows: int,
+        max_wait_seconds: float,
+        queue_seconds: float,
+        timed: bool = False,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        self.name = name
+        self.curve = curve
+        self.metrics = metrics
+        self.joinable = joinable
+        self.now = now
+        self._timed = timed
+        self._runtime = runtime
+        self._layouts = layouts
+        self._max_batch_rows = max_batch_rows
+        self._max_wait_seconds = max_wait_seconds
+        self._queue_seconds = queue_seconds
+        self._queue: deque[Entry] = deque()
+        self._waiting_rows = 0
+        self._next_deadline = float("inf")  # of all that wait, so that a turn need not look at each
+        self._scheduled = False
+        self._running: list[Slice] = []
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
+
+    def check_capacity(self) -> None:
+        """Raises ServerError ``overloaded`` when what waits already would take longer than may wait."""
+        if self._waiting_rows and (seconds := self.curve.seconds(self._waiting_rows)) > self._queue_seconds:
+            raise overloaded(seconds)
+
+    def submit(self, entry: Entry) -> None:
+        """Takes an entry in; it is answered by its ``reply``, at the earliest at the end of this turn of the loop."""
+        self._queue.append(entry)
+        self._waiting_rows += entry.rows
+        self._next_deadline = min(self._next_deadline, entry.deadline)
+        if not self._scheduled and not self._running:
+            self._scheduled = True
+            if self._max_wait_seconds:
+                self._loop.call_later(self._max_wait_seconds, self._turn, "wait")
+            else:
+                self._loop.call_soon(self._turn, "turn")
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return not self._queue and not self._running
+
+    def close(self) -> None:
+        """Lets the thread go; what still runs in it ends by itself."""
+        self._thread.shutdown(wait=False)
+
+    def _turn(self, reason: str) -> None:
+        self._scheduled = False
+        if self._running:
+            return
+        now = self.now()
+        self._expire(now)
+        batch = take(self._queue, self._row_cap(), self.joinable)
+        self._waiting_rows = sum(entry.rows - entry.taken for entry in self._queue) if self._queue else 0
+        if not batch:
+            return
+        rows = sum(piece.rows for piece in batch)
+        if self._queue and rows >= self._row_cap():
+            reason = "full"
+        if self.curve.seconds(rows) <= INLINE_SECONDS:
+            self._finish(batch, now, reason, *_timed_run(self._runtime, self._layouts, batch))
+        else:
+            self._run_in_thread(batch, now, reason)
+
+    def _row_cap(self) -> int:
+        return min(self._max_batch_rows, self.curve.rows_within(RUN_SHARE_SECONDS))
+
+    def _run_in_thread(self, batch: list[Slice], started: float, reason: str) -> None:
+        self._running = batch
+        self._sweep_later()
+        future = self._thread.submit(_timed_run, self._runtime, self._layouts, batch)
+        future.add_done_callback(lambda done: self._hand_back(done, batch, started, reason))
+
+    def _hand_back(self, future: Future[_Timed], batch: list[Slice], started: float, reason: str) -> None:
+        """Called in the model's thread: brings the outcome back to the loop."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._finish, batch, started, reason, *future.result())
+
+    def _finish(
+        self, batch: list[Slice], started: float, reason: str, outcomes: list[_Outcome], seconds: float
+    ) -> None:
+        self._running = []
+        rows = sum(piece.rows for piece in batch)
+        if len(outcomes) == 1 and not isinstance(outcomes[0][1], ServerError):
+            self.curve.learn(rows, seconds)
+        self.metrics.batch(rows, seconds, reason)
+        if self._timed:
+            for entry, _, _ in batch:
+                entry.timing = Timing(started - entry.arrived, seconds, self.now(), rows)
+        for pieces, outputs in outcomes:
+            self._answer(pieces, outputs)
+        self._count(batch, started)
+        if self._queue and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn, "slot")
+
+    def _answer(self, pieces: Sequence[Slice], outputs: list[Array] | ServerError) -> None:
+        try:
+            if not isinstance(outputs, ServerError):
+                deliver(pieces, outputs)
+                return
+        except Exception:  # noqa: BLE001  a caller is never left without an answer, whatever broke
+            log.exception("a batch could not be answered", extra={"model": self.name})
+            outputs = ServerError("internal", "the answer could not be made; the server's log says why")
+        for piece in pieces:
+            if not piece.entry.done:
+                self.metrics.failed(outputs.code)
+            piece.entry.finish(outputs)
+
+    def _count(self, batch: Sequence[Slice], started: float) -> None:
+        now = self.now()
+        ended = [piece.entry for piece in batch if piece.stop == piece.entry.rows]
+        arrived = sum(entry.arrived for entry in ended)
+        self.metrics.answered(len(ended), len(ended) * now - arrived, len(ended) * started - arrived)
+        self.metrics.pending(len(self._queue))
+
+    def _expire(self, now: float) -> None:
+        """Answers 504 to every waiting entry whose time is over; `take` drops it later."""
+        if now < self._next_deadline:
+            return
+        for entry in self._queue:
+            if entry.deadline <= now and not entry.done:
+                self.metrics.failed("deadline_exceeded")
+                entry.finish(_too_late())
+        self._next_deadline = min((entry.deadline for entry in self._queue if not entry.done), default=float("inf"))
+
+    def _sweep_later(self) -> None:
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = None
+        now = self.now()
+        self._expire(now)
+        for piece in self._running:
+            if piece.entry.deadline <= now and not piece.entry.done:
+                self.metrics.failed("deadline_exceeded")
+                piece.entry.finish(_too_late())
+        if self._running:
+            self._sweep_later()
+
+
+def _too_late() -> ServerError:
+    return ServerError("deadline_exceeded", "the request was not answered before its deadline")
+
+
+_Outcome = tuple[Sequence[Slice], list[Array] | ServerError]
+_Timed = tuple[list[_Outcome], float]
+
+
+def _timed_run(runtime: Runs, layouts: Sequence[InputLayout], batch: Sequence[Slice]) -> _Timed:
+    """Runs a batch, in whatever thread; also when it fails, something comes back for every slice."""
+    began = perf_counter()
+    outcomes = _run(runtime, layouts, batch)
+    return outcomes, perf_counter() - began
+
+
+def _run(runtime: Runs, layouts: Sequence[InputLayout], batch: Sequence[Slice]) -> list[_Outcome]:
+    """One run; if it fails and holds several requests, its halves apart, so that only the guilty one gets the error."""
+    try:
+        outputs = runtime.run(batch[0].entry.lane.outputs, feed_of(layouts, batch))
+        check_rows(outputs, sum(piece.rows for piece in batch))
+    except Exception as error:  # noqa: BLE001  ONNX Runtime raises a dozen unrelated types of its own
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            return _run(runtime, layouts, batch[:middle]) + _run(runtime, layouts, batch[middle:])
+        if isinstance(error, ServerError):
+            return [(batch, error)]
+        log.warning("the model failed on a request: %s", error)
+        return [(batch, ServerError("model_error", "the model could not predict this input"))]
+    return [(batch, outputs)]

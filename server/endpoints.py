@@ -1,0 +1,194 @@
+"""Owns what each route does, from headers and body to an answer. Knows neither ASGI nor sockets: both doors call it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from server import __version__
+from server.artefact import Artefact
+from server.batch import Entry, Reply
+from server.batcher import Batcher
+from server.errors import ServerError
+from server.gate import Admission, Gate
+from server.metrics import Board, ModelMetrics, ServerMetrics
+from server.repository import Model, Repository
+from server.settings import Settings
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: status, media type, body."""
+
+    body: bytes
+    status: int = 200
+    media_type: str = JSON
+
+
+class Endpoints:
+    """Everything a worker answers. Built before the fork; `open` gives it what only a running worker has."""
+
+    def __init__(self, repository: Repository, settings: Settings, board: Board, workers: int) -> None:
+        self.repository = repository
+        self.settings = settings
+        self.gate = Gate(
+            keys=settings.api_keys,
+            max_body_bytes=settings.max_body_bytes,
+            deadline_seconds=settings.deadline_ms / 1000,
+        )
+        self.draining = False
+        self.openapi_document: dict[str, Any] = {}
+        self._board = board
+        self._workers = workers
+        self._blocks = {id(model): board.block_of(model.name, model.version) for model in repository}
+        self._batchers: dict[int, Batcher] = {}
+        self.metrics = ServerMetrics(board, 0)
+
+    def open(self, line: int) -> None:
+        """Starts the batchers of this worker, on the running loop; ``line`` is the worker's line on the board."""
+        self.gate.renew_ids()
+        self.metrics = ServerMetrics(self._board, line)
+        for model in self.repository:
+            metrics = ModelMetrics(self._board, line, self._blocks[id(model)])
+            self._batchers[id(model)] = self._batcher(model, metrics)
+
+    def _batcher(self, model: Model, metrics: ModelMetrics) -> Batcher:
+        return Batcher(
+            model.name,
+            model.runtime,
+            model.layouts,
+            model.curve,
+            metrics,
+            joinable=model.verdict.joinable,
+            max_batch_rows=self.settings.max_batch_rows,
+            max_wait_seconds=self.settings.max_wait_ms / 1000,
+            queue_seconds=self.settings.queue_ms / 1000,
+            timed=self.settings.server_timing,
+        )
+
+    def close(self) -> None:
+        """Lets the batchers' threads go."""
+        for batcher in self._batchers.values():
+            batcher.close()
+
+    def find(self, name: str | None, version: str | None) -> Model:
+        """The model a predict route names. Raises ServerError."""
+        return self.repository.get_default() if name is None else self.repository.get(name, version)
+
+    def check_capacity(self, model: Model) -> None:
+        """Raises ServerError ``overloaded`` while more waits for the model than may."""
+        self._batchers[id(model)].check_capacity()
+
+    def predict(self, model: Model, admission: Admission, body: bytes, reply: Reply) -> Entry | None:
+        """Answers ``reply`` with the JSON of a prediction or with a ServerError, now or at the end of a later turn.
+
+        Gives the entry that waits, so that a caller who leaves can be marked `done`; None where the answer is given.
+        """
+        batcher = self._batchers[id(model)]
+        try:
+            if model.codec is None:
+                raise ServerError("invalid_input", "this model has no rows to send here; use the v2 protocol")
+            request = model.codec.decode(body)
+        except ServerError as error:
+            batcher.metrics.failed(error.code)
+            reply(error)
+            return None
+        entry = Entry(request.lane, request.parts, request.rows, request.single, reply, monotonic(), admission.deadline)
+        batcher.submit(entry)
+        return entry
+
+    def index(self) -> Answer:
+        """`GET /`: what this is and where to go on."""
+        links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/models", "metrics": "/metrics"}
+        return _json({"name": "dynonnx", "version": __version__, **links})
+
+    def openapi(self) -> Answer:
+        """`GET /openapi.json`."""
+        return _json(self.openapi_document)
+
+    def models(self) -> Answer:
+        """`GET /models`: every version with its state; refused ones with the reason."""
+        rows: list[dict[str, Any]] = [
+            {"name": model.name, "version": model.version, "ready": True, "kind": _kind(model.artefact)}
+            for model in self.repository
+        ]
+        for (name, version), reason in self.repository.refused.items():
+            rows.append({"name": name, "version": version, "ready": False, "reason": reason})
+        return _json({"default": self.repository.default_model, "models": rows})
+
+    def model(self, name: str, version: str | None = None) -> Answer:
+        """`GET /models/{name}`: one model as a person wants to know it."""
+        return _json(self.describe(self.repository.get(name, version)))
+
+    def describe(self, model: Model) -> dict[str, Any]:
+        """Schema, classes, parity, golden check, cost and batching of one version."""
+        batcher = self._batchers.get(id(model))
+        curve = batcher.curve if batcher else model.curve
+        described: dict[str, Any] = {
+            "name": model.name,
+            "version": model.version,
+            "versions": list(self.repository.models[model.name]),
+            "kind": _kind(model.artefact),
+            "sha256": model.sha256,
+            "golden_rows_checked": model.verdict.golden_rows,
+            "batched": model.verdict.joinable,
+            "cost": {"fixed_us": curve.fixed_seconds * 1e6, "row_us": curve.row_seconds * 1e6},
+            "inputs": [_tensor(spec) for spec in model.runtime.inputs],
+            "outputs": [_tensor(spec) for spec in model.runtime.outputs],
+        }
+        return described | (_described(model.artefact) if model.artefact else {})
+
+    def health(self) -> Answer:
+        """`GET /health`: this process runs."""
+        return _json({"status": "ok"})
+
+    def live(self) -> Answer:
+        """`GET /v2/health/live`."""
+        return _json({"live": True})
+
+    def ready(self) -> Answer:
+        """`GET /v2/health/ready`: models are loaded and the worker is not on its way out. Raises ServerError."""
+        if self.draining:
+            raise ServerError("draining", "this server is stopping")
+        if not any(True for _ in self.repository):
+            raise ServerError("model_unavailable", "no model is loaded; convert one into the models folder")
+        return _json({"ready": True})
+
+    def exposition(self) -> Answer:
+        """`GET /metrics`: Prometheus text, summed over all workers."""
+        return Answer(self._board.exposition(self._workers), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _json(value: Any) -> Answer:
+    return Answer(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _kind(artefact: Artefact | None) -> str:
+    return artefact.kind if artefact else "onnx"
+
+
+def _tensor(spec: Any) -> dict[str, Any]:
+    dtype = "string" if spec.dtype.kind == "O" else spec.dtype.name
+    return {"name": spec.name, "dtype": dtype, "shape": [-1 if size is None else size for size in spec.shape]}
+
+
+def _described(artefact: Artefact) -> dict[str, Any]:
+    return {
+        "features": artefact.features,
+        "classes": artefact.classes,
+        "example": dict(zip(_names(artefact), artefact.golden.rows[0], strict=True)) if artefact.golden.rows else None,
+        "producer": artefact.producer,
+        "created": artefact.created,
+        "source_sha256": artefact.source_sha256,
+        "parity": artefact.parity,
+    }
+
+
+def _names(artefact: Artefact) -> Iterable[str]:
+    return (feature.name for feature in artefact.features)

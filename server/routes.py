@@ -1,0 +1,145 @@
+"""Owns door one: thin FastAPI routes over the endpoints. Decides nothing; any ASGI server can run it."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+from server.batch import Entry
+from server.endpoints import JSON, Answer, Endpoints
+from server.errors import ServerError
+from server.openapi import error_responses
+
+
+def build_router(endpoints: Endpoints, docs_page: bytes) -> APIRouter:
+    """Every route there is."""
+    router = APIRouter()
+    _add_predict(router, endpoints)
+    _add_reads(router, endpoints)
+
+    @router.get("/", tags=["pages"], summary="What this is")
+    async def index(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(docs_page)
+        return respond(endpoints.index())
+
+    @router.get("/docs", tags=["pages"], summary="The models, with a form to try each")
+    async def docs() -> Response:
+        return HTMLResponse(docs_page)
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return respond(endpoints.openapi())
+
+    return router
+
+
+def _add_predict(router: APIRouter, endpoints: Endpoints) -> None:
+    @router.post("/predict", include_in_schema=False)
+    async def predict_default(request: Request) -> Response:
+        return await _predict(endpoints, request, None, None)
+
+    @router.post("/models/{name}/predict", include_in_schema=False)
+    async def predict(request: Request, name: str) -> Response:
+        return await _predict(endpoints, request, name, None)
+
+    @router.post("/models/{name}/versions/{version}/predict", include_in_schema=False)
+    async def predict_version(request: Request, name: str, version: str) -> Response:
+        return await _predict(endpoints, request, name, version)
+
+
+def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
+    @router.get("/models", tags=["models"], summary="What is served")
+    async def models() -> Response:
+        return respond(endpoints.models())
+
+    @router.get("/models/{name}", tags=["models"], summary="One model", responses=_responses("404", "503"))
+    async def model(name: str) -> Response:
+        return respond(endpoints.model(name))
+
+    @router.get(
+        "/models/{name}/versions/{version}",
+        tags=["models"],
+        summary="One version of a model",
+        responses=_responses("404", "503"),
+    )
+    async def model_version(name: str, version: str) -> Response:
+        return respond(endpoints.model(name, version))
+
+    @router.get("/health", tags=["operations"], summary="This process runs")
+    async def health() -> Response:
+        return respond(endpoints.health())
+
+    @router.get("/v2/health/live", tags=["operations"], summary="This process runs")
+    async def live() -> Response:
+        return respond(endpoints.live())
+
+    @router.get("/v2/health/ready", tags=["operations"], summary="Models are loaded", responses=_responses("503"))
+    async def ready() -> Response:
+        return respond(endpoints.ready())
+
+    @router.get("/metrics", tags=["operations"], summary="Prometheus metrics, summed over workers")
+    async def metrics() -> Response:
+        return respond(endpoints.exposition())
+
+
+def _responses(*statuses: str) -> Any:
+    return error_responses(*statuses)
+
+
+def respond(answer: Answer) -> Response:
+    """An endpoint's answer as an ASGI response."""
+    return Response(answer.body, answer.status, media_type=answer.media_type)
+
+
+async def _predict(endpoints: Endpoints, request: Request, name: str | None, version: str | None) -> Response:
+    model = endpoints.find(name, version)
+    admission = endpoints.gate.admit(request.scope["headers"])
+    endpoints.check_capacity(model)
+    body = await _read_body(request, endpoints)
+    future: asyncio.Future[bytes | ServerError] = asyncio.get_running_loop().create_future()
+    began = monotonic()
+
+    def reply(result: bytes | ServerError) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    entry = endpoints.predict(model, admission, body, reply)
+    try:
+        result = await future
+    finally:
+        if entry is not None:
+            entry.done = True
+    if isinstance(result, ServerError):
+        raise result
+    headers = {"server-timing": server_timing(entry, began)} if entry is not None and entry.timing else None
+    return Response(result, media_type=JSON, headers=headers)
+
+
+async def _read_body(request: Request, endpoints: Endpoints) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        endpoints.gate.check_size(size)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def server_timing(entry: Entry, began: float) -> str:
+    """The value of Server-Timing: milliseconds per stage, and the rows of the batch. ``began``: when parsing did."""
+    timing = entry.timing
+    if timing is None:
+        return ""
+    stages = {
+        "parse": entry.arrived - began,
+        "queue": timing.queue,
+        "run": timing.run,
+        "encode": monotonic() - timing.ended,
+    }
+    durations = [f"{stage};dur={seconds * 1e3:.3f}" for stage, seconds in stages.items()]
+    return ", ".join([*durations, f"batch;desc={timing.rows}"])

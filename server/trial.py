@@ -1,0 +1,148 @@
+"""Owns what a model must show before it serves: its golden answers, and whether its rows stand alone. Knows no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from server.artefact import Artefact, Golden, worst_excess
+from server.codecs.rows import RowReader
+from server.codecs.tensors import Array, InputLayout, join
+from server.runtime import CostCurve, Runtime
+
+TIE = 1e-6  # two best scores closer than this may give either label
+WARM_UP_ROWS = (1, 4, 16, 64, 256)
+WARM_UP_TRIES = 3  # the best counts: a cold first run says nothing of what a run costs
+WARM_UP_SECONDS = 0.25  # no further warm-up size is tried after this
+PROBE_ROWS = 8
+
+
+class TrialFailed(ValueError):
+    """The model does not give the answers its own file promises; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found out at load. ``golden_rows``: how many were checked and held; ``joinable``: rows stand alone."""
+
+    golden_rows: int
+    joinable: bool
+
+
+def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> Verdict:
+    """Checks golden rows and row-independence. Raises TrialFailed."""
+    feed = golden_feed(artefact) if artefact else probe_feed(layouts)
+    names = [output.name for output in runtime.outputs]
+    try:
+        together = dict(zip(names, runtime.run(names, feed), strict=True))
+    except Exception as error:
+        raise TrialFailed(f"the model does not run: {error}") from error
+    if artefact is not None:
+        check_golden(artefact, together)
+    return Verdict(len(artefact.golden.rows) if artefact else 0, _stands_alone(runtime, names, feed, together))
+
+
+def golden_feed(artefact: Artefact) -> dict[str, Array]:
+    """The golden rows as graph inputs."""
+    reader = RowReader(artefact.features)
+    parts = reader.read_rows([list(row) for row in artefact.golden.rows], clean=False)
+    return {layout.name: join(layout, [part]) for layout, part in zip(reader.layouts, parts, strict=True)}
+
+
+def probe_feed(layouts: Sequence[InputLayout]) -> dict[str, Array]:
+    """Rows that differ from each other, for a file that brings none: small numbers, short words."""
+    random = np.random.default_rng(0)
+    feed: dict[str, Array] = {}
+    for layout in layouts:
+        shape = (PROBE_ROWS, *layout.row_shape)
+        if layout.dtype == np.object_:
+            feed[layout.name] = random.choice(np.array(["a", "b", "cd"], np.object_), shape)
+        else:
+            numbers = random.normal(size=shape) if layout.dtype.kind == "f" else random.integers(0, 2, shape)
+            feed[layout.name] = numbers.astype(layout.dtype)
+    return feed
+
+
+def check_golden(artefact: Artefact, got: Mapping[str, Array]) -> None:
+    """Compares the golden answers by the one rule of parity. Raises TrialFailed naming output and row."""
+    golden = artefact.golden
+    ties = _ties(artefact, golden)
+    for output in artefact.outputs:
+        expected = golden.outputs[output.name]
+        if output.role == "label":
+            wrong = [
+                row
+                for row, (a, b) in enumerate(zip(expected, got[output.name].tolist(), strict=True))
+                if not _same(a, b)
+            ]
+            wrong = [row for row in wrong if row not in ties]
+        else:
+            wanted = np.array(expected, np.float64)
+            scale = 1.0 if output.role == "probabilities" else float(np.nanstd(wanted)) or 1.0
+            excess = worst_excess(wanted, got[output.name].reshape(wanted.shape), scale)
+            wrong = sorted(set(np.nonzero(excess > 1.0)[0].tolist()))
+        if wrong:
+            raise TrialFailed(f"golden row {wrong[0]}: output '{output.name}' is not what the original model answered")
+
+
+def _same(expected: Any, got: Any) -> bool:
+    """Labels, or lists of them where a model has several targets; a one-column label is the label itself."""
+    if isinstance(got, list) and not isinstance(expected, list):
+        got = got[0]
+    return bool(expected == got)
+
+
+def _ties(artefact: Artefact, golden: Golden) -> frozenset[int]:
+    """Rows whose two best probabilities are so close that either label is right."""
+    ties: set[int] = set()
+    for name in artefact.output_names("probabilities"):
+        best = np.sort(np.array(golden.outputs[name], np.float64), axis=1)[:, -2:]
+        ties.update(np.nonzero(best[:, -1] - best[:, 0] < TIE)[0].tolist() if best.shape[1] == 2 else ())
+    return frozenset(ties)
+
+
+def _stands_alone(
+    runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array], together: Mapping[str, Any]
+) -> bool:
+    """Whether each row gets alone what it gets among others; a model that mixes rows must never be batched."""
+    rows = len(next(iter(feed.values())))
+    for row in range(rows):
+        alone = runtime.run(names, {name: array[row : row + 1] for name, array in feed.items()})
+        for name, output in zip(names, alone, strict=True):
+            whole = together[name]
+            if not isinstance(output, np.ndarray) or not output.ndim or len(output) != 1 or len(whole) != rows:
+                return False
+            if not _agree(whole[row : row + 1], output, whole):
+                return False
+    return True
+
+
+def _agree(expected: Array, got: Array, whole: Array) -> bool:
+    if expected.shape != got.shape or expected.dtype.kind not in "fiub":
+        return bool(np.array_equal(expected, got))
+    scale = float(np.nanstd(whole.astype(np.float64))) or 1.0
+    return bool((worst_excess(expected, got, scale) <= 1.0).all())
+
+
+def warm_up(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout], max_rows: int) -> CostCurve:
+    """Runs the model at growing sizes, so that its first request is not its slowest; gives the first cost curve."""
+    curve = CostCurve()
+    feed = golden_feed(artefact) if artefact else probe_feed(layouts)
+    names = [output.name for output in runtime.outputs]
+    began = perf_counter()
+    for rows in (size for size in WARM_UP_ROWS if size <= max_rows):
+        grown = {name: np.resize(array, (rows, *array.shape[1:])) for name, array in feed.items()}
+        curve.learn(rows, min(_seconds_of_run(runtime, names, grown) for _ in range(WARM_UP_TRIES)))
+        if perf_counter() - began > WARM_UP_SECONDS:
+            break
+    return curve
+
+
+def _seconds_of_run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> float:
+    start = perf_counter()
+    runtime.run(names, feed)
+    return perf_counter() - start
