@@ -1,0 +1,65 @@
+"""The child process: a job from standard input, answers over a pipe. An entry point; started by `convert.sandbox`.
+
+What a library prints goes to standard error, which the parent shows only when the child dies.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from convert import limits, messages
+from convert.errors import Refused
+from convert.job import convert
+from convert.proofrows import read_rows
+from convert.verify import verify
+
+
+def main() -> None:
+    """Serves one job: ``{"command", "model", ...}`` on standard input; ``argv[1]`` is the pipe's descriptor."""
+    job = orjson.loads(sys.stdin.buffer.read())
+    pipe = os.fdopen(int(sys.argv[1]), "wb")
+    limits.apply(job["memory_bytes"], job["cpu_seconds"])
+    try:
+        COMMANDS[job["command"]](job, pipe)
+    except Refused as refusal:
+        parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
+        messages.write(pipe, {"kind": "refused", **parts})
+    except MemoryError:
+        messages.write(pipe, {"kind": "refused", "reason": "the memory limit is reached", "remedy": "", "where": ""})
+    except Exception:  # noqa: BLE001  whatever it is, the parent must be able to say it
+        messages.write(pipe, {"kind": "failed", "traceback": traceback.format_exc()})
+
+
+def _convert(job: dict[str, Any], pipe: BinaryIO) -> None:
+    data = Path(job["model"]).read_bytes()
+    rows = read_rows(Path(job["data"])) if job["data"] else None
+    done = convert(data, job["name"], rows, tuple(job["trust"]), _teller(pipe))
+    blob = b"" if done.proof.wrong else done.onnx
+    messages.write(pipe, {"kind": "done", **_summary(done)}, blob)
+
+
+def _verify(job: dict[str, Any], pipe: BinaryIO) -> None:
+    rows = read_rows(Path(job["data"])) if job["data"] else None
+    pickled, onnx = Path(job["model"]).read_bytes(), Path(job["onnx"]).read_bytes()
+    done = verify(pickled, onnx, rows, tuple(job["trust"]), _teller(pipe))
+    messages.write(pipe, {"kind": "done", "parity": done.as_json(), "bad": list(done.bad)})
+
+
+def _summary(done: Any) -> dict[str, Any]:
+    return {"parity": done.proof.as_json(), "bad": list(done.proof.bad)}
+
+
+def _teller(pipe: BinaryIO) -> Any:
+    return lambda text: messages.write(pipe, {"kind": "progress", "text": text})
+
+
+COMMANDS = {"convert": _convert, "verify": _verify}
+
+if __name__ == "__main__":
+    main()

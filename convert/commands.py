@@ -1,0 +1,104 @@
+"""Owns what each command does, from its request to text and a file. Knows nothing of terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from convert import report, sandbox, writer
+from convert.errors import Refused
+from convert.options import Convert, Inspect, Verify
+from convert.table import for_graph, from_json
+from server.artefact import Artefact, BadArtefact, from_metadata, worst_excess
+from server.runtime import BadModel, Runtime
+
+Tell = Callable[[str], None]
+
+
+class NotEqual(Exception):
+    """The file does not answer as the original does; the message is the whole report."""
+
+
+def convert(asked: Convert, tell: Tell) -> str:
+    """Converts and writes; answers the report. Raises Refused or NotEqual, and then nothing is written."""
+    _must_exist(asked.model, asked.data)
+    path = writer.destination(asked.out, asked.name, asked.version, asked.replace)
+    job = {**_job("convert", asked.model, asked.data, asked.trust), "name": asked.name}
+    found, onnx = sandbox.run(job, tell)
+    if found["parity"]["wrong"]:
+        raise NotEqual(_failure(found))
+    artefact = _checked(onnx)
+    writer.write(path, onnx)
+    parts = (report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity))
+    return "\n\n".join((*parts, f"wrote {path} ({len(onnx):,} bytes)"))
+
+
+def verify(asked: Verify, tell: Tell) -> str:
+    """Repeats the proof; answers the report. Raises Refused or NotEqual."""
+    _must_exist(asked.model, asked.file, asked.data)
+    job = {**_job("verify", asked.model, asked.data, asked.trust), "onnx": str(asked.file.resolve())}
+    found, _ = sandbox.run(job, tell)
+    if found["parity"]["wrong"]:
+        raise NotEqual(_failure(found))
+    return f"{report.proof_table(found['parity'])}\n\n{report.verdict(found['parity'])}"
+
+
+def inspect(asked: Inspect) -> str:
+    """What the file says of itself, or its bare signature. Raises Refused."""
+    _must_exist(asked.file)
+    try:
+        runtime = Runtime(asked.file)
+        artefact = from_metadata(runtime.metadata)
+    except (BadModel, BadArtefact) as error:
+        raise Refused(f"{asked.file}: {error}") from error
+    if artefact is None:
+        lines = [f"{asked.file}: an ONNX file that dynonnx did not make"]
+        for way, nodes in (("input", runtime.inputs), ("output", runtime.outputs)):
+            lines += [f"{way}  {node.name}  {node.dtype}  {list(node.shape)}" for node in nodes]
+        return "\n".join(lines)
+    parts = (report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity))
+    return "\n\n".join(parts)
+
+
+def _job(command: str, model: Path, data: Path | None, trust: tuple[str, ...]) -> dict[str, Any]:
+    rows = None if data is None else str(data.resolve())
+    return {"command": command, "model": str(model.resolve()), "data": rows, "trust": trust}
+
+
+def _must_exist(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None and not path.is_file():
+            raise Refused(f"{path} is not a file", "check the path")
+
+
+def _checked(onnx: bytes) -> Artefact:
+    """The parent believes only what it has seen itself: the file opens here and answers its golden rows."""
+    try:
+        runtime = Runtime(onnx)
+        artefact = from_metadata(runtime.metadata)
+    except (BadModel, BadArtefact) as error:
+        raise Refused(f"the child's file does not open: {error}") from error
+    if artefact is None:
+        raise Refused("the child's file has no dynonnx metadata")
+    golden = artefact.golden
+    names = list(golden.outputs)
+    feed = for_graph(from_json(golden.rows, artefact.features), artefact.features)
+    for name, got in zip(names, runtime.run(names, feed), strict=True):
+        if not _same(golden.outputs[name], got, artefact, name):
+            raise Refused(f"the child's file does not give its own golden '{name}'")
+    return artefact
+
+
+def _same(expected: list[Any], got: Any, artefact: Artefact, name: str) -> bool:
+    if got.dtype.kind in "Ob" or name in artefact.output_names("label"):
+        return bool(got.tolist() == expected)
+    scale = artefact.parity["scale"].get(name, 1.0)
+    return bool((worst_excess(expected, got, scale) <= 1).all())  # type: ignore[arg-type]
+
+
+def _failure(found: Mapping[str, Any]) -> str:
+    names = found.get("names", [])
+    return "\n\n".join(
+        (report.proof_table(found["parity"]), report.bad_rows(found["bad"], names), report.verdict(found["parity"]))
+    )

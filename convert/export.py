@@ -1,0 +1,88 @@
+"""Owns the whole graph of one model: inputs by schema, outputs by role. Knows nothing of files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto
+
+from convert import exporters
+from convert.columns import Columns
+from convert.errors import Refused
+from convert.exporters.registry import Exporter, Prediction
+from convert.graph import Array, Graph, Tensor
+from convert.original import Answers, Original
+from server.artefact import Feature, Output, Role
+
+exporters.load()
+
+
+def export(original: Original, features: Sequence[Feature], answers: Answers) -> tuple[ModelProto, tuple[Output, ...]]:
+    """The model's graph, and its outputs with their roles. ``answers`` of any rows give the outputs and their shapes.
+
+    Raises Refused where an estimator has no exporter.
+    """
+    graph = Graph()
+    tensors = _tensors(Exporter(graph), original, _inputs(graph, features))
+    taken = {feature.input for feature in features}
+    names = {answer: _free(answer, taken) for answer in answers}
+    missing = [answer for answer in answers if answer not in tensors]
+    if missing:
+        raise Refused(
+            f"{type(original.model).__name__} has no exporter for its {missing[0]}", "predict with another one"
+        )
+    model = graph.finish(
+        {names[answer]: tensors[answer] for answer in answers},
+        {names[answer]: values.shape[1:] for answer, values in answers.items()},
+    )
+    return model, tuple(Output(role_of(answer), names[answer]) for answer in answers)
+
+
+def role_of(answer: str) -> Role:
+    """The role of an answer: ``probabilities_1`` are probabilities."""
+    return "probabilities" if answer.startswith("probabilities") else answer  # type: ignore[return-value]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    return name if name not in taken else _free(f"{name}_output", taken)
+
+
+def _inputs(graph: Graph, features: Sequence[Feature]) -> Columns:
+    widths: dict[str, int] = {}
+    dtypes = {feature.input: np.dtype(object if feature.dtype == "string" else feature.dtype) for feature in features}
+    for feature in features:
+        widths[feature.input] = widths.get(feature.input, 0) + 1
+    return Columns(graph, tuple((graph.input(name, dtypes[name], width), width) for name, width in widths.items()))
+
+
+def _tensors(e: Exporter, original: Original, x: Columns) -> Mapping[str, Tensor]:
+    if original.kind == "transformer":
+        return {"transformed": e.transform(original.model, x).numbers()}
+    found = e.predict(original.model, x)
+    if found.targets:
+        return _targets(e.graph, found.targets, original.model.classes_)
+    tensors = {"value": found.value, "scores": found.scores, "probabilities": found.probabilities}
+    tensors["label"] = _label(e.graph, found, getattr(original.model, "classes_", None))
+    return {name: tensor for name, tensor in tensors.items() if tensor is not None}
+
+
+def _targets(graph: Graph, found: Sequence[Prediction], classes: Sequence[Array]) -> Mapping[str, Tensor]:
+    labels = [_label(graph, one, values) for one, values in zip(found, classes, strict=True)]
+    columns = [label.reshape(-1, 1) for label in labels if label is not None]
+    tensors = {f"probabilities_{target}": one.need("probabilities") for target, one in enumerate(found)}
+    return {"label": graph.concat(columns), **tensors}
+
+
+def _label(graph: Graph, found: Prediction, classes: Any) -> Tensor | None:
+    if found.label is not None or found.index is None:
+        return found.label
+    values = np.asarray(classes)
+    if values.dtype.kind in "iu":
+        values = values.astype(np.int64)
+        if np.array_equal(values, np.arange(len(values))):
+            return found.index
+    elif values.dtype.kind not in "Ofb":
+        values = values.astype(object)
+    return graph.op("Gather", graph.constant(values), found.index, axis=0)

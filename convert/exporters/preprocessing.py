@@ -1,0 +1,96 @@
+"""Exports scalers and imputers, in double. Knows nothing of categories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import impute, preprocessing
+
+from convert.columns import Columns, columns
+from convert.exporters.affine import affine
+from convert.exporters.registry import TRANSFORMS, Exporter
+from convert.graph import Tensor
+from server.artefact import MISSING_TEXT
+
+
+def standard(e: Exporter, scaler: Any, x: Columns) -> Columns:
+    """``(x - mean) / scale``."""
+    shift = scaler.mean_ if scaler.with_mean else None
+    return columns(affine(x.numbers(), shift, scaler.scale_ if scaler.with_std else None), x.width)
+
+
+def robust(e: Exporter, scaler: Any, x: Columns) -> Columns:
+    """``(x - median) / quantile range``."""
+    shift = scaler.center_ if scaler.with_centering else None
+    return columns(affine(x.numbers(), shift, scaler.scale_ if scaler.with_scaling else None), x.width)
+
+
+def max_abs(e: Exporter, scaler: Any, x: Columns) -> Columns:
+    """``x / largest absolute value``."""
+    return columns(affine(x.numbers(), None, scaler.scale_), x.width)
+
+
+def min_max(e: Exporter, scaler: Any, x: Columns) -> Columns:
+    """``x * scale + min``, clipped where asked."""
+    y = x.numbers() * scaler.scale_ + scaler.min_
+    if scaler.clip:
+        low, high = scaler.feature_range
+        y = e.graph.op("Clip", y, e.graph.constant(low, y.dtype), e.graph.constant(high, y.dtype))
+    return columns(y, x.width)
+
+
+def simple_imputer(e: Exporter, imputer: Any, x: Columns) -> Columns:
+    """Missing values become the fitted statistic; columns without one are dropped; indicators come last."""
+    missing = _missing(imputer, x)
+    statistics = np.asarray(imputer.statistics_)
+    kept = [i for i, value in enumerate(statistics) if imputer.keep_empty_features or not _is_nan(value)]
+    filled = _filled(x, missing, statistics).take(kept)
+    if not imputer.add_indicator:
+        return filled
+    flagged = imputer.indicator_.features_
+    return filled.beside(columns(missing.take(flagged).cast(np.float64), len(flagged)))
+
+
+def _missing(imputer: Any, x: Columns) -> Tensor:
+    if x.is_text():
+        marker = imputer.missing_values
+        return _text_equals(x.text(), MISSING_TEXT if marker is None or _is_nan(marker) else str(marker))
+    if _is_nan(imputer.missing_values):
+        return x.numbers().is_nan()
+    return x.numbers().equals(imputer.missing_values)
+
+
+def _filled(x: Columns, missing: Tensor, statistics: Any) -> Columns:
+    if x.is_text():
+        fill = np.array([MISSING_TEXT if _is_nan(value) else str(value) for value in statistics], object)
+        return columns(missing.where(fill, x.text()), x.width)
+    return columns(missing.where(statistics.astype(np.float64), x.numbers()), x.width)
+
+
+def _text_equals(x: Tensor, text: str) -> Tensor:
+    codes = x.graph.op(
+        "LabelEncoder",
+        x,
+        dtype=np.int64,
+        domain="ai.onnx.ml",
+        keys_strings=[text],
+        values_int64s=[1],
+        default_int64=0,
+    )
+    return codes.equals(1)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+TRANSFORMS.update(
+    {
+        preprocessing.StandardScaler: standard,
+        preprocessing.RobustScaler: robust,
+        preprocessing.MaxAbsScaler: max_abs,
+        preprocessing.MinMaxScaler: min_max,
+        impute.SimpleImputer: simple_imputer,
+    }
+)

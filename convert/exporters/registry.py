@@ -1,0 +1,91 @@
+"""Owns which estimator class is exported by which function, and the walk through nested estimators.
+
+A family file fills `TRANSFORMS` and `PREDICTIONS` at its bottom. An exporter function gets the `Exporter` (for what it
+wraps), the fitted estimator and its input columns. Only exact classes count: a subclass may override anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from convert.columns import Columns
+from convert.errors import Refused
+from convert.graph import Graph, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What predicting gives, as far as the estimator has it.
+
+    ``index`` [rows] is the position of the predicted class in ``classes_``; ``label`` [rows] stands where labels are
+    not looked up in classes (outlier detectors, clusterers); ``probabilities`` [rows, classes]; ``scores`` is
+    ``decision_function`` in scikit-learn's own shape; ``value`` is a regressor's answer in scikit-learn's own shape.
+    ``targets`` holds one prediction per target of a multi-output classifier, and then nothing else is set.
+    """
+
+    index: Tensor | None = None
+    label: Tensor | None = None
+    probabilities: Tensor | None = None
+    scores: Tensor | None = None
+    value: Tensor | None = None
+    targets: tuple[Prediction, ...] = ()
+
+    def need(self, name: str) -> Tensor:
+        """One of the tensors, by field name; refused where the estimator does not have it."""
+        tensor: Tensor | None = getattr(self, name)
+        if tensor is None:
+            raise Refused(
+                f"the estimator inside has no {name} that could be exported", "predict with another estimator"
+            )
+        return tensor
+
+
+Transform = Callable[["Exporter", Any, Columns], Columns]
+Predict = Callable[["Exporter", Any, Columns], Prediction]
+
+TRANSFORMS: dict[type, Transform] = {}
+PREDICTIONS: dict[type, Predict] = {}
+
+
+@dataclass(slots=True)
+class Exporter:
+    """One export: the graph it fills and the path of the estimator it is at."""
+
+    graph: Graph
+    path: list[str] = field(default_factory=list)
+
+    def transform(self, estimator: Any, x: Columns, step: str = "") -> Columns:
+        """What ``estimator.transform`` gives for these columns. Raises Refused."""
+        with self._at(step, estimator):
+            export: Transform = _find(TRANSFORMS, estimator, "transform")
+            return export(self, estimator, x)
+
+    def predict(self, estimator: Any, x: Columns, step: str = "") -> Prediction:
+        """What the predicting methods of ``estimator`` give for these columns. Raises Refused."""
+        with self._at(step, estimator):
+            export: Predict = _find(PREDICTIONS, estimator, "predict")
+            return export(self, estimator, x)
+
+    @contextmanager
+    def _at(self, step: str, estimator: Any) -> Iterator[None]:
+        self.path.append(f"{step}={type(estimator).__name__}" if step else type(estimator).__name__)
+        try:
+            yield
+        except Refused as refusal:
+            refusal.where = refusal.where or " > ".join(self.path)
+            raise
+        finally:
+            self.path.pop()
+
+
+def _find(table: dict[type, Any], estimator: Any, method: str) -> Any:
+    kind = type(estimator)
+    if kind not in table:
+        raise Refused(
+            f"there is no converter for {method} of {kind.__module__}.{kind.__qualname__}",
+            "use an estimator of docs/coverage.md in its place, or register a converter of your own with --converters",
+        )
+    return table[kind]

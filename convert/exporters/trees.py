@@ -1,0 +1,97 @@
+"""Exports scikit-learn's own trees: compared in float32, as scikit-learn compares them. Knows nothing of boosters.
+
+scikit-learn casts a row to float32 and asks ``x32 <= threshold`` with a float64 threshold; the largest float32 that is
+not above the threshold answers the same for every float32, so the graph casts too and stores floored thresholds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn import ensemble, tree
+
+from convert.columns import Columns
+from convert.exporters.forest import Forest, Leaves
+from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
+from convert.graph import Array, Tensor
+
+
+def floor32(thresholds: Array) -> Array:
+    """The largest float32 not above each float64."""
+    nearest = np.asarray(thresholds, np.float64).astype(np.float32)
+    return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+
+
+def sum_of_trees(x: Columns, fitted: Sequence[Any], values: Sequence[Array]) -> Tensor:
+    """The sum over trees of ``values`` [nodes, targets], each looked up at the leaf a row ends in: [rows, targets]."""
+    forest = Forest()
+    for one, value in zip(fitted, values, strict=True):
+        nodes = one.tree_
+        forest.add(
+            features=nodes.feature,
+            thresholds=floor32(nodes.threshold),
+            left=nodes.children_left,
+            right=nodes.children_right,
+            missing_left=nodes.missing_go_to_left,
+            leaves=Leaves(nodes.children_left < 0, value),
+        )
+    return forest.emit(x.numbers(np.float32)).cast(np.float64)
+
+
+def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The mean over trees of the leaf's value; a vector for one target."""
+    fitted = getattr(model, "estimators_", [model])
+    values = [one.tree_.value[:, :, 0] / len(fitted) for one in fitted]
+    summed = sum_of_trees(x, fitted, values)
+    return Prediction(value=summed.reshape(-1) if model.n_outputs_ == 1 else summed)
+
+
+def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The mean over trees of the leaf's class fractions; one prediction per target."""
+    fitted = getattr(model, "estimators_", [model])
+    if model.n_outputs_ == 1:
+        return votes(x, fitted, [one.tree_.value[:, 0, :] for one in fitted])
+    sizes = model.n_classes_
+    return Prediction(
+        targets=tuple(
+            votes(x, fitted, [one.tree_.value[:, target, : sizes[target]] for one in fitted])
+            for target in range(model.n_outputs_)
+        )
+    )
+
+
+def votes(x: Columns, fitted: Sequence[Any], values: Sequence[Array]) -> Prediction:
+    """Whole votes are summed, so that a tie is a tie; two classes need the sum of one."""
+    count, classes = len(fitted), values[0].shape[1]
+    if classes == 2:
+        second = sum_of_trees(x, fitted, [value[:, 1:] for value in values])
+        graph = second.graph
+        pair = (graph.constant(np.array([[-1.0, 1.0]])), graph.constant(np.array([float(count), 0.0])))
+        summed = graph.op("Gemm", second, *pair)
+    else:
+        summed = sum_of_trees(x, fitted, values)
+    return Prediction(index=summed.argmax(), probabilities=summed / count if count > 1 else summed)
+
+
+PREDICTIONS.update(
+    dict.fromkeys(
+        (
+            tree.DecisionTreeClassifier,
+            tree.ExtraTreeClassifier,
+            ensemble.RandomForestClassifier,
+            ensemble.ExtraTreesClassifier,
+        ),
+        classifier,
+    )
+    | dict.fromkeys(
+        (
+            tree.DecisionTreeRegressor,
+            tree.ExtraTreeRegressor,
+            ensemble.RandomForestRegressor,
+            ensemble.ExtraTreesRegressor,
+        ),
+        regressor,
+    )
+)

@@ -1,0 +1,135 @@
+"""Owns the command line: words in, one frozen request out. Pure; prints nothing and reads no file."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from convert.errors import UsageError
+from server.artefact import NAME_PATTERN
+
+COMMANDS = ("inspect", "verify")
+DEFAULT_OUT = Path("models")
+
+CONVERT_HELP = """\
+Converts a scikit-learn model to one verified ONNX file, OUT/NAME/VERSION/model.onnx.
+
+The file is written only if it answers as the original does, on at least 10,000 rows made up from the model itself and
+on those you give with --data. A pickle is a program: it is opened in a process of its own that may do next to nothing.
+
+  python -m convert model.pkl                        models/model/1/model.onnx
+  python -m convert model.pkl --name churn           models/churn/1/model.onnx
+  python -m convert model.pkl --data sample.csv      checks your own rows, too
+  python -m convert model.pkl --out churn.onnx       one file, just there
+  python -m convert inspect FILE.onnx                what a file takes and gives
+  python -m convert verify MODEL.pkl FILE.onnx       repeats the check
+
+Exit status: 0 written and verified, 1 refused or not equal, 2 the command line is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convert:
+    """``python -m convert MODEL``. ``version`` is None for "one above the highest"."""
+
+    model: Path
+    name: str
+    version: str | None
+    data: Path | None
+    out: Path
+    replace: bool
+    trust: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Inspect:
+    """``python -m convert inspect FILE``."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """``python -m convert verify MODEL FILE``."""
+
+    model: Path
+    file: Path
+    data: Path | None
+    trust: tuple[str, ...] = field(default=())
+
+
+def parse(words: Sequence[str]) -> Convert | Inspect | Verify:
+    """What is asked. Raises UsageError; ``--help`` ends the program as argparse does."""
+    if words and words[0] == "inspect":
+        return Inspect(_inspect_parser().parse_args(words[1:]).file)
+    if words and words[0] == "verify":
+        found = _verify_parser().parse_args(words[1:])
+        return Verify(found.model, found.file, found.data, tuple(found.trust))
+    found = _convert_parser().parse_args(words)
+    name = _checked("--name", found.name) if found.name is not None else default_name(found.model)
+    version = None if found.version is None else _checked("--version", found.version)
+    return Convert(found.model, name, version, found.data, found.out, found.replace, tuple(found.trust))
+
+
+def default_name(model: Path) -> str:
+    """A model's name from its file's stem: what a name may not hold becomes ``-``."""
+    stem = model.name.split(".")[0] or model.name
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", stem).lstrip("_.-")[:64]
+    if not NAME_PATTERN.fullmatch(name):
+        raise UsageError(f"no name can be made of '{model.name}': give one with --name")
+    return name
+
+
+def _checked(option: str, value: str) -> str:
+    if not NAME_PATTERN.fullmatch(value):
+        raise UsageError(
+            f"{option} {value!r}: use letters, digits, '_', '.', '-', at most 64, the first a letter or digit"
+        )
+    return value
+
+
+def _convert_parser() -> argparse.ArgumentParser:
+    parser = _parser("python -m convert", CONVERT_HELP)
+    parser.add_argument("model", type=Path, metavar="MODEL", help="pickle or joblib file of a fitted estimator")
+    parser.add_argument("--name", help="the model's name (default: from the file's name)")
+    parser.add_argument("--version", help="its version (default: 1, or one above the highest there)")
+    _add_data(parser)
+    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="repository folder, or a path ending in .onnx")
+    parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
+    _add_trust(parser)
+    return parser
+
+
+def _inspect_parser() -> argparse.ArgumentParser:
+    parser = _parser("python -m convert inspect", "Shows what an ONNX file takes and gives, and how it was verified.")
+    parser.add_argument("file", type=Path, metavar="FILE")
+    return parser
+
+
+def _verify_parser() -> argparse.ArgumentParser:
+    parser = _parser("python -m convert verify", "Compares an ONNX file with the pickle it is meant to answer for.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("file", type=Path, metavar="FILE")
+    _add_data(parser)
+    _add_trust(parser)
+    return parser
+
+
+def _parser(prog: str, description: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="ROWS", help="rows to check as well: CSV, Parquet, JSON or NPY")
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let the pickle use module.Name, whatever it does with it; again for more",
+    )

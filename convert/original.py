@@ -1,0 +1,115 @@
+"""Owns the original model as the oracle: its kind, its classes, its answers. Knows nothing of ONNX."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn import base
+
+from convert.errors import Refused
+from convert.graph import Array
+from convert.table import Table, for_model
+from server.artefact import Kind, Scalar
+
+Answers = dict[
+    str, Array
+]  # by output name; several targets of one classifier are probabilities_0, probabilities_1, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A fitted estimator with what must be known to ask it."""
+
+    model: Any
+    kind: Kind
+    names: tuple[str, ...]
+    named: bool
+
+    def ask(self, table: Table) -> Answers:
+        """Everything a file of this model answers, for these rows. Raises what the model raises."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
+            return self._ask(for_model(table, self.named))
+
+    def takes(self, table: Table) -> bool:
+        """Whether the original answers these rows at all."""
+        try:
+            self.ask(table)
+        except Exception:  # noqa: BLE001  whatever it raises, it does not take them
+            return False
+        return True
+
+    def _ask(self, x: Any) -> Answers:
+        if self.kind == "transformer":
+            return {"transformed": _dense(self.model.transform(x))}
+        if self.kind == "regressor":
+            return {"value": np.asarray(self.model.predict(x), np.float64)}
+        answers = {"label": _labels(self.model.predict(x))}
+        answers.update(self._scores(x))
+        return answers
+
+    def _scores(self, x: Any) -> Answers:
+        if self.kind == "outlier_detector":
+            return {"scores": np.asarray(self.model.decision_function(x), np.float64)}
+        if hasattr(self.model, "predict_proba"):
+            found = self.model.predict_proba(x)
+            if isinstance(found, list):
+                return {f"probabilities_{target}": np.asarray(one) for target, one in enumerate(found)}
+            return {"probabilities": np.asarray(found)}
+        if hasattr(self.model, "decision_function"):
+            return {"scores": np.asarray(self.model.decision_function(x), np.float64)}
+        return {}
+
+    def classes(self) -> tuple[Scalar, ...] | tuple[tuple[Scalar, ...], ...] | None:
+        """The classes with their own type, one tuple per target where there are several targets."""
+        found = getattr(self.model, "classes_", None) if self.kind == "classifier" else None
+        if found is None:
+            return None
+        return tuple(tuple(_plain(one)) for one in found) if isinstance(found, list) else tuple(_plain(found))
+
+
+def open_original(model: Any) -> Original:
+    """What kind of model this is, and how wide. Raises Refused for what is no fitted estimator."""
+    width = getattr(model, "n_features_in_", None)
+    if not hasattr(model, "predict") and not hasattr(model, "transform"):
+        raise Refused(
+            f"the file holds a {type(model).__module__}.{type(model).__qualname__}, not a scikit-learn estimator",
+            "pickle the fitted estimator itself",
+        )
+    if width is None:
+        raise Refused(f"this {type(model).__name__} is not fitted", "call fit before pickling")
+    found = getattr(model, "feature_names_in_", None)
+    names = tuple(f"x{i}" for i in range(width)) if found is None else tuple(str(name) for name in found)
+    if len(set(names)) != len(names) or "" in names:
+        raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
+    return Original(model, _kind(model), names, found is not None)
+
+
+def _kind(model: Any) -> Kind:
+    if base.is_classifier(model):
+        return "classifier"
+    if base.is_regressor(model):
+        return "regressor"
+    if base.is_outlier_detector(model):
+        return "outlier_detector"
+    return "clusterer" if hasattr(model, "predict") else "transformer"
+
+
+def _labels(values: Any) -> Array:
+    array = np.asarray(values)
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64)
+    return array.astype(object) if array.dtype.kind == "U" else array
+
+
+def _dense(values: Any) -> Array:
+    dense = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
+    return dense.astype(np.float64) if dense.dtype.kind in "fiub" else dense
+
+
+def _plain(values: Array) -> list[Scalar]:
+    plain: list[Scalar] = np.asarray(values).tolist()
+    return plain

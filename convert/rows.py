@@ -1,0 +1,133 @@
+"""Owns the proof rows that are made up from the model itself. Knows nothing of how they are compared.
+
+Rows come in groups, so that a report can say what was tried and so that extremes do not loosen the measure for others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convert.describe import UNSEEN_TEXT, is_missing
+from convert.graph import Array
+from convert.table import Table, rows_at
+from convert.traits import Trait
+from server.artefact import Feature
+
+ROWS = 10_000
+SHARES = {"thresholds": 0.3, "missing": 0.15, "extremes": 0.1}  # usual rows are the rest
+TOUCHED = 0.3  # of the cells of a row in the groups "missing" and "extremes"
+ODD_TEXTS = (UNSEEN_TEXT, "", " ", "a", "É", "ß", "日本", "x" * 200)
+
+
+def synthesise(features: Sequence[Feature], traits: Sequence[Trait], rows: int = ROWS) -> dict[str, Table]:
+    """At least ``rows`` rows by group; a group that this model cannot have is left out and its rows are usual ones."""
+    random = np.random.default_rng(0)
+    makers = {"thresholds": _at_thresholds, "missing": _with_missing, "extremes": _extreme}
+    groups: dict[str, Table] = {}
+    for group, make in makers.items():
+        table = make(random, features, traits, int(rows * SHARES[group]))
+        if table is not None:
+            groups[group] = table
+    made = sum(len(next(iter(table.values()))) for table in groups.values())
+    return {"usual": usual(random, features, traits, rows - made), **groups}
+
+
+def usual(random: np.random.Generator, features: Sequence[Feature], traits: Sequence[Trait], rows: int) -> Table:
+    """Rows as the training data may have been; numbers with few digits, as people write them."""
+    return {f.name: _usual_values(random, f, t, rows) for f, t in zip(features, traits, strict=True)}
+
+
+def _usual_values(random: np.random.Generator, feature: Feature, trait: Trait, rows: int) -> Array:
+    if feature.dtype == "string":
+        return np.array(_texts(feature, trait), object)[random.integers(0, len(_texts(feature, trait)), rows)]
+    if feature.dtype == "bool":
+        return np.asarray(random.random(rows) < 0.5)
+    known = _known(feature, trait)
+    if known:
+        return np.array(known, np.float64)[random.integers(0, len(known), rows)]
+    centre, spread = scale(trait)
+    return rounded(random.normal(centre, spread, rows), spread)
+
+
+def _known(feature: Feature, trait: Trait) -> list[Any]:
+    known = [value for value in trait.known if not is_missing(value)]
+    return known if feature.categories or not known else [*known, max(known) + 0.5]
+
+
+def _texts(feature: Feature, trait: Trait) -> list[str]:
+    known = [str(value) for value in trait.known if not is_missing(value)]
+    return known if feature.categories is not None else [*known * 4, *ODD_TEXTS]
+
+
+def scale(trait: Trait) -> tuple[float, float]:
+    """Where the column's values lie and how far they spread, as well as the model tells."""
+    if trait.centre is not None and trait.spread:
+        return trait.centre, trait.spread
+    if len(trait.points) > 1:
+        return float(np.mean(trait.points)), float(np.std(trait.points)) * 1.5 or 1.0
+    return (trait.points or [0.0])[0], 1.0
+
+
+def rounded(values: Array, spread: float) -> Array:
+    """To a hundredth of the spread, in decimal: 5.1, not 5.0982347."""
+    return np.round(values, int(np.clip(np.ceil(2 - np.log10(spread)), -6, 12)))
+
+
+def _at_thresholds(random: np.random.Generator, features: Any, traits: Sequence[Trait], rows: int) -> Table | None:
+    """Numbers exactly at what the model compares with, and one step to either side, in float64 and in float32."""
+    if not any(trait.points for trait in traits):
+        return None
+    table = dict(usual(random, features, traits, rows))
+    for feature, trait in zip(features, traits, strict=True):
+        if trait.points and feature.dtype == "float64":
+            table[feature.name] = _neighbours(random, np.unique(trait.points), rows)
+    return table
+
+
+def _neighbours(random: np.random.Generator, points: Array, rows: int) -> Array:
+    chosen = points[np.resize(random.permutation(len(points)), rows)]
+    single = chosen.astype(np.float32)
+    around = (
+        chosen,
+        np.nextafter(chosen, np.inf),
+        np.nextafter(chosen, -np.inf),
+        single.astype(np.float64),
+        np.nextafter(single, np.float32(np.inf)).astype(np.float64),
+        np.nextafter(single, np.float32(-np.inf)).astype(np.float64),
+    )
+    return np.choose(random.integers(0, len(around), rows), around)
+
+
+def _with_missing(random: np.random.Generator, features: Sequence[Feature], traits: Any, rows: int) -> Table | None:
+    if not any(feature.nullable for feature in features):
+        return None
+    table = dict(usual(random, features, traits, rows))
+    for feature in features:
+        if feature.nullable:
+            gone = random.random(rows) < TOUCHED
+            empty: Any = None if feature.dtype == "string" else np.nan
+            table[feature.name] = np.where(gone, empty, table[feature.name])
+    return table
+
+
+def _extreme(
+    random: np.random.Generator, features: Sequence[Feature], traits: Sequence[Trait], rows: int
+) -> Table | None:
+    if not any(feature.dtype == "float64" for feature in features):
+        return None
+    table = dict(usual(random, features, traits, rows))
+    for feature, trait in zip(features, traits, strict=True):
+        if feature.dtype == "float64" and feature.categories is None:
+            centre, spread = scale(trait)
+            far = np.array([0.0, -0.0, 1e-300, -1e-300, *(centre + spread * np.array([-1e6, -1e3, 1e3, 1e6]))])
+            touched = random.random(rows) < TOUCHED
+            table[feature.name] = np.where(touched, far[random.integers(0, len(far), rows)], table[feature.name])
+    return table
+
+
+def golden_rows(table: Table, count: int, fit: Array) -> Table:
+    """``count`` usual rows to publish, among those that ``fit`` [rows] allows."""
+    return rows_at(table, np.flatnonzero(fit)[:count])

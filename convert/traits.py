@@ -1,0 +1,192 @@
+"""Owns what a fitted estimator gives away about its columns: text or number, known categories, thresholds, spread.
+
+Knows nothing of schemas or rows. What it finds only makes the proof rows sharper; nothing is believed that the original
+model does not confirm when asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn import preprocessing
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from convert.graph import Array
+
+Undo = Callable[[Array], Array]
+
+
+@dataclass(slots=True)
+class Trait:
+    """One column of the model's input. ``points`` are numbers at which the model changes its mind."""
+
+    text: bool = False
+    boolean: bool = False
+    known: list[Any] = field(default_factory=list)
+    points: list[float] = field(default_factory=list)
+    centre: float | None = None
+    spread: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A column as an estimator deep inside sees it, and the way back to the input column."""
+
+    trait: Trait
+    undo: Undo
+
+
+Sights = list["Sight | None"]
+
+
+def find_traits(model: Any, width: int) -> list[Trait]:
+    """One trait per input column."""
+    found = [Trait() for _ in range(width)]
+    _look(model, [Sight(trait, lambda x: x) for trait in found])
+    return found
+
+
+def _look(model: Any, seen: Sights) -> Sights:
+    """Notes what ``model`` tells of the columns it sees; answers what it passes on, empty where that is not known."""
+    if model is None or isinstance(model, str):
+        return seen
+    handler = next((handle for kind, handle in LOOKS.items() if isinstance(model, kind)), _other)
+    return handler(model, seen)
+
+
+def _pipeline(model: Any, seen: Sights) -> Sights:
+    for _, step in model.steps:
+        seen = _look(step, seen) if seen else []
+    return seen
+
+
+def _columns(model: Any, seen: Sights) -> Sights:
+    passed: Sights = []
+    for name, step, _ in model.transformers_:
+        positions = model._transformer_to_input_indices[name]
+        if isinstance(step, str) and step == "drop":
+            continue
+        found = _look(step, [seen[position] for position in positions])
+        if not found and len(positions):
+            return []
+        passed += found
+    return passed
+
+
+def _union(model: Any, seen: Sights) -> Sights:
+    passed = [_look(step, seen) for _, step in model.transformer_list if step != "drop"]
+    return [] if not all(passed) else [sight for part in passed for sight in part]
+
+
+def _encoder(model: Any, seen: Sights) -> Sights:
+    for sight, categories in zip(seen, model.categories_, strict=True):
+        if sight:
+            _note_values(sight, categories)
+    return []
+
+
+def _note_values(sight: Sight, values: Array) -> None:
+    sight.trait.text = sight.trait.text or (values.dtype.kind in "OUS" and not _all_numbers(values))
+    sight.trait.boolean = values.dtype.kind == "b" or (
+        values.dtype.kind == "O" and all(isinstance(value, bool | np.bool_) for value in values)
+    )
+    sight.trait.known += list(values)
+
+
+def _all_numbers(values: Array) -> bool:
+    return all(isinstance(value, int | float | np.number | np.bool_) for value in values)
+
+
+def _imputer(model: Any, seen: Sights) -> Sights:
+    passed: Sights = []
+    for sight, value in zip(seen, np.asarray(model.statistics_), strict=True):
+        if sight and isinstance(value, str):
+            sight.trait.text = True
+            sight.trait.known.append(value)
+        elif sight:
+            _note_points(sight, [value])
+        if model.keep_empty_features or value == value:
+            passed.append(sight)
+    return [] if model.add_indicator else passed
+
+
+def _standard(model: Any, seen: Sights) -> Sights:
+    zeros, ones = np.zeros(len(seen)), np.ones(len(seen))
+    shift = model.mean_ if model.with_mean else zeros
+    return _affine(seen, shift, model.scale_ if model.with_std else ones, shift)
+
+
+def _robust(model: Any, seen: Sights) -> Sights:
+    zeros, ones = np.zeros(len(seen)), np.ones(len(seen))
+    shift = model.center_ if model.with_centering else zeros
+    return _affine(seen, shift, model.scale_ if model.with_scaling else ones, shift)
+
+
+def _min_max(model: Any, seen: Sights) -> Sights:
+    middle = (model.data_min_ + model.data_max_) / 2
+    return _affine(seen, -model.min_ / model.scale_, 1 / model.scale_, middle, model.data_range_ / 4)
+
+
+def _max_abs(model: Any, seen: Sights) -> Sights:
+    zeros = np.zeros(len(seen))
+    return _affine(seen, zeros, model.scale_, zeros, model.scale_ / 2)
+
+
+def _affine(seen: Sights, shift: Array, scale: Array, centre: Array, spread: Array | None = None) -> Sights:
+    """``(x - shift) / scale``: the column's usual range is known, and the way back."""
+    passed: Sights = []
+    for column, sight in enumerate(seen):
+        if sight is None:
+            passed.append(None)
+            continue
+        s, k = float(shift[column]), float(scale[column])
+        sight.trait.centre = float(sight.undo(np.array([centre[column]]))[0])
+        reach = float((scale if spread is None else spread)[column])
+        sight.trait.spread = abs(float(sight.undo(np.array([centre[column] + reach]))[0]) - sight.trait.centre)
+        passed.append(Sight(sight.trait, lambda x, s=s, k=k, undo=sight.undo: undo(x * k + s)))  # type: ignore[misc]
+    return passed
+
+
+def _other(model: Any, seen: Sights) -> Sights:
+    for tree in _trees(model):
+        inner = tree.children_left >= 0
+        for column in np.unique(tree.feature[inner]):
+            sight = seen[column] if column < len(seen) else None
+            if sight:
+                _note_points(sight, tree.threshold[inner & (tree.feature == column)])
+    for inside in (getattr(model, "best_estimator_", None), getattr(model, "estimator_", None)):
+        if inside is not None:
+            _look(inside, seen)
+    return []
+
+
+def _trees(model: Any) -> Iterable[Any]:
+    if hasattr(model, "tree_"):
+        yield model.tree_
+    for one in np.ravel(np.asarray(getattr(model, "estimators_", []), object)):
+        if hasattr(one, "tree_"):
+            yield one.tree_
+
+
+def _note_points(sight: Sight, points: Sequence[float] | Array) -> None:
+    numbers = sight.undo(np.asarray(points, np.float64))
+    sight.trait.points += [float(value) for value in numbers if np.isfinite(value)]
+
+
+LOOKS: dict[type, Callable[[Any, Sights], Sights]] = {
+    Pipeline: _pipeline,
+    ColumnTransformer: _columns,
+    FeatureUnion: _union,
+    preprocessing.OneHotEncoder: _encoder,
+    preprocessing.OrdinalEncoder: _encoder,
+    SimpleImputer: _imputer,
+    preprocessing.StandardScaler: _standard,
+    preprocessing.RobustScaler: _robust,
+    preprocessing.MinMaxScaler: _min_max,
+    preprocessing.MaxAbsScaler: _max_abs,
+}
