@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -29,6 +29,13 @@ class Answer:
     body: bytes
     status: int = 200
     media_type: str = JSON
+
+
+class HotRoute(NamedTuple):
+    """A path whose POST is a prediction with one model."""
+
+    path: str
+    model: Model
 
 
 class Endpoints:
@@ -76,6 +83,16 @@ class Endpoints:
         """Lets the batchers' threads go."""
         for batcher in self._batchers.values():
             batcher.close()
+
+    def hot_routes(self) -> dict[bytes, HotRoute]:
+        """Every predict path, as it stands in a request line, with its model."""
+        found: dict[str, Model] = {}
+        for name, versions in self.repository.models.items():
+            found[f"/models/{name}/predict"] = next(iter(versions.values()))
+            found |= {f"/models/{name}/versions/{version}/predict": model for version, model in versions.items()}
+        if self.repository.default_model in self.repository.models:
+            found["/predict"] = self.repository.get_default()
+        return {path.encode(): HotRoute(path, model) for path, model in found.items()}
 
     def find(self, name: str | None, version: str | None) -> Model:
         """The model a predict route names. Raises ServerError."""
@@ -192,3 +209,18 @@ def _described(artefact: Artefact) -> dict[str, Any]:
 
 def _names(artefact: Artefact) -> Iterable[str]:
     return (feature.name for feature in artefact.features)
+
+
+def server_timing(entry: Entry, began: float) -> str:
+    """The value of Server-Timing: milliseconds per stage, and the rows of the batch. ``began``: when parsing did."""
+    timing = entry.timing
+    if timing is None:
+        return ""
+    stages = {
+        "parse": entry.arrived - began,
+        "queue": timing.queue,
+        "run": timing.run,
+        "encode": monotonic() - timing.ended,
+    }
+    durations = [f"{stage};dur={seconds * 1e3:.3f}" for stage, seconds in stages.items()]
+    return ", ".join([*durations, f"batch;desc={timing.rows}"])

@@ -16,6 +16,7 @@ from server.errors import ServerError
 Headers = Iterable[tuple[bytes, bytes]]  # names in lower case, as ASGI has them
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
+HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 OPEN_PATHS = frozenset({"/health", "/v2/health/live", "/v2/health/ready"})
 # X-Request-Start beyond these is a clock that is off, not a request that waited (seconds).
 OLDEST_START, NEWEST_START = 60.0, -1.0
@@ -42,6 +43,7 @@ class Gate:
         self._max_body_bytes = max_body_bytes
         self._deadline_seconds = deadline_seconds
         self.next_id = request_ids()
+        self._good_host: bytes | None = None  # the last one that passed: most requests name the same
 
     def renew_ids(self) -> None:
         """To be called after a fork, lest two workers give the same ids."""
@@ -53,6 +55,17 @@ class Gate:
             if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
                 return value
         return self.next_id()
+
+    def check_host(self, headers: Headers, http_version: str) -> None:
+        """Raises ServerError ``bad_request`` unless there is one well-formed Host; HTTP/1.0 may leave it out."""
+        hosts = [value for name, value in headers if name == b"host"]
+        if hosts and hosts[0] == self._good_host and len(hosts) == 1:
+            return
+        if len(hosts) > 1 or (not hosts and http_version != "1.0"):
+            raise ServerError("bad_request", "send exactly one Host header")
+        if hosts and not HOST.fullmatch(hosts[0]):
+            raise ServerError("bad_request", "the Host header is not a host")
+        self._good_host = hosts[0] if hosts else None
 
     def authorise(self, path: str, headers: Headers) -> None:
         """Raises ServerError ``unauthorized`` unless the path is open, no key is set, or the caller shows one."""

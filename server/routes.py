@@ -9,8 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
-from server.batch import Entry
-from server.endpoints import JSON, Answer, Endpoints
+from server.endpoints import JSON, Answer, Endpoints, server_timing
 from server.errors import ServerError
 from server.openapi import error_responses
 
@@ -128,18 +127,3 @@ async def _read_body(request: Request, endpoints: Endpoints) -> bytes:
         endpoints.gate.check_size(size)
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def server_timing(entry: Entry, began: float) -> str:
-    """The value of Server-Timing: milliseconds per stage, and the rows of the batch. ``began``: when parsing did."""
-    timing = entry.timing
-    if timing is None:
-        return ""
-    stages = {
-        "parse": entry.arrived - began,
-        "queue": timing.queue,
-        "run": timing.run,
-        "encode": monotonic() - timing.ended,
-    }
-    durations = [f"{stage};dur={seconds * 1e3:.3f}" for stage, seconds in stages.items()]
-    return ", ".join([*durations, f"batch;desc={timing.rows}"])

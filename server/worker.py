@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import socket
+import sys
 from typing import Any, ClassVar
 
+from gunicorn.arbiter import Arbiter
+from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from server.app import App
-from server.protocol import connection_class
+from server.protocol import Connection, connection_class
 
 STOP_SECONDS = 20  # what a worker gives its last requests; gunicorn ends it 2 s later
+
+
+class _Server(Server):
+    """uvicorn's server, which before it stops listening takes in the clients that the kernel has let in already."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Leaves nobody in the backlog, then stops as uvicorn does."""
+        loop = asyncio.get_running_loop()
+        for listener in sockets or ():
+            for client in _backlog(listener):
+                await loop.connect_accepted_socket(self._connection, client)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> asyncio.Protocol:
+        connection: type[Connection] = self.config.http_protocol_class  # type: ignore[assignment]
+        return connection(self.config, self.server_state, self.lifespan.state)
+
+
+def _backlog(listener: socket.socket) -> list[socket.socket]:
+    clients: list[socket.socket] = []
+    listener.setblocking(False)
+    while True:
+        try:
+            clients.append(listener.accept()[0])
+        except (BlockingIOError, ConnectionAbortedError):
+            return clients
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
@@ -18,6 +49,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
+        "ws": "none",
         "lifespan": "on",
         "access_log": False,
         "server_header": False,
@@ -37,3 +69,11 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         app.line = self.line
         self.config.http = connection_class(app.endpoints)
         super().run()
+
+    async def _serve(self) -> None:
+        self.config.app = self.wsgi
+        server = _Server(config=self.config)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
