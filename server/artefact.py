@@ -178,5 +178,5 @@ def worst_excess(expected: npt.NDArray[Any], got: npt.NDArray[Any], scale: float
     with np.errstate(invalid="ignore"):
         difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
         allowed = RELATIVE_TOLERANCE * np.maximum(np.abs(a), max(scale, np.finfo(np.float64).tiny))
-        excess = difference / allowed
+        excess = np.where(difference == 0, 0.0, difference / allowed)
     return np.asarray(np.where(np.isnan(excess), np.inf, excess), np.float64)
