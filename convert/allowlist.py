@@ -78,10 +78,25 @@ HELPERS = frozenset(
         "sklearn._loss.loss.HalfTweedieLossIdentity",
         "sklearn._loss.loss.HuberLoss",
         "sklearn._loss.loss.PinballLoss",
+        *(
+            f"sklearn.linear_model._sgd_fast.{name}"
+            for name in ("EpsilonInsensitive", "Hinge", "ModifiedHuber", "SquaredEpsilonInsensitive", "SquaredHinge")
+        ),
         "sklearn.compose._column_transformer._RemainderColsList",
+        "sklearn.compose._column_transformer.make_column_selector",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.calibration._TemperatureScaling",
+        *(
+            f"sklearn.metrics._dist_metrics.{name}{size}"
+            for name in ("EuclideanDistance", "ManhattanDistance", "MinkowskiDistance", "ChebyshevDistance")
+            for size in (32, 64)
+        ),
+        "sklearn.metrics._dist_metrics.newObj",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.neighbors._ball_tree.newObj",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neighbors._kd_tree.newObj",
         "sklearn.tree._tree.Tree",
         "sklearn.utils._bunch.Bunch",
     }

@@ -16,6 +16,7 @@ import orjson
 from convert import limits, messages
 from convert.errors import Refused
 from convert.job import convert
+from convert.parity import Proof
 from convert.proofrows import read_rows
 from convert.verify import verify
 
@@ -41,18 +42,18 @@ def _convert(job: dict[str, Any], pipe: BinaryIO) -> None:
     rows = read_rows(Path(job["data"])) if job["data"] else None
     done = convert(data, job["name"], rows, tuple(job["trust"]), _teller(pipe))
     blob = b"" if done.proof.wrong else done.onnx
-    messages.write(pipe, {"kind": "done", **_summary(done)}, blob)
+    messages.write(pipe, {"kind": "done", **_summary(done.proof)}, blob)
 
 
 def _verify(job: dict[str, Any], pipe: BinaryIO) -> None:
     rows = read_rows(Path(job["data"])) if job["data"] else None
     pickled, onnx = Path(job["model"]).read_bytes(), Path(job["onnx"]).read_bytes()
     done = verify(pickled, onnx, rows, tuple(job["trust"]), _teller(pipe))
-    messages.write(pipe, {"kind": "done", "parity": done.as_json(), "bad": list(done.bad)})
+    messages.write(pipe, {"kind": "done", **_summary(done)})
 
 
-def _summary(done: Any) -> dict[str, Any]:
-    return {"parity": done.proof.as_json(), "bad": list(done.proof.bad)}
+def _summary(proof: Proof) -> dict[str, Any]:
+    return {"parity": proof.as_json(), "bad": list(proof.bad)}
 
 
 def _teller(pipe: BinaryIO) -> Any:

@@ -98,7 +98,5 @@ def _same(expected: list[Any], got: Any, artefact: Artefact, name: str) -> bool:
 
 
 def _failure(found: Mapping[str, Any]) -> str:
-    names = found.get("names", [])
-    return "\n\n".join(
-        (report.proof_table(found["parity"]), report.bad_rows(found["bad"], names), report.verdict(found["parity"]))
-    )
+    parity = found["parity"]
+    return "\n\n".join((report.proof_table(parity), report.bad_rows(found["bad"]), report.verdict(parity)))

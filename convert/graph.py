@@ -124,9 +124,7 @@ class Tensor:
 
     def reduce(self, kind: str, axis: int = 1, keep: bool = True) -> Tensor:
         """ReduceSum, ReduceMax, ReduceMean, ... along one axis."""
-        if kind == "ReduceSum":
-            return self.graph.op(kind, self, self.graph.constant(np.array([axis], np.int64)), keepdims=int(keep))
-        return self.graph.op(kind, self, axes=[axis], keepdims=int(keep))
+        return self.graph.op(kind, self, self.graph.constant(np.array([axis], np.int64)), keepdims=int(keep))
 
     def argmax(self) -> Tensor:
         """The position of the largest value in each row; the first one wins, as in numpy."""

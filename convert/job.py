@@ -17,10 +17,12 @@ import numpy as np
 from onnx import ModelProto
 
 from convert.describe import describe
+from convert.errors import Refused
 from convert.export import export
 from convert.opener import open_model
 from convert.original import Answers, Original, open_original
 from convert.parity import TIE, Proof, margins, prove
+from convert.proofrows import fitted
 from convert.rows import golden_rows, synthesise
 from convert.table import Table, as_json, rows_at, stacked
 from convert.traits import find_traits
@@ -42,7 +44,7 @@ class Converted:
     proof: Proof
 
 
-def convert(pickled: bytes, name: str, data: Table | None, trusted: tuple[str, ...], tell: Tell) -> Converted:
+def convert(pickled: bytes, name: str, data: Any | None, trusted: tuple[str, ...], tell: Tell) -> Converted:
     """Makes the artefact of a pickle. Raises Refused."""
     tell("opening the pickle")
     original = open_original(open_model(pickled, trusted))
@@ -68,12 +70,22 @@ def convert(pickled: bytes, name: str, data: Table | None, trusted: tuple[str, .
     return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof)
 
 
-def describe_with_rows(original: Original, data: Table | None) -> tuple[tuple[Feature, ...], dict[str, Table]]:
-    """The schema, and the proof rows by group."""
+def describe_with_rows(original: Original, data: Any | None) -> tuple[tuple[Feature, ...], dict[str, Table]]:
+    """The schema, and the proof rows by group; ``data`` is a person's own table. Raises Refused."""
     traits = find_traits(original.model, len(original.names))
     features = describe(original, traits)
     groups = synthesise(features, traits)
-    return features, {**groups, "data": data} if data is not None else groups
+    if data is not None:
+        groups["data"] = fitted(data, features)
+        _must_take(original, groups["data"])
+    return features, groups
+
+
+def _must_take(original: Original, data: Table) -> None:
+    try:
+        original.ask(data)
+    except Exception as error:
+        raise Refused(f"the original does not take the rows of --data: {error}", "give rows it was made for") from error
 
 
 def answers(original: Original, table: Table) -> Answers:

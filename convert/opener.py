@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib
 import io
 import lzma
 import pickle
 import warnings
 import zlib
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Collection
 from typing import Any
 
@@ -95,7 +97,7 @@ class _ZlibStream:
 
 
 PACKERS: dict[bytes, Any] = {
-    b"\x1f\x8b": gzip.GzipFile,
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
     b"\x5d\x00": lzma.LZMAFile,
@@ -120,11 +122,13 @@ class _Reader(NumpyUnpickler):  # type: ignore[misc]
         self.refused = refused
 
     def find_class(self, module: str, name: str) -> Any:
+        if self.proto < 3:  # Python 2's names, as pickle itself translates them
+            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         full = f"{module}.{name}"
         if "." in name or full not in self._allowed:
             self.refused.append(full)
             return _StandIn
-        return super().find_class(module, name)
+        return getattr(importlib.import_module(module), name)
 
     def load_build(self) -> None:
         """As joblib does; but joblib reads an array of objects with a bare pickle.load, which would allow anything."""
@@ -180,7 +184,7 @@ def _refuse_version(messages: list[Any]) -> None:
             theirs = str(message.original_sklearn_version)
             if theirs.split(".")[:2] != ours:
                 raise Refused(
-                    f"the model was pickled with scikit-learn {theirs}; {sklearn.__version__}, the one here, may predict"
-                    " otherwise from the same file",
+                    f"the model was pickled with scikit-learn {theirs}; {sklearn.__version__}, the one here, may"
+                    " predict otherwise from the same file",
                     f"install scikit-learn {theirs} here, or fit and pickle the model again with {sklearn.__version__}",
                 )

@@ -40,7 +40,7 @@ class Line:
 class BadRow:
     """A row that the two answer differently."""
 
-    row: tuple[Any, ...]
+    row: Mapping[str, Any]
     output: str
     way: str
     expected: Any
@@ -180,19 +180,11 @@ def _by_row(values: Array) -> npt.NDArray[np.float64]:
 
 
 def _worst(table: Table, output: str, way: str, expected: Array, got: Array, excess: Array) -> list[BadRow]:
-    order = np.argsort(-excess)[:SHOWN]
+    order = [i for i in np.argsort(-excess)[:SHOWN] if excess[i] > 1]
     rows = as_json(rows_at(table, order))
     return [
-        BadRow(
-            row,
-            output,
-            way,
-            expected[i].tolist() if hasattr(expected[i], "tolist") else expected[i],
-            _item(got, i),
-            float(excess[i]),
-        )
+        BadRow(dict(zip(table, row, strict=True)), output, way, _item(expected, i), _item(got, i), float(excess[i]))
         for row, i in zip(rows, order, strict=True)
-        if excess[i] > 1
     ]
 
 

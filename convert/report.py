@@ -39,11 +39,11 @@ def verdict(parity: Mapping[str, Any]) -> str:
     return f"equal: {parity['rows']:,} rows, together and alone, answered as scikit-learn answers them{ties}"
 
 
-def bad_rows(bad: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+def bad_rows(bad: Sequence[Mapping[str, Any]]) -> str:
     """The worst rows of a failure."""
     parts = []
     for one in bad:
-        row = ", ".join(f"{name}={value!r}" for name, value in zip(names, one["row"], strict=False))
+        row = ", ".join(f"{name}={value!r}" for name, value in one["row"].items())
         parts.append(f"  {one['output']} ({one['way']}): scikit-learn {one['expected']}, ONNX {one['got']}\n    {row}")
     return "worst rows:\n" + "\n".join(parts)
 

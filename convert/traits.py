@@ -102,6 +102,10 @@ def _all_numbers(values: Array) -> bool:
     return all(isinstance(value, int | float | np.number | np.bool_) for value in values)
 
 
+def _function(model: Any, seen: Sights) -> Sights:
+    return seen if model.func is None else []
+
+
 def _imputer(model: Any, seen: Sights) -> Sights:
     passed: Sights = []
     for sight, value in zip(seen, np.asarray(model.statistics_), strict=True):
@@ -185,6 +189,7 @@ LOOKS: dict[type, Callable[[Any, Sights], Sights]] = {
     preprocessing.OneHotEncoder: _encoder,
     preprocessing.OrdinalEncoder: _encoder,
     SimpleImputer: _imputer,
+    preprocessing.FunctionTransformer: _function,
     preprocessing.StandardScaler: _standard,
     preprocessing.RobustScaler: _robust,
     preprocessing.MinMaxScaler: _min_max,

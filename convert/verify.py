@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
 from convert.errors import Refused
 from convert.job import Tell, answers, describe_with_rows
 from convert.opener import open_model
-from convert.original import Original, open_original
+from convert.original import Answers, Original, open_original
 from convert.parity import Proof, prove
 from convert.table import Table
 from server.artefact import Feature, from_metadata
 from server.runtime import BadModel, Runtime
 
 
-def verify(pickled: bytes, onnx: bytes, data: Table | None, trusted: tuple[str, ...], tell: Tell) -> Proof:
+def verify(pickled: bytes, onnx: bytes, data: Any | None, trusted: tuple[str, ...], tell: Tell) -> Proof:
     """Compares all proof rows. A file of ours is fed by its own schema, any other by its signature. Raises Refused."""
     try:
         runtime = Runtime(onnx)
@@ -47,9 +47,7 @@ def _by_signature(runtime: Runtime, features: tuple[Feature, ...]) -> tuple[Feat
     )
 
 
-def _wanted(
-    runtime: Runtime, original: Original, table: Table
-) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
+def _wanted(runtime: Runtime, original: Original, table: Table) -> Answers:
     found = answers(original, table)
     if len(found) != len(runtime.outputs):
         raise Refused(

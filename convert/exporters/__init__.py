@@ -2,7 +2,7 @@
 
 import importlib
 
-FAMILIES = ("compose", "encoders", "linear", "preprocessing", "trees")
+FAMILIES = ("compose", "encoders", "functions", "linear", "preprocessing", "trees")
 
 
 def load() -> None:

@@ -1,0 +1,50 @@
+"""Models that several tests need, trained once."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convert.job import Converted, convert
+from examples import train
+
+
+@pytest.fixture(scope="session")
+def trained() -> dict[str, Any]:
+    """The four example models by name."""
+    return {**{name: make() for name, make in train.MODELS.items()}, "churn": train.train_churn()}
+
+
+@pytest.fixture(scope="session")
+def converted() -> Callable[..., Converted]:
+    """Makes the artefact of a fitted model, through its pickle, as the child process does."""
+
+    def run(model: Any, data: Any = None) -> Converted:
+        return convert(pickle.dumps(model), "m", data, (), lambda _: None)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def agrees(converted: Callable[..., Converted]) -> Callable[..., Converted]:
+    """The same, and no row may differ."""
+
+    def run(model: Any, data: Any = None) -> Converted:
+        done = converted(model, data)
+        assert not done.proof.bad, done.proof.bad
+        assert done.proof.wrong == 0
+        return done
+
+    return run
+
+
+@pytest.fixture
+def iris_file(trained: dict[str, Any], tmp_path: Path) -> Path:
+    """The iris example as a pickle file."""
+    path = tmp_path / "iris.pkl"
+    path.write_bytes(pickle.dumps(trained["iris"]))
+    return path
