@@ -1,13 +1,13 @@
 """Owns which waiting entries form a batch, how their rows join and how the outputs are cut again. Pure: knows no clock.
 
-An entry belongs to one request. A slice is the rows ``start`` to ``stop`` of an entry that take part in a batch; a
-request larger than a batch may be is served in several slices and put together again.
+An entry is one request while it waits. A batch is several whole entries; or the next piece of an entry that has more
+rows than a batch may: such a request is served piece by piece, between the batches of others, and put together again.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +15,6 @@ import numpy as np
 from server.codecs.answers import Lane
 from server.codecs.tensors import Array, InputLayout, Part, cut, join
 from server.errors import ServerError
-
-Reply = Callable[[bytes | ServerError], None]
 
 
 class Timing(NamedTuple):
@@ -29,96 +27,106 @@ class Timing(NamedTuple):
 
 
 class Entry:
-    """One request while it waits: its parts, how to answer it, and until when, in seconds of the monotonic clock."""
+    """One request while it waits: what it brings, and until when, in seconds of the monotonic clock.
 
-    __slots__ = ("arrived", "deadline", "done", "lane", "parts", "pieces", "reply", "rows", "single", "taken", "timing")
+    A door makes it and overrides `answer` and `refuse`, of which exactly one is called, once, unless `done` is set
+    before: a caller who has left is `done`. The endpoint fills it in. What most never change stands on the class.
+    """
 
-    def __init__(
-        self,
-        lane: Lane,
-        parts: tuple[Part, ...],
-        rows: int,
-        single: bool,
-        reply: Reply,
-        arrived: float,
-        deadline: float,
-    ) -> None:
-        self.lane = lane
-        self.parts = parts
-        self.rows = rows
-        self.single = single
-        self.reply = reply
-        self.arrived = arrived
-        self.deadline = deadline
-        self.taken = 0  # rows already given to a run
-        self.pieces: list[list[Array]] = []  # outputs of the slices that have run, where there are several
-        self.done = False  # answered, or its caller has left
-        self.timing: Timing | None = None  # only where answers tell it
+    lane: Lane
+    parts: tuple[Part, ...]
+    rows: int
+    single: bool
+    deadline: float
+    arrived: float
+    done = False
+    taken = 0  # rows already given to a run, of an entry that is served in pieces
+    pieces: list[Sequence[Array]] | None = None  # their outputs
+    timing: Timing | None = None  # only where answers tell it
 
-    def finish(self, answer: bytes | ServerError) -> None:
-        """Answers the caller, once; an entry that is done already is left alone."""
-        if not self.done:
-            self.done = True
-            self.reply(answer)
+    def answer(self, body: bytes) -> None:
+        """Takes the JSON of the prediction."""
+        raise NotImplementedError
 
+    def refuse(self, error: ServerError) -> None:
+        """Takes the error instead."""
+        raise NotImplementedError
 
-class Slice(NamedTuple):
-    """The rows ``start`` to ``stop`` of an entry, as part of a batch."""
-
-    entry: Entry
-    start: int
-    stop: int
-
-    @property
-    def rows(self) -> int:
-        """How many rows it has."""
-        return self.stop - self.start
+    def fail(self, error: ServerError) -> bool:
+        """Refuses the entry unless it is done; tells whether it was not."""
+        if self.done:
+            return False
+        self.done = True
+        self.refuse(error)
+        return True
 
 
-def take(queue: deque[Entry], max_rows: int, joinable: bool) -> list[Slice]:
+class Batch(NamedTuple):
+    """What goes through one run: whole entries, or from row ``start`` on the next ``rows`` of a single large one."""
+
+    entries: list[Entry]
+    rows: int
+    start: int | None = None
+
+
+def take(queue: deque[Entry], max_rows: int, joinable: bool) -> Batch | None:
     """Takes the next batch off the queue: the oldest entry, and all after it of the same lane that still fit.
 
-    Callers who left are dropped. Entries of other lanes keep their places. An entry with more rows than fit gives a
-    slice and goes to the end of the queue, so that small requests pass between the runs of a large one. A model that
-    is not ``joinable`` gets one whole entry, whatever its size: its rows must stay together.
+    Callers who left are dropped. Entries that do not fit or are of other lanes keep their places; a large one goes to
+    the end after each piece. A model that is not ``joinable`` gets one whole entry: its rows must stay together.
     """
-    batch: list[Slice] = []
-    room = max_rows
+    first = _first_waiting(queue)
+    if first is None:
+        return None
+    if not joinable:
+        return Batch([first], first.rows)
+    if first.rows > max_rows or first.taken:
+        return _piece(queue, first, max_rows)
+    entries, rows, lane = [first], first.rows, first.lane
     passed: list[Entry] = []
-    split: Entry | None = None
-    while queue and room > 0:
+    while queue and rows < max_rows:
         entry = queue.popleft()
         if entry.done:
             continue
-        if not joinable:
-            return [Slice(entry, 0, entry.rows)]
-        left = entry.rows - entry.taken
-        if batch and (entry.lane is not batch[0].entry.lane or left > room):
+        if entry.lane is lane and rows + entry.rows <= max_rows and not entry.taken:
+            entries.append(entry)
+            rows += entry.rows
+        else:
             passed.append(entry)
-            continue
-        start, stop = entry.taken, entry.taken + min(left, room)
-        batch.append(Slice(entry, start, stop))
-        entry.taken = stop
-        room -= stop - start
-        if stop < entry.rows:
-            split = entry
-    queue.extendleft(reversed(passed))
-    if split is not None:
-        queue.append(split)
-    return batch
+    if passed:
+        queue.extendleft(reversed(passed))
+    return Batch(entries, rows)
 
 
-def feed_of(layouts: Sequence[InputLayout], batch: Sequence[Slice]) -> dict[str, Array]:
-    """The graph inputs for a batch: the parts of all its slices, joined row after row."""
+def _first_waiting(queue: deque[Entry]) -> Entry | None:
+    while queue:
+        entry = queue.popleft()
+        if not entry.done:
+            return entry
+    return None
+
+
+def _piece(queue: deque[Entry], entry: Entry, max_rows: int) -> Batch:
+    start = entry.taken
+    rows = min(entry.rows - start, max_rows)
+    entry.taken += rows
+    if entry.taken < entry.rows:
+        queue.append(entry)
+    return Batch([entry], rows, start)
+
+
+def feed_of(layouts: Sequence[InputLayout], batch: Batch) -> dict[str, Array]:
+    """The graph inputs for a batch: the parts of all its entries, joined row after row."""
+    entries, rows, start = batch
+    if start is not None:
+        parts = entries[0].parts
+        return {
+            layout.name: join(layout, [cut(layout, part, start, start + rows)])
+            for layout, part in zip(layouts, parts, strict=True)
+        }
     return {
-        layout.name: join(layout, [_part(layout, index, piece) for piece in batch])
-        for index, layout in enumerate(layouts)
+        layout.name: join(layout, [entry.parts[index] for entry in entries]) for index, layout in enumerate(layouts)
     }
-
-
-def _part(layout: InputLayout, index: int, piece: Slice) -> Part:
-    part = piece.entry.parts[index]
-    return part if piece.rows == piece.entry.rows else cut(layout, part, piece.start, piece.stop)
 
 
 def check_rows(outputs: Sequence[Any], rows: int) -> None:
@@ -128,26 +136,33 @@ def check_rows(outputs: Sequence[Any], rows: int) -> None:
             raise ServerError("model_error", f"the model did not give one answer for each of {rows} rows")
 
 
-def deliver(batch: Sequence[Slice], outputs: Sequence[Array]) -> None:
+def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
     """Cuts the outputs of one run and answers every caller whose rows are complete."""
-    lane = batch[0].entry.lane
-    columns = None
-    row = 0
-    for piece in batch:
-        entry, rows = piece.entry, piece.rows
-        if rows == entry.rows:
-            if columns is None:
-                columns = lane.encode(outputs)
+    entries = batch.entries
+    if batch.start is not None:
+        _collect(entries[0], outputs)
+        return
+    lane = entries[0].lane
+    columns = lane.encode(outputs)
+    if batch.rows == len(entries):
+        for row, (entry, body) in enumerate(zip(entries, lane.bodies(columns), strict=True)):
             if not entry.done:
-                entry.finish(lane.answer(columns, row, row + rows, entry.single))
-        else:
-            _collect(entry, [output[row : row + rows] for output in outputs])
-        row += rows
+                entry.done = True
+                entry.answer(body if entry.single else lane.body_of(columns, row, row + 1))
+        return
+    row = 0
+    for entry in entries:
+        end = row + entry.rows
+        if not entry.done:
+            entry.done = True
+            entry.answer(lane.body(columns, row) if entry.single else lane.body_of(columns, row, end))
+        row = end
 
 
-def _collect(entry: Entry, outputs: list[Array]) -> None:
-    entry.pieces.append(outputs)
-    if sum(len(piece[0]) for piece in entry.pieces) < entry.rows:
+def _collect(entry: Entry, outputs: Sequence[Array]) -> None:
+    entry.pieces = [*(entry.pieces or ()), outputs]
+    if sum(len(piece[0]) for piece in entry.pieces) < entry.rows or entry.done:
         return
     whole = [np.concatenate(pieces) for pieces in zip(*entry.pieces, strict=True)]
-    entry.finish(entry.lane.answer(entry.lane.encode(whole), 0, entry.rows, entry.single))
+    entry.done = True
+    entry.answer(entry.lane.body_of(entry.lane.encode(whole), 0, entry.rows))

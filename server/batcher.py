@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, perf_counter
 from typing import Protocol
 
-from server.batch import Entry, Slice, Timing, check_rows, deliver, feed_of, take
+from server.batch import Batch, Entry, Timing, check_rows, deliver, feed_of, take
 from server.codecs.tensors import Array, InputLayout
 from server.errors import ServerError, overloaded
 from server.logs import log
@@ -65,7 +65,7 @@ class Batcher:
         self._waiting_rows = 0
         self._next_deadline = float("inf")  # of all that wait, so that a turn need not look at each
         self._scheduled = False
-        self._running: list[Slice] = []
+        self._running: Batch | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
@@ -79,8 +79,9 @@ class Batcher:
         """Takes an entry in; it is answered by its ``reply``, at the earliest at the end of this turn of the loop."""
         self._queue.append(entry)
         self._waiting_rows += entry.rows
-        self._next_deadline = min(self._next_deadline, entry.deadline)
-        if not self._scheduled and not self._running:
+        if entry.deadline < self._next_deadline:
+            self._next_deadline = entry.deadline
+        if not self._scheduled and self._running is None:
             self._scheduled = True
             if self._max_wait_seconds:
                 self._loop.call_later(self._max_wait_seconds, self._turn, "wait")
@@ -90,7 +91,7 @@ class Batcher:
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not self._queue and not self._running
+        return not self._queue and self._running is None
 
     def close(self) -> None:
         """Lets the thread go; what still runs in it ends by itself."""
@@ -98,82 +99,80 @@ class Batcher:
 
     def _turn(self, reason: str) -> None:
         self._scheduled = False
-        if self._running:
+        if self._running is not None:
             return
         now = self.now()
-        self._expire(now)
-        batch = take(self._queue, self._row_cap(), self.joinable)
-        self._waiting_rows = sum(entry.rows - entry.taken for entry in self._queue) if self._queue else 0
-        if not batch:
+        if now >= self._next_deadline:
+            self._expire(now)
+        row_cap = min(self._max_batch_rows, self.curve.rows_within(RUN_SHARE_SECONDS))
+        batch = take(self._queue, row_cap, self.joinable)
+        self._waiting_rows = sum([entry.rows - entry.taken for entry in self._queue]) if self._queue else 0
+        if batch is None:
             return
-        rows = sum(piece.rows for piece in batch)
-        if self._queue and rows >= self._row_cap():
+        if self._queue and batch.rows >= row_cap:
             reason = "full"
-        if self.curve.seconds(rows) <= INLINE_SECONDS:
+        if self.curve.seconds(batch.rows) <= INLINE_SECONDS:
             self._finish(batch, now, reason, *_timed_run(self._runtime, self._layouts, batch))
         else:
             self._run_in_thread(batch, now, reason)
 
-    def _row_cap(self) -> int:
-        return min(self._max_batch_rows, self.curve.rows_within(RUN_SHARE_SECONDS))
-
-    def _run_in_thread(self, batch: list[Slice], started: float, reason: str) -> None:
+    def _run_in_thread(self, batch: Batch, started: float, reason: str) -> None:
         self._running = batch
         self._sweep_later()
         future = self._thread.submit(_timed_run, self._runtime, self._layouts, batch)
         future.add_done_callback(lambda done: self._hand_back(done, batch, started, reason))
 
-    def _hand_back(self, future: Future[_Timed], batch: list[Slice], started: float, reason: str) -> None:
+    def _hand_back(self, future: Future[_Timed], batch: Batch, started: float, reason: str) -> None:
         """Called in the model's thread: brings the outcome back to the loop."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._finish, batch, started, reason, *future.result())
 
-    def _finish(
-        self, batch: list[Slice], started: float, reason: str, outcomes: list[_Outcome], seconds: float
-    ) -> None:
-        self._running = []
-        rows = sum(piece.rows for piece in batch)
+    def _finish(self, batch: Batch, started: float, reason: str, outcomes: list[_Outcome], seconds: float) -> None:
+        self._running = None
         if len(outcomes) == 1 and not isinstance(outcomes[0][1], ServerError):
-            self.curve.learn(rows, seconds)
-        self.metrics.batch(rows, seconds, reason)
+            self.curve.learn(batch.rows, seconds)
+        self.metrics.batch(batch.rows, seconds, reason)
         if self._timed:
-            for entry, _, _ in batch:
-                entry.timing = Timing(started - entry.arrived, seconds, self.now(), rows)
-        for pieces, outputs in outcomes:
-            self._answer(pieces, outputs)
-        self._count(batch, started)
+            timing = Timing(0.0, seconds, self.now(), batch.rows)
+            for entry in batch.entries:
+                entry.timing = timing._replace(queue=started - entry.arrived)
+        for part, outputs in outcomes:
+            self._answer(part, outputs, started)
+        self.metrics.pending(len(self._queue))
         if self._queue and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn, "slot")
 
-    def _answer(self, pieces: Sequence[Slice], outputs: list[Array] | ServerError) -> None:
+    def _answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
         try:
             if not isinstance(outputs, ServerError):
-                deliver(pieces, outputs)
+                self._count(batch, started)
+                deliver(batch, outputs)
                 return
         except Exception:  # noqa: BLE001  a caller is never left without an answer, whatever broke
             log.exception("a batch could not be answered", extra={"model": self.name})
             outputs = ServerError("internal", "the answer could not be made; the server's log says why")
-        for piece in pieces:
-            if not piece.entry.done:
-                self.metrics.failed(outputs.code)
-            piece.entry.finish(outputs)
+        for entry in batch.entries:
+            self._fail(entry, outputs)
 
-    def _count(self, batch: Sequence[Slice], started: float) -> None:
-        now = self.now()
-        ended = [piece.entry for piece in batch if piece.stop == piece.entry.rows]
-        arrived = sum(entry.arrived for entry in ended)
-        self.metrics.answered(len(ended), len(ended) * now - arrived, len(ended) * started - arrived)
-        self.metrics.pending(len(self._queue))
+    def _fail(self, entry: Entry, error: ServerError) -> None:
+        if entry.fail(error):
+            self.metrics.failed(error.code)
+
+    def _count(self, batch: Batch, started: float) -> None:
+        """Counts the requests that end with this batch."""
+        entries = batch.entries
+        if batch.start is not None and batch.start + batch.rows < entries[0].rows:
+            return
+        arrived = sum([entry.arrived for entry in entries])
+        requests = len(entries)
+        self.metrics.answered(requests, requests * self.now() - arrived, requests * started - arrived)
 
     def _expire(self, now: float) -> None:
         """Answers 504 to every waiting entry whose time is over; `take` drops it later."""
-        if now < self._next_deadline:
-            return
         for entry in self._queue:
-            if entry.deadline <= now and not entry.done:
-                self.metrics.failed("deadline_exceeded")
-                entry.finish(_too_late())
+            if entry.deadline <= now:
+                self._fail(entry, _too_late())
         self._next_deadline = min((entry.deadline for entry in self._queue if not entry.done), default=float("inf"))
 
     def _sweep_later(self) -> None:
@@ -182,42 +181,49 @@ class Batcher:
 
     def _sweep(self) -> None:
         self._sweeping = None
+        if self._running is None:
+            return
         now = self.now()
         self._expire(now)
-        for piece in self._running:
-            if piece.entry.deadline <= now and not piece.entry.done:
-                self.metrics.failed("deadline_exceeded")
-                piece.entry.finish(_too_late())
-        if self._running:
-            self._sweep_later()
+        for entry in self._running.entries:
+            if entry.deadline <= now:
+                self._fail(entry, _too_late())
+        self._sweep_later()
 
 
 def _too_late() -> ServerError:
     return ServerError("deadline_exceeded", "the request was not answered before its deadline")
 
 
-_Outcome = tuple[Sequence[Slice], list[Array] | ServerError]
+_Outcome = tuple[Batch, list[Array] | ServerError]
 _Timed = tuple[list[_Outcome], float]
 
 
-def _timed_run(runtime: Runs, layouts: Sequence[InputLayout], batch: Sequence[Slice]) -> _Timed:
-    """Runs a batch, in whatever thread; also when it fails, something comes back for every slice."""
+def _timed_run(runtime: Runs, layouts: Sequence[InputLayout], batch: Batch) -> _Timed:
+    """Runs a batch, in whatever thread; also when it fails, something comes back for every entry."""
     began = perf_counter()
     outcomes = _run(runtime, layouts, batch)
     return outcomes, perf_counter() - began
 
 
-def _run(runtime: Runs, layouts: Sequence[InputLayout], batch: Sequence[Slice]) -> list[_Outcome]:
+def _run(runtime: Runs, layouts: Sequence[InputLayout], batch: Batch) -> list[_Outcome]:
     """One run; if it fails and holds several requests, its halves apart, so that only the guilty one gets the error."""
     try:
-        outputs = runtime.run(batch[0].entry.lane.outputs, feed_of(layouts, batch))
-        check_rows(outputs, sum(piece.rows for piece in batch))
+        outputs = runtime.run(batch.entries[0].lane.outputs, feed_of(layouts, batch))
+        check_rows(outputs, batch.rows)
     except Exception as error:  # noqa: BLE001  ONNX Runtime raises a dozen unrelated types of its own
-        if len(batch) > 1:
-            middle = len(batch) // 2
-            return _run(runtime, layouts, batch[:middle]) + _run(runtime, layouts, batch[middle:])
+        if len(batch.entries) > 1:
+            middle = len(batch.entries) // 2
+            return [
+                *_run(runtime, layouts, _of(batch.entries[:middle])),
+                *_run(runtime, layouts, _of(batch.entries[middle:])),
+            ]
         if isinstance(error, ServerError):
             return [(batch, error)]
         log.warning("the model failed on a request: %s", error)
         return [(batch, ServerError("model_error", "the model could not predict this input"))]
     return [(batch, outputs)]
+
+
+def _of(entries: list[Entry]) -> Batch:
+    return Batch(entries, sum(entry.rows for entry in entries))

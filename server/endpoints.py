@@ -11,10 +11,10 @@ import orjson
 
 from server import __version__
 from server.artefact import Artefact
-from server.batch import Entry, Reply
+from server.batch import Entry
 from server.batcher import Batcher
 from server.errors import ServerError
-from server.gate import Admission, Gate
+from server.gate import Gate
 from server.metrics import Board, ModelMetrics, ServerMetrics
 from server.repository import Model, Repository
 from server.settings import Settings
@@ -32,10 +32,11 @@ class Answer:
 
 
 class HotRoute(NamedTuple):
-    """A path whose POST is a prediction with one model."""
+    """A path whose POST is a prediction with one model, whose batcher runs in this worker."""
 
     path: str
     model: Model
+    batcher: Batcher
 
 
 class Endpoints:
@@ -85,40 +86,34 @@ class Endpoints:
             batcher.close()
 
     def hot_routes(self) -> dict[bytes, HotRoute]:
-        """Every predict path, as it stands in a request line, with its model."""
+        """Every predict path, as it stands in a request line, with its model; after `open`."""
         found: dict[str, Model] = {}
         for name, versions in self.repository.models.items():
             found[f"/models/{name}/predict"] = next(iter(versions.values()))
             found |= {f"/models/{name}/versions/{version}/predict": model for version, model in versions.items()}
         if self.repository.default_model in self.repository.models:
             found["/predict"] = self.repository.get_default()
-        return {path.encode(): HotRoute(path, model) for path, model in found.items()}
+        return {path.encode(): HotRoute(path, model, self._batchers[id(model)]) for path, model in found.items()}
 
-    def find(self, name: str | None, version: str | None) -> Model:
-        """The model a predict route names. Raises ServerError."""
-        return self.repository.get_default() if name is None else self.repository.get(name, version)
+    def find(self, name: str | None, version: str | None) -> HotRoute:
+        """What a predict route names. Raises ServerError."""
+        model = self.repository.get_default() if name is None else self.repository.get(name, version)
+        return HotRoute("", model, self._batchers[id(model)])
 
-    def check_capacity(self, model: Model) -> None:
-        """Raises ServerError ``overloaded`` while more waits for the model than may."""
-        self._batchers[id(model)].check_capacity()
-
-    def predict(self, model: Model, admission: Admission, body: bytes, reply: Reply) -> Entry | None:
-        """Answers ``reply`` with the JSON of a prediction or with a ServerError, now or at the end of a later turn.
-
-        Gives the entry that waits, so that a caller who leaves can be marked `done`; None where the answer is given.
-        """
-        batcher = self._batchers[id(model)]
+    def predict(self, route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
+        """Answers ``entry``, whose deadline is set, with the JSON of a prediction, or refuses it, now or later."""
+        batcher = route.batcher
+        codec = route.model.codec
         try:
-            if model.codec is None:
+            if codec is None:
                 raise ServerError("invalid_input", "this model has no rows to send here; use the v2 protocol")
-            request = model.codec.decode(body)
+            entry.parts, entry.rows, entry.single, entry.lane = codec.decode(body)
         except ServerError as error:
             batcher.metrics.failed(error.code)
-            reply(error)
-            return None
-        entry = Entry(request.lane, request.parts, request.rows, request.single, reply, monotonic(), admission.deadline)
+            entry.fail(error)
+            return
+        entry.arrived = monotonic()
         batcher.submit(entry)
-        return entry
 
     def index(self) -> Answer:
         """`GET /`: what this is and where to go on."""

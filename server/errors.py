@@ -5,6 +5,7 @@ A request is refused by raising `ServerError` at the place that notices; both do
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -74,7 +75,7 @@ class ServerError(Exception):
 
 def overloaded(seconds: float) -> ServerError:
     """The refusal of a full queue, with an honest ``Retry-After``: the seconds of work that wait already."""
-    wait = max(1, round(seconds + 0.5))
+    wait = max(1, math.ceil(seconds))
     return ServerError(
         "overloaded",
         f"more work waits than this server may queue; try again in {wait} s",

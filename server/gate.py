@@ -15,18 +15,51 @@ from server.errors import ServerError
 
 Headers = Iterable[tuple[bytes, bytes]]  # names in lower case, as ASGI has them
 
-REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{1,64}")
-HOST = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9-]{1,64}")
+HOST_PATTERN = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 OPEN_PATHS = frozenset({"/health", "/v2/health/live", "/v2/health/ready"})
 # X-Request-Start beyond these is a clock that is off, not a request that waited (seconds).
 OLDEST_START, NEWEST_START = 60.0, -1.0
 
 
-class Admission(NamedTuple):
-    """What the headers of an admitted request said. ``deadline`` is in seconds of the monotonic clock."""
+# What a header is to the gate. Keys are names as clients spell them; `_kind_of` adds other spellings as they come.
+IRRELEVANT, HOST, LENGTH, TYPE, REQUEST_ID, START, ENCODING, CONNECTION, COLD = range(9)
+_KINDS: dict[bytes, int] = {
+    b"host": HOST,
+    b"content-length": LENGTH,
+    b"content-type": TYPE,
+    b"x-request-id": REQUEST_ID,
+    b"x-request-start": START,
+    b"content-encoding": ENCODING,
+    b"connection": CONNECTION,
+    b"expect": COLD,
+    b"origin": COLD,
+    b"upgrade": COLD,
+}
+_SPELLINGS: dict[bytes, int] = dict(_KINDS)
+MAX_SPELLINGS = 1024
 
-    request_id: bytes | None  # the caller's own, if it is well-formed
+
+class Admission(NamedTuple):
+    """What the head of an admitted request said.
+
+    ``request_id``: the caller's own, if well-formed. ``deadline``: seconds of the monotonic clock. ``cold``: it asks
+    for what only the application knows. ``has_host``, ``has_connection``: whether it has these headers.
+    """
+
+    request_id: bytes | None
     deadline: float
+    cold: bool = False
+    has_host: bool = True
+    has_connection: bool = False
+
+
+def _kind_of(name: bytes) -> int:
+    """The kind of a header that was not met in this spelling before; remembered, as long as there are not too many."""
+    kind = _KINDS.get(name.lower(), IRRELEVANT)
+    if len(_SPELLINGS) < MAX_SPELLINGS:
+        _SPELLINGS[name] = kind
+    return kind
 
 
 def request_ids() -> Callable[[], bytes]:
@@ -52,20 +85,22 @@ class Gate:
     def identify(self, headers: Headers) -> bytes:
         """The caller's request id where it is well-formed, else a new one."""
         for name, value in headers:
-            if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
+            if name == b"x-request-id" and REQUEST_ID_PATTERN.fullmatch(value):
                 return value
         return self.next_id()
 
     def check_host(self, headers: Headers, http_version: str) -> None:
         """Raises ServerError ``bad_request`` unless there is one well-formed Host; HTTP/1.0 may leave it out."""
         hosts = [value for name, value in headers if name == b"host"]
-        if hosts and hosts[0] == self._good_host and len(hosts) == 1:
-            return
         if len(hosts) > 1 or (not hosts and http_version != "1.0"):
-            raise ServerError("bad_request", "send exactly one Host header")
-        if hosts and not HOST.fullmatch(hosts[0]):
+            raise _one_host()
+        if hosts:
+            self._check_host_value(hosts[0])
+
+    def _check_host_value(self, host: bytes) -> None:
+        if not HOST_PATTERN.fullmatch(host):
             raise ServerError("bad_request", "the Host header is not a host")
-        self._good_host = hosts[0] if hosts else None
+        self._good_host = host
 
     def authorise(self, path: str, headers: Headers) -> None:
         """Raises ServerError ``unauthorized`` unless the path is open, no key is set, or the caller shows one."""
@@ -84,24 +119,49 @@ class Gate:
         found = [hmac.compare_digest(digest, known) for known in self._digests]  # all, so that time tells nothing
         return scheme.lower() == b"bearer" and any(found)
 
+    @property
+    def keyed(self) -> bool:
+        """Whether callers need a key."""
+        return bool(self._digests)
+
     def admit(self, headers: Headers) -> Admission:
-        """What a JSON prediction may bring. Raises ServerError: body_too_large, unsupported_media_type, ..."""
+        """What a JSON prediction may bring; names of ``headers`` in any case.
+
+        Raises ServerError: bad_request, body_too_large, unsupported_media_type.
+        """
         request_id = None
         waited = 0.0
+        hosts = 0
+        cold = has_connection = False
         for name, value in headers:
-            if name == b"content-length":
+            kind = _SPELLINGS.get(name)
+            if kind is None:
+                kind = _kind_of(name)
+            if kind == IRRELEVANT:
+                continue
+            if kind == HOST:
+                hosts += 1
+                if value != self._good_host:
+                    self._check_host_value(value)
+            elif kind == LENGTH:
                 self._check_length(value)
-            elif name == b"content-type":
+            elif kind == TYPE:
                 if value != b"application/json":
                     _check_type(value)
-            elif name == b"x-request-id":
-                if REQUEST_ID.fullmatch(value):
+            elif kind == REQUEST_ID:
+                if REQUEST_ID_PATTERN.fullmatch(value):
                     request_id = value
-            elif name == b"x-request-start":
+            elif kind == START:
                 waited = _waited(value)
-            elif name == b"content-encoding" and value.lower() != b"identity":
+            elif kind == CONNECTION:
+                has_connection = True
+            elif kind == COLD:
+                cold = True
+            elif value.lower() != b"identity":
                 raise ServerError("unsupported_media_type", "compressed bodies are not taken here")
-        return Admission(request_id, monotonic() + self._deadline_seconds - waited)
+        if hosts > 1:
+            raise _one_host()
+        return Admission(request_id, monotonic() + self._deadline_seconds - waited, cold, hosts == 1, has_connection)
 
     def _check_length(self, value: bytes) -> None:
         if not value.isdigit():
@@ -112,6 +172,10 @@ class Gate:
         """Raises ServerError ``body_too_large`` for a body of so many bytes."""
         if length > self._max_body_bytes:
             raise ServerError("body_too_large", f"the body is larger than the {self._max_body_bytes} bytes allowed")
+
+
+def _one_host() -> ServerError:
+    return ServerError("bad_request", "send exactly one Host header")
 
 
 def _check_type(value: bytes) -> None:

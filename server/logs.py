@@ -16,7 +16,8 @@ LOGGER_NAME = "dynonnx"
 log = logging.getLogger(LOGGER_NAME)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
+_LINE_ENDS = (0x2028, 0x2029)  # no control characters, yet many a reader ends a line there
+_ESCAPES = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160), *_LINE_ENDS)}
 
 
 def _time(record: logging.LogRecord) -> str:
@@ -34,6 +35,7 @@ class TextFormatter(logging.Formatter):
         """One line for a person."""
         extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
         line = f"{_time(record)} {record.levelname.lower()} {record.getMessage()}{extras}".translate(_ESCAPES)
+        line = line.encode("utf-8", "backslashreplace").decode()  # a file name may hold what is not text
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -51,7 +53,18 @@ class JsonFormatter(logging.Formatter):
         entry.update(_extras(record))
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return orjson.dumps(entry, default=str).decode()
+        try:
+            return orjson.dumps(entry, default=str).decode()
+        except TypeError:  # a number beyond 64 bits, a text that is not UTF-8: shown as Python would
+            return orjson.dumps({key: _sayable(value) for key, value in entry.items()}, default=str).decode()
+
+
+def _sayable(value: Any) -> Any:
+    try:
+        orjson.dumps(value, default=str)
+    except TypeError:
+        return ascii(value)
+    return value
 
 
 def configure(level: str, form: str) -> None:

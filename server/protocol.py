@@ -17,11 +17,9 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from server.batch import Entry
-from server.endpoints import Endpoints, server_timing
+from server.endpoints import Endpoints, HotRoute, server_timing
 from server.errors import ServerError, envelope
-from server.gate import Admission
 from server.logs import log
-from server.repository import Model
 
 MAX_URL_BYTES = 2048
 MAX_HEAD_BYTES = 16_384
@@ -40,46 +38,57 @@ FRESH, IDLE, HEAD, BODY = range(4)
 
 OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 CLOSE_HEADER = b"connection: close\r\n"
-UNUSUAL_HEADERS = frozenset({b"expect", b"origin", b"upgrade"})  # the application's business, whatever the path
 
 
 class _Refused(Exception):
     """Stops the parser in the middle of a request that has been answered already."""
 
 
-class Exchange:
+class Exchange(Entry):
     """One hot request from its head to its answer. ``output`` is None until the answer is there."""
 
-    __slots__ = ("admission", "began", "body", "close", "connection", "entry", "model", "output", "request_id")
+    output: bytes | None = None
+    began = 0.0  # when its parsing did, where answers tell it
+    close = False  # the connection ends with this answer
 
-    def __init__(self, connection: Connection, model: Model | None, admission: Admission, close: bool) -> None:
+    def __init__(self, connection: Connection, request_id: bytes, deadline: float) -> None:
         self.connection = connection
-        self.model = model
-        self.admission = admission
-        self.request_id = admission.request_id or connection.worker.endpoints.gate.next_id()
-        self.close = close
-        self.body: list[bytes] = []
-        self.began = 0.0
-        self.entry: Entry | None = None
-        self.output: bytes | None = None
+        self.request_id = request_id
+        self.deadline = deadline
 
-    def reply(self, result: bytes | ServerError) -> None:
-        """Takes the answer and writes it as soon as all before it are written."""
+    def answer(self, body: bytes) -> None:
+        """Writes the prediction, as soon as all answers before it are written."""
         connection = self.connection
-        if isinstance(result, ServerError):
-            connection.reply_error(self, result)
-            return
         worker = connection.worker
-        extra = b""
-        if worker.timed and self.entry is not None:
-            timing = server_timing(self.entry, self.began).encode()
-            start = b"%bserver-timing: %b\r\n" % (worker.ok_start(), timing)
-        else:
-            start = worker.ok_start()
+        start = worker.ok_start()
+        if self.timing is not None:
+            start = b"%bserver-timing: %b\r\n" % (start, server_timing(self, self.began).encode())
+        end = b""
         if self.close or (worker.retiring and connection.is_last(self)):
             self.close = True
-            extra = CLOSE_HEADER
-        self.output = OK_HEAD % (start, len(result), self.request_id, extra, result)
+            end = CLOSE_HEADER
+        self.output = OK_HEAD % (start, len(body), self.request_id, end, body)
+        if connection.exchanges[0] is self:
+            connection.flush()
+
+    def refuse(self, error: ServerError) -> None:
+        """Writes the error likewise; one that leaves a body unread ends the connection."""
+        connection = self.connection
+        worker = connection.worker
+        worker.endpoints.metrics.error(error.code)
+        self.close = self.close or error.code == "body_too_large" or (worker.retiring and connection.is_last(self))
+        body = envelope(error, self.request_id.decode())
+        self.output = b"".join(
+            [
+                worker.start_of(error.status),
+                *(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in error.headers.items()),
+                b"content-length: %d\r\ncontent-type: application/json\r\n" % len(body),
+                b"x-request-id: %b\r\n" % self.request_id,
+                CLOSE_HEADER if self.close else b"",
+                b"\r\n",
+                body,
+            ]
+        )
         if connection.exchanges[0] is self:
             connection.flush()
 
@@ -89,7 +98,7 @@ class WorkerState:
 
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
-        self.hot = endpoints.hot_routes()
+        self.hot: dict[bytes, HotRoute] = {}
         self.timed = endpoints.settings.server_timing
         self.now = monotonic()
         self.retiring = False
@@ -102,6 +111,7 @@ class WorkerState:
         """Starts the sweep over the connections of this worker; called by each of them, does it once."""
         if self._server_state is None:
             self._server_state = server_state
+            self.hot = self.endpoints.hot_routes()
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 
     def start_of(self, status: int) -> bytes:
@@ -144,10 +154,11 @@ class Connection(HttpToolsProtocol):
         self.worker.watch(self.server_state, self.loop)
         self.exchanges: deque[Exchange] = deque()
         self._exchange: Exchange | None = None  # the hot request whose body is being read
+        self._route: HotRoute | None = None
+        self._body: bytes | bytearray = b""
         self._waits_for = FRESH
         self._since = self.worker.now  # of the coarse clock: when it began to wait for that
         self._received = 0  # bytes of the head or body being read
-        self._unusual = False
         self._cold = False  # the request being read is the application's
         self._large_head = False  # the head being read may be larger than allowed: measure it
         self._refused = False
@@ -160,8 +171,7 @@ class Connection(HttpToolsProtocol):
 
     def _drop_exchanges(self) -> None:
         for exchange in self.exchanges:
-            if exchange.entry is not None:
-                exchange.entry.done = True
+            exchange.done = True
         self.exchanges.clear()
         self._exchange = None
 
@@ -202,7 +212,7 @@ class Connection(HttpToolsProtocol):
         """A request starts."""
         self.url = b""
         self.headers = []
-        self._unusual = self._cold = False
+        self._cold = False
         self._received = 0
         self._waits_for = HEAD
         self._since = self.worker.now
@@ -214,56 +224,66 @@ class Connection(HttpToolsProtocol):
             self._stop(ServerError("uri_too_long", f"the request target is longer than {MAX_URL_BYTES} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A whole header."""
-        name = name.lower()
-        if name in UNUSUAL_HEADERS:
-            self._unusual = True
+        """A whole header, its name as the client spells it."""
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is read: hot or not, and may it pass? Decided before the body is looked at."""
-        self._check_head()
         self._waits_for = BODY
         self._since = self.worker.now
         self._received = 0
-        route = self.worker.hot.get(self.url)
-        if route is None or self._unusual or not self._may_be_hot():
-            self._go_cold()
-            return
-        close = not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
-        endpoints = self.worker.endpoints
-        try:
-            endpoints.gate.authorise(route.path, self.headers)
-            admission = endpoints.gate.admit(self.headers)
-            endpoints.check_capacity(route.model)
-        except ServerError as error:
-            request_id = endpoints.gate.identify(self.headers)
-            exchange = Exchange(self, None, Admission(request_id, 0.0), close)
-            self.exchanges.append(exchange)
-            self.reply_error(exchange, error)
-            return
-        self._exchange = exchange = Exchange(self, route.model, admission, close)
-        self.exchanges.append(exchange)
-
-    def _check_head(self) -> None:
         headers = self.headers
         if len(headers) > MAX_HEADERS or (self._large_head and _size(headers) > MAX_HEAD_BYTES):
             self._stop(_headers_too_large())
+        route = self.worker.hot.get(self.url)
+        if route is None or not self._may_be_hot():
+            self._go_cold()
+        else:
+            self._go_hot(route)
+
+    def _go_hot(self, route: HotRoute) -> None:
+        gate = self.worker.endpoints.gate
+        try:
+            if gate.keyed:
+                gate.authorise(route.path, self._lowered())
+            request_id, deadline, cold, has_host, has_connection = gate.admit(self.headers)
+            if cold or not has_host:
+                self._go_cold()
+                return
+            route.batcher.check_capacity()
+        except ServerError as error:
+            exchange = Exchange(self, gate.identify(self._lowered()), 0.0)
+            exchange.close = not self._keeps_alive(True)
+            self.exchanges.append(exchange)
+            exchange.fail(error)
+            return
+        exchange = Exchange(self, request_id or gate.next_id(), deadline)
+        if not self._keeps_alive(has_connection):
+            exchange.close = True
+        self.exchanges.append(exchange)
+        self._exchange, self._route, self._body = exchange, route, b""
+
+    def _keeps_alive(self, has_connection: bool) -> bool:
+        """As uvicorn has it: HTTP/1.0 never does, and without a Connection header the parser already knows."""
+        keeps: bool = self.parser.should_keep_alive()
+        return keeps and not (has_connection and self.parser.get_http_version() == "1.0")
+
+    def _lowered(self) -> list[tuple[bytes, bytes]]:
+        return [(name.lower(), value) for name, value in self.headers or ()]
+
+    def _may_be_hot(self) -> bool:
+        """Only a POST, and only while the application owes this connection no answer: answers keep their order."""
+        cycle = self.cycle
+        return (cycle is None or cycle.response_complete) and not self.pipeline and self.parser.get_method() == b"POST"
+
+    def _go_cold(self) -> None:
+        """Hands the request to uvicorn, as if its parser had come this far alone."""
+        url, headers = self.url, self._lowered()
+        self._cold = True
         try:
             self.worker.endpoints.gate.check_host(headers, self.parser.get_http_version())
         except ServerError as error:
             self._stop(error)
-
-    def _may_be_hot(self) -> bool:
-        """Only a POST, and only while the application owes this connection no answer: answers keep their order."""
-        if self.parser.get_method() != b"POST" or self.parser.should_upgrade():
-            return False
-        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline
-
-    def _go_cold(self) -> None:
-        """Hands the request to uvicorn, as if its parser had come this far alone."""
-        url, headers = self.url, self.headers
-        self._cold = True
         super().on_message_begin()
         self.url = url
         self.headers += headers
@@ -277,35 +297,39 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._received += len(body)
-        exchange = self._exchange
-        if exchange is None:
-            if self._cold:
-                super().on_body(body)
-            return
-        exchange.body.append(body)
+        if self._exchange is not None:
+            if self._received == len(body):
+                self._body = body
+            else:
+                self._add_to_body(self._exchange, body)
+        elif self._cold:
+            super().on_body(body)
+
+    def _add_to_body(self, exchange: Exchange, piece: bytes) -> None:
+        if isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
+        self._body += piece
         try:
             self.worker.endpoints.gate.check_size(self._received)
         except ServerError as error:
             self._exchange = None
-            exchange.close = True
             self._refused = True
-            self.reply_error(exchange, error)
+            exchange.fail(error)
             raise _Refused from None
 
     def on_message_complete(self) -> None:
         """The request is read whole."""
         self._waits_for = IDLE
         self._since = self.worker.now
-        exchange = self._exchange
-        if exchange is None or exchange.model is None:
+        exchange, route = self._exchange, self._route
+        if exchange is None or route is None:
             if self._cold:
                 super().on_message_complete()
             return
         self._exchange = None
-        body = exchange.body[0] if len(exchange.body) == 1 else b"".join(exchange.body)
         if self.worker.timed:
             exchange.began = monotonic()
-        exchange.entry = self.worker.endpoints.predict(exchange.model, exchange.admission, body, exchange.reply)
+        self.worker.endpoints.predict(route, exchange, self._body)
         if len(self.exchanges) > MAX_PIPELINED:
             self.flow.pause_reading()
 
@@ -314,31 +338,6 @@ class Connection(HttpToolsProtocol):
     def is_last(self, exchange: Exchange) -> bool:
         """Whether nothing came, or has begun to come, after this request."""
         return self.exchanges[-1] is exchange and self._waits_for == IDLE and not self.pipeline
-
-    def reply_error(self, exchange: Exchange, error: ServerError) -> None:
-        """Takes an error as the answer of a hot request; one that leaves a body unread ends the connection."""
-        worker = self.worker
-        worker.endpoints.metrics.error(error.code)
-        body = envelope(error, exchange.request_id.decode())
-        headers = dict(error.headers)
-        if error.code == "body_too_large":
-            exchange.close = True
-        if exchange.close or (worker.retiring and self.is_last(exchange)):
-            exchange.close = True
-        lines = [b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in headers.items()]
-        exchange.output = b"".join(
-            [
-                worker.start_of(error.status),
-                *lines,
-                b"content-length: %d\r\ncontent-type: application/json\r\n" % len(body),
-                b"x-request-id: %b\r\n" % exchange.request_id,
-                CLOSE_HEADER if exchange.close else b"",
-                b"\r\n",
-                body,
-            ]
-        )
-        if self.exchanges and self.exchanges[0] is exchange:
-            self.flush()
 
     def flush(self) -> None:
         """Writes every answer that is there and whose turn it is."""
@@ -378,14 +377,12 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return
         self._refused = True
-        request_id = self.worker.endpoints.gate.identify(self.headers or ())
-        if self._exchange is not None:
-            exchange, self._exchange = self._exchange, None
-            exchange.close = True
-        else:
-            exchange = Exchange(self, None, Admission(request_id, 0.0), close=True)
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            exchange = Exchange(self, self.worker.endpoints.gate.identify(self._lowered()), 0.0)
             self.exchanges.append(exchange)
-        self.reply_error(exchange, error)
+        exchange.close = True
+        exchange.fail(error)
 
     # Time
 

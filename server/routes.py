@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from server.batch import Entry
 from server.endpoints import JSON, Answer, Endpoints, server_timing
 from server.errors import ServerError
 from server.openapi import error_responses
@@ -95,27 +96,35 @@ def respond(answer: Answer) -> Response:
     return Response(answer.body, answer.status, media_type=answer.media_type)
 
 
+class _Waiting(Entry):
+    """An entry whose caller awaits a future."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def answer(self, body: bytes) -> None:
+        if not self.future.done():
+            self.future.set_result(body)
+
+    def refuse(self, error: ServerError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
 async def _predict(endpoints: Endpoints, request: Request, name: str | None, version: str | None) -> Response:
-    model = endpoints.find(name, version)
+    route = endpoints.find(name, version)
     admission = endpoints.gate.admit(request.scope["headers"])
-    endpoints.check_capacity(model)
+    route.batcher.check_capacity()
     body = await _read_body(request, endpoints)
-    future: asyncio.Future[bytes | ServerError] = asyncio.get_running_loop().create_future()
     began = monotonic()
-
-    def reply(result: bytes | ServerError) -> None:
-        if not future.done():
-            future.set_result(result)
-
-    entry = endpoints.predict(model, admission, body, reply)
+    entry = _Waiting(admission.deadline)
+    endpoints.predict(route, entry, body)
     try:
-        result = await future
+        result = await entry.future
     finally:
-        if entry is not None:
-            entry.done = True
-    if isinstance(result, ServerError):
-        raise result
-    headers = {"server-timing": server_timing(entry, began)} if entry is not None and entry.timing else None
+        entry.done = True
+    headers = {"server-timing": server_timing(entry, began)} if entry.timing else None
     return Response(result, media_type=JSON, headers=headers)
 
 

@@ -35,10 +35,17 @@ class Lane:
         """The JSON of every row, field by field; done once for a batch."""
         return tuple(render(outputs) for render in self._renders)
 
-    def answer(self, columns: tuple[Column, ...], start: int, stop: int, single: bool) -> bytes:
-        """The JSON body for the rows ``start`` to ``stop`` of an encoded batch."""
-        if single:
-            return self._template % tuple([column[start] for column in columns])
+    def bodies(self, columns: tuple[Column, ...]) -> list[bytes]:
+        """The JSON body for each row of an encoded batch as a request of its own."""
+        template = self._template
+        return [template % row for row in zip(*columns, strict=True)]
+
+    def body(self, columns: tuple[Column, ...], row: int) -> bytes:
+        """The JSON body for one row."""
+        return self._template % tuple([column[row] for column in columns])
+
+    def body_of(self, columns: tuple[Column, ...], start: int, stop: int) -> bytes:
+        """The JSON body for the rows ``start`` to ``stop`` as a list."""
         return self._template % tuple([b"[" + b",".join(column[start:stop]) + b"]" for column in columns])
 
 

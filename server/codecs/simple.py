@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,8 +16,7 @@ DTYPE_OF_NUMPY = {dtype: name for name, dtype in NUMPY_OF_DTYPE.items()}
 KEYS = frozenset({"features", "probabilities"})
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a body asks: its parts, one per input; how many rows; whether it was one bare row; which lane answers."""
 
     parts: tuple[Part, ...]
@@ -37,7 +35,7 @@ class SimpleCodec:
         self._max_rows = max_rows
         self.layouts: tuple[InputLayout, ...] = reader.layouts
 
-    def decode(self, body: bytes) -> Request:
+    def decode(self, body: bytes | bytearray) -> Request:
         """Reads and checks a request body. Raises ServerError: bad_json, too_deep, too_many_rows, invalid_input, ..."""
         document = parse(body)
         lane = self._lane
@@ -72,7 +70,7 @@ class SimpleCodec:
         return self._chances_lane
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes | bytearray) -> Any:
     """Strict JSON, or ServerError: bad_json with the byte it went wrong at, too_deep beyond what a parser may nest."""
     try:
         return orjson.loads(body)
