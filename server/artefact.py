@@ -118,7 +118,7 @@ def from_metadata(metadata: Mapping[str, str]) -> Artefact | None:
         raise BadArtefact(f"dynonnx.format is {found!r}; this version reads format {FORMAT}: convert the model again")
     try:
         return _build(metadata)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         if isinstance(error, BadArtefact):
             raise
         raise BadArtefact(f"the dynonnx metadata is damaged: {error!r}") from error
@@ -129,12 +129,18 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
     if model["kind"] not in get_args(Kind):
         raise BadArtefact(f"dynonnx.model: unknown kind {model['kind']!r}")
     golden = _part(metadata, "golden")
+    features = tuple(_feature(entry) for entry in _part(metadata, "features"))
+    outputs = tuple(_output(entry) for entry in _part(metadata, "outputs"))
+    classes = _frozen(_part(metadata, "classes"))
+    _check_features(features)
+    if not outputs or (not classes and any(output.role == "probabilities" for output in outputs)):
+        raise BadArtefact("dynonnx.outputs: there is none, or there are probabilities without classes")
     return Artefact(
         name=str(model["name"]),
         kind=model["kind"],
-        features=tuple(_feature(entry) for entry in _part(metadata, "features")),
-        outputs=tuple(_output(entry) for entry in _part(metadata, "outputs")),
-        classes=_frozen(_part(metadata, "classes")),
+        features=features,
+        outputs=outputs,
+        classes=classes,
         golden=Golden(_frozen(golden["rows"]), dict(golden["outputs"])),
         producer=dict(_part(metadata, "producer")),
         created=str(_part(metadata, "created")),
@@ -155,7 +161,25 @@ def _part(metadata: Mapping[str, str], key: str) -> Any:
 def _feature(entry: Mapping[str, Any]) -> Feature:
     if entry["dtype"] not in get_args(Dtype):
         raise BadArtefact(f"dynonnx.features: unknown dtype {entry['dtype']!r} of {entry['name']!r}")
+    if not (isinstance(entry["name"], str) and isinstance(entry["input"], str)):
+        raise BadArtefact(f"dynonnx.features: the name {entry['name']!r} or its input is not a text")
     return Feature(entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(entry["categories"]))
+
+
+def _check_features(features: tuple[Feature, ...]) -> None:
+    """Raises BadArtefact for features that do not say how one row becomes tensors."""
+    names = {feature.name for feature in features}
+    runs = [feature.input for at, feature in enumerate(features) if not at or features[at - 1].input != feature.input]
+    columns = {(feature.input, feature.dtype) for feature in features}
+    if not features or len(names) < len(features):
+        raise BadArtefact("dynonnx.features: there is none, or two have one name")
+    if not len(runs) == len(set(runs)) == len(columns):
+        raise BadArtefact("dynonnx.features: the columns of one input must stand together and have one dtype")
+    for feature in features:
+        if feature.nullable and feature.dtype in ("int64", "bool"):
+            raise BadArtefact(
+                f"dynonnx.features: {feature.name!r} is {feature.dtype}, which cannot hold a missing value"
+            )
 
 
 def _output(entry: Mapping[str, Any]) -> Output:
@@ -175,7 +199,7 @@ def worst_excess(expected: npt.NDArray[Any], got: npt.NDArray[Any], scale: float
     the original's output. NaN equals NaN and an infinity equals itself; nothing else equals either.
     """
     a, b = np.asarray(expected, np.float64), np.asarray(got, np.float64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
         allowed = RELATIVE_TOLERANCE * np.maximum(np.abs(a), max(scale, np.finfo(np.float64).tiny))
         excess = np.where(difference == 0, 0.0, difference / allowed)
