@@ -89,10 +89,9 @@ class Board:
 
         Raises ValueError when more versions have been seen than the board has blocks for.
         """
-        block = self._labels.setdefault((model, version), len(self._labels))
-        if block >= self._models:
+        if (model, version) not in self._labels and len(self._labels) == self._models:
             raise ValueError(f"more than {self._models} model versions have been served since the start")
-        return block
+        return self._labels.setdefault((model, version), len(self._labels))
 
     def line(self, number: int) -> memoryview[float]:
         """The cells of one worker."""
