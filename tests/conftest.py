@@ -1,0 +1,20 @@
+"""What all tests share: our packages can be imported wherever pytest was started, and how long Hypothesis searches."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+# The same examples at every run, so that a red run can be repeated; HYPOTHESIS_PROFILE=search looks further. No time
+# limit for one example: the box may be shared.
+_calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default_run", _calm, derandomize=True, max_examples=100)
+settings.register_profile("search", _calm, max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default_run"))

@@ -1,0 +1,126 @@
+"""Settings: names, defaults, what each takes, and errors that name the setting but never a key."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from server.settings import BadSetting, Settings, environment_name, help_text, public_settings, read_settings
+
+KEY, OTHER_KEY = "k" * 16, "0123456789abcdef~"
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert read_settings({}) == Settings()
+    assert read_settings({"PATH": "/bin", "HOME": "/"}) == Settings()
+
+
+def test_defaults_are_the_promised_ones() -> None:
+    settings = Settings()
+    assert settings.port == 8000
+    assert settings.workers is None
+    assert settings.host is None
+    assert settings.models == Path("models")
+    assert settings.max_body_bytes == 16777216
+    assert (settings.max_rows, settings.max_batch_rows, settings.max_wait_ms) == (10000, 1024, 0)
+    assert (settings.deadline_ms, settings.queue_ms, settings.ort_threads) == (25000, 1000, 1)
+    assert settings.api_keys == ()
+    assert not settings.strict
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("PORT", "80", "port", 80),
+        ("WEB_CONCURRENCY", "3", "workers", 3),
+        ("DYNONNX_HOST", "127.0.0.1", "host", "127.0.0.1"),
+        ("DYNONNX_MODELS", "/srv/models", "models", Path("/srv/models")),
+        ("DYNONNX_DEFAULT_MODEL", "iris", "default_model", "iris"),
+        ("DYNONNX_STRICT", "1", "strict", True),
+        ("DYNONNX_STRICT", "0", "strict", False),
+        ("DYNONNX_API_KEYS", f"{KEY}, {OTHER_KEY}", "api_keys", (KEY, OTHER_KEY)),
+        ("DYNONNX_MAX_WAIT_MS", "0", "max_wait_ms", 0),
+        ("DYNONNX_CORS_ORIGINS", "https://a.example, *", "cors_origins", ("https://a.example", "*")),
+        ("DYNONNX_LOG_LEVEL", "debug", "log_level", "debug"),
+        ("DYNONNX_LOG_FORMAT", "json", "log_format", "json"),
+        ("DYNONNX_PORT_", "", "port", 8000),
+    ],
+)
+def test_a_setting_is_read(name: str, text: str, field: str, value: object) -> None:
+    environment = {name: text} if name != "DYNONNX_PORT_" else {"PORT": text}
+    assert getattr(read_settings(environment), field) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PORT", "0"),
+        ("PORT", "70000"),
+        ("PORT", "abc"),
+        ("PORT", "-1"),
+        ("PORT", "+80"),
+        ("PORT", " 80"),
+        ("PORT", "80\n"),
+        ("PORT", "८०"),
+        ("PORT", "1" * 5000),
+        ("WEB_CONCURRENCY", "0"),
+        ("WEB_CONCURRENCY", "1.5"),
+        ("DYNONNX_STRICT", "true"),
+        ("DYNONNX_STRICT", "2"),
+        ("DYNONNX_HOST", "a\x00b"),
+        ("DYNONNX_MODELS", "a\nb"),
+        ("DYNONNX_MAX_ROWS", "0"),
+        ("DYNONNX_DEADLINE_MS", "1e3"),
+        ("DYNONNX_LOG_LEVEL", "INFO"),
+        ("DYNONNX_LOG_FORMAT", "xml"),
+        ("DYNONNX_CORS_ORIGINS", "example.org"),
+        ("DYNONNX_CORS_ORIGINS", "https://example.org/path"),
+        ("DYNONNX_CORS_ORIGINS", "https://example.org,"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_and_value(name: str, text: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        read_settings({name: text})
+    message = str(caught.value)
+    assert message.startswith(f"{name}: expected ")
+    assert "\n" not in message
+    assert repr(text) in message
+
+
+@pytest.mark.parametrize(
+    "keys", ["short", f"{KEY},", f"{KEY},tiny", "with a space inside it", "kéy" * 10, f"{KEY}\x00"]
+)
+def test_a_bad_key_is_refused_without_being_told(keys: str) -> None:
+    with pytest.raises(BadSetting, match=r"^DYNONNX_API_KEYS: expected keys of at least 16") as caught:
+        read_settings({"DYNONNX_API_KEYS": keys})
+    assert keys not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_an_unknown_name_stops_the_start() -> None:
+    with pytest.raises(BadSetting, match=r"^DYNONNX_API_KEY: there is no such setting"):
+        read_settings({"DYNONNX_API_KEY": KEY})
+
+
+def test_workers_set_by_the_buildpack_do_not_count() -> None:
+    assert read_settings({"WEB_CONCURRENCY": "8", "WEB_CONCURRENCY_SET_BY": "heroku/python"}).workers is None
+    assert read_settings({"WEB_CONCURRENCY": "8", "WEB_CONCURRENCY_SET_BY": ""}).workers == 8
+
+
+def test_public_settings_show_everything_but_secrets() -> None:
+    shown = public_settings(read_settings({"DYNONNX_API_KEYS": f"{KEY},{OTHER_KEY}", "PORT": "81"}))
+    assert list(shown) == [environment_name(field) for field in dataclasses.fields(Settings)]
+    assert shown["DYNONNX_API_KEYS"] == "2 set"
+    assert shown["PORT"] == 81
+    assert shown["DYNONNX_MODELS"] == "models"
+    assert KEY not in repr(shown)
+    assert public_settings(Settings())["DYNONNX_API_KEYS"] is None
+
+
+def test_help_lists_every_setting_once() -> None:
+    lines = help_text().splitlines()
+    assert [line.split()[0] for line in lines] == [environment_name(field) for field in dataclasses.fields(Settings)]
+    assert "(8000)" in lines[0]
