@@ -31,7 +31,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("DYNONNX_", "WEB_CONCURRENCY")) and name not in ("PORT", "PYTHONPATH")
     }
-    return ours | {"PYTHONPATH": str(ROOT)} | settings
+    return {**ours, "PYTHONPATH": str(ROOT), **settings}
 
 
 def free_port() -> int:

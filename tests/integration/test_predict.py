@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pandas
 import pytest
 
 from tests.integration.originals import Original
@@ -20,10 +21,7 @@ NAMES = ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal wi
 @pytest.fixture(scope="module")
 def chances(originals: dict[str, Original]) -> Any:
     """scikit-learn's probabilities of the classes for ROW."""
-    iris = originals["iris"]
-    return iris.estimator.predict_proba(iris.table.iloc[:0].reindex([0]).assign(**dict(zip(NAMES, ROW, strict=True))))[
-        0
-    ]
+    return originals["iris"].estimator.predict_proba(pandas.DataFrame([ROW], columns=NAMES))[0]
 
 
 def predict(server: Running, path: str, value: Any) -> Any:

@@ -1,0 +1,110 @@
+"""A stop loses nothing that was accepted, whoever is told, and however often."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import pytest
+
+from tests.integration.conftest import Report, Start
+from tests.integration.load import Load
+from tests.integration.originals import Original
+from tests.integration.running import STOP_SECONDS, Running
+from tests.integration.wire import Answer, CutOff, request
+
+CONNECTIONS = 24
+TWICE_SECONDS = 0.05  # between two signals: the first has been acted on, the work is not yet done
+
+
+@pytest.fixture(scope="module")
+def bodies(originals: dict[str, Original]) -> list[bytes]:
+    """Short requests, and some of a run that is still on when the signal comes."""
+    cancer = originals["breast-cancer"].table.to_numpy().tolist() * 4
+    short = request("/predict", {"features": [5.1, 3.5, 1.4, 0.2]})
+    return [short, request("/models/breast-cancer/predict", {"features": cancer})]
+
+
+async def stop_under_load(server: Running, bodies: list[bytes], whom: str) -> tuple[Load, float, float]:
+    """The load's book, when the signal was sent, and the seconds until the last process was gone."""
+    load = Load(bodies)
+    await load.connect(server.port, CONNECTIONS)
+    asking = asyncio.create_task(load.run())
+    await load.until_answered(200)
+    signalled = time.monotonic()
+    if whom == "the arbiter":
+        os.kill(server.pid, signal.SIGTERM)
+    else:
+        server.signal_all(signal.SIGTERM)
+    if whom == "all, twice":
+        await asyncio.sleep(TWICE_SECONDS)
+        server.signal_all(signal.SIGTERM)
+    await asyncio.to_thread(server.process.wait, STOP_SECONDS)
+    stopped = time.monotonic() - signalled
+    load.stop()
+    await asking
+    return load, signalled, stopped
+
+
+def check_nothing_accepted_was_lost(load: Load, signalled: float) -> tuple[int, int]:
+    """How many requests were in flight at the signal, and how many that were sent later met a closed connection."""
+    accepted = [entry for entry in load.book if entry.sent < signalled]
+    lost = [entry for entry in accepted if not isinstance(entry.outcome, Answer)]
+    assert not lost, f"{len(lost)} accepted requests were lost: {[entry.outcome for entry in lost[:3]]}"
+    assert {entry.outcome.status for entry in accepted if isinstance(entry.outcome, Answer)} == {200}
+    assert not [entry for entry in load.book if isinstance(entry.outcome, CutOff)]
+    in_flight = sum(entry.ended > signalled for entry in accepted)
+    assert in_flight > CONNECTIONS / 2, "hardly anything was in flight: the test shows nothing"
+    return in_flight, sum(not isinstance(entry.outcome, Answer) for entry in load.book)
+
+
+@pytest.mark.parametrize("whom", ["the arbiter", "all", "all, twice"])
+def test_sigterm_under_load_loses_nothing_accepted(
+    start: Start, bodies: list[bytes], report: Report, whom: str
+) -> None:
+    server = start(WEB_CONCURRENCY="2")
+    load, signalled, stopped = asyncio.run(stop_under_load(server, bodies, whom))
+    assert server.process.returncode == 0, server.read_log()
+    assert stopped < STOP_SECONDS
+    assert "Traceback" not in server.read_log()
+    in_flight, refused = check_nothing_accepted_was_lost(load, signalled)
+    report(f"SIGTERM to {whom}: 0 of {in_flight} in flight lost, {refused} later ones refused, gone in {stopped:.2f} s")
+
+
+def test_an_idle_server_stops_at_once(start: Start) -> None:
+    server = start(WEB_CONCURRENCY="2")
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 5
+
+
+def test_ctrl_c_is_quiet(start: Start) -> None:
+    server = start(WEB_CONCURRENCY="2")
+    said = server.read_log()
+    server.signal_all(signal.SIGINT)
+    assert server.process.wait(STOP_SECONDS) == 0
+    assert server.read_log() == said
+
+
+def test_no_process_is_left_behind(start: Start) -> None:
+    server = start(WEB_CONCURRENCY="2")
+    workers = server.workers()
+    assert len(workers) == 2
+    assert server.stop() == 0
+    for pid in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["the arbiter", "all", "all, twice"])
+def test_fifty_stops_lose_nothing_accepted(start: Start, bodies: list[bytes], report: Report, whom: str) -> None:
+    in_flight = 0
+    for _ in range(50):
+        server = start(WEB_CONCURRENCY="2")
+        load, signalled, _ = asyncio.run(stop_under_load(server, bodies, whom))
+        assert server.process.returncode == 0, server.read_log()
+        in_flight += check_nothing_accepted_was_lost(load, signalled)[0]
+    report(f"50 times SIGTERM to {whom}: 0 of {in_flight} in flight lost")
