@@ -113,10 +113,7 @@ class RowReader:
         if type(row) is not list:
             refuse(row, f"{where}: expected a row as a list or as an object by feature name, got {shown(row)}")
         if len(row) != self._width:
-            raise ServerError(
-                "invalid_input",
-                f"{where}: expected {_count(self._width, 'value')} ({_listed(self._names)}), got {len(row)}",
-            )
+            refuse(row, f"{where}: expected {_count(self._width, 'value')} ({_listed(self._names)}), got {len(row)}")
         return row
 
     def _refuse_names(self, row: dict[str, Any], where: str) -> NoReturn:
@@ -125,9 +122,8 @@ class RowReader:
         extra = [name for name in row if name not in self._name_set]
         but = f", got {shown(extra[0])}" if extra else ""
         if missing:
-            raise ServerError("invalid_input", f"{at}missing feature '{missing[0]}'{but}")
-        names = _listed(self._names)
-        raise ServerError("invalid_input", f"{at}unexpected feature {shown(extra[0])}: this model takes {names}")
+            refuse(row, f"{at}missing feature '{missing[0]}'{but}")
+        refuse(row, f"{at}unexpected feature {shown(extra[0])}: this model takes {_listed(self._names)}")
 
     def _check(self, index: int, value: Any, where: str) -> Any:
         feature = self._features[index]
@@ -136,7 +132,7 @@ class RowReader:
         checked = _typed(feature.dtype, value, where)
         allowed = self._categories.get(index)
         if allowed is not None and checked not in allowed:
-            known = ", ".join(map(shown, feature.categories or ()))
+            known = _few([shown(category) for category in feature.categories or ()])
             raise ServerError("invalid_input", f"{where}: expected one of {known}, got {shown(value)}")
         return checked
 
@@ -178,7 +174,7 @@ def _typed(dtype: str, value: Any, where: str) -> Any:
         refuse(value, f"{where}: expected {EXPECTED[dtype]}, got {shown(value)}")
     if dtype in ("float32", "int64"):
         try:
-            struct.pack(STRUCT_CODES[dtype], value)
+            struct.pack(f"={STRUCT_CODES[dtype]}", value)  # without "=" a float beyond the range is packed as infinite
         except (struct.error, OverflowError):
             raise ServerError("out_of_range", f"{where}: {shown(value)} is beyond the range of {dtype}") from None
     return value
@@ -215,8 +211,12 @@ def shown(value: Any) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    few = ", ".join(f"'{name}'" for name in names[:8])
-    return few if len(names) <= 8 else f"{few} and {len(names) - 8} more"
+    return _few([f"'{name}'" for name in names])
+
+
+def _few(items: Sequence[str]) -> str:
+    first = ", ".join(items[:8])
+    return first if len(items) <= 8 else f"{first} and {len(items) - 8} more"
 
 
 def _count(number: int, noun: str) -> str:

@@ -14,6 +14,8 @@ from server.errors import ServerError
 
 DTYPE_OF_NUMPY = {dtype: name for name, dtype in NUMPY_OF_DTYPE.items()}
 KEYS = frozenset({"features", "probabilities"})
+# What the parser says of JSON beyond its own limit of 1,024 levels, and of half a JSON of some 600 levels.
+TOO_DEEP_WORDS = ("depth limit", "allocate memory")
 
 
 class Request(NamedTuple):
@@ -57,9 +59,9 @@ class SimpleCodec:
             refuse(document, f'expected an object like {{"features": [...]}}, got {shown(document)}')
         for key in document:
             if key not in KEYS:
-                raise ServerError("invalid_input", f"unexpected key {shown(key)}: expected 'features', 'probabilities'")
+                refuse(document, f"unexpected key {shown(key)}: expected 'features', 'probabilities'")
         if "features" not in document:
-            raise ServerError("invalid_input", "missing key 'features'")
+            refuse(document, "missing key 'features'")
         wanted = document.get("probabilities", False)
         if type(wanted) is not bool:
             refuse(wanted, f"probabilities: expected true or false, got {shown(wanted)}")
@@ -75,7 +77,7 @@ def parse(body: bytes | bytearray) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        if "recursion" in error.msg.lower():
+        if any(word in error.msg for word in TOO_DEEP_WORDS):
             raise ServerError("too_deep", "the JSON is nested too deep") from None
         if not body:
             raise ServerError("bad_json", "the body is empty; expected JSON") from None

@@ -1,0 +1,231 @@
+"""JSON rows: numpy's own reading for what is good, a named feature for what is not, the same on both paths."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.artefact import MISSING_TEXT, Dtype, Feature
+from server.codecs.rows import MAX_SHOWN_CHARACTERS, NUMPY_OF_DTYPE, RowReader, shown
+from server.codecs.tensors import Array, join
+from server.errors import ServerError
+from tests.server.models import MIXED_FEATURES
+
+
+def features(dtype: Dtype, width: int, **more: Any) -> list[Feature]:
+    """Columns of one matrix."""
+    return [Feature(f"f{column}", dtype, "X", **more) for column in range(width)]
+
+
+def arrays(reader: RowReader, rows: list[Any], clean: bool) -> list[Array]:
+    """What the rows become, by input."""
+    parts = reader.read_rows(rows, clean)
+    return [join(layout, [part]) for layout, part in zip(reader.layouts, parts, strict=True)]
+
+
+def refusal(reader: RowReader, row: Any, clean: bool = False) -> ServerError:
+    """The error of a row; the same alone, among others, and on both paths."""
+    with pytest.raises(ServerError) as alone:
+        reader.read_row(row, clean)
+    with pytest.raises(ServerError) as slow:
+        reader.read_row(row, False)
+    with pytest.raises(ServerError) as among:
+        reader.read_rows([row], clean)
+    assert str(alone.value) == str(slow.value)
+    assert alone.value.code == slow.value.code == among.value.code
+    assert alone.value.status in (400, 422)
+    return alone.value
+
+
+NUMBERS: dict[Dtype, st.SearchStrategy[Any]] = {
+    "float64": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63), 2**64 - 1),
+    "float32": st.floats(allow_nan=False, allow_infinity=False, width=32) | st.integers(-(2**63), 2**64 - 1),
+    "int64": st.integers(-(2**63), 2**63 - 1),
+    "bool": st.booleans(),
+    "string": st.text(max_size=5),
+}
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+@given(data=st.data())
+def test_rows_are_what_numpy_reads(dtype: Dtype, data: st.DataObject) -> None:
+    width = data.draw(st.integers(1, 4))
+    rows = data.draw(st.lists(st.lists(NUMBERS[dtype], min_size=width, max_size=width), min_size=1, max_size=4))
+    rows = orjson.loads(orjson.dumps(rows))
+    reader = RowReader(features(dtype, width))
+    want = np.array(rows, NUMPY_OF_DTYPE[dtype])
+    clean = dtype not in ("bool", "string")
+    for found in (arrays(reader, rows, clean), arrays(reader, rows, False)):
+        assert found[0].dtype == want.dtype
+        np.testing.assert_array_equal(found[0], want, strict=True)
+    named = [dict(zip([f"f{i}" for i in reversed(range(width))], reversed(row), strict=True)) for row in rows]
+    np.testing.assert_array_equal(arrays(reader, named, clean)[0], want, strict=True)
+    assert reader.read_row(rows[0], clean) == reader.read_rows(rows[:1], clean)
+
+
+JSON_VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=3)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+@given(row=st.lists(JSON_VALUES | st.lists(JSON_VALUES, max_size=2), min_size=1, max_size=3))
+def test_fast_and_slow_path_agree(dtype: Dtype, row: list[Any]) -> None:
+    """`clean` is a promise about the text; where it can be given, both paths give the same parts or the same error."""
+    row = orjson.loads(orjson.dumps(row))
+    clean = not any(value is True or value is False for value in row)
+    reader = RowReader(features(dtype, len(row)))
+    outcomes: list[Any] = []
+    for path in (clean, False):
+        try:
+            outcomes.append(reader.read_row(row, path))
+        except ServerError as error:
+            outcomes.append((error.code, str(error)))
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "code", "message"),
+    [
+        ("float64", True, "invalid_input", "features[1]: expected a number, got true"),
+        ("float64", None, "invalid_input", "features[1]: expected a number, got null"),
+        ("float64", "1.5", "invalid_input", 'features[1]: expected a number, got "1.5"'),
+        ("float64", [1.0], "invalid_input", "features[1]: expected a number, got an array"),
+        ("float64", {}, "invalid_input", "features[1]: expected a number, got an object"),
+        ("float32", 1e300, "out_of_range", "features[1]: 1e300 is beyond the range of float32"),
+        ("float32", -3.5e38, "out_of_range", "features[1]: -3.5e38 is beyond the range of float32"),
+        ("int64", 2**63, "out_of_range", "features[1]: 9223372036854775808 is beyond the range of int64"),
+        ("int64", 1.0, "invalid_input", "features[1]: expected a whole number, got 1.0"),
+        ("int64", 1e30, "invalid_input", "features[1]: expected a whole number, got 1e30"),
+        ("int64", False, "invalid_input", "features[1]: expected a whole number, got false"),
+        ("bool", 1, "invalid_input", "features[1]: expected true or false, got 1"),
+        ("bool", "true", "invalid_input", 'features[1]: expected true or false, got "true"'),
+        ("bool", None, "invalid_input", "features[1]: expected true or false, got null"),
+        ("string", 1, "invalid_input", "features[1]: expected a string, got 1"),
+        ("string", None, "invalid_input", "features[1]: expected a string, got null"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(dtype: Dtype, value: Any, code: str, message: str) -> None:
+    good = {"bool": True, "string": "a"}.get(dtype, 1)
+    error = refusal(RowReader(features(dtype, 2)), [good, value])
+    assert error.code == code
+    assert str(error).replace("e+", "e") == message
+    named = refusal(RowReader(features(dtype, 2)), {"f0": good, "f1": value})
+    assert str(named).startswith(("feature 'f1': ",))
+
+
+def test_whole_numbers_are_exact() -> None:
+    reader = RowReader(features("int64", 2))
+    row = [2**53 + 1, -(2**63)]
+    for clean in (True, False):
+        assert arrays(reader, [row], clean)[0].tolist() == [row]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([1.0], "features: expected 3 values ('f0', 'f1', 'f2'), got 1"),
+        ([1.0] * 4, "features: expected 3 values ('f0', 'f1', 'f2'), got 4"),
+        (5, "features: expected a row as a list or as an object by feature name, got 5"),
+        ("abc", 'features: expected a row as a list or as an object by feature name, got "abc"'),
+        (None, "features: expected a row as a list or as an object by feature name, got null"),
+        ({"f0": 1, "f2": 1}, "missing feature 'f1'"),
+        ({"f0": 1, "f1": 1, "f3": 1}, "missing feature 'f2', got \"f3\""),
+        (
+            {"f0": 1, "f1": 1, "f2": 1, "f3": 1},
+            "unexpected feature \"f3\": this model takes 'f0', 'f1', 'f2'",
+        ),
+    ],
+)
+def test_a_row_of_another_shape_is_refused(row: Any, message: str) -> None:
+    error = refusal(RowReader(features("float64", 3)), row, clean=True)
+    assert (error.code, str(error)) == ("invalid_input", message)
+
+
+def test_among_many_rows_the_guilty_one_is_named() -> None:
+    reader = RowReader(features("float64", 2))
+    cases: list[tuple[list[Any], str]] = [
+        ([[1, 2], [1, None]], "features[1][1]: expected a number, got null"),
+        ([[1, 2], [1]], "features[1]: expected 2 values ('f0', 'f1'), got 1"),
+        ([[1, 2], 3], "features[1]: expected a row as a list or as an object by feature name, got 3"),
+        ([[1, 2], {"f0": 1}], "features[1]: missing feature 'f1'"),
+    ]
+    for rows, message in cases:
+        with pytest.raises(ServerError) as caught:
+            reader.read_rows(rows, True)
+        assert str(caught.value) == message
+
+
+def test_one_feature() -> None:
+    reader = RowReader(features("float64", 1))
+    for row in ([1.5], {"f0": 1.5}):
+        assert join(reader.layouts[0], list(reader.read_row(row, True))).tolist() == [[1.5]]
+    assert str(refusal(reader, [])) == "features: expected 1 value ('f0'), got 0"
+
+
+def test_missing_values() -> None:
+    numbers = RowReader(features("float64", 2, nullable=True))
+    found = arrays(numbers, [[1, None], [None, 2.5]], True)[0]
+    np.testing.assert_array_equal(found, [[1, math.nan], [math.nan, 2.5]])
+    small = RowReader(features("float32", 1, nullable=True))
+    assert math.isnan(arrays(small, [[None]], False)[0][0, 0])
+    texts = RowReader(features("string", 2, nullable=True))
+    assert arrays(texts, [["", None]], False)[0].tolist() == [["", MISSING_TEXT]]
+
+
+def test_a_column_of_each_dtype_is_an_input_of_its_own() -> None:
+    reader = RowReader(MIXED_FEATURES)
+    found = arrays(reader, [["Bern", None, None, 3, True], ["Oslo", "tin", 40, -1, False]], False)
+    assert [layout.name for layout in reader.layouts] == ["city", "plan", "age", "visits", "member"]
+    assert [array.shape for array in found] == [(2, 1)] * 5
+    assert found[0].tolist() == [["Bern"], ["Oslo"]]
+    assert found[1].tolist() == [[MISSING_TEXT], ["tin"]]
+    np.testing.assert_array_equal(found[2], [[math.nan], [40.0]])
+    assert found[3].tolist() == [[3], [-1]]
+    assert found[4].tolist() == [[True], [False]]
+    assert [array.dtype.kind for array in found] == ["O", "O", "f", "i", "b"]
+
+
+def test_only_known_categories_pass() -> None:
+    error = refusal(RowReader(MIXED_FEATURES), ["Rom", None, None, 3, True])
+    assert str(error) == 'features[0]: expected one of "Bern", "Oslo", "Rome", got "Rom"'
+    numbers = RowReader(features("float64", 1, categories=(1.0, 2.5)))
+    assert arrays(numbers, [[1], [2.5]], True)[0].tolist() == [[1.0], [2.5]]
+    assert refusal(numbers, [3], clean=True).code == "invalid_input"
+
+
+def test_an_error_tells_a_few_of_many_categories_and_features() -> None:
+    many = tuple(f"category number {i}" for i in range(5000))
+    error = refusal(RowReader([Feature("a", "string", "a", categories=many)]), ["x"])
+    assert len(str(error)) < 400
+    assert "and 4992 more" in str(error)
+    wide = refusal(RowReader(features("float64", 500)), [1])
+    assert str(wide).endswith("'f7' and 492 more), got 1")
+
+
+@pytest.mark.parametrize("depth", [9, 100, 1000])
+def test_nesting_is_measured_without_recursion(depth: int) -> None:
+    deep: Any = 1
+    for _ in range(depth):
+        deep = [deep]
+    reader = RowReader(features("float64", 2))
+    assert refusal(reader, [1, deep], clean=True).code == "too_deep"
+    assert refusal(reader, {"f0": 1, "f1": {"a": deep}}).code == "too_deep"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a\n\x1b", '"a\\n\\u001b"'), (None, "null"), (2.5, "2.5"), ([1], "an array"), ({"a": 1}, "an object")],
+)
+def test_shown(value: Any, text: str) -> None:
+    assert shown(value) == text
+
+
+@given(st.text(max_size=300))
+def test_a_shown_value_is_short_and_holds_no_control_character(value: str) -> None:
+    assert len(shown(value)) <= MAX_SHOWN_CHARACTERS + 3
+    assert all(ord(character) >= 32 for character in shown(value))
