@@ -54,9 +54,11 @@ def _escaped(json: bytes) -> bytes:
 
 
 def numbers(array: Array) -> list[bytes]:
-    """Each element as JSON, shortest form that reads back the same; NaN and infinities are null."""
+    """Each element as JSON, shortest form that reads back the same; NaN and infinities are null. Strings too."""
     if not array.size:
         return []
+    if array.dtype.kind == "O":
+        return [orjson.dumps(text) for text in array.reshape(-1).tolist()]
     flat = np.ascontiguousarray(array).reshape(-1)
     if flat.dtype == np.float16:
         flat = flat.astype(np.float32)
@@ -65,12 +67,24 @@ def numbers(array: Array) -> list[bytes]:
 
 def _rows_of(array: Array) -> Column:
     """One JSON value per row: the number itself where a row holds one, else a list."""
+    return numbers(array) if array.size == len(array) else _lists_of(array)
+
+
+def _lists_of(array: Array) -> Column:
+    """One JSON list per row."""
     width = array.size // len(array)
+    if not width:
+        return [b"[]"] * len(array)
     tokens = numbers(array)
-    if width == 1:
-        return tokens
     template = b"[" + b",".join([b"%b"] * width) + b"]"
     return [template % tuple(tokens[at : at + width]) for at in range(0, len(tokens), width)]
+
+
+def _nested(array: Array) -> Column:
+    """One JSON value per row, nested as the row is."""
+    if array.ndim <= 2:
+        return numbers(array) if array.ndim == 1 else _lists_of(array)
+    return [orjson.dumps(row) for row in array.tolist()]
 
 
 def values(position: int) -> Render:
@@ -84,7 +98,7 @@ def anything(positions: Mapping[str, int]) -> Render:
     template = b"{" + b",".join(key + b":%b" for key in keys.values()) + b"}"
 
     def render(outputs: Sequence[Array]) -> Column:
-        columns = [[orjson.dumps(row) for row in outputs[at].tolist()] for at in positions.values()]
+        columns = [_nested(outputs[at]) for at in positions.values()]
         return [template % row for row in zip(*columns, strict=True)]
 
     return render
