@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import socket
 import sys
@@ -83,7 +84,9 @@ def _check_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise BadSetting(f"PORT: cannot listen on {host}:{port}: {error.strerror}") from None
+        elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        name = "DYNONNX_HOST" if elsewhere else "PORT"
+        raise BadSetting(f"{name}: cannot listen on {host}:{port}: {error.strerror}") from None
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """gunicorn's settings. None is read from its environment variables or files."""
         values = {
-            "bind": [f"{self._host}:{self._settings.port}"],
+            "bind": [_bind(self._host, self._settings.port)],
             "workers": self._plan.workers,
             "worker_class": Worker,
             "preload_app": True,
@@ -127,6 +127,12 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 def _give_line(arbiter: _Arbiter, worker: Worker) -> None:
     worker.line = arbiter.free_line()
+
+
+def _bind(host: str, port: int) -> str:
+    """An address as gunicorn takes it: IPv6 in brackets, which a person may leave out."""
+    bare = host.strip("[]")
+    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
 
 
 def default_host() -> str:
