@@ -15,6 +15,7 @@ from bench.cases import load_model, make_cases, write_cases
 from bench.contenders import Running, all_serving, known
 from bench.errors import BenchError
 from bench.load import Generator
+from bench.processes import end_all
 from bench.rows import rows_for
 
 QUICK_RATE = 500.0  # requests/s that even the slowest contender holds
@@ -25,12 +26,17 @@ GOAL_MS = 50.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 measured, 1 something failed or an answer was wrong, 2 usage, 130 interrupted."""
     given = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a background job of a shell starts with it ignored
+        signal.signal(number, _as_interrupt)
     try:
         status: int = given.run(given)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        end_all()
     return status
 
 

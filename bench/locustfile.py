@@ -20,6 +20,7 @@ import gevent
 from locust import LoadTestShape, User, constant, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
+from locust.exception import StopUser
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # locust -f loads this file, not the package
 
@@ -27,11 +28,14 @@ from bench.answers import fault
 from bench.arrivals import due_times, parse_phases, seconds_of
 from bench.cases import read_cases
 from bench.client import BrokenAnswer, Connection, Target
-from bench.pacer import Pacer
+from bench.errors import BenchError
+from bench.pacer import IdleMeter, Pacer
 from bench.samples import UNFINISHED, Generator, Recorder
 
 _DRAIN_S = 5.0  # how long after the last arrival an answer may still come
 _IDLE_CHECK_S = 0.005
+_LOOK_EVERY_S = 0.25
+_BAD_USE = 2  # exit status
 _log = logging.getLogger("bench")
 
 
@@ -76,7 +80,8 @@ class Load:
         self.in_flight: dict[int, tuple[float, float, float]] = {}
         self.share = 0.0
         self.started = 0.0
-        self._cpu = 0.0
+        self.idle: list[tuple[float, float]] = []
+        self.meter = IdleMeter()
 
     def start(self, users: int) -> None:
         """Begin the arrivals, once, with the share of the rate that this process's users stand for."""
@@ -84,10 +89,16 @@ class Load:
             return
         self.share = users / self.connections
         self.started = time.perf_counter()
-        self._cpu = time.process_time()
         seed = os.getpid() if self.share < 1 else None
         times = due_times(self.phases, self.share, *([] if seed is None else [seed]))
+        gevent.spawn(self._look)
         gevent.spawn(self.pacer.run, self.started, times)
+
+    def _look(self) -> None:
+        """Note, four times a second, how long this process has had nothing to do."""
+        while True:
+            self.idle.append((time.perf_counter(), self.meter.blocked_s + self.pacer.spinning_s))
+            gevent.sleep(_LOOK_EVERY_S)
 
     @property
     def finished(self) -> bool:
@@ -103,14 +114,7 @@ class Load:
             self.record(due, offered, now, now, UNFINISHED, 0)
         self.in_flight.clear()
         if self.recorder is not None and self.started:
-            said = Generator(
-                started=self.started,
-                share=self.share,
-                connections=self.connections,
-                cpu_s=time.process_time() - self._cpu,
-                wall_s=now - self.started,
-                spinning_s=self.pacer.spinning_s,
-            )
+            said = Generator(self.started, self.share, self.connections, tuple(self.idle))
             self.recorder.close(said)
             self.recorder = None
 
@@ -132,7 +136,11 @@ _loads: dict[int, Load] = {}
 
 
 def _test_start(environment: Environment, **_: Any) -> None:
-    _loads[id(environment)] = Load(environment)
+    try:
+        _loads[id(environment)] = Load(environment)
+    except (BadUse, BenchError, OSError, ValueError) as error:
+        _log.error("%s", error)  # the shape ends the test at its next tick
+        environment.process_exit_code = _BAD_USE
 
 
 def _spawned(user_count: int, **_: Any) -> None:
@@ -154,11 +162,16 @@ class Arrivals(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """Users and spawn rate, as Locust asks for them each second; None ends the test."""
         environment: Any = self.runner.environment if self.runner else None
-        options, load = environment.parsed_options, _loads.get(id(environment))
-        over = time.perf_counter() - self.start_time > seconds_of(parse_phases(options.phases)) + _DRAIN_S
-        if over or (load is not None and load.finished):
+        load = _loads.get(id(environment))
+        if load is None:  # Locust asks for the first time before the test starts
+            connections: int = environment.parsed_options.connections
+            return None if environment.process_exit_code == _BAD_USE else (connections, connections)
+        if load.finished or self._run_time_s() > seconds_of(load.phases) + _DRAIN_S:
             return None
-        return options.connections, options.connections
+        return load.connections, load.connections
+
+    def _run_time_s(self) -> float:
+        return time.perf_counter() - self.start_time
 
 
 class Caller(User):
@@ -166,51 +179,47 @@ class Caller(User):
 
     wait_time = constant(0)
 
-    def on_start(self) -> None:
-        """Connect at the first request."""
-        self.load = _loads[id(self.environment)]
-        self.connection = Connection(self.load.target, self.load.timeout_s)
-
-    def on_stop(self) -> None:
-        """Leave no connection behind."""
-        self.connection.close()
-
     @task
     def answer_arrivals(self) -> None:
-        """Serve arrivals until Locust ends this user."""
-        load, connection, me = self.load, self.connection, id(self)
-        last = 0.0
+        """Serve arrivals until Locust ends this user; the connection is made at the first request."""
+        load = _loads.get(id(self.environment))
+        if load is None:
+            raise StopUser
+        with Connection(load.target, load.timeout_s) as connection:
+            self._serve(load, connection)
+
+    def _serve(self, load: Load, connection: Connection) -> None:
+        me, last = id(self), 0.0
         while True:
             due, offered = load.pacer.take()
             sent = time.perf_counter()
             load.in_flight[me] = (due, offered, sent)
             if sent - last > _IDLE_CHECK_S:
                 connection.drop_if_closed()
-            index = next(load.turn) % len(load.cases)
-            outcome, length = self._ask(index)
+            outcome, length = _ask(load, connection, next(load.turn) % len(load.cases))
             last = time.perf_counter()
             del load.in_flight[me]
             load.record(due, offered, sent, last, outcome, length)
 
-    def _ask(self, index: int) -> tuple[str | None, int]:
-        """Send one case; what went wrong, or None, and the length of the answer in bytes."""
-        load = self.load
-        try:
-            answer = self.connection.exchange(load.requests[index])
-        except TimeoutError:
-            return f"timeout after {load.timeout_s:g} s", 0
-        except ConnectionRefusedError:
-            return "connection refused", 0
-        except ConnectionResetError:
-            return "connection reset", 0
-        except (BrokenAnswer, OSError) as error:
-            return str(error) or type(error).__name__, 0
-        if answer.status == 200 and answer.body == load.seen[index]:
-            return None, len(answer.body)
-        wrong = fault(load.cases[index].expected, answer.status, answer.body)
-        if wrong is None:
-            load.seen[index] = answer.body
-        return wrong, len(answer.body)
+
+def _ask(load: Load, connection: Connection, index: int) -> tuple[str | None, int]:
+    """Send one case; what went wrong, or None, and the length of the answer in bytes."""
+    try:
+        answer = connection.exchange(load.requests[index])
+    except TimeoutError:
+        return f"timeout after {load.timeout_s:g} s", 0
+    except ConnectionRefusedError:
+        return "connection refused", 0
+    except ConnectionResetError:
+        return "connection reset", 0
+    except (BrokenAnswer, OSError) as error:
+        return str(error) or type(error).__name__, 0
+    if answer.status == 200 and answer.body == load.seen[index]:
+        return None, len(answer.body)
+    wrong = fault(load.cases[index].expected, answer.status, answer.body)
+    if wrong is None:
+        load.seen[index] = answer.body
+    return wrong, len(answer.body)
 
 
 _hooks: Any = events

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import gevent
 from gevent.queue import SimpleQueue
@@ -17,6 +18,31 @@ _SPIN_BELOW_S = 0.003
 _IDLE_TURN_S = 50e-6  # a turn of the loop shorter than this did nothing but look
 
 Offer = tuple[float, float]
+
+
+class IdleMeter:
+    """Adds up the time in which this process's event loop had nothing to do but wait in the kernel.
+
+    Not processor time, because a generator that shares its core with others is at its limit long before it has used
+    the whole of it: what counts is whether it ever had to wait for work.
+    """
+
+    def __init__(self) -> None:
+        self.blocked_s = 0.0
+        self._since = 0.0
+        loop: Any = gevent.get_hub().loop
+        self._before = loop.prepare(ref=False, priority=-2)  # last: gevent runs its own callbacks as a prepare watcher
+        self._after = loop.check(ref=False, priority=2)  # first of what follows the wait
+        self._before.start(self._wait_begins)
+        self._after.start(self._wait_ends)
+
+    def _wait_begins(self) -> None:
+        self._since = time.perf_counter()
+
+    def _wait_ends(self) -> None:
+        if self._since:
+            self.blocked_s += time.perf_counter() - self._since
+            self._since = 0.0
 
 
 class Pacer:

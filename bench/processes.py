@@ -11,15 +11,33 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import psutil
 
 from bench.cores import pin
 
 _TAIL_BYTES = 4000
 _TAIL_LINES = 25
 _POLL_S = 0.02
+
+
+def end_all(grace_s: float = 10.0) -> None:
+    """End every process that this one has started and that still lives, as the last act of a suite.
+
+    Children end with their blocks; this is for the one whose block an interrupt kept from being entered.
+    """
+    left = psutil.Process().children(recursive=True)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(left, grace_s)
+    for process in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 class Child:

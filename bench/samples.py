@@ -25,14 +25,24 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """What one generator process says of itself. Times in seconds; ``started`` on the monotonic clock."""
+    """What one generator process says of itself; ``started`` on the monotonic clock.
+
+    ``idle`` holds looks, four a second: the moment, and the seconds until then in which it had nothing to do (turning
+    while it waits for the next arrival is nothing to do).
+    """
 
     started: float
     share: float
     connections: int
-    cpu_s: float
-    wall_s: float
-    spinning_s: float  # time in which it only waited for the next arrival to become due
+    idle: tuple[tuple[float, float], ...]
+
+    def busy_part(self, begin: float, end: float) -> float:
+        """The part of the time between two moments in which it had something to do, 0 to 1."""
+        if len(self.idle) < 2 or end <= begin:
+            return 0.0
+        at, idle_s = np.array(self.idle).T
+        first, last = np.interp([begin, end], at, idle_s)
+        return min(1.0, max(0.0, 1.0 - float(last - first) / (end - begin)))
 
 
 @dataclass(frozen=True, slots=True)

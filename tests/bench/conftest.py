@@ -1,0 +1,69 @@
+"""What the bench's tests share: an example model trained for real, its cases, and servers with known faults."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from bench import cores
+from bench.cases import Case, make_cases, write_cases
+from bench.contenders import Contender, Running, serving
+from bench.load import Generator
+from bench.rows import rows_for
+
+STANDIN = Path(__file__).with_name("standin.py")
+
+Serve = Callable[..., Running]
+
+
+@pytest.fixture(scope="session")
+def iris() -> Any:
+    data = load_iris(as_frame=True)
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    return model.fit(data.data, data.target_names[data.target])
+
+
+@pytest.fixture(scope="session")
+def pickles(iris: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build")
+    joblib.dump(iris, folder / "iris.pkl")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cases(iris: Any) -> list[Case]:
+    return make_cases(iris, rows_for("iris"))
+
+
+@pytest.fixture(scope="session")
+def cases_file(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("cases") / "cases.json"
+    write_cases(cases, file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def generator() -> Generator:
+    return Generator(cores.split(cores.available()))
+
+
+@pytest.fixture
+def standin(cases: list[Case], cases_file: Path, tmp_path: Path, generator: Generator) -> Iterator[Serve]:
+    """Starts a server with the faults given as command line options; all are ended after the test."""
+    with ExitStack() as stack:
+
+        def start(*faults: str, golden: Case = cases[0]) -> Running:
+            command = (sys.executable, str(STANDIN), str(cases_file), "--port", "{port}", *faults)
+            return stack.enter_context(serving(Contender("standin", command), golden, tmp_path, generator.cores.server))
+
+        yield start

@@ -1,0 +1,104 @@
+"""The command line, end to end: results are left, faults end with a status, nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench import results
+from bench.cases import read_cases
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def bench(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "bench", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return dict(os.environ) | {"PYTHONPATH": str(ROOT)}
+
+
+def test_cases_writes_requests_with_their_answers(pickles: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cases.json"
+    command = bench("cases", "--pickle", pickles / "iris.pkl", "--out", out)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+    assert "150 requests" in done.stdout
+    assert len(read_cases(out)) == 150
+
+
+def test_missing_models_end_with_a_sentence(tmp_path: Path) -> None:
+    command = bench("quick", "--pickles", tmp_path, "--models", tmp_path, "--results", tmp_path)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "make models" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_its_results_and_no_process(
+    pickles: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    models = tmp_path / "models"
+    (models / "iris" / "1").mkdir(parents=True)
+    shutil.copy(pickles / "iris.pkl", models / "iris" / "1" / "model.onnx")  # only its being there is asked for here
+    where = ("--pickles", pickles, "--models", models, "--results", tmp_path / "results")
+    with subprocess.Popen(
+        bench("quick", "--contenders", "fastapi_pickle", *where),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        assert run.stderr is not None
+        assert "steady" in run.stderr.readline()
+        started = children_of(run.pid)
+        run.send_signal(number)
+        out, _ = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "interrupted" in out
+    assert results.read(next((tmp_path / "results").iterdir())).interrupted
+    assert started
+    assert not [process for process in started if process.is_running()]
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    """Server and generator, as soon as both are there."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        children: list[psutil.Process] = psutil.Process(pid).children(recursive=True)
+        if len(children) >= 2:
+            return children
+    return []
+
+
+def test_the_stock_locust_command_works(pickles: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cases.json"
+    subprocess.run(
+        bench("cases", "--pickle", pickles / "iris.pkl", "--out", out),
+        env=environment(),
+        check=True,
+        capture_output=True,
+    )
+    said = json.loads(out.read_text("utf-8"))
+    assert said[0]["expected"]["prediction"] == "setosa"
+    locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "bench" / "locustfile.py"), "--headless"]
+    refused = subprocess.run(
+        [*locust, "--host", "https://app.example", "--cases", str(out)],
+        cwd=tmp_path,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert "app.example is not this machine" in refused.stderr
