@@ -70,14 +70,15 @@ def test_memory_of_the_first_and_of_a_further_worker(start: Start, report: Repor
     use_every_route(one)
     (worker,) = one.workers()
     pss = (read_memory(one.pid)["Pss"] + read_memory(worker)["Pss"]) / MIB
-    # Proportional shares are smaller while other processes of this box use the same libraries; this is what it is alone.
+    # Proportional shares shrink while other processes of this box use the same libraries; this is what it is alone.
     first = (private(one.pid) + read_memory(worker)["Rss"]) / MIB
     two = start(WEB_CONCURRENCY="3")
     for _ in range(10):
         use_every_route(two)
     further = max(private(pid) for pid in two.workers()) / MIB
     report(
-        f"memory with four models: arbiter and one worker {first:.1f} MB (PSS {pss:.1f}), each further worker {further:.1f} MB"
+        f"memory with four models: arbiter and one worker {first:.1f} MB (PSS {pss:.1f}), "
+        f"each further worker {further:.1f} MB"
     )
     assert first <= FIRST_WORKER_MIB
     assert further <= FURTHER_WORKER_MIB
