@@ -66,6 +66,11 @@ class Load:
                 break
         await wire.close()
 
+    async def close(self) -> None:
+        """Ends every connection."""
+        for wire in self.wires:
+            await wire.close()
+
     def stop(self) -> None:
         """No further request is sent."""
         self.stopped = True

@@ -86,8 +86,7 @@ def check_that_both_serve(server: Running, before: list[int]) -> None:
         await connect_to_both(load, server, workers)
         answers = [orjson.loads((await wire.ask(load.bodies[0])).body) for wire in load.wires]
         assert all(answer == answers[0] for answer in answers)
-        for wire in load.wires:
-            await wire.close()
+        await load.close()
 
     asyncio.run(ask_each())
 

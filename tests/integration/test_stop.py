@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import time
+from contextlib import ExitStack
 
 import pytest
 
 from tests.integration.conftest import Report, Start
 from tests.integration.load import Load
 from tests.integration.originals import Original
-from tests.integration.running import STOP_SECONDS, Running
-from tests.integration.wire import Answer, CutOff, request
+from tests.integration.running import STOP_SECONDS, Running, poll
+from tests.integration.wire import Answer, CutOff, read_answer, request, wires
 
 CONNECTIONS = 24
+ROW = [5.1, 3.5, 1.4, 0.2]
 TWICE_SECONDS = 0.05  # between two signals: the first has been acted on, the work is not yet done
 
 
@@ -23,7 +27,7 @@ TWICE_SECONDS = 0.05  # between two signals: the first has been acted on, the wo
 def bodies(originals: dict[str, Original]) -> list[bytes]:
     """Short requests, and some of a run that is still on when the signal comes."""
     cancer = originals["breast-cancer"].table.to_numpy().tolist() * 4
-    short = request("/predict", {"features": [5.1, 3.5, 1.4, 0.2]})
+    short = request("/predict", {"features": ROW})
     return [short, request("/models/breast-cancer/predict", {"features": cancer})]
 
 
@@ -71,6 +75,62 @@ def test_sigterm_under_load_loses_nothing_accepted(
     assert "Traceback" not in server.read_log()
     in_flight, refused = check_nothing_accepted_was_lost(load, signalled)
     report(f"SIGTERM to {whom}: 0 of {in_flight} in flight lost, {refused} later ones refused, gone in {stopped:.2f} s")
+
+
+def test_requests_on_new_connections_are_accepted_once_they_are_sent(start: Start) -> None:
+    """Even those that no worker has taken from the kernel yet."""
+    server = start(WEB_CONCURRENCY="2")
+    data = request("/predict", {"features": ROW})
+    with ExitStack() as stack:
+        links = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10)) for _ in range(100)]
+        for link in links:
+            link.sendall(data)
+        server.signal_all(signal.SIGTERM)
+        answers = [read_answer(stack.enter_context(link.makefile("rb"))) for link in links]
+    assert {answer.status for answer in answers} == {200}
+    assert server.process.wait(STOP_SECONDS) == 0
+
+
+def test_open_connections_get_a_last_answer_after_the_signal(start: Start) -> None:
+    """Idle ones and such as never asked: their client cannot know that the server is on its way out."""
+    server = start(WEB_CONCURRENCY="2")
+    data = request("/predict", {"features": ROW})
+
+    async def ask_late() -> list[Answer]:
+        async with wires(server.port, 20) as opened:
+            for idle in opened[:10]:
+                await idle.ask(data)
+            os.kill(server.pid, signal.SIGTERM)
+            await asyncio.to_thread(poll, lambda: refuses(server.port), "new connections are refused", 2)
+            return [await wire.ask(data) for wire in opened]
+
+    answers = asyncio.run(ask_late())
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.headers["connection"] for answer in answers} == {"close"}
+    assert server.process.wait(STOP_SECONDS) == 0
+
+
+def test_a_server_on_its_way_out_is_not_ready(start: Start) -> None:
+    server = start(WEB_CONCURRENCY="1")
+    ready = b"GET /v2/health/ready HTTP/1.1\r\nHost: test\r\n\r\n"
+
+    async def ask_late() -> tuple[Answer, Answer]:
+        async with wires(server.port, 1) as (wire,):
+            before = await wire.ask(ready)
+            os.kill(server.pid, signal.SIGTERM)
+            await asyncio.to_thread(poll, lambda: refuses(server.port), "new connections are refused", 2)
+            return before, await wire.ask(ready)
+
+    before, after = asyncio.run(ask_late())
+    assert before.status == 200
+    assert (after.status, after.json()["code"]) == (503, "draining")
+
+
+def refuses(port: int) -> bool:
+    """Whether nobody listens there any more."""
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 1):
+        return False
+    return True
 
 
 def test_an_idle_server_stops_at_once(start: Start) -> None:

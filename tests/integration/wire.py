@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -94,6 +94,19 @@ class Wire:
             await self._writer.wait_closed()
 
 
+@contextlib.asynccontextmanager
+async def wires(port: int, count: int) -> AsyncIterator[list[Wire]]:
+    """So many connections, closed in the end."""
+    opened: list[Wire] = []
+    try:
+        for _ in range(count):
+            opened.append(await Wire.open(port))
+        yield opened
+    finally:
+        for wire in opened:
+            await wire.close()
+
+
 def exchange(port: int, *pieces: bytes, answers: int = 1) -> list[Answer]:
     """Sends bytes as they are and reads so many answers. A server that stops reading early may still have answered."""
     with socket.create_connection(("127.0.0.1", port), timeout=READ_SECONDS) as link:
@@ -101,10 +114,11 @@ def exchange(port: int, *pieces: bytes, answers: int = 1) -> list[Answer]:
             for piece in pieces:
                 link.sendall(piece)
         with link.makefile("rb") as stream:
-            return [_read(stream) for _ in range(answers)]
+            return [read_answer(stream) for _ in range(answers)]
 
 
-def _read(stream: Any) -> Answer:
+def read_answer(stream: BinaryIO) -> Answer:
+    """The next answer of a socket's file. Raises Lost."""
     head = b""
     while not head.endswith(HEAD_END):
         line = stream.readline()
