@@ -63,8 +63,11 @@ class Batcher:
         self._queue_seconds = queue_seconds
         self._queue: deque[Entry] = deque()
         self._waiting_rows = 0
+        self._row_cap = max_batch_rows  # of the next run; the curve may ask for less
         self._next_deadline = float("inf")  # of all that wait, so that a turn need not look at each
         self._scheduled = False
+        self._closed = False
+        self._wait_timer: asyncio.TimerHandle | None = None  # for company, where `max_wait_seconds` says so
         self._running: Batch | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -72,11 +75,17 @@ class Batcher:
 
     def check_capacity(self) -> None:
         """Raises ServerError ``overloaded`` when what waits already would take longer than may wait."""
-        if self._waiting_rows and (seconds := self.curve.seconds(self._waiting_rows)) > self._queue_seconds:
+        if self._waiting_rows and (seconds := self._seconds_to_serve()) > self._queue_seconds:
             raise overloaded(seconds)
 
+    def _seconds_to_serve(self) -> float:
+        """What serving all that waits is expected to take: each run costs its fixed part again."""
+        rows, curve = self._waiting_rows, self.curve
+        runs = 1 + (rows - 1) // self._row_cap if self.joinable else len(self._queue)
+        return runs * curve.fixed_seconds + rows * curve.row_seconds
+
     def submit(self, entry: Entry) -> None:
-        """Takes an entry in; it is answered by its ``reply``, at the earliest at the end of this turn of the loop."""
+        """Takes an entry in; it is answered or refused at the earliest at the end of this turn of the loop."""
         self._queue.append(entry)
         self._waiting_rows += entry.rows
         if entry.deadline < self._next_deadline:
@@ -84,9 +93,14 @@ class Batcher:
         if not self._scheduled and self._running is None:
             self._scheduled = True
             if self._max_wait_seconds:
-                self._loop.call_later(self._max_wait_seconds, self._turn, "wait")
+                self._wait_timer = self._loop.call_later(self._max_wait_seconds, self._turn, "wait")
+                self._sweep_later()
             else:
                 self._loop.call_soon(self._turn, "turn")
+        elif self._wait_timer is not None and self._waiting_rows >= self._row_cap:
+            self._wait_timer.cancel()
+            self._wait_timer = None
+            self._loop.call_soon(self._turn, "full")
 
     @property
     def idle(self) -> bool:
@@ -94,22 +108,33 @@ class Batcher:
         return not self._queue and self._running is None
 
     def close(self) -> None:
-        """Lets the thread go; what still runs in it ends by itself."""
+        """Refuses what waits, then or later, and lets the thread go; what still runs in it is answered when it ends."""
+        self._closed = True
         self._thread.shutdown(wait=False)
+        self._refuse_all()
+
+    def _refuse_all(self) -> None:
+        waiting, self._queue, self._waiting_rows = self._queue, deque(), 0
+        for entry in waiting:
+            self._fail(entry, ServerError("draining", "this server is stopping"))
 
     def _turn(self, reason: str) -> None:
         self._scheduled = False
+        self._wait_timer = None
         if self._running is not None:
+            return
+        if self._closed:
+            self._refuse_all()
             return
         now = self.now()
         if now >= self._next_deadline:
             self._expire(now)
-        row_cap = min(self._max_batch_rows, self.curve.rows_within(RUN_SHARE_SECONDS))
-        batch = take(self._queue, row_cap, self.joinable)
+        self._row_cap = min(self._max_batch_rows, self.curve.rows_within(RUN_SHARE_SECONDS))
+        batch = take(self._queue, self._row_cap, self.joinable)
         self._waiting_rows = sum([entry.rows - entry.taken for entry in self._queue]) if self._queue else 0
         if batch is None:
             return
-        if self._queue and batch.rows >= row_cap:
+        if self._queue and batch.rows >= self._row_cap:
             reason = "full"
         if self.curve.seconds(batch.rows) <= INLINE_SECONDS:
             self._finish(batch, now, reason, *_timed_run(self._runtime, self._layouts, batch))
@@ -118,6 +143,7 @@ class Batcher:
 
     def _run_in_thread(self, batch: Batch, started: float, reason: str) -> None:
         self._running = batch
+        self.metrics.pending(len(self._queue) + len(batch.entries))
         self._sweep_later()
         future = self._thread.submit(_timed_run, self._runtime, self._layouts, batch)
         future.add_done_callback(lambda done: self._hand_back(done, batch, started, reason))
@@ -144,13 +170,15 @@ class Batcher:
             self._loop.call_soon(self._turn, "slot")
 
     def _answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
-        try:
-            if not isinstance(outputs, ServerError):
-                self._count(batch, started)
-                deliver(batch, outputs)
-                return
-        except Exception:  # noqa: BLE001  a caller is never left without an answer, whatever broke
-            log.exception("a batch could not be answered", extra={"model": self.name})
+        if not isinstance(outputs, ServerError):
+            self._count(batch, started)
+            # A caller whose answer cannot be taken is done after the first try; it must not cost the others theirs.
+            for _ in range(2):
+                try:
+                    deliver(batch, outputs)
+                    return
+                except Exception:  # noqa: BLE001  a caller is never left without an answer, whatever broke
+                    log.exception("a batch could not be answered", extra={"model": self.name})
             outputs = ServerError("internal", "the answer could not be made; the server's log says why")
         for entry in batch.entries:
             self._fail(entry, outputs)
@@ -161,18 +189,17 @@ class Batcher:
 
     def _count(self, batch: Batch, started: float) -> None:
         """Counts the requests that end with this batch."""
-        entries = batch.entries
-        if batch.start is not None and batch.start + batch.rows < entries[0].rows:
+        if batch.start is not None and batch.start + batch.rows < batch.entries[0].rows:
             return
+        entries = [entry for entry in batch.entries if not entry.done]
         arrived = sum([entry.arrived for entry in entries])
         requests = len(entries)
         self.metrics.answered(requests, requests * self.now() - arrived, requests * started - arrived)
 
     def _expire(self, now: float) -> None:
         """Answers 504 to every waiting entry whose time is over; `take` drops it later."""
-        for entry in self._queue:
-            if entry.deadline <= now:
-                self._fail(entry, _too_late())
+        for entry in [entry for entry in self._queue if entry.deadline <= now]:  # a refusal may bring the next request
+            self._fail(entry, _too_late())
         self._next_deadline = min((entry.deadline for entry in self._queue if not entry.done), default=float("inf"))
 
     def _sweep_later(self) -> None:
@@ -181,13 +208,15 @@ class Batcher:
 
     def _sweep(self) -> None:
         self._sweeping = None
-        if self._running is None:
+        if self._running is None and self._wait_timer is None:
             return
         now = self.now()
         self._expire(now)
-        for entry in self._running.entries:
+        running = self._running.entries if self._running is not None else ()
+        for entry in running:
             if entry.deadline <= now:
                 self._fail(entry, _too_late())
+        self.metrics.pending(len(self._queue) + len(running))
         self._sweep_later()
 
 
