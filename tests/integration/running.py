@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 20.0
 STOP_SECONDS = 25.0  # the promise of the server itself
 POLL_SECONDS = 0.02
+PORTS = (20_000, 32_000)
 SERVER = (sys.executable, "-m", "server")
 
 
@@ -35,10 +37,12 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody uses now, below those that clients get: none takes it before the server does."""
+    while True:
+        port = random.randrange(*PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def poll(found: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> float:

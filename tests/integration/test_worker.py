@@ -15,6 +15,8 @@ import pytest
 from tests.integration.conftest import Report, Start
 from tests.integration.running import Running, poll
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which is Linux's")
+
 FORBIDDEN = frozenset({"sklearn", "skl2onnx", "onnx", "joblib", "pandas", "scipy", "convert", "bench", "cloudpickle"})
 SPY = Path(__file__).with_name("spy.py")
 MIB = 1 << 20
@@ -64,7 +66,6 @@ def private(pid: int) -> int:
     return memory["Private_Clean"] + memory["Private_Dirty"]
 
 
-@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="this kernel does not roll memory up")
 def test_memory_of_the_first_and_of_a_further_worker(start: Start, report: Report) -> None:
     one = start(WEB_CONCURRENCY="1")
     use_every_route(one)
