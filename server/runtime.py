@@ -27,6 +27,8 @@ NUMPY_DTYPES: Mapping[str, np.dtype[Any]] = {
     "tensor(string)": np.dtype(np.object_),
 }
 
+MOST_ROWS = 1 << 30  # stands for "no limit" where rows cost nothing
+
 Feed = Mapping[str, np.ndarray[Any, Any]]
 
 
@@ -105,14 +107,18 @@ class CostCurve:
             slope = (self._rows_seconds / self._weight - mean_rows * mean_seconds) / spread
         # Neither part of a cost is negative; what noise would make so is given to the other part.
         self.row_seconds = min(max(slope, 0.0), mean_seconds / mean_rows)
-        self.fixed_seconds = mean_seconds - self.row_seconds * mean_rows
+        self.fixed_seconds = max(mean_seconds - self.row_seconds * mean_rows, 0.0)
 
     def seconds(self, rows: int) -> float:
         """What a run of so many rows is expected to take."""
         return self.fixed_seconds + self.row_seconds * rows
 
     def rows_within(self, seconds: float) -> int:
-        """The most rows whose run is expected to end within ``seconds``; at least 1."""
-        if self.row_seconds <= 0.0:
-            return 1 << 30
-        return max(1, int((seconds - self.fixed_seconds) / self.row_seconds))
+        """The most rows whose run is expected to end within ``seconds``, or to take twice its fixed part; at least 1.
+
+        A run that is slow however few rows it has gets not faster with one: it may double, so that many share its cost.
+        """
+        budget = max(seconds - self.fixed_seconds, self.fixed_seconds)
+        if budget >= self.row_seconds * MOST_ROWS:
+            return MOST_ROWS
+        return max(1, int(budget / self.row_seconds))
