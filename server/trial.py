@@ -12,6 +12,7 @@ import numpy as np
 from server.artefact import Artefact, Golden, worst_excess
 from server.codecs.rows import RowReader
 from server.codecs.tensors import Array, InputLayout, join
+from server.errors import ServerError
 from server.runtime import CostCurve, Runtime
 
 TIE = 1e-6  # two best scores closer than this may give either label
@@ -35,15 +36,32 @@ class Verdict:
 
 def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> Verdict:
     """Checks golden rows and row-independence. Raises TrialFailed."""
-    feed = golden_feed(artefact) if artefact else probe_feed(layouts)
+    feed = trial_feed(artefact, layouts)
     names = [output.name for output in runtime.outputs]
-    try:
-        together = dict(zip(names, runtime.run(names, feed), strict=True))
-    except Exception as error:
-        raise TrialFailed(f"the model does not run: {error}") from error
-    if artefact is not None:
+    together = dict(zip(names, _run(runtime, names, feed), strict=True))
+    golden_rows = len(artefact.golden.rows) if artefact else 0
+    if artefact is not None and golden_rows:
         check_golden(artefact, together)
-    return Verdict(len(artefact.golden.rows) if artefact else 0, _stands_alone(runtime, names, feed, together))
+    chances = artefact.output_names("probabilities") if artefact else ()
+    return Verdict(golden_rows, _stands_alone(runtime, names, feed, together, chances))
+
+
+def _run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> list[Any]:
+    try:
+        return runtime.run(names, feed)
+    except Exception as error:  # ONNX Runtime raises a dozen unrelated types of its own
+        rows = len(next(iter(feed.values())))
+        raise TrialFailed(f"the model does not run with {rows} row{'s' if rows > 1 else ''}: {error}") from error
+
+
+def trial_feed(artefact: Artefact | None, layouts: Sequence[InputLayout]) -> dict[str, Array]:
+    """The golden rows as graph inputs, or rows made up for a file that has none. Raises TrialFailed."""
+    if artefact is None or not artefact.golden.rows:
+        return probe_feed(layouts)
+    try:
+        return golden_feed(artefact)
+    except (ServerError, TypeError) as error:
+        raise TrialFailed(f"the golden rows do not fit the features: {error}") from error
 
 
 def golden_feed(artefact: Artefact) -> dict[str, Array]:
@@ -67,26 +85,50 @@ def probe_feed(layouts: Sequence[InputLayout]) -> dict[str, Array]:
     return feed
 
 
-def check_golden(artefact: Artefact, got: Mapping[str, Array]) -> None:
+def check_golden(artefact: Artefact, got: Mapping[str, Any]) -> None:
     """Compares the golden answers by the one rule of parity. Raises TrialFailed naming output and row."""
     golden = artefact.golden
+    for output in artefact.outputs:
+        found, expected = got.get(output.name), golden.outputs.get(output.name)
+        if not isinstance(found, np.ndarray) or not isinstance(expected, list):
+            raise TrialFailed(f"output '{output.name}' is missing in the graph or among the golden answers")
+        if not found.ndim or not len(expected) == len(found) == len(golden.rows):
+            raise TrialFailed(f"output '{output.name}' has not one answer for each golden row")
     ties = _ties(artefact, golden)
     for output in artefact.outputs:
-        expected = golden.outputs[output.name]
-        if output.role == "label":
-            wrong = [
-                row
-                for row, (a, b) in enumerate(zip(expected, got[output.name].tolist(), strict=True))
-                if not _same(a, b)
-            ]
-            wrong = [row for row in wrong if row not in ties]
+        found, expected = got[output.name], golden.outputs[output.name]
+        if output.role == "label" or found.dtype.kind == "O":
+            wrong = _wrong_labels(expected, found) - ties
         else:
-            wanted = np.array(expected, np.float64)
-            scale = 1.0 if output.role == "probabilities" else float(np.nanstd(wanted)) or 1.0
-            excess = worst_excess(wanted, got[output.name].reshape(wanted.shape), scale)
-            wrong = sorted(set(np.nonzero(excess > 1.0)[0].tolist()))
+            wrong = _wrong_numbers(expected, found, output.role == "probabilities")
         if wrong:
-            raise TrialFailed(f"golden row {wrong[0]}: output '{output.name}' is not what the original model answered")
+            raise TrialFailed(f"golden row {min(wrong)}: '{output.name}' is not what the original model answered")
+
+
+def _wrong_labels(expected: Sequence[Any], found: Array) -> set[int]:
+    pairs = zip(expected, found.tolist(), strict=True)
+    return {row for row, (wanted, label) in enumerate(pairs) if not _same(wanted, label)}
+
+
+def _wrong_numbers(expected: Sequence[Any], found: Array, probabilities: bool) -> set[int]:
+    try:
+        wanted = np.array(expected, np.float64)
+        got = found.astype(np.float64).reshape(wanted.shape)
+    except (TypeError, ValueError):
+        return {0}
+    got = np.where(np.isfinite(got), got, np.nan)  # JSON has no infinity: what is no number is null
+    excess = worst_excess(wanted, got, _scale(wanted, probabilities))
+    return set(np.nonzero(excess > 1.0)[0].tolist())
+
+
+def _scale(values: Array, probabilities: bool) -> float:
+    """What a difference is held against: 1 for probabilities, else the standard deviation of what is finite."""
+    finite = values[np.isfinite(values)]
+    if probabilities or not finite.size:
+        return 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = float(finite.std())
+    return spread if np.isfinite(spread) and spread > 0.0 else 1.0
 
 
 def _same(expected: Any, got: Any) -> bool:
@@ -106,32 +148,43 @@ def _ties(artefact: Artefact, golden: Golden) -> frozenset[int]:
 
 
 def _stands_alone(
-    runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array], together: Mapping[str, Any]
+    runtime: Runtime,
+    names: Sequence[str],
+    feed: Mapping[str, Array],
+    together: Mapping[str, Any],
+    chances: Sequence[str],
 ) -> bool:
     """Whether each row gets alone what it gets among others; a model that mixes rows must never be batched."""
     rows = len(next(iter(feed.values())))
     for row in range(rows):
-        alone = runtime.run(names, {name: array[row : row + 1] for name, array in feed.items()})
+        alone = _run(runtime, names, {name: array[row : row + 1] for name, array in feed.items()})
         for name, output in zip(names, alone, strict=True):
             whole = together[name]
-            if not isinstance(output, np.ndarray) or not output.ndim or len(output) != 1 or len(whole) != rows:
+            if not _has_rows(output, 1) or not _has_rows(whole, rows):
                 return False
-            if not _agree(whole[row : row + 1], output, whole):
+            if not _agree(whole[row : row + 1], output, whole, name in chances):
                 return False
     return True
 
 
-def _agree(expected: Array, got: Array, whole: Array) -> bool:
+def _has_rows(output: Any, rows: int) -> bool:
+    return isinstance(output, np.ndarray) and output.ndim > 0 and len(output) == rows
+
+
+def _agree(expected: Array, got: Array, whole: Array, probabilities: bool) -> bool:
     if expected.shape != got.shape or expected.dtype.kind not in "fiub":
         return bool(np.array_equal(expected, got))
-    scale = float(np.nanstd(whole.astype(np.float64))) or 1.0
+    scale = _scale(whole.astype(np.float64), probabilities)
     return bool((worst_excess(expected, got, scale) <= 1.0).all())
 
 
 def warm_up(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout], max_rows: int) -> CostCurve:
-    """Runs the model at growing sizes, so that its first request is not its slowest; gives the first cost curve."""
+    """Runs the model at growing sizes, so that its first request is not its slowest; gives the first cost curve.
+
+    Raises TrialFailed where it does not run at one of them.
+    """
     curve = CostCurve()
-    feed = golden_feed(artefact) if artefact else probe_feed(layouts)
+    feed = trial_feed(artefact, layouts)
     names = [output.name for output in runtime.outputs]
     began = perf_counter()
     for rows in (size for size in WARM_UP_ROWS if size <= max_rows):
@@ -144,5 +197,5 @@ def warm_up(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
 
 def _seconds_of_run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> float:
     start = perf_counter()
-    runtime.run(names, feed)
+    _run(runtime, names, feed)
     return perf_counter() - start
