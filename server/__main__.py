@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ CGROUP_FILES = {
 
 def main() -> int:
     """Gives the exit status: 0 after a clean stop, 1 when it cannot serve, 2 for a setting that cannot be used."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the arbiter listens to it, Ctrl-C ends a start without a word
     arguments = _parser().parse_args()
     try:
         settings = read_settings(os.environ)
