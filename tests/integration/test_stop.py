@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -146,6 +147,31 @@ def test_ctrl_c_is_quiet(start: Start) -> None:
     server.signal_all(signal.SIGINT)
     assert server.process.wait(STOP_SECONDS) == 0
     assert server.read_log() == said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_loads_yet_stops_at_once_and_without_a_word(tmp_path: Path, number: signal.Signals) -> None:
+    """The model's file is a pipe that nobody fills: reading it takes for ever."""
+    (tmp_path / "slow" / "1").mkdir(parents=True)
+    pipe = tmp_path / "slow" / "1" / "model.onnx"
+    os.mkfifo(pipe)
+    server = Running({"DYNONNX_MODELS": str(tmp_path)}, tmp_path / "server.log")
+    held: list[int] = []
+
+    def is_read() -> bool:
+        with contextlib.suppress(OSError):  # as long as nobody reads from it, opening it to write is an error
+            held.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(held)
+
+    try:
+        poll(is_read, "the server reads the model's file")
+        server.signal_all(number)
+        assert server.process.wait(5) in (0, -number)
+        assert server.read_log() == ""
+    finally:
+        server.stop()
+        for descriptor in held:
+            os.close(descriptor)
 
 
 def test_no_process_is_left_behind(start: Start) -> None:
