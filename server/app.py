@@ -71,6 +71,7 @@ class App:
         # A HEAD is answered as the GET would be; the server leaves its body out.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         try:
+            self.endpoints.gate.check_host(scope["headers"], scope["http_version"])
             self.endpoints.gate.authorise(scope["path"], scope["headers"])
             await self._inner(inner, receive, send_with_id)
         except Exception as error:  # noqa: BLE001  the last resort: a client always gets the envelope

@@ -18,6 +18,7 @@ Headers = Iterable[tuple[bytes, bytes]]  # names in lower case, as ASGI has them
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9-]{1,64}")
 HOST_PATTERN = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 OPEN_PATHS = frozenset({"/health", "/v2/health/live", "/v2/health/ready"})
+CLOSE = {"connection": "close"}
 # X-Request-Start beyond these is a clock that is off, not a request that waited (seconds).
 OLDEST_START, NEWEST_START = 60.0, -1.0
 
@@ -99,7 +100,7 @@ class Gate:
 
     def _check_host_value(self, host: bytes) -> None:
         if not HOST_PATTERN.fullmatch(host):
-            raise ServerError("bad_request", "the Host header is not a host")
+            raise ServerError("bad_request", "the Host header is not a host", CLOSE)
         self._good_host = host
 
     def authorise(self, path: str, headers: Headers) -> None:
@@ -171,11 +172,15 @@ class Gate:
     def check_size(self, length: int) -> None:
         """Raises ServerError ``body_too_large`` for a body of so many bytes."""
         if length > self._max_body_bytes:
-            raise ServerError("body_too_large", f"the body is larger than the {self._max_body_bytes} bytes allowed")
+            raise ServerError(
+                "body_too_large",
+                f"the body is larger than the {self._max_body_bytes} bytes allowed",
+                CLOSE,  # rather than read the rest of it
+            )
 
 
 def _one_host() -> ServerError:
-    return ServerError("bad_request", "send exactly one Host header")
+    return ServerError("bad_request", "send exactly one Host header", CLOSE)
 
 
 def _check_type(value: bytes) -> None:

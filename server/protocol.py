@@ -8,6 +8,9 @@ connection asked. Everything else takes uvicorn's own way to the ASGI applicatio
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import termios
+from array import array
 from collections import deque
 from time import monotonic
 from typing import Any
@@ -25,12 +28,13 @@ MAX_URL_BYTES = 2048
 MAX_HEAD_BYTES = 16_384
 MAX_HEADERS = 100
 MAX_PIPELINED = 64  # requests of one connection that wait before reading from it pauses
+MAX_PIPELINED_BYTES = 16_384  # a larger body, and the next request waits for its answer: answers grow with bodies
 
 SWEEP_SECONDS = 1.0  # how coarsely time limits are kept: no request needs a timer of its own
 HEAD_SECONDS = 10.0  # for the first bytes and the whole head of a request
 BODY_GRACE_SECONDS = 10.0  # before a body must have come at the least rate
-BODY_BYTES_PER_SECOND = 500.0  # slow mobile uploads are faster
-WRITE_SECONDS = 10.0  # a client that takes nothing for so long is let go
+BYTES_PER_SECOND = 500.0  # the least rate, of bodies and of answers taken; slow mobile connections are faster
+WRITE_SECONDS = 10.0  # a client that takes its answers slower than that for so long is let go
 RETIRE_GRACE_SECONDS = 2.0  # a retiring worker answers what still comes on open connections for so long
 
 # What a connection waits for. A fresh one has never sent a byte; an idle one has been answered.
@@ -72,11 +76,12 @@ class Exchange(Entry):
             connection.flush()
 
     def refuse(self, error: ServerError) -> None:
-        """Writes the error likewise; one that leaves a body unread ends the connection."""
+        """Writes the error likewise; its headers may say that the connection ends."""
         connection = self.connection
         worker = connection.worker
         worker.endpoints.metrics.error(error.code)
-        self.close = self.close or error.code == "body_too_large" or (worker.retiring and connection.is_last(self))
+        says_close = "connection" in error.headers
+        self.close = self.close or says_close or (worker.retiring and connection.is_last(self))
         body = envelope(error, self.request_id.decode())
         self.output = b"".join(
             [
@@ -84,7 +89,7 @@ class Exchange(Entry):
                 *(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in error.headers.items()),
                 b"content-length: %d\r\ncontent-type: application/json\r\n" % len(body),
                 b"x-request-id: %b\r\n" % self.request_id,
-                CLOSE_HEADER if self.close else b"",
+                CLOSE_HEADER if self.close and not says_close else b"",
                 b"\r\n",
                 body,
             ]
@@ -162,7 +167,8 @@ class Connection(HttpToolsProtocol):
         self._cold = False  # the request being read is the application's
         self._large_head = False  # the head being read may be larger than allowed: measure it
         self._refused = False
-        self._write_paused_at = 0.0
+        self._stalled_since = 0.0  # when the client last took some of its answers, once writing is paused
+        self._unwritten = 0  # bytes it had not taken at the last sweep
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: what it asked is not worth running any more."""
@@ -210,6 +216,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request starts."""
+        if self._refused:
+            raise _Refused
         self.url = b""
         self.headers = []
         self._cold = False
@@ -330,7 +338,7 @@ class Connection(HttpToolsProtocol):
         if self.worker.timed:
             exchange.began = monotonic()
         self.worker.endpoints.predict(route, exchange, self._body)
-        if len(self.exchanges) > MAX_PIPELINED:
+        if len(self.exchanges) > MAX_PIPELINED or (len(self._body) > MAX_PIPELINED_BYTES and self.exchanges):
             self.flow.pause_reading()
 
     # Answering
@@ -356,7 +364,13 @@ class Connection(HttpToolsProtocol):
         elif self.pipeline:
             if not exchanges:
                 super()._start_asgi_task(*self.pipeline.pop())
-        elif self.flow.read_paused and len(exchanges) < MAX_PIPELINED and not self.flow.write_paused:
+        elif self.flow.read_paused:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Reads again, once the client takes its answers and none is owed but that of the request being read."""
+        owed = len(self.exchanges) - (self._exchange is not None)
+        if not owed and not self.pipeline and not self.flow.write_paused:
             self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -389,30 +403,45 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not take its answers: nothing more is read from it meanwhile."""
         super().pause_writing()
-        self._write_paused_at = monotonic()
+        self._stalled_since = monotonic()
+        self._unwritten = self._not_taken()
         self.flow.pause_reading()
 
     def resume_writing(self) -> None:
         """It takes them again."""
         super().resume_writing()
-        if not self.pipeline:
-            self.flow.resume_reading()
+        self._read_on()
 
     def check_time(self, now: float) -> None:
         """Ends a connection that is over one of its time limits. Called by the sweep."""
         waited = now - self._since
         if self.flow.write_paused:
-            if now - self._write_paused_at > WRITE_SECONDS:
-                self.transport.abort()
+            self._check_writing(now)
         elif self._waits_for == FRESH or (self._waits_for == HEAD and not self.flow.read_paused):
             if waited > HEAD_SECONDS:
                 self._give_up("the head of the request did not come in time")
         elif self._waits_for == BODY and not self.flow.read_paused:
             over = waited - BODY_GRACE_SECONDS
-            if over > 0 and self._received < over * BODY_BYTES_PER_SECOND:
+            if over > 0 and self._received < over * BYTES_PER_SECOND:
                 self._give_up("the body of the request did not come in time")
         elif self._is_idle() and waited > self.timeout_keep_alive:
             self.transport.close()
+
+    def _check_writing(self, now: float) -> None:
+        unwritten = self._not_taken()
+        if self._unwritten - unwritten >= BYTES_PER_SECOND * SWEEP_SECONDS:
+            self._stalled_since = now
+        elif now - self._stalled_since > WRITE_SECONDS:
+            self.transport.abort()
+        self._unwritten = unwritten
+
+    def _not_taken(self) -> int:
+        """Bytes the client has not acknowledged, in our buffer and in the kernel's, which may be megabytes."""
+        kernels = array("i", [0])
+        connected = self.transport.get_extra_info("socket")
+        if connected is not None:
+            fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, kernels)
+        return self.transport.get_write_buffer_size() + kernels[0]
 
     def _give_up(self, message: str) -> None:
         if self._waits_for == FRESH:

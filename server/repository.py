@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from server.artefact import NAME_PATTERN, Artefact, BadArtefact, from_metadata
 from server.codecs.simple import SimpleCodec, codec_of_artefact, codec_of_signature
@@ -90,7 +90,7 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     for token in re.findall(r"[0-9]+|[A-Za-z]+|-", version):
         # A number ranks above the end of a version, the end above a dash or a word: 1.0 < 1.0.1, 1.0-rc1 < 1.0.
         pieces.append((2, int(token), "") if token.isdigit() else (0, 0, token))
-    return (*pieces, (1, 0, ""))
+    return (*pieces, (1, 0, ""), (0, 0, version))  # the text itself last: 1.0 and 1_0 differ, in one order
 
 
 def scan(folder: Path) -> tuple[Place, ...]:
@@ -106,7 +106,8 @@ def scan(folder: Path) -> tuple[Place, ...]:
                 raise BadRepository(f"{entry.name} and {entry.stem}/ both hold a model '{entry.stem}': remove one")
             places.append(Place(entry.stem, "1", entry))
         elif entry.is_dir():
-            places += [Place(entry.name, file.parent.name, file) for file in entry.glob("*/model.onnx")]
+            files = (file for file in entry.glob("*/model.onnx") if not file.parent.name.startswith("."))
+            places += [Place(entry.name, file.parent.name, file) for file in files]
     for place in places:
         if not (NAME_PATTERN.fullmatch(place.name) and NAME_PATTERN.fullmatch(place.version)):
             raise BadRepository(
@@ -121,7 +122,7 @@ def load_model(place: Place, *, max_rows: int, max_batch_rows: int, ort_threads:
     runtime = Runtime(data, ort_threads)
     artefact = from_metadata(runtime.metadata)
     if artefact is not None:
-        codec: SimpleCodec | None = codec_of_artefact(artefact, place.version, max_rows)
+        codec = _codec_of_artefact(artefact, place.version, max_rows)
     else:
         codec = codec_of_signature(runtime.inputs, runtime.outputs, place.version, max_rows)
     layouts = codec.layouts if codec else tuple(map(_layout, runtime.inputs))
@@ -131,6 +132,13 @@ def load_model(place: Place, *, max_rows: int, max_batch_rows: int, ort_threads:
     return Model(
         place.name, place.version, hashlib.sha256(data).hexdigest(), runtime, artefact, codec, layouts, verdict, curve
     )
+
+
+def _codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> SimpleCodec | None:
+    try:
+        return codec_of_artefact(artefact, version, max_rows)
+    except (IndexError, TypeError, ValueError) as error:
+        raise BadArtefact(f"the classes do not fit the outputs, or the categories their features: {error}") from error
 
 
 def _layout(spec: TensorSpec) -> InputLayout:
@@ -145,7 +153,11 @@ def _check_inputs(layouts: Sequence[InputLayout], inputs: Sequence[TensorSpec]) 
     found = {spec.name: spec.dtype for spec in inputs}
     wanted = {layout.name: layout.dtype for layout in layouts}
     if found != wanted:
-        raise BadArtefact(f"the features describe the inputs {sorted(wanted)}, the graph has {sorted(found)}")
+        raise BadArtefact(f"the features describe the inputs {_told(wanted)}, the graph has {_told(found)}")
+
+
+def _told(dtypes: Mapping[str, Any]) -> str:
+    return ", ".join(f"'{name}' of {dtype}" for name, dtype in sorted(dtypes.items()))
 
 
 def load_repository(

@@ -94,11 +94,10 @@ def check_golden(artefact: Artefact, got: Mapping[str, Any]) -> None:
             raise TrialFailed(f"output '{output.name}' is missing in the graph or among the golden answers")
         if not found.ndim or not len(expected) == len(found) == len(golden.rows):
             raise TrialFailed(f"output '{output.name}' has not one answer for each golden row")
-    ties = _ties(artefact, golden)
-    for output in artefact.outputs:
+    for output in sorted(artefact.outputs, key=lambda output: output.role == "label"):  # ties need sound probabilities
         found, expected = got[output.name], golden.outputs[output.name]
         if output.role == "label" or found.dtype.kind == "O":
-            wrong = _wrong_labels(expected, found) - ties
+            wrong = _wrong_labels(expected, found) - _ties(artefact, golden)
         else:
             wrong = _wrong_numbers(expected, found, output.role == "probabilities")
         if wrong:
@@ -142,8 +141,10 @@ def _ties(artefact: Artefact, golden: Golden) -> frozenset[int]:
     """Rows whose two best probabilities are so close that either label is right."""
     ties: set[int] = set()
     for name in artefact.output_names("probabilities"):
-        best = np.sort(np.array(golden.outputs[name], np.float64), axis=1)[:, -2:]
-        ties.update(np.nonzero(best[:, -1] - best[:, 0] < TIE)[0].tolist() if best.shape[1] == 2 else ())
+        chances = np.array(golden.outputs[name], np.float64)
+        if chances.ndim == 2 and chances.shape[1] > 1:
+            best = np.sort(chances, axis=1)[:, -2:]
+            ties.update(np.nonzero(best[:, 1] - best[:, 0] < TIE)[0].tolist())
     return frozenset(ties)
 
 
