@@ -118,6 +118,12 @@ def test_golden_answers_of_another_shape_are_told(value: Any) -> None:
         examined(regressor(), with_golden(regressor(), value=value))
 
 
+@pytest.mark.parametrize("value", [["x"] * 16, [0.5] * 16, [[0.5], [0.5, 0.5]] * 8, [[1, 2, 3], None] * 8])
+def test_golden_probabilities_of_another_shape_are_told(value: Any) -> None:
+    with pytest.raises(TrialFailed, match="'probabilities'"):
+        examined(classifier(), with_golden(classifier(), probabilities=value))
+
+
 def test_an_output_that_the_graph_has_not_is_told() -> None:
     made = regressor()
     assert made.artefact is not None
