@@ -7,6 +7,7 @@ import hmac
 import itertools
 import re
 import secrets
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic, time
 from typing import NamedTuple
@@ -167,7 +168,7 @@ class Gate:
     def _check_length(self, value: bytes) -> None:
         if not value.isdigit():
             raise ServerError("bad_request", "Content-Length is not a number")
-        self.check_size(int(value))
+        self.check_size(int(value) if len(value) < 20 else sys.maxsize)  # Python reads no number of 5,000 digits
 
     def check_size(self, length: int) -> None:
         """Raises ServerError ``body_too_large`` for a body of so many bytes."""
