@@ -7,6 +7,7 @@ from typing import Any
 from server import __version__
 from server.artefact import Artefact, Feature, Scalar
 from server.codecs.answers import class_key
+from server.codecs.simple import DTYPE_OF_NUMPY
 from server.errors import CODES
 from server.repository import Model, Repository
 
@@ -106,8 +107,10 @@ def _request(model: Model) -> dict[str, Any]:
 
 def _features_schema(model: Model) -> dict[str, Any]:
     features = model.artefact.features if model.artefact else ()
-    width = len(features) or sum(layout.row_items for layout in model.layouts)
-    items = [_feature_schema(feature) for feature in features] or [{"type": "number"}] * width
+    # A file without names is served in rows only if one matrix is all it takes.
+    columns = [{"type": JSON_TYPES[DTYPE_OF_NUMPY[model.layouts[0].dtype]]}] * model.layouts[0].row_items
+    items = [_feature_schema(feature) for feature in features] or columns
+    width = len(items)
     row = {
         "type": "array",
         "prefixItems": items,
