@@ -161,12 +161,12 @@ def outside_world(source: str) -> list[str]:
     return [f"line {line}: {what}" for what, line in found]
 
 
-# Files besides `__main__` that are, or belong to, what a person or a tool starts.
-ENTRY_POINTS = frozenset(
+# Files that nobody starts, but that belong to such a one.
+PARTS_OF_ENTRY_POINTS = frozenset(
     {
-        "bench.baselines.launch",  # the command line that every baseline's `__main__` shares
+        "bench.baselines.launch",  # the command line that every baseline shares
         "bench.contenders",  # hands this process's environment on to the servers it starts
-        "convert.child",  # started by convert.sandbox with a pipe's number as its argument
+        "bench.footprint",  # likewise
         "convert.options",  # the command line of convert's `__main__`, from a list that it is given
     }
 )
@@ -174,7 +174,8 @@ ENTRY_POINTS = frozenset(
 
 def is_entry_point(path: Path) -> bool:
     """A file that is started; a package's first file may set variables before libraries are loaded."""
-    return path.name in ("__main__.py", "__init__.py") or module_of(path) in ENTRY_POINTS
+    started = 'if __name__ == "__main__":' in path.read_text()
+    return started or path.name == "__init__.py" or module_of(path) in PARTS_OF_ENTRY_POINTS
 
 
 @pytest.mark.parametrize("path", [path for path in ALL_FILES if not is_entry_point(path)], ids=module_of)
