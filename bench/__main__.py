@@ -1,4 +1,4 @@
-"""The command line: ``python -m bench quick``, ``python -m bench cases``. Knows nothing of how measuring is done."""
+"""The command line: ``python -m bench run`` and its relatives. Knows nothing of how measuring is done."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from bench import cores, measure, results, table
+from bench import cores, report, results, table
 from bench.cases import load_model, make_cases, write_cases
-from bench.contenders import Running, all_serving, known
+from bench.contenders import Dynos, all_serving, known
+from bench.dyno import Dyno, dyno
 from bench.errors import BenchError
 from bench.load import Generator
+from bench.measure import Bench, Say
 from bench.processes import end_all
+from bench.results import Results
 from bench.rows import rows_for
+from bench.scenarios import SCENARIOS, Plan
+from bench.sizes import SIZES, size_named
 
-QUICK_RATE = 500.0  # requests/s that even the slowest contender holds
-QUICK_LADDER = (1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
-GOAL_MS = 50.0
+NAMES = ("dynonnx", "fastapi_onnx", "fastapi_pickle")
+DEFAULT_SCENARIOS = ("steady", "steps")
+QUICK = Plan(rate=500.0, seconds=5.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 measured, 1 something failed or an answer was wrong, 2 usage, 130 interrupted."""
+    """Exit status: 0 measured, 1 something failed, was wrong or missed its SLO, 2 usage, 130 interrupted."""
     given = _parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a background job of a shell starts with it ignored
         signal.signal(number, _as_interrupt)
@@ -41,8 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def quick(given: argparse.Namespace) -> int:
-    """The three-minute form: one steady rate in rounds, a climb to the knee, peaks."""
-    return _measure(given, "python -m bench quick", _quick_turns)
+    """The three-minute form, without a dyno round the servers."""
+    return _measure(given, ["quick"], QUICK, None)
+
+
+def run(given: argparse.Namespace) -> int:
+    """The chosen scenarios, each server in a stand-in dyno."""
+    size = size_named(given.size)
+    return _measure(given, given.scenario, Plan(given.rate, given.seconds, given.goal_ms), _dynos(size.name, given.cpu))
 
 
 def cases(given: argparse.Namespace) -> int:
@@ -54,39 +65,62 @@ def cases(given: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(given: argparse.Namespace, command: str, turns: measure.Turns) -> int:
+def draw(given: argparse.Namespace) -> int:
+    """Draw the report of a run again from its results.json."""
+    print(report.write(results.read(given.folder), given.folder))
+    return 0
+
+
+def _measure(given: argparse.Namespace, scenarios: Sequence[str], plan: Plan, dynos: Dynos | None) -> int:
     folder = results.new_folder(given.results)
-    generator = Generator(cores.split(cores.available()))
-    settings = {"model": given.model, "goal_ms": GOAL_MS, "connections": generator.connections}
-    record = results.new(command, settings)
-    record.notes.append(generator.cores.said)
+    bench = _bench(given, folder, scenarios, plan)
     contenders = known(given.model, given.pickles, given.models)
     chosen = [contenders[name] for name in given.contenders]
-    made = make_cases(load_model(given.pickles / f"{given.model}.pkl"), rows_for(given.model))
-    cases_file = folder / "cases.json"
-    write_cases(made, cases_file)
-    bench = measure.Bench(record, folder, made, cases_file, generator, _progress())
+    record = bench.results
     try:
-        with all_serving(chosen, made[0], folder, generator.cores.server) as running:
+        with all_serving(chosen, bench.cases[0], folder, bench.generator.cores.server, dynos) as running:
             record.start_s.update({each.contender.name: each.start_s for each in running})
-            turns(bench, running)
+            if running[0].dyno is not None:
+                _note_dyno(record, running[0].dyno)
+            for name in scenarios:
+                SCENARIOS[name](bench, running, plan)
     except KeyboardInterrupt:
         record.interrupted = True
     finally:
         written = record.write(folder)
-    print(f"\n{table.render(record)}\n\n{written}")
+        drawn = report.write(record, folder)
+    print(f"\n{table.render(record)}\n\n{written}\n{drawn}")
     if record.interrupted:
         return 130
     return 1 if record.wrong else 0
 
 
-def _quick_turns(bench: measure.Bench, running: Sequence[Running]) -> None:
-    measure.steady(bench, running, QUICK_RATE, seconds=5, rounds=2)
-    measure.climb(bench, running, QUICK_LADDER, seconds=3, goal_ms=GOAL_MS)
-    measure.peaks(bench, running)
+def _bench(given: argparse.Namespace, folder: Path, scenarios: Sequence[str], plan: Plan) -> Bench:
+    generator = Generator(cores.split(cores.available()))
+    settings = {
+        "model": given.model,
+        "scenarios": list(scenarios),
+        "goal_ms": plan.goal_ms,
+        "connections": generator.connections,
+    }
+    record = results.new(f"python -m bench {' '.join(sys.argv[1:])}", settings)
+    record.notes.append(generator.cores.said)
+    made = make_cases(load_model(given.pickles / f"{given.model}.pkl"), rows_for(given.model))
+    cases_file = folder / "cases.json"
+    write_cases(made, cases_file)
+    return Bench(record, folder, made, cases_file, generator, _progress())
 
 
-def _progress() -> measure.Say:
+def _dynos(size: str, cpu: float | None) -> Dynos:
+    return lambda name: dyno(size_named(size), name, cpu)
+
+
+def _note_dyno(record: Results, used: Dyno) -> None:
+    record.settings |= {"size": used.size.name, "cores": used.cores, "memory_mib": used.size.memory_mib}
+    record.notes.extend(used.said)
+
+
+def _progress() -> Say:
     began = time.monotonic()
 
     def say(line: str) -> None:
@@ -103,14 +137,17 @@ def _as_interrupt(number: int, frame: FrameType | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure dynonnx beside two baselines.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    each = commands.add_parser("run", help="the chosen scenarios in a stand-in dyno")
+    _where(each)
+    each.add_argument("--size", default="standard-1x", help=f"dyno type: {', '.join(SIZES)}")
+    each.add_argument("--cpu", type=float, help="cores' worth of time for the dyno, such as 0.25 (default: the type's)")
+    each.add_argument("--scenario", nargs="+", choices=list(SCENARIOS), default=list(DEFAULT_SCENARIOS))
+    each.add_argument("--rate", type=float, default=Plan().rate, help="requests/s of scenarios at one rate")
+    each.add_argument("--seconds", type=float, default=Plan().seconds, help="seconds a turn")
+    each.add_argument("--goal-ms", type=float, default=Plan().goal_ms, help="the p99 that counts as held")
+    each.set_defaults(run=run)
     each = commands.add_parser("quick", help="the three-minute form")
-    each.add_argument("--model", default="iris", help="example model (default: iris)")
-    each.add_argument("--pickles", type=Path, default=Path("build"), help="folder of the pickles (default: build)")
-    each.add_argument("--models", type=Path, default=Path("models"), help="the repository (default: models)")
-    each.add_argument("--results", type=Path, default=Path("bench/results"), help="where results go")
-    each.add_argument(
-        "--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (default: all three)"
-    )
+    _where(each)
     each.set_defaults(run=quick)
     each = commands.add_parser("cases", help="write requests and right answers for locust -f bench/locustfile.py")
     each.add_argument("--pickle", type=Path, required=True, help="the pickle that gives the answers")
@@ -119,10 +156,19 @@ def _parser() -> argparse.ArgumentParser:
     each.add_argument("--rows", type=int, default=0, help="rows in each request; 0 is one bare row (default)")
     each.add_argument("--out", type=Path, required=True, help="the file to write")
     each.set_defaults(run=cases)
+    each = commands.add_parser("report", help="draw report.html again from results.json")
+    each.add_argument("folder", type=Path, help="a folder under bench/results")
+    each.set_defaults(run=draw)
     return parser
 
 
-NAMES = ("dynonnx", "fastapi_onnx", "fastapi_pickle")
+def _where(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="iris", help="example model (default: iris)")
+    parser.add_argument("--pickles", type=Path, default=Path("build"), help="folder of the pickles (default: build)")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="the repository (default: models)")
+    parser.add_argument("--results", type=Path, default=Path("bench/results"), help="where results go")
+    parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (all three)")
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,16 +6,19 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.answers import fault
 from bench.cases import Case
 from bench.client import BrokenAnswer, Connection, Target
+from bench.dyno import Dyno
 from bench.errors import BenchError, ServerFailed
 from bench.processes import Child
+
+Dynos = Callable[[str], AbstractContextManager[Dyno]]
 
 BOOT_LIMIT_S = 60.0  # as Heroku's R10
 _POLL_S = 0.02
@@ -39,10 +42,14 @@ class Running:
     child: Child
     url: str
     start_s: float  # from its start to its first right answer
+    dyno: Dyno | None = None
 
 
-def known(model: str, pickles: Path, models: Path, workers: int = 1) -> dict[str, Contender]:
-    """dynonnx and the two baselines, all with the same model. Raises BenchError where a file is missing."""
+def known(model: str, pickles: Path, models: Path, workers: int | None = 1) -> dict[str, Contender]:
+    """dynonnx and the two baselines, all with the same model. ``workers`` None leaves dynonnx its own plan.
+
+    Raises BenchError where a file is missing.
+    """
     pickle, artefact = pickles / f"{model}.pkl", models / model / "1" / "model.onnx"
     for file in (pickle, artefact):
         if not file.exists():
@@ -52,8 +59,9 @@ def known(model: str, pickles: Path, models: Path, workers: int = 1) -> dict[str
         "DYNONNX_MODELS": str(models),
         "DYNONNX_DEFAULT_MODEL": model,
         "DYNONNX_HOST": "127.0.0.1",
-        "WEB_CONCURRENCY": str(workers),
     }
+    if workers is not None:
+        served["WEB_CONCURRENCY"] = str(workers)
     python = sys.executable
     baseline = (python, "-W", "ignore::UserWarning", "-m")
     return {
@@ -68,30 +76,41 @@ def known(model: str, pickles: Path, models: Path, workers: int = 1) -> dict[str
 
 
 @contextmanager
-def serving(contender: Contender, golden: Case, folder: Path, cores: frozenset[int]) -> Iterator[Running]:
+def serving(
+    contender: Contender, golden: Case, folder: Path, cores: frozenset[int], dyno: Dyno | None = None
+) -> Iterator[Running]:
     """The contender, started and found right; ended when the block is left, however it is left.
 
     Raises ServerFailed with the end of its log when it does not answer ``golden`` rightly within 60 s.
     """
     port = free_port()
     command = [part.replace("{port}", str(port)) for part in contender.command]
-    environment = clean_environment() | {
-        name: value.replace("{port}", str(port)) for name, value in contender.environment.items()
-    }
+    environment = clean_environment()
+    if dyno is not None:
+        command = dyno.wrap(command)
+        environment |= dyno.environment()
+    environment |= {name: value.replace("{port}", str(port)) for name, value in contender.environment.items()}
     began = time.monotonic()
     with Child(command, folder / f"{contender.name}.log", environment, cores) as child:
         url = f"http://127.0.0.1:{port}"
         await_golden(contender.name, child, url, golden)
-        yield Running(contender, child, url, time.monotonic() - began)
+        yield Running(contender, child, url, time.monotonic() - began, dyno)
 
 
 @contextmanager
 def all_serving(
-    contenders: list[Contender], golden: Case, folder: Path, cores: frozenset[int]
+    contenders: Sequence[Contender], golden: Case, folder: Path, cores: frozenset[int], dynos: Dynos | None = None
 ) -> Iterator[list[Running]]:
-    """Several contenders at once, so that their turns can be interleaved; idle ones take no time."""
+    """Several contenders at once, each in a dyno of its own where ``dynos`` makes one from its name.
+
+    They run at once so that their turns can be interleaved; idle ones take no time.
+    """
     with ExitStack() as stack:
-        yield [stack.enter_context(serving(contender, golden, folder, cores)) for contender in contenders]
+        running = []
+        for contender in contenders:
+            dyno = stack.enter_context(dynos(contender.name)) if dynos is not None else None
+            running.append(stack.enter_context(serving(contender, golden, folder, cores, dyno)))
+        yield running
 
 
 def await_golden(name: str, child: Child, url: str, golden: Case, limit_s: float = BOOT_LIMIT_S) -> None:

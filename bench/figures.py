@@ -13,6 +13,8 @@ from bench.samples import OK, UNFINISHED, Samples
 
 PERCENTILES = (50.0, 95.0, 99.0, 99.9)
 MISSED_AFTER_S = 0.010
+_STRETCH_S = 0.5
+_MOST_STRETCHES = 120
 _BUSY_LIMIT = 0.85
 _LATE_LIMIT_MS = 2.0
 _LATE_PART = 0.25
@@ -65,7 +67,7 @@ def of_phases(samples: Samples, phases: Sequence[Phase]) -> list[Figures]:
 def _figures(samples: Samples, inside: npt.NDArray[np.bool_], phase: Phase, begin: float) -> Figures:
     due, done, outcome = samples.due[inside], samples.done[inside], samples.outcome[inside]
     right = outcome == 0
-    timed = np.isin(outcome, [code for code, name in enumerate(samples.outcomes) if _is_timed(name)])
+    timed = _timed(samples)[inside]
     latency_ms = (done[timed] - due[timed]) * 1e3
     cuts = np.percentile(latency_ms, PERCENTILES).tolist() if latency_ms.size else [None] * len(PERCENTILES)
     late_s = samples.offered[inside] - due
@@ -92,6 +94,39 @@ def _figures(samples: Samples, inside: npt.NDArray[np.bool_], phase: Phase, begi
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A phase over time, in equal stretches: where each begins (seconds into the phase), and what was due in it.
+
+    ``p50_ms`` and ``p99_ms`` are None where nothing was timed.
+    """
+
+    width_s: float
+    at_s: list[float]
+    rate: list[float]  # right answers to what was due in the stretch, per second
+    failed: list[int]
+    p50_ms: list[float | None]
+    p99_ms: list[float | None]
+
+
+def series(samples: Samples, begin: float, seconds: float) -> Series:
+    """How a phase that began at ``begin`` (on the monotonic clock) went on."""
+    width = max(_STRETCH_S, seconds / _MOST_STRETCHES)
+    count = max(1, round(seconds / width))
+    stretch = np.floor((samples.due - begin) / width)
+    timed = _timed(samples)
+    latency_ms = (samples.done - samples.due) * 1e3
+    cuts, right, failed = [], [], []
+    for number in range(count):
+        inside = stretch == number
+        values = latency_ms[inside & timed]
+        cuts.append(np.percentile(values, (50, 99)).tolist() if values.size else [None, None])
+        right.append(float((inside & (samples.outcome == 0)).sum()) / width)
+        failed.append(int((inside & (samples.outcome != 0)).sum()))
+    at = [number * width for number in range(count)]
+    return Series(width, at, right, failed, [cut[0] for cut in cuts], [cut[1] for cut in cuts])
+
+
 def generator_limit(busy: float, late_p99_ms: float, p99_ms: float | None) -> str | None:
     """Why a phase tells of the generator and not of the server; None where it tells of the server."""
     if busy > _BUSY_LIMIT:
@@ -101,6 +136,10 @@ def generator_limit(busy: float, late_p99_ms: float, p99_ms: float | None) -> st
     if late_p99_ms > max(_LATE_LIMIT_MS, _LATE_PART * (p99_ms or 0.0)):
         return f"the generator itself was late: p99 {late_p99_ms:.1f} ms"
     return None
+
+
+def _timed(samples: Samples) -> npt.NDArray[np.bool_]:
+    return np.isin(samples.outcome, [code for code, name in enumerate(samples.outcomes) if _is_timed(name)])
 
 
 def _is_timed(outcome: str) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import wrk
+from bench import scrape, wrk
 from bench.arrivals import Phase
 from bench.cases import Case
+from bench.cgroup import Readings
 from bench.contenders import Running
-from bench.figures import Figures, of_phases
+from bench.figures import Figures, of_phases, series
 from bench.load import Generator, drive
 from bench.results import Knee, Results, Turn
 from bench.watch import Watch
@@ -38,12 +39,21 @@ class Bench:
         name = running.contender.name
         self.say(f"{scenario}: {name} at {phase.rate:,.0f}/s")
         phases = [Phase(phase.rate, self.warm_up_s), phase]
+        runs, readings = scrape.runs(running.url), _readings(running)
         with Watch(running.child.pid) as watch:
             samples = drive(running.url, self.cases_file, phases, self.folder, self.generator)
-        figures = of_phases(samples, phases)[1]
-        begin = samples.started + self.warm_up_s
-        cpu_part = watch.usage.cpu_part(begin, begin + phase.seconds)
-        self.results.turns.append(Turn(scenario, name, figures, watch.usage.peak_mb, cpu_part))
+        figures, begin = of_phases(samples, phases)[1], samples.started + self.warm_up_s
+        turn = Turn(
+            scenario,
+            name,
+            figures,
+            series(samples, begin, phase.seconds),
+            memory_mb=watch.usage.peak_mb,
+            cpu_part=watch.usage.cpu_part(begin, begin + phase.seconds),
+            batch_rows=scrape.batch_rows(runs, scrape.runs(running.url)),
+            throttled_s=_throttled_s(readings, _readings(running)),
+        )
+        self.results.turns.append(turn)
         return figures
 
 
@@ -54,20 +64,33 @@ def steady(bench: Bench, running: Sequence[Running], rate: float, seconds: float
             bench.turn(each, "steady", Phase(rate, seconds))
 
 
-def climb(bench: Bench, running: Sequence[Running], ladder: Sequence[float], seconds: float, goal_ms: float) -> None:
-    """Raise the rate step by step until a contender no longer holds it; then one step between the last two."""
+def climb(
+    bench: Bench,
+    running: Sequence[Running],
+    ladder: Sequence[float],
+    seconds: float,
+    goal_ms: float,
+    halvings: int = 1,
+) -> None:
+    """Raise the rate step by step until a contender no longer holds it; then close in between the last two rates."""
     held = _held_steadily(bench.results, goal_ms)
     lost: dict[str, tuple[float, Figures]] = {}
     for rate in ladder:
         for each in running:
             if each.contender.name not in lost:
                 _step(bench, each, Phase(rate, seconds), goal_ms, held, lost)
-    for each in running:
-        low, high = held.get(each.contender.name), lost.get(each.contender.name)
-        if low is not None and high is not None and high[1].limit is None:
-            _step(bench, each, Phase(round((low * high[0]) ** 0.5, -1), seconds), goal_ms, held, lost)
+    for _ in range(halvings):
+        for each in running:
+            low, high = held.get(each.contender.name), lost.get(each.contender.name)
+            if low is not None and high is not None and high[1].limit is None:
+                _step(bench, each, Phase(_between(low, high[0]), seconds), goal_ms, held, lost)
     for each in running:
         bench.results.knees.append(_knee(each.contender.name, held, lost, goal_ms))
+
+
+def _between(low: float, high: float) -> float:
+    """The rate that is as many times above ``low`` as below ``high``, in whole tens."""
+    return max(10.0, round(float((low * high) ** 0.5), -1))
 
 
 def peaks(bench: Bench, running: Sequence[Running], seconds: int = 4) -> None:
@@ -93,6 +116,16 @@ def why_lost(figures: Figures, goal_ms: float) -> str | None:
     if figures.p99_ms is None or figures.p99_ms > goal_ms:
         return f"p99 {figures.p99_ms or float('inf'):,.0f} ms"
     return None
+
+
+def _readings(running: Running) -> Readings:
+    return Readings() if running.dyno is None else running.dyno.readings()
+
+
+def _throttled_s(before: Readings, after: Readings) -> float | None:
+    if before.throttled_s is None or after.throttled_s is None:
+        return None
+    return after.throttled_s - before.throttled_s
 
 
 def _held_steadily(results: Results, goal_ms: float) -> dict[str, float]:

@@ -15,20 +15,29 @@ from typing import Any
 import orjson
 
 from bench.errors import BenchError
-from bench.figures import Figures
+from bench.figures import Figures, Series
 
 FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One contender under one constant rate for a while. ``cpu_part`` 1.0 is one core; memory in MB (10^6 bytes)."""
+    """One contender under one constant rate for a while. ``cpu_part`` 1.0 is one core; memory in MB (10^6 bytes).
+
+    ``batch_rows`` is the mean number of rows that one run of the model took, as the server's own metrics tell.
+    ``throttled_s`` is how long the dyno's processor quota held it back. ``events`` are what the suite did meanwhile:
+    seconds into the turn, and what.
+    """
 
     scenario: str
     contender: str
     figures: Figures
+    series: Series | None = None
     memory_mb: float | None = None
     cpu_part: float | None = None
+    batch_rows: float | None = None
+    throttled_s: float | None = None
+    events: list[tuple[float, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +109,16 @@ def read(file: Path) -> Results:
         raise BenchError(f"{file} is not JSON: {error}") from None
     if not isinstance(said, dict) or said.get("format") != FORMAT:
         raise BenchError(f"{file} is not of format {FORMAT}, which this version reads")
-    said["turns"] = [Turn(**turn | {"figures": Figures(**turn["figures"])}) for turn in said["turns"]]
+    said["turns"] = [_turn(turn) for turn in said["turns"]]
     said["knees"] = [Knee(**knee) for knee in said["knees"]]
     return Results(**said)
+
+
+def _turn(said: dict[str, Any]) -> Turn:
+    said["figures"] = Figures(**said["figures"])
+    said["series"] = None if said["series"] is None else Series(**said["series"])
+    said["events"] = [(at, what) for at, what in said["events"]]
+    return Turn(**said)
 
 
 def this_machine() -> dict[str, Any]:

@@ -28,6 +28,7 @@ def serve(app: FastAPI, port: int) -> None:
         port=port,
         loop="uvloop",
         http="httptools",
+        workers=1,  # uvicorn would read WEB_CONCURRENCY, which Heroku's buildpack sets
         access_log=False,
         log_level="warning",
         timeout_keep_alive=KEEP_ALIVE_S,

@@ -1,0 +1,162 @@
+"""Owns what a run comes to: each contender's standing, the verdict in words. Pure; knows nothing of HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from bench.results import Knee, Results, Turn
+
+OURS = "dynonnx"
+_NOISY_PART = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One contender over the whole run; None for what was not measured. Latencies at the steady rate, in ms."""
+
+    name: str
+    held: float | None
+    at_least: bool  # the generator, not the server, ended the climb
+    peak: float | None
+    steady_rate: float | None
+    p50_ms: float | None
+    p99_ms: float | None
+    memory_mb: float | None
+    start_s: float | None
+    requests: int
+    errors: Counter[str]
+    throttled_s: float | None
+
+    @property
+    def right(self) -> int:
+        """How many answers came and were right."""
+        return self.requests - self.errors.total()
+
+    @property
+    def wrong(self) -> int:
+        """How many answers came and were wrong."""
+        return sum(number for name, number in self.errors.items() if name.startswith("wrong answer"))
+
+
+def standings(results: Results) -> list[Standing]:
+    """Every contender's, in the order in which they were started."""
+    return [_standing(results, name) for name in results.contenders]
+
+
+def _standing(results: Results, name: str) -> Standing:
+    turns = [turn for turn in results.turns if turn.contender == name]
+    steady = [turn.figures for turn in turns if turn.scenario == "steady"]
+    knee = next((knee for knee in results.knees if knee.contender == name), None)
+    throttled = [turn.throttled_s for turn in turns if turn.throttled_s is not None]
+    return Standing(
+        name=name,
+        held=knee.held if knee else None,
+        at_least=bool(knee and knee.generator_bound),
+        peak=results.peaks.get(name),
+        steady_rate=steady[0].asked_rate if steady else None,
+        p50_ms=middle(figures.p50_ms for figures in steady),
+        p99_ms=middle(figures.p99_ms for figures in steady),
+        memory_mb=max((turn.memory_mb for turn in turns if turn.memory_mb is not None), default=None),
+        start_s=results.start_s.get(name),
+        requests=sum(turn.figures.requests for turn in turns),
+        errors=errors_of(turns),
+        throttled_s=sum(throttled) if throttled else None,
+    )
+
+
+def middle(values: Iterable[float | None]) -> float | None:
+    """The median of what is known, None where nothing is."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def errors_of(turns: Iterable[Turn]) -> Counter[str]:
+    """Errors by name over several turns."""
+    counts: Counter[str] = Counter()
+    for turn in turns:
+        counts.update(turn.figures.errors)
+    return counts
+
+
+def verdict(results: Results) -> list[str]:
+    """Sentences, the most important first; the first one can stand alone."""
+    every = {each.name: each for each in standings(results)}
+    ours = every.get(OURS)
+    if results.wrong:
+        return [f"{results.wrong:,} answers were wrong: these figures are no measurement."]
+    if ours is None or not ours.requests:
+        return ["Nothing was measured of dynonnx."]
+    sentences = [_holds(results, ours)] if ours.held else [_answers(ours)]
+    sentences += [_against(ours, other) for other in every.values() if other.name != OURS]
+    sentences += _memory(results, ours)
+    sentences.append(f"All of its {ours.right:,} answers were checked and right.")
+    return sentences
+
+
+def warnings(results: Results) -> list[str]:
+    """What a reader must know before the verdict."""
+    said = []
+    if results.wrong:
+        said.append("Wrong answers were given. Speed figures of a server that answers wrongly mean nothing.")
+    if results.interrupted:
+        said.append("The run was interrupted: this is what was measured until then.")
+    late = sum(turn.figures.limit is not None for turn in results.turns)
+    if late > len(results.turns) * _NOISY_PART:
+        turns = f"{late} of {len(results.turns)} turns"
+        said.append(
+            f"In {turns} the load generator itself was late or at its limit, as on a machine with other work. "
+            "Latencies are rough, and rates are lower bounds."
+        )
+    return said
+
+
+def _holds(results: Results, ours: Standing) -> str:
+    least = "at least " if ours.at_least else ""
+    goal = results.settings.get("goal_ms", 0)
+    return f"{place(results)} holds {least}{ours.held:,.0f} predictions/s with p99 under {goal:g} ms."
+
+
+def _answers(ours: Standing) -> str:
+    if ours.p50_ms is None or ours.p99_ms is None:
+        return f"dynonnx gave {ours.right:,} right answers to {ours.requests:,} requests."
+    half = f"half the answers came within {ours.p50_ms:.2f} ms and 99 % within {ours.p99_ms:.1f} ms"
+    return f"At {ours.steady_rate:,.0f}/s, {half}."
+
+
+def _against(ours: Standing, other: Standing) -> str:
+    if not ours.held or not other.held:
+        return f"How much {other.name} holds was not found out."
+    least = "at least " if ours.at_least and not other.at_least else ""
+    return f"That is {least}{times(ours.held / other.held)} what {other.name} holds ({other.held:,.0f}/s)."
+
+
+def _memory(results: Results, ours: Standing) -> list[str]:
+    if ours.memory_mb is None:
+        return []
+    quota = results.settings.get("memory_mib")
+    return [f"It takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")]
+
+
+def place(results: Results) -> str:
+    """Where it ran, as the subject of a sentence."""
+    size = results.settings.get("size")
+    if size is None:
+        return "One core of this machine"
+    cores = results.settings.get("cores", 1.0)
+    name = "-".join(
+        word.upper() if word in ("1x", "2x", "xl", "2xl") else word.capitalize() for word in size.split("-")
+    )
+    return f"A {name} dyno" + (f" with {cores:g} of a core" if cores != 1 else "")
+
+
+def times(ratio: float) -> str:
+    """A ratio in words: 5.6 times, 23 times."""
+    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times"
+
+
+def why(knee: Knee | None) -> str:
+    """What ended a climb."""
+    return "" if knee is None or knee.why is None else knee.why

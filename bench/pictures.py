@@ -1,0 +1,203 @@
+"""Owns which pictures a report shows, drawn from a run's results. Pure; knows nothing of the page round them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from bench.charts import Axis, Chart, Line, Mark, axis_over, draw
+from bench.findings import middle, standings
+from bench.results import Results, Turn
+
+_COLOURS = {"dynonnx": "dynonnx", "fastapi_onnx": "fastapi-onnx", "fastapi_pickle": "fastapi-pickle"}
+
+
+NOTHING = "\u2013"  # a dash, for what was not measured
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A title, a sentence, and the HTML that shows it."""
+
+    title: str
+    text: str
+    body: str
+
+
+def colour(contender: str) -> str:
+    """The CSS colour that a contender has everywhere."""
+    return f"var(--{_COLOURS.get(contender, 'other')})"
+
+
+def ms(value: float | None) -> str:
+    """A latency in words."""
+    if value is None:
+        return NOTHING
+    if value >= 1000:
+        return f"{value / 1000:.1f} s"
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.1f} ms" if value >= 10 else f"{value:.2f} ms"
+
+
+def capacity(results: Results) -> Picture | None:
+    """What each one holds."""
+    every = [each for each in standings(results) if each.held]
+    if not every:
+        return None
+    rows = [(each.name, each.held or 0.0, f"{'≥ ' if each.at_least else ''}{each.held:,.0f}/s") for each in every]
+    goal = results.settings.get("goal_ms", 0)
+    return Picture("Predictions per second", f"The highest rate held with p99 under {goal:g} ms.", _bars(rows))
+
+
+def peaks(results: Results) -> Picture | None:
+    """What busy connections get."""
+    if not results.peaks:
+        return None
+    rows = [(name, rate, f"{rate:,.0f}/s") for name, rate in results.peaks.items()]
+    text = "Requests per second by wrk, which keeps every connection busy: throughput alone, whatever the latency."
+    return Picture("Peak", text, _bars(rows))
+
+
+def latency_by_rate(results: Results) -> Picture | None:
+    """p99 and median against the rate, knees marked."""
+    turns = [turn for turn in results.turns if turn.scenario in ("steady", "steps")]
+    if len({turn.figures.asked_rate for turn in turns}) < 2:
+        return None
+    goal = float(results.settings.get("goal_ms", 50))
+    lines, marks = [], []
+    for each in standings(results):
+        own = [turn for turn in turns if turn.contender == each.name]
+        p99 = _by_rate(own, "p99_ms")
+        lines.append(Line(f"{each.name} median", colour(each.name), _by_rate(own, "p50_ms"), thin=True, dots=False))
+        lines.append(Line(f"{each.name} p99", colour(each.name), p99))
+        marks += [Mark(x, y, f"{x:,.0f}/s", colour(each.name)) for x, y in p99 if x == each.held and y is not None]
+    chart = Chart(
+        "Latency against rate",
+        axis_over([turn.figures.asked_rate for turn in turns], "requests per second", log=True),
+        _latency_axis(lines, goal),
+        lines,
+        marks,
+        goal=(goal, f"goal: {goal:g} ms"),
+    )
+    text = "99 of 100 answers came within the solid line, half within the dashed one. Rings: the highest rate held."
+    return Picture("Latency against rate", text, _keys(results) + draw(chart))
+
+
+def over_time(results: Results) -> Picture | None:
+    """p99 and median over a steady turn, the last round of each contender."""
+    last = {turn.contender: turn for turn in results.turns if turn.scenario == "steady" and turn.series is not None}
+    if not last:
+        return None
+    rate = next(iter(last.values())).figures.asked_rate
+    text = f"At {rate:,.0f} requests/s, in stretches of half a second: p99 solid, median dashed."
+    return Picture("Latency over time", text, _keys(results) + draw(_timeline(list(last.values()))))
+
+
+def events(results: Results, scenario: str, title: str, text: str) -> Picture | None:
+    """p99 over time of a scenario in which something happens, the moment marked."""
+    turns = [turn for turn in results.turns if turn.scenario == scenario and turn.series is not None]
+    if not turns:
+        return None
+    failed = ", ".join(f"{turn.contender} {turn.figures.failed:,}" for turn in turns)
+    return Picture(title, f"{text} Failed: {failed}.", _keys(results) + draw(_timeline(turns)))
+
+
+def deploy(results: Results) -> Picture | None:
+    """A restart under load."""
+    return events(results, "deploy", "Deploy under load", "The dyno is replaced while requests keep coming.")
+
+
+def spike(results: Results) -> Picture | None:
+    """A sudden multiple of the rate."""
+    return events(results, "spike", "A spike", "The rate jumps for a few seconds and falls back.")
+
+
+def memory(results: Results) -> Picture | None:
+    """Memory of each, against the quota where there is one."""
+    every = [each for each in standings(results) if each.memory_mb]
+    if not every:
+        return None
+    quota = results.settings.get("memory_mib")
+    full = quota * 1.048576 if quota else None
+    rows = [(each.name, each.memory_mb or 0.0, f"{each.memory_mb:,.0f} MB") for each in every]
+    text = f"The most seen, of {quota:,} MB." if quota else "The most seen."
+    return Picture("Memory", text, _bars(rows, full))
+
+
+def batches(results: Results) -> Picture | None:
+    """Rows of one run against the rate."""
+    turns = [turn for turn in results.turns if turn.batch_rows is not None and turn.scenario in ("steady", "steps")]
+    rates = sorted({turn.figures.asked_rate for turn in turns})
+    if len(rates) < 2:
+        return None
+    points = [(rate, middle(turn.batch_rows for turn in turns if turn.figures.asked_rate == rate)) for rate in rates]
+    line = Line("dynonnx", colour("dynonnx"), points)
+    sizes = [rows for _, rows in points if rows is not None]
+    chart = Chart(
+        "Rows of a batch",
+        axis_over(rates, "requests per second", log=True),
+        Axis(0.0, max(2.0, max(sizes) * 1.2), label="rows in one run"),
+        [line],
+    )
+    text = "How many rows one run of the model took: nobody waits for a batch, they grow with the load."
+    return Picture("Batches", text, draw(chart))
+
+
+def throttling(results: Results) -> Picture | None:
+    """How long the processor quota held each one back."""
+    every = [each for each in standings(results) if each.throttled_s]
+    if not every:
+        return None
+    rows = [(each.name, each.throttled_s or 0.0, f"{each.throttled_s:,.1f} s") for each in every]
+    return Picture("Throttling", "Time in which the dyno's processor quota held the server back.", _bars(rows))
+
+
+def _by_rate(turns: Sequence[Turn], figure: str) -> list[tuple[float, float | None]]:
+    rates = sorted({turn.figures.asked_rate for turn in turns})
+    return [
+        (rate, middle(getattr(turn.figures, figure) for turn in turns if turn.figures.asked_rate == rate))
+        for rate in rates
+    ]
+
+
+def _timeline(turns: Sequence[Turn]) -> Chart:
+    lines, marks = [], []
+    for turn in turns:
+        if turn.series is None:
+            continue
+        at, own = turn.series.at_s, colour(turn.contender)
+        lines.append(Line(f"{turn.contender} median", own, list(zip(at, turn.series.p50_ms, strict=True)), True, False))
+        lines.append(Line(f"{turn.contender} p99", own, list(zip(at, turn.series.p99_ms, strict=True)), dots=False))
+        marks += [Mark(when, None, what, own) for when, what in turn.events]
+    end = max(turn.figures.seconds for turn in turns)
+    return Chart("Latency over time", Axis(0.0, end, label="seconds"), _latency_axis(lines), lines, marks[:1])
+
+
+def _latency_axis(lines: Sequence[Line], goal: float | None = None) -> Axis:
+    values = [y for line in lines for _, y in line.points if y is not None]
+    return axis_over([*values, *([] if goal is None else [goal])], "milliseconds", log=True)
+
+
+def _keys(results: Results) -> str:
+    names = [each.name for each in standings(results) if each.requests]
+    keys = "".join(f'<span class="key" style="--c:{colour(name)}">{escape(name)}</span>' for name in names)
+    return f'<div class="keys">{keys}</div>'
+
+
+def _bars(rows: Sequence[tuple[str, float, str]], full: float | None = None) -> str:
+    most = full or max(value for _, value, _ in rows)
+    return "".join(_bar(name, value / most, text) for name, value, text in rows)
+
+
+def _bar(name: str, part: float, text: str) -> str:
+    width = max(0.0, min(1.0, part)) * 100
+    side = "in" if width > 55 else "out"
+    value = f'<span class="value {side}">{escape(text)}</span>'
+    track = f'<div class="track"><div class="fill" style="width:{width:.1f}%">{value}</div></div>'
+    return f'<div class="bar" style="--c:{colour(name)}"><span>{escape(name)}</span>{track}</div>'
+
+
+Draw = Callable[[Results], Picture | None]
+
+BARS: tuple[Draw, ...] = (capacity, peaks, memory, throttling)
+CURVES: tuple[Draw, ...] = (latency_by_rate, over_time, deploy, spike, batches)
