@@ -87,6 +87,12 @@ class Wire:
         self.send(data)
         return await self.receive()
 
+    async def abandon(self) -> None:
+        """Leaves at once, with a reset: as a client that crashed."""
+        self._writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+
     async def close(self) -> None:
         """Ends the connection."""
         self._writer.close()
