@@ -159,11 +159,40 @@ def test_small_requests_pass_between_the_pieces_of_a_large_one() -> None:
 def test_a_large_one_is_whole_even_if_the_cap_changes_meanwhile() -> None:
     large = Caller(0, 10)
     queue: deque[Entry] = deque([large])
-    for max_rows in (3, 1, 100):
+    for max_rows, rows in ((3, 3), (1, 1), (100, 6)):
         batch = take(queue, max_rows, joinable=True)
         assert batch is not None
+        assert batch.rows == rows
         deliver(batch, model(feed_of(LAYOUTS, batch)))
     assert large.answers == [large.due]
+
+
+def test_the_rest_of_a_large_one_is_not_joined() -> None:
+    large, small = Caller(0, 10), Caller(1, 1)
+    queue: deque[Entry] = deque([large])
+    first = take(queue, 8, joinable=True)
+    assert first is not None
+    queue.appendleft(small)
+    assert numbers_of(take(queue, 100, joinable=True)) == [1]
+    rest = take(queue, 100, joinable=True)
+    assert rest is not None
+    assert (rest.rows, rest.start) == (2, 8)
+
+
+def test_a_large_one_whose_caller_leaves_during_the_last_piece_gets_nothing() -> None:
+    large = Caller(0, 10)
+    queue: deque[Entry] = deque([large])
+    for _ in range(2):
+        batch = take(queue, 5, joinable=True)
+        assert batch is not None
+        large.done = not queue
+        deliver(batch, model(feed_of(LAYOUTS, batch)))
+    assert large.answers == []
+
+
+def test_a_batch_is_never_larger_than_it_may_be() -> None:
+    queue: deque[Entry] = deque([Caller(0, 3), Caller(1, 2), Caller(2, 1)])
+    assert numbers_of(take(queue, 4, joinable=True)) == [0, 2]
 
 
 def test_a_large_one_whose_caller_leaves_is_run_no_further() -> None:

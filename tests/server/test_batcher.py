@@ -325,6 +325,30 @@ async def test_a_refusal_may_bring_the_callers_next_request() -> None:
 
 
 @in_loop
+async def test_a_request_brought_by_a_refusal_waits_for_the_run_of_the_same_turn() -> None:
+    rig = Rig(Curve(SLOW))
+    rig.runtime.gate.clear()
+    following = Caller(10)
+
+    class Pipelined(Caller):
+        def refuse(self, error: ServerError) -> None:
+            super().refuse(error)
+            asyncio.get_running_loop().call_soon(rig.submit, following)
+            rig.submit(early)
+
+    early = Caller(9)
+    late, patient = Pipelined(1, deadline=100.0), Caller(2)
+    rig.submit(late, patient)
+    await rig.runtime.until_entered()
+    await turns()
+    assert len(rig.runtime.runs) == 1
+    rig.runtime.gate.set()
+    assert await late.code() == "deadline_exceeded"
+    assert all([await caller.served() for caller in (patient, early, following)])
+    assert rig.runtime.rows == [[2, 9], [10]]
+
+
+@in_loop
 async def test_requests_that_must_not_be_joined_are_not() -> None:
     rig = Rig(joinable=False, max_batch_rows=4)
     callers = [Caller(1), Caller(2), Caller(*range(10)), Caller(3)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,17 @@ def test_only_wanted_outputs_are_answered_in_the_wanted_order() -> None:
 def test_what_is_no_model_does_not_open(data: bytes) -> None:
     with pytest.raises(BadModel):
         Runtime(data)
+
+
+def test_the_runtimes_own_format_does_not_open(tmp_path: Path) -> None:
+    """It is no ONNX file, so nothing that looks into ONNX files would see what is in it."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "m.ort")
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    onnxruntime.InferenceSession(plain().data, options, providers=["CPUExecutionProvider"])
+    assert onnxruntime.InferenceSession(tmp_path / "m.ort", providers=["CPUExecutionProvider"]).get_inputs()
+    with pytest.raises(BadModel):
+        Runtime(tmp_path / "m.ort")
 
 
 def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:

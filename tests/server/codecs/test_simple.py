@@ -56,6 +56,10 @@ def test_one_row_and_many() -> None:
         assert rows_of(IRIS, body_of(features)) == [ROW] * rows
 
 
+def test_as_many_rows_as_are_allowed() -> None:
+    assert IRIS.decode(body_of([ROW] * 5)).rows == 5
+
+
 def test_a_bytearray_is_read_too() -> None:
     assert IRIS.decode(bytearray(body_of(ROW))).parts == IRIS.decode(body_of(ROW)).parts
 
