@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import socket
+from time import monotonic
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -17,7 +19,7 @@ from server.endpoints import Endpoints
 from server.logs import log
 from server.metrics import Board
 from server.plan import DynoPlan
-from server.repository import Repository, load_repository
+from server.repository import load_repository
 from server.settings import Settings
 from server.worker import Worker
 
@@ -40,14 +42,41 @@ class _Logger(Logger):  # type: ignore[misc]
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's arbiter, which gives each worker a line on the metrics board."""
+    """gunicorn's arbiter, whose reload never waits: old workers retire while the loop goes on.
 
-    board: Board
+    Workers are current, then outgoing (until all current ones serve), then retiring (told to stop, not yet gone).
+    """
 
-    def spawn_workers(self) -> None:
-        """All that are missing, without gunicorn's random pause between two."""
-        for _ in range(self.num_workers - len(self.WORKERS)):
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.outgoing: dict[int, float] = {}  # since when, on the monotonic clock
+        self.retiring: dict[int, float] = {}
+        super().__init__(server)
+
+    def reload(self) -> None:
+        """SIGHUP: loads what the folder holds now and forks fresh workers; where that fails, all stays as it is."""
+        try:
+            self.server.load_again()
+        except Exception as error:  # noqa: BLE001  no load error may end the server
+            log.error("reload refused, the models from before go on: %s", error)
+            return
+        self.outgoing |= dict.fromkeys(self._current(), monotonic())
+        self.manage_workers()
+
+    def manage_workers(self) -> None:
+        """Called at every turn of the loop, at least once a second: spawns what is missing, lets go what is over."""
+        self._forget_gone()
+        for _ in range(self.num_workers - len(self._current())):
             self.spawn_worker()
+        current = self._current()
+        for pid in current[: len(current) - self.num_workers]:  # SIGTTOU: the oldest go
+            self._retire(pid)
+        now = monotonic()
+        if all(self.server.board.serves(self.WORKERS[pid].line) for pid in self._current()):
+            for pid in list(self.outgoing):
+                self._retire(pid)
+        for pid in [pid for pid, since in self.retiring.items() if now - since > GRACEFUL_SECONDS]:
+            self.kill_worker(pid, signal.SIGKILL)
 
     def handle_int(self) -> None:
         """Ctrl-C stops as SIGTERM does."""
@@ -57,8 +86,23 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         """The lowest line of the board that no living worker writes; what its last owner had in hand is forgotten."""
         taken = {worker.line for worker in self.WORKERS.values()}
         line = next(number for number in range(BOARD_LINES) if number not in taken)
-        self.board.clear_gauges(line)
+        self.server.board.clear_gauges(line)
         return line
+
+    def _current(self) -> list[int]:
+        """The workers that should serve, the oldest first."""
+        ages = {pid: worker.age for pid, worker in self.WORKERS.items()}
+        return sorted(ages.keys() - self.outgoing.keys() - self.retiring.keys(), key=lambda pid: ages[pid])
+
+    def _retire(self, pid: int) -> None:
+        self.outgoing.pop(pid, None)
+        self.retiring[pid] = monotonic()
+        self.kill_worker(pid, signal.SIGTERM)
+
+    def _forget_gone(self) -> None:
+        for state in (self.outgoing, self.retiring):
+            for pid in state.keys() - self.WORKERS.keys():
+                del state[pid]
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -68,8 +112,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._settings = settings
         self._plan = plan
         self._host = settings.host or default_host()
-        self._board = Board(BOARD_LINES, BOARD_MODELS)
-        self._repository = Repository((), {})
+        self.board = Board(BOARD_LINES, BOARD_MODELS)
         super().__init__()
 
     def load_config(self) -> None:
@@ -93,7 +136,8 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> App:
         """Loads and warms every model, once, before any worker is forked. Raises BadRepository."""
         settings = self._settings
-        self._repository = load_repository(
+        gc.unfreeze()
+        repository = load_repository(
             settings.models,
             default_model=settings.default_model,
             strict=settings.strict,
@@ -101,24 +145,31 @@ class Server(BaseApplication):  # type: ignore[misc]
             max_batch_rows=settings.max_batch_rows,
             ort_threads=settings.ort_threads,
         )
-        app = App(Endpoints(self._repository, settings, self._board, self._plan.workers))
+        app = App(Endpoints(repository, settings, self.board, self._plan.workers))
         gc.collect()
         gc.freeze()  # what lives now lives for ever: a child's collector that touched it would copy its pages
         return app
 
+    def load_again(self) -> None:
+        """`load`, for the workers that are forked from now on; where it raises, nothing changes."""
+        self.callable = self.load()
+        log.info("reloaded: %s", self._served())
+
     def run(self) -> None:
         """Serves until SIGTERM or Ctrl-C; leaves by SystemExit."""
-        arbiter = _Arbiter(self)
-        arbiter.board = self._board
-        arbiter.run()
+        _Arbiter(self).run()
+
+    def _served(self) -> str:
+        app: App = self.callable
+        served = ", ".join(f"{model.name} {model.version}" for model in app.endpoints.repository)
+        return served or f"no model yet: convert one into {self._settings.models}/"
 
     def _announce(self, arbiter: Any) -> None:
         workers = self._plan.workers
-        served = ", ".join(f"{model.name} {model.version}" for model in self._repository)
         log.info(
             "dynonnx %s serves %s at http://localhost:%d (%d worker%s)",
             __version__,
-            served or f"no model yet: convert one into {self._settings.models}/",
+            self._served(),
             self._settings.port,
             workers,
             "" if workers == 1 else "s",

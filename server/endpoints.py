@@ -65,6 +65,7 @@ class Endpoints:
         for model in self.repository:
             metrics = ModelMetrics(self._board, line, self._blocks[id(model)])
             self._batchers[id(model)] = self._batcher(model, metrics)
+        self._board.begin_serving(line)
 
     def _batcher(self, model: Model, metrics: ModelMetrics) -> Batcher:
         return Batcher(

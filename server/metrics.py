@@ -71,7 +71,9 @@ def _offsets(families: Sequence[Family]) -> tuple[dict[str, int], int]:
 
 
 MODEL_OFFSETS, MODEL_CELLS = _offsets(MODEL_FAMILIES)
-SERVER_OFFSETS, SERVER_CELLS = _offsets(SERVER_FAMILIES)
+SERVER_OFFSETS, _COUNTERS = _offsets(SERVER_FAMILIES)
+SERVING = _COUNTERS  # 1 while the worker accepts; not shown
+SERVER_CELLS = _COUNTERS + 1
 
 
 class Board:
@@ -97,9 +99,18 @@ class Board:
         """The cells of one worker."""
         return self._cells[number * self._width : (number + 1) * self._width]
 
+    def begin_serving(self, number: int) -> None:
+        """Called by a worker once it accepts: the arbiter then lets go those that it replaces."""
+        self.line(number)[SERVING] = 1.0
+
+    def serves(self, number: int) -> bool:
+        """Whether the worker of a line accepts."""
+        return self.line(number)[SERVING] == 1.0
+
     def clear_gauges(self, number: int) -> None:
         """Forgets what a dead worker had in hand; its counters stay."""
         line = self.line(number)
+        line[SERVING] = 0.0
         for block in self._labels.values():
             for family in MODEL_FAMILIES:
                 if family.kind == "gauge":
