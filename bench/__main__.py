@@ -24,7 +24,7 @@ from bench.scenarios import SCENARIOS, Plan
 from bench.sizes import SIZES, size_named
 
 NAMES = ("dynonnx", "fastapi_onnx", "fastapi_pickle")
-DEFAULT_SCENARIOS = ("steady", "steps")
+DEFAULT_SCENARIOS = ("steady", "steps", "deploy")
 QUICK = Plan(rate=500.0, seconds=5.0)
 
 
@@ -47,13 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def quick(given: argparse.Namespace) -> int:
     """The three-minute form, without a dyno round the servers."""
-    return _measure(given, ["quick"], QUICK, None)
+    return _measure(given, ["quick"], QUICK)
 
 
 def run(given: argparse.Namespace) -> int:
     """The chosen scenarios, each server in a stand-in dyno."""
     size = size_named(given.size)
-    return _measure(given, given.scenario, Plan(given.rate, given.seconds, given.goal_ms), _dynos(size.name, given.cpu))
+    plan = Plan(given.rate, given.seconds, given.goal_ms, _dynos(size.name, given.cpu))
+    return _measure(given, given.scenario, plan)
 
 
 def cases(given: argparse.Namespace) -> int:
@@ -71,14 +72,14 @@ def draw(given: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(given: argparse.Namespace, scenarios: Sequence[str], plan: Plan, dynos: Dynos | None) -> int:
+def _measure(given: argparse.Namespace, scenarios: Sequence[str], plan: Plan) -> int:
     folder = results.new_folder(given.results)
     bench = _bench(given, folder, scenarios, plan)
     contenders = known(given.model, given.pickles, given.models)
     chosen = [contenders[name] for name in given.contenders]
     record = bench.results
     try:
-        with all_serving(chosen, bench.cases[0], folder, bench.generator.cores.server, dynos) as running:
+        with all_serving(chosen, bench.cases[0], folder, bench.generator.cores.server, plan.dynos) as running:
             record.start_s.update({each.contender.name: each.start_s for each in running})
             if running[0].dyno is not None:
                 _note_dyno(record, running[0].dyno)

@@ -83,6 +83,11 @@ class Connection:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def open(self) -> None:
+        """Connect now, where there is no connection. Raises OSError."""
+        if self._socket is None:
+            self._connect()
+
     def exchange(self, request: bytes) -> Answer:
         """Send one request, wait for its whole answer. Raises OSError (TimeoutError among them) or BrokenAnswer."""
         try:

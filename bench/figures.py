@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from bench.arrivals import Phase
+from bench.arrivals import Phase, seconds_of
 from bench.samples import OK, UNFINISHED, Samples
 
 PERCENTILES = (50.0, 95.0, 99.0, 99.9)
@@ -58,10 +58,17 @@ def of_phases(samples: Samples, phases: Sequence[Phase]) -> list[Figures]:
     """Figures of each phase; a request belongs to the phase in which it was due."""
     begin, every = samples.started, []
     for phase in phases:
-        inside = (samples.due >= begin) & (samples.due < begin + phase.seconds)
-        every.append(_figures(samples, inside, phase, begin))
+        every.append(over(samples, begin, [phase]))
         begin += phase.seconds
     return every
+
+
+def over(samples: Samples, begin: float, phases: Sequence[Phase]) -> Figures:
+    """Figures of several phases taken together, from ``begin`` on the monotonic clock; the rate asked is their mean."""
+    seconds = seconds_of(phases)
+    asked = sum(phase.rate * phase.seconds for phase in phases) / seconds
+    inside = (samples.due >= begin) & (samples.due < begin + seconds)
+    return _figures(samples, inside, Phase(asked, seconds), begin)
 
 
 def _figures(samples: Samples, inside: npt.NDArray[np.bool_], phase: Phase, begin: float) -> Figures:

@@ -90,7 +90,8 @@ def verdict(results: Results) -> list[str]:
     if ours is None or not ours.requests:
         return ["Nothing was measured of dynonnx."]
     sentences = [_holds(results, ours)] if ours.held else [_answers(ours)]
-    sentences += [_against(ours, other) for other in every.values() if other.name != OURS]
+    if ours.held:
+        sentences += [_against(ours, other) for other in every.values() if other.name != OURS]
     sentences += _memory(results, ours)
     sentences.append(f"All of its {ours.right:,} answers were checked and right.")
     return sentences

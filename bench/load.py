@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bench.processes import Child
 from bench.samples import Samples, read
 
 _START_S = 30.0  # for Python, Locust and its drain, on a busy machine
+_POLL_S = 0.01
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 
 
@@ -33,13 +35,26 @@ class Generator:
     processes: int = 1
 
 
-def drive(url: str, cases: Path, phases: Sequence[Phase], folder: Path, generator: Generator) -> Samples:
-    """Send the phases to ``url`` and return every request. Raises LoadFailed where Locust leaves no samples."""
+def drive(
+    url: str,
+    cases: Path,
+    phases: Sequence[Phase],
+    folder: Path,
+    generator: Generator,
+    meanwhile: Callable[[], None] | None = None,
+) -> Samples:
+    """Send the phases to ``url`` and return every request. ``meanwhile`` is called once the requests have begun.
+
+    Raises LoadFailed where Locust leaves no samples.
+    """
     left = folder / "samples"
     shutil.rmtree(left, ignore_errors=True)
     limit_s = seconds_of(phases) + generator.timeout_s + _START_S
     command = _command(url, cases, phases, left, generator)
     with Child(command, folder / "locust.log", clean_environment(), generator.cores.generator, grace_s=10.0) as locust:
+        if meanwhile is not None:
+            _await_begin(locust, left)
+            meanwhile()
         status = locust.wait(limit_s)
         if status is None:
             raise LoadFailed(f"Locust did not end within {limit_s:g} s.", locust.log_tail())
@@ -49,6 +64,13 @@ def drive(url: str, cases: Path, phases: Sequence[Phase], folder: Path, generato
             raise LoadFailed(f"Locust ended with status {status} and no samples.", locust.log_tail()) from None
     shutil.rmtree(left)
     return samples
+
+
+def _await_begin(locust: Child, left: Path) -> None:
+    """Until the generator has opened its samples, which it does when its first arrival is due."""
+    deadline = time.monotonic() + _START_S
+    while not list(left.glob("*.bin")) and locust.status() is None and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
 
 
 def _command(url: str, cases: Path, phases: Sequence[Phase], left: Path, generator: Generator) -> list[str]:

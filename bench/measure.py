@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import scrape, wrk
-from bench.arrivals import Phase
+from bench.arrivals import Phase, seconds_of
 from bench.cases import Case
 from bench.cgroup import Readings
 from bench.contenders import Running
-from bench.figures import Figures, of_phases, series
+from bench.figures import Figures, over, series
 from bench.load import Generator, drive
 from bench.results import Knee, Results, Turn
 from bench.watch import Watch
 
 Say = Callable[[str], None]
+Events = list[tuple[float, str]]  # the moment on the monotonic clock, and what happened
 Turns = Callable[["Bench", Sequence[Running]], None]
 
 HELD_PART = 0.97  # of the asked rate, answered rightly while it was asked
@@ -36,25 +38,38 @@ class Bench:
 
     def turn(self, running: Running, scenario: str, phase: Phase) -> Figures:
         """Drive one contender at one rate, after a warm-up at the same rate; the figures also go into the results."""
-        name = running.contender.name
-        self.say(f"{scenario}: {name} at {phase.rate:,.0f}/s")
-        phases = [Phase(phase.rate, self.warm_up_s), phase]
+        self.say(f"{scenario}: {running.contender.name} at {phase.rate:,.0f}/s")
+        turn = self.drive(running, running.url, scenario, [phase])
+        self.results.turns.append(turn)
+        return turn.figures
+
+    def drive(
+        self,
+        running: Running,
+        url: str,
+        scenario: str,
+        phases: Sequence[Phase],
+        meanwhile: Callable[[Events], None] | None = None,
+    ) -> Turn:
+        """Send the phases to ``url`` as one turn, after a warm-up. ``meanwhile`` may note events as it acts."""
+        events: Events = []
         runs, readings = scrape.runs(running.url), _readings(running)
+        act = None if meanwhile is None else partial(meanwhile, events)
+        every = [Phase(phases[0].rate, self.warm_up_s), *phases]
         with Watch(running.child.pid) as watch:
-            samples = drive(running.url, self.cases_file, phases, self.folder, self.generator)
-        figures, begin = of_phases(samples, phases)[1], samples.started + self.warm_up_s
-        turn = Turn(
+            samples = drive(url, self.cases_file, every, self.folder, self.generator, act)
+        begin, seconds = samples.started + self.warm_up_s, seconds_of(phases)
+        return Turn(
             scenario,
-            name,
-            figures,
-            series(samples, begin, phase.seconds),
+            running.contender.name,
+            over(samples, begin, phases),
+            series(samples, begin, seconds),
             memory_mb=watch.usage.peak_mb,
-            cpu_part=watch.usage.cpu_part(begin, begin + phase.seconds),
+            cpu_part=watch.usage.cpu_part(begin, begin + seconds),
             batch_rows=scrape.batch_rows(runs, scrape.runs(running.url)),
             throttled_s=_throttled_s(readings, _readings(running)),
+            events=[(at - begin, what) for at, what in events],
         )
-        self.results.turns.append(turn)
-        return figures
 
 
 def steady(bench: Bench, running: Sequence[Running], rate: float, seconds: float, rounds: int) -> None:

@@ -62,9 +62,9 @@ def _cards(results: Results) -> str:
 def _card(results: Results, each: Standing) -> str:
     sign = "≥ " if each.at_least else ""
     goal = results.settings.get("goal_ms", 0)
-    big = f"{sign}{each.held:,.0f} <small>predictions/s held</small>" if each.held else pictures.NOTHING
-    if each.held is None and each.p50_ms is not None:
-        big = f"{pictures.ms(each.p50_ms)} <small>median</small>"
+    big = f"{sign}{each.held or 0:,.0f} <small>predictions/s held</small>"
+    if each.held is None:
+        big = f"{each.right:,} <small>right answers of {each.requests:,}</small>"
     at = f" at {each.steady_rate:,.0f}/s" if each.steady_rate else ""
     rows = [
         (f"median{at}", pictures.ms(each.p50_ms)),
@@ -74,7 +74,8 @@ def _card(results: Results, each: Standing) -> str:
         ("start to first answer", f"{each.start_s:.1f} s" if each.start_s else pictures.NOTHING),
         ("wrong answers", _count(each.wrong, each.right + each.wrong)),
     ]
-    lines = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in rows)
+    known = [(name, value) for name, value in rows if value != pictures.NOTHING]
+    lines = "".join(f"<dt>{escape(name)}</dt><dd>{value}</dd>" for name, value in known)
     first = " first" if each.name == OURS else ""
     return (
         f'<div class="card{first}" style="--c:{pictures.colour(each.name)}" title="held: p99 under {goal:g} ms">'

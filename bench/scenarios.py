@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench import measure
-from bench.contenders import Running
+from bench.arrivals import Phase
+from bench.contenders import Dynos, Running
+from bench.deploy import deploy as replace_dyno
 from bench.measure import Bench
 
 QUICK_LADDER = (1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
@@ -20,6 +22,7 @@ class Plan:
     rate: float = 250.0
     seconds: float = 10.0
     goal_ms: float = 50.0
+    dynos: Dynos | None = None
 
 
 Scenario = Callable[[Bench, Sequence[Running], Plan], None]
@@ -43,4 +46,10 @@ def steps(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
     measure.peaks(bench, running)
 
 
-SCENARIOS: dict[str, Scenario] = {"quick": quick, "steady": steady, "steps": steps}
+def deploy(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
+    """A restart under load, behind the stand-in router; each contender gets dynos of its own for it."""
+    for each in running:
+        replace_dyno(bench, each.contender, plan.dynos, Phase(plan.rate, max(12.0, plan.seconds)))
+
+
+SCENARIOS: dict[str, Scenario] = {"quick": quick, "steady": steady, "steps": steps, "deploy": deploy}
