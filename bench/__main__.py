@@ -6,26 +6,31 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from bench import cores, report, results, table
+from bench import capacity, cores, report, results, table
+from bench import compare as comparison
+from bench import workers as worker_counts
 from bench.cases import load_model, make_cases, write_cases
-from bench.contenders import Dynos, all_serving, known
+from bench.contenders import Contender, Dynos, all_serving, known
 from bench.dyno import Dyno, dyno
 from bench.errors import BenchError
+from bench.findings import OURS
 from bench.load import Generator
 from bench.measure import Bench, Say
 from bench.processes import end_all
 from bench.results import Results
 from bench.rows import rows_for
-from bench.scenarios import SCENARIOS, Plan
+from bench.scenarios import SCENARIOS, Plan, Scenario
 from bench.sizes import SIZES, size_named
 
 NAMES = ("dynonnx", "fastapi_onnx", "fastapi_pickle")
 DEFAULT_SCENARIOS = ("steady", "steps", "deploy")
 QUICK = Plan(rate=500.0, seconds=5.0)
+WORKERS_RATE = 1000.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,14 +52,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def quick(given: argparse.Namespace) -> int:
     """The three-minute form, without a dyno round the servers."""
-    return _measure(given, ["quick"], QUICK)
+    return _measure(given, {"quick": SCENARIOS["quick"]}, QUICK, _chosen(given))
 
 
 def run(given: argparse.Namespace) -> int:
     """The chosen scenarios, each server in a stand-in dyno."""
     size = size_named(given.size)
     plan = Plan(given.rate, given.seconds, given.goal_ms, _dynos(size.name, given.cpu))
-    return _measure(given, given.scenario, plan)
+    return _measure(given, {name: SCENARIOS[name] for name in given.scenario}, plan, _chosen(given))
+
+
+def workers(given: argparse.Namespace) -> int:
+    """dynonnx alone in one dyno type, with several numbers of workers."""
+    size = size_named(given.size)
+    plan = Plan(given.rate, given.seconds, given.goal_ms, _dynos(size.name, given.cpu))
+    chosen = worker_counts.variants(known(given.model, given.pickles, given.models)[OURS], given.counts)
+    return _measure(given, {"workers": worker_counts.turns}, plan, chosen)
+
+
+def compare(given: argparse.Namespace) -> int:
+    """What changed between two runs."""
+    print(comparison.render(results.read(given.before), results.read(given.after)))
+    return 0
+
+
+def plan(given: argparse.Namespace) -> int:
+    """Which dynos a rate needs, by the newest run that measured steps, or by the one given."""
+    print(capacity.render(results.read(given.run_folder or _newest(given.results)), given.rate, given.p99))
+    return 0
 
 
 def cases(given: argparse.Namespace) -> int:
@@ -72,25 +97,40 @@ def draw(given: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(given: argparse.Namespace, scenarios: Sequence[str], plan: Plan) -> int:
-    folder = results.new_folder(given.results)
-    bench = _bench(given, folder, scenarios, plan)
+def _chosen(given: argparse.Namespace) -> list[Contender]:
     contenders = known(given.model, given.pickles, given.models)
-    chosen = [contenders[name] for name in given.contenders]
+    return [contenders[name] for name in given.contenders]
+
+
+def _newest(parent: Path) -> Path:
+    """The newest run below ``parent`` that climbed to a knee."""
+    for folder in sorted(parent.glob("*/results.json"), reverse=True):
+        if any(knee.contender == OURS for knee in results.read(folder).knees):
+            return folder
+    raise BenchError(f"no run with the steps scenario in {parent}: `python -m bench run` makes one")
+
+
+def _measure(
+    given: argparse.Namespace, scenarios: Mapping[str, Scenario], plan: Plan, chosen: Sequence[Contender]
+) -> int:
+    folder = results.new_folder(given.results)
+    bench = _bench(given, folder, list(scenarios), plan)
     record = bench.results
     try:
         with all_serving(chosen, bench.cases[0], folder, bench.generator.cores.server, plan.dynos) as running:
             record.start_s.update({each.contender.name: each.start_s for each in running})
             if running[0].dyno is not None:
                 _note_dyno(record, running[0].dyno)
-            for name in scenarios:
-                SCENARIOS[name](bench, running, plan)
+            for scenario in scenarios.values():
+                scenario(bench, running, plan)
     except KeyboardInterrupt:
         record.interrupted = True
     finally:
         written = record.write(folder)
         drawn = report.write(record, folder)
     print(f"\n{table.render(record)}\n\n{written}\n{drawn}")
+    if "workers" in scenarios:
+        print(f"\n{worker_counts.render(record)}")
     if record.interrupted:
         return 130
     return 1 if record.wrong else 0
@@ -138,18 +178,61 @@ def _as_interrupt(number: int, frame: FrameType | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure dynonnx beside two baselines.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_run, _add_quick, _add_workers, _add_compare, _add_plan, _add_report, _add_cases):
+        add(commands)
+    return parser
+
+
+Commands = Any  # argparse gives what add_subparsers returns no public name
+
+
+def _add_run(commands: Commands) -> None:
     each = commands.add_parser("run", help="the chosen scenarios in a stand-in dyno")
     _where(each)
-    each.add_argument("--size", default="standard-1x", help=f"dyno type: {', '.join(SIZES)}")
-    each.add_argument("--cpu", type=float, help="cores' worth of time for the dyno, such as 0.25 (default: the type's)")
+    _what(each, Plan().rate)
+    each.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (all three)")
     each.add_argument("--scenario", nargs="+", choices=list(SCENARIOS), default=list(DEFAULT_SCENARIOS))
-    each.add_argument("--rate", type=float, default=Plan().rate, help="requests/s of scenarios at one rate")
-    each.add_argument("--seconds", type=float, default=Plan().seconds, help="seconds a turn")
-    each.add_argument("--goal-ms", type=float, default=Plan().goal_ms, help="the p99 that counts as held")
     each.set_defaults(run=run)
+
+
+def _add_quick(commands: Commands) -> None:
     each = commands.add_parser("quick", help="the three-minute form")
     _where(each)
+    each.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (all three)")
     each.set_defaults(run=quick)
+
+
+def _add_workers(commands: Commands) -> None:
+    each = commands.add_parser("workers", help="one dyno with several numbers of workers")
+    _where(each)
+    _what(each, WORKERS_RATE)
+    each.add_argument("--counts", nargs="+", type=int, default=list(worker_counts.COUNTS), help="numbers of workers")
+    each.set_defaults(run=workers)
+
+
+def _add_compare(commands: Commands) -> None:
+    each = commands.add_parser("compare", help="what changed between two runs")
+    each.add_argument("before", type=Path, help="a folder under bench/results")
+    each.add_argument("after", type=Path, help="another")
+    each.set_defaults(run=compare)
+
+
+def _add_plan(commands: Commands) -> None:
+    each = commands.add_parser("plan", help="which dynos a rate needs, by a measured run")
+    each.add_argument("--rate", type=float, required=True, help="requests/s to hold")
+    each.add_argument("--p99", type=float, default=Plan().goal_ms, help="milliseconds that 99 %% must keep")
+    each.add_argument("--run", dest="run_folder", type=Path, help="a folder under bench/results (default: the newest)")
+    each.add_argument("--results", type=Path, default=Path("bench/results"), help="where runs are")
+    each.set_defaults(run=plan)
+
+
+def _add_report(commands: Commands) -> None:
+    each = commands.add_parser("report", help="draw report.html again from results.json")
+    each.add_argument("folder", type=Path, help="a folder under bench/results")
+    each.set_defaults(run=draw)
+
+
+def _add_cases(commands: Commands) -> None:
     each = commands.add_parser("cases", help="write requests and right answers for locust -f bench/locustfile.py")
     each.add_argument("--pickle", type=Path, required=True, help="the pickle that gives the answers")
     each.add_argument("--model", help="whose rows (default: the pickle's stem)")
@@ -157,10 +240,6 @@ def _parser() -> argparse.ArgumentParser:
     each.add_argument("--rows", type=int, default=0, help="rows in each request; 0 is one bare row (default)")
     each.add_argument("--out", type=Path, required=True, help="the file to write")
     each.set_defaults(run=cases)
-    each = commands.add_parser("report", help="draw report.html again from results.json")
-    each.add_argument("folder", type=Path, help="a folder under bench/results")
-    each.set_defaults(run=draw)
-    return parser
 
 
 def _where(parser: argparse.ArgumentParser) -> None:
@@ -168,7 +247,16 @@ def _where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pickles", type=Path, default=Path("build"), help="folder of the pickles (default: build)")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the repository (default: models)")
     parser.add_argument("--results", type=Path, default=Path("bench/results"), help="where results go")
-    parser.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (all three)")
+
+
+def _what(parser: argparse.ArgumentParser, rate: float) -> None:
+    parser.add_argument("--size", default="standard-1x", help=f"dyno type: {', '.join(SIZES)}")
+    parser.add_argument(
+        "--cpu", type=float, help="cores' worth of time for the dyno, such as 0.25 (default: the type's)"
+    )
+    parser.add_argument("--rate", type=float, default=rate, help="requests/s of scenarios at one rate")
+    parser.add_argument("--seconds", type=float, default=Plan().seconds, help="seconds a turn")
+    parser.add_argument("--goal-ms", type=float, default=Plan().goal_ms, help="the p99 that counts as held")
 
 
 if __name__ == "__main__":

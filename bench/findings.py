@@ -84,14 +84,14 @@ def errors_of(turns: Iterable[Turn]) -> Counter[str]:
 def verdict(results: Results) -> list[str]:
     """Sentences, the most important first; the first one can stand alone."""
     every = {each.name: each for each in standings(results)}
-    ours = every.get(OURS)
+    ours = every.get(OURS) or max(every.values(), key=lambda each: each.held or 0.0, default=None)
     if results.wrong:
         return [f"{results.wrong:,} answers were wrong: these figures are no measurement."]
     if ours is None or not ours.requests:
-        return ["Nothing was measured of dynonnx."]
+        return ["Nothing was measured."]
     sentences = [_holds(results, ours)] if ours.held else [_answers(ours)]
     if ours.held:
-        sentences += [_against(ours, other) for other in every.values() if other.name != OURS]
+        sentences += [_against(ours, other) for other in every.values() if other.name != ours.name]
     sentences += _memory(results, ours)
     sentences.append(f"All of its {ours.right:,} answers were checked and right.")
     return sentences
@@ -117,12 +117,13 @@ def warnings(results: Results) -> list[str]:
 def _holds(results: Results, ours: Standing) -> str:
     least = "at least " if ours.at_least else ""
     goal = results.settings.get("goal_ms", 0)
-    return f"{place(results)} holds {least}{ours.held:,.0f} predictions/s with p99 under {goal:g} ms."
+    who = "" if ours.name == OURS else f" with {ours.name}"
+    return f"{place(results)}{who} holds {least}{ours.held:,.0f} predictions/s with p99 under {goal:g} ms."
 
 
 def _answers(ours: Standing) -> str:
     if ours.p50_ms is None or ours.p99_ms is None:
-        return f"dynonnx gave {ours.right:,} right answers to {ours.requests:,} requests."
+        return f"{ours.name} gave {ours.right:,} right answers to {ours.requests:,} requests."
     half = f"half the answers came within {ours.p50_ms:.2f} ms and 99 % within {ours.p99_ms:.1f} ms"
     return f"At {ours.steady_rate:,.0f}/s, {half}."
 
