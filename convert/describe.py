@@ -18,6 +18,7 @@ UNSEEN_TEXT = "never seen: é"
 
 def describe(original: Original, traits: Sequence[Trait]) -> tuple[Feature, ...]:
     """One feature per column. Whether a value may be missing or unknown is tried on the original, not guessed."""
+    _find_sign(original, traits)
     usual = usual_row(original.names, traits)
     nullable = _takers(original, usual, [_missing(trait) for trait in traits])
     free = _takers(original, usual, [_unseen(trait) for trait in traits])
@@ -35,6 +36,24 @@ def describe(original: Original, traits: Sequence[Trait]) -> tuple[Feature, ...]
     )
 
 
+def _find_sign(original: Original, traits: Sequence[Trait]) -> None:
+    """Marks every free number as positive where the model refuses negative ones."""
+    free = [trait for trait in traits if _is_free(trait)]
+    if not free:
+        return
+    usual = usual_row(original.names, traits)
+    names = [name for name, trait in zip(original.names, traits, strict=True) if _is_free(trait)]
+    takes_negative, takes_positive = (
+        original.takes({**usual, **{name: np.array([sign]) for name in names}}) for sign in (-1.5, 1.5)
+    )
+    for trait in free:
+        trait.positive = takes_positive and not takes_negative
+
+
+def _is_free(trait: Trait) -> bool:
+    return not (trait.text or trait.boolean or trait.known)
+
+
 def usual_row(names: Sequence[str], traits: Sequence[Trait]) -> Table:
     """One row the model was made for."""
     return {name: _array([_usual(trait)], trait) for name, trait in zip(names, traits, strict=True)}
@@ -46,7 +65,9 @@ def _usual(trait: Trait) -> Any:
         return known[0]
     if trait.text:
         return UNSEEN_TEXT
-    return trait.centre if trait.centre is not None else float(np.median(trait.points)) if trait.points else 0.0
+    if trait.centre is not None:
+        return trait.centre
+    return float(np.median(trait.points)) if trait.points else 1.0
 
 
 def _array(values: list[Any], trait: Trait) -> Any:
@@ -64,7 +85,7 @@ def _unseen(trait: Trait) -> Any:
         return None
     if trait.text:
         return np.array([UNSEEN_TEXT], object)
-    return np.array([max((v for v in trait.known if not is_missing(v)), default=0) + 0.5], np.float64)
+    return np.array([max((v for v in trait.known if not is_missing(v)), default=0) + 1.0], np.float64)
 
 
 def _takers(original: Original, usual: Table, values: Sequence[Any]) -> list[bool]:

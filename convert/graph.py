@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
@@ -29,6 +29,7 @@ class Tensor:
     graph: Graph
     name: str
     dtype: np.dtype[Any]
+    __array_ufunc__: ClassVar[None] = None  # an array on the left leaves the arithmetic to us
 
     def __add__(self, other: Any) -> Tensor:
         return self._same("Add", other)

@@ -23,8 +23,8 @@ from convert.opener import open_model
 from convert.original import Answers, Original, open_original
 from convert.parity import TIE, Proof, margins, prove
 from convert.proofrows import fitted
-from convert.rows import golden_rows, synthesise
-from convert.table import Table, as_json, rows_at, stacked
+from convert.rows import ROWS, golden_rows, synthesise
+from convert.table import Table, as_json, length, rows_at, stacked
 from convert.traits import find_traits
 from server.artefact import Artefact, Feature, Golden, Output, to_metadata
 from server.runtime import Runtime
@@ -32,7 +32,10 @@ from server.runtime import Runtime
 GOLDEN_ROWS = 16
 CHUNK_ROWS = 2000  # what the original is asked at once: some need memory by rows x training rows
 
+FAILURES = 400  # questions that may fail before the rest of a group is given up
+
 Tell = Callable[[str], None]
+Groups = dict[str, Table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,10 @@ def convert(pickled: bytes, name: str, data: Any | None, trusted: tuple[str, ...
     tell("opening the pickle")
     original = open_original(open_model(pickled, trusted))
     tell(f"asking the {type(original.model).__name__} what its rows look like")
-    features, groups = describe_with_rows(original, data)
-    expected = {group: answers(original, table) for group, table in groups.items()}
+    features, groups, expected = describe_with_rows(original, data)
     tell("building the graph")
     model, outputs = export(original, features, expected["usual"])
-    tell(f"comparing {sum(len(next(iter(t.values()))) for t in groups.values())} rows, together and alone")
+    tell(f"comparing {sum(map(length, groups.values())):,} rows, together and alone")
     proof = prove(Runtime(model.SerializeToString()), features, groups, expected)
     artefact = Artefact(
         name=name,
@@ -70,28 +72,62 @@ def convert(pickled: bytes, name: str, data: Any | None, trusted: tuple[str, ...
     return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof)
 
 
-def describe_with_rows(original: Original, data: Any | None) -> tuple[tuple[Feature, ...], dict[str, Table]]:
-    """The schema, and the proof rows by group; ``data`` is a person's own table. Raises Refused."""
+def describe_with_rows(
+    original: Original, data: Any | None
+) -> tuple[tuple[Feature, ...], Groups, Mapping[str, Answers]]:
+    """The schema, the proof rows by group, and the original's answers to them. Raises Refused.
+
+    ``data`` is a person's own table. Made-up rows that the original itself does not take are left out.
+    """
     traits = find_traits(original.model, len(original.names))
     features = describe(original, traits)
-    groups = synthesise(features, traits)
+    groups, expected = _answered(original, features, traits)
     if data is not None:
         groups["data"] = fitted(data, features)
-        _must_take(original, groups["data"])
-    return features, groups
+        expected["data"] = _answers_to_data(original, groups["data"])
+    return features, groups, expected
 
 
-def _must_take(original: Original, data: Table) -> None:
+def _answered(original: Original, features: Any, traits: Any) -> tuple[Groups, dict[str, Answers]]:
+    for more in (1, 2, 8):
+        made = synthesise(features, traits, ROWS * more)
+        found = {group: one for group, table in made.items() if (one := answers(original, table)) is not None}
+        if "usual" in found and sum(length(table) for table, _ in found.values()) >= ROWS:
+            return {g: table for g, (table, _) in found.items()}, {g: one for g, (_, one) in found.items()}
+    raise Refused("the model answers hardly any of the rows made up from it", "check it with predict on a usual row")
+
+
+def _answers_to_data(original: Original, data: Table) -> Answers:
     try:
-        original.ask(data)
+        return _asked(original, data)
     except Exception as error:
         raise Refused(f"the original does not take the rows of --data: {error}", "give rows it was made for") from error
 
 
-def answers(original: Original, table: Table) -> Answers:
+def answers(original: Original, table: Table) -> tuple[Table, Answers] | None:
+    """The rows that the original takes, and its answers; None where it takes none. Halves are asked where one fails."""
+    pieces: list[tuple[Table, Answers]] = []
+    waiting, failures = [table], 0
+    while waiting and failures < FAILURES:
+        part = waiting.pop()
+        try:
+            pieces.append((part, _asked(original, part)))
+        except Exception:  # noqa: BLE001  whatever it raises, it does not take all of these rows
+            failures += 1
+            middle = length(part) // 2
+            if middle:
+                waiting += [rows_at(part, slice(middle, None)), rows_at(part, slice(0, middle))]
+    if not pieces:
+        return None
+    names = pieces[0][1]
+    joined = {name: np.concatenate([found[name] for _, found in pieces]) for name in names}
+    return stacked([part for part, _ in pieces]), joined
+
+
+def _asked(original: Original, table: Table) -> Answers:
     """The original's answers, asked in portions."""
-    rows = len(next(iter(table.values())))
-    parts = [original.ask(rows_at(table, slice(start, start + CHUNK_ROWS))) for start in range(0, rows, CHUNK_ROWS)]
+    starts = range(0, length(table), CHUNK_ROWS)
+    parts = [original.ask(rows_at(table, slice(start, start + CHUNK_ROWS))) for start in starts]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

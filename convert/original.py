@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn import base
+from sklearn import base, isotonic
 
 from convert.errors import Refused
 from convert.graph import Array
@@ -48,16 +48,18 @@ class Original:
         if self.kind == "regressor":
             return {"value": np.asarray(self.model.predict(x), np.float64)}
         answers = {"label": _labels(self.model.predict(x))}
-        answers.update(self._scores(x))
+        answers.update(self._scores(x, answers["label"]))
         return answers
 
-    def _scores(self, x: Any) -> Answers:
+    def _scores(self, x: Any, label: Array) -> Answers:
         if self.kind == "outlier_detector":
             return {"scores": np.asarray(self.model.decision_function(x), np.float64)}
         if hasattr(self.model, "predict_proba"):
             found = self.model.predict_proba(x)
             if isinstance(found, list):
                 return {f"probabilities_{target}": np.asarray(one) for target, one in enumerate(found)}
+            if np.ndim(label) == 2:  # a set of labels: one yes-or-no pair for each
+                return {f"probabilities_{i}": np.stack([1 - p, p], axis=1) for i, p in enumerate(np.transpose(found))}
             return {"probabilities": np.asarray(found)}
         if hasattr(self.model, "decision_function"):
             return {"scores": np.asarray(self.model.decision_function(x), np.float64)}
@@ -73,7 +75,7 @@ class Original:
 
 def open_original(model: Any) -> Original:
     """What kind of model this is, and how wide. Raises Refused for what is no fitted estimator."""
-    width = getattr(model, "n_features_in_", None)
+    width = _width(model)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise Refused(
             f"the file holds a {type(model).__module__}.{type(model).__qualname__}, not a scikit-learn estimator",
@@ -86,6 +88,12 @@ def open_original(model: Any) -> Original:
     if len(set(names)) != len(names) or "" in names:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
     return Original(model, _kind(model), names, found is not None)
+
+
+def _width(model: Any) -> int | None:
+    if isinstance(model, isotonic.IsotonicRegression):
+        return 1 if hasattr(model, "X_min_") else None
+    return getattr(model, "n_features_in_", None)
 
 
 def _kind(model: Any) -> Kind:

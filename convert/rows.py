@@ -49,12 +49,13 @@ def _usual_values(random: np.random.Generator, feature: Feature, trait: Trait, r
     if known:
         return np.array(known, np.float64)[random.integers(0, len(known), rows)]
     centre, spread = scale(trait)
-    return rounded(random.normal(centre, spread, rows), spread)
+    values = rounded(random.normal(centre, spread, rows), spread)
+    return np.abs(values) if trait.positive else values
 
 
 def _known(feature: Feature, trait: Trait) -> list[Any]:
     known = [value for value in trait.known if not is_missing(value)]
-    return known if feature.categories or not known else [*known, max(known) + 0.5]
+    return known if feature.categories or not known else [*known, max(known) + 1.0]
 
 
 def _texts(feature: Feature, trait: Trait) -> list[str]:
@@ -83,7 +84,8 @@ def _at_thresholds(random: np.random.Generator, features: Any, traits: Sequence[
     table = dict(usual(random, features, traits, rows))
     for feature, trait in zip(features, traits, strict=True):
         if trait.points and feature.dtype == "float64":
-            table[feature.name] = _neighbours(random, np.unique(trait.points), rows)
+            points = _neighbours(random, np.unique(trait.points), rows)
+            table[feature.name] = np.abs(points) if trait.positive else points
     return table
 
 
@@ -123,6 +125,7 @@ def _extreme(
         if feature.dtype == "float64" and feature.categories is None:
             centre, spread = scale(trait)
             far = np.array([0.0, -0.0, 1e-300, -1e-300, *(centre + spread * np.array([-1e6, -1e3, 1e3, 1e6]))])
+            far = np.abs(far) if trait.positive else far
             touched = random.random(rows) < TOUCHED
             table[feature.name] = np.where(touched, far[random.integers(0, len(far), rows)], table[feature.name])
     return table

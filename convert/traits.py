@@ -12,8 +12,12 @@ from typing import Any
 
 import numpy as np
 from sklearn import preprocessing
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, TunedThresholdClassifierCV
+from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from convert.graph import Array
@@ -31,6 +35,7 @@ class Trait:
     points: list[float] = field(default_factory=list)
     centre: float | None = None
     spread: float | None = None
+    positive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +71,12 @@ def _pipeline(model: Any, seen: Sights) -> Sights:
 
 
 def _columns(model: Any, seen: Sights) -> Sights:
-    passed: Sights = []
+    passed: list[Sights] = []
     for name, step, _ in model.transformers_:
         positions = model._transformer_to_input_indices[name]
-        if isinstance(step, str) and step == "drop":
-            continue
-        found = _look(step, [seen[position] for position in positions])
-        if not found and len(positions):
-            return []
-        passed += found
-    return passed
+        if len(positions) and not (isinstance(step, str) and step == "drop"):
+            passed.append(_look(step, [seen[position] for position in positions]))
+    return [sight for part in passed for sight in part] if all(passed) else []
 
 
 def _union(model: Any, seen: Sights) -> Sights:
@@ -163,9 +164,35 @@ def _other(model: Any, seen: Sights) -> Sights:
             sight = seen[column] if column < len(seen) else None
             if sight:
                 _note_points(sight, tree.threshold[inner & (tree.feature == column)])
-    for inside in (getattr(model, "best_estimator_", None), getattr(model, "estimator_", None)):
-        if inside is not None:
-            _look(inside, seen)
+    return []
+
+
+def _inside(name: str) -> Callable[[Any, Sights], Sights]:
+    return lambda model, seen: _look(getattr(model, name), seen)
+
+
+def _positions(model: Any, seen: Sights) -> Sights:
+    for sight, count in zip(seen, model.n_categories_, strict=True):
+        if sight:
+            sight.trait.known += [float(position) for position in range(count)]
+    return []
+
+
+def _histograms(model: Any, seen: Sights) -> Sights:
+    """Its thresholds, and the categories of columns it treats as such; those come first in its trees."""
+    order: Sights = seen
+    if model._preprocessor is not None:
+        mask = np.asarray(model.is_categorical_)
+        inside = [sight for sight, flag in zip(seen, mask, strict=True) if flag]
+        _encoder(model._preprocessor.named_transformers_["encoder"], inside)
+        numbers = [sight for sight, flag in zip(seen, mask, strict=True) if not flag]
+        order = [*(None for _ in inside), *numbers]
+    for nodes in (predictor.nodes for stage in model._predictors for predictor in stage):
+        for column in np.unique(nodes["feature_idx"][nodes["is_leaf"] == 0]):
+            sight = order[column] if column < len(order) else None
+            if sight:
+                here = (nodes["feature_idx"] == column) & (nodes["is_leaf"] == 0)
+                _note_points(sight, nodes["num_threshold"][here])
     return []
 
 
@@ -188,8 +215,17 @@ LOOKS: dict[type, Callable[[Any, Sights], Sights]] = {
     FeatureUnion: _union,
     preprocessing.OneHotEncoder: _encoder,
     preprocessing.OrdinalEncoder: _encoder,
+    preprocessing.TargetEncoder: _encoder,
+    CategoricalNB: _positions,
+    HistGradientBoostingClassifier: _histograms,
+    HistGradientBoostingRegressor: _histograms,
     SimpleImputer: _imputer,
     preprocessing.FunctionTransformer: _function,
+    FrozenEstimator: _inside("estimator"),
+    GridSearchCV: _inside("best_estimator_"),
+    RandomizedSearchCV: _inside("best_estimator_"),
+    TransformedTargetRegressor: _inside("regressor_"),
+    TunedThresholdClassifierCV: _inside("estimator_"),
     preprocessing.StandardScaler: _standard,
     preprocessing.RobustScaler: _robust,
     preprocessing.MinMaxScaler: _min_max,

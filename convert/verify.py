@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from convert.errors import Refused
-from convert.job import Tell, answers, describe_with_rows
+from convert.job import Tell, describe_with_rows
 from convert.opener import open_model
-from convert.original import Answers, Original, open_original
+from convert.original import open_original
 from convert.parity import Proof, prove
-from convert.table import Table
 from server.artefact import Feature, from_metadata
 from server.runtime import BadModel, Runtime
 
@@ -23,11 +22,16 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, trusted: tuple[str, ..
     artefact = from_metadata(runtime.metadata)
     tell("opening the pickle")
     original = open_original(open_model(pickled, trusted))
-    features, groups = describe_with_rows(original, data)
+    features, groups, expected = describe_with_rows(original, data)
     features = artefact.features if artefact is not None else _by_signature(runtime, features)
     if tuple(feature.name for feature in features) != original.names:
         raise Refused("the file and the pickle have different columns", "give the pickle that this file was made from")
-    expected = {group: _wanted(runtime, original, table) for group, table in groups.items()}
+    found = expected["usual"]
+    if len(found) != len(runtime.outputs):
+        raise Refused(
+            f"the file has {len(runtime.outputs)} outputs, the model gives {len(found)}: {', '.join(found)}",
+            "convert the pickle again",
+        )
     tell("comparing")
     return prove(runtime, features, groups, expected)
 
@@ -45,13 +49,3 @@ def _by_signature(runtime: Runtime, features: tuple[Feature, ...]) -> tuple[Feat
         Feature(f.name, "string" if kinds[home].kind == "O" else str(kinds[home]), home, f.nullable)  # type: ignore[arg-type]
         for f, home in zip(features, homes, strict=True)
     )
-
-
-def _wanted(runtime: Runtime, original: Original, table: Table) -> Answers:
-    found = answers(original, table)
-    if len(found) != len(runtime.outputs):
-        raise Refused(
-            f"the file has {len(runtime.outputs)} outputs, the model gives {len(found)}: {', '.join(found)}",
-            "convert the pickle again",
-        )
-    return found

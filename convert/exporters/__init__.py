@@ -2,7 +2,26 @@
 
 import importlib
 
-FAMILIES = ("compose", "encoders", "functions", "linear", "preprocessing", "trees")
+FAMILIES = (
+    "bayes",
+    "boosting",
+    "calibration",
+    "compose",
+    "dummies",
+    "encoders",
+    "ensembles",
+    "functions",
+    "kernels",
+    "linear",
+    "multi",
+    "near",
+    "network",
+    "numeric",
+    "preprocessing",
+    "projection",
+    "trees",
+    "wrappers",
+)
 
 
 def load() -> None:

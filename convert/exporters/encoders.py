@@ -36,21 +36,41 @@ def as_text(value: Any) -> str:
 
 
 def one_hot(e: Exporter, encoder: Any, x: Columns) -> Columns:
-    """One column of 0 and 1 per category that is kept; a value no category has is all 0."""
-    if encoder.infrequent_categories_ is not None if encoder._infrequent_enabled else False:
-        raise_infrequent()
-    wanted = []
-    for column, categories in enumerate(encoder.categories_):
-        dropped = None if encoder.drop_idx_ is None else encoder.drop_idx_[column]
-        wanted += [(column, value) for index, value in enumerate(categories) if index != dropped]
-    return columns(indicators(x, wanted).cast(np.float64), len(wanted))
+    """One column of 0 and 1 per category that is kept; a value no category has is all 0, or an infrequent one."""
+    groups = [group for column in range(x.width) for group in _groups(encoder, column)]
+    wanted = [(column, value) for column, values in groups for value in values]
+    here = indicators(x, wanted).cast(np.float64)
+    if any(len(values) != 1 for _, values in groups):
+        member = np.zeros((len(wanted), len(groups)))
+        member[np.arange(len(wanted)), np.repeat(np.arange(len(groups)), [len(values) for _, values in groups])] = 1.0
+        here = here @ member
+    return columns(_with_unknown(encoder, here, x, groups), len(groups))
 
 
-def raise_infrequent() -> None:
-    """Refuses what is not exported yet."""
-    from convert.errors import Refused
+def _groups(encoder: Any, column: int) -> list[tuple[int, list[Any]]]:
+    """The output columns of one input column: which values each stands for; infrequent ones share the last."""
+    categories = list(encoder.categories_[column])
+    mapping = encoder._default_to_infrequent_mappings[column] if encoder._infrequent_enabled else None
+    codes = range(len(categories)) if mapping is None else mapping
+    found: dict[int, list[Any]] = {}
+    for value, code in zip(categories, codes, strict=True):
+        found.setdefault(int(code), []).append(value)
+    dropped = None if encoder.drop_idx_ is None else encoder._drop_idx_after_grouping[column]
+    return [(column, found[code]) for code in sorted(found) if code != dropped]
 
-    raise Refused("infrequent categories are not exported", "fit without min_frequency and max_categories")
+
+def _with_unknown(encoder: Any, here: Tensor, x: Columns, groups: list[tuple[int, list[Any]]]) -> Tensor:
+    """With handle_unknown='infrequent_if_exist' a value that no category has is an infrequent one."""
+    if not encoder._infrequent_enabled or encoder.handle_unknown not in ("infrequent_if_exist", "warn"):
+        return here
+    for column, infrequent in enumerate(encoder._infrequent_indices):
+        if infrequent is None:
+            continue
+        every = [(column, value) for value in encoder.categories_[column]]
+        unknown = 1.0 - indicators(x, every).cast(np.float64).reduce("ReduceMax")
+        last = max(i for i, (owner, _) in enumerate(groups) if owner == column)
+        here = here + unknown * np.eye(len(groups))[[last]]
+    return here
 
 
 def indicators(x: Columns, wanted: list[tuple[int, Any]]) -> Tensor:
@@ -83,11 +103,24 @@ def ordinal(e: Exporter, encoder: Any, x: Columns) -> Columns:
     """The position of the category as a number; unknown and missing as the encoder was told."""
     parts = []
     for column, categories in enumerate(encoder.categories_):
+        mapping = encoder._default_to_infrequent_mappings[column] if encoder._infrequent_enabled else None
+        positions = np.asarray(np.arange(len(categories)) if mapping is None else mapping, np.float64)
+        gone = [index for index, value in enumerate(categories) if as_text(value) == MISSING_TEXT]
+        positions[gone] = encoder.encoded_missing_value
         known = indicators(x, [(column, value) for value in categories])
-        positions = np.arange(len(categories), dtype=np.float64)
-        nan = [index for index, value in enumerate(categories) if value is None or value != value]
-        positions[nan] = encoder.encoded_missing_value
         parts.append(_looked_up(known, positions, encoder.unknown_value))
+    return columns(e.graph.concat(parts), len(parts))
+
+
+def target(e: Exporter, encoder: Any, x: Columns) -> Columns:
+    """The smoothed mean of the target for each category; the overall mean for an unknown one."""
+    classes = len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
+    means = np.ravel(encoder.target_mean_)
+    parts = []
+    for column, categories in enumerate(encoder.categories_):
+        known = indicators(x, [(column, value) for value in categories])
+        for k in range(classes):
+            parts.append(_looked_up(known, np.asarray(encoder.encodings_[column * classes + k]), means[k]))
     return columns(e.graph.concat(parts), len(parts))
 
 
@@ -100,4 +133,10 @@ def _looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
     return (hits.reduce("ReduceMax") > 0.5).where(found, missing)
 
 
-TRANSFORMS.update({preprocessing.OneHotEncoder: one_hot, preprocessing.OrdinalEncoder: ordinal})
+TRANSFORMS.update(
+    {
+        preprocessing.OneHotEncoder: one_hot,
+        preprocessing.OrdinalEncoder: ordinal,
+        preprocessing.TargetEncoder: target,
+    }
+)

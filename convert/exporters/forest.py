@@ -53,6 +53,20 @@ class Forest:
         self._extend("target_weights", leaves.values[leaf].ravel())
         self._targets, self._trees = targets, self._trees + 1
 
+    def add_sklearn(self, nodes: Any, thresholds: Array, values: Array, features: Array | None = None) -> None:
+        """A fitted ``sklearn.tree._tree.Tree``, with thresholds to compare with and what its leaves add.
+
+        ``features`` are the columns that the tree was given, where it was not given all.
+        """
+        self.add(
+            features=nodes.feature if features is None else features[nodes.feature],
+            thresholds=thresholds,
+            left=nodes.children_left,
+            right=nodes.children_right,
+            missing_left=nodes.missing_go_to_left,
+            leaves=Leaves(nodes.children_left < 0, values),
+        )
+
     def _extend(self, name: str, values: Array) -> None:
         self._attributes.setdefault(name, []).append(np.asarray(values))
 

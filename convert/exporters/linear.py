@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn import linear_model, svm
+from sklearn import cross_decomposition, discriminant_analysis, linear_model, svm
 
 from convert.columns import Columns
 from convert.exporters.affine import unscaled
+from convert.exporters.links import inverse_link
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
+from convert.exporters.shapes import column_of, pair, sigmoid
 from convert.graph import Array, Tensor
+
+REGRESSORS = """
+    ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars LassoLarsCV
+    LassoLarsIC LinearRegression MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso MultiTaskLassoCV
+    OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV PassiveAggressiveRegressor QuantileRegressor Ridge RidgeCV
+    SGDRegressor TheilSenRegressor
+"""
 
 
 def product(x: Tensor, weights: Array, bias: Array | float) -> Tensor:
@@ -59,34 +69,63 @@ def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     return Prediction(value=product(x.numbers(), np.asarray(model.coef_).T, model.intercept_))
 
 
+def stochastic(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """SGD and its kin: probabilities only for two of the losses, each class by itself and then normalised."""
+    found = classifier(e, model, x)
+    scores, two = found.need("scores"), len(model.classes_) == 2
+    loss = getattr(model, "loss", "hinge")
+    if loss not in ("log_loss", "modified_huber"):
+        return replace(found, probabilities=None)
+    if loss == "log_loss" and two:
+        return found
+    single = column_of(scores) if two else scores
+    if loss == "log_loss":
+        each = sigmoid(single)
+    else:
+        limits = (x.graph.constant(-1.0), x.graph.constant(1.0))
+        each = (x.graph.op("Clip", single, *limits) + 1.0) / 2.0
+    if two:
+        return replace(found, probabilities=pair(each))
+    summed = each.reduce("ReduceSum")
+    none = summed.equals(0.0)
+    even = np.float64(1 / len(model.classes_))
+    return replace(found, probabilities=none.where(even, each / none.where(np.float64(1.0), summed)))
+
+
+def generalised(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """A linear model of the logarithm, or of the value itself."""
+    raw = product(x.numbers(), np.asarray(model.coef_), model.intercept_)
+    return Prediction(value=inverse_link(model._base_loss, raw))
+
+
+def centred(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """Partial least squares: a linear model round the means."""
+    value = (x.numbers() - model._x_mean) @ np.asarray(model.coef_).T + model.intercept_
+    return Prediction(value=value.reshape(-1) if model._predict_1d else value)
+
+
+def inliers(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """RANSAC: the estimator that was fitted on the inliers."""
+    return e.predict(model.estimator_, x, "estimator")
+
+
+def one_class(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """SGDOneClassSVM: outside below 0."""
+    scores = product(x.numbers(), np.ravel(model.coef_), -np.ravel(model.offset_)[0])
+    return Prediction(label=(scores >= 0.0).where(np.int64(1), x.graph.constant(np.int64(-1))), scores=scores)
+
+
+def _classes(*names: str) -> list[type]:
+    return [getattr(linear_model, name) for name in names]
+
+
 PREDICTIONS.update(
-    dict.fromkeys((linear_model.LogisticRegression, linear_model.LogisticRegressionCV), logistic)
-    | dict.fromkeys(
-        (
-            linear_model.RidgeClassifier,
-            linear_model.RidgeClassifierCV,
-            linear_model.Perceptron,
-            svm.LinearSVC,
-        ),
-        without_probabilities,
-    )
-    | dict.fromkeys(
-        (
-            linear_model.LinearRegression,
-            linear_model.Ridge,
-            linear_model.RidgeCV,
-            linear_model.Lasso,
-            linear_model.LassoCV,
-            linear_model.ElasticNet,
-            linear_model.ElasticNetCV,
-            linear_model.BayesianRidge,
-            linear_model.ARDRegression,
-            linear_model.HuberRegressor,
-            linear_model.SGDRegressor,
-            linear_model.TheilSenRegressor,
-            linear_model.QuantileRegressor,
-            svm.LinearSVR,
-        ),
-        regressor,
-    )
+    dict.fromkeys(_classes("LogisticRegression", "LogisticRegressionCV"), logistic)
+    | dict.fromkeys([discriminant_analysis.LinearDiscriminantAnalysis], logistic)
+    | dict.fromkeys([*_classes("RidgeClassifier", "RidgeClassifierCV"), svm.LinearSVC], without_probabilities)
+    | dict.fromkeys(_classes("SGDClassifier", "Perceptron", "PassiveAggressiveClassifier"), stochastic)
+    | dict.fromkeys(_classes("GammaRegressor", "PoissonRegressor", "TweedieRegressor"), generalised)
+    | dict.fromkeys([getattr(cross_decomposition, name) for name in ("CCA", "PLSCanonical", "PLSRegression")], centred)
+    | {linear_model.RANSACRegressor: inliers, linear_model.SGDOneClassSVM: one_class}
+    | dict.fromkeys([*_classes(*REGRESSORS.split()), svm.LinearSVR], regressor)
 )

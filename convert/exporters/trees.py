@@ -13,7 +13,7 @@ import numpy as np
 from sklearn import ensemble, tree
 
 from convert.columns import Columns
-from convert.exporters.forest import Forest, Leaves
+from convert.exporters.forest import Forest
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
 from convert.graph import Array, Tensor
 
@@ -24,20 +24,16 @@ def floor32(thresholds: Array) -> Array:
     return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
-def sum_of_trees(x: Columns, fitted: Sequence[Any], values: Sequence[Array]) -> Tensor:
-    """The sum over trees of ``values`` [nodes, targets], each looked up at the leaf a row ends in: [rows, targets]."""
+def sum_of_trees(x: Columns, fitted: Sequence[Any], values: Sequence[Array], exact: bool = False) -> Tensor:
+    """The sum over trees of ``values`` [nodes, targets], each looked up at the leaf a row ends in: [rows, targets].
+
+    With ``exact`` the sum is taken in double (the comparison stays float32's), else in float32.
+    """
     forest = Forest()
     for one, value in zip(fitted, values, strict=True):
-        nodes = one.tree_
-        forest.add(
-            features=nodes.feature,
-            thresholds=floor32(nodes.threshold),
-            left=nodes.children_left,
-            right=nodes.children_right,
-            missing_left=nodes.missing_go_to_left,
-            leaves=Leaves(nodes.children_left < 0, value),
-        )
-    return forest.emit(x.numbers(np.float32)).cast(np.float64)
+        forest.add_sklearn(one.tree_, floor32(one.tree_.threshold), value)
+    single = x.numbers(np.float32)
+    return forest.emit(single.cast(np.float64) if exact else single).cast(np.float64)
 
 
 def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -65,13 +61,14 @@ def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
 def votes(x: Columns, fitted: Sequence[Any], values: Sequence[Array]) -> Prediction:
     """Whole votes are summed, so that a tie is a tie; two classes need the sum of one."""
     count, classes = len(fitted), values[0].shape[1]
+    exact = any((value % 1).any() for value in values)  # whole votes add up exactly in float32, fractions do not
     if classes == 2:
-        second = sum_of_trees(x, fitted, [value[:, 1:] for value in values])
+        second = sum_of_trees(x, fitted, [value[:, 1:] for value in values], exact)
         graph = second.graph
         pair = (graph.constant(np.array([[-1.0, 1.0]])), graph.constant(np.array([float(count), 0.0])))
         summed = graph.op("Gemm", second, *pair)
     else:
-        summed = sum_of_trees(x, fitted, values)
+        summed = sum_of_trees(x, fitted, values, exact)
     return Prediction(index=summed.argmax(), probabilities=summed / count if count > 1 else summed)
 
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.manifold import Isomap
+from sklearn.manifold import LocallyLinearEmbedding
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
@@ -86,9 +86,9 @@ def test_numbers_and_booleans_as_categories(agrees: Agrees) -> None:
 
 
 def test_a_refusal_names_the_estimator_and_its_path(converted: Agrees) -> None:
-    columns = ColumnTransformer([("map", Isomap(n_components=2), NUMBERS)])
+    columns = ColumnTransformer([("map", LocallyLinearEmbedding(n_components=2), NUMBERS)])
     model = make_pipeline(columns, LogisticRegression()).fit(TABLE[:200].fillna(0), LEFT[:200])
-    with pytest.raises(Refused, match="Isomap") as refusal:
+    with pytest.raises(Refused, match="LocallyLinearEmbedding") as refusal:
         converted(model)
-    assert "columntransformer=ColumnTransformer > map=Isomap" in refusal.value.where
+    assert "columntransformer=ColumnTransformer > map=LocallyLinearEmbedding" in refusal.value.where
     assert refusal.value.remedy

@@ -1,0 +1,1 @@
+"""Measures what converts: `python -m convert.coverage` writes docs/coverage.md."""

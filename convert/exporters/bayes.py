@@ -1,0 +1,152 @@
+"""Exports models that compare the likelihoods of classes: naive Bayes, discriminant analysis, mixtures, centroids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import discriminant_analysis, mixture, naive_bayes, neighbors
+
+from convert.columns import Columns, columns
+from convert.errors import Refused
+from convert.exporters.distances import distances
+from convert.exporters.linear import product
+from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
+from convert.graph import Array, Tensor
+
+
+def likeliest(logs: Tensor, classes: int, scored: bool = False) -> Prediction:
+    """Logarithms of class likelihoods [rows, classes], up to a constant per row."""
+    scores = None
+    if scored:
+        scores = logs if classes > 2 else logs.column(1) - logs.column(0)
+    return Prediction(index=logs.argmax(), probabilities=logs.unary("Softmax", axis=1), scores=scores)
+
+
+def spread(x: Tensor, means: Array) -> Tensor:
+    """[rows, means, columns]: each row's difference from each mean."""
+    return x.graph.op("Unsqueeze", x, x.graph.constant(np.array([1]))) - means[None]
+
+
+def gaussian(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """Independent normal columns."""
+    parts = spread(x.numbers(), model.theta_)
+    distance = (parts * parts / model.var_[None]).reduce("ReduceSum", axis=2, keep=False)
+    prior = np.log(model.class_prior_) - 0.5 * np.log(2.0 * np.pi * model.var_).sum(axis=1)
+    return likeliest(distance * -0.5 + prior, len(model.classes_))
+
+
+def multinomial(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """Counts times log probabilities."""
+    return likeliest(product(x.numbers(), model.feature_log_prob_.T, model.class_log_prior_), len(model.classes_))
+
+
+def complement(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """As multinomial, with the other classes' weights and no prior."""
+    prior = model.class_log_prior_ if len(model.classes_) == 1 else np.zeros(len(model.classes_))
+    return likeliest(product(x.numbers(), model.feature_log_prob_.T, prior), len(model.classes_))
+
+
+def bernoulli(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """Whether each column is above the limit."""
+    values = x.numbers()
+    if model.binarize is not None:
+        values = (values > float(model.binarize)).cast(np.float64)
+    absent = np.log(1 - np.exp(model.feature_log_prob_))
+    weights = (model.feature_log_prob_ - absent).T
+    return likeliest(product(values, weights, model.class_log_prior_ + absent.sum(axis=1)), len(model.classes_))
+
+
+def categorical(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """Each column is the position of a category; scikit-learn cuts decimals off."""
+    codes = x.numbers().cast(np.int64)
+    home = [column for column, logs in enumerate(model.feature_log_prob_) for _ in range(logs.shape[1])]
+    values = np.concatenate([np.arange(logs.shape[1]) for logs in model.feature_log_prob_])
+    here = codes.take(home).equals(values).cast(np.float64)
+    weights = np.concatenate([logs.T for logs in model.feature_log_prob_])
+    absent = np.maximum(weights, np.finfo(np.float64).min)  # 0 * -inf would be no number
+    return likeliest(here @ absent + model.class_log_prior_, len(model.classes_))
+
+
+def quadratic(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """A normal distribution per class, each turned to its own axes."""
+    matrix = x.numbers()
+    found = []
+    for mean, rotation, scaling in zip(model.means_, model.rotations_, model.scalings_, strict=True):
+        turned = (matrix - mean) @ np.asarray(rotation * scaling**-0.5)
+        found.append((turned * turned).reduce("ReduceSum"))
+    sizes = np.array([np.log(scaling).sum() for scaling in model.scalings_])
+    logs = e.graph.concat(found) * -0.5 + (np.log(model.priors_) - 0.5 * sizes)
+    return likeliest(logs, len(model.classes_), scored=True)
+
+
+def discriminant_transform(e: Exporter, model: Any, x: Columns) -> Columns:
+    """The axes that part the classes best."""
+    if model.solver == "lsqr":
+        raise Refused("solver='lsqr' has no transform", "fit with 'svd' or 'eigen'")
+    matrix = x.numbers() - model.xbar_ if model.solver == "svd" else x.numbers()
+    weights = np.asarray(model.scalings_)[:, : model._max_components]
+    return columns(matrix @ weights, weights.shape[1])
+
+
+def nearest_centroid(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The nearest centroid; with unequal priors by the same score as its probabilities."""
+    matrix, classes = x.numbers(), len(model.classes_)
+    even = bool(np.isclose(model.class_prior_, 1 / classes).all())
+    width = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
+    scaled = distances(matrix / np.asarray(width), np.asarray(model.centroids_) / width, model.metric)
+    logs = 2.0 * np.log(model.class_prior_) - scaled * scaled
+    found = likeliest(logs, classes, scored=model.metric == "euclidean")
+    probabilities = found.probabilities if model.metric == "euclidean" else None
+    near = distances(matrix, model.centroids_, model.metric)
+    index = e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0) if even else found.index
+    return Prediction(index=index, probabilities=probabilities, scores=found.scores)
+
+
+def gaussian_mixture(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The likeliest component of a mixture of normal distributions, as a cluster."""
+    matrix, means = x.numbers(), model.means_
+    logs = _precise(matrix, means, model.precisions_cholesky_, model.covariance_type) * -0.5
+    # What does not depend on the row is taken from the original at its own first mean: one number per component.
+    at = means[:1]
+    known = model._estimate_log_prob(at) + model._estimate_log_weights()
+    offset = known - (-0.5 * _known(at, means, model.precisions_cholesky_, model.covariance_type))
+    found = likeliest(logs + offset, len(means))
+    return Prediction(label=found.index, probabilities=found.probabilities)
+
+
+def _factors(means: Array, precisions: Array, kind: str) -> list[Array]:
+    """The matrix that turns a difference from each mean into standard deviations."""
+    if kind == "full":
+        return list(precisions)
+    if kind == "tied":
+        return [precisions] * len(means)
+    if kind == "diag":
+        return [np.diag(one) for one in precisions]
+    return [np.eye(means.shape[1]) * one for one in precisions]
+
+
+def _precise(x: Tensor, means: Array, precisions: Array, kind: str) -> Tensor:
+    turned = [(x - mean) @ factor for mean, factor in zip(means, _factors(means, precisions, kind), strict=True)]
+    return x.graph.concat([(one * one).reduce("ReduceSum") for one in turned])
+
+
+def _known(x: Array, means: Array, precisions: Array, kind: str) -> Array:
+    turned = [(x - mean) @ factor for mean, factor in zip(means, _factors(means, precisions, kind), strict=True)]
+    return np.stack([(one**2).sum(axis=1) for one in turned], axis=1)
+
+
+TRANSFORMS.update({discriminant_analysis.LinearDiscriminantAnalysis: discriminant_transform})
+PREDICTIONS.update(
+    {
+        naive_bayes.GaussianNB: gaussian,
+        naive_bayes.MultinomialNB: multinomial,
+        naive_bayes.ComplementNB: complement,
+        naive_bayes.BernoulliNB: bernoulli,
+        naive_bayes.CategoricalNB: categorical,
+        discriminant_analysis.QuadraticDiscriminantAnalysis: quadratic,
+        neighbors.NearestCentroid: nearest_centroid,
+        mixture.GaussianMixture: gaussian_mixture,
+        mixture.BayesianGaussianMixture: gaussian_mixture,
+    }
+)

@@ -1,0 +1,168 @@
+"""Exports scikit-learn's gradient boosting: trees summed in double, the link as plain nodes. Knows nothing of forests.
+
+GradientBoosting compares in float32 as all trees of ``sklearn.tree`` do; HistGradientBoosting compares in double.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import ensemble
+
+from convert.columns import Columns
+from convert.exporters.encoders import ordinal
+from convert.exporters.forest import Forest, Leaves
+from convert.exporters.links import inverse_link, link
+from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
+from convert.exporters.shapes import column_of, pair
+from convert.exporters.trees import floor32
+from convert.graph import Array, Tensor
+
+EPSILON = np.finfo(np.float64).eps  # scikit-learn clips the first guess's probabilities to [EPSILON, 1 - EPSILON]
+
+
+def gradient_raw(e: Exporter, model: Any, x: Columns) -> Tensor:
+    """[rows, 1 or classes]: the first guess plus the shrunken trees."""
+    forest = Forest()
+    stages, outputs = model.estimators_.shape
+    for stage in range(stages):
+        for output in range(outputs):
+            nodes = model.estimators_[stage, output].tree_
+            values = np.zeros((nodes.node_count, outputs))
+            values[:, output] = model.learning_rate * nodes.value[:, 0, 0]
+            forest.add_sklearn(nodes, floor32(nodes.threshold), values)
+    trees = forest.emit(x.numbers(np.float32).cast(np.float64)).cast(np.float64)
+    return trees + _first_guess(e, model, x)
+
+
+def _first_guess(e: Exporter, model: Any, x: Columns) -> Tensor | Array:
+    if isinstance(model.init_, str):
+        return np.zeros(1)
+    found = e.predict(model.init_, x, "init")
+    if found.value is not None:
+        return column_of(link(model._loss, found.value))
+    p = found.need("probabilities")
+    p = p if model._loss.is_multiclass else p.take([1])
+    low, high = e.graph.constant(EPSILON), e.graph.constant(1 - EPSILON)
+    return link(model._loss, e.graph.op("Clip", p, low, high))
+
+
+def _classes(loss: Any, raw: Tensor, outputs: int, tie_is_second: bool) -> Prediction:
+    if outputs > 1:
+        return Prediction(index=raw.argmax(), scores=raw, probabilities=inverse_link(loss, raw))
+    single = raw.reshape(-1)
+    index = (single >= 0.0 if tie_is_second else single > 0.0).cast(np.int64)
+    return Prediction(index=index, scores=single, probabilities=pair(inverse_link(loss, single)))
+
+
+def gradient_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """A raw score of exactly 0 is the second class's here."""
+    return _classes(model._loss, gradient_raw(e, model, x), model.estimators_.shape[1], tie_is_second=True)
+
+
+def gradient_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The raw sum is the answer."""
+    return Prediction(value=gradient_raw(e, model, x).reshape(-1))
+
+
+def hist_raw(e: Exporter, model: Any, x: Columns) -> Tensor:
+    """[rows, 1 or classes]. A split on categories becomes a column of its own: 0 left, 1 right, NaN unknown."""
+    matrix = _preprocessed(e, model, x)
+    codes = CategorySplits(matrix, int(model.n_features_in_))
+    forest = Forest()
+    outputs = model.n_trees_per_iteration_
+    for stage in model._predictors:
+        for output, predictor in enumerate(stage):
+            nodes = predictor.nodes
+            leaf = nodes["is_leaf"].astype(np.bool_)
+            values = np.zeros((len(nodes), outputs))
+            values[:, output] = nodes["value"]
+            split = nodes["is_categorical"].astype(np.bool_) & ~leaf
+            features, thresholds = nodes["feature_idx"].copy(), nodes["num_threshold"].copy()
+            for node in np.flatnonzero(split):
+                bits = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
+                features[node], thresholds[node] = codes.column(int(features[node]), bits), 0.5
+            forest.add(
+                features=features,
+                thresholds=thresholds,
+                left=nodes["left"],
+                right=nodes["right"],
+                missing_left=nodes["missing_go_to_left"],
+                leaves=Leaves(leaf, values),
+            )
+    trees = forest.emit(codes.extended()).cast(np.float64)
+    return trees + np.asarray(model._baseline_prediction, np.float64).reshape(1, -1)
+
+
+def _preprocessed(e: Exporter, model: Any, x: Columns) -> Tensor:
+    """Categorical columns come first, as their positions among the categories; then the numbers."""
+    if model._preprocessor is None:
+        return x.numbers()
+    mask = np.asarray(model.is_categorical_)
+    encoder = model._preprocessor.named_transformers_["encoder"]
+    first = ordinal(e, encoder, x.take(np.flatnonzero(mask)))
+    if mask.all():
+        return first.numbers()
+    return first.beside(x.take(np.flatnonzero(~mask))).numbers()
+
+
+class CategorySplits:
+    """Extra columns, one per distinct set of categories that some tree sends left."""
+
+    def __init__(self, matrix: Tensor, width: int) -> None:
+        self._matrix, self._width = matrix, width
+        self._seen: dict[tuple[int, bytes], int] = {}
+        self._tables: list[tuple[int, Array]] = []
+
+    def column(self, feature: int, bits: Array) -> int:
+        """The position of the column that is 0 where ``feature`` is in the set (a bitset of 32-bit words)."""
+        key = (feature, bits.tobytes())
+        if key not in self._seen:
+            self._seen[key] = self._width + len(self._tables)
+            members = np.unpackbits(bits.astype("<u4").view(np.uint8), bitorder="little")
+            self._tables.append((feature, np.append(1.0 - members, np.nan)))
+        return self._seen[key]
+
+    def extended(self) -> Tensor:
+        """The matrix with the extra columns behind it."""
+        extra = []
+        for feature in sorted({feature for feature, _ in self._tables}):
+            tables = [table for owner, table in self._tables if owner == feature]
+            extra.append((feature, self._looked_up(feature, np.stack(tables, axis=1))))
+        if not extra:
+            return self._matrix
+        joined = self._matrix.graph.concat([self._matrix, *(tensor for _, tensor in extra)])
+        return joined.take(self._order(extra))
+
+    def _looked_up(self, feature: int, table: Array) -> Tensor:
+        """Rows of ``table`` [codes + 1, splits] by code; the last row is for what has no code."""
+        last = len(table) - 1
+        code = self._matrix.column(feature)
+        known = code.is_nan().where(float(last), code).cast(np.int64)
+        return self._matrix.graph.op("Gather", self._matrix.graph.constant(table), known, axis=0)
+
+    def _order(self, extra: list[tuple[int, Tensor]]) -> list[int]:
+        """By feature they were joined; by first use they are numbered."""
+        joined = [i for feature, _ in extra for i, (owner, _) in enumerate(self._tables) if owner == feature]
+        return [*range(self._width), *(self._width + joined.index(i) for i in range(len(self._tables)))]
+
+
+def hist_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """A raw score of exactly 0 is the first class's here."""
+    return _classes(model._loss, hist_raw(e, model, x), model.n_trees_per_iteration_, tie_is_second=False)
+
+
+def hist_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """Some losses predict a logarithm."""
+    return Prediction(value=inverse_link(model._loss, hist_raw(e, model, x).reshape(-1)))
+
+
+PREDICTIONS.update(
+    {
+        ensemble.GradientBoostingClassifier: gradient_classifier,
+        ensemble.GradientBoostingRegressor: gradient_regressor,
+        ensemble.HistGradientBoostingClassifier: hist_classifier,
+        ensemble.HistGradientBoostingRegressor: hist_regressor,
+    }
+)

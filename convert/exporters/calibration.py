@@ -1,0 +1,107 @@
+"""Exports calibrated classifiers and the curves they calibrate with. Knows nothing of what is calibrated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import calibration, isotonic
+
+from convert.columns import Columns, columns
+from convert.errors import Refused
+from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
+from convert.exporters.shapes import column_of, pair, sigmoid, total
+from convert.graph import Array, Tensor
+
+TINY = np.finfo(np.float64).eps
+
+
+def interpolated(x: Tensor, knots: Array, values: Array) -> Tensor:
+    """Linear interpolation between knots, constant beyond them: ``numpy.interp``; ``x`` is [rows].
+
+    The interval is found by counting the knots below, then read off two tables; no sum of many parts loses digits.
+    """
+    graph = x.graph
+    if len(knots) == 1:
+        return x * 0.0 + float(values[0])
+    low, high = graph.constant(np.float64(knots[0])), graph.constant(np.float64(knots[-1]))
+    inside = graph.op("Clip", x, low, high)
+    passed = (column_of(inside) >= np.asarray(knots[1:-1])).cast(np.int64) if len(knots) > 2 else None
+    at = passed.reduce("ReduceSum", keep=False) if passed is not None else (x * 0.0).cast(np.int64)
+    step = np.diff(knots)
+    slopes = np.divide(np.diff(values), step, out=np.zeros(len(step)), where=step > 0)
+    start, slope, base = (graph.op("Gather", graph.constant(v), at, axis=0) for v in (knots[:-1], slopes, values[:-1]))
+    between = base + (inside - start) * slope
+    first, last = np.float64(values[0]), np.float64(values[-1])
+    return (x < float(knots[0])).where(first, (x >= float(knots[-1])).where(last, between))
+
+
+def isotonic_values(model: Any, x: Tensor) -> Tensor:
+    """[rows] through a fitted isotonic curve."""
+    knots, values = np.asarray(model.X_thresholds_, np.float64), np.asarray(model.y_thresholds_, np.float64)
+    found = interpolated(x, knots, values)
+    if model.out_of_bounds == "clip":
+        return found
+    outside = (x < float(knots[0])) | (x > float(knots[-1]))
+    if model.out_of_bounds == "nan":
+        return outside.where(np.float64(np.nan), found)
+    raise Refused("out_of_bounds='raise' cannot be answered for a row outside", "fit with 'clip' or 'nan'")
+
+
+def isotonic_regression(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """One column in, one value out."""
+    return Prediction(value=isotonic_values(model, x.numbers().reshape(-1)))
+
+
+def isotonic_transform(e: Exporter, model: Any, x: Columns) -> Columns:
+    """The same value as a column of its own."""
+    return columns(column_of(isotonic_values(model, x.numbers().reshape(-1))), 1)
+
+
+def calibrated(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The mean over the folds' calibrated probabilities."""
+    parts = [_fold(e, one, x, str(i)) for i, one in enumerate(model.calibrated_classifiers_)]
+    mean = total(parts) / float(len(parts))
+    return Prediction(index=mean.argmax(), probabilities=mean)
+
+
+def _fold(e: Exporter, one: Any, x: Columns, name: str) -> Tensor:
+    found = e.predict(one.estimator, x, name)
+    classes = len(one.classes)
+    decided = hasattr(one.estimator, "decision_function")
+    if classes == 2:
+        response = found.need("scores") if decided else found.need("probabilities").column(1)
+        return _two(one, response, decided)
+    response = found.need("scores") if decided else found.need("probabilities")
+    if len(one.estimator.classes_) != classes:
+        raise Refused("a fold of the calibration has not seen every class", "calibrate with more rows or fewer folds")
+    if one.method == "temperature":
+        return _temperature(one.calibrators[0], response, decided)
+    parts = [column_of(_curve(curve, response.column(i))) for i, curve in enumerate(one.calibrators)]
+    p = e.graph.concat(parts)
+    summed = p.reduce("ReduceSum")
+    none = summed.equals(0.0)
+    return none.where(np.float64(1 / classes), p / none.where(np.float64(1.0), summed))
+
+
+def _two(one: Any, response: Tensor, decided: bool) -> Tensor:
+    if one.method != "temperature":
+        return pair(_curve(one.calibrators[0], response))
+    column = column_of(response)
+    first = -column if decided else 1.0 - column
+    return _temperature(one.calibrators[0], response.graph.concat([first, column]), decided)
+
+
+def _temperature(curve: Any, response: Tensor, decided: bool) -> Tensor:
+    logits = response if decided else (response + TINY).unary("Log")
+    return (logits * float(curve.beta_)).unary("Softmax", axis=1)
+
+
+def _curve(curve: Any, response: Tensor) -> Tensor:
+    if isinstance(curve, isotonic.IsotonicRegression):
+        return isotonic_values(curve, response)
+    return sigmoid(-(response * float(curve.a_) + float(curve.b_)))
+
+
+TRANSFORMS.update({isotonic.IsotonicRegression: isotonic_transform})
+PREDICTIONS.update({isotonic.IsotonicRegression: isotonic_regression, calibration.CalibratedClassifierCV: calibrated})

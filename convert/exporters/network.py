@@ -1,0 +1,61 @@
+"""Exports multi-layer perceptrons: products and activations, in double."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import neural_network
+
+from convert.columns import Columns, columns
+from convert.exporters.linear import product
+from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
+from convert.exporters.shapes import pair
+from convert.graph import Tensor
+
+ACTIVATIONS = {
+    "identity": lambda x: x,
+    "logistic": lambda x: x.unary("Sigmoid"),
+    "relu": lambda x: x.unary("Relu"),
+    "tanh": lambda x: x.unary("Tanh"),
+    "softmax": lambda x: x.unary("Softmax", axis=1),
+    "exp": lambda x: x.unary("Exp"),
+}
+
+
+def _forward(model: Any, x: Tensor) -> Tensor:
+    layers = list(zip(model.coefs_, model.intercepts_, strict=True))
+    kinds = [model.activation] * (len(layers) - 1) + [model.out_activation_]
+    for (weights, bias), kind in zip(layers, kinds, strict=True):
+        x = ACTIVATIONS[kind](product(x, weights, bias))
+    return x
+
+
+def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """Softmax over classes, or one sigmoid per label of a set."""
+    p = _forward(model, x.numbers())
+    if model.out_activation_ == "softmax":
+        return Prediction(index=p.argmax(), probabilities=p)
+    if model._label_binarizer.y_type_.startswith("multilabel"):
+        each = [p.column(i) for i in range(model.n_outputs_)]
+        return Prediction(
+            targets=tuple(Prediction((one > 0.5).cast(np.int64), probabilities=pair(one)) for one in each)
+        )
+    second = p.reshape(-1)
+    return Prediction(index=(second > 0.5).cast(np.int64), probabilities=pair(second))
+
+
+def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """One value per output."""
+    values = _forward(model, x.numbers())
+    return Prediction(value=values.reshape(-1) if model.n_outputs_ == 1 else values)
+
+
+def restricted_boltzmann(e: Exporter, model: Any, x: Columns) -> Columns:
+    """The probability that each hidden unit is on."""
+    hidden = product(x.numbers(), model.components_.T, model.intercept_hidden_).unary("Sigmoid")
+    return columns(hidden, len(model.components_))
+
+
+TRANSFORMS.update({neural_network.BernoulliRBM: restricted_boltzmann})
+PREDICTIONS.update({neural_network.MLPClassifier: classifier, neural_network.MLPRegressor: regressor})
