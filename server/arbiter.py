@@ -21,7 +21,7 @@ from server.metrics import Board
 from server.plan import DynoPlan
 from server.repository import load_repository
 from server.settings import Settings
-from server.worker import Worker
+from server.worker import FORK_SIGNALS, Worker
 
 BOARD_LINES = 1024  # worker processes alive at one time, retiring ones among them
 BOARD_MODELS = 512  # model versions ever served by one arbiter
@@ -77,6 +77,15 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
                 self._retire(pid)
         for pid in [pid for pid, since in self.retiring.items() if now - since > GRACEFUL_SECONDS]:
             self.kill_worker(pid, signal.SIGKILL)
+
+    def spawn_worker(self) -> int:
+        """Forks a worker that no stop signal misses, however early it comes."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, FORK_SIGNALS)
+        try:
+            pid: int = super().spawn_worker()
+            return pid
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, FORK_SIGNALS)
 
     def handle_int(self) -> None:
         """Ctrl-C stops as SIGTERM does."""

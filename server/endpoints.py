@@ -153,7 +153,7 @@ class Endpoints:
             "batched": model.verdict.joinable,
             "cost": {"fixed_us": curve.fixed_seconds * 1e6, "row_us": curve.row_seconds * 1e6},
             "inputs": [_tensor(spec) for spec in model.runtime.inputs],
-            "outputs": [_tensor(spec) for spec in model.runtime.outputs],
+            "outputs": [_tensor(spec) | _role(model.artefact, spec.name) for spec in model.runtime.outputs],
         }
         return described | (_described(model.artefact) if model.artefact else {})
 
@@ -189,6 +189,10 @@ def _kind(artefact: Artefact | None) -> str:
 def _tensor(spec: Any) -> dict[str, Any]:
     dtype = "string" if spec.dtype.kind == "O" else spec.dtype.name
     return {"name": spec.name, "dtype": dtype, "shape": [-1 if size is None else size for size in spec.shape]}
+
+
+def _role(artefact: Artefact | None, name: str) -> dict[str, str]:
+    return {"role": output.role for output in artefact.outputs if output.name == name} if artefact else {}
 
 
 def _described(artefact: Artefact) -> dict[str, Any]:

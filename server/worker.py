@@ -15,6 +15,8 @@ from uvicorn_worker import UvicornWorker
 from server.app import App
 from server.protocol import Connection, connection_class
 
+# Held back while a worker is forked: until it has handlers of its own, the arbiter's copy would swallow them.
+FORK_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT})
 STOP_SECONDS = 20  # what a worker gives its last requests; gunicorn ends it 2 s later
 
 
@@ -62,6 +64,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         """Ctrl-C reaches every process of a terminal; the arbiter alone acts on it."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORK_SIGNALS)
 
     def run(self) -> None:
         """Serves until told to stop."""
