@@ -192,7 +192,8 @@ def _tensor(spec: Any) -> dict[str, Any]:
 
 
 def _role(artefact: Artefact | None, name: str) -> dict[str, str]:
-    return {"role": output.role for output in artefact.outputs if output.name == name} if artefact else {}
+    roles = {output.name: output.role for output in artefact.outputs} if artefact else {}
+    return {"role": roles[name]} if name in roles else {}
 
 
 def _described(artefact: Artefact) -> dict[str, Any]:
