@@ -141,11 +141,11 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
         features=features,
         outputs=outputs,
         classes=classes,
-        golden=Golden(_frozen(golden["rows"]), dict(golden["outputs"])),
-        producer=dict(_part(metadata, "producer")),
+        golden=Golden(_frozen(golden["rows"]), _mapping(golden["outputs"], "golden")),
+        producer=_mapping(_part(metadata, "producer"), "producer"),
         created=str(_part(metadata, "created")),
         source_sha256=str(_part(metadata, "source_sha256")),
-        parity=dict(_part(metadata, "parity")),
+        parity=_mapping(_part(metadata, "parity"), "parity"),
     )
 
 
@@ -156,6 +156,12 @@ def _part(metadata: Mapping[str, str], key: str) -> Any:
         raise BadArtefact(f"the metadata key {PREFIX}{key} is missing") from None
     except orjson.JSONDecodeError as error:
         raise BadArtefact(f"the metadata key {PREFIX}{key} is not JSON: {error}") from error
+
+
+def _mapping(value: Any, key: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadArtefact(f"the metadata key {PREFIX}{key} is not a JSON object, or its outputs are none")
+    return value
 
 
 def _feature(entry: Mapping[str, Any]) -> Feature:
