@@ -64,6 +64,7 @@ class Batcher:
         self._queue: deque[Entry] = deque()
         self._waiting_rows = 0
         self._row_cap = max_batch_rows  # of the next run; the curve may ask for less
+        self._easy_rows = 0.0  # so many may wait for sure; beyond, it is reckoned
         self._next_deadline = float("inf")  # of all that wait, so that a turn need not look at each
         self._scheduled = False
         self._closed = False
@@ -75,7 +76,7 @@ class Batcher:
 
     def check_capacity(self) -> None:
         """Raises ServerError ``overloaded`` when what waits already would take longer than may wait."""
-        if self._waiting_rows and (seconds := self._seconds_to_serve()) > self._queue_seconds:
+        if self._waiting_rows > self._easy_rows and (seconds := self._seconds_to_serve()) > self._queue_seconds:
             raise overloaded(seconds)
 
     def _seconds_to_serve(self) -> float:
@@ -129,7 +130,7 @@ class Batcher:
         now = self.now()
         if now >= self._next_deadline:
             self._expire(now)
-        self._row_cap = min(self._max_batch_rows, self.curve.rows_within(RUN_SHARE_SECONDS))
+        self._heed_curve()
         batch = take(self._queue, self._row_cap, self.joinable)
         self._waiting_rows = sum([entry.rows - entry.taken for entry in self._queue]) if self._queue else 0
         if batch is None:
@@ -140,6 +141,13 @@ class Batcher:
             self._finish(batch, now, reason, *_timed_run(self._runtime, self._layouts, batch))
         else:
             self._run_in_thread(batch, now, reason)
+
+    def _heed_curve(self) -> None:
+        curve = self.curve
+        self._row_cap = min(self._max_batch_rows, curve.rows_within(RUN_SHARE_SECONDS))
+        row_seconds = curve.row_seconds + curve.fixed_seconds / (self._row_cap if self.joinable else 1)
+        spare = max(self._queue_seconds - curve.fixed_seconds, 0.0)
+        self._easy_rows = spare / row_seconds if row_seconds > 0.0 else float("inf")
 
     def _run_in_thread(self, batch: Batch, started: float, reason: str) -> None:
         self._running = batch
@@ -191,9 +199,8 @@ class Batcher:
         """Counts the requests that end with this batch."""
         if batch.start is not None and batch.start + batch.rows < batch.entries[0].rows:
             return
-        entries = [entry for entry in batch.entries if not entry.done]
-        arrived = sum([entry.arrived for entry in entries])
-        requests = len(entries)
+        arrivals = [entry.arrived for entry in batch.entries if not entry.done]
+        requests, arrived = len(arrivals), sum(arrivals)
         self.metrics.answered(requests, requests * self.now() - arrived, requests * started - arrived)
 
     def _expire(self, now: float) -> None:
