@@ -22,7 +22,7 @@ FLOORS = (
     ("runtime",),
     ("batcher",),
     ("trial", "repository"),
-    ("gate",),
+    ("heads", "gate"),
     ("endpoints",),
     ("protocol",),
     ("openapi", "routes"),
