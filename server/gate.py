@@ -165,6 +165,10 @@ class Gate:
             raise _one_host()
         return Admission(request_id, monotonic() + self._deadline_seconds - waited, cold, hosts == 1, has_connection)
 
+    def deadline(self, start: bytes | None) -> float:
+        """When a request must be answered that its router saw at ``start``, in seconds of the monotonic clock."""
+        return monotonic() + self._deadline_seconds - (_waited(start) if start else 0.0)
+
     def _check_length(self, value: bytes) -> None:
         if not value.isdigit():
             raise ServerError("bad_request", "Content-Length is not a number")

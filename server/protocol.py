@@ -22,11 +22,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from server.batch import Entry
 from server.endpoints import Endpoints, HotRoute, server_timing
 from server.errors import ServerError, envelope
+from server.heads import MAX_HEAD_BYTES, MAX_HEADERS, KnownHeads, Recognised
 from server.logs import log
 
 MAX_URL_BYTES = 2048
-MAX_HEAD_BYTES = 16_384
-MAX_HEADERS = 100
 MAX_PIPELINED = 64  # requests of one connection that wait before reading from it pauses
 MAX_PIPELINED_BYTES = 16_384  # a larger body, and the next request waits for its answer: answers grow with bodies
 
@@ -104,6 +103,8 @@ class WorkerState:
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
         self.hot: dict[bytes, HotRoute] = {}
+        self.heads = KnownHeads(self.hot)
+        self.recognise = self.heads.recognise
         self.timed = endpoints.settings.server_timing
         self.now = monotonic()
         self.retiring = False
@@ -117,6 +118,8 @@ class WorkerState:
         if self._server_state is None:
             self._server_state = server_state
             self.hot = self.endpoints.hot_routes()
+            self.heads = KnownHeads(self.hot)
+            self.recognise = self.heads.recognise
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 
     def start_of(self, status: int) -> bytes:
@@ -189,6 +192,11 @@ class Connection(HttpToolsProtocol):
             return
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
+        if self._waits_for <= IDLE and not self.pipeline and (known := self.worker.recognise(data)) is not None:
+            cycle = self.cycle
+            if cycle is None or cycle.response_complete:
+                self._go_known(known)
+                return
         within_head = self._waits_for == HEAD
         self._large_head = within_head or len(data) > MAX_HEAD_BYTES
         try:
@@ -268,8 +276,27 @@ class Connection(HttpToolsProtocol):
         exchange = Exchange(self, request_id or gate.next_id(), deadline)
         if not self._keeps_alive(has_connection):
             exchange.close = True
+        elif not gate.keyed:
+            self.worker.heads.learn(self.headers)
         self.exchanges.append(exchange)
         self._exchange, self._route, self._body = exchange, route, b""
+
+    def _go_known(self, known: Recognised[HotRoute]) -> None:
+        """A whole hot request whose head the parser need not see: it stays where it is, between two messages."""
+        route, request_id, start, body = known
+        worker = self.worker
+        gate = worker.endpoints.gate
+        self._waits_for = IDLE
+        self._since = worker.now
+        exchange = Exchange(self, request_id or gate.next_id(), gate.deadline(start))
+        self.exchanges.append(exchange)
+        try:
+            gate.check_size(len(body))
+            route.batcher.check_capacity()
+        except ServerError as error:
+            exchange.fail(error)
+            return
+        self._predict(route, exchange, body)
 
     def _keeps_alive(self, has_connection: bool) -> bool:
         """As uvicorn has it: HTTP/1.0 never does, and without a Connection header the parser already knows."""
@@ -335,10 +362,13 @@ class Connection(HttpToolsProtocol):
                 super().on_message_complete()
             return
         self._exchange = None
+        self._predict(route, exchange, self._body)
+
+    def _predict(self, route: HotRoute, exchange: Exchange, body: bytes | bytearray) -> None:
         if self.worker.timed:
             exchange.began = monotonic()
-        self.worker.endpoints.predict(route, exchange, self._body)
-        if len(self.exchanges) > MAX_PIPELINED or (len(self._body) > MAX_PIPELINED_BYTES and self.exchanges):
+        self.worker.endpoints.predict(route, exchange, body)
+        if len(self.exchanges) > MAX_PIPELINED or (len(body) > MAX_PIPELINED_BYTES and self.exchanges):
             self.flow.pause_reading()
 
     # Answering

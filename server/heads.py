@@ -1,0 +1,114 @@
+"""Owns request heads whose every line has passed before: they need no parser. Knows nothing of connections.
+
+Clients repeat themselves: of two heads on their way to a hot path at most the ids and the length differ, if anything.
+The real parser and the gate see a line first; once both have passed it, the line alone is remembered. A head is
+recognised only when its request line is that of a hot path, every header line is remembered or is one of three that are
+read here, and there is one Host and one Content-Length. Whatever else comes, the parser decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+MAX_LINES = 2048  # remembered at one time; then all are forgotten, and those in use come back
+MAX_LINE_BYTES = 512
+MAX_HEAD_BYTES = 16_384
+MAX_HEADERS = 100
+
+_PASSED, _HOST = -1, -2  # what a remembered line is; a Content-Length is its number
+
+# Lines that may differ from one request to the next, and so are read instead of remembered.
+_LENGTH = re.compile(rb"content-length: ([0-9]{1,9})", re.IGNORECASE)
+_REQUEST_ID = re.compile(rb"x-request-id: ([A-Za-z0-9-]{1,64})", re.IGNORECASE)
+_START = re.compile(rb"x-request-start: ([0-9]{1,15})", re.IGNORECASE)
+
+# Headers that may be remembered only with one value, or never: they change how a message is read or who may send it.
+_ONLY = {b"connection": b"keep-alive", b"content-encoding": b"identity"}
+_NEVER = frozenset(
+    {b"authorization", b"expect", b"origin", b"transfer-encoding", b"upgrade", b"x-request-id", b"x-request-start"}
+)
+
+Route = TypeVar("Route")
+
+
+class Recognised(NamedTuple, Generic[Route]):
+    """A request that is whole: where it goes, the caller's id, the router's time stamp, and its body."""
+
+    route: Route
+    request_id: bytes | None
+    start: bytes | None
+    body: bytes
+
+
+class KnownHeads(Generic[Route]):
+    """The lines that have passed. ``routes``: by path, as in a request line."""
+
+    def __init__(self, routes: Mapping[bytes, Route]) -> None:
+        self._routes = {b"POST %b HTTP/1.1" % path: route for path, route in routes.items()}
+        self._lines: dict[bytes, int] = {}
+        self._heads: dict[bytes, tuple[Route, int]] = {}  # whole heads without an id, with the length of the body
+
+    def learn(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """Remembers the lines of a head that the parser and the gate let pass, names as the client spelt them."""
+        for name, value in headers:
+            line = b"%b: %b" % (name, value)
+            if len(line) <= MAX_LINE_BYTES and line not in self._lines:
+                self._remember(name.lower(), value, line)
+
+    def _remember(self, name: bytes, value: bytes, line: bytes) -> None:
+        if name in _NEVER or value.lower() != _ONLY.get(name, value.lower()):
+            return
+        if len(self._lines) >= MAX_LINES:
+            self._lines.clear()
+        if name == b"content-length":
+            if _LENGTH.fullmatch(line):
+                self._lines[line] = int(value)
+        else:
+            self._lines[line] = _HOST if name == b"host" else _PASSED
+
+    def recognise(self, data: bytes) -> Recognised[Route] | None:
+        """The request in ``data``, if it is one whole request and nothing more, and its head is known; else None."""
+        end = data.find(b"\r\n\r\n")
+        if not 0 < end <= MAX_HEAD_BYTES:
+            return None
+        head = data[:end]
+        if (known := self._heads.get(head)) is not None:
+            route, length = known
+            return Recognised(route, None, None, data[end + 4 :]) if length == len(data) - end - 4 else None
+        return self._recognise_lines(head, data[end + 4 :])
+
+    def _recognise_lines(self, head: bytes, body: bytes) -> Recognised[Route] | None:
+        first, *lines = head.split(b"\r\n")
+        route = self._routes.get(first)
+        if route is None or len(lines) > MAX_HEADERS:
+            return None
+        known = self._lines
+        hosts, length = 0, -1
+        request_id = start = None
+        for line in lines:
+            kind = known.get(line)
+            if kind == _PASSED:
+                continue
+            if kind == _HOST:
+                hosts += 1
+            elif kind is not None:
+                if length >= 0:
+                    return None
+                length = kind
+            elif found := _REQUEST_ID.fullmatch(line):
+                request_id = found[1]
+            elif found := _START.fullmatch(line):
+                start = found[1]
+            elif length < 0 and (found := _LENGTH.fullmatch(line)):
+                length = int(found[1])
+            else:
+                return None
+        if hosts != 1 or length != len(body):
+            return None
+        if request_id is None and start is None and len(head) <= MAX_LINE_BYTES:
+            if len(self._heads) >= MAX_LINES:
+                self._heads.clear()
+            self._heads[head] = route, length
+        return Recognised(route, request_id, start, body)
