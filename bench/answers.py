@@ -32,12 +32,18 @@ def fault(expected: Mapping[str, Any], status: int, body: bytes) -> str | None:
 
 
 def same(expected: object, got: object) -> bool:
-    """Equal in type, length and order; numbers with a fraction to ``TOLERANCE``."""
+    """Equal in type, length, order and keys; numbers with a fraction to ``TOLERANCE``."""
     if isinstance(expected, list):
         return (
             isinstance(got, list)
             and len(got) == len(expected)
             and all(same(a, b) for a, b in zip(expected, got, strict=True))
+        )
+    if isinstance(expected, dict):
+        return (
+            isinstance(got, dict)
+            and got.keys() == expected.keys()
+            and all(same(value, got[key]) for key, value in expected.items())
         )
     if isinstance(expected, float):
         is_number = isinstance(got, int | float) and not isinstance(got, bool)

@@ -7,6 +7,8 @@ makes cooperative.
 
 from __future__ import annotations
 
+import math
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit
 
 _READ_BYTES = 65536
 _MAX_HEAD_BYTES = 65536
+_DURATION = re.compile(r";dur=([0-9.]+)")
 
 
 class BrokenAnswer(Exception):
@@ -67,6 +70,13 @@ class Answer:
         """The first value of a header, None where absent."""
         at = _header(self.head.lower(), name.lower().encode())
         return None if at is None else self.head[at].decode("latin-1")
+
+    def server_s(self) -> float:
+        """The seconds that ``Server-Timing`` adds up to, NaN where there is none."""
+        if b"erver-" not in self.head:
+            return math.nan
+        said = self.header("server-timing")
+        return math.nan if said is None else sum(map(float, _DURATION.findall(said))) / 1e3
 
 
 class Connection:

@@ -36,10 +36,10 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A contender that has answered its golden request."""
+    """A contender that has answered its golden request. ``child`` is None for a server that others run."""
 
     contender: Contender
-    child: Child
+    child: Child | None
     url: str
     start_s: float  # from its start to its first right answer
     dyno: Dyno | None = None
@@ -90,6 +90,8 @@ def serving(
         command = dyno.wrap(command)
         environment |= dyno.environment()
     environment |= {name: value.replace("{port}", str(port)) for name, value in contender.environment.items()}
+    if "WEB_CONCURRENCY" in contender.environment:
+        environment.pop("WEB_CONCURRENCY_SET_BY", None)  # then a person has set it, not the buildpack
     began = time.monotonic()
     with Child(command, folder / f"{contender.name}.log", environment, cores) as child:
         url = f"http://127.0.0.1:{port}"

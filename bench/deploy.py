@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.arrivals import Phase
 from bench.client import Connection, Target
 from bench.contenders import Contender, Dynos, Running, clean_environment, free_port, serving
-from bench.errors import ServerFailed
+from bench.errors import BenchError, ServerFailed
 from bench.measure import Bench, Events
 from bench.processes import Child
 
@@ -66,16 +66,17 @@ def deploy(bench: Bench, contender: Contender, dynos: Dynos | None, phase: Phase
         old = stack.enter_context(_one(bench, contender, dynos, "old"))
         router = stack.enter_context(routing(bench.folder, bench.generator.cores.generator))
         router.send_to(old)
+        going = _child(old)
 
         def replace(events: Events) -> None:
             time.sleep(bench.warm_up_s + phase.seconds / 3)
             events.append((time.perf_counter(), "restart"))
             router.send_to()
-            old.child.signal(signal.SIGTERM)
+            going.signal(signal.SIGTERM)
             new = stack.enter_context(_one(bench, contender, dynos, "new"))
             router.send_to(new)
             events.append((time.perf_counter(), "new dyno up"))
-            if old.child.wait(_STOP_LIMIT_S) is None:
+            if going.wait(_STOP_LIMIT_S) is None:
                 events.append((time.perf_counter(), "R12: old dyno killed"))
 
         turn = bench.drive(old, router.url, "deploy", [phase], replace)
@@ -89,6 +90,12 @@ def _one(bench: Bench, contender: Contender, dynos: Dynos | None, name: str) -> 
     with ExitStack() as stack:
         dyno = None if dynos is None else stack.enter_context(dynos(f"{contender.name}-{name}"))
         yield stack.enter_context(serving(contender, bench.cases[0], bench.folder, bench.generator.cores.server, dyno))
+
+
+def _child(running: Running) -> Child:
+    if running.child is None:
+        raise BenchError("only a server that the suite has started can be deployed anew")
+    return running.child
 
 
 def _note_codes(bench: Bench, name: str, counts: dict[str, int]) -> None:

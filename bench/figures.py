@@ -42,6 +42,8 @@ class Figures:
     missed: int = 0  # requests that the generator offered more than 10 ms late
     generator_busy: float = 0.0  # part of the time in which the generator had work, 0 to 1
     limit: str | None = None  # why these figures tell of the generator, None where they tell of the server
+    server_p50_ms: float | None = None  # what the server itself says it took, where it says so; the rest is the network
+    server_p99_ms: float | None = None
 
     @property
     def failed(self) -> int:
@@ -77,6 +79,8 @@ def _figures(samples: Samples, inside: npt.NDArray[np.bool_], phase: Phase, begi
     timed = _timed(samples)[inside]
     latency_ms = (done[timed] - due[timed]) * 1e3
     cuts = np.percentile(latency_ms, PERCENTILES).tolist() if latency_ms.size else [None] * len(PERCENTILES)
+    server_ms = samples.server_s[inside & ~np.isnan(samples.server_s)] * 1e3
+    server_cuts = np.percentile(server_ms, (50, 99)).tolist() if server_ms.size else [None, None]
     late_s = samples.offered[inside] - due
     late_p99_ms = float(np.percentile(late_s, 99) * 1e3) if late_s.size else 0.0
     last = begin + phase.seconds
@@ -98,6 +102,8 @@ def _figures(samples: Samples, inside: npt.NDArray[np.bool_], phase: Phase, begi
         missed=int((late_s > MISSED_AFTER_S).sum()),
         generator_busy=busy,
         limit=generator_limit(busy, late_p99_ms, cuts[2]),
+        server_p50_ms=server_cuts[0],
+        server_p99_ms=server_cuts[1],
     )
 
 

@@ -33,6 +33,7 @@ class Generator:
     connections: int = 32
     timeout_s: float = 30.0
     processes: int = 1
+    owned: bool = False  # whether the person has said that a host beyond this machine is theirs
 
 
 def drive(
@@ -87,4 +88,5 @@ def _command(url: str, cases: Path, phases: Sequence[Phase], left: Path, generat
     }
     command = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
     command += [text for name, value in options.items() for text in (name, str(value))]
+    command += ["--i-own-this-host"] if generator.owned else []
     return command + (["--processes", str(generator.processes)] if generator.processes > 1 else [])

@@ -9,6 +9,7 @@ from there, also when no connection was free.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 import time
@@ -39,6 +40,9 @@ _BAD_USE = 2  # exit status
 _log = logging.getLogger("bench")
 
 
+Outcome = tuple[str | None, int, float]  # what went wrong, bytes of the answer, seconds the server says it took
+
+
 class BadUse(Exception):
     """Options that make no measurement; the text says what to change."""
 
@@ -52,6 +56,7 @@ def _options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--samples", metavar="FOLDER", default="", help="leave every request with its times here")
     parser.add_argument("--timeout", type=float, default=30.0, help="seconds after which a request is given up")
     parser.add_argument("--spin", type=int, default=1, help="0: sleep between arrivals instead of using a whole core")
+    parser.add_argument("--key", default="", env_var="BENCH_KEY", is_secret=True, help="API key; better as BENCH_KEY")
     parser.add_argument("--i-own-this-host", action="store_true", help="allow a --host that is not this machine")
 
 
@@ -72,7 +77,8 @@ class Load:
         self.timeout_s: float = options.timeout
         self.phases = parse_phases(options.phases)
         self.cases = read_cases(Path(options.cases))
-        self.requests = [target.request("POST", case.path, case.body) for case in self.cases]
+        headers = (("Authorization", f"Bearer {options.key}"),) if options.key else ()
+        self.requests = [target.request("POST", case.path, case.body, headers) for case in self.cases]
         self.seen: list[bytes | None] = [None] * len(self.cases)  # the last answer that was found right
         self.turn = count()
         self.pacer = Pacer(spin=bool(options.spin))
@@ -109,19 +115,20 @@ class Load:
         """Count what got no answer, and close the samples."""
         now = time.perf_counter()
         for due, offered, sent in self.in_flight.values():
-            self.record(due, offered, sent, now, UNFINISHED, 0)
+            self.record(due, offered, sent, now, _unanswered(UNFINISHED))
         for due, offered in self.pacer.left():
-            self.record(due, offered, now, now, UNFINISHED, 0)
+            self.record(due, offered, now, now, _unanswered(UNFINISHED))
         self.in_flight.clear()
         if self.recorder is not None and self.started:
             said = Generator(self.started, self.share, self.connections, tuple(self.idle))
             self.recorder.close(said)
             self.recorder = None
 
-    def record(self, due: float, offered: float, sent: float, done: float, outcome: str | None, length: int) -> None:
+    def record(self, due: float, offered: float, sent: float, done: float, said: Outcome) -> None:
         """Tell Locust's own statistics, and keep the exact times."""
+        outcome, length, server_s = said
         if self.recorder is not None:
-            self.recorder.record(due, offered, sent, done, outcome or "ok")
+            self.recorder.record(due, offered, sent, done, outcome or "ok", server_s)
         self._request.fire(
             request_type="POST",
             name="/predict",
@@ -196,30 +203,33 @@ class Caller(User):
             load.in_flight[me] = (due, offered, sent)
             if sent - last > _IDLE_CHECK_S:
                 connection.drop_if_closed()
-            outcome, length = _ask(load, connection, next(load.turn) % len(load.cases))
+            said = _ask(load, connection, next(load.turn) % len(load.cases))
             last = time.perf_counter()
             del load.in_flight[me]
-            load.record(due, offered, sent, last, outcome, length)
+            load.record(due, offered, sent, last, said)
 
 
-def _ask(load: Load, connection: Connection, index: int) -> tuple[str | None, int]:
-    """Send one case; what went wrong, or None, and the length of the answer in bytes."""
+def _ask(load: Load, connection: Connection, index: int) -> Outcome:
     try:
         answer = connection.exchange(load.requests[index])
     except TimeoutError:
-        return f"timeout after {load.timeout_s:g} s", 0
+        return _unanswered(f"timeout after {load.timeout_s:g} s")
     except ConnectionRefusedError:
-        return "connection refused", 0
+        return _unanswered("connection refused")
     except ConnectionResetError:
-        return "connection reset", 0
+        return _unanswered("connection reset")
     except (BrokenAnswer, OSError) as error:
-        return str(error) or type(error).__name__, 0
-    if answer.status == 200 and answer.body == load.seen[index]:
-        return None, len(answer.body)
-    wrong = fault(load.cases[index].expected, answer.status, answer.body)
-    if wrong is None:
-        load.seen[index] = answer.body
-    return wrong, len(answer.body)
+        return _unanswered(str(error) or type(error).__name__)
+    wrong = None
+    if answer.status != 200 or answer.body != load.seen[index]:
+        wrong = fault(load.cases[index].expected, answer.status, answer.body)
+        if wrong is None:
+            load.seen[index] = answer.body
+    return wrong, len(answer.body), answer.server_s()
+
+
+def _unanswered(why: str) -> Outcome:
+    return why, 0, math.nan
 
 
 _hooks: Any = events

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench import scrape, wrk
 from bench.arrivals import Phase, seconds_of
-from bench.cases import Case
+from bench.cases import Case, load_model, make_cases, write_cases
 from bench.cgroup import Readings
 from bench.contenders import Running
 from bench.figures import Figures, over, series
 from bench.load import Generator, drive
 from bench.results import Knee, Results, Turn
-from bench.watch import Watch
+from bench.rows import ROWS, Rows, rows_for
+from bench.watch import Usage, Watch
 
 Say = Callable[[str], None]
 Events = list[tuple[float, str]]  # the moment on the monotonic clock, and what happened
@@ -34,7 +37,28 @@ class Bench:
     cases_file: Path
     generator: Generator
     say: Say
+    pickles: Path
+    model: Any
+    rows: Rows
     warm_up_s: float = 1.0
+
+    def make_cases(self, rows_each: int) -> Bench:
+        """The same bench asking with ``rows_each`` rows in a request."""
+        enough = self.rows * (3 * rows_each // len(self.rows) + 1)
+        made = make_cases(self.model, enough, rows_each=rows_each)
+        return self._asking(made, f"cases-{rows_each}.json")
+
+    def make_model_cases(self) -> Bench:
+        """The same bench asking all example models in turn, by their own routes."""
+        each = [
+            make_cases(load_model(self.pickles / f"{name}.pkl"), rows_for(name)[:50], f"/models/{name}/predict")
+            for name in ROWS
+        ]
+        return self._asking([case for four in zip(*each, strict=True) for case in four], "cases-models.json")
+
+    def _asking(self, cases: list[Case], file: str) -> Bench:
+        write_cases(cases, self.folder / file)
+        return replace(self, cases=cases, cases_file=self.folder / file)
 
     def turn(self, running: Running, scenario: str, phase: Phase) -> Figures:
         """Drive one contender at one rate, after a warm-up at the same rate; the figures also go into the results."""
@@ -56,7 +80,7 @@ class Bench:
         runs, readings = scrape.runs(running.url), _readings(running)
         act = None if meanwhile is None else partial(meanwhile, events)
         every = [Phase(phases[0].rate, self.warm_up_s), *phases]
-        with Watch(running.child.pid) as watch:
+        with _watching(running) as usage:
             samples = drive(url, self.cases_file, every, self.folder, self.generator, act)
         begin, seconds = samples.started + self.warm_up_s, seconds_of(phases)
         return Turn(
@@ -64,8 +88,9 @@ class Bench:
             running.contender.name,
             over(samples, begin, phases),
             series(samples, begin, seconds),
-            memory_mb=watch.usage.peak_mb,
-            cpu_part=watch.usage.cpu_part(begin, begin + seconds),
+            memory_mb=usage.peak_mb,
+            memory_over_s=[(at - begin, pss) for at, pss in zip(usage.at, usage.pss_mb, strict=True)],
+            cpu_part=usage.cpu_part(begin, begin + seconds),
             batch_rows=scrape.batch_rows(runs, scrape.runs(running.url)),
             throttled_s=_throttled_s(readings, _readings(running)),
             events=[(at - begin, what) for at, what in events],
@@ -131,6 +156,16 @@ def why_lost(figures: Figures, goal_ms: float) -> str | None:
     if figures.p99_ms is None or figures.p99_ms > goal_ms:
         return f"p99 {figures.p99_ms or float('inf'):,.0f} ms"
     return None
+
+
+@contextmanager
+def _watching(running: Running) -> Iterator[Usage]:
+    """What the server uses meanwhile; stays empty for a server that others run."""
+    if running.child is None:
+        yield Usage()
+        return
+    with Watch(running.child.pid) as watch:
+        yield watch.usage
 
 
 def _readings(running: Running) -> Readings:

@@ -38,6 +38,7 @@ class Turn:
     batch_rows: float | None = None
     throttled_s: float | None = None
     events: list[tuple[float, str]] = field(default_factory=list)
+    memory_over_s: list[tuple[float, float]] = field(default_factory=list)  # seconds into the turn, MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def _turn(said: dict[str, Any]) -> Turn:
     said["figures"] = Figures(**said["figures"])
     said["series"] = None if said["series"] is None else Series(**said["series"])
     said["events"] = [(at, what) for at, what in said["events"]]
+    said["memory_over_s"] = [(at, pss) for at, pss in said["memory_over_s"]]
     return Turn(**said)
 
 

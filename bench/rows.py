@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
@@ -18,6 +19,17 @@ def rows_for(model: str) -> Rows:
     if make is None:
         raise BenchError(f"no rows are known for the model {model!r}; there are rows for {', '.join(ROWS)}")
     return make()[:MOST_ROWS]
+
+
+def rows_in(data: Path) -> Rows:
+    """The first 300 rows of a CSV file with the model's columns, in its order; an empty cell is a missing value."""
+    import pandas
+
+    try:
+        table = pandas.read_csv(data, nrows=MOST_ROWS)
+    except FileNotFoundError:
+        raise BenchError(f"no file {data}") from None
+    return _without_nan(table.to_numpy().tolist())
 
 
 def _iris() -> Rows:
@@ -42,7 +54,11 @@ def _churn() -> Rows:
     from examples.train import customers
 
     table, _ = customers()
-    return [[None if cell != cell else cell for cell in row] for row in table.to_numpy().tolist()]
+    return _without_nan(table.to_numpy().tolist())
+
+
+def _without_nan(rows: Rows) -> Rows:
+    return [[None if cell != cell else cell for cell in row] for row in rows]
 
 
 def _lists(data: Any) -> Rows:

@@ -1,6 +1,6 @@
 """Owns what one generator process leaves behind: every request with its times and outcome. Knows nothing of verdicts.
 
-A folder holds ``<pid>.bin``, five float64 a request, and ``<pid>.json`` beside it with the outcomes' names and what is
+A folder holds ``<pid>.bin``, six float64 a request, and ``<pid>.json`` beside it with the outcomes' names and what is
 known of the generator. Times are seconds on the machine's monotonic clock, which all its processes share.
 """
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 OK = "ok"
 UNFINISHED = "unfinished"
-_COLUMNS = 5
+_COLUMNS = 6
 _FLUSH_VALUES = _COLUMNS * 50_000
 
 Floats = npt.NDArray[np.float64]
@@ -51,13 +51,15 @@ class Samples:
 
     ``due``: when the request was to be sent. ``offered``: when the generator handed it to its connections, so
     ``offered - due`` is the generator's own lateness. ``sent``: when a connection was free for it. ``done``: when its
-    answer was complete (for an unfinished one: when it was given up). ``outcome`` indexes ``outcomes``; 0 is ok.
+    answer was complete (for an unfinished one: when it was given up). ``server_s``: the time that the server itself
+    says it took (``Server-Timing``), NaN where it does not say. ``outcome`` indexes ``outcomes``; 0 is ok.
     """
 
     due: Floats
     offered: Floats
     sent: Floats
     done: Floats
+    server_s: Floats
     outcome: npt.NDArray[np.int64]
     outcomes: tuple[str, ...]
     generators: tuple[Generator, ...]
@@ -78,10 +80,10 @@ class Recorder:
         self._values = array("d")
         self._outcomes = {OK: 0}
 
-    def record(self, due: float, offered: float, sent: float, done: float, outcome: str) -> None:
+    def record(self, due: float, offered: float, sent: float, done: float, outcome: str, server_s: float) -> None:
         """Keep one request."""
         code = self._outcomes.setdefault(outcome, len(self._outcomes))
-        self._values.extend((due, offered, sent, done, code))
+        self._values.extend((due, offered, sent, done, server_s, code))
         if len(self._values) >= _FLUSH_VALUES:
             self._flush()
 
@@ -111,8 +113,8 @@ def read(folder: Path) -> Samples:
         tables.append(_renamed(table, said["outcomes"], names))
     joined = np.concatenate(tables)
     joined = joined[np.argsort(joined[:, 0], kind="stable")]
-    due, offered, sent, done, outcome = joined.T
-    return Samples(due, offered, sent, done, outcome.astype(np.int64), tuple(names), tuple(generators))
+    due, offered, sent, done, server_s, outcome = joined.T
+    return Samples(due, offered, sent, done, server_s, outcome.astype(np.int64), tuple(names), tuple(generators))
 
 
 def _renamed(table: Floats, outcomes: Sequence[str], names: dict[str, int]) -> Floats:

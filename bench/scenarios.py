@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench import measure
 from bench.arrivals import Phase
-from bench.contenders import Dynos, Running
+from bench.contenders import Dynos, Running, clean_environment
 from bench.deploy import deploy as replace_dyno
+from bench.errors import LoadFailed
+from bench.findings import OURS
 from bench.measure import Bench
+from bench.processes import Child
 
 QUICK_LADDER = (1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
 LADDER = (250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
@@ -52,4 +57,67 @@ def deploy(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
         replace_dyno(bench, each.contender, plan.dynos, Phase(plan.rate, max(12.0, plan.seconds)))
 
 
-SCENARIOS: dict[str, Scenario] = {"quick": quick, "steady": steady, "steps": steps, "deploy": deploy}
+def spike(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
+    """The rate, for three seconds ten times the rate, the rate again."""
+    phases = [Phase(plan.rate, 4), Phase(plan.rate * 10, 3), Phase(plan.rate, 8)]
+    for each in running:
+        bench.say(f"spike: {each.contender.name} at {plan.rate:,.0f}/s, then ten times that")
+        turn = bench.drive(each, each.url, "spike", phases)
+        turn.events.extend([(4.0, "x 10"), (7.0, "x 1")])
+        bench.results.turns.append(turn)
+
+
+def soak(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
+    """One rate for thirty times the usual turn; what memory grows by is in the notes."""
+    for each in running:
+        bench.turn(each, "soak", Phase(plan.rate, plan.seconds * 30))
+        memory = bench.results.turns[-1].memory_over_s
+        if memory:
+            grown = memory[-1][1] - memory[len(memory) // 10][1]
+            bench.results.notes.append(
+                f"soak of {each.contender.name}: memory grew by {grown:+.1f} MB after the first tenth"
+            )
+
+
+def bodies(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
+    """Requests of 1, 10, 100, 1,000 rows at falling rates, so that rows a second stay within reach of all."""
+    for rows in (1, 10, 100, 1000):
+        made = bench.make_cases(rows)
+        for each in running:
+            made.turn(each, f"bodies of {rows} rows", Phase(max(5.0, plan.rate / rows**0.5), plan.seconds / 2))
+
+
+def models(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
+    """Every example model in turn on one dynonnx; the baselines serve a single model and sit out."""
+    everything = bench.make_model_cases()
+    for each in running:
+        if each.contender.name == OURS:
+            everything.turn(each, "models", Phase(plan.rate, plan.seconds))
+
+
+def bad_clients(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
+    """The rate beside 32 clients that misbehave; what became of those is in the notes."""
+    for each in running:
+        bench.say(f"badclients: {each.contender.name} at {plan.rate:,.0f}/s")
+        log = bench.folder / f"badclients-{each.contender.name}.json"
+        command = [sys.executable, "-m", "bench.badclients", each.url, "--seconds", f"{plan.seconds + 3:g}"]
+        with Child(command, log, clean_environment(), bench.generator.cores.generator) as bad:
+            bench.turn(each, "badclients", Phase(plan.rate, plan.seconds))
+            if bad.wait(plan.seconds + 30) != 0:
+                raise LoadFailed("the clients that misbehave did not end well.", bad.log_tail())
+        outcomes = json.loads(log.read_text("utf-8"))
+        said = ", ".join(f"{what} x{number}" for what, number in sorted(outcomes.items()))
+        bench.results.notes.append(f"bad clients of {each.contender.name}: {said}")
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "quick": quick,
+    "steady": steady,
+    "steps": steps,
+    "deploy": deploy,
+    "spike": spike,
+    "soak": soak,
+    "models": models,
+    "bodies": bodies,
+    "badclients": bad_clients,
+}

@@ -73,6 +73,9 @@ def _notes(results: Results) -> str:
         if turn.figures.limit is not None:
             said = f"{turn.scenario} {turn.contender} at {turn.figures.asked_rate:,.0f}/s"
             lines.append(f"not the server's limit: {said}: {turn.figures.limit}")
+        if turn.figures.server_p99_ms is not None and turn.figures.server_p50_ms is not None:
+            own = f"p50 {turn.figures.server_p50_ms:.2f} ms, p99 {turn.figures.server_p99_ms:.2f} ms"
+            lines.append(f"{turn.scenario} at {turn.figures.asked_rate:,.0f}/s: the server's own part was {own}")
         if turn.figures.failed:
             counts = ", ".join(f"{name} x{number}" for name, number in turn.figures.errors.items())
             lines.append(f"{turn.scenario} {turn.contender} at {turn.figures.asked_rate:,.0f}/s: {counts}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cases import Case
@@ -28,7 +29,7 @@ def found() -> str | None:
 def peak(url: str, cases: list[Case], folder: Path, cores: Cores, seconds: int = 4, connections: int = 32) -> float:
     """Requests per second that ``connections`` busy connections get. Raises LoadFailed on any error among them."""
     script = folder / "wrk.lua"
-    script.write_text(_script(cases), "utf-8")
+    script.write_text(script_of(cases), "utf-8")
     log = folder / "wrk.log"
     log.unlink(missing_ok=True)
     command = [found() or "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url]
@@ -41,7 +42,7 @@ def peak(url: str, cases: list[Case], folder: Path, cores: Cores, seconds: int =
     return float(rate.group(1))
 
 
-def _script(cases: list[Case]) -> str:
+def script_of(cases: Sequence[Case]) -> str:
     """A wrk script that goes round the cases, its requests made once."""
     bodies = ",\n".join(f"  {{{_lua(case.path)}, {_lua(case.body.decode())}}}" for case in cases)
     return f"""local cases = {{

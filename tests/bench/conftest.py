@@ -15,10 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench import cores
+from bench import cores, results
 from bench.cases import Case, make_cases, write_cases
 from bench.contenders import Contender, Running, serving
 from bench.load import Generator
+from bench.measure import Bench
 from bench.rows import rows_for
 
 STANDIN = Path(__file__).with_name("standin.py")
@@ -55,6 +56,17 @@ def cases_file(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="session")
 def generator() -> Generator:
     return Generator(cores.split(cores.available()))
+
+
+@pytest.fixture
+def made_bench(
+    iris: Any, pickles: Path, cases: list[Case], cases_file: Path, tmp_path: Path, generator: Generator
+) -> Bench:
+    """A bench that has measured nothing yet; what it says of its progress is dropped."""
+    run = results.new("x", {"model": "iris", "goal_ms": 50.0})
+    lines: list[str] = []
+    rows = rows_for("iris")
+    return Bench(run, tmp_path, cases, cases_file, generator, lines.append, pickles, iris, rows, warm_up_s=0.3)
 
 
 @pytest.fixture

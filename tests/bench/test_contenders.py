@@ -40,6 +40,7 @@ def test_the_port_reaches_command_and_environment(cases: list[Case], cases_file:
     contender = Contender("by-env", ("sh", "-c", shell, sys.executable, standin, str(cases_file)), {"PORT": "{port}"})
     with serving(contender, cases[0], tmp_path, NOWHERE) as running:
         assert 0 < running.start_s < 30
+        assert running.child is not None
         assert running.child.status() is None
 
 

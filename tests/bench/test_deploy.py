@@ -5,23 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bench import results
 from bench.arrivals import Phase
-from bench.cases import Case
 from bench.contenders import Contender
 from bench.deploy import deploy
-from bench.load import Generator
 from bench.measure import Bench
 
 STANDIN = Path(__file__).with_name("standin.py")
 
 
-def test_a_restart_is_seen_as_waiting_and_its_moments_are_marked(
-    cases: list[Case], cases_file: Path, tmp_path: Path, generator: Generator
-) -> None:
-    said: list[str] = []
-    bench = Bench(results.new("x", {}), tmp_path, cases, cases_file, generator, said.append, warm_up_s=0.3)
+def test_a_restart_is_seen_as_waiting_and_its_moments_are_marked(made_bench: Bench, cases_file: Path) -> None:
     contender = Contender("standin", (sys.executable, str(STANDIN), str(cases_file), "--port", "{port}"))
+    bench = made_bench
     deploy(bench, contender, None, Phase(100, 3))
     (turn,) = bench.results.turns
     (restart, _), (up, _) = turn.events

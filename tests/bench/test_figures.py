@@ -24,7 +24,7 @@ def samples(
     done = due + np.array(latency_ms) / 1e3
     codes = np.array(outcome if outcome is not None else [0] * len(latency_ms))
     said = Generator(started=100.0, share=1.0, connections=32, idle=((100.0, 0.0), (200.0, 100.0 * (1 - busy))))
-    return Samples(due, due + late_ms / 1e3, due, done, codes, outcomes, (said,))
+    return Samples(due, due + late_ms / 1e3, due, done, np.full(due.size, np.nan), codes, outcomes, (said,))
 
 
 def test_percentiles_are_those_of_the_latencies() -> None:

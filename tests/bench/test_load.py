@@ -73,6 +73,7 @@ def test_wrong_answers_are_counted_by_what_is_wrong(
     assert figures.rate == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_counts_as_unfinished(
     standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_server_that_is_gone_shows_in_the_errors(
     standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
 ) -> None:
     running = standin()
+    assert running.child is not None
     running.child.stop()
     (figures,) = of_phases(drive(running.url, cases_file, [Phase(100, 1)], tmp_path, generator), [Phase(100, 1)])
     assert figures.errors == {"connection refused": figures.requests}
