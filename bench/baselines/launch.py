@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 KEEP_ALIVE_S = 95  # above the 90 s of Heroku's router, as a well-kept app has it
 
@@ -20,7 +21,7 @@ def arguments(description: str) -> tuple[Path, int]:
     return given.model, given.port
 
 
-def serve(app: FastAPI, port: int) -> None:
+def serve(app: Callable[..., Any], port: int) -> None:
     """Serve until SIGTERM."""
     uvicorn.run(
         app,
