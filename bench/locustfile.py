@@ -22,6 +22,7 @@ from locust import LoadTestShape, User, constant, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.exception import StopUser
+from locust.runners import MasterRunner
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # locust -f loads this file, not the package
 
@@ -152,7 +153,9 @@ def _test_start(environment: Environment, **_: Any) -> None:
 
 def _spawned(user_count: int, **_: Any) -> None:
     for load in _loads.values():
-        load.start(load.environment.runner.user_count if load.environment.runner else user_count)
+        runner = load.environment.runner
+        if not isinstance(runner, MasterRunner):  # a master has no users of its own, though it counts everybody's
+            load.start(runner.user_count if runner else user_count)
 
 
 def _test_stop(environment: Environment, **_: Any) -> None:

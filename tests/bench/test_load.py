@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,18 @@ def test_a_generator_at_its_limit_is_named(
         (figures,) = of_phases(drive(running.url, cases_file, phases, tmp_path, generator), phases)
     assert figures.limit is not None
     assert "generator" in figures.limit
+
+
+@pytest.mark.slow
+def test_several_generator_processes_share_one_rate(
+    standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    phases = [Phase(400, 2)]
+    samples = drive(standin().url, cases_file, phases, tmp_path, replace(generator, processes=2))
+    (figures,) = of_phases(samples, phases)
+    assert [each.share for each in samples.generators] == [0.5, 0.5]
+    assert figures.failed == 0
+    assert figures.requests == pytest.approx(800, abs=4 * 28)
 
 
 def test_a_server_that_is_gone_shows_in_the_errors(
