@@ -45,6 +45,11 @@ def load(folder: Path, models: Mapping[str, Made], settings: Settings) -> Reposi
     )
 
 
+def masked(raw: bytes) -> bytes:
+    """Answers without their dates and generated request ids."""
+    return re.sub(rb"[0-9a-f]{12}-[0-9a-f]+", b"ID", re.sub(rb"date: [^\r]+", b"date: -", raw))
+
+
 @dataclass(frozen=True)
 class Reply:
     """One answer as it came. ``body`` is what Content-Length or the end of the connection bounds."""
@@ -56,9 +61,8 @@ class Reply:
 
     @property
     def masked(self) -> bytes:
-        """The whole answer without what may differ between two of the same: date and generated request ids."""
-        text = re.sub(rb"date: [^\r]+", b"date: -", self.raw)
-        return re.sub(rb"[0-9a-f]{12}-[0-9a-f]+", b"ID", text)
+        """The whole answer without what may differ between two of the same."""
+        return masked(self.raw)
 
 
 class Client:
@@ -130,6 +134,42 @@ class Door:
             client.close()
 
 
+class Wire:
+    """Stands for a transport: keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self._state = "open"
+        self.unwritten = 0
+
+    def state(self) -> str:
+        return self._state
+
+    def get_write_buffer_size(self) -> int:
+        return self.unwritten
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self._state = "closed"
+
+    def abort(self) -> None:
+        self._state = "aborted"
+
+    def is_closing(self) -> bool:
+        return self._state != "open"
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+    def pause_reading(self) -> None:
+        return
+
+    def resume_reading(self) -> None:
+        return
+
+
 def post(body: bytes, path: str = "/predict", *headers: bytes, length: int | None = None) -> bytes:
     """A POST of JSON as most clients write it."""
     size = len(body) if length is None else length
@@ -171,4 +211,4 @@ def open_door(door: str, folder: Path, models: Mapping[str, Made], **environment
         assert not thread.is_alive(), "the server did not stop"
 
 
-__all__ = ["DOORS", "ROW", "Client", "Connection", "Door", "Reply", "get", "open_door", "post"]
+__all__ = ["DOORS", "ROW", "Client", "Connection", "Door", "Reply", "Wire", "get", "open_door", "post"]

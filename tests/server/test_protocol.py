@@ -21,7 +21,7 @@ from server.metrics import Board
 from server.protocol import Connection, connection_class
 from server.settings import read_settings
 from tests.server import models
-from tests.server.doors import ROW, Door, get, load, open_door, post
+from tests.server.doors import ROW, Door, Wire, get, load, open_door, post
 
 MANY = 2000  # rows of an answer that fills the buffers of a client who does not read
 
@@ -221,42 +221,6 @@ def test_a_retiring_worker_answers_what_still_comes(tmp_path: Path) -> None:
 
 
 # Time limits, without waiting: the sweep is called with a time of ours.
-
-
-class Wire:
-    """Stands for a transport: keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-        self._state = "open"
-        self.unwritten = 0
-
-    def state(self) -> str:
-        return self._state
-
-    def get_write_buffer_size(self) -> int:
-        return self.unwritten
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def close(self) -> None:
-        self._state = "closed"
-
-    def abort(self) -> None:
-        self._state = "aborted"
-
-    def is_closing(self) -> bool:
-        return self._state != "open"
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return default
-
-    def pause_reading(self) -> None:
-        return
-
-    def resume_reading(self) -> None:
-        return
 
 
 def with_connection(folder: Path, act: Callable[[Connection, Wire, float], Coroutine[Any, Any, None]]) -> None:
