@@ -1,6 +1,6 @@
 """The child process: a job from standard input, answers over a pipe. An entry point; started by `convert.sandbox`.
 
-What a library prints goes to standard error, which the parent shows only when the child dies.
+What a library prints to standard error is shown only when the child dies.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import traceback
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import joblib
 import orjson
 
-from convert import limits, messages
+from convert import limits, messages, seccomp
 from convert.errors import Refused
 from convert.job import convert
+from convert.opener import Opening
 from convert.parity import Proof
 from convert.proofrows import read_rows
 from convert.verify import verify
@@ -26,21 +28,23 @@ def main() -> None:
     job = orjson.loads(sys.stdin.buffer.read())
     pipe = os.fdopen(int(sys.argv[1]), "wb")
     limits.apply(job["memory_bytes"], job["cpu_seconds"])
+    seccomp.apply()
     try:
-        COMMANDS[job["command"]](job, pipe)
+        with joblib.parallel_config(backend="sequential"):  # a model's own n_jobs would ask for processes
+            COMMANDS[job["command"]](job, pipe)
     except Refused as refusal:
         parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
         messages.write(pipe, {"kind": "refused", **parts})
     except MemoryError:
-        messages.write(pipe, {"kind": "refused", "reason": "the memory limit is reached", "remedy": "", "where": ""})
+        limit = f"the memory limit of {job['memory_bytes'] >> 30} GB is reached"
+        messages.write(pipe, {"kind": "refused", "reason": limit, "remedy": "allow more with --memory-gb", "where": ""})
     except Exception:  # noqa: BLE001  whatever it is, the parent must be able to say it
         messages.write(pipe, {"kind": "failed", "traceback": traceback.format_exc()})
 
 
 def _convert(job: dict[str, Any], pipe: BinaryIO) -> None:
-    data = Path(job["model"]).read_bytes()
     rows = read_rows(Path(job["data"])) if job["data"] else None
-    done = convert(data, job["name"], rows, tuple(job["trust"]), _teller(pipe))
+    done = convert(Path(job["model"]).read_bytes(), job["name"], rows, _how(job), _teller(pipe))
     blob = b"" if done.proof.wrong else done.onnx
     messages.write(pipe, {"kind": "done", **_summary(done.proof)}, blob)
 
@@ -48,8 +52,12 @@ def _convert(job: dict[str, Any], pipe: BinaryIO) -> None:
 def _verify(job: dict[str, Any], pipe: BinaryIO) -> None:
     rows = read_rows(Path(job["data"])) if job["data"] else None
     pickled, onnx = Path(job["model"]).read_bytes(), Path(job["onnx"]).read_bytes()
-    done = verify(pickled, onnx, rows, tuple(job["trust"]), _teller(pipe))
+    done = verify(pickled, onnx, rows, _how(job), _teller(pipe))
     messages.write(pipe, {"kind": "done", **_summary(done)})
+
+
+def _how(job: dict[str, Any]) -> Opening:
+    return Opening(tuple(job["trust"]), job["key"], job["any_version"])
 
 
 def _summary(proof: Proof) -> dict[str, Any]:

@@ -24,8 +24,7 @@ def convert(asked: Convert, tell: Tell) -> str:
     """Converts and writes; answers the report. Raises Refused or NotEqual, and then nothing is written."""
     _must_exist(asked.model, asked.data)
     path = writer.destination(asked.out, asked.name, asked.version, asked.replace)
-    job = {**_job("convert", asked.model, asked.data, asked.trust), "name": asked.name}
-    found, onnx = sandbox.run(job, tell)
+    found, onnx = _run({"command": "convert", "name": asked.name}, asked, tell)
     if found["parity"]["wrong"]:
         raise NotEqual(_failure(found))
     artefact = _checked(onnx)
@@ -37,8 +36,7 @@ def convert(asked: Convert, tell: Tell) -> str:
 def verify(asked: Verify, tell: Tell) -> str:
     """Repeats the proof; answers the report. Raises Refused or NotEqual."""
     _must_exist(asked.model, asked.file, asked.data)
-    job = {**_job("verify", asked.model, asked.data, asked.trust), "onnx": str(asked.file.resolve())}
-    found, _ = sandbox.run(job, tell)
+    found, _ = _run({"command": "verify", "onnx": str(asked.file.resolve())}, asked, tell)
     if found["parity"]["wrong"]:
         raise NotEqual(_failure(found))
     return f"{report.proof_table(found['parity'])}\n\n{report.verdict(found['parity'])}"
@@ -61,9 +59,16 @@ def inspect(asked: Inspect) -> str:
     return "\n\n".join(parts)
 
 
-def _job(command: str, model: Path, data: Path | None, trust: tuple[str, ...]) -> dict[str, Any]:
-    rows = None if data is None else str(data.resolve())
-    return {"command": command, "model": str(model.resolve()), "data": rows, "trust": trust}
+def _run(job: dict[str, Any], asked: Convert | Verify, tell: Tell) -> tuple[Any, bytes]:
+    how = asked.opening
+    common = {
+        "model": str(asked.model.resolve()),
+        "data": None if asked.data is None else str(asked.data.resolve()),
+        "trust": how.trust,
+        "key": how.key,
+        "any_version": how.any_version,
+    }
+    return sandbox.run(job | common, tell, how.timeout_seconds, int(how.memory_gb * (1 << 30)))
 
 
 def _must_exist(*paths: Path | None) -> None:

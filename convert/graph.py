@@ -15,6 +15,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}  # what ONNX Runtime 1.28 and all later ones load
+MICROSOFT = "com.microsoft"  # of its operators only Tokenizer is used, which is part of ONNX Runtime
 IR_VERSION = 8  # the one that belongs to opset 18
 ML = "ai.onnx.ml"
 ROWS = "rows"
@@ -220,6 +221,8 @@ class Graph:
         ]
         graph = helper.make_graph(nodes, "dynonnx", self._inputs, signature, constants)
         opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+        if any(node.domain == MICROSOFT for node in nodes):
+            opsets.append(helper.make_opsetid(MICROSOFT, 1))
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="dynonnx")
 
     def _output(self, tensor: Tensor) -> Tensor:

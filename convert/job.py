@@ -19,7 +19,7 @@ from onnx import ModelProto
 from convert.describe import describe
 from convert.errors import Refused
 from convert.export import export
-from convert.opener import open_model
+from convert.opener import Opening, open_model
 from convert.original import Answers, Original, open_original
 from convert.parity import TIE, Proof, margins, prove
 from convert.proofrows import fitted
@@ -47,10 +47,10 @@ class Converted:
     proof: Proof
 
 
-def convert(pickled: bytes, name: str, data: Any | None, trusted: tuple[str, ...], tell: Tell) -> Converted:
+def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tell) -> Converted:
     """Makes the artefact of a pickle. Raises Refused."""
     tell("opening the pickle")
-    original = open_original(open_model(pickled, trusted))
+    original = open_original(open_model(pickled, how))
     tell(f"asking the {type(original.model).__name__} what its rows look like")
     features, groups, expected = describe_with_rows(original, data)
     tell("building the graph")
@@ -64,7 +64,7 @@ def convert(pickled: bytes, name: str, data: Any | None, trusted: tuple[str, ...
         outputs=outputs,
         classes=original.classes(),
         golden=_golden(groups, expected, outputs),
-        producer=_producer(),
+        producer=_producer(how),
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         source_sha256=hashlib.sha256(pickled).hexdigest(),
         parity=proof.as_json(),
@@ -148,9 +148,10 @@ def _all(expected: Answers) -> Any:
     return np.ones(len(next(iter(expected.values()))), np.bool_)
 
 
-def _producer() -> dict[str, str]:
+def _producer(how: Opening) -> dict[str, str]:
     packages = ("scikit-learn", "numpy", "onnx", "onnxruntime")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    found = {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    return found | ({"warning": "pickled with another scikit-learn"} if how.any_version else {})
 
 
 def _with_metadata(model: ModelProto, entries: Mapping[str, str]) -> bytes:

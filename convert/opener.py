@@ -15,17 +15,22 @@ import warnings
 import zlib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sklearn
 from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 from sklearn.exceptions import InconsistentVersionWarning
 
+from convert import skopsfile
 from convert.allowlist import NAMES
 from convert.errors import Refused
 
+MOST_COLUMNS = 1 << 20
 UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
+ZIP = b"PK\x03\x04"  # a skops file
 DAMAGED = (
     ValueError,
     TypeError,
@@ -39,27 +44,52 @@ DAMAGED = (
 )
 
 
-def open_model(data: bytes, trusted: Collection[str] = ()) -> Any:
-    """The object in a pickle or joblib file. Raises Refused, which lists every name that is not allowed."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a person wants a file opened: names trusted besides ours, the key of a dict, other versions allowed."""
+
+    trusted: tuple[str, ...] = ()
+    key: str | None = None
+    any_version: bool = False
+
+
+def open_model(data: bytes, how: Opening = Opening()) -> Any:
+    """The object in a pickle, joblib or skops file. Raises Refused, which lists every name that is not allowed."""
+    allowed = NAMES | frozenset(how.trusted)
+    if data.startswith(ZIP):
+        return _picked(skopsfile.open_skops(data, allowed), how.key)
     unpacked = unpack(data)
-    if unpacked[:1] != pickle.PROTO and not unpacked[:1].isascii():
-        raise Refused("the file is neither a pickle nor a joblib file", "give the file that pickle or joblib wrote")
     refused: list[str] = []
-    reader = _Reader(io.BytesIO(unpacked), NAMES | frozenset(trusted), refused)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            model = reader.load()
+            model, failure = _Reader(io.BytesIO(unpacked), allowed, refused).load(), None
         except (pickle.UnpicklingError, *DAMAGED) as error:
-            failure: Exception | None = error
-            model = None
-        else:
-            failure = None
+            model, failure = None, error
     _refuse_names(refused)
-    _refuse_version([item.message for item in caught])
+    if not how.any_version:
+        _refuse_version([item.message for item in caught])
+    if isinstance(failure, MemoryError):
+        raise failure
     if failure is not None:
-        raise Refused(f"the file does not open: {failure!r}", "write it again with pickle.dump") from failure
-    return model
+        raise Refused(f"the file does not open: {failure!r}", "give a file that pickle or joblib wrote") from failure
+    return _picked(model, how.key)
+
+
+def _picked(found: Any, key: str | None) -> Any:
+    """The model in a dict, by its key."""
+    if key is None and not isinstance(found, dict):
+        return found
+    if not isinstance(found, dict):
+        raise Refused(f"the file holds a {type(found).__name__}, not a dict", "leave --key out")
+    names = ", ".join(repr(name) for name in found)
+    if key is None:
+        raise Refused(
+            f"the file holds a dict with {names}, not a scikit-learn estimator", "name the model's with --key"
+        )
+    if key not in found:
+        raise Refused(f"the dict in the file has no {key!r}", f"it has {names}")
+    return found[key]
 
 
 def unpack(data: bytes) -> bytes:
@@ -84,6 +114,14 @@ def _read_capped(stream: Any) -> bytes:
     return parts.getvalue()
 
 
+def _lz4(stream: io.BytesIO) -> Any:
+    try:
+        frame = importlib.import_module("lz4.frame")  # optional, so no plain import
+    except ImportError as error:
+        raise Refused("the file is compressed with lz4, which is not installed", "pip install lz4") from error
+    return frame.LZ4FrameFile(stream)
+
+
 class _ZlibStream:
     """zlib has no file object of its own."""
 
@@ -101,6 +139,7 @@ PACKERS: dict[bytes, Any] = {
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ": lzma.LZMAFile,
     b"\x5d\x00": lzma.LZMAFile,
+    b"\x04\x22\x4d\x18": _lz4,
     b"\x78\x01": _ZlibStream,
     b"\x78\x5e": _ZlibStream,
     b"\x78\x9c": _ZlibStream,
@@ -140,6 +179,8 @@ class _Reader(NumpyUnpickler):  # type: ignore[misc]
                 self.stack.append(nested.load())
             else:
                 self.stack.append(wrapper.read(self, self.ensure_native_byte_order))
+        elif type(self.stack[-1]).__name__ in ("Tree", "TreePredictor"):
+            check_tree(self.stack[-1])
 
     dispatch[pickle.BUILD[0]] = load_build
 
@@ -166,6 +207,23 @@ class _StandIn:
         pass
 
 
+def check_tree(tree: Any) -> None:
+    """Refuses a tree whose nodes point outside: predicting with it would read foreign memory."""
+    if type(tree).__name__ == "Tree":
+        left, right, feature = tree.children_left, tree.children_right, tree.feature
+        leaf, columns = left < 0, tree.n_features
+    else:
+        nodes = tree.nodes
+        left, right, feature = (nodes[name].astype(np.int64) for name in ("left", "right", "feature_idx"))
+        leaf, columns = nodes["is_leaf"] != 0, MOST_COLUMNS
+    own = np.arange(len(left))
+    inside = leaf | ((left > own) & (right > own) & (left < len(own)) & (right < len(own)))
+    if not (inside & (leaf | ((feature >= 0) & (feature < columns)))).all():
+        raise Refused(
+            "a tree in the file points outside its own nodes", "the file is damaged or hostile: write it again"
+        )
+
+
 def _refuse_names(names: list[str]) -> None:
     if names:
         unique = sorted(set(names))
@@ -186,5 +244,6 @@ def _refuse_version(messages: list[Any]) -> None:
                 raise Refused(
                     f"the model was pickled with scikit-learn {theirs}; {sklearn.__version__}, the one here, may"
                     " predict otherwise from the same file",
-                    f"install scikit-learn {theirs} here, or fit and pickle the model again with {sklearn.__version__}",
+                    f"install scikit-learn {theirs} here, or fit and pickle the model again with {sklearn.__version__};"
+                    " --allow-version-mismatch converts what this version makes of the file",
                 )

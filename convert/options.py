@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from convert.errors import UsageError
@@ -31,6 +31,17 @@ Exit status: 0 written and verified, 1 refused or not equal, 2 the command line 
 
 
 @dataclass(frozen=True, slots=True)
+class Opening:
+    """How the file is opened, and what the process that opens it may use."""
+
+    trust: tuple[str, ...] = ()
+    key: str | None = None
+    any_version: bool = False
+    timeout_seconds: float = 900.0
+    memory_gb: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
 class Convert:
     """``python -m convert MODEL``. ``version`` is None for "one above the highest"."""
 
@@ -40,7 +51,7 @@ class Convert:
     data: Path | None
     out: Path
     replace: bool
-    trust: tuple[str, ...] = field(default=())
+    opening: Opening = Opening()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ class Verify:
     model: Path
     file: Path
     data: Path | None
-    trust: tuple[str, ...] = field(default=())
+    opening: Opening = Opening()
 
 
 def parse(words: Sequence[str]) -> Convert | Inspect | Verify:
@@ -66,11 +77,11 @@ def parse(words: Sequence[str]) -> Convert | Inspect | Verify:
         return Inspect(_inspect_parser().parse_args(words[1:]).file)
     if words and words[0] == "verify":
         found = _verify_parser().parse_args(words[1:])
-        return Verify(found.model, found.file, found.data, tuple(found.trust))
+        return Verify(found.model, found.file, found.data, _opening(found))
     found = _convert_parser().parse_args(words)
     name = _checked("--name", found.name) if found.name is not None else default_name(found.model)
     version = None if found.version is None else _checked("--version", found.version)
-    return Convert(found.model, name, version, found.data, found.out, found.replace, tuple(found.trust))
+    return Convert(found.model, name, version, found.data, found.out, found.replace, _opening(found))
 
 
 def default_name(model: Path) -> str:
@@ -125,6 +136,10 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="ROWS", help="rows to check as well: CSV, Parquet, JSON or NPY")
 
 
+def _opening(found: argparse.Namespace) -> Opening:
+    return Opening(tuple(found.trust), found.key, found.allow_version_mismatch, found.timeout, found.memory_gb)
+
+
 def _add_trust(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust",
@@ -133,3 +148,11 @@ def _add_trust(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="let the pickle use module.Name, whatever it does with it; again for more",
     )
+    parser.add_argument("--key", help="where the file holds a dict: the key of the model in it")
+    parser.add_argument(
+        "--allow-version-mismatch",
+        action="store_true",
+        help="take a file of another scikit-learn as this one reads it; it may predict otherwise",
+    )
+    parser.add_argument("--timeout", type=float, default=900.0, metavar="SECONDS", help="time limit (default: 900)")
+    parser.add_argument("--memory-gb", type=float, default=8.0, metavar="GB", help="memory limit (default: 8)")

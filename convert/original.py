@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn import base, isotonic
+from sklearn import base, isotonic, model_selection, pipeline
+from sklearn.feature_extraction import text
 
 from convert.errors import Refused
 from convert.graph import Array
-from convert.table import Table, for_model
+from convert.table import Table, for_documents, for_model
 from server.artefact import Kind, Scalar
+
+DOCUMENT = "text"  # the name of the one column of a model of texts
 
 Answers = dict[
     str, Array
@@ -27,12 +30,13 @@ class Original:
     kind: Kind
     names: tuple[str, ...]
     named: bool
+    documents: bool = False  # it takes a list of texts, not a table
 
     def ask(self, table: Table) -> Answers:
         """Everything a file of this model answers, for these rows. Raises what the model raises."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
-            return self._ask(for_model(table, self.named))
+            return self._ask(for_documents(table) if self.documents else for_model(table, self.named))
 
     def takes(self, table: Table) -> bool:
         """Whether the original answers these rows at all."""
@@ -75,6 +79,8 @@ class Original:
 
 def open_original(model: Any) -> Original:
     """What kind of model this is, and how wide. Raises Refused for what is no fitted estimator."""
+    if takes_documents(model):
+        return Original(model, _kind(model), (DOCUMENT,), named=False, documents=True)
     width = _width(model)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise Refused(
@@ -88,6 +94,18 @@ def open_original(model: Any) -> Original:
     if len(set(names)) != len(names) or "" in names:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
     return Original(model, _kind(model), names, found is not None)
+
+
+def takes_documents(model: Any) -> bool:
+    """Whether a row of this model is one text."""
+    match model:
+        case pipeline.Pipeline():
+            return takes_documents(model.steps[0][1])
+        case pipeline.FeatureUnion():
+            return all(takes_documents(step) for _, step in model.transformer_list)
+        case model_selection.GridSearchCV() | model_selection.RandomizedSearchCV():
+            return takes_documents(getattr(model, "best_estimator_", None))
+    return isinstance(model, text.CountVectorizer | text.HashingVectorizer)
 
 
 def _width(model: Any) -> int | None:

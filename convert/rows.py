@@ -19,6 +19,26 @@ from server.artefact import Feature
 ROWS = 10_000
 SHARES = {"thresholds": 0.3, "missing": 0.15, "extremes": 0.1}  # usual rows are the rest
 TOUCHED = 0.3  # of the cells of a row in the groups "missing" and "extremes"
+KNOWN_WORDS = 2000  # of a vocabulary at most so many are tried, evenly chosen
+LONGEST_TEXT = 15  # words
+ODD_WORDS = (
+    "unheard",
+    "é",
+    "É",
+    "x",
+    "I",
+    "ça",
+    "Łódź",
+    "naïve",
+    "42",
+    "3.14",
+    "don't",
+    "a_b",
+    "日本語",
+    "straße",
+    "ﬁn",
+    "²",
+)
 ODD_TEXTS = (UNSEEN_TEXT, "", " ", "a", "É", "ß", "日本", "x" * 200)
 
 
@@ -41,6 +61,8 @@ def usual(random: np.random.Generator, features: Sequence[Feature], traits: Sequ
 
 
 def _usual_values(random: np.random.Generator, feature: Feature, trait: Trait, rows: int) -> Array:
+    if trait.words:
+        return _documents(random, trait.words, rows)
     if feature.dtype == "string":
         return np.array(_texts(feature, trait), object)[random.integers(0, len(_texts(feature, trait)), rows)]
     if feature.dtype == "bool":
@@ -61,6 +83,18 @@ def _known(feature: Feature, trait: Trait) -> list[Any]:
 def _texts(feature: Feature, trait: Trait) -> list[str]:
     known = [str(value) for value in trait.known if not is_missing(value)]
     return known if feature.categories is not None else [*known * 4, *ODD_TEXTS]
+
+
+def _documents(random: np.random.Generator, words: list[str], rows: int) -> Array:
+    """Texts of known words in any case, unknown ones, accents, single letters, odd spaces and marks; some empty."""
+    shown = sorted(words)[:: max(1, len(words) // KNOWN_WORDS)]
+    bag = np.array([*shown * 3, *(word.upper() for word in shown), *ODD_WORDS * (1 + len(shown) // 20)], object)
+    lengths = random.integers(0, LONGEST_TEXT, rows)
+    gaps = np.array([" ", " ", " ", "  ", ", ", ".\n", "-"], object)
+    return np.array(
+        ["".join(w + g for w, g in zip(random.choice(bag, n), random.choice(gaps, n), strict=True)) for n in lengths],
+        object,
+    )
 
 
 def scale(trait: Trait) -> tuple[float, float]:

@@ -17,20 +17,25 @@ from convert import limits, messages
 from convert.errors import Refused
 
 TIMEOUT_SECONDS = 900.0
-LAST_WORDS_BYTES = 2000
+LAST_WORDS_BYTES, LAST_LINES = 2000, 20
 
 
-def run(job: dict[str, Any], tell: Callable[[str], None], timeout: float = TIMEOUT_SECONDS) -> tuple[Any, bytes]:
+def run(
+    job: dict[str, Any],
+    tell: Callable[[str], None],
+    timeout: float = TIMEOUT_SECONDS,
+    memory_bytes: int = limits.MEMORY_BYTES,
+) -> tuple[Any, bytes]:
     """Runs one job in a child and answers its result and blob. Raises Refused, also when the child dies or hangs."""
     root = str(Path(__file__).resolve().parent.parent)
-    limit = {"memory_bytes": limits.MEMORY_BYTES, "cpu_seconds": int(timeout) + 1}
-    with tempfile.TemporaryDirectory(prefix="dynonnx-") as home, tempfile.TemporaryFile() as said:
+    limit = {"memory_bytes": memory_bytes, "cpu_seconds": int(timeout) + 1}
+    with tempfile.TemporaryDirectory(prefix="dynonnx-") as home:
         reading, writing = os.pipe()
         child = subprocess.Popen(  # noqa: S603  our own interpreter and module
             [sys.executable, "-m", "convert.child", str(writing)],
             stdin=subprocess.PIPE,
-            stdout=said,
-            stderr=said,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             cwd=home,
             env=limits.environment(root, home),
             pass_fds=[writing],
@@ -38,6 +43,9 @@ def run(job: dict[str, Any], tell: Callable[[str], None], timeout: float = TIMEO
         os.close(writing)
         timer = threading.Timer(timeout, child.kill)
         timer.start()
+        said: list[bytes] = []
+        listener = threading.Thread(target=_keep_last, args=(child.stderr, said))
+        listener.start()
         try:
             with os.fdopen(reading, "rb") as pipe:
                 _send(child, job | limit)
@@ -47,10 +55,17 @@ def run(job: dict[str, Any], tell: Callable[[str], None], timeout: float = TIMEO
             timer.cancel()
             child.kill()
             code = child.wait()
+            listener.join()
         if found is None:
-            said.seek(0)
-            raise _death(code, overdue, timeout, said.read()[-LAST_WORDS_BYTES:].decode(errors="replace"))
+            raise _death(code, overdue, timeout, b"".join(said)[-LAST_WORDS_BYTES:].decode(errors="replace"))
         return found
+
+
+def _keep_last(stream: Any, said: list[bytes]) -> None:
+    with stream:
+        for line in stream:
+            said.append(line[-LAST_WORDS_BYTES:])
+            del said[:-LAST_LINES]
 
 
 def _send(child: subprocess.Popen[bytes], job: dict[str, Any]) -> None:

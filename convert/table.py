@@ -39,6 +39,11 @@ def for_model(table: Table, named: bool) -> Any:
     return np.column_stack([_objects(values) for values in arrays])
 
 
+def for_documents(table: Table) -> Any:
+    """The texts of a table of one column."""
+    return next(iter(table.values()))
+
+
 def _series(values: Array) -> Any:
     return pandas.Series(_objects(values), dtype=object) if values.dtype.kind == "O" else values
 

@@ -14,6 +14,7 @@ import numpy as np
 from sklearn import preprocessing
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, TunedThresholdClassifierCV
@@ -36,6 +37,7 @@ class Trait:
     centre: float | None = None
     spread: float | None = None
     positive: bool = False
+    words: list[str] = field(default_factory=list)  # of texts: what the model knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,14 @@ def _all_numbers(values: Array) -> bool:
 
 def _function(model: Any, seen: Sights) -> Sights:
     return seen if model.func is None else []
+
+
+def _texts(model: Any, seen: Sights) -> Sights:
+    for sight in seen[:1]:
+        if sight:
+            sight.trait.text = True
+            sight.trait.words += list(getattr(model, "vocabulary_", {}))
+    return []
 
 
 def _imputer(model: Any, seen: Sights) -> Sights:
@@ -217,6 +227,8 @@ LOOKS: dict[type, Callable[[Any, Sights], Sights]] = {
     preprocessing.OrdinalEncoder: _encoder,
     preprocessing.TargetEncoder: _encoder,
     CategoricalNB: _positions,
+    CountVectorizer: _texts,
+    HashingVectorizer: _texts,
     HistGradientBoostingClassifier: _histograms,
     HistGradientBoostingRegressor: _histograms,
     SimpleImputer: _imputer,

@@ -6,14 +6,14 @@ from typing import Any
 
 from convert.errors import Refused
 from convert.job import Tell, describe_with_rows
-from convert.opener import open_model
+from convert.opener import Opening, open_model
 from convert.original import open_original
 from convert.parity import Proof, prove
 from server.artefact import Feature, from_metadata
 from server.runtime import BadModel, Runtime
 
 
-def verify(pickled: bytes, onnx: bytes, data: Any | None, trusted: tuple[str, ...], tell: Tell) -> Proof:
+def verify(pickled: bytes, onnx: bytes, data: Any | None, how: Opening, tell: Tell) -> Proof:
     """Compares all proof rows. A file of ours is fed by its own schema, any other by its signature. Raises Refused."""
     try:
         runtime = Runtime(onnx)
@@ -21,7 +21,7 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, trusted: tuple[str, ..
         raise Refused(f"ONNX Runtime does not open the file: {error}") from error
     artefact = from_metadata(runtime.metadata)
     tell("opening the pickle")
-    original = open_original(open_model(pickled, trusted))
+    original = open_original(open_model(pickled, how))
     features, groups, expected = describe_with_rows(original, data)
     features = artefact.features if artefact is not None else _by_signature(runtime, features)
     if tuple(feature.name for feature in features) != original.names:

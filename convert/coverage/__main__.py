@@ -28,9 +28,8 @@ def main(words: Sequence[str]) -> int:
     if not asked.only:
         asked.out.write_text(page(rows))
     bad = [case.name for case, here, _ in rows if here.status not in ("agrees", "refused", "not fitted")]
-    print(
-        f"{len(rows)} cases, {sum(here.status == 'agrees' for _, here, _ in rows)} agree, {len(bad)} neither nor refused"
-    )
+    agree = sum(here.status == "agrees" for _, here, _ in rows)
+    print(f"{len(rows)} cases, {agree} agree, {len(bad)} are neither converted nor refused: {bad}")
     return 1 if bad else 0
 
 

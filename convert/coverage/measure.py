@@ -20,6 +20,7 @@ from convert.coverage.cases import Case
 from convert.errors import Refused
 from convert.graph import OPSETS
 from convert.job import answers, convert, describe_with_rows
+from convert.opener import Opening
 from convert.original import Original, open_original
 from convert.parity import compare
 from convert.table import Table, for_graph
@@ -43,7 +44,7 @@ class Outcome:
 def ours(model: Any) -> Outcome:
     """This converter, proof and all."""
     try:
-        done = convert(pickle.dumps(model), "m", None, (), lambda _: None)
+        done = convert(pickle.dumps(model), "m", None, Opening(), lambda _: None)
     except Refused as refusal:
         return Outcome("refused", f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)
     if done.proof.wrong:

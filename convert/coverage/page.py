@@ -13,11 +13,11 @@ Row = tuple[Case, Outcome, Outcome]
 HEAD = """\
 # What converts
 
-Written by `python -m convert.coverage`: every estimator of scikit-learn {sklearn} that predicts or transforms new rows, with
-each kind of target, and what people build of them. Each case is fitted, converted, and compared with the original over at
-least 10,000 rows made up from it (thresholds and their neighbours, missing values, unknown categories, extremes), together
-and alone. Beside it plain skl2onnx {skl2onnx} on the same rows, in float32 as its documentation shows, allowed ten times our
-tolerance. A case that differs here would be written by nobody: the conversion ends with exit status 1 and no file.
+Written by `python -m convert.coverage`: every estimator of scikit-learn {sklearn} that predicts or transforms new rows,
+with each kind of target, and what people build of them. Each case is fitted, converted, and compared with the original
+over at least 10,000 rows made up from it (thresholds and their neighbours, missing values, unknown categories,
+extremes), together and alone. Beside it plain skl2onnx {skl2onnx} on the same rows, in float32 as its documentation
+shows, allowed ten times our tolerance. What is refused writes no file; so would what differs, with exit status 1.
 """
 ORDER = ("agrees", "refused", "differs", "breaks", "hangs")
 

@@ -19,6 +19,7 @@ FAMILIES = (
     "numeric",
     "preprocessing",
     "projection",
+    "text",
     "trees",
     "wrappers",
 )

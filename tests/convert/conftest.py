@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from convert.job import Converted, convert
+from convert.opener import Opening
 from examples import train
 
 
@@ -24,7 +25,7 @@ def converted() -> Callable[..., Converted]:
     """Makes the artefact of a fitted model, through its pickle, as the child process does."""
 
     def run(model: Any, data: Any = None) -> Converted:
-        return convert(pickle.dumps(model), "m", data, (), lambda _: None)
+        return convert(pickle.dumps(model), "m", data, Opening(), lambda _: None)
 
     return run
 

@@ -51,7 +51,7 @@ def test_classifiers_keep_the_labels_type(agrees: Agrees, model: Any, labels: st
     assert {type(label) for label in done.artefact.golden.outputs["label"]} == {type(LABELS[labels].tolist()[0])}
 
 
-@pytest.mark.parametrize("model", REGRESSORS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", REGRESSORS[:3], ids=lambda model: type(model).__name__)
 def test_regressors(agrees: Agrees, model: Any) -> None:
     agrees(make_pipeline(StandardScaler(), model).fit(X, X @ np.arange(6) + 3))
 

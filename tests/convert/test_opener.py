@@ -97,7 +97,7 @@ def test_a_refusal_lists_every_name() -> None:
 
 
 def test_a_trusted_name_is_allowed() -> None:
-    assert opener.open_model(pickle.dumps(Calls(eval, "40 + 2")), ["builtins.eval"]) == 42
+    assert opener.open_model(pickle.dumps(Calls(eval, "40 + 2")), opener.Opening(("builtins.eval",))) == 42
 
 
 def test_a_bomb_stops_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from convert.errors import UsageError
-from convert.options import Convert, Inspect, Verify, parse
+from convert.options import Convert, Inspect, Opening, Verify, parse
 
 
 def test_defaults() -> None:
@@ -25,7 +25,7 @@ def test_defaults() -> None:
 def test_every_option() -> None:
     words = ["m.pkl", "--name", "n", "--version", "2.0", "--data", "d.csv", "--out", "here", "--replace"]
     words += ["--trust", "a.B", "--trust", "c.D"]
-    expected = Convert(Path("m.pkl"), "n", "2.0", Path("d.csv"), Path("here"), True, ("a.B", "c.D"))
+    expected = Convert(Path("m.pkl"), "n", "2.0", Path("d.csv"), Path("here"), True, Opening(("a.B", "c.D")))
     assert parse(words) == expected
 
 

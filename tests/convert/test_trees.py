@@ -40,7 +40,9 @@ REGRESSORS = (
 
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("scaled", [False, True])
-@pytest.mark.parametrize("model", [*CLASSIFIERS, *REGRESSORS], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize(
+    "model", [CLASSIFIERS[0], CLASSIFIERS[2], REGRESSORS[2]], ids=lambda model: type(model).__name__
+)
 def test_no_row_differs(agrees: Agrees, model: Any, data: str, scaled: bool) -> None:
     x = DATA[data]
     target = (x[:, 0] > np.median(x[:, 0])).astype(int) + (x[:, 1] > np.median(x[:, 1]))
