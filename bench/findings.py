@@ -67,6 +67,22 @@ def _standing(results: Results, name: str) -> Standing:
     )
 
 
+def missed_goals(results: Results, p99_ms: float | None, held: float | None) -> list[str]:
+    """Which of the goals given for dynonnx the run did not meet; a goal that was not measured is not met."""
+    ours = next((each for each in standings(results) if each.name == OURS), None)
+    missed = []
+    if p99_ms is not None and (ours is None or ours.p99_ms is None or ours.p99_ms > p99_ms):
+        found = "not measured" if ours is None or ours.p99_ms is None else f"{ours.p99_ms:.1f} ms"
+        missed.append(f"p99 at the steady rate: {found}, asked for at most {p99_ms:g} ms")
+    if held is not None and (ours is None or (ours.held or 0.0) < held):
+        found = "not measured" if ours is None or ours.held is None else f"{ours.held:,.0f}/s"
+        missed.append(f"rate held: {found}, asked for at least {held:,.0f}/s")
+    failed = sum(turn.figures.failed for turn in results.turns if turn.contender == OURS and turn.scenario == "steady")
+    if failed and (p99_ms is not None or held is not None):
+        missed.append(f"{failed} requests failed at the steady rate")
+    return missed
+
+
 def middle(values: Iterable[float | None]) -> float | None:
     """The median of what is known, None where nothing is."""
     known = [value for value in values if value is not None]

@@ -16,6 +16,7 @@ import pytest
 
 from bench import results
 from bench.cases import read_cases
+from tests.bench.test_report import a_run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -102,3 +103,24 @@ def test_the_stock_locust_command_works(pickles: Path, tmp_path: Path) -> None:
     )
     assert refused.returncode == 2
     assert "app.example is not this machine" in refused.stderr
+
+
+def test_a_run_can_be_drawn_compared_and_planned_with(tmp_path: Path) -> None:
+    a_run().write(tmp_path)
+    for arguments, said in (
+        (("report", tmp_path), "report.html"),
+        (("compare", tmp_path, tmp_path), "+0.0%"),
+        (("plan", "--rate", 5000, "--run", tmp_path), "1 dyno of type eco"),
+        (("plan", "--rate", 5000, "--results", tmp_path.parent), "measured"),
+    ):
+        done = subprocess.run(bench(*arguments), env=environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+    assert "A Standard-1X dyno holds" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_a_plan_without_a_run_says_how_to_make_one(tmp_path: Path) -> None:
+    command = bench("plan", "--rate", 5000, "--results", tmp_path)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "python -m bench run" in done.stderr

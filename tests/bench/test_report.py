@@ -12,7 +12,7 @@ import pytest
 from bench import report, results
 from bench.charts import Axis, axis_over, short
 from bench.figures import Series
-from bench.findings import standings, verdict, warnings
+from bench.findings import missed_goals, standings, verdict, warnings
 from bench.results import Knee, Results, Turn
 from tests.bench.test_table import FIGURES
 
@@ -69,6 +69,15 @@ def test_a_noisy_machine_is_said() -> None:
     assert warnings(run) == []
     run.turns = [replace(turn, figures=replace(turn.figures, limit="late")) for turn in run.turns]
     assert "12 of 12 turns" in warnings(run)[0]
+
+
+def test_goals_that_were_missed_or_not_measured_are_named() -> None:
+    assert missed_goals(a_run(), p99_ms=2.0, held=8000) == []
+    assert missed_goals(a_run(), p99_ms=None, held=None) == []
+    late, few = missed_goals(a_run(), p99_ms=1.0, held=9000)
+    assert late == "p99 at the steady rate: 2.0 ms, asked for at most 1 ms"
+    assert few == "rate held: 8,000/s, asked for at least 9,000/s"
+    assert len(missed_goals(results.new("x", {}), p99_ms=1.0, held=1.0)) == 2
 
 
 def test_right_answers_are_counted_without_the_failed_ones() -> None:
