@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,9 +58,7 @@ def plain(model: Any) -> Outcome:
     original = open_original(model)
     features, groups, _ = describe_with_rows(original, None)
     try:
-        exported = convert_sklearn(
-            model, initial_types=_types(features), options={"zipmap": False}, target_opset=OPSETS
-        )
+        exported = _exported(model, _types(features))
     except Exception as error:  # noqa: BLE001  it raises whatever comes to hand
         return Outcome("refused", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
     try:
@@ -67,6 +66,14 @@ def plain(model: Any) -> Outcome:
     except BadModel as error:
         return Outcome("breaks", f"does not load: {error}")
     return _compared(original, runtime, features, groups)
+
+
+def _exported(model: Any, types: list[tuple[str, Any]]) -> Any:
+    """Without ZipMap; not every estimator knows that option, and some that do not are classifiers."""
+    try:
+        return convert_sklearn(model, initial_types=types, options={"zipmap": False}, target_opset=OPSETS)
+    except NameError:
+        return convert_sklearn(model, initial_types=types, target_opset=OPSETS)
 
 
 def _types(features: tuple[Feature, ...]) -> list[tuple[str, Any]]:
@@ -91,8 +98,9 @@ def _compared(original: Original, runtime: Runtime, features: tuple[Feature, ...
             return Outcome("breaks", f"does not run: {str(error).splitlines()[0]}")
         off = np.zeros(len(next(iter(expected.values()))), np.bool_)
         for (name, values), one in zip(expected.items(), got, strict=False):
-            shaped = np.asarray(one).reshape(values.shape) if np.size(one) == np.size(values) else np.asarray(one)
-            off |= compare(name, {**expected, name: values}, shaped)[0] > (1 if name == "label" else LENIENT)
+            off |= compare(name, {**expected, name: values}, _shaped(one, values))[0] > (
+                1 if name == "label" else LENIENT
+            )
         wrong, total = wrong + int(off.sum()), total + len(off)
     return Outcome("differs", f"{wrong:,} of {total:,} rows") if wrong else Outcome("agrees")
 
@@ -101,10 +109,24 @@ def _single(values: Any) -> Any:
     return values.astype(np.float32).astype(np.float64) if values.dtype.kind == "f" else values
 
 
+def _shaped(got: Any, expected: Any) -> Any:
+    """A column where a vector is due is forgiven, and so are two columns (-d, d) of one decision value."""
+    found = np.asarray(got)
+    if expected.ndim == 1 and found.ndim == 2 and found.shape[1] == 2:
+        return found[:, 1]
+    return found.reshape(expected.shape) if found.size == expected.size else found
+
+
 def _feed(table: Table, features: tuple[Feature, ...], runtime: Runtime) -> dict[str, Any]:
+    """By skl2onnx's own names, which have no brackets or blanks."""
+    feed = {_plain_name(name): values for name, values in for_graph(table, features).items()}
     wanted = {node.name: node.dtype for node in runtime.inputs}
-    feed = for_graph(table, features)
-    return {name: values if values.dtype.kind == "O" else values.astype(wanted[name]) for name, values in feed.items()}
+    found = {name: feed[_plain_name(name)] for name in wanted}
+    return {name: values if values.dtype.kind == "O" else values.astype(wanted[name]) for name, values in found.items()}
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"\W", "_", name)
 
 
 def _answer(make: Callable[[], Any], way: Callable[[Any], Outcome], pipe: Any) -> None:
