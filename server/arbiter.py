@@ -27,6 +27,7 @@ BOARD_LINES = 1024  # worker processes alive at one time, retiring ones among th
 BOARD_MODELS = 512  # model versions ever served by one arbiter
 GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter itself is gone within 25
 SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
+RESPAWN_SECONDS = 1.0  # between workers that die before they serve
 KEEP_ALIVE_SECONDS = 95  # above the 90 s for which Heroku's router keeps an idle connection
 
 
@@ -51,6 +52,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         self.server = server
         self.outgoing: dict[int, float] = {}  # since when, on the monotonic clock
         self.retiring: dict[int, float] = {}
+        self._spawn_after = 0.0  # a worker that died before it served is not replaced before
         super().__init__(server)
 
     def reload(self) -> None:
@@ -66,8 +68,9 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def manage_workers(self) -> None:
         """Called at every turn of the loop, at least once a second: spawns what is missing, lets go what is over."""
         self._forget_gone()
-        for _ in range(self.num_workers - len(self._current())):
-            self.spawn_worker()
+        if monotonic() >= self._spawn_after:
+            for _ in range(self.num_workers - len(self._current())):
+                self.spawn_worker()
         current = self._current()
         for pid in current[: len(current) - self.num_workers]:  # SIGTTOU: the oldest go
             self._retire(pid)
@@ -97,6 +100,11 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         line = next(number for number in range(BOARD_LINES) if number not in taken)
         self.server.board.clear_gauges(line)
         return line
+
+    def mind_exit(self, worker: Worker) -> None:
+        """Called for every worker that is gone: one that never served would only be followed by another like it."""
+        if not self.server.board.serves(worker.line):
+            self._spawn_after = monotonic() + RESPAWN_SECONDS
 
     def _current(self) -> list[int]:
         """The workers that should serve, the oldest first."""
@@ -137,6 +145,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "logger_class": _Logger,
             "pre_fork": _give_line,
+            "child_exit": _mind_exit,
             "when_ready": self._announce,
         }
         for name, value in values.items():
@@ -187,6 +196,10 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 def _give_line(arbiter: _Arbiter, worker: Worker) -> None:
     worker.line = arbiter.free_line()
+
+
+def _mind_exit(arbiter: _Arbiter, worker: Worker) -> None:
+    arbiter.mind_exit(worker)
 
 
 def _bind(host: str, port: int) -> str:
