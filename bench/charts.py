@@ -136,7 +136,7 @@ def _goal(chart: Chart) -> list[str]:
     at = _y(chart, value)
     return [
         f'<line class="goal" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at}" y2="{at}"/>',
-        f'<text class="goal-text" x="{WIDTH - RIGHT}" y="{at + 15}" text-anchor="end">{escape(text)}</text>',
+        f'<text class="goal-text" x="{WIDTH - RIGHT}" y="{at - 6}" text-anchor="end">{escape(text)}</text>',
     ]
 
 

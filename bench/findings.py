@@ -19,6 +19,7 @@ class Standing:
 
     name: str
     held: float | None
+    lost: float | None  # the lowest rate that it did not hold
     at_least: bool  # the generator, not the server, ended the climb
     peak: float | None
     steady_rate: float | None
@@ -54,6 +55,7 @@ def _standing(results: Results, name: str) -> Standing:
     return Standing(
         name=name,
         held=knee.held if knee else None,
+        lost=knee.lost if knee else None,
         at_least=bool(knee and knee.generator_bound),
         peak=results.peaks.get(name),
         steady_rate=steady[0].asked_rate if steady else None,
@@ -145,6 +147,9 @@ def _answers(ours: Standing) -> str:
 
 
 def _against(ours: Standing, other: Standing) -> str:
+    if ours.held and other.lost and not other.held:
+        most = f"less than {other.lost:,.0f}/s"
+        return f"That is more than {times(ours.held / other.lost)} what {other.name} holds ({most})."
     if not ours.held or not other.held:
         return f"How much {other.name} holds was not found out."
     least = "at least " if ours.at_least and not other.at_least else ""

@@ -121,16 +121,17 @@ def climb(
                 _step(bench, each, Phase(rate, seconds), goal_ms, held, lost)
     for _ in range(halvings):
         for each in running:
-            low, high = held.get(each.contender.name), lost.get(each.contender.name)
-            if low is not None and high is not None and high[1].limit is None:
-                _step(bench, each, Phase(_between(low, high[0]), seconds), goal_ms, held, lost)
+            high = lost.get(each.contender.name)
+            if high is not None:
+                rate = _between(held.get(each.contender.name), high[0])
+                _step(bench, each, Phase(rate, seconds), goal_ms, held, lost)
     for each in running:
         bench.results.knees.append(_knee(each.contender.name, held, lost, goal_ms))
 
 
-def _between(low: float, high: float) -> float:
-    """The rate that is as many times above ``low`` as below ``high``, in whole tens."""
-    return max(10.0, round(float((low * high) ** 0.5), -1))
+def _between(low: float | None, high: float) -> float:
+    """The rate as many times above ``low`` as below ``high``, in whole tens; half of ``high`` without ``low``."""
+    return max(10.0, round(high / 2 if low is None else float((low * high) ** 0.5), -1))
 
 
 def peaks(bench: Bench, running: Sequence[Running], seconds: int = 4) -> None:

@@ -63,7 +63,9 @@ def _card(results: Results, each: Standing) -> str:
     sign = "≥ " if each.at_least else ""
     goal = results.settings.get("goal_ms", 0)
     big = f"{sign}{each.held or 0:,.0f} <small>predictions/s held</small>"
-    if each.held is None:
+    if each.held is None and each.lost is not None:
+        big = f"&lt; {each.lost:,.0f} <small>predictions/s held</small>"
+    elif each.held is None:
         big = f"{each.right:,} <small>right answers of {each.requests:,}</small>"
     at = f" at {each.steady_rate:,.0f}/s" if each.steady_rate else ""
     rows = [

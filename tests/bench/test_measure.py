@@ -26,6 +26,14 @@ def test_a_climb_ends_where_the_connections_are_used_up(made_bench: Bench, stand
     assert all(turn.cpu_part is not None and 0 <= turn.cpu_part < 1.2 for turn in made_bench.results.turns)
 
 
+def test_a_server_that_loses_the_first_rate_is_tried_below_it(
+    made_bench: Bench, standin: Callable[..., Running]
+) -> None:
+    measure.climb(made_bench, [standin("--delay-ms", "40")], [100.0], seconds=0.5, goal_ms=20)
+    assert [turn.figures.asked_rate for turn in made_bench.results.turns] == [100, 50]
+    assert made_bench.results.knees[0].held is None
+
+
 @pytest.mark.skipif(wrk.found() is None, reason="wrk is not installed")
 def test_peaks_come_from_wrk(made_bench: Bench, standin: Callable[..., Running]) -> None:
     measure.peaks(made_bench, [standin("--delay-ms", "10")], seconds=1)

@@ -57,6 +57,13 @@ def test_a_bound_by_the_generator_is_said_as_a_lower_bound() -> None:
     assert "at least 4.0 times" in second
 
 
+def test_one_that_held_no_rate_is_said_to_hold_less() -> None:
+    run = a_run()
+    run.knees[2] = Knee("fastapi_pickle", None, 250.0, "p99 67 ms")
+    assert "That is more than 32 times what fastapi_pickle holds (less than 250/s)." in verdict(run)
+    assert "&lt; 250" in report.page(run)
+
+
 def test_wrong_answers_are_the_verdict() -> None:
     run = a_run()
     run.turns[0] = replace(run.turns[0], figures=replace(FIGURES, errors={"wrong answer: probability": 7}))
