@@ -115,14 +115,14 @@ def _sections(plan: Plan, subjects: Mapping[str, Subject], folder: Path) -> list
             continue
         subject = subjects[name]
         connections = plan.wide_connections if name == WIDE else plan.connections
-        sections.append(Section(name, subject.title, lanes_of(subject, folder), connections))
+        sections.append(Section(name, subject.title, lanes_of(subject, folder / name), connections))
     return sections
 
 
 def _bound(subjects: Mapping[str, Subject], folder: Path) -> Section:
     """One server with two models that take turns: what the run costs beside the front."""
     both = [subjects[FRONT], subjects[FOREST]]
-    server = dynonnx(both, folder)
+    server = dynonnx(both, folder / BOUND)
     lanes = [
         Lane(each.name, server, [replace(case, path=f"/models/{each.name}/predict") for case in each.cases])
         for each in both

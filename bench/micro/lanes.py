@@ -30,7 +30,10 @@ class Lane:
 
 
 def lanes_of(subject: Subject, folder: Path) -> list[Lane]:
-    """All servers with one model; nginx, which only answers, where it is installed and its answer fits."""
+    """All servers with one model; nginx, which only answers, where it is installed and its answer fits.
+
+    ``folder`` is theirs alone: what they need is written there.
+    """
     lanes = [
         Lane(DYNONNX, dynonnx([subject], folder), subject.dynonnx_cases),
         Lane(FASTAPI_ONNX, _baseline(FASTAPI_ONNX, subject.artefact), subject.cases),
@@ -75,7 +78,7 @@ def _baseline(name: str, model_file: Path) -> Contender:
 def _nginx(answer: bytes, folder: Path) -> Contender:
     """nginx with one worker that answers every request with these bytes. Its port is in its configuration alone."""
     home = folder.resolve() / "nginx"
-    home.mkdir(exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
     configuration = home / "nginx.conf"
     configuration.write_text(_NGINX.replace("HOME", str(home)).replace("ANSWER", answer.decode()), "utf-8")
     place = 'sed "s/PORT/$0/" "$1" > "$1.$0" && exec "$2" -e stderr -c "$1.$0"'
