@@ -54,7 +54,9 @@ class Runtime:
 
     def run(self, outputs: Sequence[str], feed: Feed) -> list[Any]:
         """Runs the graph once; answers one array per wanted output, in that order. Releases the GIL meanwhile."""
-        answers: list[Any] = self._session.run(outputs, feed)
+        # The session's own run, without the checks in Python round it: a sixth of the time of a small model. What they
+        # check, names and types, is checked at load and by the codecs.
+        answers: list[Any] = self._session._sess.run(outputs, feed, None)
         return answers
 
 
