@@ -152,6 +152,7 @@ class Endpoints:
             "golden_rows_checked": model.verdict.golden_rows,
             "batched": model.verdict.joinable,
             "cost": {"fixed_us": curve.fixed_seconds * 1e6, "row_us": curve.row_seconds * 1e6},
+            "served": self._board.served(self._blocks[id(model)]),
             "inputs": [_tensor(spec) for spec in model.runtime.inputs],
             "outputs": [_tensor(spec) | _role(model.artefact, spec.name) for spec in model.runtime.outputs],
         }

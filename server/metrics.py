@@ -11,7 +11,7 @@ import mmap
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from server import __version__
 from server.errors import CODES, Code
@@ -115,6 +115,28 @@ class Board:
             for family in MODEL_FAMILIES:
                 if family.kind == "gauge":
                     line[SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family.name]] = 0.0
+
+    def served(self, block: int) -> dict[str, Any]:
+        """What all workers did for one model version, as a person wants to know it: means in microseconds."""
+
+        def of(family: str, at: int = 0) -> float:
+            return self.total(SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family] + at)
+
+        requests, runs, rows = (
+            of("nv_inference_request_success"),
+            of("nv_inference_exec_count"),
+            of("nv_inference_count"),
+        )
+        reasons = {reason: int(of("dynonnx_dispatch_total", at)) for at, reason in enumerate(DISPATCH_REASONS)}
+        return {
+            "requests": int(requests),
+            "rows": int(rows),
+            "runs": int(runs),
+            "rows_per_run": rows / runs if runs else None,
+            "mean_run_us": of("nv_inference_compute_infer_duration_us") / runs if runs else None,
+            "mean_queue_us": of("nv_inference_queue_duration_us") / requests if requests else None,
+            "dispatched": reasons,
+        }
 
     def total(self, cell: int) -> float:
         """A cell summed over all workers."""

@@ -120,12 +120,22 @@ async def _predict(endpoints: Endpoints, request: Request, name: str | None, ver
     began = monotonic()
     entry = _Waiting(admission.deadline)
     endpoints.predict(route, entry, body)
+    watching = asyncio.create_task(_watch(request, entry))
     try:
         result = await entry.future
     finally:
         entry.done = True
+        watching.cancel()
     headers = {"server-timing": server_timing(entry, began)} if entry.timing else None
     return Response(result, media_type=JSON, headers=headers)
+
+
+async def _watch(request: Request, entry: _Waiting) -> None:
+    """Lets the request go whose caller leaves: it is not run, and what is answered reaches nobody."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    entry.done = True
+    entry.answer(b"")
 
 
 async def _read_body(request: Request, endpoints: Endpoints) -> bytes:

@@ -164,7 +164,7 @@ SAME = {
 def test_both_doors_answer_the_same_bytes(both: tuple[Door, Door], what: str) -> None:
     one, two = (door.ask(SAME[what]) for door in both)
     if what == "models":  # what a run costs is learned, and so differs
-        described = [orjson.loads(answer.body) | {"cost": None} for answer in (one, two)]
+        described = [orjson.loads(answer.body) | {"cost": None, "served": None} for answer in (one, two)]
         assert described[0] == described[1]
         return
     assert two.masked == one.masked
@@ -204,6 +204,31 @@ def test_metrics_count_what_was_answered(tmp_path_factory: pytest.TempPathFactor
     assert 'nv_inference_count{model="iris",version="1"} 5.0' in text
     assert 'nv_inference_request_failure{model="iris",version="1",reason="invalid_input"} 1.0' in text
     assert 'dynonnx_errors_total{code="invalid_input"} 1.0' in text
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_model_tells_how_it_was_batched(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with open_door(name, tmp_path_factory.mktemp("m"), {"iris": models.classifier()}) as door:
+        assert orjson.loads(door.ask(get("/models/iris")).body)["served"]["rows_per_run"] is None
+        for _ in range(4):
+            door.ask(post(orjson.dumps({"features": [[5.1, 3.5, 1.4, 0.2]] * 3})))
+        served = orjson.loads(door.ask(get("/models/iris")).body)["served"]
+    assert (served["requests"], served["rows"], served["runs"], served["rows_per_run"]) == (4, 12, 4, 3.0)
+    assert served["dispatched"] == {"turn": 4, "slot": 0, "full": 0, "wait": 0}
+    assert served["mean_run_us"] > 0
+    assert served["mean_queue_us"] >= 0
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_the_work_of_a_caller_who_left_is_not_done(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("m")
+    with open_door(name, folder, {"iris": models.classifier()}, MAX_WAIT_MS="400") as door:
+        gone = door.connect().send(post(ROW))
+        gone.close()
+        stays = door.ask(post(ROW))
+        text = door.ask(get("/metrics")).body.decode()
+    assert stays.status == 200
+    assert 'nv_inference_count{model="iris",version="1"} 1.0' in text
 
 
 @pytest.mark.parametrize("name", DOORS)
