@@ -13,6 +13,8 @@ HELPERS: dict[str, str] = {
     "copyreg": "_reconstructor",
     "functools": "partial",
     "joblib.numpy_pickle": "NumpyArrayWrapper",
+    "lightgbm.basic": "Booster",
+    "lightgbm.sklearn": "LGBMClassifier LGBMRegressor",
     "numpy": (
         "absolute arcsinh arctanh bool bool_ cbrt ceil cos dtype exp exp2 expm1 float32 float64 floor int16 "
         "int32 int64 int8 log log10 log1p log2 max mean median min nan_to_num ndarray negative positive "
@@ -94,6 +96,8 @@ HELPERS: dict[str, str] = {
     "sklearn.utils._bunch": "Bunch",
     "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
     "sklearn.utils.validation": "check_array",
+    "xgboost.core": "Booster",
+    "xgboost.sklearn": "XGBClassifier XGBRFClassifier XGBRFRegressor XGBRegressor",
 }
 
 ESTIMATORS: dict[str, str] = {

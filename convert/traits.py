@@ -6,6 +6,7 @@ model does not confirm when asked.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, TunedThres
 from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from convert.exporters.registry import OPTIONAL
 from convert.graph import Array
 
 Undo = Callable[[Array], Array]
@@ -168,6 +170,12 @@ def _affine(seen: Sights, shift: Array, scale: Array, centre: Array, spread: Arr
 
 
 def _other(model: Any, seen: Sights) -> Sights:
+    family = OPTIONAL.get(type(model).__module__.partition(".")[0])
+    if family is not None:
+        for column, points in importlib.import_module(f"convert.exporters.{family}").thresholds(model).items():
+            sight = seen[column] if column < len(seen) else None
+            if sight:
+                _note_points(sight, points)
     for tree in _trees(model):
         inner = tree.children_left >= 0
         for column in np.unique(tree.feature[inner]):

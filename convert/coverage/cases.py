@@ -165,6 +165,7 @@ NEEDS = {  # what an estimator cannot be made without
     "MLPClassifier": lambda k: k(hidden_layer_sizes=(20,), max_iter=50),
     "MLPRegressor": lambda k: k(hidden_layer_sizes=(20,), max_iter=50),
     "PLSRegression": lambda k: k(n_components=2),
+    "PLSSVD": lambda k: k(n_components=1),
 }
 POSITIVE = frozenset(
     {
@@ -461,7 +462,8 @@ def shapes() -> Iterator[Case]:
     )
 
 
-GROUPS = (
+Group = Callable[[], Iterator[Case]]
+GROUPS: tuple[Group, ...] = (
     every_estimator, label_types, behind_steps, mixed_columns, missing_values, texts, wrapped, settings, shapes,
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ FAMILIES = (
     "encoders",
     "ensembles",
     "functions",
+    "imputing",
     "kernels",
     "linear",
     "multi",

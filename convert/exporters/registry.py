@@ -6,6 +6,7 @@ wraps), the fitted estimator and its input columns. Only exact classes count: a 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ Predict = Callable[["Exporter", Any, Columns], Prediction]
 
 TRANSFORMS: dict[type, Transform] = {}
 PREDICTIONS: dict[type, Predict] = {}
+OPTIONAL = {"lightgbm": "lightgbmed", "xgboost": "xgboosted"}  # families of packages that need not be installed
 
 
 @dataclass(slots=True)
@@ -83,6 +85,9 @@ class Exporter:
 
 def _find(table: dict[type, Any], estimator: Any, method: str) -> Any:
     kind = type(estimator)
+    family = OPTIONAL.get(kind.__module__.partition(".")[0])
+    if family is not None:
+        importlib.import_module(f"convert.exporters.{family}")
     if kind not in table:
         raise Refused(
             f"there is no converter for {method} of {kind.__module__}.{kind.__qualname__}",

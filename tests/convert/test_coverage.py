@@ -1,0 +1,67 @@
+"""One case of every kind that the coverage table measures, and what the table must never show."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from convert.coverage import cases, measure, page
+
+REFUSED = frozenset(
+    {
+        "DictionaryLearning", "LatentDirichletAllocation", "LocallyLinearEmbedding", "MiniBatchDictionaryLearning",
+        "MiniBatchNMF", "MissingIndicator", "NMF", "PolynomialCountSketch", "SparseCoder",
+    }
+)  # fmt: skip
+LONG = frozenset(
+    {
+        "DictionaryLearning", "GaussianProcessClassifier", "GaussianProcessRegressor", "MiniBatchDictionaryLearning",
+        "RandomTreesEmbedding", "MeanShift",
+    }
+)  # fmt: skip
+ONLY_TWO = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV"})  # classes
+
+
+def sample() -> Iterator[cases.Case]:
+    """Of the estimators, those of scikit-learn with three words as labels or none."""
+    for case in cases.every_estimator():
+        name, _, target = case.name.partition(", ")
+        wanted = "two words" if name in ONLY_TWO else "three words"
+        if target in ("", wanted, "two targets"):
+            yield case
+
+
+def outcome(case: cases.Case) -> measure.Outcome:
+    """As the coverage command measures, in this process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return measure.ours(case.make())
+
+
+@pytest.mark.parametrize("case", list(sample()), ids=lambda case: case.name)
+def test_every_estimator_agrees_or_is_refused_by_name(case: cases.Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    if case.name.split(",")[0] in LONG:
+        pytest.skip("takes long to fit or to compare; the slow suite has it")
+    monkeypatch.setattr("convert.job.ROWS", 500)  # the slow suite compares all 10,000
+    found = outcome(case)
+    expected = "refused" if case.name in REFUSED else "agrees"
+    assert found.status == expected, found.why
+    assert case.name in found.why or expected == "agrees"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", cases.GROUPS, ids=lambda group: group.__name__)
+def test_no_case_differs_breaks_or_hangs(group: cases.Group) -> None:
+    for case in group():
+        assert measure.measure(case, measure.ours).status in ("agrees", "refused", "not fitted"), case.name
+
+
+def test_the_page_counts_and_lists_what_does_not_agree() -> None:
+    good, bad = measure.Outcome("agrees"), measure.Outcome("refused", "no | reason")
+    a, b = (cases.Case("g", name, dict) for name in "ab")
+    text = page.page([(a, good, good), (b, good, bad)])
+    assert "| g | 2 | 2 (100%) | 0 | 0 | 1 | 1 | 0 | 0 |" in text
+    assert "| b | agrees | refused: no \\| reason |" in text
+    assert "| a |" not in text
