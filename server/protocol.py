@@ -13,142 +13,35 @@ import termios
 from array import array
 from collections import deque
 from time import monotonic
-from typing import Any
 
 import httptools
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from server.batch import Entry
-from server.endpoints import Endpoints, HotRoute, server_timing
-from server.errors import ServerError, envelope
-from server.heads import MAX_HEAD_BYTES, MAX_HEADERS, KnownHeads, Recognised
+from server.endpoints import Endpoints, HotRoute
+from server.errors import ServerError
+from server.exchange import Exchange, WorkerState
+from server.heads import MAX_HEAD_BYTES, Recognised
+from server.limits import (
+    BODY,
+    BYTES_PER_SECOND,
+    FRESH,
+    HEAD,
+    IDLE,
+    MAX_PIPELINED,
+    MAX_PIPELINED_BYTES,
+    MAX_URL_BYTES,
+    SWEEP_SECONDS,
+    WRITE_SECONDS,
+    check_head,
+    headers_too_large,
+    overdue,
+)
 from server.logs import log
-
-MAX_URL_BYTES = 2048
-MAX_PIPELINED = 64  # requests of one connection that wait before reading from it pauses
-MAX_PIPELINED_BYTES = 16_384  # a larger body, and the next request waits for its answer: answers grow with bodies
-
-SWEEP_SECONDS = 1.0  # how coarsely time limits are kept: no request needs a timer of its own
-HEAD_SECONDS = 10.0  # for the first bytes and the whole head of a request
-BODY_GRACE_SECONDS = 10.0  # before a body must have come at the least rate
-BYTES_PER_SECOND = 500.0  # the least rate, of bodies and of answers taken; slow mobile connections are faster
-WRITE_SECONDS = 10.0  # a client that takes its answers slower than that for so long is let go
-RETIRE_GRACE_SECONDS = 2.0  # a retiring worker answers what still comes on open connections for so long
-
-# What a connection waits for. A fresh one has never sent a byte; an idle one has been answered.
-FRESH, IDLE, HEAD, BODY = range(4)
-
-OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
-CLOSE_HEADER = b"connection: close\r\n"
 
 
 class _Refused(Exception):
     """Stops the parser in the middle of a request that has been answered already."""
-
-
-class Exchange(Entry):
-    """One hot request from its head to its answer. ``output`` is None until the answer is there."""
-
-    output: bytes | None = None
-    began = 0.0  # when its parsing did, where answers tell it
-    close = False  # the connection ends with this answer
-
-    def __init__(self, connection: Connection, request_id: bytes, deadline: float) -> None:
-        self.connection = connection
-        self.request_id = request_id
-        self.deadline = deadline
-
-    def answer(self, body: bytes) -> None:
-        """Writes the prediction, as soon as all answers before it are written."""
-        connection = self.connection
-        worker = connection.worker
-        start = worker.ok_start()
-        if self.timing is not None:
-            start = b"%bserver-timing: %b\r\n" % (start, server_timing(self, self.began).encode())
-        end = b""
-        if self.close or (worker.retiring and connection.is_last(self)):
-            self.close = True
-            end = CLOSE_HEADER
-        self.output = OK_HEAD % (start, len(body), self.request_id, end, body)
-        if connection.exchanges[0] is self:
-            connection.flush()
-
-    def refuse(self, error: ServerError) -> None:
-        """Writes the error likewise; its headers may say that the connection ends."""
-        connection = self.connection
-        worker = connection.worker
-        worker.endpoints.metrics.error(error.code)
-        says_close = "connection" in error.headers
-        self.close = self.close or says_close or (worker.retiring and connection.is_last(self))
-        body = envelope(error, self.request_id.decode())
-        self.output = b"".join(
-            [
-                worker.start_of(error.status),
-                *(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in error.headers.items()),
-                b"content-length: %d\r\ncontent-type: application/json\r\n" % len(body),
-                b"x-request-id: %b\r\n" % self.request_id,
-                CLOSE_HEADER if self.close and not says_close else b"",
-                b"\r\n",
-                body,
-            ]
-        )
-        if connection.exchanges[0] is self:
-            connection.flush()
-
-
-class WorkerState:
-    """What all connections of one worker share: the hot table, the coarse clock, the date, the way out."""
-
-    def __init__(self, endpoints: Endpoints) -> None:
-        self.endpoints = endpoints
-        self.hot: dict[bytes, HotRoute] = {}
-        self.heads = KnownHeads(self.hot)
-        self.recognise = self.heads.recognise
-        self.timed = endpoints.settings.server_timing
-        self.now = monotonic()
-        self.retiring = False
-        self.default_headers: list[tuple[bytes, bytes]] = []
-        self._server_state: Any = None
-        self._headers_seen: Any = None
-        self._ok_start = b""
-
-    def watch(self, server_state: Any, loop: asyncio.AbstractEventLoop) -> None:
-        """Starts the sweep over the connections of this worker; called by each of them, does it once."""
-        if self._server_state is None:
-            self._server_state = server_state
-            self.hot = self.endpoints.hot_routes()
-            self.heads = KnownHeads(self.hot)
-            self.recognise = self.heads.recognise
-            loop.call_later(SWEEP_SECONDS, self._sweep, loop)
-
-    def start_of(self, status: int) -> bytes:
-        """The status line and the headers every answer has, the date among them."""
-        return STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in self._server_state.default_headers)
-
-    def ok_start(self) -> bytes:
-        """`start_of` a 200, made anew only when uvicorn renews the date, once a second."""
-        headers = self._server_state.default_headers
-        if headers is not self._headers_seen:
-            self._headers_seen = headers
-            self._ok_start = self.start_of(200)
-        return self._ok_start
-
-    def retire(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Lets open connections ask for a while yet, each answer their last; then closes the idle ones."""
-        if not self.retiring:
-            self.retiring = self.endpoints.draining = True
-            loop.call_later(RETIRE_GRACE_SECONDS, self._close_idle)
-
-    def _close_idle(self) -> None:
-        for connection in list(self._server_state.connections):
-            connection.close_if_idle()
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.now = monotonic()
-        for connection in list(self._server_state.connections):
-            connection.check_time(self.now)
-        loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 
 
 class Connection(HttpToolsProtocol):
@@ -210,7 +103,7 @@ class Connection(HttpToolsProtocol):
         if within_head and self._waits_for == HEAD:
             self._received += len(data)
             if self._received > MAX_HEAD_BYTES:  # one endless header never reaches the parser's callbacks
-                self._refuse(_headers_too_large())
+                self._refuse(headers_too_large())
 
     def _callback_failed(self, error: httptools.HttpParserCallbackError) -> None:
         cause = error.__context__
@@ -248,9 +141,10 @@ class Connection(HttpToolsProtocol):
         self._waits_for = BODY
         self._since = self.worker.now
         self._received = 0
-        headers = self.headers
-        if len(headers) > MAX_HEADERS or (self._large_head and _size(headers) > MAX_HEAD_BYTES):
-            self._stop(_headers_too_large())
+        try:
+            check_head(self.headers, self._large_head)
+        except ServerError as error:
+            self._stop(error)
         route = self.worker.hot.get(self.url)
         if route is None or not self._may_be_hot():
             self._go_cold()
@@ -447,15 +341,11 @@ class Connection(HttpToolsProtocol):
         waited = now - self._since
         if self.flow.write_paused:
             self._check_writing(now)
-        elif self._waits_for == FRESH or (self._waits_for == HEAD and not self.flow.read_paused):
-            if waited > HEAD_SECONDS:
-                self._give_up("the head of the request did not come in time")
-        elif self._waits_for == BODY and not self.flow.read_paused:
-            over = waited - BODY_GRACE_SECONDS
-            if over > 0 and self._received < over * BYTES_PER_SECOND:
-                self._give_up("the body of the request did not come in time")
-        elif self._is_idle() and waited > self.timeout_keep_alive:
-            self.transport.close()
+        elif self._is_idle() and self._waits_for == IDLE:
+            if waited > self.timeout_keep_alive:
+                self.transport.close()
+        elif not self.flow.read_paused and (message := overdue(self._waits_for, waited, self._received)):
+            self._give_up(message)
 
     def _check_writing(self, now: float) -> None:
         unwritten = self._not_taken()
@@ -495,16 +385,6 @@ class Connection(HttpToolsProtocol):
         self.worker.retire(self.loop)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
-
-
-def _size(headers: list[tuple[bytes, bytes]]) -> int:
-    return sum([len(name) + len(value) for name, value in headers])
-
-
-def _headers_too_large() -> ServerError:
-    return ServerError(
-        "headers_too_large", f"the headers are more than {MAX_HEADERS}, or larger than {MAX_HEAD_BYTES} bytes in all"
-    )
 
 
 def connection_class(endpoints: Endpoints) -> type[Connection]:

@@ -24,7 +24,7 @@ FLOORS = (
     ("trial", "repository"),
     ("heads", "gate"),
     ("endpoints",),
-    ("protocol",),
+    ("limits", "exchange", "protocol"),
     ("openapi", "routes"),
     ("control",),
     ("app", "worker", "arbiter", "__main__"),
@@ -164,6 +164,7 @@ def outside_world(source: str) -> list[str]:
 # Files that nobody starts, but that belong to such a one.
 PARTS_OF_ENTRY_POINTS = frozenset(
     {
+        "bench.arguments",  # the command line of bench's `__main__`, from a list that it is given
         "bench.baselines.launch",  # the command line that every baseline shares
         "bench.contenders",  # hands this process's environment on to the servers it starts
         "bench.footprint",  # likewise

@@ -15,7 +15,7 @@ import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from server import protocol
+from server import limits
 from server.endpoints import Endpoints
 from server.metrics import Board
 from server.protocol import Connection, connection_class
@@ -244,9 +244,9 @@ def with_connection(folder: Path, act: Callable[[Connection, Wire, float], Corou
 
 def test_a_silent_client_is_let_go_after_ten_seconds(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
-        connection.check_time(now + protocol.HEAD_SECONDS - 0.1)
+        connection.check_time(now + limits.HEAD_SECONDS - 0.1)
         assert wire.state() == "open"
-        connection.check_time(now + protocol.HEAD_SECONDS + 0.1)
+        connection.check_time(now + limits.HEAD_SECONDS + 0.1)
         assert wire.state() == "closed"
         assert wire.written == b""
 
@@ -257,9 +257,9 @@ def test_a_silent_client_is_let_go_after_ten_seconds(tmp_path: Path) -> None:
 def test_half_a_head_is_told_408_after_ten_seconds(tmp_path: Path, part: bytes) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         connection.data_received(part)
-        connection.check_time(now + protocol.HEAD_SECONDS - 0.1)
+        connection.check_time(now + limits.HEAD_SECONDS - 0.1)
         assert wire.state() == "open"
-        connection.check_time(now + protocol.HEAD_SECONDS + 0.1)
+        connection.check_time(now + limits.HEAD_SECONDS + 0.1)
         assert wire.state() == "closed"
         assert wire.written.startswith(b"HTTP/1.1 408 Request Timeout")
 
@@ -270,7 +270,7 @@ def test_a_body_must_come_at_the_least_rate(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         connection.data_received(post(b"", length=100_000))
         connection.data_received(b" " * 20_000)
-        enough = protocol.BODY_GRACE_SECONDS + 20_000 / protocol.BYTES_PER_SECOND
+        enough = limits.BODY_GRACE_SECONDS + 20_000 / limits.BYTES_PER_SECOND
         connection.check_time(now + enough - 1)
         assert wire.state() == "open"  # slow, but honest
         connection.check_time(now + enough + 1)
@@ -300,12 +300,12 @@ def test_a_client_that_takes_nothing_is_let_go_a_slow_one_is_not(tmp_path: Path)
         connection.pause_writing()
         paused = connection._stalled_since
         for second in range(1, 60):
-            wire.unwritten -= int(protocol.BYTES_PER_SECOND)
+            wire.unwritten -= int(limits.BYTES_PER_SECOND)
             connection.check_time(paused + second)
         assert wire.state() == "open"
-        connection.check_time(paused + 59 + protocol.WRITE_SECONDS - 0.1)
+        connection.check_time(paused + 59 + limits.WRITE_SECONDS - 0.1)
         assert wire.state() == "open"
-        connection.check_time(paused + 59 + protocol.WRITE_SECONDS + 0.1)
+        connection.check_time(paused + 59 + limits.WRITE_SECONDS + 0.1)
         assert wire.state() == "aborted"
 
     with_connection(tmp_path, act)
