@@ -27,6 +27,7 @@ from bench.wrk import found, script_of
 CHECKS = 12  # answers that are compared with the right ones in a turn
 _LONGEST_S = 60  # wrk is told to end earlier
 _NS = 1e9
+_ERRORS = ("connect", "read", "write", "status", "timeout")  # wrk's
 
 # wrk's own counters, whole: its report rounds them.
 _DONE = """
@@ -61,7 +62,7 @@ def drive(place: Place, section: str, lane: Lane, running: Running, connections:
     with _Checks(lane, running.url) as checks:
         said = _wrk(place, script, connections, running.url, checks)
         spent = None if cpu is None else (cpu_seconds(child.pid) or 0.0) - cpu
-        checks.ask()  # answered once the server is done with what wrk left behind, so that the next turn is alone
+        checks.ask_anew()  # accepted after all that wrk left behind, so that the next turn is alone
     after = _runs(running)
     if child.status() is not None:
         raise ServerFailed(f"{running.contender.name} died under load.", child.log_tail())
@@ -89,9 +90,6 @@ def _runs(running: Running) -> tuple[float, float] | None:
     return scrape.runs(running.url) if running.contender.name == DYNONNX else None
 
 
-_ERRORS = ("connect", "read", "write", "status", "timeout")
-
-
 def _wrk(place: Place, script: Path, connections: int, url: str, checks: _Checks) -> Mapping[str, Any]:
     """What wrk counted in ``place.seconds``, or a little more where the server is slow to answer the checks."""
     log = script.with_suffix(".log")
@@ -109,7 +107,10 @@ def _wrk(place: Place, script: Path, connections: int, url: str, checks: _Checks
 
 
 class _Checks:
-    """A connection of its own that asks now and then and compares the answers."""
+    """A connection of its own that asks now and then and compares the answers.
+
+    It asks first before there is load: libuv accepts one connection a turn of its loop, a long wait at a busy server.
+    """
 
     def __init__(self, lane: Lane, url: str) -> None:
         self._cases = lane.cases
@@ -119,6 +120,7 @@ class _Checks:
         self.faults: Counter[str] = Counter()
 
     def __enter__(self) -> _Checks:
+        self.ask()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,6 +132,11 @@ class _Checks:
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, seconds / CHECKS))
             self.ask()
+
+    def ask_anew(self) -> None:
+        """As `ask`, on a new connection."""
+        self._connection.close()
+        self.ask()
 
     def ask(self) -> None:
         """One request more, checked."""

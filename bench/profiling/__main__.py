@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -69,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="dynonnx-profile-") as folder:
             subject = example(given.model, given.pickles, given.models)
             place = Place(Path(folder), cores.split(cores.available()), given.seconds)
+            cores.pin(os.getpid(), place.cores.generator)
             print(f"{subject.title}; {place.cores.said}")
             for profile in profiles(subject, place, given.connections):
                 print(f"\n{render(profile, given.top)}", flush=True)
