@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-_CALLS = 20_000
-_TRIES = 7
+_CALLS = 2_000  # short enough to pass undisturbed now and then on a busy machine
+_TRIES = 50
 
 
 def install(out: Path) -> None:
