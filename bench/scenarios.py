@@ -98,7 +98,6 @@ def models(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
 def bad_clients(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
     """The rate beside 32 clients that misbehave; what became of those is in the notes."""
     for each in running:
-        bench.say(f"badclients: {each.contender.name} at {plan.rate:,.0f}/s")
         log = bench.folder / f"badclients-{each.contender.name}.json"
         command = [sys.executable, "-m", "bench.badclients", each.url, "--seconds", f"{plan.seconds + 3:g}"]
         with Child(command, log, clean_environment(), bench.generator.cores.generator) as bad:

@@ -104,5 +104,6 @@ def _keeping(bench: Bench, turns: Callable[[], None]) -> None:
 
 
 def _note_dyno(record: Results, used: Dyno) -> None:
-    record.settings |= {"size": used.size.name, "cores": used.cores, "memory_mib": used.size.memory_mib}
+    if not used.group.missing:  # otherwise the figures are not those of such a dyno, and the verdict must not say so
+        record.settings |= {"size": used.size.name, "cores": used.cores, "memory_mib": used.size.memory_mib}
     record.notes.extend(used.said)

@@ -10,7 +10,7 @@ from bench.results import Knee, Results, Turn
 
 def render(results: Results) -> str:
     """The whole table of a run."""
-    parts = [_steady(results), _knees(results), _notes(results)]
+    parts = [_steady(results), _knees(results), _others(results), _notes(results)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -65,6 +65,25 @@ def _knee_row(name: str, knee: Knee | None, results: Results) -> list[str]:
     peak = results.peaks.get(name)
     why = (knee.why if knee else None) or ""
     return [name, held, lost, why, f"{peak:,.0f}" if peak else "-", f"{results.start_s[name]:.1f}"]
+
+
+def _others(results: Results) -> str:
+    """Every turn of the scenarios that have no table of their own."""
+    rows = [
+        [
+            turn.scenario,
+            turn.contender,
+            f"{turn.figures.asked_rate:,.0f}",
+            _ms([turn.figures.p50_ms]),
+            _ms([turn.figures.p99_ms]),
+            _ms([turn.figures.max_ms]),
+            f"{turn.figures.failed:,}",
+        ]
+        for turn in results.turns
+        if turn.scenario not in ("steady", "steps")
+    ]
+    head = ["scenario", "", "asked/s", "p50 ms", "p99 ms", "max ms", "failed"]
+    return columns([head, *rows], left={0, 1}) if rows else ""
 
 
 def _notes(results: Results) -> str:

