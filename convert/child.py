@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import joblib
 import orjson
 
-from convert import limits, messages, seccomp
+from convert import extend, limits, messages, seccomp
 from convert.errors import Refused
 from convert.job import convert
 from convert.opener import Opening
@@ -46,7 +46,7 @@ def _convert(job: dict[str, Any], pipe: BinaryIO) -> None:
     rows = read_rows(Path(job["data"])) if job["data"] else None
     done = convert(Path(job["model"]).read_bytes(), job["name"], rows, _how(job), _teller(pipe))
     blob = b"" if done.proof.wrong else done.onnx
-    messages.write(pipe, {"kind": "done", **_summary(done.proof)}, blob)
+    messages.write(pipe, {"kind": "done", "speed": done.speed, **_summary(done.proof)}, blob)
 
 
 def _verify(job: dict[str, Any], pipe: BinaryIO) -> None:
@@ -57,7 +57,8 @@ def _verify(job: dict[str, Any], pipe: BinaryIO) -> None:
 
 
 def _how(job: dict[str, Any]) -> Opening:
-    return Opening(tuple(job["trust"]), job["key"], job["any_version"])
+    taught = extend.load(Path(job["converters"])) if job["converters"] else ()
+    return Opening((*job["trust"], *taught), job["key"], job["any_version"])
 
 
 def _summary(proof: Proof) -> dict[str, Any]:

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import orjson
+from onnx import ModelProto
 
 from convert import report, sandbox, writer
 from convert.errors import Refused
 from convert.options import Convert, Inspect, Verify
 from convert.table import for_graph, from_json
-from server.artefact import Artefact, BadArtefact, from_metadata, worst_excess
+from server.artefact import PREFIX, Artefact, BadArtefact, from_metadata, to_metadata, worst_excess
 from server.runtime import BadModel, Runtime
 
 Tell = Callable[[str], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a command found: for a person, and for a program."""
+
+    text: str
+    data: Mapping[str, Any]
+
+
 class NotEqual(Exception):
-    """The file does not answer as the original does; the message is the whole report."""
+    """The file does not answer as the original does; it carries the whole report."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.text)
+        self.result = result
 
 
-def convert(asked: Convert, tell: Tell) -> str:
+def convert(asked: Convert, tell: Tell) -> Result:
     """Converts and writes; answers the report. Raises Refused or NotEqual, and then nothing is written."""
     _must_exist(asked.model, asked.data)
     path = writer.destination(asked.out, asked.name, asked.version, asked.replace)
@@ -29,34 +45,45 @@ def convert(asked: Convert, tell: Tell) -> str:
         raise NotEqual(_failure(found))
     artefact = _checked(onnx)
     writer.write(path, onnx)
-    parts = (report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity))
-    return "\n\n".join((*parts, f"wrote {path} ({len(onnx):,} bytes)"))
+    parts = [report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity)]
+    parts += [*report.slowness(found["speed"]), f"wrote {path} ({len(onnx):,} bytes)"]
+    data = {**_data(artefact), "written": str(path), "bytes": len(onnx), "speed": found["speed"]}
+    return Result("\n\n".join(parts), data)
 
 
-def verify(asked: Verify, tell: Tell) -> str:
+def verify(asked: Verify, tell: Tell) -> Result:
     """Repeats the proof; answers the report. Raises Refused or NotEqual."""
     _must_exist(asked.model, asked.file, asked.data)
     found, _ = _run({"command": "verify", "onnx": str(asked.file.resolve())}, asked, tell)
     if found["parity"]["wrong"]:
         raise NotEqual(_failure(found))
-    return f"{report.proof_table(found['parity'])}\n\n{report.verdict(found['parity'])}"
+    text = f"{report.proof_table(found['parity'])}\n\n{report.verdict(found['parity'])}"
+    return Result(text, {"parity": found["parity"]})
 
 
-def inspect(asked: Inspect) -> str:
+def inspect(asked: Inspect) -> Result:
     """What the file says of itself, or its bare signature. Raises Refused."""
     _must_exist(asked.file)
     try:
         runtime = Runtime(asked.file)
         artefact = from_metadata(runtime.metadata)
+        drawing = str(ModelProto.FromString(asked.file.read_bytes()).doc_string)
     except (BadModel, BadArtefact) as error:
         raise Refused(f"{asked.file}: {error}") from error
     if artefact is None:
         lines = [f"{asked.file}: an ONNX file that dynonnx did not make"]
-        for way, nodes in (("input", runtime.inputs), ("output", runtime.outputs)):
-            lines += [f"{way}  {node.name}  {node.dtype}  {list(node.shape)}" for node in nodes]
-        return "\n".join(lines)
-    parts = (report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity))
-    return "\n\n".join(parts)
+        ways = {"input": runtime.inputs, "output": runtime.outputs}
+        found = [(way, node.name, str(node.dtype), list(node.shape)) for way, nodes in ways.items() for node in nodes]
+        lines += [f"{way}  {name}  {dtype}  {shape}" for way, name, dtype, shape in found]
+        return Result("\n".join(lines), {"signature": found})
+    parts = (
+        report.description(artefact), drawing, report.proof_table(artefact.parity), report.verdict(artefact.parity)
+    )  # fmt: skip
+    return Result("\n\n".join(part for part in parts if part), {**_data(artefact), "drawing": drawing})
+
+
+def _data(artefact: Artefact) -> dict[str, Any]:
+    return {key.removeprefix(PREFIX): orjson.loads(value) for key, value in to_metadata(artefact).items()}
 
 
 def _run(job: dict[str, Any], asked: Convert | Verify, tell: Tell) -> tuple[Any, bytes]:
@@ -67,6 +94,7 @@ def _run(job: dict[str, Any], asked: Convert | Verify, tell: Tell) -> tuple[Any,
         "trust": how.trust,
         "key": how.key,
         "any_version": how.any_version,
+        "converters": None if how.converters is None else str(how.converters.resolve()),
     }
     return sandbox.run(job | common, tell, how.timeout_seconds, int(how.memory_gb * (1 << 30)))
 
@@ -102,6 +130,7 @@ def _same(expected: list[Any], got: Any, artefact: Artefact, name: str) -> bool:
     return bool((worst_excess(expected, got, scale) <= 1).all())  # type: ignore[arg-type]
 
 
-def _failure(found: Mapping[str, Any]) -> str:
+def _failure(found: Mapping[str, Any]) -> Result:
     parity = found["parity"]
-    return "\n\n".join((report.proof_table(parity), report.bad_rows(found["bad"]), report.verdict(parity)))
+    text = "\n\n".join((report.proof_table(parity), report.bad_rows(found["bad"]), report.verdict(parity)))
+    return Result(text, {"parity": parity, "bad": found["bad"]})

@@ -17,6 +17,7 @@ import numpy as np
 from onnx import ModelProto
 
 from convert.describe import describe
+from convert.drawing import draw
 from convert.errors import Refused
 from convert.export import export
 from convert.opener import Opening, open_model
@@ -24,6 +25,7 @@ from convert.original import Answers, Original, open_original
 from convert.parity import TIE, Proof, margins, prove
 from convert.proofrows import fitted
 from convert.rows import ROWS, golden_rows, synthesise
+from convert.speed import ratios
 from convert.table import Table, as_json, length, rows_at, stacked
 from convert.traits import find_traits
 from server.artefact import Artefact, Feature, Golden, Output, to_metadata
@@ -31,7 +33,6 @@ from server.runtime import Runtime
 
 GOLDEN_ROWS = 16
 CHUNK_ROWS = 2000  # what the original is asked at once: some need memory by rows x training rows
-
 FAILURES = 400  # questions that may fail before the rest of a group is given up
 
 Tell = Callable[[str], None]
@@ -45,6 +46,7 @@ class Converted:
     onnx: bytes
     artefact: Artefact
     proof: Proof
+    speed: Mapping[str, float]
 
 
 def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tell) -> Converted:
@@ -56,7 +58,8 @@ def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tel
     tell("building the graph")
     model, outputs = export(original, features, expected["usual"])
     tell(f"comparing {sum(map(length, groups.values())):,} rows, together and alone")
-    proof = prove(Runtime(model.SerializeToString()), features, groups, expected)
+    runtime = Runtime(model.SerializeToString())
+    proof = prove(runtime, features, groups, expected)
     artefact = Artefact(
         name=name,
         kind=original.kind,
@@ -69,7 +72,9 @@ def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tel
         source_sha256=hashlib.sha256(pickled).hexdigest(),
         parity=proof.as_json(),
     )
-    return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof)
+    model.doc_string = draw(original.model)
+    speed = ratios(original, runtime, features, groups["usual"])
+    return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof, speed)
 
 
 def describe_with_rows(

@@ -24,6 +24,7 @@ on those you give with --data. A pickle is a program: it is opened in a process 
   python -m convert model.pkl --name churn           models/churn/1/model.onnx
   python -m convert model.pkl --data sample.csv      checks your own rows, too
   python -m convert model.pkl --out churn.onnx       one file, just there
+  python -m convert models/build                     every model file in a folder
   python -m convert inspect FILE.onnx                what a file takes and gives
   python -m convert verify MODEL.pkl FILE.onnx       repeats the check
 
@@ -39,6 +40,7 @@ class Opening:
     any_version: bool = False
     timeout_seconds: float = 900.0
     memory_gb: float = 8.0
+    converters: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Convert:
     out: Path
     replace: bool
     opening: Opening = Opening()
+    json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Inspect:
     """``python -m convert inspect FILE``."""
 
     file: Path
+    json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +73,21 @@ class Verify:
     file: Path
     data: Path | None
     opening: Opening = Opening()
+    json: bool = False
 
 
 def parse(words: Sequence[str]) -> Convert | Inspect | Verify:
     """What is asked. Raises UsageError; ``--help`` ends the program as argparse does."""
     if words and words[0] == "inspect":
-        return Inspect(_inspect_parser().parse_args(words[1:]).file)
+        found = _inspect_parser().parse_args(words[1:])
+        return Inspect(found.file, found.json)
     if words and words[0] == "verify":
         found = _verify_parser().parse_args(words[1:])
-        return Verify(found.model, found.file, found.data, _opening(found))
+        return Verify(found.model, found.file, found.data, _opening(found), found.json)
     found = _convert_parser().parse_args(words)
     name = _checked("--name", found.name) if found.name is not None else default_name(found.model)
     version = None if found.version is None else _checked("--version", found.version)
-    return Convert(found.model, name, version, found.data, found.out, found.replace, _opening(found))
+    return Convert(found.model, name, version, found.data, found.out, found.replace, _opening(found), found.json)
 
 
 def default_name(model: Path) -> str:
@@ -103,7 +109,12 @@ def _checked(option: str, value: str) -> str:
 
 def _convert_parser() -> argparse.ArgumentParser:
     parser = _parser("python -m convert", CONVERT_HELP)
-    parser.add_argument("model", type=Path, metavar="MODEL", help="pickle or joblib file of a fitted estimator")
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="pickle, joblib or skops file of a fitted estimator, or a folder of such",
+    )
     parser.add_argument("--name", help="the model's name (default: from the file's name)")
     parser.add_argument("--version", help="its version (default: 1, or one above the highest there)")
     _add_data(parser)
@@ -129,7 +140,11 @@ def _verify_parser() -> argparse.ArgumentParser:
 
 
 def _parser(prog: str, description: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the report")
+    return parser
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -137,7 +152,9 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def _opening(found: argparse.Namespace) -> Opening:
-    return Opening(tuple(found.trust), found.key, found.allow_version_mismatch, found.timeout, found.memory_gb)
+    return Opening(
+        tuple(found.trust), found.key, found.allow_version_mismatch, found.timeout, found.memory_gb, found.converters
+    )
 
 
 def _add_trust(parser: argparse.ArgumentParser) -> None:
@@ -153,6 +170,9 @@ def _add_trust(parser: argparse.ArgumentParser) -> None:
         "--allow-version-mismatch",
         action="store_true",
         help="take a file of another scikit-learn as this one reads it; it may predict otherwise",
+    )
+    parser.add_argument(
+        "--converters", type=Path, metavar="FILE.py", help="a file that teaches classes of your own: docs/convert.md"
     )
     parser.add_argument("--timeout", type=float, default=900.0, metavar="SECONDS", help="time limit (default: 900)")
     parser.add_argument("--memory-gb", type=float, default=8.0, metavar="GB", help="memory limit (default: 8)")

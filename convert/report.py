@@ -39,6 +39,12 @@ def verdict(parity: Mapping[str, Any]) -> str:
     return f"equal: {parity['rows']:,} rows, together and alone, answered as scikit-learn answers them{ties}"
 
 
+def slowness(speed: Mapping[str, float]) -> list[str]:
+    """A warning where ONNX Runtime is the slower one."""
+    slow = [f"{rows} row{'' if rows == '1' else 's'}: {ratio:.2f} times" for rows, ratio in speed.items() if ratio < 1]
+    return [f"note: ONNX Runtime is slower than scikit-learn here, at {', '.join(slow)} its speed"] if slow else []
+
+
 def bad_rows(bad: Sequence[Mapping[str, Any]]) -> str:
     """The worst rows of a failure."""
     parts = []

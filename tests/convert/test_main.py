@@ -118,3 +118,28 @@ def test_exit_statuses_of_the_program(tmp_path: Path) -> None:
     assert subprocess.run([*run, "--help"], cwd=root, capture_output=True).returncode == 0
     assert subprocess.run([*run, "x", "--nope"], cwd=root, capture_output=True).returncode == 2
     assert subprocess.run([*run, str(tmp_path / "none.pkl")], cwd=root, capture_output=True).returncode == 1
+
+
+def test_a_program_reads_json(iris_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(iris_file), "--out", str(tmp_path / "a.onnx"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["written"] == str(tmp_path / "a.onnx")
+    assert found["parity"]["wrong"] == 0
+    assert found["classes"] == ["setosa", "versicolor", "virginica"]
+    assert set(found["speed"]) == {"1", "1000"}
+    assert main(["inspect", str(tmp_path / "a.onnx"), "--json"]) == 0
+    assert "StandardScaler" in json.loads(capsys.readouterr().out)["drawing"]
+    assert main([str(tmp_path / "none.pkl"), "--json"]) == 1
+    assert "not a file" in json.loads(capsys.readouterr().out)["refused"]["reason"]
+
+
+def test_a_folder_of_models(trained: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    (folder / "diabetes.pkl").write_bytes(pickle.dumps(trained["diabetes"]))
+    (folder / "iris.pickle").write_bytes(pickle.dumps({"model": trained["iris"], "notes": "mine"}))
+    assert main([str(folder), "--out", str(tmp_path / "models")]) == 1
+    assert "name the model's with --key" in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["diabetes"]
+    assert main([str(folder / "iris.pickle"), "--key", "model", "--out", str(tmp_path / "models")]) == 0
+    assert main([str(tmp_path / "models")]) == 2

@@ -41,6 +41,7 @@ def run(content: bytes, folder: Path, trust: tuple[str, ...] = (), timeout: floa
         "trust": trust,
         "key": None,
         "any_version": False,
+        "converters": None,
     }
     return sandbox.run(job, lambda _: None, timeout, memory)
 
