@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -139,7 +140,7 @@ def _plan(given: argparse.Namespace) -> Plan:
     def dynos(name: str) -> AbstractContextManager[Dyno]:
         return dyno(size, name, given.cpu)
 
-    return Plan(given.rate, given.seconds, given.goal_ms, dynos)
+    return Plan(given.rate, given.seconds, given.goal_ms, dynos, math.ceil(given.cpu or size.cores))
 
 
 def _progress() -> Say:

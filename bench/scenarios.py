@@ -22,12 +22,13 @@ LADDER = (250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the person asked for: a rate in requests/s, seconds a turn, the p99 that counts as held."""
+    """What was asked for: a rate in requests/s, seconds a turn, the p99 that counts as held, cores to serve on."""
 
     rate: float = 250.0
     seconds: float = 10.0
     goal_ms: float = 50.0
     dynos: Dynos | None = None
+    server_cores: int = 1
 
 
 Scenario = Callable[[Bench, Sequence[Running], Plan], None]

@@ -37,7 +37,7 @@ class Subject:
 
 def open_bench(subject: Subject, scenarios: Iterable[str], plan: Plan, command: str, say: Say) -> Bench:
     """A bench with a folder of its own and the right answers at hand."""
-    generator = Generator(cores.split(cores.available()))
+    generator = Generator(cores.split(cores.available(), plan.server_cores))
     settings = {
         "model": subject.model,
         "scenarios": list(scenarios),
@@ -46,6 +46,8 @@ def open_bench(subject: Subject, scenarios: Iterable[str], plan: Plan, command: 
     }
     record = results.new(command, settings)
     record.notes.append(generator.cores.said)
+    if len(generator.cores.server) < plan.server_cores:
+        record.notes.append(f"this machine has too few cores to serve on {plan.server_cores} and generate on another")
     model, rows = load_model(subject.pickles / f"{subject.model}.pkl"), rows_of(subject.model, subject.data)
     made, folder = make_cases(model, rows), results.new_folder(subject.results)
     write_cases(made, folder / "cases.json")

@@ -91,7 +91,7 @@ def _notes(results: Results) -> str:
     for turn in results.turns:
         if turn.figures.limit is not None:
             said = f"{turn.scenario} {turn.contender} at {turn.figures.asked_rate:,.0f}/s"
-            lines.append(f"not the server's limit: {said}: {turn.figures.limit}")
+            lines.append(f"not the server, {said}: {turn.figures.limit}")
         if turn.figures.server_p99_ms is not None and turn.figures.server_p50_ms is not None:
             own = f"p50 {turn.figures.server_p50_ms:.2f} ms, p99 {turn.figures.server_p99_ms:.2f} ms"
             lines.append(f"{turn.scenario} at {turn.figures.asked_rate:,.0f}/s: the server's own part was {own}")

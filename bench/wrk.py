@@ -32,7 +32,8 @@ def peak(url: str, cases: list[Case], folder: Path, cores: Cores, seconds: int =
     script.write_text(script_of(cases), "utf-8")
     log = folder / "wrk.log"
     log.unlink(missing_ok=True)
-    command = [found() or "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url]
+    threads = max(1, min(len(cores.generator), connections))
+    command = [found() or "wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url]
     with Child(command, log, clean_environment(), cores.generator, grace_s=5.0) as wrk:
         status = wrk.wait(seconds + 20.0)
     said = log.read_text("utf-8")

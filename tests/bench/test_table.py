@@ -59,7 +59,7 @@ def test_faults_are_spelled_out() -> None:
     )
     assert "WRONG ANSWERS: 3" in text
     assert "wrong answer: probability x3" in text
-    assert "not the server's limit" in text
+    assert "not the server, steady dynonnx at 500/s: the generator was busy" in text
 
 
 def test_an_empty_interrupted_run_can_be_shown() -> None:
