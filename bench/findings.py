@@ -25,6 +25,7 @@ class Standing:
     steady_rate: float | None
     p50_ms: float | None
     p99_ms: float | None
+    server_p50_ms: float | None  # its own part of the median, where it tells
     memory_mb: float | None
     start_s: float | None
     requests: int
@@ -61,6 +62,7 @@ def _standing(results: Results, name: str) -> Standing:
         steady_rate=steady[0].asked_rate if steady else None,
         p50_ms=middle(figures.p50_ms for figures in steady),
         p99_ms=middle(figures.p99_ms for figures in steady),
+        server_p50_ms=middle(figures.server_p50_ms for figures in steady),
         memory_mb=max((turn.memory_mb for turn in turns if turn.memory_mb is not None), default=None),
         start_s=results.start_s.get(name),
         requests=sum(turn.figures.requests for turn in turns),
@@ -110,7 +112,7 @@ def verdict(results: Results) -> list[str]:
     sentences = [_holds(results, ours)] if ours.held else [_answers(ours)]
     if ours.held:
         sentences += [_against(ours, other) for other in every.values() if other.name != ours.name]
-    sentences += _memory(results, ours)
+    sentences += _memory(results, ours) + _network(ours)
     sentences.append(f"All of its {ours.right:,} answers were checked and right.")
     return sentences
 
@@ -163,8 +165,20 @@ def _memory(results: Results, ours: Standing) -> list[str]:
     return [f"It takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")]
 
 
+def _network(ours: Standing) -> list[str]:
+    """How the time divides, where the server says how long it took itself."""
+    if ours.server_p50_ms is None or ours.p50_ms is None:
+        return []
+    rest = max(0.0, ours.p50_ms - ours.server_p50_ms)
+    return [
+        f"Of the median {ours.p50_ms:.1f} ms, {ours.server_p50_ms:.1f} ms were the server's own; {rest:.1f} ms the way."
+    ]
+
+
 def place(results: Results) -> str:
     """Where it ran, as the subject of a sentence."""
+    if "url" in results.settings:
+        return f"{results.settings['url']}"
     size = results.settings.get("size")
     if size is None:
         return "One core of this machine"

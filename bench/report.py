@@ -71,6 +71,7 @@ def _card(results: Results, each: Standing) -> str:
     rows = [
         (f"median{at}", pictures.ms(each.p50_ms)),
         (f"p99{at}", pictures.ms(each.p99_ms)),
+        ("the server's own part of the median", pictures.ms(each.server_p50_ms)),
         ("peak, closed loop (wrk)", f"{each.peak:,.0f}/s" if each.peak else pictures.NOTHING),
         ("memory", f"{each.memory_mb:,.0f} MB" if each.memory_mb else pictures.NOTHING),
         ("start to first answer", f"{each.start_s:.1f} s" if each.start_s else pictures.NOTHING),

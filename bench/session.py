@@ -76,7 +76,7 @@ def take(bench: Bench, chosen: Sequence[Contender], scenarios: Iterable[Scenario
 def take_host(bench: Bench, running: Running, plan: Plan, most: float, *, owned: bool) -> None:
     """One steady turn and a climb that does not exceed ``most`` requests/s, at a server that others run."""
     theirs = replace(bench, generator=replace(bench.generator, owned=owned))
-    bench.results.notes.append(f"host: {running.url}")
+    bench.results.settings["url"] = running.url
     bench.results.start_s[running.contender.name] = running.start_s
     ladder = [rate for rate in HOST_LADDER if rate <= most]
 

@@ -64,6 +64,15 @@ def test_one_that_held_no_rate_is_said_to_hold_less() -> None:
     assert "&lt; 250" in report.page(run)
 
 
+def test_the_time_on_the_way_is_told_apart_for_a_host() -> None:
+    run = a_run()
+    run.settings["url"] = "https://app.example"
+    run.turns[0] = replace(run.turns[0], figures=replace(FIGURES, p50_ms=30.0, server_p50_ms=0.4))
+    first, *rest = verdict(run)
+    assert first.startswith("https://app.example holds")
+    assert "Of the median 30.0 ms, 0.4 ms were the server's own; 29.6 ms the way." in rest
+
+
 def test_wrong_answers_are_the_verdict() -> None:
     run = a_run()
     run.turns[0] = replace(run.turns[0], figures=replace(FIGURES, errors={"wrong answer: probability": 7}))
