@@ -59,17 +59,21 @@ def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 
 def votes(x: Columns, fitted: Sequence[Any], values: Sequence[Array]) -> Prediction:
-    """Whole votes are summed, so that a tie is a tie; two classes need the sum of one."""
+    """The mean of the trees' class fractions. For two classes the second's is summed, the first's is what is left.
+
+    Whole votes add up exactly in float32, fractions do not; a tie is a tie, and the first class's.
+    """
     count, classes = len(fitted), values[0].shape[1]
-    exact = any((value % 1).any() for value in values)  # whole votes add up exactly in float32, fractions do not
-    if classes == 2:
-        second = sum_of_trees(x, fitted, [value[:, 1:] for value in values], exact)
-        graph = second.graph
-        pair = (graph.constant(np.array([[-1.0, 1.0]])), graph.constant(np.array([float(count), 0.0])))
-        summed = graph.op("Gemm", second, *pair)
-    else:
-        summed = sum_of_trees(x, fitted, values, exact)
-    return Prediction(index=summed.argmax(), probabilities=summed / count if count > 1 else summed)
+    leaves = [value[one.tree_.children_left < 0] for one, value in zip(fitted, values, strict=True)]
+    exact = any((leaf % 1).any() for leaf in leaves)
+    if classes != 2:
+        mean = sum_of_trees(x, fitted, values, exact) / float(count)
+        return Prediction(index=mean.argmax(), probabilities=mean)
+    second = sum_of_trees(x, fitted, [value[:, 1:] for value in values], exact)
+    graph = second.graph
+    share = graph.constant(np.array([[-1.0 / count, 1.0 / count]]))
+    both = graph.op("Gemm", second, share, graph.constant(np.array([1.0, 0.0])))
+    return Prediction(index=both.argmax(), probabilities=both)
 
 
 PREDICTIONS.update(
