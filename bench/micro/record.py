@@ -18,8 +18,9 @@ class Turn:
     """One server under closed-loop load for a while. Times in microseconds.
 
     ``cpu_us`` is the processor time of all its processes per request, ``busy`` the part of the time they ran (1.0 is
-    one core; both None where the system cannot say). ``batch_rows`` is the mean rows of a run, of servers that tell.
-    ``checked`` answers were compared with the right ones meanwhile; ``faults`` counts what was wrong, and wrk's errors.
+    one core), ``others`` the part of its core that other processes took; None where the system cannot say.
+    ``batch_rows`` is the mean rows of a run, of servers that tell. ``checked`` answers were compared with the right
+    ones meanwhile; ``faults`` counts what was wrong, and wrk's errors.
     """
 
     section: str
@@ -33,6 +34,7 @@ class Turn:
     cpu_us: float | None
     busy: float | None
     batch_rows: float | None
+    others: float | None
     checked: int
     faults: dict[str, int]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.micro.lanes import DYNONNX, FASTAPI_ONNX, NGINX
-from bench.micro.record import Record
+from bench.micro.lanes import FASTAPI_ONNX, NGINX
+from bench.micro.record import Record, middle
 from bench.micro.targets import BOUND_CONNECTIONS, bound
 from bench.table import columns
 
@@ -133,16 +133,17 @@ def _notes(record: Record) -> str:
     if record.faults:
         counts = "; ".join(f"{name} x{number}" for name, number in record.faults.items())
         lines.append(f"FAULTS: {counts}. These figures are no measurement.")
-    slack = [turn for turn in record.turns if turn.lane in (DYNONNX, NGINX) and turn.connections > 1]
-    idle = sorted({f"{turn.section} {turn.lane}" for turn in slack if turn.busy is not None and turn.busy < _SATURATED})
-    if idle:
-        lines.append(f"a server had no whole core in some turns, so trust CPU there more than rates: {', '.join(idle)}")
+    others = middle(turn.others for turn in record.turns)
+    if others is not None and others > _QUIET:
+        lines.append(
+            f"other processes took {others:.0%} of the server's core: rates and latencies are theirs too, CPU less"
+        )
     if record.interrupted:
         lines.append("interrupted: this is what was measured until then")
     return "\n".join(f"* {line}" for line in lines)
 
 
-_SATURATED = 0.9
+_QUIET = 0.05
 
 
 def _count(value: float | None) -> str:

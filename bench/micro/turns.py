@@ -58,10 +58,11 @@ def drive(place: Place, section: str, lane: Lane, running: Running, connections:
     child = running.child
     if child is None:
         raise BenchError(f"{running.contender.name} runs elsewhere: only a server started here can be measured")
-    before, cpu = _runs(running), cpu_seconds(child.pid)
+    before, cpu, core = _runs(running), cpu_seconds(child.pid), core_seconds(place.cores.server)
     with _Checks(lane, running.url) as checks:
         said = _wrk(place, script, connections, running.url, checks)
         spent = None if cpu is None else (cpu_seconds(child.pid) or 0.0) - cpu
+        taken = None if core is None else (core_seconds(place.cores.server) or 0.0) - core
         checks.ask_anew()  # accepted after all that wrk left behind, so that the next turn is alone
     after = _runs(running)
     if child.status() is not None:
@@ -80,6 +81,7 @@ def drive(place: Place, section: str, lane: Lane, running: Running, connections:
         cpu_us=spent / requests * 1e6 if spent is not None and requests else None,
         busy=None if spent is None else spent / seconds,
         batch_rows=scrape.batch_rows(before, after),
+        others=None if taken is None or spent is None else max(0.0, taken - spent) / seconds,
         checked=checks.asked,
         faults=dict(checks.faults) | {f"wrk: {name}": said[name] for name in _ERRORS if said[name]},
     )
@@ -159,6 +161,14 @@ def cpu_seconds(pid: int) -> float | None:
         return sum(_own_seconds(process) for process in (leader, *leader.children(recursive=True)))
     except psutil.Error:
         return None
+
+
+def core_seconds(cores: frozenset[int]) -> float | None:
+    """How long a core has been busy, with whatever; None unless it is one core of which the system tells."""
+    if len(cores) != 1 or not hasattr(psutil.cpu_times(), "iowait"):
+        return None
+    times = psutil.cpu_times(percpu=True)[min(cores)]
+    return float(sum(times[:8]) - times.idle - times.iowait)  # the rest is guests', counted already
 
 
 def _own_seconds(process: psutil.Process) -> float:

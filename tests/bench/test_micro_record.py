@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def turn(section: str, lane: str, connections: int, number: int, rate: float, **
         "cpu_us": 0.9e6 / rate,
         "busy": 0.9,
         "batch_rows": None,
+        "others": 0.01,
         "checked": 12,
         "faults": {},
     } | other
@@ -105,6 +107,12 @@ def test_faults_are_said_aloud(record: Record) -> None:
     record.turns.append(turn("iris", "dynonnx", 1, 4, 1e5, faults={"wrong answer: prediction": 2, "wrk: status": 1}))
     assert sum(record.faults.values()) == 3
     assert "FAULTS: iris dynonnx: wrong answer: prediction x2" in table.render(record)
+
+
+def test_a_busy_machine_is_said_aloud(record: Record) -> None:
+    assert "other processes" not in table.render(record)
+    record.turns[:] = [replace(each, others=0.4) for each in record.turns]
+    assert "other processes took 40% of the server's core" in table.render(record)
 
 
 def test_the_file_holds_all_of_it(record: Record, tmp_path: Path) -> None:

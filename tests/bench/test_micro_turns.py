@@ -60,6 +60,7 @@ def test_a_turn_counts_what_the_server_did(standin: Callable[..., Running], case
     assert turn.busy is not None
     assert 0 < turn.busy < 1.3
     assert 0 < turn.p50_us <= turn.p99_us
+    assert turn.others is None or 0 <= turn.others < 1.1
 
 
 @needs_wrk
