@@ -20,7 +20,7 @@ from bench.contenders import Contender, known
 from bench.dyno import Dyno, dyno
 from bench.errors import BenchError
 from bench.findings import OURS, missed_goals
-from bench.host import meet
+from bench.host import check_leave, meet
 from bench.measure import Bench, Say
 from bench.processes import end_all
 from bench.scenarios import SCENARIOS, Plan
@@ -78,6 +78,7 @@ def run_workers(given: argparse.Namespace) -> int:
 
 def run_host(given: argparse.Namespace) -> int:
     """A server that runs elsewhere and is yours: gentle, its own time told apart where it says it."""
+    check_leave(given.url, owned=given.i_own_this_host)
     plan = Plan(given.rate, given.seconds, given.goal_ms)
     bench = _open(given, ["host"], plan)
     running = meet(given.url, bench.cases[0], os.environ.get("BENCH_KEY", ""), owned=given.i_own_this_host)

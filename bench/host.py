@@ -13,14 +13,20 @@ from bench.errors import BenchError
 NAME = "dynonnx"
 
 
-def meet(url: str, golden: Case, key: str, *, owned: bool) -> Running:
-    """The server at ``url``, found right. Raises BenchError where it is not, or where nobody said whose it is."""
+def check_leave(url: str, *, owned: bool) -> None:
+    """Raises BenchError for what is no URL, and for a host that is not this machine where nobody said whose it is."""
     try:
         target = Target.parse(url)
     except ValueError as error:
         raise BenchError(str(error)) from None
     if target.host not in ("127.0.0.1", "localhost", "::1") and not owned:
         raise BenchError(f"{target.host} is not this machine; if it is yours, say --i-own-this-host")
+
+
+def meet(url: str, golden: Case, key: str, *, owned: bool) -> Running:
+    """The server at ``url``, found right. Raises BenchError where it is not, or where nobody said whose it is."""
+    check_leave(url, owned=owned)
+    target = Target.parse(url)
     headers = (("Authorization", f"Bearer {key}"),) if key else ()
     began = time.monotonic()
     try:

@@ -67,6 +67,7 @@ def _card(results: Results, each: Standing) -> str:
         big = f"&lt; {each.lost:,.0f} <small>predictions/s held</small>"
     elif each.held is None:
         big = f"{each.right:,} <small>right answers of {each.requests:,}</small>"
+    started_here = "url" not in results.settings
     at = f" at {each.steady_rate:,.0f}/s" if each.steady_rate else ""
     rows = [
         (f"median{at}", pictures.ms(each.p50_ms)),
@@ -74,7 +75,7 @@ def _card(results: Results, each: Standing) -> str:
         ("the server's own part of the median", pictures.ms(each.server_p50_ms)),
         ("peak, closed loop (wrk)", f"{each.peak:,.0f}/s" if each.peak else pictures.NOTHING),
         ("memory", f"{each.memory_mb:,.0f} MB" if each.memory_mb else pictures.NOTHING),
-        ("start to first answer", f"{each.start_s:.1f} s" if each.start_s else pictures.NOTHING),
+        ("start to first answer", f"{each.start_s:.1f} s" if each.start_s and started_here else pictures.NOTHING),
         ("wrong answers", _count(each.wrong, each.right + each.wrong)),
     ]
     known = [(name, value) for name, value in rows if value != pictures.NOTHING]
