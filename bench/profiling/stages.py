@@ -10,10 +10,13 @@ from typing import Any
 
 STAGES = ("parse", "gate", "decode", "batch", "run", "encode", "write")
 OTHER = "other"
+UNPLACED = "unplaced"  # a file of the server that has no stage below: give it one
 
 # By the file's last two parts; of the protocol, reading and answering are told apart by name.
 _OF_FILE = {
     "server/heads.py": "parse",
+    "server/limits.py": "parse",
+    "server/exchange.py": "write",
     "server/gate.py": "gate",
     "codecs/simple.py": "decode",
     "codecs/rows.py": "decode",
@@ -25,8 +28,10 @@ _OF_FILE = {
     "server/metrics.py": "batch",
     "server/runtime.py": "run",
 }
+_COLD = frozenset({"app.py", "routes.py", "worker.py", "arbiter.py", "control.py"})  # /metrics, asked before and after
 _PROTOCOL = "server/protocol.py"
 _WRITES = frozenset({"answer", "refuse", "flush", "ok_start", "start_of", "is_last", "_read_on"})
+_OURS = (("server",), ("codecs",))
 _RUNTIME_PACKAGE = "onnxruntime"
 
 Function = tuple[str, int, str]  # file, line, qualified name; a built-in has no file
@@ -76,7 +81,7 @@ def totals(every: Sequence[Row]) -> dict[str, float]:
     sums: dict[str, float] = defaultdict(float)
     for row in every:
         sums[row.stage] += row.us
-    return {stage: sums[stage] for stage in (*STAGES, OTHER)}
+    return {stage: sums[stage] for stage in (*STAGES, UNPLACED, OTHER) if stage in STAGES or sums[stage]}
 
 
 def _is_stage(function: Function) -> bool:
@@ -84,7 +89,7 @@ def _is_stage(function: Function) -> bool:
 
 
 def stage_of(function: Function) -> str:
-    """The stage of a function by its file; `OTHER` for what has none."""
+    """The stage of a function by its file; `OTHER` for what is none of the server's."""
     file, _, name = function
     path = PurePath(file)
     if _RUNTIME_PACKAGE in path.parts:
@@ -92,7 +97,8 @@ def stage_of(function: Function) -> str:
     place = "/".join(path.parts[-2:])
     if place == _PROTOCOL:
         return "write" if name.rpartition(".")[2] in _WRITES else "parse"
-    return _OF_FILE.get(place, OTHER)
+    ours = path.parts[-2:-1] in _OURS and path.name not in _COLD
+    return _OF_FILE.get(place, UNPLACED if ours else OTHER)
 
 
 def _us(seconds: float, requests: int) -> float:

@@ -13,7 +13,7 @@ from bench.micro.subjects import heavy
 from bench.micro.turns import Place
 from bench.profiling.__main__ import profiles, render
 from bench.profiling.collect import bias, said
-from bench.profiling.stages import Row, rows, stage_of, totals
+from bench.profiling.stages import STAGES, Row, rows, stage_of, totals
 from bench.wrk import found
 
 BATCHER, PROTOCOL = "/app/server/batcher.py", "/app/server/protocol.py"
@@ -30,6 +30,7 @@ NO_BIAS = {"python": [0.0, 0.0], "builtin": [0.0, 0.0]}
         ("/app/server/codecs/tensors.py", "join", "batch"),
         ("/venv/site-packages/onnxruntime/capi/x.py", "Session.run", "run"),
         ("/app/server/codecs/answers.py", "Lane.bodies", "encode"),
+        ("/app/server/novelty.py", "shine", "unplaced"),
         ("/usr/lib/asyncio/events.py", "Handle._run", "other"),
         ("/elsewhere/batcher.py", "Batcher.submit", "other"),
     ],
@@ -102,5 +103,8 @@ def test_a_running_server_tells_its_stages(tmp_path: Path, generator: Generator)
     (profile,) = profiles(heavy(tmp_path), Place(tmp_path, generator.cores, 0.5), [2])
     by_name: dict[str, Row] = {row.name: row for row in profile.rows}
     assert by_name["batcher.py Batcher.submit"].calls == pytest.approx(1, rel=0.1)
-    assert all(us > 0 for stage, us in totals(profile.rows).items() if stage != "other")
+    stages = totals(profile.rows)
+    assert all(stages[stage] > 0 for stage in STAGES)
+    unplaced = [row.name for row in profile.rows if row.stage == "unplaced"]
+    assert not unplaced, "give the server's new file a stage in bench/profiling/stages.py"
     assert "orjson.loads" in render(profile, 60)
