@@ -18,6 +18,7 @@ from server.artefact import Feature
 
 ROWS = 10_000
 SHARES = {"thresholds": 0.3, "missing": 0.15, "extremes": 0.1}  # usual rows are the rest
+FARTHEST = 1e100  # boosters write 1e300 for "any number": no place where values lie
 TOUCHED = 0.3  # of the cells of a row in the groups "missing" and "extremes"
 KNOWN_WORDS = 2000  # of a vocabulary at most so many are tried, evenly chosen
 LONGEST_TEXT = 15  # words
@@ -101,9 +102,10 @@ def scale(trait: Trait) -> tuple[float, float]:
     """Where the column's values lie and how far they spread, as well as the model tells."""
     if trait.centre is not None and trait.spread:
         return trait.centre, trait.spread
-    if len(trait.points) > 1:
-        return float(np.mean(trait.points)), float(np.std(trait.points)) * 1.5 or 1.0
-    return (trait.points or [0.0])[0], 1.0
+    points = [point for point in trait.points if abs(point) < FARTHEST]
+    if len(points) > 1:
+        return float(np.mean(points)), float(np.std(points)) * 1.5 or 1.0
+    return (points or [0.0])[0], 1.0
 
 
 def rounded(values: Array, spread: float) -> Array:

@@ -119,3 +119,31 @@ def test_another_scikit_learn_is_refused_by_both_versions(model: LogisticRegress
     older = pickled.replace(ours, b"_sklearn_version\x94\x8c\x051.3.2")
     with pytest.raises(Refused, match=r"scikit-learn 1\.3\.2; 1\."):
         opener.open_model(older)
+
+
+def test_a_dict_gives_its_model_by_key(model: LogisticRegression) -> None:
+    data = pickle.dumps({"model": model, "notes": "mine"})
+    np.testing.assert_array_equal(opener.open_model(data, opener.Opening(key="model")).coef_, model.coef_)
+    with pytest.raises(Refused, match="a dict with 'model', 'notes'"):
+        opener.open_model(data)
+    with pytest.raises(Refused, match="has no 'clf'"):
+        opener.open_model(data, opener.Opening(key="clf"))
+
+
+def test_another_scikit_learn_may_be_allowed(model: LogisticRegression) -> None:
+    ours = f"_sklearn_version\x94\x8c{chr(len(sklearn.__version__))}{sklearn.__version__}".encode("latin1")
+    older = pickle.dumps(model, protocol=4).replace(ours, b"_sklearn_version\x94\x8c\x051.3.2")
+    assert isinstance(opener.open_model(older, opener.Opening(any_version=True)), LogisticRegression)
+
+
+def test_lz4_files_open(model: LogisticRegression, tmp_path: Any) -> None:
+    pytest.importorskip("lz4", reason="lz4 is an optional extra")
+    joblib.dump(model, tmp_path / "m.pkl", compress="lz4")
+    np.testing.assert_array_equal(opener.open_model((tmp_path / "m.pkl").read_bytes()).coef_, model.coef_)
+
+
+def test_skops_files_open(model: LogisticRegression) -> None:
+    skops = pytest.importorskip("skops.io", reason="skops is an optional extra")
+    np.testing.assert_array_equal(opener.open_model(skops.dumps(model)).coef_, model.coef_)
+    with pytest.raises(Refused, match="which a model does not need"):
+        opener.open_model(skops.dumps({"model": model, "call": Calls}))
