@@ -5,8 +5,10 @@ Raise ``FORMAT`` when a reader of the old form would misread the new one.
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,10 +95,17 @@ def new(command: str, settings: dict[str, Any]) -> Results:
 
 
 def new_folder(parent: Path) -> Path:
-    """``<parent>/<time>``, made."""
-    folder = parent / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    folder.mkdir(parents=True, exist_ok=True)
+    """``<parent>/<time>``, made; a run of the same second gets a number behind it."""
+    parent.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    folder = next(folder for folder in _names(parent, now) if not folder.exists())
+    folder.mkdir()
     return folder
+
+
+def _names(parent: Path, now: str) -> Iterator[Path]:
+    yield parent / now
+    yield from (parent / f"{now}-{number}" for number in itertools.count(2))
 
 
 def read(file: Path) -> Results:

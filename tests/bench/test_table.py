@@ -83,6 +83,10 @@ def test_what_are_no_results_is_named(tmp_path: Path, text: str, why: str) -> No
         results.read(tmp_path)
 
 
+def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path) -> None:
+    assert len({results.new_folder(tmp_path / "new") for _ in range(5)}) == 5
+
+
 def test_missing_results_are_named(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no results"):
         results.read(tmp_path / "nowhere")
