@@ -106,17 +106,19 @@ def test_the_stock_locust_command_works(pickles: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_can_be_drawn_compared_and_planned_with(tmp_path: Path) -> None:
-    a_run().write(tmp_path)
+    run = tmp_path / "results" / "one"
+    run.mkdir(parents=True)
+    a_run().write(run)
     for arguments, said in (
-        (("report", tmp_path), "report.html"),
-        (("compare", tmp_path, tmp_path), "+0.0%"),
-        (("plan", "--rate", 5000, "--run", tmp_path), "1 dyno of type eco"),
-        (("plan", "--rate", 5000, "--results", tmp_path.parent), "measured"),
+        (("report", run), "report.html"),
+        (("compare", run, run), "+0.0%"),
+        (("plan", "--rate", 5000, "--run", run), "1 dyno of type eco"),
+        (("plan", "--rate", 5000, "--results", run.parent), "measured"),
     ):
         done = subprocess.run(bench(*arguments), env=environment(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert said in done.stdout
-    assert "A Standard-1X dyno holds" in (tmp_path / "report.html").read_text("utf-8")
+    assert "A Standard-1X dyno holds" in (run / "report.html").read_text("utf-8")
 
 
 def test_a_plan_without_a_run_says_how_to_make_one(tmp_path: Path) -> None:
