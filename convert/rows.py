@@ -127,7 +127,8 @@ def _at_thresholds(random: np.random.Generator, features: Any, traits: Sequence[
 
 def _neighbours(random: np.random.Generator, points: Array, rows: int) -> Array:
     chosen = points[np.resize(random.permutation(len(points)), rows)]
-    single = chosen.astype(np.float32)
+    with np.errstate(over="ignore"):  # 1e300 is beyond float32; its neighbours there are left out below
+        single = chosen.astype(np.float32)
     around = (
         chosen,
         np.nextafter(chosen, np.inf),
@@ -136,7 +137,8 @@ def _neighbours(random: np.random.Generator, points: Array, rows: int) -> Array:
         np.nextafter(single, np.float32(np.inf)).astype(np.float64),
         np.nextafter(single, np.float32(-np.inf)).astype(np.float64),
     )
-    return np.choose(random.integers(0, len(around), rows), around)
+    found = np.choose(random.integers(0, len(around), rows), around)
+    return np.where(np.isfinite(found), found, chosen)
 
 
 def _with_missing(random: np.random.Generator, features: Sequence[Feature], traits: Any, rows: int) -> Table | None:

@@ -16,6 +16,7 @@ from convert.exporters.shapes import pair
 from convert.graph import Tensor
 
 ZERO = float(np.float32(1e-35))  # what LightGBM takes for zero when it reads a row
+FARTHEST = 1e300  # what LightGBM writes for infinity: every number is below it
 LOGARITHM = ("poisson", "gamma", "tweedie")
 IDENTITY = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
 
@@ -59,11 +60,12 @@ def raw(model: Any, x: Columns) -> Tensor:
 def _add(forest: Forest, nodes: list[Any], output: int, outputs: int) -> None:
     at = {id(node): position for position, node in enumerate(nodes)}
     leaf = np.array(["left_child" not in node for node in nodes])
+    limits = np.array([float(node.get("threshold", 0.0)) for node in nodes])
     values = np.zeros((len(nodes), outputs))
     values[:, output] = [node.get("leaf_value", 0.0) for node in nodes]
     forest.add(
         features=np.array([node.get("split_feature", 0) for node in nodes]),
-        thresholds=np.array([float(node.get("threshold", 0.0)) for node in nodes], np.float64),
+        thresholds=np.where(limits >= FARTHEST, np.inf, limits),
         left=np.array([at[id(node["left_child"])] if "left_child" in node else 0 for node in nodes]),
         right=np.array([at[id(node["right_child"])] if "left_child" in node else 0 for node in nodes]),
         missing_left=np.array([node.get("default_left", False) for node in nodes]),
