@@ -13,9 +13,11 @@ import joblib
 import numpy as np
 import pytest
 from onnx import ModelProto
+from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
 
 from convert.__main__ import main
+from convert.graph import OPSETS
 from server.artefact import from_metadata
 from server.runtime import Runtime
 
@@ -143,3 +145,16 @@ def test_a_folder_of_models(trained: dict[str, Any], tmp_path: Path, capsys: pyt
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["diabetes"]
     assert main([str(folder / "iris.pickle"), "--key", "model", "--out", str(tmp_path / "models")]) == 0
     assert main([str(tmp_path / "models")]) == 2
+
+
+def test_verify_takes_any_onnx_file(
+    trained: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = trained["diabetes"]
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    strange = to_onnx(model, np.zeros((1, 10)), target_opset=OPSETS)
+    (tmp_path / "m.onnx").write_bytes(strange.SerializeToString())
+    assert main(["verify", str(tmp_path / "m.pkl"), str(tmp_path / "m.onnx")]) == 0
+    assert "equal: 10,000 rows" in capsys.readouterr().out
+    assert main(["inspect", str(tmp_path / "m.onnx")]) == 0
+    assert "dynonnx did not make" in capsys.readouterr().out
