@@ -10,7 +10,7 @@ SOURCES := server convert bench examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install models serve convert test test-slow lint fmt bench-quick clean
+.PHONY: help run install models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan profile footprint coverage-models clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -59,8 +59,32 @@ test: lint models ## style, types, tests
 test-slow: models ## the long campaigns
 	$(PY) -m pytest -m slow --timeout 3600
 
-bench-quick: models ## dynonnx beside two baselines, within three minutes
+bench: models ## dynonnx beside two baselines in a stand-in dyno, or HOST=https://... MINE=1; SIZE, CPU, SCENARIO, RATE
+	$(PY) -m bench $(if $(findstring command,$(origin HOST)),host $(HOST) $(if $(MINE),--i-own-this-host),run $(if $(SIZE),--size $(SIZE)) $(if $(CPU),--cpu $(CPU)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(RATE),--rate $(RATE)))
+
+bench-quick: models ## the same without a dyno, within three minutes
 	$(PY) -m bench quick
+
+bench-micro: models ## peak rates on one core beside baselines and nginx, by wrk: ARGS="--quick"
+	$(PY) -m bench.micro $(ARGS)
+
+bench-compare: install ## two runs side by side: A=bench/results/... B=bench/results/...
+	$(PY) -m bench compare $(A) $(B)
+
+bench-workers: models ## 1, 2, 4 and 8 workers in one dyno: SIZE, CPU
+	$(PY) -m bench workers $(if $(SIZE),--size $(SIZE)) $(if $(CPU),--cpu $(CPU))
+
+plan: install ## which dyno and how many, from measured results: RATE=5000 P99=50
+	$(PY) -m bench plan --rate $(RATE) --p99 $(or $(P99),50)
+
+profile: models ## where the microseconds of a one-row request go: ARGS="--model churn"
+	$(PY) -m bench.profiling $(ARGS)
+
+footprint: models ## start, memory and package size of the server
+	$(PY) -m bench footprint
+
+coverage-models: install ## every estimator converted or refused, into docs/coverage.md
+	$(PY) -m convert.coverage
 
 clean: ## everything that was made; a model of your own in models/ stays
 	rm -rf .venv build bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis $(EXAMPLES:%=models/%)

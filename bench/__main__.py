@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from types import FrameType
 
-from bench import capacity, compare, report, results, session, table, workers
+from bench import capacity, compare, footprint, report, results, session, table, workers
 from bench.arguments import parser
 from bench.cases import load_model, make_cases, write_cases
 from bench.contenders import Contender, known
@@ -92,6 +92,12 @@ def show_change(given: argparse.Namespace) -> int:
     return 0
 
 
+def show_footprint(given: argparse.Namespace) -> int:
+    """Print what the server takes."""
+    print(footprint.table(given.models, given.requirements))
+    return 0
+
+
 def show_plan(given: argparse.Namespace) -> int:
     """Which dynos a rate needs, by the newest run that measured steps, or by the one given."""
     measured = results.read(given.run_folder or session.newest(given.results))
@@ -164,6 +170,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "workers": run_workers,
     "host": run_host,
     "compare": show_change,
+    "footprint": show_footprint,
     "plan": show_plan,
     "report": draw,
     "cases": write_case_file,

@@ -19,7 +19,17 @@ def parser() -> argparse.ArgumentParser:
     """All commands; the parsed ``command`` is the one that was named."""
     whole = argparse.ArgumentParser(prog="python -m bench", description="Measure dynonnx beside two baselines.")
     commands = whole.add_subparsers(required=True, dest="command", metavar="COMMAND")
-    for add in (_add_run, _add_quick, _add_workers, _add_host, _add_compare, _add_plan, _add_report, _add_cases):
+    for add in (
+        _add_run,
+        _add_quick,
+        _add_workers,
+        _add_host,
+        _add_compare,
+        _add_plan,
+        _add_report,
+        _add_cases,
+        _add_footprint,
+    ):
         add(commands)
     return whole
 
@@ -59,6 +69,12 @@ def _add_host(commands: Commands) -> None:
     each.add_argument("--most", type=float, default=100.0, help="requests/s that the climb does not exceed")
     each.add_argument("--seconds", type=float, default=20.0, help="seconds of the steady turn; steps take half")
     each.add_argument("--goal-ms", type=float, default=300.0, help="the p99 that counts as held, network included")
+
+
+def _add_footprint(commands: Commands) -> None:
+    each = commands.add_parser("footprint", help="what the server takes: start, memory, packages")
+    each.add_argument("--models", type=Path, default=Path("models"), help="folder with the example models")
+    each.add_argument("--requirements", type=Path, default=Path("requirements.txt"), help="of the web dyno")
 
 
 def _add_compare(commands: Commands) -> None:

@@ -1,6 +1,6 @@
 """Measures what the server takes: time from start to first answer, memory of its processes, size of its packages.
 
-`make footprint` runs it. Needs Linux for the memory. Speaks HTTP to a server it starts itself on a free port.
+`make footprint` shows it. Needs Linux for the memory. Speaks HTTP to a server it starts itself on a free port.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def _examples(artefact: Artefact) -> dict[str, Any]:
 def _answer_schema(artefact: Artefact | None) -> dict[str, Any]:
     properties: dict[str, Any] = {"model_version": {"type": "string"}}
     if artefact is None:
-        return {"type": "object", "properties": properties | {"outputs": {"type": ["object", "array"]}}}
+        return {"type": "object", "properties": properties | {"outputs": {"type": "object"}}}
     if artefact.output_names("label") or artefact.output_names("value"):
         properties["prediction"] = _prediction_schema(artefact)
     if artefact.output_names("probabilities"):

@@ -103,7 +103,7 @@ def _made(name: str, title: str, estimator: Any, table: Any, folder: Path, rows_
 
 
 def _by_name(case: Case, output: str) -> Case:
-    """``{"prediction": p}`` as ``{"outputs": {output: [p]}}``; a list of such objects for a list of rows."""
+    """``{"prediction": p}`` as ``{"outputs": {output: [p]}}``, with a list of such rows for a list of rows."""
     answer: Any = case.expected["prediction"]
-    named = [{output: [value]} for value in answer] if isinstance(answer, list) else {output: [answer]}
-    return replace(case, expected={"outputs": named})
+    rows = [[value] for value in answer] if isinstance(answer, list) else [answer]
+    return replace(case, expected={"outputs": {output: rows}})

@@ -27,10 +27,15 @@ class Lane:
     Requests join a batch only with others of the same lane.
     """
 
-    def __init__(self, outputs: Sequence[str], fields: Mapping[str, Render], version: str) -> None:
+    def __init__(
+        self, outputs: Sequence[str], fields: Mapping[str, Render], version: str, within: str | None = None
+    ) -> None:
+        """``within``: the key of an object that holds the fields, where they do not stand by themselves."""
         self.outputs = tuple(outputs)
         self._renders = tuple(fields.values())
         keys = b",".join(_escaped(orjson.dumps(key)) + b":%b" for key in fields)
+        if within is not None:
+            keys = _escaped(orjson.dumps(within)) + b":{" + keys + b"}"
         self._template = b"{" + keys + b',"model_version":' + _escaped(orjson.dumps(version)) + b"}"
 
     def encode(self, outputs: Sequence[Array]) -> tuple[Column, ...]:
@@ -94,16 +99,9 @@ def values(position: int) -> Render:
     return lambda outputs: _rows_of(outputs[position])
 
 
-def anything(positions: Mapping[str, int]) -> Render:
-    """A field ``{output name: row}`` for a file that does not say what its outputs mean."""
-    keys = {name: _escaped(orjson.dumps(name)) for name in positions}
-    template = b"{" + b",".join(key + b":%b" for key in keys.values()) + b"}"
-
-    def render(outputs: Sequence[Array]) -> Column:
-        columns = [_nested(outputs[at]) for at in positions.values()]
-        return [template % row for row in zip(*columns, strict=True)]
-
-    return render
+def anything(position: int) -> Render:
+    """A field of an output that does not say what it means: each row as it is."""
+    return lambda outputs: _nested(outputs[position])
 
 
 def labels(position: int, classes: Sequence[Scalar] | None) -> Render:
@@ -222,4 +220,4 @@ def _several(classes: Any) -> bool:
 def plain_lane(outputs: Sequence[TensorSpec], version: str) -> Lane:
     """The lane of a file that dynonnx did not make: every output under its own name."""
     names = [output.name for output in outputs]
-    return Lane(names, {"outputs": anything({name: at for at, name in enumerate(names)})}, version)
+    return Lane(names, {name: anything(at) for at, name in enumerate(names)}, version, within="outputs")

@@ -81,8 +81,7 @@ class _Question:
         wanted = [[factor * value + summand for value in row] for row in self.rows]
         got = orjson.loads(answer.body)
         return bool(
-            got["outputs"] == ({"y": wanted[0]} if self.single else [{"y": row} for row in wanted])
-            and got["model_version"] == self.key[1]
+            got["outputs"] == {"y": wanted[0] if self.single else wanted} and got["model_version"] == self.key[1]
         )
 
 

@@ -213,14 +213,13 @@ def test_a_plain_file_answers_every_output_in_its_own_shape(data: st.DataObject)
     arrays = [data.draw(npst.arrays(FLOATS | WHOLE | st.just(np.bool_), st.just((rows, *shape)))) for shape in shapes]
     lane = plain_lane([TensorSpec(f"o{at}", array.dtype, (None,)) for at, array in enumerate(arrays)], "1")
     answer = together(lane, arrays)["outputs"]
-    assert len(answer) == rows
-    for row, found in enumerate(answer):
-        for at, array in enumerate(arrays):
-            want = array[row]
-            read = np.array(found[f"o{at}"], array.dtype).reshape(want.shape)
-            blank = np.where(np.isfinite(want), want, np.nan) if array.dtype.kind == "f" else want
-            np.testing.assert_array_equal(read, blank)
-            assert np.shape(found[f"o{at}"]) == np.shape(want.tolist())
+    assert list(answer) == [f"o{at}" for at in range(len(arrays))]
+    for want, found in zip(arrays, answer.values(), strict=True):
+        assert len(found) == rows
+        read = np.array(found, want.dtype).reshape(want.shape)
+        blank = np.where(np.isfinite(want), want, np.nan) if want.dtype.kind == "f" else want
+        np.testing.assert_array_equal(read, blank)
+        assert np.shape(found) == np.shape(want.tolist())
 
 
 def test_a_plain_file_answers_text_and_short_numbers() -> None:
