@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 
 MEMORY_BYTES = 8 << 30
 CPU_SECONDS = 1800
@@ -25,4 +26,8 @@ def apply(memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = CPU_SECONDS) -> N
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
     ):
-        resource.setrlimit(kind, (limit, limit))
+        try:
+            resource.setrlimit(kind, (limit, limit))
+        except (ValueError, OSError):
+            if sys.platform == "linux":  # macOS knows no limit of the address space
+                raise

@@ -22,10 +22,12 @@ def trained() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def converted() -> Callable[..., Converted]:
-    """Makes the artefact of a fitted model, through its pickle, as the child process does."""
+    """Makes the artefact of a fitted model, through its pickle, as the child process does, from fewer proof rows."""
 
     def run(model: Any, data: Any = None) -> Converted:
-        return convert(pickle.dumps(model), "m", data, Opening(), lambda _: None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("convert.job.ROWS", 3000)
+            return convert(pickle.dumps(model), "m", data, Opening(), lambda _: None)
 
     return run
 
