@@ -142,8 +142,9 @@ def _golden(groups: Mapping[str, Table], expected: Mapping[str, Answers], output
     tables, found = [], []
     for group, count in wanted.items():
         clear = margins(expected[group]) >= TIE if "label" in expected[group] else _all(expected[group])
-        tables.append(golden_rows(groups[group], count, clear))
-        found.append({name: golden_rows({name: v}, count, clear)[name] for name, v in expected[group].items()})
+        chosen = golden_rows(groups[group], count, clear)
+        tables.append(rows_at(groups[group], chosen))
+        found.append({name: answers[chosen] for name, answers in expected[group].items()})
     names = [output.name for output in outputs]
     joined = {key: np.concatenate([part[key] for part in found]).tolist() for key in found[0]}
     return Golden(as_json(stacked(tables)), dict(zip(names, joined.values(), strict=True)))

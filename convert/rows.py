@@ -12,7 +12,7 @@ import numpy as np
 
 from convert.describe import UNSEEN_TEXT, is_missing
 from convert.graph import Array
-from convert.table import Table, rows_at
+from convert.table import Table
 from convert.traits import Trait
 from server.artefact import Feature
 
@@ -169,6 +169,11 @@ def _extreme(
     return table
 
 
-def golden_rows(table: Table, count: int, fit: Array) -> Table:
-    """``count`` usual rows to publish, among those that ``fit`` [rows] allows."""
-    return rows_at(table, np.flatnonzero(fit)[:count])
+def golden_rows(table: Table, count: int, fit: Array) -> Array:
+    """The numbers of ``count`` rows to publish of those that ``fit`` [rows] allows; rows without odd texts first."""
+    odd = np.zeros(len(fit), np.bool_)
+    for column in table.values():
+        if column.dtype == object:
+            odd |= np.array([value in ODD_TEXTS for value in column], np.bool_)
+    numbers = np.flatnonzero(fit)
+    return numbers[np.argsort(odd[numbers], kind="stable")][:count]
