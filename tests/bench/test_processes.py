@@ -30,13 +30,23 @@ def wait_for_line(log: Path, start: str) -> str:
                 return line
 
 
+def wait_until_dead(pid: int) -> None:
+    """A kill is on its way when the call returns, not always done; the test's own time limit ends a wait in vain."""
+    while psutil.pid_exists(pid):
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            return
+
+
 def test_a_group_that_ignores_sigterm_is_killed_grandchildren_too(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with Child([sys.executable, "-c", STUBBORN], log, os.environ, grace_s=0.3) as child:
         grandchild = int(wait_for_line(log, "child").split()[1])
         assert psutil.pid_exists(grandchild)
     assert child.status() == -signal.SIGKILL
-    assert not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == psutil.STATUS_ZOMBIE
+    wait_until_dead(grandchild)
 
 
 def test_a_child_that_obeys_is_not_killed(tmp_path: Path) -> None:
