@@ -87,18 +87,18 @@ def _nginx(answer: bytes, folder: Path) -> Contender:
 
 _NGINX = """worker_processes 1;
 daemon off;
-pid HOME/pid;
+pid "HOME/pid";
 error_log stderr;
 events { worker_connections 1024; }
 http {
   access_log off;
   keepalive_requests 1000000000;
   client_max_body_size 0;
-  client_body_temp_path HOME/body;
-  proxy_temp_path HOME/proxy;
-  fastcgi_temp_path HOME/fastcgi;
-  uwsgi_temp_path HOME/uwsgi;
-  scgi_temp_path HOME/scgi;
+  client_body_temp_path "HOME/body";
+  proxy_temp_path "HOME/proxy";
+  fastcgi_temp_path "HOME/fastcgi";
+  uwsgi_temp_path "HOME/uwsgi";
+  scgi_temp_path "HOME/scgi";
   server {
     listen 127.0.0.1:PORT;
     location / {
