@@ -31,6 +31,8 @@ class Entry:
 
     A door makes it and overrides `answer` and `refuse`, of which exactly one is called, once, unless `done` is set
     before: a caller who has left is `done`. The endpoint fills it in. What most never change stands on the class.
+    ``arrived``: when its body was there, of the monotonic clock in seconds; where answers tell timings, when it was
+    read.
     """
 
     lane: Lane

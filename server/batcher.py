@@ -22,6 +22,8 @@ from server.runtime import CostCurve, Feed
 
 INLINE_SECONDS = 0.001  # a run expected to be shorter is not worth a thread: the loop waits for it
 RUN_SHARE_SECONDS = 0.025  # no run should outlast this: its rows are capped by what the curve expects
+SURE_SECONDS = 0.0001  # of shorter runs, every few teach enough: learning from each would cost as much as they do
+LEARN_EVERY = 8
 SWEEP_SECONDS = 0.01  # how late a deadline may be noticed while a run is in its thread
 
 
@@ -63,8 +65,10 @@ class Batcher:
         self._queue_seconds = queue_seconds
         self._queue: deque[Entry] = deque()
         self._waiting_rows = 0
+        self._unlearned = 0  # runs since the curve learned from one
         self._row_cap = max_batch_rows  # of the next run; the curve may ask for less
         self._easy_rows = 0.0  # so many may wait for sure; beyond, it is reckoned
+        self._heed_curve()
         self._next_deadline = float("inf")  # of all that wait, so that a turn need not look at each
         self._scheduled = False
         self._closed = False
@@ -130,7 +134,6 @@ class Batcher:
         now = self.now()
         if now >= self._next_deadline:
             self._expire(now)
-        self._heed_curve()
         batch = take(self._queue, self._row_cap, self.joinable)
         self._waiting_rows = sum([entry.rows - entry.taken for entry in self._queue]) if self._queue else 0
         if batch is None:
@@ -141,6 +144,12 @@ class Batcher:
             self._finish(batch, now, reason, *_timed_run(self._runtime, self._layouts, batch))
         else:
             self._run_in_thread(batch, now, reason)
+
+    def _learn(self, batch: Batch, outcomes: list[_Outcome], seconds: float) -> None:
+        self._unlearned = 0
+        if len(outcomes) == 1 and not isinstance(outcomes[0][1], ServerError):
+            self.curve.learn(batch.rows, seconds)
+        self._heed_curve()
 
     def _heed_curve(self) -> None:
         curve = self.curve
@@ -163,8 +172,9 @@ class Batcher:
 
     def _finish(self, batch: Batch, started: float, reason: str, outcomes: list[_Outcome], seconds: float) -> None:
         self._running = None
-        if len(outcomes) == 1 and not isinstance(outcomes[0][1], ServerError):
-            self.curve.learn(batch.rows, seconds)
+        self._unlearned += 1
+        if seconds > SURE_SECONDS or self._unlearned >= LEARN_EVERY:
+            self._learn(batch, outcomes, seconds)
         self.metrics.batch(batch.rows, seconds, reason)
         if self._timed:
             timing = Timing(0.0, seconds, self.now(), batch.rows)

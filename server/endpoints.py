@@ -102,7 +102,7 @@ class Endpoints:
         return HotRoute("", model, self._batchers[id(model)])
 
     def predict(self, route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
-        """Answers ``entry``, whose deadline is set, with the JSON of a prediction, or refuses it, now or later."""
+        """Answers ``entry``, which knows its arrival and deadline, with a prediction, or refuses it, now or later."""
         batcher = route.batcher
         codec = route.model.codec
         try:
@@ -113,7 +113,8 @@ class Endpoints:
             batcher.metrics.failed(error.code)
             entry.fail(error)
             return
-        entry.arrived = monotonic()
+        if self.settings.server_timing:
+            entry.arrived = monotonic()
         batcher.submit(entry)
 
     def index(self) -> Answer:

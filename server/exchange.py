@@ -19,6 +19,7 @@ from server.heads import KnownHeads
 from server.limits import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 
 OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
+PLAIN = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n\r\n%b"
 CLOSE_HEADER = b"connection: close\r\n"
 
 
@@ -42,16 +43,22 @@ class Exchange(Entry):
     began = 0.0  # when its parsing did, where answers tell it
     close = False  # the connection ends with this answer
 
-    def __init__(self, connection: Asker, request_id: bytes, deadline: float) -> None:
+    def __init__(self, connection: Asker, request_id: bytes, deadline: float, arrived: float = 0.0) -> None:
         self.connection = connection
         self.request_id = request_id
         self.deadline = deadline
+        self.arrived = arrived
 
     def answer(self, body: bytes) -> None:
         """Writes the prediction, as soon as all answers before it are written."""
         connection = self.connection
         worker = connection.worker
-        start = worker.ok_start()
+        if self.timing is None and not (self.close or worker.retiring):
+            self.output = PLAIN % (worker.ok_start, len(body), self.request_id, body)
+            if connection.exchanges[0] is self:
+                connection.flush()
+            return
+        start = worker.ok_start
         if self.timing is not None:
             start = b"%bserver-timing: %b\r\n" % (start, server_timing(self, self.began).encode())
         end = b""
@@ -98,8 +105,7 @@ class WorkerState:
         self.retiring = False
         self.default_headers: list[tuple[bytes, bytes]] = []
         self._server_state: Any = None
-        self._headers_seen: Any = None
-        self._ok_start = b""
+        self.ok_start = b""  # `start_of` a 200; its date may be a sweep behind
 
     def watch(self, server_state: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Starts the sweep over the connections of this worker; called by each of them, does it once."""
@@ -108,19 +114,12 @@ class WorkerState:
             self.hot = self.endpoints.hot_routes()
             self.heads = KnownHeads(self.hot)
             self.recognise = self.heads.recognise
+            self.ok_start = self.start_of(200)
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 
     def start_of(self, status: int) -> bytes:
         """The status line and the headers every answer has, the date among them."""
         return STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in self._server_state.default_headers)
-
-    def ok_start(self) -> bytes:
-        """`start_of` a 200, made anew only when uvicorn renews the date, once a second."""
-        headers = self._server_state.default_headers
-        if headers is not self._headers_seen:
-            self._headers_seen = headers
-            self._ok_start = self.start_of(200)
-        return self._ok_start
 
     def retire(self, loop: asyncio.AbstractEventLoop) -> None:
         """Lets open connections ask for a while yet, each answer their last; then closes the idle ones."""
@@ -134,6 +133,7 @@ class WorkerState:
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self.now = monotonic()
+        self.ok_start = self.start_of(200)
         for connection in list(self._server_state.connections):
             connection.check_time(self.now)
         loop.call_later(SWEEP_SECONDS, self._sweep, loop)

@@ -66,8 +66,8 @@ def _kind_of(name: bytes) -> int:
 
 def request_ids() -> Callable[[], bytes]:
     """A source of request ids: random per process, counted within it."""
-    prefix, count = secrets.token_hex(6).encode(), itertools.count(1)
-    return lambda: b"%b-%x" % (prefix, next(count))
+    pattern = secrets.token_hex(6).encode() + b"-%x"
+    return map(pattern.__mod__, itertools.count(1)).__next__
 
 
 class Gate:
@@ -165,9 +165,9 @@ class Gate:
             raise _one_host()
         return Admission(request_id, monotonic() + self._deadline_seconds - waited, cold, hosts == 1, has_connection)
 
-    def deadline(self, start: bytes | None) -> float:
+    def deadline(self, now: float, start: bytes | None) -> float:
         """When a request must be answered that its router saw at ``start``, in seconds of the monotonic clock."""
-        return monotonic() + self._deadline_seconds - (_waited(start) if start else 0.0)
+        return now + self._deadline_seconds - (_waited(start) if start else 0.0)
 
     def _check_length(self, value: bytes) -> None:
         if not value.isdigit():

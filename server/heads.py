@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 MAX_LINES = 2048  # remembered at one time; then all are forgotten, and those in use come back
 MAX_LINE_BYTES = 512
@@ -33,13 +33,9 @@ _NEVER = frozenset(
 Route = TypeVar("Route")
 
 
-class Recognised(NamedTuple, Generic[Route]):
-    """A request that is whole: where it goes, the caller's id, the router's time stamp, and its body."""
-
-    route: Route
-    request_id: bytes | None
-    start: bytes | None
-    body: bytes
+# A request that is whole: where it goes, the caller's id, the router's time stamp, and its body. A bare tuple, as it is
+# made for every request: a named one takes 0.2 us more.
+Recognised = tuple[Route, bytes | None, bytes | None, bytes]
 
 
 class KnownHeads(Generic[Route]):
@@ -76,7 +72,7 @@ class KnownHeads(Generic[Route]):
         head = data[:end]
         if (known := self._heads.get(head)) is not None:
             route, length = known
-            return Recognised(route, None, None, data[end + 4 :]) if length == len(data) - end - 4 else None
+            return (route, None, None, data[end + 4 :]) if length == len(data) - end - 4 else None
         return self._recognise_lines(head, data[end + 4 :])
 
     def _recognise_lines(self, head: bytes, body: bytes) -> Recognised[Route] | None:
@@ -111,4 +107,4 @@ class KnownHeads(Generic[Route]):
             if len(self._heads) >= MAX_LINES:
                 self._heads.clear()
             self._heads[head] = route, length
-        return Recognised(route, request_id, start, body)
+        return route, request_id, start, body

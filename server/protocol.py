@@ -182,7 +182,8 @@ class Connection(HttpToolsProtocol):
         gate = worker.endpoints.gate
         self._waits_for = IDLE
         self._since = worker.now
-        exchange = Exchange(self, request_id or gate.next_id(), gate.deadline(start))
+        now = monotonic()
+        exchange = Exchange(self, request_id or gate.next_id(), gate.deadline(now, start), now)
         self.exchanges.append(exchange)
         try:
             gate.check_size(len(body))
@@ -256,6 +257,7 @@ class Connection(HttpToolsProtocol):
                 super().on_message_complete()
             return
         self._exchange = None
+        exchange.arrived = monotonic()
         self._predict(route, exchange, self._body)
 
     def _predict(self, route: HotRoute, exchange: Exchange, body: bytes | bytearray) -> None:
@@ -276,10 +278,9 @@ class Connection(HttpToolsProtocol):
         exchanges = self.exchanges
         first = exchanges.popleft()
         output, close = first.output or b"", first.close
-        while not close and exchanges and exchanges[0].output is not None:
-            exchange = exchanges.popleft()
-            output += exchange.output or b""
-            close = exchange.close
+        while exchanges and not close and (more := exchanges[0].output) is not None:
+            output += more
+            close = exchanges.popleft().close
         self.transport.write(output)
         if close:
             self._refused = True

@@ -101,6 +101,7 @@ class _Waiting(Entry):
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
+        self.arrived = monotonic()
         self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def answer(self, body: bytes) -> None:

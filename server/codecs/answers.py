@@ -15,6 +15,7 @@ import orjson
 from server.artefact import Artefact, Scalar
 from server.codecs.tensors import Array, TensorSpec
 
+HALF_BYTES, DOUBLE_BYTES = 2, 8
 FEW_NUMBERS = 256  # up to here Python's own lists are faster than numpy's fancy indexing
 
 Column = list[bytes]
@@ -40,7 +41,7 @@ class Lane:
 
     def encode(self, outputs: Sequence[Array]) -> tuple[Column, ...]:
         """The JSON of every row, field by field; done once for a batch."""
-        return tuple(render(outputs) for render in self._renders)
+        return tuple([render(outputs) for render in self._renders])
 
     def bodies(self, columns: tuple[Column, ...]) -> list[bytes]:
         """The JSON body for each row of an encoded batch as a request of its own."""
@@ -67,7 +68,7 @@ def numbers(array: Array) -> list[bytes]:
     if array.dtype.kind == "O":
         return [orjson.dumps(text) for text in array.reshape(-1).tolist()]
     flat = np.ascontiguousarray(array).reshape(-1)
-    if flat.dtype == np.float16:
+    if flat.itemsize == HALF_BYTES and flat.dtype.kind == "f":
         flat = flat.astype(np.float32)
     return orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
@@ -131,7 +132,7 @@ def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Render:
 
 def _of_label(found: Array, probabilities: Array, column_of: Mapping[Any, int]) -> list[bytes]:
     columns = [column_of[label] for label in found.tolist()]
-    if probabilities.dtype == np.float64 and probabilities.size <= FEW_NUMBERS:
+    if probabilities.itemsize == DOUBLE_BYTES and probabilities.size <= FEW_NUMBERS:
         rows = probabilities.tolist()
         return orjson.dumps([row[column] for row, column in zip(rows, columns, strict=True)])[1:-1].split(b",")
     return numbers(probabilities[np.arange(len(columns)), columns])

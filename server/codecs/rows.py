@@ -20,6 +20,9 @@ from server.artefact import MISSING_TEXT, Feature
 from server.codecs.tensors import InputLayout, Part
 from server.errors import ServerError
 
+# What packing raises for a row of another length, or with anything but numbers that its type can hold: a JSON object
+# packs as its keys and a string as its characters, which are no numbers.
+_UNFIT = (struct.error, OverflowError, TypeError)
 MAX_DEPTH = 8
 MAX_SHOWN_CHARACTERS = 64
 
@@ -75,22 +78,20 @@ class RowReader:
 
         ``clean`` says that the JSON text holds no boolean. Raises ServerError ``invalid_input`` or ``out_of_range``.
         """
-        if self._pack_row is not None and clean:
+        if self._pack_row is not None and clean and type(row) is list:
             try:
-                if type(row) is list and len(row) == self._width:
-                    return (self._pack_row(*row),)
-            except (struct.error, OverflowError):
+                return (self._pack_row(*row),)
+            except _UNFIT:
                 pass  # the slow path finds the value and says what is wrong with it
         return self._slow_parts([self._checked(row, "features")])
 
     def read_rows(self, rows: list[Any], clean: bool) -> tuple[Part, ...]:
         """The parts of many rows. ``clean`` and errors as in `read_row`."""
-        pack, width = self._pack_row, self._width
+        pack = self._pack_row
         if pack is not None and clean:
             try:
-                if all(type(row) is list and len(row) == width for row in rows):
-                    return (b"".join([pack(*row) for row in rows]),)
-            except (struct.error, OverflowError):
+                return (b"".join([pack(*row) for row in rows]),)
+            except _UNFIT:
                 pass  # as above
         return self._slow_parts([self._checked(row, f"features[{index}]") for index, row in enumerate(rows)])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -19,13 +19,9 @@ _U, _L = b"ul"
 TOO_DEEP_WORDS = ("depth limit", "allocate memory")
 
 
-class Request(NamedTuple):
-    """What a body asks: its parts, one per input; how many rows; whether it was one bare row; which lane answers."""
-
-    parts: tuple[Part, ...]
-    rows: int
-    single: bool
-    lane: Lane
+# What a body asks: its parts, one per input; how many rows; whether it was one bare row; which lane answers. A bare
+# tuple, as it is made for every request: a named one takes 0.2 us more.
+Request = tuple[tuple[Part, ...], int, bool, Lane]
 
 
 class SimpleCodec:
@@ -41,20 +37,22 @@ class SimpleCodec:
     def decode(self, body: bytes | bytearray) -> Request:
         """Reads and checks a request body. Raises ServerError: bad_json, too_deep, too_many_rows, invalid_input, ..."""
         document = parse(body)
-        lane = self._lane
-        if type(document) is not dict or "features" not in document or len(document) > 1:
-            lane = self._wanted_lane(document)
-        features = document["features"]
         # "true" and "null" hold a u, "false" an l; the key "features" has one u and no l. (Searched for as numbers,
         # which takes a tenth of the time.)
-        clean = body.count(_U) < 2 and _L not in body
+        if type(document) is dict and len(document) == 1 and "features" in document:
+            lane, clean = self._lane, body.find(_U) == body.rfind(_U) and _L not in body
+        else:
+            lane = self._wanted_lane(document)
+            wanted = lane is not self._lane
+            clean = body.count(_U) == 1 + wanted and body.count(_L) == 2 - wanted
+        features = document["features"]
         if type(features) is list and (not features or type(features[0]) in (list, dict)):
             if not features:
                 raise ServerError("invalid_input", "features: no rows; send at least one")
             if len(features) > self._max_rows:
                 raise ServerError("too_many_rows", f"{len(features)} rows are more than the {self._max_rows} allowed")
-            return Request(self._reader.read_rows(features, clean), len(features), False, lane)
-        return Request(self._reader.read_row(features, clean), 1, True, lane)
+            return self._reader.read_rows(features, clean), len(features), False, lane
+        return self._reader.read_row(features, clean), 1, True, lane
 
     def _wanted_lane(self, document: Any) -> Lane:
         if type(document) is not dict:

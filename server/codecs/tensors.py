@@ -7,7 +7,7 @@ the parts of many requests is then one `bytes.join`, whoever they came from.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from math import prod
 from typing import Any, cast
@@ -34,6 +34,10 @@ class InputLayout:
     name: str
     dtype: np.dtype[Any]
     row_shape: tuple[int, ...]
+    shape: tuple[int, ...] = field(init=False)  # of all rows, however many
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", (-1, *self.row_shape))
 
     @property
     def row_items(self) -> int:
@@ -43,12 +47,12 @@ class InputLayout:
 
 def join(layout: InputLayout, parts: Sequence[Part]) -> Array:
     """One ``[rows, *row_shape]`` array of what several requests bring for one input; a single buffer is not copied."""
-    if layout.dtype == np.object_:
+    if layout.dtype.kind == "O":
         flat: Array = np.array([*chain.from_iterable(cast("Sequence[list[str]]", parts))], np.object_)
     else:
         buffers = cast("Sequence[bytes]", parts)
         flat = np.frombuffer(buffers[0] if len(buffers) == 1 else b"".join(buffers), layout.dtype)
-    return flat.reshape(-1, *layout.row_shape)
+    return flat.reshape(layout.shape)
 
 
 def cut(layout: InputLayout, part: Part, start: int, stop: int) -> Part:

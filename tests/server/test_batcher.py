@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.batcher import LEARN_EVERY
 from server.codecs.answers import Lane, values
 from server.codecs.tensors import Array
 from server.errors import ServerError
@@ -414,14 +415,16 @@ async def test_an_answer_that_cannot_be_made_is_an_error_and_not_the_end() -> No
 
 @in_loop
 async def test_the_curve_learns_from_runs() -> None:
-    curve = Curve()
+    curve = Curve(SLOW)
     rig = Rig(curve)
-    callers = [Caller(1, 2), Caller(3)]
-    rig.submit(*callers)
-    assert await callers[0].served()
-    rig.submit(last := Caller(4))
-    assert await last.served()
-    assert curve.learned == [3, 1]
+    first = await rig.busy()  # held up, so long
+    rig.runtime.gate.set()
+    assert await first.served()
+    assert curve.learned == [first.rows]
+    for _ in range(LEARN_EVERY):
+        rig.submit(Caller(1, 2), last := Caller(3))
+        assert await last.served()
+    assert 3 in curve.learned, "of short ones, every few"
 
 
 @in_loop

@@ -150,8 +150,8 @@ def test_a_model_knows_all_there_is_to_know(tmp_path: Path) -> None:
     assert model.layouts == model.codec.layouts
     assert (model.verdict.golden_rows, model.verdict.joinable) == (16, True)
     assert model.curve.seconds(1) > 0.0
-    answer = model.codec.decode(b'{"features": [5.1, 3.5, 1.4, 0.2]}')
-    assert answer.lane.outputs == ("label", "probabilities")
+    *_, lane = model.codec.decode(b'{"features": [5.1, 3.5, 1.4, 0.2]}')
+    assert lane.outputs == ("label", "probabilities")
 
 
 def test_a_plain_file_has_a_codec_where_one_can_be_made(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from server.artefact import Artefact
 from server.codecs.answers import Lane
-from server.codecs.simple import Request, SimpleCodec, codec_of_artefact, codec_of_signature
-from server.codecs.tensors import TensorSpec, join
+from server.codecs.simple import SimpleCodec, codec_of_artefact, codec_of_signature
+from server.codecs.tensors import Part, TensorSpec, join
 from server.errors import ServerError
 from tests.server.models import classifier, mixed, regressor
 
@@ -31,16 +31,30 @@ ROW = [5.1, 3.5, 1.4, 0.2]
 NAMED = dict(zip([feature.name for feature in artefact_of(classifier()).features], ROW, strict=True))
 
 
+class Asked(NamedTuple):
+    """What a body asks, by name."""
+
+    parts: tuple[Part, ...]
+    rows: int
+    single: bool
+    lane: Lane
+
+
+def decode(codec: SimpleCodec, body: bytes | bytearray) -> Asked:
+    """What a body asks of a codec."""
+    return Asked(*codec.decode(body))
+
+
 def rows_of(codec: SimpleCodec, body: bytes) -> Any:
     """The first input of a body, as lists."""
-    request = codec.decode(body)
+    request = decode(codec, body)
     return join(codec.layouts[0], [request.parts[0]]).tolist()
 
 
 def refusal(body: bytes, codec: SimpleCodec = IRIS) -> ServerError:
     """The error of a body."""
     with pytest.raises(ServerError) as caught:
-        codec.decode(body)
+        decode(codec, body)
     return caught.value
 
 
@@ -51,26 +65,26 @@ def body_of(features: Any, **more: Any) -> bytes:
 
 def test_one_row_and_many() -> None:
     for features, rows, single in ((ROW, 1, True), (NAMED, 1, True), ([ROW], 1, False), ([NAMED, ROW], 2, False)):
-        request = IRIS.decode(body_of(features))
+        request = decode(IRIS, body_of(features))
         assert (request.rows, request.single) == (rows, single)
         assert rows_of(IRIS, body_of(features)) == [ROW] * rows
 
 
 def test_as_many_rows_as_are_allowed() -> None:
-    assert IRIS.decode(body_of([ROW] * 5)).rows == 5
+    assert decode(IRIS, body_of([ROW] * 5)).rows == 5
 
 
 def test_a_bytearray_is_read_too() -> None:
-    assert IRIS.decode(bytearray(body_of(ROW))).parts == IRIS.decode(body_of(ROW)).parts
+    assert decode(IRIS, bytearray(body_of(ROW))).parts == decode(IRIS, body_of(ROW)).parts
 
 
 def test_lanes() -> None:
-    plain = IRIS.decode(body_of(ROW)).lane
-    chances = IRIS.decode(body_of(ROW, probabilities=True)).lane
+    plain = decode(IRIS, body_of(ROW)).lane
+    chances = decode(IRIS, body_of(ROW, probabilities=True)).lane
     assert isinstance(plain, Lane)
     assert plain is not chances
-    assert plain is IRIS.decode(body_of([ROW], probabilities=False)).lane
-    assert chances is IRIS.decode(body_of([NAMED], probabilities=True)).lane
+    assert plain is decode(IRIS, body_of([ROW], probabilities=False)).lane
+    assert chances is decode(IRIS, body_of([NAMED], probabilities=True)).lane
     error = refusal(body_of([1, 2], probabilities=True), DIABETES)
     assert (error.status, str(error)) == (422, "probabilities: this model has none")
 
@@ -144,10 +158,10 @@ def test_of_a_key_that_is_there_twice_the_last_counts() -> None:
     assert rows_of(IRIS, b'{"features": ' + row + b"}") == [ROW]
 
 
-def outcome(codec: SimpleCodec, body: bytes) -> Request | None:
+def outcome(codec: SimpleCodec, body: bytes) -> Asked | None:
     """What a body asks, or None where it is refused as a client's fault."""
     try:
-        return codec.decode(body)
+        return decode(codec, body)
     except ServerError as error:
         if error.status not in (400, 422):
             raise
