@@ -163,7 +163,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             max_batch_rows=settings.max_batch_rows,
             ort_threads=settings.ort_threads,
         )
-        app = App(Endpoints(repository, settings, self.board, self._plan.workers))
+        plan = self._plan
+        app = App(Endpoints(repository, settings, self.board, plan.workers, lingers=plan.core_each))
         gc.collect()
         gc.freeze()  # what lives now lives for ever: a child's collector that touched it would copy its pages
         return app

@@ -24,6 +24,7 @@ INLINE_SECONDS = 0.001  # a run expected to be shorter is not worth a thread: th
 RUN_SHARE_SECONDS = 0.025  # no run should outlast this: its rows are capped by what the curve expects
 SURE_SECONDS = 0.0001  # of shorter runs, every few teach enough: learning from each would cost as much as they do
 LEARN_EVERY = 8
+LINGER_SECONDS = 0.0001  # how soon the next request must follow to be worth looking out for
 SWEEP_SECONDS = 0.01  # how late a deadline may be noticed while a run is in its thread
 
 
@@ -50,6 +51,7 @@ class Batcher:
         max_wait_seconds: float,
         queue_seconds: float,
         timed: bool = False,
+        lingers: bool = False,
         now: Callable[[], float] = monotonic,
     ) -> None:
         self.name = name
@@ -58,6 +60,7 @@ class Batcher:
         self.joinable = joinable
         self.now = now
         self._timed = timed
+        self._lingers = lingers
         self._runtime = runtime
         self._layouts = layouts
         self._max_batch_rows = max_batch_rows
@@ -72,6 +75,8 @@ class Batcher:
         self._next_deadline = float("inf")  # of all that wait, so that a turn need not look at each
         self._scheduled = False
         self._closed = False
+        self._ended = 0.0  # when the last answers were given
+        self._gap = 1.0  # seconds from the answers before those to the requests that followed
         self._wait_timer: asyncio.TimerHandle | None = None  # for company, where `max_wait_seconds` says so
         self._running: Batch | None = None
         self._sweeping: asyncio.TimerHandle | None = None
@@ -132,6 +137,7 @@ class Batcher:
             self._refuse_all()
             return
         now = self.now()
+        self._gap = now - self._ended
         if now >= self._next_deadline:
             self._expire(now)
         batch = take(self._queue, self._row_cap, self.joinable)
@@ -186,6 +192,18 @@ class Batcher:
         if self._queue and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn, "slot")
+        elif self._lingers:
+            self._ended = self.now()
+            if self._gap < LINGER_SECONDS:
+                self._loop.call_soon(self._linger)
+
+    def _linger(self) -> None:
+        """Keeps the loop from sleeping for a moment, where the last requests came as soon as the ones before were done.
+
+        Going to sleep and waking up costs more than a small model's run, and after it all code runs from cold caches.
+        """
+        if not self._scheduled and self._running is None and self.now() - self._ended < LINGER_SECONDS:
+            self._loop.call_soon(self._linger)
 
     def _answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
         if not isinstance(outputs, ServerError):

@@ -42,7 +42,10 @@ class HotRoute(NamedTuple):
 class Endpoints:
     """Everything a worker answers. Built before the fork; `open` gives it what only a running worker has."""
 
-    def __init__(self, repository: Repository, settings: Settings, board: Board, workers: int) -> None:
+    def __init__(
+        self, repository: Repository, settings: Settings, board: Board, workers: int, *, lingers: bool = False
+    ) -> None:
+        """``lingers``: whether a batcher may keep its worker awake for a moment, in hope of the next request."""
         self.repository = repository
         self.settings = settings
         self.gate = Gate(
@@ -54,6 +57,7 @@ class Endpoints:
         self.openapi_document: dict[str, Any] = {}
         self._board = board
         self._workers = workers
+        self._lingers = lingers
         self._blocks = {id(model): board.block_of(model.name, model.version) for model in repository}
         self._batchers: dict[int, Batcher] = {}
         self.metrics = ServerMetrics(board, 0)
@@ -79,6 +83,7 @@ class Endpoints:
             max_wait_seconds=self.settings.max_wait_ms / 1000,
             queue_seconds=self.settings.queue_ms / 1000,
             timed=self.settings.server_timing,
+            lingers=self._lingers,
         )
 
     def close(self) -> None:

@@ -29,6 +29,11 @@ class DynoPlan:
     workers_from: str
     ort_threads: int
 
+    @property
+    def core_each(self) -> bool:
+        """Whether each worker has a core to itself, which it may then keep awake."""
+        return self.workers <= self.cpus
+
 
 def read_box(files: Mapping[str, str], processors: int) -> Box:
     """The box, from the text of cgroup files (v1 or v2, by their own names) and the processors we may run on."""

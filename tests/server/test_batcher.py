@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.batcher import LEARN_EVERY
+from server.batcher import LEARN_EVERY, LINGER_SECONDS
 from server.codecs.answers import Lane, values
 from server.codecs.tensors import Array
 from server.errors import ServerError
@@ -503,3 +503,41 @@ def test_whatever_happens_everybody_gets_his_own(
         rig.batcher.close()
 
     asyncio.run(asyncio.wait_for(play(), PATIENCE))
+
+
+async def _looks_while_idle(rig: Rig) -> int:
+    before = rig.looked
+    await turns()
+    return rig.looked - before
+
+
+@in_loop
+async def test_the_loop_stays_awake_a_moment_where_requests_follow_at_once() -> None:
+    rig = Rig(lingers=True)
+    for _ in range(2):
+        rig.submit(caller := Caller(1))
+        assert await caller.served()
+    assert await _looks_while_idle(rig) > 0
+    rig.time += LINGER_SECONDS
+    await turns()
+    assert await _looks_while_idle(rig) == 0, "and then it sleeps"
+
+
+@in_loop
+async def test_the_loop_sleeps_at_once_where_they_do_not_follow_or_a_core_is_shared() -> None:
+    for rig, gap in ((Rig(lingers=True), LINGER_SECONDS), (Rig(), 0.0)):
+        for _ in range(2):
+            rig.time += gap
+            rig.submit(caller := Caller(1))
+            assert await caller.served()
+        assert await _looks_while_idle(rig) == 0
+
+
+@in_loop
+async def test_a_request_that_comes_while_the_loop_is_kept_awake_is_served_as_ever() -> None:
+    rig = Rig(Curve(SLOW), lingers=True)
+    for number in range(5):
+        rig.submit(caller := Caller(number))
+        assert await caller.served()
+        rig.time += LINGER_SECONDS / 2
+    assert rig.runtime.rows == [[0], [1], [2], [3], [4]]

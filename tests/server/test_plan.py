@@ -50,3 +50,8 @@ def test_workers_come_from_memory_and_cores(memory_mib: int | None, cpus: float,
 def test_what_a_person_asks_for_counts() -> None:
     plan = make_plan(Box(512 * MIB, 1.0), 7, 2)
     assert (plan.workers, plan.workers_from, plan.ort_threads) == (7, "WEB_CONCURRENCY", 2)
+
+
+def test_who_has_a_core_to_itself() -> None:
+    box = Box(None, 2.0)
+    assert [make_plan(box, workers, 1).core_each for workers in (None, 1, 2, 3)] == [True, True, True, False]
