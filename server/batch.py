@@ -145,6 +145,9 @@ def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
         _collect(entries[0], outputs)
         return
     lane = entries[0].lane
+    if len(entries) == 1 and not entries[0].single:
+        _answer_whole(entries[0], outputs)
+        return
     columns = lane.encode(outputs)
     if batch.rows == len(entries):
         for row, (entry, body) in enumerate(zip(entries, lane.bodies(columns), strict=True)):
@@ -165,6 +168,11 @@ def _collect(entry: Entry, outputs: Sequence[Array]) -> None:
     entry.pieces = [*(entry.pieces or ()), outputs]
     if sum(len(piece[0]) for piece in entry.pieces) < entry.rows or entry.done:
         return
-    whole = [np.concatenate(pieces) for pieces in zip(*entry.pieces, strict=True)]
-    entry.done = True
-    entry.answer(entry.lane.body_of(entry.lane.encode(whole), 0, entry.rows))
+    _answer_whole(entry, [np.concatenate(pieces) for pieces in zip(*entry.pieces, strict=True)])
+
+
+def _answer_whole(entry: Entry, outputs: Sequence[Array]) -> None:
+    if not entry.done:
+        body = entry.lane.whole(outputs)
+        entry.done = True
+        entry.answer(body)

@@ -7,7 +7,7 @@ then only joins its own rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -22,6 +22,17 @@ Column = list[bytes]
 Render = Callable[[Sequence[Array]], Column]
 
 
+class Field(NamedTuple):
+    """How outputs become a field: the JSON of each row, or, where that is less work, of all rows as one list."""
+
+    rows: Render
+    whole: Callable[[Sequence[Array]], bytes] | None = None
+
+    def all_rows(self, outputs: Sequence[Array]) -> bytes:
+        """The JSON list of every row."""
+        return b"[" + b",".join(self.rows(outputs)) + b"]" if self.whole is None else self.whole(outputs)
+
+
 class Lane:
     """One way to answer a model: which graph outputs it wants, and the JSON fields made of them.
 
@@ -29,11 +40,12 @@ class Lane:
     """
 
     def __init__(
-        self, outputs: Sequence[str], fields: Mapping[str, Render], version: str, within: str | None = None
+        self, outputs: Sequence[str], fields: Mapping[str, Field], version: str, within: str | None = None
     ) -> None:
         """``within``: the key of an object that holds the fields, where they do not stand by themselves."""
         self.outputs = tuple(outputs)
-        self._renders = tuple(fields.values())
+        self._fields = tuple(fields.values())
+        self._renders = tuple([field.rows for field in self._fields])
         keys = b",".join(_escaped(orjson.dumps(key)) + b":%b" for key in fields)
         if within is not None:
             keys = _escaped(orjson.dumps(within)) + b":{" + keys + b"}"
@@ -56,6 +68,10 @@ class Lane:
         """The JSON body for the rows ``start`` to ``stop`` as a list."""
         return self._template % tuple([b"[" + b",".join(column[start:stop]) + b"]" for column in columns])
 
+    def whole(self, outputs: Sequence[Array]) -> bytes:
+        """The JSON body for all rows of a batch as one list: `body_of` for a request that was alone."""
+        return self._template % tuple([field.all_rows(outputs) for field in self._fields])
+
 
 def _escaped(json: bytes) -> bytes:
     return json.replace(b"%", b"%%")
@@ -71,6 +87,14 @@ def numbers(array: Array) -> list[bytes]:
     if flat.itemsize == HALF_BYTES and flat.dtype.kind == "f":
         flat = flat.astype(np.float32)
     return orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+
+
+def _dumped(array: Array) -> bytes:
+    """An array as JSON, nested as it is; numbers and null as `numbers` has them."""
+    if array.dtype.kind == "O":
+        return orjson.dumps(array.tolist())
+    plain = array.astype(np.float32) if array.dtype == np.float16 else np.ascontiguousarray(array)
+    return orjson.dumps(plain, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _rows_of(array: Array) -> Column:
@@ -92,20 +116,25 @@ def _nested(array: Array) -> Column:
     """One JSON value per row, nested as the row is."""
     if array.ndim <= 2:
         return numbers(array) if array.ndim == 1 else _lists_of(array)
-    return [orjson.dumps(row) for row in array.tolist()]
+    return [_dumped(row) for row in array]
 
 
-def values(position: int) -> Render:
+def values(position: int) -> Field:
     """A field of plain numbers: a regressor's value, decision values, transformed features."""
-    return lambda outputs: _rows_of(outputs[position])
+
+    def whole(outputs: Sequence[Array]) -> bytes:
+        array = outputs[position]
+        return _dumped(array.reshape(-1) if array.size == len(array) else array)
+
+    return Field(lambda outputs: _rows_of(outputs[position]), whole)
 
 
-def anything(position: int) -> Render:
+def anything(position: int) -> Field:
     """A field of an output that does not say what it means: each row as it is."""
-    return lambda outputs: _nested(outputs[position])
+    return Field(lambda outputs: _nested(outputs[position]), lambda outputs: _dumped(outputs[position]))
 
 
-def labels(position: int, classes: Sequence[Scalar] | None) -> Render:
+def labels(position: int, classes: Sequence[Scalar] | None) -> Field:
     """The predicted label of each row, with the type its class has: a graph may give 1 where the class is true."""
     table = {label: orjson.dumps(label) for label in classes or ()}
 
@@ -116,10 +145,10 @@ def labels(position: int, classes: Sequence[Scalar] | None) -> Render:
         except KeyError:  # a label beside the classes, or no classes at all
             return [orjson.dumps(label) for label in found]
 
-    return render
+    return Field(render)
 
 
-def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Render:
+def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Field:
     """The labels of each row of a model with several targets, as a list."""
     tables = [{label: orjson.dumps(label) for label in target} for target in classes]
 
@@ -127,7 +156,7 @@ def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Render:
         rows = outputs[position].tolist()
         return [b"[" + b",".join(table[label] for table, label in zip(tables, row, strict=True)) + b"]" for row in rows]
 
-    return render
+    return Field(render)
 
 
 def _of_label(found: Array, probabilities: Array, column_of: Mapping[Any, int]) -> list[bytes]:
@@ -138,13 +167,13 @@ def _of_label(found: Array, probabilities: Array, column_of: Mapping[Any, int]) 
     return numbers(probabilities[np.arange(len(columns)), columns])
 
 
-def probability(label: int, position: int, classes: Sequence[Scalar]) -> Render:
+def probability(label: int, position: int, classes: Sequence[Scalar]) -> Field:
     """The probability of the label that was predicted; not always the largest, as a threshold may have been tuned."""
     column_of = {name: column for column, name in enumerate(classes)}
-    return lambda outputs: _of_label(outputs[label].reshape(-1), outputs[position], column_of)
+    return Field(lambda outputs: _of_label(outputs[label].reshape(-1), outputs[position], column_of))
 
 
-def probability_lists(label: int, positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Render:
+def probability_lists(label: int, positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Field:
     """`probability` for several targets: a list per row."""
     columns_of = [{name: column for column, name in enumerate(target)} for target in classes]
 
@@ -155,7 +184,7 @@ def probability_lists(label: int, positions: Sequence[int], classes: Sequence[Se
         ]
         return [b"[" + b",".join(row) + b"]" for row in zip(*targets, strict=True)]
 
-    return render
+    return Field(render)
 
 
 def class_key(label: Scalar) -> bytes:
@@ -163,7 +192,7 @@ def class_key(label: Scalar) -> bytes:
     return orjson.dumps(label if isinstance(label, str) else orjson.dumps(label).decode())
 
 
-def by_class(position: int, classes: Sequence[Scalar]) -> Render:
+def by_class(position: int, classes: Sequence[Scalar]) -> Field:
     """``{class: probability}`` per row."""
     template = b"{" + b",".join(_escaped(class_key(label)) + b":%b" for label in classes) + b"}"
     width = len(classes)
@@ -172,15 +201,18 @@ def by_class(position: int, classes: Sequence[Scalar]) -> Render:
         tokens = numbers(outputs[position])
         return [template % tuple(tokens[at : at + width]) for at in range(0, len(tokens), width)]
 
-    return render
+    return Field(render)
 
 
-def by_class_lists(positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Render:
+def by_class_lists(positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Field:
     """`by_class` for several targets: a list of objects per row."""
-    renders = [by_class(position, target) for position, target in zip(positions, classes, strict=True)]
-    return lambda outputs: [
-        b"[" + b",".join(row) + b"]" for row in zip(*(render(outputs) for render in renders), strict=True)
-    ]
+    fields = [by_class(position, target) for position, target in zip(positions, classes, strict=True)]
+
+    def render(outputs: Sequence[Array]) -> Column:
+        rows = zip(*(field.rows(outputs) for field in fields), strict=True)
+        return [b"[" + b",".join(row) + b"]" for row in rows]
+
+    return Field(render)
 
 
 def lanes_of(artefact: Artefact, version: str) -> tuple[Lane, Lane | None]:
@@ -188,7 +220,7 @@ def lanes_of(artefact: Artefact, version: str) -> tuple[Lane, Lane | None]:
     label, chances = artefact.output_names("label"), artefact.output_names("probabilities")
     others = [output for output in artefact.outputs if output.role in ("scores", "value", "transformed")]
     outputs = (*label, *chances, *(output.name for output in others))
-    fields: dict[str, Render] = {}
+    fields: dict[str, Field] = {}
     if label:
         fields |= _label_fields(artefact, chances)
     for position, output in enumerate(others, start=len(label) + len(chances)):
@@ -199,7 +231,7 @@ def lanes_of(artefact: Artefact, version: str) -> tuple[Lane, Lane | None]:
     return plain, Lane(outputs, fields | {"probabilities": _chances_field(artefact, chances)}, version)
 
 
-def _label_fields(artefact: Artefact, chances: Sequence[str]) -> dict[str, Render]:
+def _label_fields(artefact: Artefact, chances: Sequence[str]) -> dict[str, Field]:
     classes: Any = artefact.classes
     if not _several(classes):
         fields = {"prediction": labels(0, classes)}
@@ -209,7 +241,7 @@ def _label_fields(artefact: Artefact, chances: Sequence[str]) -> dict[str, Rende
     return fields | ({"probability": probability_lists(0, positions, classes)} if chances else {})
 
 
-def _chances_field(artefact: Artefact, chances: Sequence[str]) -> Render:
+def _chances_field(artefact: Artefact, chances: Sequence[str]) -> Field:
     classes: Any = artefact.classes
     return by_class_lists(range(1, 1 + len(chances)), classes) if _several(classes) else by_class(1, classes)
 

@@ -37,7 +37,9 @@ def bodies(lane: Lane, outputs: Sequence[Array]) -> list[Any]:
 
 
 def together(lane: Lane, outputs: Sequence[Array], start: int = 0, stop: int | None = None) -> Any:
-    """The answer to several rows."""
+    """The answer to several rows; to all of them in every way there is to make it."""
+    if start == 0 and stop is None:
+        assert lane.whole(outputs) == lane.body_of(lane.encode(outputs), 0, len(outputs[0]))
     return orjson.loads(lane.body_of(lane.encode(outputs), start, len(outputs[0]) if stop is None else stop))
 
 
@@ -162,6 +164,7 @@ def test_probabilities_that_are_no_numbers_are_null() -> None:
     outputs = [np.array(["b"], np.object_), np.array([[0.5, math.nan]], np.float32)]
     assert asked is not None
     assert bodies(plain, outputs)[0]["probability"] is None
+    assert together(plain, outputs)["probability"][0] is None
     assert bodies(asked, outputs)[0]["probabilities"] == {"a": 0.5, "b": None}
 
 
