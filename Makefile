@@ -10,7 +10,7 @@ SOURCES := server convert bench examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan profile footprint coverage-models clean
+.PHONY: help run install boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan profile footprint coverage-models clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ install: .venv/.installed ## the environment, in .venv
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+boosters: install ## XGBoost, LightGBM, CatBoost, skops and lz4 as well, for converting such files
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-boosters.txt
 
 models: $(ARTEFACTS) ## the example models, in models/, their pickles in build/
 
@@ -83,7 +86,7 @@ profile: models ## where the microseconds of a one-row request go: ARGS="--model
 footprint: models ## start, memory and package size of the server
 	$(PY) -m bench footprint
 
-coverage-models: install ## every estimator converted or refused, into docs/coverage.md
+coverage-models: install ## every estimator converted or refused, into docs/coverage.md (boosters after `make boosters`)
 	$(PY) -W ignore -m convert.coverage
 
 clean: ## everything that was made; a model of your own in models/ stays

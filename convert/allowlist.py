@@ -9,6 +9,7 @@ from __future__ import annotations
 HELPERS: dict[str, str] = {
     "_codecs": "encode",
     "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple",
+    "catboost.core": "CatBoostClassifier CatBoostRegressor",
     "collections": "OrderedDict defaultdict",
     "copyreg": "_reconstructor",
     "functools": "partial",

@@ -16,8 +16,9 @@ MATRIX = "X"
 UNSEEN_TEXT = "never seen: é"
 
 
-def describe(original: Original, traits: Sequence[Trait]) -> tuple[Feature, ...]:
+def describe(original: Original) -> tuple[Feature, ...]:
     """One feature per column. Whether a value may be missing or unknown is tried on the original, not guessed."""
+    traits = original.traits
     _find_sign(original, traits)
     usual = usual_row(original.names, traits)
     nullable = _takers(original, usual, [_missing(trait) for trait in traits])

@@ -27,7 +27,6 @@ from convert.proofrows import fitted
 from convert.rows import ROWS, golden_rows, synthesise
 from convert.speed import ratios
 from convert.table import Table, as_json, length, rows_at, stacked
-from convert.traits import find_traits
 from server.artefact import Artefact, Feature, Golden, Output, to_metadata
 from server.runtime import Runtime
 
@@ -84,18 +83,17 @@ def describe_with_rows(
 
     ``data`` is a person's own table. Made-up rows that the original itself does not take are left out.
     """
-    traits = find_traits(original.model, len(original.names))
-    features = describe(original, traits)
-    groups, expected = _answered(original, features, traits)
+    features = describe(original)
+    groups, expected = _answered(original, features)
     if data is not None:
         groups["data"] = fitted(data, features)
         expected["data"] = _answers_to_data(original, groups["data"])
     return features, groups, expected
 
 
-def _answered(original: Original, features: Any, traits: Any) -> tuple[Groups, dict[str, Answers]]:
+def _answered(original: Original, features: tuple[Feature, ...]) -> tuple[Groups, dict[str, Answers]]:
     for more in (1, 2, 8):
-        made = synthesise(features, traits, ROWS * more)
+        made = synthesise(features, original.traits, ROWS * more)
         found = {group: one for group, table in made.items() if (one := answers(original, table)) is not None}
         if "usual" in found and sum(length(table) for table, _ in found.values()) >= ROWS:
             return {g: table for g, (table, _) in found.items()}, {g: one for g, (_, one) in found.items()}

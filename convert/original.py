@@ -12,7 +12,8 @@ from sklearn.feature_extraction import text
 
 from convert.errors import Refused
 from convert.graph import Array
-from convert.table import Table, for_documents, for_model
+from convert.table import Categories, Table, for_documents, for_model
+from convert.traits import Trait, find_traits
 from server.artefact import Kind, Scalar
 
 DOCUMENT = "text"  # the name of the one column of a model of texts
@@ -30,13 +31,18 @@ class Original:
     kind: Kind
     names: tuple[str, ...]
     named: bool
+    traits: tuple[Trait, ...]  # what the model gives away of each column
     documents: bool = False  # it takes a list of texts, not a table
 
     def ask(self, table: Table) -> Answers:
         """Everything a file of this model answers, for these rows. Raises what the model raises."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
-            return self._ask(for_documents(table) if self.documents else for_model(table, self.named))
+            return self._ask(for_documents(table) if self.documents else for_model(table, self.named, self._native()))
+
+    def _native(self) -> dict[str, Categories]:
+        named = zip(self.names, self.traits, strict=True)
+        return {name: Categories(tuple(trait.known), trait.closed) for name, trait in named if trait.native}
 
     def takes(self, table: Table) -> bool:
         """Whether the original answers these rows at all."""
@@ -52,6 +58,8 @@ class Original:
         if self.kind == "regressor":
             return {"value": np.asarray(self.model.predict(x), np.float64)}
         answers = {"label": _labels(self.model.predict(x))}
+        if answers["label"].shape[1:] == (1,) and not isinstance(getattr(self.model, "classes_", None), list):
+            answers["label"] = answers["label"].reshape(-1)  # CatBoost gives labels of several classes as a column
         answers.update(self._scores(x, answers["label"]))
         return answers
 
@@ -80,7 +88,7 @@ class Original:
 def open_original(model: Any) -> Original:
     """What kind of model this is, and how wide. Raises Refused for what is no fitted estimator."""
     if takes_documents(model):
-        return Original(model, _kind(model), (DOCUMENT,), named=False, documents=True)
+        return Original(model, _kind(model), (DOCUMENT,), False, tuple(find_traits(model, 1)), documents=True)
     width = _width(model)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise Refused(
@@ -89,29 +97,48 @@ def open_original(model: Any) -> Original:
         )
     if width is None:
         raise Refused(f"this {type(model).__name__} is not fitted", "call fit before pickling")
-    found = getattr(model, "feature_names_in_", None)
+    found = _given_names(model)
     names = tuple(f"x{i}" for i in range(width)) if found is None else tuple(str(name) for name in found)
     if len(set(names)) != len(names) or "" in names:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
-    return Original(model, _kind(model), names, found is not None)
+    return Original(model, _kind(model), names, found is not None, tuple(find_traits(model, len(names))))
 
 
 def takes_documents(model: Any) -> bool:
     """Whether a row of this model is one text."""
-    match model:
-        case pipeline.Pipeline():
-            return takes_documents(model.steps[0][1])
-        case pipeline.FeatureUnion():
-            return all(takes_documents(step) for _, step in model.transformer_list)
-        case model_selection.GridSearchCV() | model_selection.RandomizedSearchCV():
-            return takes_documents(getattr(model, "best_estimator_", None))
-    return isinstance(model, text.CountVectorizer | text.HashingVectorizer)
+    first = _first(model)
+    if isinstance(first, pipeline.FeatureUnion):
+        return all(takes_documents(step) for _, step in first.transformer_list)
+    return isinstance(first, text.CountVectorizer | text.HashingVectorizer)
 
 
 def _width(model: Any) -> int | None:
+    """How many columns; a CatBoost model that was unpickled says 0, but has their names."""
     if isinstance(model, isotonic.IsotonicRegression):
         return 1 if hasattr(model, "X_min_") else None
-    return getattr(model, "n_features_in_", None)
+    first = _first(model)
+    found = getattr(model, "n_features_in_", 0) or getattr(first, "n_features_in_", 0)
+    return found or len(getattr(first, "feature_names_", ())) or None
+
+
+def _first(model: Any) -> Any:
+    """The estimator that sees the rows first."""
+    match model:
+        case pipeline.Pipeline():
+            return _first(next((step for _, step in model.steps if hasattr(step, "fit")), None))
+        case model_selection.GridSearchCV() | model_selection.RandomizedSearchCV():
+            return _first(getattr(model, "best_estimator_", None))
+    return model
+
+
+def _given_names(model: Any) -> Any:
+    """The column names it was fitted on; None where it was fitted on an array."""
+    first = _first(model)
+    found = getattr(model, "feature_names_in_", getattr(first, "feature_names_in_", None))
+    if found is not None:
+        return found
+    counted = getattr(first, "feature_names_", None)  # CatBoost's: "0", "1", ... where there were none
+    return None if counted is None or list(counted) == [str(i) for i in range(len(counted))] else counted
 
 
 def _kind(model: Any) -> Kind:

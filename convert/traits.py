@@ -22,7 +22,8 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, TunedThres
 from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from convert.exporters.registry import OPTIONAL
+from convert.errors import Refused
+from convert.exporters.registry import OPTIONAL, Insight
 from convert.graph import Array
 
 Undo = Callable[[Array], Array]
@@ -40,6 +41,8 @@ class Trait:
     spread: float | None = None
     positive: bool = False
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
+    native: bool = False  # a pandas column of categories, the known ones
+    closed: bool = False  # and the model takes no others
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +175,7 @@ def _affine(seen: Sights, shift: Array, scale: Array, centre: Array, spread: Arr
 def _other(model: Any, seen: Sights) -> Sights:
     family = OPTIONAL.get(type(model).__module__.partition(".")[0])
     if family is not None:
-        for column, points in importlib.import_module(f"convert.exporters.{family}").thresholds(model).items():
-            sight = seen[column] if column < len(seen) else None
-            if sight:
-                _note_points(sight, points)
+        _booster(importlib.import_module(f"convert.exporters.{family}").insight, model, seen)
     for tree in _trees(model):
         inner = tree.children_left >= 0
         for column in np.unique(tree.feature[inner]):
@@ -183,6 +183,21 @@ def _other(model: Any, seen: Sights) -> Sights:
             if sight:
                 _note_points(sight, tree.threshold[inner & (tree.feature == column)])
     return []
+
+
+def _booster(insight: Callable[[Any], Insight], model: Any, seen: Sights) -> None:
+    try:
+        found = insight(model)
+    except Refused as refusal:
+        refusal.where = refusal.where or type(model).__name__
+        raise
+    for column, sight in enumerate(seen):
+        if sight:
+            _note_points(sight, found.points.get(column, []))
+            sight.trait.known += [float(one) for one in sight.undo(np.array(found.codes.get(column, []), np.float64))]
+            if column in found.categories:
+                _note_values(sight, np.array(found.categories[column], object))
+                sight.trait.native, sight.trait.closed = True, found.closed
 
 
 def _inside(name: str) -> Callable[[Any, Sights], Sights]:

@@ -6,7 +6,6 @@ Knows nothing of converting. Each case fits in well under a second.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,93 +32,8 @@ from sklearn import (
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction import text
 
-ROWS, COLUMNS = 300, 5
-SEED = 0
-WORDS = [
-    "red",
-    "green",
-    "blue",
-    "Éclair",
-    "café",
-    "naïve",
-    "x",
-    "y",
-    "42",
-    "good",
-    "bad",
-    "awful",
-    "lovely",
-    "the",
-    "a",
-    "model",
-    "text",
-    "data",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One model to fit; ``make`` raises where the estimator does not take such data."""
-
-    group: str
-    name: str
-    make: Callable[[], Any]
-
-
-def random() -> np.random.Generator:
-    """The same numbers for every case."""
-    return np.random.default_rng(SEED)
-
-
-def numbers(positive: bool = False) -> Any:
-    """[300, 5] numbers."""
-    x = random().normal(size=(ROWS, COLUMNS))
-    return np.abs(x) if positive else x
-
-
-def signal(x: Any) -> Any:
-    """[300] numbers that depend on ``x`` and on chance."""
-    return x[:, 0] - 2 * x[:, 1] + 0.5 * random().normal(size=len(x))
-
-
-def labels(kind: str, x: Any) -> Any:
-    """[300] class labels of several types."""
-    value = signal(x)
-    three = np.digitize(value, np.quantile(value, [0.33, 0.66]))
-    return {
-        "two integers": (value > np.median(value)).astype(int),
-        "three integers": three,
-        "two words": np.array(["no", "yes"])[(value > np.median(value)).astype(int)],
-        "three words": np.array(["à", "b", "c d"])[three],
-        "booleans": value > np.median(value),
-        "floats": three + 0.0,
-        "integers from five": three + 5,
-    }[kind]
-
-
-def mixed() -> tuple[Any, Any]:
-    """A table of numbers (some missing), words (some missing) and booleans, and two classes."""
-    chance = random()
-    table = pandas.DataFrame(
-        {
-            "Age (years)": chance.integers(18, 90, ROWS).astype(float),
-            "income": chance.lognormal(10, 1, ROWS).round(2),
-            "city": chance.choice(["Zürich", "Paris", "Łódź"], ROWS),
-            "plan": chance.choice(["a", "b"], ROWS),
-            "member": chance.random(ROWS) < 0.5,
-        }
-    )
-    y = (table["Age (years)"] > 50) ^ (table["city"] == "Paris") & table["member"]
-    table.loc[chance.random(ROWS) < 0.1, "income"] = np.nan
-    return table, np.where(y, "gone", "stays")
-
-
-def documents() -> tuple[list[str], Any]:
-    """Texts and two classes."""
-    chance = random()
-    texts = [" ".join(chance.choice(WORDS, chance.integers(3, 12))) for _ in range(ROWS)]
-    return texts, np.array(["good" in one or "lovely" in one for one in texts])
-
+from convert.coverage.boosters import boosters
+from convert.coverage.data import COLUMNS, ROWS, Case, case, documents, labels, mixed, numbers, random, scaled, signal
 
 TARGETS = ("two integers", "three integers", "two words", "three words", "booleans")
 NEEDS = {  # what an estimator cannot be made without
@@ -257,11 +171,7 @@ def label_types() -> Iterator[Case]:
     )  # fmt: skip
     for model in models:
         for target in ("two words", "three words", "booleans", "floats", "integers from five"):
-            yield _case("label types", f"{type(model).__name__}, {target}", model, numbers(), labels(target, numbers()))
-
-
-def _case(group: str, name: str, model: Any, x: Any, y: Any = None) -> Case:
-    return Case(group, name, lambda: base.clone(model).fit(x, y))
+            yield case("label types", f"{type(model).__name__}, {target}", model, numbers(), labels(target, numbers()))
 
 
 def behind_steps() -> Iterator[Case]:
@@ -280,7 +190,7 @@ def behind_steps() -> Iterator[Case]:
     for step in steps:
         for last in (linear_model.LogisticRegression(), ensemble.RandomForestClassifier(20, random_state=0)):
             name = f"{_short(step)} > {type(last).__name__}"
-            yield _case("steps before models", name, pipeline.make_pipeline(step, last), x, labels("two words", x))
+            yield case("steps before models", name, pipeline.make_pipeline(step, last), x, labels("two words", x))
 
 
 def _short(model: Any) -> str:
@@ -312,13 +222,13 @@ def mixed_columns() -> Iterator[Case]:
                 [("n", number, ["Age (years)", "income"]), ("w", encoder, ["city", "plan"])], remainder="passthrough"
             )
             model = pipeline.make_pipeline(columns, last)
-            yield _case("mixed columns", f"{name} > {type(last).__name__}", model, table, y)
+            yield case("mixed columns", f"{name} > {type(last).__name__}", model, table, y)
     columns = compose.make_column_transformer(
         (flagged, ["income"]), (preprocessing.OneHotEncoder(), ["city"]), ("passthrough", ["member"])
     )
     model = pipeline.make_pipeline(columns, linear_model.LogisticRegression(max_iter=1000))
-    yield _case("mixed columns", "imputer with indicator", model, table, y)
-    yield _case("mixed columns", "search over the pipeline", _search(model), table, y)
+    yield case("mixed columns", "imputer with indicator", model, table, y)
+    yield case("mixed columns", "search over the pipeline", _search(model), table, y)
 
 
 def _search(model: Any) -> Any:
@@ -335,21 +245,17 @@ def missing_values() -> Iterator[Case]:
         ensemble.BaggingClassifier(n_estimators=5, random_state=0),
     )  # fmt: skip
     for model in models:
-        yield _case("missing values", type(model).__name__, model, x, y)
-        yield _case("missing values", f"StandardScaler > {type(model).__name__}", _scaled(model), x, y)
+        yield case("missing values", type(model).__name__, model, x, y)
+        yield case("missing values", f"StandardScaler > {type(model).__name__}", scaled(model), x, y)
     imputers = (
         impute.SimpleImputer(), impute.SimpleImputer(strategy="median", add_indicator=True), impute.KNNImputer(),
         impute.SimpleImputer(strategy="constant", fill_value=-1.0),
     )  # fmt: skip
     for imputer in imputers:
         last = linear_model.LogisticRegression(max_iter=1000)
-        yield _case(
+        yield case(
             "missing values", f"{_short(imputer)} > LogisticRegression", pipeline.make_pipeline(imputer, last), x, y
         )
-
-
-def _scaled(model: Any) -> Any:
-    return pipeline.make_pipeline(preprocessing.StandardScaler(), model)
 
 
 def texts() -> Iterator[Case]:
@@ -364,7 +270,7 @@ def texts() -> Iterator[Case]:
     )  # fmt: skip
     for vectorizer in vectorizers:
         model = pipeline.make_pipeline(vectorizer, linear_model.LogisticRegression())
-        yield _case("text", f"{_short(vectorizer)} > LogisticRegression", model, words, y)
+        yield case("text", f"{_short(vectorizer)} > LogisticRegression", model, words, y)
 
 
 def wrapped() -> Iterator[Case]:
@@ -384,22 +290,22 @@ def wrapped() -> Iterator[Case]:
         "voting, soft, weights": ensemble.VotingClassifier(both, voting="soft", weights=[1, 3]),
         "one against rest": multiclass.OneVsRestClassifier(svm.LinearSVC()),
         "one against one": multiclass.OneVsOneClassifier(svm.LinearSVC()),
-        "bagging of pipelines": ensemble.BaggingClassifier(_scaled(logistic), 4, max_features=3, random_state=0),
+        "bagging of pipelines": ensemble.BaggingClassifier(scaled(logistic), 4, max_features=3, random_state=0),
         "boosting of stumps": ensemble.AdaBoostClassifier(n_estimators=10, random_state=0),
         "random search": model_selection.RandomizedSearchCV(logistic, {"C": [0.1, 1.0]}, n_iter=2, cv=2),
-        "search of a pipeline": model_selection.GridSearchCV(_scaled(svm.SVC()), {"svc__C": [1.0]}, cv=2),
+        "search of a pipeline": model_selection.GridSearchCV(scaled(svm.SVC()), {"svc__C": [1.0]}, cv=2),
         "isolation forest, few columns": ensemble.IsolationForest(n_estimators=20, max_features=0.5, random_state=0),
     }
     for name, model in models.items():
-        yield _case("wrappers", name, model, x, y)
+        yield case("wrappers", name, model, x, y)
     binary = labels("two words", x)
-    threshold = model_selection.TunedThresholdClassifierCV(_scaled(logistic), random_state=0)
-    yield _case("wrappers", "tuned threshold of a pipeline", threshold, x, binary)
+    threshold = model_selection.TunedThresholdClassifierCV(scaled(logistic), random_state=0)
+    yield case("wrappers", "tuned threshold of a pipeline", threshold, x, binary)
     several = np.column_stack([y, labels("three words", -x)])
-    yield _case("wrappers", "several targets", multioutput.MultiOutputClassifier(forest), x, several)
-    yield _case("wrappers", "several targets, forest", forest, x, several)
-    yield _case("wrappers", "log of the target", _logged(), x, np.abs(signal(x)) + 1)
-    yield _case("wrappers", "scaled target", _scaled_target(), x, signal(x))
+    yield case("wrappers", "several targets", multioutput.MultiOutputClassifier(forest), x, several)
+    yield case("wrappers", "several targets, forest", forest, x, several)
+    yield case("wrappers", "log of the target", _logged(), x, np.abs(signal(x)) + 1)
+    yield case("wrappers", "scaled target", _scaled_target(), x, signal(x))
 
 
 def _logged() -> Any:
@@ -425,24 +331,24 @@ def settings() -> Iterator[Case]:
         ensemble.HistGradientBoostingClassifier(max_iter=10, class_weight="balanced"),
     ):  # fmt: skip
         for name, y in (("two", two), ("three", three)):
-            yield _case("settings", f"{_short(model)}, {name}", model, x, y)
-    yield _case(
+            yield case("settings", f"{_short(model)}, {name}", model, x, y)
+    yield case(
         "settings", "GradientBoosting, exponential", ensemble.GradientBoostingClassifier(loss="exponential"), x, two
     )
     for loss in ("squared_error", "absolute_error", "poisson", "gamma", "quantile"):
         model = ensemble.HistGradientBoostingRegressor(loss=loss, quantile=0.3, max_iter=20)
-        yield _case("settings", f"HistGradientBoostingRegressor, {loss}", model, x, np.abs(value) + 0.1)
+        yield case("settings", f"HistGradientBoostingRegressor, {loss}", model, x, np.abs(value) + 0.1)
     for loss in ("huber", "absolute_error", "quantile"):
-        yield _case("settings", f"GradientBoosting, {loss}", ensemble.GradientBoostingRegressor(loss=loss), x, value)
+        yield case("settings", f"GradientBoosting, {loss}", ensemble.GradientBoostingRegressor(loss=loss), x, value)
     categories = np.column_stack([positive[:, :3], np.floor(positive[:, 3] * 4)])
     native = ensemble.HistGradientBoostingRegressor(categorical_features=[3], max_iter=20)
-    yield _case("settings", "HistGradientBoosting, native categories", native, categories, value)
+    yield case("settings", "HistGradientBoosting, native categories", native, categories, value)
     for regressor in (
         svm.SVR(),
         neighbors.KNeighborsRegressor(weights="distance"),
         linear_model.TweedieRegressor(power=1.5),
     ):
-        yield _case("settings", _short(regressor), regressor, x, np.abs(value))
+        yield case("settings", _short(regressor), regressor, x, np.abs(value))
 
 
 def shapes() -> Iterator[Case]:
@@ -452,19 +358,18 @@ def shapes() -> Iterator[Case]:
     wide = random().normal(size=(ROWS, 500))
     table = pandas.DataFrame(x, columns=["Age (years)", "größe", "a b", "label", "X"])
     logistic = linear_model.LogisticRegression(max_iter=1000)
-    yield _case("shapes", "one column", logistic, x[:, :1], y)
-    yield _case("shapes", "five hundred columns", logistic, wide, y)
-    yield _case("shapes", "column names", _scaled(logistic), table, y)
-    yield _case("shapes", "pandas output", _scaled(logistic).set_output(transform="pandas"), table, y)
-    yield _case("shapes", "float32 training data", _scaled(logistic), x.astype(np.float32), y)
-    yield _case(
-        "shapes", "float32 forest", ensemble.RandomForestClassifier(10, random_state=0), x.astype(np.float32), y
-    )
+    yield case("shapes", "one column", logistic, x[:, :1], y)
+    yield case("shapes", "five hundred columns", logistic, wide, y)
+    yield case("shapes", "column names", scaled(logistic), table, y)
+    yield case("shapes", "pandas output", scaled(logistic).set_output(transform="pandas"), table, y)
+    yield case("shapes", "float32 training data", scaled(logistic), x.astype(np.float32), y)
+    yield case("shapes", "float32 forest", ensemble.RandomForestClassifier(10, random_state=0), x.astype(np.float32), y)
 
 
 Group = Callable[[], Iterator[Case]]
 GROUPS: tuple[Group, ...] = (
-    every_estimator, label_types, behind_steps, mixed_columns, missing_values, texts, wrapped, settings, shapes,
+    every_estimator, label_types, behind_steps, mixed_columns, missing_values, texts, wrapped, settings, boosters,
+    shapes,
 )  # fmt: skip
 
 

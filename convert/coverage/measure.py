@@ -17,7 +17,7 @@ import numpy as np
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, StringTensorType
 
-from convert.coverage.cases import Case
+from convert.coverage.data import Case
 from convert.errors import Refused
 from convert.graph import OPSETS
 from convert.job import answers, convert, describe_with_rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from convert.coverage.cases import Case
+from convert.coverage.data import Case
 from convert.coverage.measure import Outcome
 
 Row = tuple[Case, Outcome, Outcome]

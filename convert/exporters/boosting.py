@@ -15,6 +15,7 @@ from convert.exporters.encoders import ordinal
 from convert.exporters.forest import Forest, Leaves
 from convert.exporters.links import inverse_link, link
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
+from convert.exporters.sets import HALF, CategorySplits, bits_of
 from convert.exporters.shapes import column_of, pair
 from convert.exporters.trees import floor32
 from convert.graph import Array, Tensor
@@ -67,7 +68,7 @@ def gradient_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 
 def hist_raw(e: Exporter, model: Any, x: Columns) -> Tensor:
-    """[rows, 1 or classes]. A split on categories becomes a column of its own: 0 left, 1 right, NaN unknown."""
+    """[rows, 1 or classes]. A split on categories becomes a column of its own."""
     matrix = _preprocessed(e, model, x)
     codes = CategorySplits(matrix, int(model.n_features_in_))
     forest = Forest()
@@ -81,8 +82,8 @@ def hist_raw(e: Exporter, model: Any, x: Columns) -> Tensor:
             split = nodes["is_categorical"].astype(np.bool_) & ~leaf
             features, thresholds = nodes["feature_idx"].copy(), nodes["num_threshold"].copy()
             for node in np.flatnonzero(split):
-                bits = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
-                features[node], thresholds[node] = codes.column(int(features[node]), bits), 0.5
+                left = bits_of(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]])
+                features[node], thresholds[node] = codes.column(int(features[node]), left), HALF
             forest.add(
                 features=features,
                 thresholds=thresholds,
@@ -105,47 +106,6 @@ def _preprocessed(e: Exporter, model: Any, x: Columns) -> Tensor:
     if mask.all():
         return first.numbers()
     return first.beside(x.take(np.flatnonzero(~mask))).numbers()
-
-
-class CategorySplits:
-    """Extra columns, one per distinct set of categories that some tree sends left."""
-
-    def __init__(self, matrix: Tensor, width: int) -> None:
-        self._matrix, self._width = matrix, width
-        self._seen: dict[tuple[int, bytes], int] = {}
-        self._tables: list[tuple[int, Array]] = []
-
-    def column(self, feature: int, bits: Array) -> int:
-        """The position of the column that is 0 where ``feature`` is in the set (a bitset of 32-bit words)."""
-        key = (feature, bits.tobytes())
-        if key not in self._seen:
-            self._seen[key] = self._width + len(self._tables)
-            members = np.unpackbits(bits.astype("<u4").view(np.uint8), bitorder="little")
-            self._tables.append((feature, np.append(1.0 - members, np.nan)))
-        return self._seen[key]
-
-    def extended(self) -> Tensor:
-        """The matrix with the extra columns behind it."""
-        extra = []
-        for feature in sorted({feature for feature, _ in self._tables}):
-            tables = [table for owner, table in self._tables if owner == feature]
-            extra.append((feature, self._looked_up(feature, np.stack(tables, axis=1))))
-        if not extra:
-            return self._matrix
-        joined = self._matrix.graph.concat([self._matrix, *(tensor for _, tensor in extra)])
-        return joined.take(self._order(extra))
-
-    def _looked_up(self, feature: int, table: Array) -> Tensor:
-        """Rows of ``table`` [codes + 1, splits] by code; the last row is for what has no code."""
-        last = len(table) - 1
-        code = self._matrix.column(feature)
-        known = code.is_nan().where(float(last), code).cast(np.int64)
-        return self._matrix.graph.op("Gather", self._matrix.graph.constant(table), known, axis=0)
-
-    def _order(self, extra: list[tuple[int, Tensor]]) -> list[int]:
-        """By feature they were joined; by first use they are numbered."""
-        joined = [i for feature, _ in extra for i, (owner, _) in enumerate(self._tables) if owner == feature]
-        return [*range(self._width), *(self._width + joined.index(i) for i in range(len(self._tables)))]
 
 
 def hist_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,19 @@ def ordinal(e: Exporter, encoder: Any, x: Columns) -> Columns:
         known = indicators(x, [(column, value) for value in categories])
         parts.append(_looked_up(known, positions, encoder.unknown_value))
     return columns(e.graph.concat(parts), len(parts))
+
+
+def positions(x: Columns, categories: Mapping[int, Sequence[Any]]) -> Columns:
+    """All columns, those with ``categories`` as the position among them, NaN for any other value."""
+    if not categories:
+        return x
+    rest = [column for column in range(x.width) if column not in categories]
+    parts = [x.take(rest).numbers()] if rest else []
+    for column, values in categories.items():
+        known = indicators(x, [(column, value) for value in values])
+        parts.append(_looked_up(known, np.arange(len(values), dtype=np.float64), np.nan))
+    order = [[*rest, *categories].index(column) for column in range(x.width)]
+    return columns(x.graph.concat(parts).take(order), x.width)
 
 
 def target(e: Exporter, encoder: Any, x: Columns) -> Columns:

@@ -10,8 +10,10 @@ import numpy as np
 
 from convert.columns import Columns
 from convert.errors import Refused
+from convert.exporters.encoders import positions
 from convert.exporters.forest import Forest, Leaves
-from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
+from convert.exporters.registry import PREDICTIONS, Exporter, Insight, Prediction
+from convert.exporters.sets import HALF, CategorySplits
 from convert.exporters.shapes import pair
 from convert.graph import Tensor
 
@@ -37,35 +39,71 @@ def _splits(dump: Any) -> Iterator[Any]:
         yield from (node for node in _nodes(tree) if "left_child" in node)
 
 
-def thresholds(model: Any) -> dict[int, list[float]]:
-    """What the trees compare with, by column."""
-    found: dict[int, list[float]] = {}
-    for node in _splits(model.booster_.dump_model()):
+def insight(model: Any) -> Insight:
+    """What the trees compare with; a category that they do not know counts as missing."""
+    points: dict[int, list[float]] = {}
+    codes: dict[int, list[int]] = {}
+    dump = model.booster_.dump_model()
+    categories = _categories(model, dump)
+    for node in _splits(dump):
+        column = node["split_feature"]
         if node["decision_type"] == "<=":
-            found.setdefault(node["split_feature"], []).append(float(node["threshold"]))
-    return found
+            points.setdefault(column, []).append(float(node["threshold"]))
+        elif column not in categories:
+            codes.setdefault(column, []).extend(_members(node))
+    return Insight(points, {column: sorted(set(found)) for column, found in codes.items()}, categories)
+
+
+def _categories(model: Any, dump: Any) -> dict[int, list[Any]]:
+    """The categories of pandas columns; LightGBM keeps their lists in order, but not whose they are."""
+    lists = model.booster_.pandas_categorical or []
+    names = dump["feature_names"]
+    owners = [names.index(name) for name, info in dump["feature_infos"].items() if info["values"]]
+    if lists and len(owners) != len(lists):
+        raise Refused(
+            "LightGBM does not tell which columns its pandas categories belong to",
+            "let every column of categories be used as such (not ordered, more than one value), or encode them before",
+        )
+    return dict(zip(sorted(owners), lists, strict=True)) if lists else {}
+
+
+def _members(node: Any) -> list[int]:
+    return [int(one) for one in str(node["threshold"]).split("||")]
 
 
 def raw(model: Any, x: Columns) -> Tensor:
     """[rows, outputs] sums, or means for a random forest of LightGBM's."""
     dump = model.booster_.dump_model()
+    coded = positions(x, _categories(model, dump))
+    matrix = coded.numbers()
+    sets = CategorySplits(_read(dump, coded), x.width, matrix.unary("Sign") * matrix.unary("Abs").unary("Floor"))
     outputs = dump["num_tree_per_iteration"]
     forest = Forest()
     for position, tree in enumerate(dump["tree_info"]):
-        _add(forest, _nodes(tree), position % outputs, outputs)
-    summed = forest.emit(_read(dump, x)).cast(np.float64)
+        _add(forest, _nodes(tree), position % outputs, outputs, sets)
+    summed = forest.emit(sets.extended()).cast(np.float64)
     return summed / (len(dump["tree_info"]) / outputs) if dump["average_output"] else summed
 
 
-def _add(forest: Forest, nodes: list[Any], output: int, outputs: int) -> None:
+def _split(node: Any, sets: CategorySplits) -> tuple[int, float]:
+    """Column and threshold; a leaf has neither."""
+    if "left_child" not in node:
+        return 0, 0.0
+    if node["decision_type"] == "==":
+        return sets.column(node["split_feature"], _members(node)), HALF
+    limit = float(node["threshold"])
+    return node["split_feature"], np.inf if limit >= FARTHEST else limit
+
+
+def _add(forest: Forest, nodes: list[Any], output: int, outputs: int, sets: CategorySplits) -> None:
     at = {id(node): position for position, node in enumerate(nodes)}
     leaf = np.array(["left_child" not in node for node in nodes])
-    limits = np.array([float(node.get("threshold", 0.0)) for node in nodes])
+    features, limits = zip(*(_split(node, sets) for node in nodes), strict=True)
     values = np.zeros((len(nodes), outputs))
     values[:, output] = [node.get("leaf_value", 0.0) for node in nodes]
     forest.add(
-        features=np.array([node.get("split_feature", 0) for node in nodes]),
-        thresholds=np.where(limits >= FARTHEST, np.inf, limits),
+        features=np.array(features),
+        thresholds=np.array(limits, np.float64),
         left=np.array([at[id(node["left_child"])] if "left_child" in node else 0 for node in nodes]),
         right=np.array([at[id(node["right_child"])] if "left_child" in node else 0 for node in nodes]),
         missing_left=np.array([node.get("default_left", False) for node in nodes]),
@@ -77,9 +115,8 @@ def _read(dump: Any, x: Columns) -> Tensor:
     """Numbers as LightGBM reads them: tiny ones are 0, and a missing one is 0 for a column that had none."""
     kinds: dict[int, set[str]] = {}
     for node in _splits(dump):
-        if node["decision_type"] != "<=":
-            raise Refused("LightGBM's native categories", "encode the categories before the model")
-        kinds.setdefault(node["split_feature"], set()).add(node["missing_type"])
+        if node["decision_type"] == "<=":
+            kinds.setdefault(node["split_feature"], set()).add(node["missing_type"])
     if any(len(found) > 1 for found in kinds.values()):
         raise Refused("a LightGBM column that is missing in two ways", "fit it again with use_missing=True")
     matrix = x.numbers()

@@ -7,7 +7,7 @@ wraps), the fitted estimator and its input columns. Only exact classes count: a 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,12 +44,30 @@ class Prediction:
         return tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """What a booster tells of its columns, by position.
+
+    ``points`` are numbers it compares with, ``codes`` whole numbers that it takes for categories, ``categories`` the
+    values of pandas columns of categories; where those are ``closed``, it takes no others.
+    """
+
+    points: Mapping[int, Sequence[float]]
+    codes: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    categories: Mapping[int, Sequence[Any]] = field(default_factory=dict)
+    closed: bool = False
+
+
 Transform = Callable[["Exporter", Any, Columns], Columns]
 Predict = Callable[["Exporter", Any, Columns], Prediction]
 
 TRANSFORMS: dict[type, Transform] = {}
 PREDICTIONS: dict[type, Predict] = {}
-OPTIONAL = {"lightgbm": "lightgbmed", "xgboost": "xgboosted"}  # families of packages that need not be installed
+OPTIONAL = {  # families of packages that need not be installed
+    "catboost": "catboosted",
+    "lightgbm": "lightgbmed",
+    "xgboost": "xgboosted",
+}
 
 
 @dataclass(slots=True)

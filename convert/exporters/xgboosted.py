@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -10,8 +11,10 @@ import xgboost  # type: ignore[import-not-found,unused-ignore]  # optional
 
 from convert.columns import Columns
 from convert.errors import Refused
+from convert.exporters.encoders import positions
 from convert.exporters.forest import Forest, Leaves
-from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
+from convert.exporters.registry import PREDICTIONS, Exporter, Insight, Prediction
+from convert.exporters.sets import HALF, CategorySplits
 from convert.exporters.shapes import pair
 from convert.graph import Array, Tensor
 
@@ -35,8 +38,8 @@ def _trees(model: Any, learner: Any) -> list[tuple[Any, int, float]]:
     weights = booster.get("weight_drop", [1.0] * len(inner["trees"]))
     stop = _stop(model, inner)
     found = list(zip(inner["trees"], inner["tree_info"], weights, strict=True))[:stop]
-    if any(any(tree["split_type"]) or int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree, _, _ in found):
-        raise Refused("XGBoost's native categories or vector leaves", "encode categories before, one tree per target")
+    if any(int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree, _, _ in found):
+        raise Refused("XGBoost's vector leaves", "fit with multi_strategy='one_output_per_tree', the default")
     return found
 
 
@@ -46,21 +49,58 @@ def _stop(model: Any, inner: Any) -> int:
     return len(inner["trees"]) if best is None else int(inner["iteration_indptr"][best + 1])
 
 
-def thresholds(model: Any) -> dict[int, list[float]]:
-    """What the trees compare with, by column."""
-    found: dict[int, list[float]] = {}
-    for tree, _, _ in _trees(model, _learner(model)):
-        for column, value, left in zip(
-            tree["split_indices"], tree["split_conditions"], tree["left_children"], strict=True
+def insight(model: Any) -> Insight:
+    """What the trees compare with; of pandas categories they take no others."""
+    points: dict[int, list[float]] = {}
+    codes: dict[int, list[int]] = {}
+    learner = _learner(model)
+    categories = _categories(learner)
+    for tree, _, _ in _trees(model, learner):
+        sets = _sets(tree)
+        for node, (column, value, left) in enumerate(
+            zip(tree["split_indices"], tree["split_conditions"], tree["left_children"], strict=True)
         ):
-            if left >= 0:
-                found.setdefault(column, []).append(float(np.float32(value)))
-    return found
+            if node in sets and column not in categories:
+                codes.setdefault(column, []).extend(sets[node])
+            elif left >= 0 and node not in sets:
+                points.setdefault(column, []).append(float(np.float32(value)))
+    return Insight(points, {column: sorted(set(found)) for column, found in codes.items()}, categories, closed=True)
+
+
+def _sets(tree: Any) -> dict[int, list[int]]:
+    """The categories that go right, by node."""
+    starts, sizes = tree["categories_segments"], tree["categories_sizes"]
+    return {
+        node: tree["categories"][start : start + size]
+        for node, start, size in zip(tree["categories_nodes"], starts, sizes, strict=True)
+    }
+
+
+def _categories(learner: Any) -> dict[int, list[Any]]:
+    """The categories of pandas columns, as XGBoost 3.1 and later keeps them."""
+    booster = learner["gradient_booster"]
+    inner = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
+    kept = inner.get("cats", {}).get("enc", [])
+    found = {column: _texts(one) if "offsets" in one else one["values"] for column, one in enumerate(kept)}
+    return {column: values for column, values in found.items() if values}
+
+
+def _texts(kept: Any) -> list[str]:
+    if any(byte < 0 for byte in kept["values"]):
+        raise Refused(
+            "XGBoost does not keep the names of categories that are not plain ASCII",
+            "rename the categories, or encode them before the model",
+        )
+    text, ends = bytes(kept["values"]).decode(), kept["offsets"]
+    return [text[start:end] for start, end in itertools.pairwise(ends)]
 
 
 def raw(model: Any, x: Columns, learner: Any) -> Tensor:
     """[rows, outputs] sums with the first guess."""
     found = _trees(model, learner)
+    coded = positions(x, _categories(learner))
+    single = _missing_as_nan(model, coded.numbers(np.float32)).cast(np.float64)
+    sets = CategorySplits(single, x.width, single.unary("Floor"))
     outputs = 1 + max((output for _, output, _ in found), default=0)
     forest = Forest()
     for tree, output, weight in found:
@@ -68,18 +108,23 @@ def raw(model: Any, x: Columns, learner: Any) -> Tensor:
         conditions = np.array(tree["split_conditions"], np.float32)
         values = np.zeros((len(left), outputs))
         values[:, output] = conditions.astype(np.float64) * weight
+        # x < t, for float32 numbers, is x <= the one before t
+        features, limits = np.array(tree["split_indices"]), np.nextafter(conditions, np.float32(-np.inf))
+        missing_left = np.array(tree["default_left"], np.bool_)
+        for node, members in _sets(tree).items():  # of a set it is the members that go right
+            features[node], limits[node] = sets.column(int(features[node]), members), HALF
+            left[node], right[node] = right[node], left[node]
+            missing_left[node] = not missing_left[node]
         forest.add(
-            features=np.array(tree["split_indices"]),
-            # x < t, for float32 numbers, is x <= the one before t
-            thresholds=np.nextafter(conditions, np.float32(-np.inf)),
+            features=features,
+            thresholds=limits,
             left=left,
             right=right,
-            missing_left=np.array(tree["default_left"]),
+            missing_left=missing_left,
             leaves=Leaves(left < 0, values),
         )
     base = np.array(json.loads(learner["learner_model_param"]["base_score"]), np.float64).ravel()
-    single = _missing_as_nan(model, x.numbers(np.float32))
-    return forest.emit(single.cast(np.float64)).cast(np.float64) + _margin(base, learner["objective"]["name"])
+    return forest.emit(sets.extended()).cast(np.float64) + _margin(base, learner["objective"]["name"])
 
 
 def _missing_as_nan(model: Any, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from convert.coverage import cases, measure, page
+from convert.coverage import cases, data, measure, page
 
 REFUSED = frozenset(
     {
@@ -24,7 +24,7 @@ LONG = frozenset(
 ONLY_TWO = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV"})  # classes
 
 
-def sample() -> Iterator[cases.Case]:
+def sample() -> Iterator[data.Case]:
     """Of the estimators, those of scikit-learn with three words as labels or none."""
     for case in cases.every_estimator():
         name, _, target = case.name.partition(", ")
@@ -33,7 +33,7 @@ def sample() -> Iterator[cases.Case]:
             yield case
 
 
-def outcome(case: cases.Case) -> measure.Outcome:
+def outcome(case: data.Case) -> measure.Outcome:
     """As the coverage command measures, in this process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -41,7 +41,7 @@ def outcome(case: cases.Case) -> measure.Outcome:
 
 
 @pytest.mark.parametrize("case", list(sample()), ids=lambda case: case.name)
-def test_every_estimator_agrees_or_is_refused_by_name(case: cases.Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_estimator_agrees_or_is_refused_by_name(case: data.Case, monkeypatch: pytest.MonkeyPatch) -> None:
     if case.name.split(",")[0] in LONG:
         pytest.skip("takes long to fit or to compare; the slow suite has it")
     monkeypatch.setattr("convert.job.ROWS", 500)  # the slow suite compares all 10,000
@@ -60,7 +60,7 @@ def test_no_case_differs_breaks_or_hangs(group: cases.Group) -> None:
 
 def test_the_page_counts_and_lists_what_does_not_agree() -> None:
     good, bad = measure.Outcome("agrees"), measure.Outcome("refused", "no | reason")
-    a, b = (cases.Case("g", name, dict) for name in "ab")
+    a, b = (data.Case("g", name, dict) for name in "ab")
     text = page.page([(a, good, good), (b, good, bad)])
     assert "| g | 2 | 2 (100%) | 0 | 0 | 1 | 1 | 0 | 0 |" in text
     assert "| b | agrees | refused: no \\| reason |" in text

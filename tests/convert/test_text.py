@@ -10,7 +10,7 @@ from sklearn.feature_extraction import text
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
-from convert.coverage.cases import documents
+from convert.coverage.data import documents
 from convert.errors import Refused
 from convert.job import Converted
 
