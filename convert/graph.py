@@ -17,6 +17,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 OPSETS = {"": 18, "ai.onnx.ml": 3}  # what ONNX Runtime 1.28 and all later ones load
 MICROSOFT = "com.microsoft"  # of its operators only Tokenizer is used, which is part of ONNX Runtime
 IR_VERSION = 8  # the one that belongs to opset 18
+LATER = {"RegexFullMatch": (20, 9)}  # operators that need a later opset and its IR version
 ML = "ai.onnx.ml"
 ROWS = "rows"
 
@@ -220,10 +221,12 @@ class Graph:
             for name, tensor in final.items()
         ]
         graph = helper.make_graph(nodes, "dynonnx", self._inputs, signature, constants)
-        opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+        opset, ir_version = max([(OPSETS[""], IR_VERSION), *(LATER[n.op_type] for n in nodes if n.op_type in LATER)])
+        versions = {**OPSETS, "": opset}
+        opsets = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
         if any(node.domain == MICROSOFT for node in nodes):
             opsets.append(helper.make_opsetid(MICROSOFT, 1))
-        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="dynonnx")
+        return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version, producer_name="dynonnx")
 
     def _output(self, tensor: Tensor) -> Tensor:
         """A tensor that is an input or a constant cannot itself be an output; nor can one tensor be two."""

@@ -40,6 +40,7 @@ ODD_WORDS = (
     "ﬁn",
     "²",
 )
+ACCENTS = str.maketrans("aceinouyACEINOUY", "àçéîñöùýÀÇÉÎÑÖÙÝ")
 ODD_TEXTS = (UNSEEN_TEXT, "", " ", "a", "É", "ß", "日本", "x" * 200)
 
 
@@ -89,9 +90,10 @@ def _texts(feature: Feature, trait: Trait) -> list[str]:
 def _documents(random: np.random.Generator, words: list[str], rows: int) -> Array:
     """Texts of known words in any case, unknown ones, accents, single letters, odd spaces and marks; some empty."""
     shown = sorted(words)[:: max(1, len(words) // KNOWN_WORDS)]
-    bag = np.array([*shown * 3, *(word.upper() for word in shown), *ODD_WORDS * (1 + len(shown) // 20)], object)
+    odd = [*(word.upper() for word in shown), *(word.translate(ACCENTS) for word in shown)]
+    bag = np.array([*shown * 3, *odd, *ODD_WORDS * (1 + len(shown) // 20)], object)
     lengths = random.integers(0, LONGEST_TEXT, rows)
-    gaps = np.array([" ", " ", " ", "  ", ", ", ".\n", "-"], object)
+    gaps = np.array([" ", " ", " ", "  ", ", ", ".\n", "-", "\t", "\u00a0", "\u3000 "], object)
     return np.array(
         ["".join(w + g for w, g in zip(random.choice(bag, n), random.choice(gaps, n), strict=True)) for n in lengths],
         object,

@@ -10,6 +10,8 @@ from sklearn.feature_extraction import text
 
 from convert.columns import Columns, columns
 from convert.errors import Refused
+from convert.exporters import characters
+from convert.exporters.ngrams import counted, without
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph import MICROSOFT, ML, Tensor
 
@@ -33,7 +35,7 @@ def vectorizer(e: Exporter, model: Any, x: Columns) -> Columns:
     """Counts of the vocabulary's n-grams, weighted where it is a TfidfVectorizer: [rows, vocabulary]."""
     _check(model)
     vocabulary = {str(term): int(column) for term, column in model.vocabulary_.items()}
-    counts = _counted(_tokens(model, x), model, vocabulary).cast(np.float64)
+    counts = _counts(model, x, vocabulary).cast(np.float64)
     if model.binary:
         counts = (counts > 0.0).cast(np.float64)
     if isinstance(model, text.TfidfVectorizer):
@@ -41,30 +43,51 @@ def vectorizer(e: Exporter, model: Any, x: Columns) -> Columns:
     return columns(counts, len(vocabulary))
 
 
+def _counts(model: Any, x: Columns, vocabulary: dict[str, int]) -> Tensor:
+    documents = x.text().reshape(-1)
+    if model.analyzer == "char":
+        return characters.characters(model, documents, vocabulary)
+    if model.analyzer == "char_wb":
+        return characters.characters_in_words(model, documents, vocabulary)
+    if model.strip_accents is not None:
+        shortest = 2 if PATTERNS[model.token_pattern].endswith("{2,}") else 1
+        return characters.words_without_accents(model, documents, vocabulary, shortest)
+    return _counted(_tokens(model, documents), model, vocabulary)
+
+
 def _check(model: Any) -> None:
     """Refuses, by name, what the tokens of a graph cannot follow."""
     for name in ("preprocessor", "tokenizer"):
         if getattr(model, name) is not None:
             raise Refused(f"it has a {name} of your own", "use lowercase and token_pattern instead")
-    if model.lowercase and any("ς" in term for term in model.vocabulary_):
+    if callable(model.analyzer) or callable(model.strip_accents):
+        raise Refused("it has an analyzer or strip_accents of your own", "use one of scikit-learn's")
+    by_character = model.analyzer != "word" or model.strip_accents is not None
+    sigmas = set("ςσ" if by_character else "ς")
+    if model.lowercase and any(sigmas.intersection(term) for term in model.vocabulary_):
         raise Refused(
-            "Python makes a final sigma of a capital one at the end of a word, ONNX Runtime does not",
+            "Python makes a final sigma of a capital one at the end of a word, the file would not",
             "lower the texts before fitting and use lowercase=False",
         )
-    if model.analyzer != "word":
-        raise Refused(f"analyzer={model.analyzer!r} is not exported", "use analyzer='word'")
-    if model.strip_accents is not None:
-        raise Refused(f"strip_accents={model.strip_accents!r} is not exported", "strip accents before fitting")
-    if model.token_pattern not in PATTERNS and not PLAIN.fullmatch(model.token_pattern):
+    if model.analyzer == "word":
+        _check_words(model)
+
+
+def _check_words(model: Any) -> None:
+    if model.token_pattern not in PATTERNS and (model.strip_accents or not PLAIN.fullmatch(model.token_pattern)):
         raise Refused(
             f"token_pattern={model.token_pattern!r} may mean something else to ONNX Runtime",
-            "use the default, or ranges like [a-z]+",
+            "use the default" if model.strip_accents else "use the default, or ranges like [a-z]+",
+        )
+    if model.strip_accents and model.stop_words and model.ngram_range[1] > 1:
+        raise Refused(
+            "strip_accents with stop words and n-grams of several words is not exported",
+            "leave out one of the three, or strip accents before fitting",
         )
 
 
-def _tokens(model: Any, x: Columns) -> Tensor:
+def _tokens(model: Any, words: Tensor) -> Tensor:
     """[rows, longest] strings, padded."""
-    words = x.text().reshape(-1)
     graph = words.graph
     if model.lowercase:
         words = graph.op("StringNormalizer", words, case_change_action="LOWER", locale="C.UTF-8")
@@ -96,43 +119,9 @@ def _counted(tokens: Tensor, model: Any, vocabulary: dict[str, int]) -> Tensor:
         default_int64=UNKNOWN,
     )
     if stops and most > 1:
-        ids = _without_stops(ids)
-    return _grams(ids, {vocabulary[t]: [codes[w] for w in words] for t, words in grams.items()}, least, most)
-
-
-def _without_stops(ids: Tensor) -> Tensor:
-    """Stop words leave before n-grams are made: each row's others move to the front, in order."""
-    graph = ids.graph
-    length = graph.op("Shape", ids, dtype=np.int64, start=1, end=2)
-    stopped = ids.equals(STOPPED)
-    places = graph.op("CumSum", (ids * 0) + 1, graph.constant(np.int64(1)))
-    keys = stopped.where(places + length, places)
-    _, order = graph.ops("TopK", keys, length, dtypes=[np.int64, np.int64], axis=1, largest=0, sorted=1)
-    return graph.op("GatherElements", ids, order, axis=1)
-
-
-def _grams(ids: Tensor, grams: dict[int, list[int]], least: int, most: int) -> Tensor:
-    pool: list[int] = []
-    counts, indexes = [], []
-    for size in range(1, most + 1):
-        counts.append(len(pool))
-        for column, codes in grams.items():
-            if len(codes) == size:
-                pool += codes
-                indexes.append(column)
-    return ids.graph.op(
-        "TfIdfVectorizer",
-        ids,
-        dtype=np.float32,
-        mode="TF",
-        min_gram_length=least,
-        max_gram_length=most,
-        max_skip_count=0,
-        ngram_counts=counts,
-        ngram_indexes=indexes,
-        pool_int64s=pool,
-        weights=[1.0] * len(indexes),
-    )
+        ids = without(ids, STOPPED)
+    produced = {vocabulary[t]: [codes[w] for w in words] for t, words in grams.items() if least <= len(words) <= most}
+    return counted(ids, produced, len(vocabulary))
 
 
 def weighted(model: Any, counts: Tensor) -> Tensor:
