@@ -227,6 +227,14 @@ def check_tree(tree: Any) -> None:
 def _refuse_names(names: list[str]) -> None:
     if names:
         unique = sorted(set(names))
+        if any(name.startswith("cloudpickle.") for name in unique):
+            raise Refused(
+                f"the file carries the code of a function or class itself, as cloudpickle does for what stands in no"
+                f" module; it asks for {', '.join(unique)}",
+                "put that class into a module of yours, fit and pickle again, and teach it with --converters FILE.py"
+                " (docs/convert.md); a FunctionTransformer of a numpy function needs nothing. To --trust these names"
+                " would run that code in the confined process, but code cannot be converted",
+            )
         raise Refused(
             f"the file asks for {', '.join(unique)}, which a model does not need",
             "if you made this file yourself and know that code, allow it: "

@@ -9,17 +9,20 @@ import ctypes
 import platform
 import struct
 import sys
+from typing import Any
 
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 ALLOW, DENY, MISSING = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # EPERM; ENOSYS makes the C library fall back
-LOAD_WORD, EQUAL, ALL_BITS, RETURN = 0x20, 0x15, 0x45, 0x06
+LOAD_WORD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06
 NUMBER_AT, ARCHITECTURE_AT, FIRST_ARGUMENT_AT = 0, 4, 16
 CLONE_THREAD = 0x00010000
+CREATES = 0o100 | 0o1000  # O_CREAT, O_TRUNC: opening so changes the disk though nothing can be written
 
-X86_64 = {
+X86_64: dict[str, Any] = {
     "architecture": 0xC000003E,
     "clone": 56,
-    "clone3": 435,
+    "missing": (435, 437),  # clone3, openat2: their flags stand where no filter sees them
+    "opens": ((2, 1), (257, 2)),  # open, openat: which argument holds the flags
     "denied": (
         41, 42, 43, 49, 50, 53, 288,  # socket, connect, accept, bind, listen, socketpair, accept4
         57, 58, 59, 322,  # fork, vfork, execve, execveat
@@ -29,10 +32,11 @@ X86_64 = {
         165, 166, 272, 308, 321, 425,  # mount, umount, unshare, setns, bpf, io_uring_setup
     ),
 }  # fmt: skip
-AARCH64 = {
+AARCH64: dict[str, Any] = {
     "architecture": 0xC00000B7,
     "clone": 220,
-    "clone3": 435,
+    "missing": (435, 437),
+    "opens": ((56, 2),),
     "denied": (
         198, 203, 202, 200, 201, 199, 242, 221, 281, 129, 117, 130, 131, 270, 271, 45, 38, 276, 34, 35, 36, 37, 53, 54,
         40, 39, 97, 268, 280, 425,
@@ -58,24 +62,27 @@ def apply() -> bool:
     return bool(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0) == 0)
 
 
-def _filter(table: dict[str, object]) -> bytes:
+def _filter(table: dict[str, Any]) -> bytes:
     """The program, in the kernel's classic instructions of eight bytes each."""
-    denied = table["denied"]
-    assert isinstance(denied, tuple)  # noqa: S101  the tables above: this tells mypy
+    missing, opens, denied = table["missing"], table["opens"], table["denied"]
     lines = [
         (LOAD_WORD, 0, 0, ARCHITECTURE_AT),
         (EQUAL, 1, 0, table["architecture"]),
         (RETURN, 0, 0, DENY),
         (LOAD_WORD, 0, 0, NUMBER_AT),
-        (EQUAL, 0, 1, table["clone3"]),
-        (RETURN, 0, 0, MISSING),
     ]
+    for number in missing:
+        lines += [(EQUAL, 0, 1, number), (RETURN, 0, 0, MISSING)]
     for number in denied:
         lines += [(EQUAL, 0, 1, number), (RETURN, 0, 0, DENY)]
+    for number, argument in opens:
+        flags = FIRST_ARGUMENT_AT + 8 * argument
+        lines += [(EQUAL, 0, 4, number), (LOAD_WORD, 0, 0, flags), (ANY_BIT, 0, 1, CREATES)]
+        lines += [(RETURN, 0, 0, DENY), (RETURN, 0, 0, ALLOW)]
     lines += [
         (EQUAL, 0, 3, table["clone"]),
         (LOAD_WORD, 0, 0, FIRST_ARGUMENT_AT),
-        (ALL_BITS, 1, 0, CLONE_THREAD),
+        (ANY_BIT, 1, 0, CLONE_THREAD),
         (RETURN, 0, 0, DENY),
         (RETURN, 0, 0, ALLOW),
     ]

@@ -142,6 +142,14 @@ def test_lz4_files_open(model: LogisticRegression, tmp_path: Any) -> None:
     np.testing.assert_array_equal(opener.open_model((tmp_path / "m.pkl").read_bytes()).coef_, model.coef_)
 
 
+def test_cloudpickle_files_open_but_code_in_them_is_refused(model: LogisticRegression) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle", reason="cloudpickle is an optional extra")
+    np.testing.assert_array_equal(opener.open_model(cloudpickle.dumps(model)).coef_, model.coef_)
+    with pytest.raises(Refused, match="carries the code of a function or class itself") as refusal:
+        opener.open_model(cloudpickle.dumps({"model": model, "call": lambda x: x}))
+    assert "--converters" in refusal.value.remedy
+
+
 def test_skops_files_open(model: LogisticRegression) -> None:
     skops = pytest.importorskip("skops.io", reason="skops is an optional extra")
     np.testing.assert_array_equal(opener.open_model(skops.dumps(model)).coef_, model.coef_)
