@@ -11,6 +11,7 @@ import orjson
 from convert import commands
 from convert.errors import Refused, UsageError
 from convert.options import Convert, Inspect, Verify, default_name, parse
+from convert.progress import Progress
 
 DONE, FAILED, USAGE = 0, 1, 2
 MODEL_FILES = (".pkl", ".pickle", ".joblib", ".skops")
@@ -23,7 +24,7 @@ def main(words: Sequence[str]) -> int:
     try:
         asked = parse(words)
         if isinstance(asked, Convert) and asked.model.is_dir():
-            return max(_one(each) for each in _each(asked))
+            return _folder(_each(asked))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
@@ -37,6 +38,17 @@ def _each(asked: Convert) -> list[Convert]:
     if not files:
         raise UsageError(f"{asked.model} holds no file ending in {', '.join(MODEL_FILES)}")
     return [replace(asked, model=path, name=default_name(path)) for path in files]
+
+
+def _folder(each: Sequence[Convert]) -> int:
+    failed = []
+    for number, asked in enumerate(each, 1):
+        print(f"\n{asked.model.name} ({number} of {len(each)})", file=sys.stderr)
+        if _one(asked) != DONE:
+            failed.append(asked.model.name)
+    not_written = f", {len(failed)} not: {', '.join(failed)}" if failed else ""
+    print(f"\n{len(each) - len(failed)} of {len(each)} models written{not_written}", file=sys.stderr)
+    return FAILED if failed else DONE
 
 
 def _one(asked: Asked) -> int:
@@ -61,17 +73,17 @@ def _print(result: commands.Result, as_json: bool) -> None:
 
 
 def _run(asked: Asked) -> commands.Result:
-    match asked:
-        case Convert():
-            return commands.convert(asked, _tell)
-        case Verify():
-            return commands.verify(asked, _tell)
-        case Inspect():
-            return commands.inspect(asked)
-
-
-def _tell(text: str) -> None:
-    print(f"{text} ...", file=sys.stderr, flush=True)
+    progress = Progress(sys.stderr)
+    try:
+        match asked:
+            case Convert():
+                return commands.convert(asked, progress.tell)
+            case Verify():
+                return commands.verify(asked, progress.tell)
+            case Inspect():
+                return commands.inspect(asked)
+    finally:
+        progress.done()
 
 
 if __name__ == "__main__":

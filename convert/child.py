@@ -66,7 +66,7 @@ def _summary(proof: Proof) -> dict[str, Any]:
 
 
 def _teller(pipe: BinaryIO) -> Any:
-    return lambda text: messages.write(pipe, {"kind": "progress", "text": text})
+    return lambda text, share: messages.write(pipe, {"kind": "progress", "text": text, "share": share})
 
 
 COMMANDS = {"convert": _convert, "verify": _verify}

@@ -17,7 +17,7 @@ from convert.table import for_graph, from_json
 from server.artefact import PREFIX, Artefact, BadArtefact, from_metadata, to_metadata, worst_excess
 from server.runtime import BadModel, Runtime
 
-Tell = Callable[[str], None]
+Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,10 @@ from server.runtime import Runtime
 
 GOLDEN_ROWS = 16
 CHUNK_ROWS = 2000  # what the original is asked at once: some need memory by rows x training rows
+COMPARING_FROM = 0.4  # of all the work, when the comparison begins
 FAILURES = 400  # questions that may fail before the rest of a group is given up
 
-Tell = Callable[[str], None]
+Tell = Callable[[str, float], None]  # what is under way, and how much of all is done
 Groups = dict[str, Table]
 
 
@@ -50,15 +51,14 @@ class Converted:
 
 def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tell) -> Converted:
     """Makes the artefact of a pickle. Raises Refused."""
-    tell("opening the pickle")
+    tell("opening the pickle", 0.0)
     original = open_original(open_model(pickled, how))
-    tell(f"asking the {type(original.model).__name__} what its rows look like")
+    tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features, groups, expected = describe_with_rows(original, data)
-    tell("building the graph")
+    tell("building the graph", 0.3)
     model, outputs = export(original, features, expected["usual"])
-    tell(f"comparing {sum(map(length, groups.values())):,} rows, together and alone")
     runtime = Runtime(model.SerializeToString())
-    proof = prove(runtime, features, groups, expected)
+    proof = prove(runtime, features, groups, expected, teller(tell, groups))
     artefact = Artefact(
         name=name,
         kind=original.kind,
@@ -74,6 +74,13 @@ def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tel
     model.doc_string = draw(original.model)
     speed = ratios(original, runtime, features, groups["usual"])
     return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof, speed)
+
+
+def teller(tell: Tell, groups: Groups) -> Callable[[float], None]:
+    """Tells of the comparison by the share of it that is done; it is what remains after the graph."""
+    text = f"comparing {sum(map(length, groups.values())):,} rows, together and alone"
+    tell(text, COMPARING_FROM)
+    return lambda share: tell(text, COMPARING_FROM + (1 - COMPARING_FROM) * share)
 
 
 def describe_with_rows(

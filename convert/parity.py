@@ -6,7 +6,7 @@ original's output over the rows of the same group, so that extreme rows do not l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from server.runtime import Runtime
 
 TIE = 1e-6
 SHOWN = 5  # worst rows of a failure
+TOLD_EVERY = 250  # rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,24 @@ class Proof:
 
 
 def prove(
-    runtime: Runtime, features: Sequence[Feature], groups: Mapping[str, Table], expected: Mapping[str, Answers]
+    runtime: Runtime,
+    features: Sequence[Feature],
+    groups: Mapping[str, Table],
+    expected: Mapping[str, Answers],
+    tell: Callable[[float], None] = lambda _: None,
 ) -> Proof:
-    """Compares every output on every row of every group. ``expected`` has the original's answers by group."""
+    """Compares every output on every row of every group. ``expected`` has the original's answers by group.
+
+    ``tell`` is told the share of rows that are compared, now and then.
+    """
     lines: list[Line] = []
     bad: list[BadRow] = []
+    rows, before = sum(map(length, groups.values())), 0
     for group, table in groups.items():
         answers = expected[group]
-        for way, got in (("batched", batched(runtime, features, table)), ("alone", alone(runtime, features, table))):
+        single = alone(runtime, features, table, _later(tell, before, rows))
+        before += length(table)
+        for way, got in (("batched", batched(runtime, features, table)), ("alone", single)):
             named = {name: _like(one, answers[name]) for name, one in zip(answers, got.values(), strict=True)}
             for output, values in answers.items():
                 excess, ties = compare(output, answers, named[output])
@@ -96,6 +107,10 @@ def prove(
                 bad += _worst(table, output, way, values, named[output], np.where(wrong, excess, 0))
     bad.sort(key=lambda row: -row.excess)
     return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected))
+
+
+def _later(tell: Callable[[float], None], before: int, rows: int) -> Callable[[int], None]:
+    return lambda done: tell((before + done) / rows)
 
 
 def _like(got: Array, expected: Array) -> Array:
@@ -114,13 +129,15 @@ def batched(runtime: Runtime, features: Sequence[Feature], table: Table) -> dict
     return dict(zip(names, runtime.run(names, for_graph(table, features)), strict=True))
 
 
-def alone(runtime: Runtime, features: Sequence[Feature], table: Table) -> dict[str, Array]:
-    """Each row in a run of its own, by output name."""
+def alone(runtime: Runtime, features: Sequence[Feature], table: Table, tell: Callable[[int], None]) -> dict[str, Array]:
+    """Each row in a run of its own, by output name; ``tell`` is told how many are done, now and then."""
     names = [output.name for output in runtime.outputs]
     feed = for_graph(table, features)
-    runs = [
-        runtime.run(names, {name: values[i : i + 1] for name, values in feed.items()}) for i in range(length(table))
-    ]
+    runs = []
+    for i in range(length(table)):
+        runs.append(runtime.run(names, {name: values[i : i + 1] for name, values in feed.items()}))
+        if i % TOLD_EVERY == 0:
+            tell(i)
     return {name: np.concatenate([run[position] for run in runs]) for position, name in enumerate(names)}
 
 

@@ -22,7 +22,7 @@ LAST_WORDS_BYTES, LAST_LINES = 2000, 20
 
 def run(
     job: dict[str, Any],
-    tell: Callable[[str], None],
+    tell: Callable[[str, float], None],
     timeout: float = TIMEOUT_SECONDS,
     memory_bytes: int = limits.MEMORY_BYTES,
 ) -> tuple[Any, bytes]:
@@ -77,7 +77,7 @@ def _send(child: subprocess.Popen[bytes], job: dict[str, Any]) -> None:
         return  # it died at once; listening finds out how
 
 
-def _listen(pipe: Any, tell: Callable[[str], None]) -> tuple[Any, bytes] | None:
+def _listen(pipe: Any, tell: Callable[[str, float], None]) -> tuple[Any, bytes] | None:
     """The result, or None when the child went without one."""
     while True:
         try:
@@ -86,13 +86,17 @@ def _listen(pipe: Any, tell: Callable[[str], None]) -> tuple[Any, bytes] | None:
             return None
         match message.get("kind"):
             case "progress":
-                tell(str(message.get("text")))
+                tell(str(message.get("text")), _share(message.get("share")))
             case "refused":
                 raise Refused(*(str(message.get(part, "")) for part in ("reason", "remedy", "where")))
             case "failed":
                 raise Refused(f"the conversion broke:\n{message.get('traceback')}", "please report it with the model")
             case "done":
                 return message, blob
+
+
+def _share(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _death(code: int, overdue: bool, timeout: float, last_words: str) -> Refused:

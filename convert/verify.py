@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from convert.errors import Refused
-from convert.job import Tell, describe_with_rows
+from convert.job import Tell, describe_with_rows, teller
 from convert.opener import Opening, open_model
 from convert.original import open_original
 from convert.parity import Proof, prove
@@ -20,7 +20,7 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, how: Opening, tell: Te
     except BadModel as error:
         raise Refused(f"ONNX Runtime does not open the file: {error}") from error
     artefact = from_metadata(runtime.metadata)
-    tell("opening the pickle")
+    tell("opening the pickle", 0.0)
     original = open_original(open_model(pickled, how))
     features, groups, expected = describe_with_rows(original, data)
     features = artefact.features if artefact is not None else _by_signature(runtime, features)
@@ -32,8 +32,7 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, how: Opening, tell: Te
             f"the file has {len(runtime.outputs)} outputs, the model gives {len(found)}: {', '.join(found)}",
             "convert the pickle again",
         )
-    tell("comparing")
-    return prove(runtime, features, groups, expected)
+    return prove(runtime, features, groups, expected, teller(tell, groups))
 
 
 def _by_signature(runtime: Runtime, features: tuple[Feature, ...]) -> tuple[Feature, ...]:

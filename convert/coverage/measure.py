@@ -45,7 +45,7 @@ class Outcome:
 def ours(model: Any) -> Outcome:
     """This converter, proof and all."""
     try:
-        done = convert(pickle.dumps(model), "m", None, Opening(), lambda _: None)
+        done = convert(pickle.dumps(model), "m", None, Opening(), lambda *_: None)
     except Refused as refusal:
         return Outcome("refused", f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)
     if done.proof.wrong:

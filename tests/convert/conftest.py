@@ -27,7 +27,7 @@ def converted() -> Callable[..., Converted]:
     def run(model: Any, data: Any = None) -> Converted:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("convert.job.ROWS", 3000)
-            return convert(pickle.dumps(model), "m", data, Opening(), lambda _: None)
+            return convert(pickle.dumps(model), "m", data, Opening(), lambda *_: None)
 
     return run
 

@@ -141,7 +141,9 @@ def test_a_folder_of_models(trained: dict[str, Any], tmp_path: Path, capsys: pyt
     (folder / "diabetes.pkl").write_bytes(pickle.dumps(trained["diabetes"]))
     (folder / "iris.pickle").write_bytes(pickle.dumps({"model": trained["iris"], "notes": "mine"}))
     assert main([str(folder), "--out", str(tmp_path / "models")]) == 1
-    assert "name the model's with --key" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "name the model's with --key" in said
+    assert "1 of 2 models written, 1 not: iris.pickle" in said
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["diabetes"]
     assert main([str(folder / "iris.pickle"), "--key", "model", "--out", str(tmp_path / "models")]) == 0
     assert main([str(tmp_path / "models")]) == 2

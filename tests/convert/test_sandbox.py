@@ -43,7 +43,7 @@ def run(content: bytes, folder: Path, trust: tuple[str, ...] = (), timeout: floa
         "any_version": False,
         "converters": None,
     }
-    return sandbox.run(job, lambda _: None, timeout, memory)
+    return sandbox.run(job, lambda *_: None, timeout, memory)
 
 
 def refused(content: bytes, folder: Path, **limit: Any) -> str:
