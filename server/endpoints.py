@@ -13,6 +13,7 @@ from server import __version__
 from server.artefact import Artefact
 from server.batch import Entry
 from server.batcher import Batcher
+from server.codecs.scoring import Media, scoring_codec
 from server.errors import ServerError
 from server.gate import Gate
 from server.metrics import Board, ModelMetrics, ServerMetrics
@@ -60,6 +61,10 @@ class Endpoints:
         self._lingers = lingers
         self._blocks = {id(model): board.block_of(model.name, model.version) for model in repository}
         self._batchers: dict[int, Batcher] = {}
+        self._scoring = {
+            id(model): scoring_codec(model.artefact, model.runtime.inputs, model.runtime.outputs, settings.max_rows)
+            for model in repository
+        }
         self.metrics = ServerMetrics(board, 0)
 
     def open(self, line: int) -> None:
@@ -122,6 +127,21 @@ class Endpoints:
             entry.arrived = monotonic()
         batcher.submit(entry)
 
+    def invoke(self, route: HotRoute, entry: Entry, body: bytes | bytearray, media: Media) -> None:
+        """`predict` by MLflow's scoring protocol."""
+        codec = self._scoring[id(route.model)]
+        try:
+            if codec is None:
+                raise ServerError("invalid_input", "this model has no rows to send here; use the v2 protocol")
+            entry.parts, entry.rows, entry.single, entry.lane = codec.decode(body, media)
+        except ServerError as error:
+            route.batcher.metrics.failed(error.code)
+            entry.fail(error)
+            return
+        if self.settings.server_timing:
+            entry.arrived = monotonic()
+        route.batcher.submit(entry)
+
     def index(self) -> Answer:
         """`GET /`: what this is and where to go on."""
         links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/models", "metrics": "/metrics"}
@@ -179,6 +199,10 @@ class Endpoints:
         if not any(True for _ in self.repository):
             raise ServerError("model_unavailable", "no model is loaded; convert one into the models folder")
         return _json({"ready": True})
+
+    def version(self) -> Answer:
+        """`GET /version`: the server's own, as text."""
+        return Answer(__version__.encode(), media_type="text/plain; charset=utf-8")
 
     def exposition(self) -> Answer:
         """`GET /metrics`: Prometheus text, summed over all workers."""

@@ -18,7 +18,7 @@ Headers = Iterable[tuple[bytes, bytes]]  # names in lower case, as ASGI has them
 
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9-]{1,64}")
 HOST_PATTERN = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
-OPEN_PATHS = frozenset({"/health", "/v2/health/live", "/v2/health/ready"})
+OPEN_PATHS = frozenset({"/health", "/ping", "/v2/health/live", "/v2/health/ready"})
 CLOSE = {"connection": "close"}
 # X-Request-Start beyond these is a clock that is off, not a request that waited (seconds).
 OLDEST_START, NEWEST_START = 60.0, -1.0

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from time import monotonic
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from server.batch import Entry
-from server.endpoints import JSON, Answer, Endpoints, server_timing
+from server.codecs.scoring import media_of
+from server.endpoints import JSON, Answer, Endpoints, HotRoute, server_timing
 from server.errors import ServerError
-from server.openapi import error_responses
+from server.gate import Admission
+from server.openapi import answers
+from server.schemas import HEALTH, INDEX, LIVE, MODEL, MODELS, READY
 
 
 def build_router(endpoints: Endpoints, docs_page: bytes) -> APIRouter:
@@ -21,13 +25,13 @@ def build_router(endpoints: Endpoints, docs_page: bytes) -> APIRouter:
     _add_predict(router, endpoints)
     _add_reads(router, endpoints)
 
-    @router.get("/", tags=["pages"], summary="What this is")
+    @router.get("/", tags=["pages"], summary="What this is", responses=answers(INDEX, html=True))
     async def index(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(docs_page)
         return respond(endpoints.index())
 
-    @router.get("/docs", tags=["pages"], summary="The models, with a form to try each")
+    @router.get("/docs", tags=["pages"], summary="The models, with a form to try each", response_class=HTMLResponse)
     async def docs() -> Response:
         return HTMLResponse(docs_page)
 
@@ -51,13 +55,17 @@ def _add_predict(router: APIRouter, endpoints: Endpoints) -> None:
     async def predict_version(request: Request, name: str, version: str) -> Response:
         return await _predict(endpoints, request, name, version)
 
+    @router.post("/invocations", include_in_schema=False)
+    async def invocations(request: Request) -> Response:
+        return await _invoke(endpoints, request)
+
 
 def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
-    @router.get("/models", tags=["models"], summary="What is served")
+    @router.get("/models", tags=["models"], summary="What is served", responses=answers(MODELS))
     async def models() -> Response:
         return respond(endpoints.models())
 
-    @router.get("/models/{name}", tags=["models"], summary="One model", responses=_responses("404", "503"))
+    @router.get("/models/{name}", tags=["models"], summary="One model", responses=answers(MODEL, "404", "503"))
     async def model(name: str) -> Response:
         return respond(endpoints.model(name))
 
@@ -65,30 +73,39 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
         "/models/{name}/versions/{version}",
         tags=["models"],
         summary="One version of a model",
-        responses=_responses("404", "503"),
+        responses=answers(MODEL, "404", "503"),
     )
     async def model_version(name: str, version: str) -> Response:
         return respond(endpoints.model(name, version))
 
-    @router.get("/health", tags=["operations"], summary="This process runs")
+    @router.get("/health", tags=["operations"], summary="This process runs", responses=answers(HEALTH))
     async def health() -> Response:
         return respond(endpoints.health())
 
-    @router.get("/v2/health/live", tags=["operations"], summary="This process runs")
+    @router.get("/ping", tags=["operations"], summary="Models are loaded", responses=answers(READY, "503"))
+    async def ping() -> Response:
+        return respond(endpoints.ready())
+
+    @router.get("/version", tags=["operations"], summary="The server's version", response_class=PlainTextResponse)
+    async def version() -> Response:
+        return respond(endpoints.version())
+
+    @router.get("/v2/health/live", tags=["operations"], summary="This process runs", responses=answers(LIVE))
     async def live() -> Response:
         return respond(endpoints.live())
 
-    @router.get("/v2/health/ready", tags=["operations"], summary="Models are loaded", responses=_responses("503"))
+    @router.get("/v2/health/ready", tags=["operations"], summary="Models are loaded", responses=answers(READY, "503"))
     async def ready() -> Response:
         return respond(endpoints.ready())
 
-    @router.get("/metrics", tags=["operations"], summary="Prometheus metrics, summed over workers")
+    @router.get(
+        "/metrics",
+        tags=["operations"],
+        summary="Prometheus metrics, summed over workers",
+        response_class=PlainTextResponse,
+    )
     async def metrics() -> Response:
         return respond(endpoints.exposition())
-
-
-def _responses(*statuses: str) -> Any:
-    return error_responses(*statuses)
 
 
 def respond(answer: Answer) -> Response:
@@ -116,11 +133,29 @@ class _Waiting(Entry):
 async def _predict(endpoints: Endpoints, request: Request, name: str | None, version: str | None) -> Response:
     route = endpoints.find(name, version)
     admission = endpoints.gate.admit(request.scope["headers"])
+    return await _ask(endpoints, request, route, admission, endpoints.predict)
+
+
+async def _invoke(endpoints: Endpoints, request: Request) -> Response:
+    route = endpoints.find(None, None)
+    headers = request.scope["headers"]
+    media = media_of(value for header, value in headers if header == b"content-type")
+    admission = endpoints.gate.admit((header, value) for header, value in headers if header != b"content-type")
+    return await _ask(endpoints, request, route, admission, partial(endpoints.invoke, media=media))
+
+
+async def _ask(
+    endpoints: Endpoints,
+    request: Request,
+    route: HotRoute,
+    admission: Admission,
+    enter: Callable[[HotRoute, Entry, bytes], None],
+) -> Response:
     route.batcher.check_capacity()
     body = await _read_body(request, endpoints)
     began = monotonic()
     entry = _Waiting(admission.deadline)
-    endpoints.predict(route, entry, body)
+    enter(route, entry, body)
     watching = asyncio.create_task(_watch(request, entry))
     try:
         result = await entry.future

@@ -18,6 +18,7 @@ FLOORS = (
     ("errors", "settings", "logs", "metrics"),
     ("onnxfile", "artefact", "plan"),
     ("codecs.tensors", "codecs.rows", "codecs.answers", "codecs.simple", "codecs.v2"),
+    ("codecs.csv_table", "codecs.scoring"),
     ("batch",),
     ("runtime",),
     ("batcher",),
@@ -25,7 +26,7 @@ FLOORS = (
     ("heads", "gate"),
     ("endpoints",),
     ("limits", "exchange", "protocol"),
-    ("openapi", "routes"),
+    ("schemas", "openapi", "routes"),
     ("control",),
     ("app", "worker", "arbiter", "__main__"),
 )

@@ -40,16 +40,20 @@ class Lane:
     """
 
     def __init__(
-        self, outputs: Sequence[str], fields: Mapping[str, Field], version: str, within: str | None = None
+        self, outputs: Sequence[str], fields: Mapping[str, Field], version: str | None, within: str | None = None
     ) -> None:
-        """``within``: the key of an object that holds the fields, where they do not stand by themselves."""
+        """``within``: the key of an object that holds the fields, where they do not stand by themselves.
+
+        ``version`` None: answers do not tell it.
+        """
         self.outputs = tuple(outputs)
         self._fields = tuple(fields.values())
         self._renders = tuple([field.rows for field in self._fields])
         keys = b",".join(_escaped(orjson.dumps(key)) + b":%b" for key in fields)
         if within is not None:
             keys = _escaped(orjson.dumps(within)) + b":{" + keys + b"}"
-        self._template = b"{" + keys + b',"model_version":' + _escaped(orjson.dumps(version)) + b"}"
+        told = b"" if version is None else b',"model_version":' + _escaped(orjson.dumps(version))
+        self._template = b"{" + keys + told + b"}"
 
     def encode(self, outputs: Sequence[Array]) -> tuple[Column, ...]:
         """The JSON of every row, field by field; done once for a batch."""

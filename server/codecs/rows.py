@@ -26,6 +26,8 @@ _UNFIT = (struct.error, OverflowError, TypeError)
 MAX_DEPTH = 8
 MAX_SHOWN_CHARACTERS = 64
 
+Place = Callable[[int, str], str]  # where a value stands, by the number of its row and its feature; "": the row itself
+
 NUMPY_OF_DTYPE: Mapping[str, np.dtype[Any]] = {
     "float64": np.dtype(np.float64),
     "float32": np.dtype(np.float32),
@@ -85,14 +87,16 @@ class RowReader:
                 pass  # the slow path finds the value and says what is wrong with it
         return self._slow_parts([self._checked(row, "features")])
 
-    def read_rows(self, rows: list[Any], clean: bool) -> tuple[Part, ...]:
-        """The parts of many rows. ``clean`` and errors as in `read_row`."""
+    def read_rows(self, rows: list[Any], clean: bool, place: Place | None = None) -> tuple[Part, ...]:
+        """The parts of many rows. ``clean`` and errors as in `read_row`; ``place``: how they say where, if not so."""
         pack = self._pack_row
         if pack is not None and clean:
             try:
                 return (b"".join([pack(*row) for row in rows]),)
             except _UNFIT:
                 pass  # as above
+        if place is not None:
+            return self._slow_parts([self._checked_at(index, row, place) for index, row in enumerate(rows)])
         return self._slow_parts([self._checked(row, f"features[{index}]") for index, row in enumerate(rows)])
 
     def _slow_parts(self, rows: list[list[Any]]) -> tuple[Part, ...]:
@@ -106,6 +110,10 @@ class RowReader:
             for index, value in enumerate(values)
         ]
 
+    def _checked_at(self, index: int, row: Any, place: Place) -> list[Any]:
+        values = self._values(row, place(index, ""))
+        return [self._check(column, value, place(index, self._names[column])) for column, value in enumerate(values)]
+
     def _values(self, row: Any, where: str) -> Sequence[Any]:
         if type(row) is dict:
             if row.keys() != self._name_set:
@@ -114,7 +122,7 @@ class RowReader:
         if type(row) is not list:
             refuse(row, f"{where}: expected a row as a list or as an object by feature name, got {shown(row)}")
         if len(row) != self._width:
-            refuse(row, f"{where}: expected {_count(self._width, 'value')} ({_listed(self._names)}), got {len(row)}")
+            refuse(row, f"{where}: expected {_count(self._width, 'value')} ({listed(self._names)}), got {len(row)}")
         return row
 
     def _refuse_names(self, row: dict[str, Any], where: str) -> NoReturn:
@@ -124,7 +132,7 @@ class RowReader:
         but = f", got {shown(extra[0])}" if extra else ""
         if missing:
             refuse(row, f"{at}missing feature '{missing[0]}'{but}")
-        refuse(row, f"{at}unexpected feature {shown(extra[0])}: this model takes {_listed(self._names)}")
+        refuse(row, f"{at}unexpected feature {shown(extra[0])}: this model takes {listed(self._names)}")
 
     def _check(self, index: int, value: Any, where: str) -> Any:
         feature = self._features[index]
@@ -211,7 +219,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "..."
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names as an error lists them: the first eight."""
     return _few([f"'{name}'" for name in names])
 
 

@@ -99,11 +99,18 @@ def codec_of_signature(
     inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], version: str, max_rows: int
 ) -> SimpleCodec | None:
     """The codec of any other ONNX file: only one input ``[rows, fixed width]`` can be asked in rows; else None."""
-    if len(inputs) != 1 or len(inputs[0].shape) != 2 or inputs[0].shape[0] is not None or not outputs:
+    features = features_of_signature(inputs)
+    if not features or not outputs:
         return None
+    return SimpleCodec(RowReader(features), plain_lane(outputs, version), None, max_rows)
+
+
+def features_of_signature(inputs: tuple[TensorSpec, ...]) -> tuple[Feature, ...]:
+    """The columns of a file's only input ``[rows, fixed width]``; none where its inputs are others."""
+    if len(inputs) != 1 or len(inputs[0].shape) != 2 or inputs[0].shape[0] is not None:
+        return ()
     spec, width = inputs[0], inputs[0].shape[1]
     dtype: Any = DTYPE_OF_NUMPY.get(spec.dtype)
     if dtype is None or not width:
-        return None
-    features = [Feature(f"{spec.name}[{column}]", dtype, spec.name) for column in range(width)]
-    return SimpleCodec(RowReader(features), plain_lane(outputs, version), None, max_rows)
+        return ()
+    return tuple(Feature(f"{spec.name}[{column}]", dtype, spec.name) for column in range(width))

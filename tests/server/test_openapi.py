@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from server.batch import Batch, Entry, feed_of
 from server.errors import CODES
 from server.openapi import ERRORS, document, error_responses
 from server.repository import Model, Place, Repository, load_model
+from server.schemas import OF_DTYPE
 from tests.server.models import ARTEFACTS, PLAIN, mixed, plain_two_inputs
 
 
@@ -150,7 +152,7 @@ def test_features_of_each_dtype(models: dict[str, Model]) -> None:
         "city": {"type": "string", "enum": ["Bern", "Oslo", "Rome"]},
         "plan": {"type": ["string", "null"]},
         "age": {"type": ["number", "null"]},
-        "visits": {"type": "integer"},
+        "visits": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
         "member": {"type": "boolean"},
     }
     assert named["required"] == [feature.name for feature in mixed().artefact.features]  # type: ignore[union-attr]
@@ -160,7 +162,7 @@ def test_features_of_each_dtype(models: dict[str, Model]) -> None:
 
 def test_a_plain_file_of_whole_numbers_says_so(models: dict[str, Model]) -> None:
     schema = described(models["whole numbers"])["requestBody"]["content"]["application/json"]["schema"]
-    assert schema["properties"]["features"]["anyOf"][0]["prefixItems"] == [{"type": "integer"}] * 2
+    assert schema["properties"]["features"]["anyOf"][0]["prefixItems"] == [OF_DTYPE["int64"]] * 2
 
 
 def test_one_path_per_model_the_default_first_and_only_the_highest_version(tmp_path: Path) -> None:
@@ -169,13 +171,14 @@ def test_one_path_per_model_the_default_first_and_only_the_highest_version(tmp_p
     served = [load(tmp_path, "b", "1", data), load(tmp_path, "b", "2", data), load(tmp_path, "a", "1", data), two]
     operations: dict[str, Any] = {"/health": {"get": {}}}
     found = document(Repository(served, {}, "b"), operations, keyed=True)
-    assert list(found["paths"]) == ["/predict", "/models/a/predict", "/models/b/predict", "/health"]
+    assert list(found["paths"]) == ["/predict", "/invocations", "/models/a/predict", "/models/b/predict", "/health"]
     ids = [path["post"]["operationId"] for path in found["paths"].values() if "post" in path]
     assert len(set(ids)) == len(ids)
     assert found["security"] == [{"key": []}]
     assert found["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert found["paths"]["/health"]["get"]["security"] == []
     without = document(Repository(served, {}), {}, keyed=False)
-    assert "/predict" not in without["paths"]
+    assert {"/predict", "/invocations"} & set(without["paths"]) == set()
     assert "security" not in without
 
 
@@ -190,6 +193,34 @@ def test_the_document_is_json(models: dict[str, Model]) -> None:
     found = orjson.loads(orjson.dumps(document(repository, {}, keyed=True)))
     assert found["openapi"] == "3.1.0"
     assert len(found["paths"]) == len(models)
+
+
+def test_every_operation_says_what_any_request_may_be_answered(models: dict[str, Model]) -> None:
+    """Also one that this document knows nothing of; what the framework supposes of its parameters is taken away."""
+    supposed = {
+        "422": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}}
+    }
+    parameters = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
+    mine = {"/x/{name}": {"get": {"responses": {"200": {"description": "x"}, **supposed}, "parameters": parameters}}}
+    repository = Repository([models["mixed"]], {})
+    for keyed in (True, False):
+        paths = document(repository, copy.deepcopy(mine), keyed=keyed)["paths"]
+        assert len(paths) == 4
+        for methods in paths.values():
+            for operation in methods.values():
+                assert {"200", "400", "408", "414", "431", "500"} <= set(operation["responses"])
+                assert ("401" in operation["responses"]) == keyed
+                assert all("X-Request-ID" in response["headers"] for response in operation["responses"].values())
+        assert "422" not in paths["/x/{name}"]["get"]["responses"]
+        assert paths["/x/{name}"]["get"]["parameters"][0]["schema"]["examples"] == ["mixed"]
+
+
+def test_csv_is_described_where_json_is(models: dict[str, Model]) -> None:
+    for kind, names in (("mixed", "city, plan, age, visits, member"), ("whole numbers", "0, 1")):
+        operation = document(Repository([models[kind]], {}), {}, keyed=False)["paths"]["/invocations"]["post"]
+        content = operation["requestBody"]["content"]
+        assert set(content) == {"application/json", "text/csv"}
+        assert names in content["text/csv"]["schema"]["description"]
 
 
 def test_errors_are_described_once_and_have_every_code() -> None:
