@@ -112,7 +112,10 @@ def climb(
     goal_ms: float,
     halvings: int = 1,
 ) -> None:
-    """Raise the rate step by step until a contender no longer holds it; then close in between the last two rates."""
+    """Raise the rate step by step until a contender no longer holds it; then close in between the last two rates.
+
+    A rate that is lost by its p99 alone is tried twice: a single pause of the machine would end the climb for good.
+    """
     held = _held_steadily(bench.results, goal_ms)
     lost: dict[str, tuple[float, Figures]] = {}
     for rate in ladder:
@@ -195,10 +198,18 @@ def _step(
     lost: dict[str, tuple[float, Figures]],
 ) -> None:
     figures = bench.turn(running, "steps", phase)
+    if _only_late(figures, goal_ms):
+        figures = bench.turn(running, "steps", phase)
     if why_lost(figures, goal_ms) is None:
         held[running.contender.name] = phase.rate
     else:
         lost[running.contender.name] = (phase.rate, figures)
+
+
+def _only_late(figures: Figures, goal_ms: float) -> bool:
+    """Whether everything was answered rightly and in time but for p99: one pause of the machine does that too."""
+    within = replace(figures, p99_ms=None if figures.p99_ms is None else min(figures.p99_ms, goal_ms))
+    return why_lost(figures, goal_ms) is not None and why_lost(within, goal_ms) is None
 
 
 def _knee(name: str, held: dict[str, float], lost: dict[str, tuple[float, Figures]], goal_ms: float) -> Knee:

@@ -5,6 +5,7 @@ A run that is interrupted keeps what it has measured.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ class Subject:
 def open_bench(subject: Subject, scenarios: Iterable[str], plan: Plan, command: str, say: Say) -> Bench:
     """A bench with a folder of its own and the right answers at hand."""
     generator = Generator(cores.split(cores.available(), plan.server_cores))
+    cores.pin(os.getpid(), generator.cores.generator)  # what looks at memory shall not take the server's time
     settings = {
         "model": subject.model,
         "scenarios": list(scenarios),

@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import psutil
 
-_EVERY_S = 0.5
+_EVERY_S = 1.0  # a look takes some milliseconds of the generator's core
 _MB = 1e6
 
 
@@ -37,7 +37,7 @@ class Usage:
 
 
 class Watch:
-    """Looks twice a second, from a thread, while its block lasts."""
+    """Looks once a second, from a thread, while its block lasts."""
 
     def __init__(self, pid: int) -> None:
         self.usage = Usage()
