@@ -62,8 +62,8 @@ test: lint models ## style, types, tests
 test-slow: models ## the long campaigns
 	$(PY) -m pytest -m slow --timeout 3600
 
-bench: models ## dynonnx beside two baselines in a stand-in dyno, or HOST=https://... MINE=1; SIZE, CPU, SCENARIO, RATE
-	$(PY) -m bench $(if $(findstring command,$(origin HOST)),host $(HOST) $(if $(MINE),--i-own-this-host),run $(if $(SIZE),--size $(SIZE)) $(if $(CPU),--cpu $(CPU)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(RATE),--rate $(RATE)))
+bench: models ## dynonnx beside two baselines in a stand-in dyno, or HOST=https://... MINE=1; SIZE, CPU, DYNOS, SCENARIO, RATE
+	$(PY) -m bench $(if $(findstring command,$(origin HOST)),host $(HOST) $(if $(MINE),--i-own-this-host),run $(if $(SIZE),--size $(SIZE)) $(if $(CPU),--cpu $(CPU)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(DYNOS),--dynos $(DYNOS)) $(if $(RATE),--rate $(RATE)))
 
 bench-quick: models ## the same without a dyno, within three minutes
 	$(PY) -m bench quick

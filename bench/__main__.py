@@ -16,7 +16,7 @@ from types import FrameType
 from bench import capacity, compare, footprint, report, results, session, table, workers
 from bench.arguments import parser
 from bench.cases import load_model, make_cases, write_cases
-from bench.contenders import Contender, known
+from bench.contenders import Contender, Where, known
 from bench.dyno import Dyno, dyno
 from bench.errors import BenchError
 from bench.findings import OURS, missed_goals
@@ -147,7 +147,8 @@ def _plan(given: argparse.Namespace) -> Plan:
     def dynos(name: str) -> AbstractContextManager[Dyno]:
         return dyno(size, name, given.cpu)
 
-    return Plan(given.rate, given.seconds, given.goal_ms, dynos, math.ceil(given.cpu or size.cores))
+    where = Where(dynos, getattr(given, "dynos", 1), router=given.command == "run" and not given.direct)
+    return Plan(given.rate, given.seconds, given.goal_ms, where, math.ceil(given.cpu or size.cores))
 
 
 def _progress() -> Say:

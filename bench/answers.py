@@ -7,13 +7,17 @@ from typing import Any
 
 import orjson
 
+_NO_OTHERS: Mapping[str, Mapping[str, Any]] = {}
 TOLERANCE = 1e-5  # of the expected value, or of 1 where that is smaller
 
 
-def fault(expected: Mapping[str, Any], status: int, body: bytes) -> str | None:
+def fault(
+    expected: Mapping[str, Any], status: int, body: bytes, versions: Mapping[str, Mapping[str, Any]] = _NO_OTHERS
+) -> str | None:
     """What is wrong with an answer, in a few words fit for counting; None when it is right.
 
-    Keys beyond the expected ones are allowed: an answer may say more.
+    Keys beyond the expected ones are allowed: an answer may say more. Where the answer names one of ``versions`` as its
+    ``model_version``, what stands there is expected instead.
     """
     if status != 200:
         return f"http {status}{_code(body)}"
@@ -23,7 +27,7 @@ def fault(expected: Mapping[str, Any], status: int, body: bytes) -> str | None:
         return "wrong answer: not JSON"
     if not isinstance(answer, dict):
         return "wrong answer: not an object"
-    for key, value in expected.items():
+    for key, value in versions.get(str(answer.get("model_version")), expected).items():
         if key not in answer:
             return f"wrong answer: no {key}"
         if not same(value, answer[key]):

@@ -44,6 +44,8 @@ def _add_run(commands: Commands) -> None:
     each.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (all three)")
     each.add_argument("--slo-p99", type=float, help="fail when dynonnx's p99 at the steady rate is above this, in ms")
     each.add_argument("--slo-held", type=float, help="fail when dynonnx holds fewer requests/s than this")
+    each.add_argument("--dynos", type=int, default=1, help="dynos of each server behind the router (1)")
+    each.add_argument("--direct", action="store_true", help="without the stand-in router (deploy always has one)")
     each.add_argument("--scenario", nargs="+", choices=list(SCENARIOS), default=list(DEFAULT_SCENARIOS))
 
 

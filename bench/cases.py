@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 
+from bench.answers import fault
 from bench.errors import BenchError
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request and the keys its answer must have."""
+    """One request and the keys its answer must have; ``versions`` holds those of other versions of the model."""
 
     path: str
     body: bytes
     expected: Mapping[str, Any]
+    versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def fault(self, status: int, body: bytes) -> str | None:
+        """What is wrong with an answer to this request, None when it is right."""
+        return fault(self.expected, status, body, self.versions)
 
 
 def expected_answer(model: Any, rows: Sequence[Sequence[Any]], *, single: bool) -> dict[str, Any]:
@@ -72,7 +78,10 @@ def load_model(pickle: Path) -> Any:
 
 def write_cases(cases: Sequence[Case], file: Path) -> None:
     """As JSON, one object a case."""
-    said = [{"path": case.path, "body": case.body.decode(), "expected": case.expected} for case in cases]
+    said = [
+        {"path": case.path, "body": case.body.decode(), "expected": case.expected, "versions": case.versions}
+        for case in cases
+    ]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(said), "utf-8")
 
@@ -82,7 +91,7 @@ def read_cases(file: Path) -> list[Case]:
     said = json.loads(file.read_text("utf-8"))
     if not said:
         raise BenchError(f"{file} holds no case")
-    return [Case(case["path"], case["body"].encode(), case["expected"]) for case in said]
+    return [Case(case["path"], case["body"].encode(), case["expected"], case["versions"]) for case in said]
 
 
 def _body(features: list[Any]) -> bytes:

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.answers import fault
 from bench.cases import Case
 from bench.client import BrokenAnswer, Connection, Target
+from bench.cores import Cores
 from bench.dyno import Dyno
 from bench.errors import BenchError, ServerFailed
-from bench.processes import Child
+from bench.processes import Child, clean_environment, free_port
+from bench.quota import guarding
+from bench.routing import Router, passing
 
 Dynos = Callable[[str], AbstractContextManager[Dyno]]
 
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """In which surroundings contenders run: dynos, how many of them each, whether behind a router."""
+
+    dynos: Dynos | None = None
+    each: int = 1
+    router: bool = False
+
+
 BOOT_LIMIT_S = 60.0  # as Heroku's R10
 _POLL_S = 0.02
-_ROOT = Path(__file__).resolve().parent.parent
+_SHOWN_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +48,30 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A contender that has answered its golden request. ``child`` is None for a server that others run."""
+    """A contender that has answered its golden request. ``child`` is None for a server that others run.
+
+    ``url`` is the server's own; ``mates`` are further dynos of the same contender behind the same router. ``codes``
+    counts what Heroku would have logged of this dyno (R12, R14, R15).
+    """
 
     contender: Contender
     child: Child | None
     url: str
     start_s: float  # from its start to its first right answer
     dyno: Dyno | None = None
+    codes: Counter[str] = field(default_factory=Counter)
+    router: Router | None = None
+    mates: tuple[Running, ...] = ()
+
+    @property
+    def door(self) -> str:
+        """Where callers ask: the router where one stands in front."""
+        return self.url if self.router is None else self.router.url
+
+    @property
+    def all_dynos(self) -> tuple[Running, ...]:
+        """This one and its mates."""
+        return (self, *self.mates)
 
 
 def known(model: str, pickles: Path, models: Path, workers: int | None = 1) -> dict[str, Contender]:
@@ -92,26 +121,41 @@ def serving(
     environment |= {name: value.replace("{port}", str(port)) for name, value in contender.environment.items()}
     if "WEB_CONCURRENCY" in contender.environment:
         environment.pop("WEB_CONCURRENCY_SET_BY", None)  # then a person has set it, not the buildpack
-    began = time.monotonic()
-    with Child(command, folder / f"{contender.name}.log", environment, cores) as child:
+    began, codes = time.monotonic(), Counter[str]()
+    members = tuple if dyno is None else dyno.group.processes
+    with Child(command, folder / f"{contender.name}.log", environment, cores, members=members) as child:
         url = f"http://127.0.0.1:{port}"
-        await_golden(contender.name, child, url, golden)
-        yield Running(contender, child, url, time.monotonic() - began, dyno)
+        try:
+            with guarding(dyno, child, codes):
+                await_golden(contender.name, child, url, golden)
+                yield Running(contender, child, url, time.monotonic() - began, dyno, codes)
+        finally:
+            child.stop()
+            codes["R12"] += child.killed
 
 
 @contextmanager
 def all_serving(
-    contenders: Sequence[Contender], golden: Case, folder: Path, cores: frozenset[int], dynos: Dynos | None = None
+    contenders: Sequence[Contender], golden: Case, folder: Path, cores: Cores, where: Where
 ) -> Iterator[list[Running]]:
-    """Several contenders at once, each in a dyno of its own where ``dynos`` makes one from its name.
+    """Several contenders at once, each in dynos of its own and behind a router where ``where`` says so.
 
     They run at once so that their turns can be interleaved; idle ones take no time.
     """
     with ExitStack() as stack:
+
+        def start(contender: Contender, name: str) -> Running:
+            dyno = None if where.dynos is None else stack.enter_context(where.dynos(name))
+            return stack.enter_context(serving(contender, golden, folder, cores.server, dyno))
+
         running = []
         for contender in contenders:
-            dyno = stack.enter_context(dynos(contender.name)) if dynos is not None else None
-            running.append(stack.enter_context(serving(contender, golden, folder, cores, dyno)))
+            first, *mates = [start(contender, f"{contender.name}-{number}") for number in range(where.each)]
+            if where.router:
+                ports = [Target.parse(each.url).port for each in (first, *mates)]
+                front = stack.enter_context(passing(folder, contender.name, cores.generator, ports))
+                first = replace(first, router=front, mates=tuple(mates))
+            running.append(first)
         yield running
 
 
@@ -135,25 +179,12 @@ def await_golden(name: str, child: Child, url: str, golden: Case, limit_s: float
         wrong = fault(golden.expected, answer.status, answer.body)
         if wrong is None:
             return
-        sentence = f"{name} answers its golden request {golden.body.decode()} with {answer.body[:300]!r}: {wrong}."
+        sentence = f"{name} answers its golden request {shown(golden.body)} with {shown(answer.body)}: {wrong}."
         raise ServerFailed(sentence, child.log_tail())
-    raise ServerFailed(f"{name} gave no answer on {url} within {limit_s:g} s.", child.log_tail())
+    raise ServerFailed(f"{name} gave no answer on {url} within {limit_s:g} s (on Heroku: R10).", child.log_tail())
 
 
-def free_port() -> int:
-    """A port on 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def clean_environment() -> dict[str, str]:
-    """This process's environment without what would configure a server, and with the project on Python's path."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS") and not name.startswith("DYNONNX_")
-    }
-    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
-    kept["PYTHONUNBUFFERED"] = "1"
-    return kept
+def shown(body: bytes) -> str:
+    """The beginning of a body, fit for one line."""
+    text = body[:_SHOWN_BYTES].decode("utf-8", "replace")
+    return text if len(body) <= _SHOWN_BYTES else f"{text}... ({len(body):,} bytes)"

@@ -1,88 +1,141 @@
-"""Owns the deploy scenario: a dyno replaced behind the router while requests keep coming. Knows nothing of reports."""
+"""Owns the deploy scenario: a restart and a new version behind the router, under load. Knows nothing of reports.
+
+A restart is what a push does: the old dyno gets SIGTERM and the new one starts at the same moment, without preboot. A
+version swap is what the living repository adds: a version folder appears while requests keep coming.
+"""
 
 from __future__ import annotations
 
-import json
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from bench.arrivals import Phase
-from bench.client import Connection, Target
-from bench.contenders import Contender, Dynos, Running, clean_environment, free_port, serving
+from bench.cases import as_table
+from bench.client import BrokenAnswer, Connection, Target
+from bench.contenders import Contender, Dynos, Running, serving
 from bench.errors import BenchError, ServerFailed
 from bench.measure import Bench, Events
-from bench.processes import Child
+from bench.processes import Child, clean_environment
+from bench.routing import Router, holding
 
 _STOP_LIMIT_S = 30.0  # Heroku's R12: then SIGKILL
-_ROUTER_START_S = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Router:
-    """A running stand-in router. ``counts`` is written when it ends."""
-
-    child: Child
-    url: str
-    dynos: Path
-    counts: Path
-
-    def send_to(self, *running: Running) -> None:
-        """From now on these dynos, and no other, get new requests."""
-        self.dynos.write_text("\n".join(str(Target.parse(each.url).port) for each in running), "ascii")
-        self.child.signal(signal.SIGHUP)
-
-
-@contextmanager
-def routing(folder: Path, cores: frozenset[int]) -> Iterator[Router]:
-    """A router with no dyno yet, on the generator's cores. Raises ServerFailed where it does not start."""
-    port, dynos, counts = free_port(), folder / "router.dynos", folder / "router.json"
-    dynos.write_text("", "ascii")
-    command = [
-        sys.executable,
-        "-m",
-        "bench.router",
-        "--port",
-        str(port),
-        "--dynos",
-        str(dynos),
-        "--counts",
-        str(counts),
-    ]
-    with Child(command, folder / "router.log", clean_environment(), cores) as child:
-        url = f"http://127.0.0.1:{port}"
-        _await_port(child, url)
-        yield Router(child, url, dynos, counts)
+_SWAP_LIMIT_S = 10.0
+_CONVERT_LIMIT_S = 90.0
+_ASK_EVERY_S = 0.02
+OLD, NEW = "1", "2"
 
 
 def deploy(bench: Bench, contender: Contender, dynos: Dynos | None, phase: Phase) -> None:
     """A third into the phase the old dyno gets SIGTERM and a new one starts, as on Heroku without preboot."""
-    bench.say(f"deploy: {contender.name} at {phase.rate:,.0f}/s")
+    bench.say(f"deploy: {contender.name} at {phase.rate:,.0f}/s, a restart")
     with ExitStack() as stack:
         old = stack.enter_context(_one(bench, contender, dynos, "old"))
-        router = stack.enter_context(routing(bench.folder, bench.generator.cores.generator))
-        router.send_to(old)
+        router = stack.enter_context(_router(bench, contender, old))
         going = _child(old)
 
-        def replace(events: Events) -> None:
+        def restart(events: Events) -> None:
             time.sleep(bench.warm_up_s + phase.seconds / 3)
             events.append((time.perf_counter(), "restart"))
             router.send_to()
             going.signal(signal.SIGTERM)
             new = stack.enter_context(_one(bench, contender, dynos, "new"))
-            router.send_to(new)
+            router.send_to(Target.parse(new.url).port)
             events.append((time.perf_counter(), "new dyno up"))
             if going.wait(_STOP_LIMIT_S) is None:
                 events.append((time.perf_counter(), "R12: old dyno killed"))
 
-        turn = bench.drive(old, router.url, "deploy", [phase], replace)
-        bench.results.turns.append(turn)
-        router.child.stop()
-        _note_codes(bench, contender.name, json.loads(router.counts.read_text("ascii")))
+        _drive(bench, replace(old, router=router), "deploy", phase, restart)
+
+
+def swap(bench: Bench, contender: Contender, dynos: Dynos | None, phase: Phase) -> None:
+    """A third into the phase version 2 is moved into the models folder; the turn tells when it answers.
+
+    Version 2 is another model with other probabilities, so that each answer shows which version gave it.
+    """
+    bench.say(f"deploy: {contender.name} at {phase.rate:,.0f}/s, a new version")
+    name, models = str(bench.results.settings["model"]), bench.folder / "models"
+    shutil.copytree(Path(contender.environment["DYNONNX_MODELS"]) / name / OLD, models / name / OLD)
+    other = another_model(bench)
+    made = convert(bench, other, name)
+    served = replace(contender, environment={**contender.environment, "DYNONNX_MODELS": str(models)})
+    bench = bench.with_version(NEW, other)
+    with ExitStack() as stack:
+        one = stack.enter_context(_one(bench, served, dynos, "swap"))
+        router = stack.enter_context(_router(bench, served, one))
+
+        def write(events: Events) -> None:
+            time.sleep(bench.warm_up_s + phase.seconds / 3)
+            made.rename(models / name / NEW)
+            events.append((time.perf_counter(), "version 2 written"))
+            _child(one).signal_leader(signal.SIGHUP)
+            await_version(bench, one, NEW)
+            events.append((time.perf_counter(), "version 2 answers"))
+
+        _drive(bench, replace(one, router=router), "swap", phase, write)
+
+
+def another_model(bench: Bench) -> Any:
+    """The same kind of model, fitted to what the first one predicts: the same labels, other probabilities."""
+    from sklearn.base import clone
+
+    table = as_table(bench.model, bench.rows)
+    return clone(bench.model).fit(table, bench.model.predict(table))
+
+
+def convert(bench: Bench, model: Any, name: str) -> Path:
+    """The folder of version 2, beside the repository, to be moved in. Raises ServerFailed where it is refused."""
+    import joblib
+
+    pickle, out = bench.folder / f"{name}.pkl", bench.folder / "converted"
+    joblib.dump(model, pickle)
+    command = [sys.executable, "-m", "convert", str(pickle), "--name", name, "--version", NEW, "--out", str(out)]
+    with Child(command, bench.folder / "convert.log", clean_environment()) as child:
+        if child.wait(_CONVERT_LIMIT_S) != 0:
+            raise ServerFailed("the second version was not converted.", child.log_tail())
+    return out / name / NEW
+
+
+def await_version(bench: Bench, running: Running, version: str) -> None:
+    """Until the golden request is answered by ``version``. Raises BenchError after 10 s."""
+    case, target = bench.cases[0], Target.parse(running.url)
+    deadline = time.monotonic() + _SWAP_LIMIT_S
+    while time.monotonic() < deadline:
+        with Connection(target, timeout_s=1.0) as connection:
+            try:
+                answer = connection.exchange(target.request("POST", case.path, case.body))
+            except (OSError, BrokenAnswer):
+                continue
+        if answer.status == 200 and orjson.loads(answer.body).get("model_version") == version:
+            return
+        time.sleep(_ASK_EVERY_S)
+    raise BenchError(f"version {version} did not answer within {_SWAP_LIMIT_S:g} s after it had been written")
+
+
+def _drive(bench: Bench, running: Running, what: str, phase: Phase, act: Callable[[Events], None]) -> None:
+    turn = bench.drive(running, running.door, what, [phase], act)
+    bench.results.turns.append(turn)
+    if running.router is None:
+        return
+    counts = running.router.end()
+    bench.results.count(running.contender.name, counts)
+    said = ", ".join(f"{code} {number}" for code, number in sorted(counts.items()))
+    bench.results.notes.append(f"router, {what} of {running.contender.name}: {said or 'no H-code'}")
+
+
+@contextmanager
+def _router(bench: Bench, contender: Contender, to: Running) -> Iterator[Router]:
+    cores = bench.generator.cores.generator
+    with holding(bench.folder, f"deploy-{contender.name}", cores, [Target.parse(to.url).port]) as router:
+        yield router
 
 
 @contextmanager
@@ -96,22 +149,3 @@ def _child(running: Running) -> Child:
     if running.child is None:
         raise BenchError("only a server that the suite has started can be deployed anew")
     return running.child
-
-
-def _note_codes(bench: Bench, name: str, counts: dict[str, int]) -> None:
-    said = ", ".join(f"{code} {number}" for code, number in sorted(counts.items()))
-    bench.results.notes.append(f"router, deploy of {name}: {said or 'no H-code'}")
-
-
-def _await_port(child: Child, url: str) -> None:
-    """Until the router accepts; it answers nothing while it has no dyno."""
-    deadline = time.monotonic() + _ROUTER_START_S
-    while time.monotonic() < deadline and child.status() is None:
-        with Connection(Target.parse(url), timeout_s=1.0) as connection:
-            try:
-                connection.open()
-            except OSError:
-                time.sleep(0.02)
-                continue
-        return
-    raise ServerFailed("the stand-in router did not start.", child.log_tail())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,17 +20,25 @@ from bench.sizes import Size
 
 _MIB = 1 << 20
 _JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1" || exit 97; shift; n=$((n - 1)); done; '
-_SHOW = 'mount --bind "$1" /sys/fs/cgroup/memory && mount --bind "$2" /sys/fs/cgroup/cpu || exit 96; shift 2; '
+_MEMORY = "/sys/fs/cgroup/memory"
+_SHOW = (
+    f'mount --bind "$1" {_MEMORY} && mount --bind "$2" /sys/fs/cgroup/cpu '
+    f'&& mount --bind "$3" {_MEMORY}/memory.limit_in_bytes || exit 96; shift 3; '
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Dyno:
-    """One dyno of a type. ``cores`` is the share of the processor that it gets in this run."""
+    """One dyno of a type. ``cores`` is the share of the processor that it gets in this run.
+
+    The group's own limit is the level at which Heroku kills. The command is shown the quota, as on Heroku: in the file
+    ``shows``, mounted where a dyno has it; None where that cannot be (it needs root and control groups v1).
+    """
 
     size: Size
     cores: float
     group: Group
-    shows_limits: bool  # whether the command sees its limits where it would on Heroku (control groups v1)
+    shows: Path | None
 
     @property
     def said(self) -> list[str]:
@@ -39,9 +48,12 @@ class Dyno:
         lines += self.group.missing
         if "memory" in self.group.directories:
             lines.append(
-                "crossing the memory quota is fatal here; Heroku first swaps (R14) and kills at twice the quota (R15)"
+                f"memory above {self.size.memory_mib} MB counts as R14 each 20 s, above {self.size.kill_mib} MB the "
+                "dyno is killed (R15); Heroku swaps above the quota, which makes it slow: nothing swaps here"
             )
-        if not self.shows_limits:
+        else:
+            lines.append("R14 and R15 are counted by the processes' own memory, looked at twice a second")
+        if self.shows is None:
             lines.append(
                 "the server cannot see these limits (that needs root and control groups v1): it plans for this machine"
             )
@@ -65,8 +77,8 @@ class Dyno:
             return list(command)
         script, arguments = _JOIN, [str(len(files)), *files]
         prefix: list[str] = []
-        if self.shows_limits:
-            shown = [str(self.group.directories[controller]) for controller in ("memory", "cpu")]
+        if self.shows is not None:
+            shown = [str(self.group.directories[controller]) for controller in ("memory", "cpu")] + [str(self.shows)]
             prefix, script, arguments = (
                 ["unshare", "--mount"],
                 _JOIN + _SHOW,
@@ -83,11 +95,14 @@ class Dyno:
 def dyno(size: Size, name: str, cores: float | None = None) -> Iterator[Dyno]:
     """A dyno for the length of the block. ``cores`` overrides the share that the type has in this model."""
     share = size.cores if cores is None else cores
-    group = cgroup.make(f"dyno-{os.getpid()}-{name}", Limits(size.memory_mib * _MIB, share, size.threads))
-    try:
-        yield Dyno(size, share, group, _can_show(group.directories))
-    finally:
-        group.remove()
+    group = cgroup.make(f"dyno-{os.getpid()}-{name}", Limits(size.kill_mib * _MIB, share, size.threads))
+    with tempfile.NamedTemporaryFile("w", prefix="dyno-quota-") as quota:
+        quota.write(f"{size.memory_mib * _MIB}\n")
+        quota.flush()
+        try:
+            yield Dyno(size, share, group, Path(quota.name) if _can_show(group.directories) else None)
+        finally:
+            group.remove()
 
 
 def _can_show(directories: Mapping[str, Path]) -> bool:

@@ -16,6 +16,8 @@ MISSED_AFTER_S = 0.010
 _STRETCH_S = 0.5
 _MOST_STRETCHES = 120
 _BUSY_LIMIT = 0.85
+_FULL_LIMIT = 0.92
+_OTHERS_LIMIT = 0.15
 _LATE_LIMIT_MS = 2.0
 _LATE_PART = 0.25
 
@@ -148,6 +150,21 @@ def generator_limit(busy: float, late_p99_ms: float, p99_ms: float | None) -> st
         return f"the generator missed arrivals: 1 in 100 was over {late_p99_ms:.0f} ms late"
     if late_p99_ms > max(_LATE_LIMIT_MS, _LATE_PART * (p99_ms or 0.0)):
         return f"the generator itself was late: p99 {late_p99_ms:.1f} ms"
+    return None
+
+
+def machine_limit(full: float | None, others: float | None, router: float | None) -> str | None:
+    """Why a phase tells of the machine and not of the server; None where it tells of the server.
+
+    ``full``: the part of the generator's cores that was in use, spinning apart. ``others``: the part of the server's
+    cores that other processes took. ``router``: the part of one core that the router used. None where not known.
+    """
+    if router is not None and router > _BUSY_LIMIT:
+        return f"the stand-in router used {router:.0%} of a core"
+    if full is not None and full > _FULL_LIMIT:
+        return f"generator, router and whatever else ran there filled {full:.0%} of their core"
+    if others is not None and others > _OTHERS_LIMIT:
+        return f"other work took {others:.0%} of the server's core"
     return None
 
 

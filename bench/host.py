@@ -7,7 +7,7 @@ import time
 from bench.answers import fault
 from bench.cases import Case
 from bench.client import BrokenAnswer, Connection, Target
-from bench.contenders import Contender, Running
+from bench.contenders import Contender, Running, shown
 from bench.errors import BenchError
 
 NAME = "dynonnx"
@@ -36,5 +36,5 @@ def meet(url: str, golden: Case, key: str, *, owned: bool) -> Running:
         raise BenchError(f"{url} does not answer: {error}") from None
     wrong = fault(golden.expected, answer.status, answer.body)
     if wrong is not None:
-        raise BenchError(f"{url} answers {golden.body.decode()} with {answer.body[:300]!r}: {wrong}")
+        raise BenchError(f"{url} answers {shown(golden.body)} with {shown(answer.body)}: {wrong}")
     return Running(Contender(NAME, ()), None, url, time.monotonic() - began)

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.arrivals import Phase, format_phases, seconds_of
-from bench.contenders import clean_environment
 from bench.cores import Cores
 from bench.errors import LoadFailed
-from bench.processes import Child
+from bench.processes import Child, clean_environment
 from bench.samples import Samples, read
 
 _START_S = 30.0  # for Python, Locust and its drain, on a busy machine

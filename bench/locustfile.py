@@ -26,7 +26,6 @@ from locust.runners import MasterRunner
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # locust -f loads this file, not the package
 
-from bench.answers import fault
 from bench.arrivals import due_times, parse_phases, seconds_of
 from bench.cases import read_cases
 from bench.client import BrokenAnswer, Connection, Target
@@ -87,7 +86,7 @@ class Load:
         self.in_flight: dict[int, tuple[float, float, float]] = {}
         self.share = 0.0
         self.started = 0.0
-        self.idle: list[tuple[float, float]] = []
+        self.idle: list[tuple[float, float, float]] = []
         self.meter = IdleMeter()
 
     def start(self, users: int) -> None:
@@ -102,9 +101,9 @@ class Load:
         gevent.spawn(self.pacer.run, self.started, times)
 
     def _look(self) -> None:
-        """Note, four times a second, how long this process has had nothing to do."""
+        """Note, four times a second, how long this process has slept, and has turned its loop for nothing."""
         while True:
-            self.idle.append((time.perf_counter(), self.meter.blocked_s + self.pacer.spinning_s))
+            self.idle.append((time.perf_counter(), self.meter.blocked_s, self.pacer.spinning_s))
             gevent.sleep(_LOOK_EVERY_S)
 
     @property
@@ -225,7 +224,7 @@ def _ask(load: Load, connection: Connection, index: int) -> Outcome:
         return _unanswered(str(error) or type(error).__name__)
     wrong = None
     if answer.status != 200 or answer.body != load.seen[index]:
-        wrong = fault(load.cases[index].expected, answer.status, answer.body)
+        wrong = load.cases[index].fault(answer.status, answer.body)
         if wrong is None:
             load.seen[index] = answer.body
     return wrong, len(answer.body), answer.server_s()

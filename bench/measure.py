@@ -12,12 +12,13 @@ from typing import Any
 from bench import scrape, wrk
 from bench.arrivals import Phase, seconds_of
 from bench.cases import Case, load_model, make_cases, write_cases
-from bench.cgroup import Readings
 from bench.contenders import Running
-from bench.figures import Figures, over, series
+from bench.figures import Figures, machine_limit, over, series
 from bench.load import Generator, drive
-from bench.results import Knee, Results, Turn
+from bench.results import DIRECT, ROUTED, Knee, Results, Turn
+from bench.routing import Router
 from bench.rows import ROWS, Rows, rows_for
+from bench.samples import Samples
 from bench.watch import Usage, Watch
 
 Say = Callable[[str], None]
@@ -56,14 +57,26 @@ class Bench:
         ]
         return self._asking([case for four in zip(*each, strict=True) for case in four], "cases-models.json")
 
+    def with_version(self, version: str, model: Any) -> Bench:
+        """The same bench, which also takes ``model``'s answers from whoever says he is ``version``."""
+        others = make_cases(model, self.rows)
+        both = zip(self.cases, others, strict=True)
+        return self._asking(
+            [replace(one, versions={version: other.expected}) for one, other in both], "cases-swap.json"
+        )
+
     def _asking(self, cases: list[Case], file: str) -> Bench:
         write_cases(cases, self.folder / file)
         return replace(self, cases=cases, cases_file=self.folder / file)
 
-    def turn(self, running: Running, scenario: str, phase: Phase) -> Figures:
-        """Drive one contender at one rate, after a warm-up at the same rate; the figures also go into the results."""
-        self.say(f"{scenario}: {running.contender.name} at {phase.rate:,.0f}/s")
-        turn = self.drive(running, running.url, scenario, [phase])
+    def turn(self, running: Running, scenario: str, phase: Phase, *, direct: bool = False) -> Figures:
+        """Drive one contender at one rate, after a warm-up at the same rate; the figures also go into the results.
+
+        ``direct`` leaves out the router, where one stands in front.
+        """
+        past = ", past the router" if direct and running.router is not None else ""
+        self.say(f"{scenario}: {running.contender.name} at {phase.rate:,.0f}/s{past}")
+        turn = self.drive(running, running.url if direct else running.door, scenario, [phase])
         self.results.turns.append(turn)
         return turn.figures
 
@@ -77,22 +90,27 @@ class Bench:
     ) -> Turn:
         """Send the phases to ``url`` as one turn, after a warm-up. ``meanwhile`` may note events as it acts."""
         events: Events = []
-        runs, readings = scrape.runs(running.url), _readings(running)
+        runs, throttled = _runs(running), _throttled_s(running)
         act = None if meanwhile is None else partial(meanwhile, events)
         every = [Phase(phases[0].rate, self.warm_up_s), *phases]
-        with _watching(running) as usage:
+        router = running.router if url != running.url else None
+        with _watching(running, router, self.generator) as usage:
             samples = drive(url, self.cases_file, every, self.folder, self.generator, act)
         begin, seconds = samples.started + self.warm_up_s, seconds_of(phases)
+        figures = over(samples, begin, phases)
+        if figures.limit is None:
+            figures = replace(figures, limit=_limit(samples, usage, self.generator, begin, begin + seconds))
         return Turn(
             scenario,
             running.contender.name,
-            over(samples, begin, phases),
+            figures,
             series(samples, begin, seconds),
             memory_mb=usage.peak_mb,
             memory_over_s=[(at - begin, pss) for at, pss in zip(usage.at, usage.pss_mb, strict=True)],
             cpu_part=usage.cpu_part(begin, begin + seconds),
-            batch_rows=scrape.batch_rows(runs, scrape.runs(running.url)),
-            throttled_s=_throttled_s(readings, _readings(running)),
+            batch_rows=scrape.batch_rows(runs, _runs(running)),
+            throttled_s=None if throttled is None else (_throttled_s(running) or 0.0) - throttled,
+            way=DIRECT if url == running.url else ROUTED,
             events=[(at - begin, what) for at, what in events],
         )
 
@@ -118,18 +136,19 @@ def climb(
     """
     held = _held_steadily(bench.results, goal_ms)
     lost: dict[str, tuple[float, Figures]] = {}
+    past: set[str] = set()
     for rate in ladder:
         for each in running:
             if each.contender.name not in lost:
-                _step(bench, each, Phase(rate, seconds), goal_ms, held, lost)
+                _step(bench, each, Phase(rate, seconds), goal_ms, held, lost, past)
     for _ in range(halvings):
         for each in running:
             high = lost.get(each.contender.name)
             if high is not None:
                 rate = _between(held.get(each.contender.name), high[0])
-                _step(bench, each, Phase(rate, seconds), goal_ms, held, lost)
+                _step(bench, each, Phase(rate, seconds), goal_ms, held, lost, past)
     for each in running:
-        bench.results.knees.append(_knee(each.contender.name, held, lost, goal_ms))
+        bench.results.knees.append(_knee(bench.results.turns, each.contender.name, held, lost, goal_ms))
 
 
 def _between(low: float | None, high: float) -> float:
@@ -163,23 +182,42 @@ def why_lost(figures: Figures, goal_ms: float) -> str | None:
 
 
 @contextmanager
-def _watching(running: Running) -> Iterator[Usage]:
-    """What the server uses meanwhile; stays empty for a server that others run."""
-    if running.child is None:
+def _watching(running: Running, router: Router | None, generator: Generator) -> Iterator[Usage]:
+    """What the dynos, the router and the cores do meanwhile; stays empty for a server that others run."""
+    pids = [each.child.pid for each in running.all_dynos if each.child is not None]
+    if not pids:
         yield Usage()
         return
-    with Watch(running.child.pid) as watch:
+    with Watch(pids, None if router is None else router.child.pid, generator.cores) as watch:
         yield watch.usage
 
 
-def _readings(running: Running) -> Readings:
-    return Readings() if running.dyno is None else running.dyno.readings()
+def _limit(samples: Samples, usage: Usage, generator: Generator, begin: float, end: float) -> str | None:
+    """Whether the machine, and not the server, set the limit between two moments."""
+    cores = generator.cores
+    idle, server_idle = usage.gained(usage.generator_idle_s, begin, end), usage.gained(usage.server_idle_s, begin, end)
+    served = usage.cpu_part(begin, end)
+    full = others = None
+    if idle is not None:
+        spun = sum(each.spun_part(begin, end) for each in samples.generators)
+        full = 1.0 - (idle + spun) / len(cores.generator)
+    if server_idle is not None and served is not None:
+        others = 1.0 - (server_idle + served) / len(cores.server)
+    return machine_limit(full, others, usage.gained(usage.router_s, begin, end))
 
 
-def _throttled_s(before: Readings, after: Readings) -> float | None:
-    if before.throttled_s is None or after.throttled_s is None:
-        return None
-    return after.throttled_s - before.throttled_s
+def _runs(running: Running) -> tuple[float, float] | None:
+    """Rows and runs over all dynos of a contender; None where one does not tell."""
+    each = [scrape.runs(dyno.url) for dyno in running.all_dynos]
+    known = [runs for runs in each if runs is not None]
+    return (sum(rows for rows, _ in known), sum(runs for _, runs in known)) if len(known) == len(each) else None
+
+
+def _throttled_s(running: Running) -> float | None:
+    """How long the quotas of all dynos have held them back so far; None where the system does not count."""
+    said = [each.dyno.readings().throttled_s for each in running.all_dynos if each.dyno is not None]
+    known = [seconds for seconds in said if seconds is not None]
+    return sum(known) if known else None
 
 
 def _held_steadily(results: Results, goal_ms: float) -> dict[str, float]:
@@ -196,14 +234,25 @@ def _step(
     goal_ms: float,
     held: dict[str, float],
     lost: dict[str, tuple[float, Figures]],
+    past: set[str],
 ) -> None:
-    figures = bench.turn(running, "steps", phase)
-    if _only_late(figures, goal_ms):
-        figures = bench.turn(running, "steps", phase)
+    """One rate for one contender. Where generator and router lose it, it is asked again past the router (``past``)."""
+    direct = running.contender.name in past
+    figures = bench.turn(running, "steps", phase, direct=direct)
+    if why_lost(figures, goal_ms) is not None and figures.limit is not None and _has_way_round(running) and not direct:
+        past.add(running.contender.name)
+        figures = bench.turn(running, "steps", phase, direct=True)
+    elif _only_late(figures, goal_ms):
+        figures = bench.turn(running, "steps", phase, direct=direct)
     if why_lost(figures, goal_ms) is None:
         held[running.contender.name] = phase.rate
     else:
         lost[running.contender.name] = (phase.rate, figures)
+
+
+def _has_way_round(running: Running) -> bool:
+    """Whether the requests can go past the router: with several dynos, nobody else shares them out."""
+    return running.router is not None and not running.mates
 
 
 def _only_late(figures: Figures, goal_ms: float) -> bool:
@@ -212,10 +261,18 @@ def _only_late(figures: Figures, goal_ms: float) -> bool:
     return why_lost(figures, goal_ms) is not None and why_lost(within, goal_ms) is None
 
 
-def _knee(name: str, held: dict[str, float], lost: dict[str, tuple[float, Figures]], goal_ms: float) -> Knee:
+def _knee(
+    turns: Sequence[Turn],
+    name: str,
+    held: dict[str, float],
+    lost: dict[str, tuple[float, Figures]],
+    goal_ms: float,
+) -> Knee:
+    best = held.get(name)
+    way = next((turn.way for turn in reversed(turns) if turn.contender == name and turn.figures.asked_rate == best), "")
     if name not in lost:
-        return Knee(name, held.get(name), None, "the highest rate that was tried", generator_bound=True)
+        return Knee(name, best, None, "the highest rate that was tried", generator_bound=True, way=way)
     rate, figures = lost[name]
     if figures.limit is not None:
-        return Knee(name, held.get(name), rate, figures.limit, generator_bound=True)
-    return Knee(name, held.get(name), rate, why_lost(figures, goal_ms))
+        return Knee(name, best, rate, figures.limit, generator_bound=True, way=way)
+    return Knee(name, best, rate, why_lost(figures, goal_ms), way=way)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ import psutil
 
 from bench.cores import pin
 
+_ROOT = Path(__file__).resolve().parent.parent
 _TAIL_BYTES = 4000
 _TAIL_LINES = 25
 _POLL_S = 0.02
@@ -40,6 +42,25 @@ def end_all(grace_s: float = 10.0) -> None:
             process.kill()
 
 
+def free_port() -> int:
+    """A port on 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would configure a server, and with the project on Python's path."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS") and not name.startswith("DYNONNX_")
+    }
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
+    kept["PYTHONUNBUFFERED"] = "1"
+    return kept
+
+
 class Child:
     """A running command. Leaving the ``with`` block ends it: SIGTERM, then SIGKILL when ``grace_s`` is over."""
 
@@ -50,10 +71,13 @@ class Child:
         environment: Mapping[str, str],
         cores: frozenset[int] = frozenset(),
         grace_s: float = 30.0,
+        members: Callable[[], Iterable[int]] = tuple,
     ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
         self._grace_s = grace_s
+        self._members = members  # processes beyond the group that belong to it, as those of a dyno do
+        self.killed = False
         with log.open("ab") as sink:
             self._process = subprocess.Popen(  # noqa: S603 - commands are the suite's own, never a stranger's
                 list(command),
@@ -87,12 +111,17 @@ class Child:
         except subprocess.TimeoutExpired:
             return None
 
+    def signal_leader(self, number: signal.Signals) -> None:
+        """Send a signal to the process that was started, and to no other."""
+        self._process.send_signal(number)
+
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to every process of the group, as a dyno does."""
-        try:
+        """Send a signal to every process of the group and to every member, as a dyno does."""
+        with suppress(ProcessLookupError):  # gone already, which is what a signal to end it wants
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            return  # the whole group is gone, which is what a signal to end it wants
+        for pid in self._strays():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def stop(self) -> float:
         """End the whole group and wait until it is gone; the seconds that took. A second call does nothing."""
@@ -101,6 +130,7 @@ class Child:
         while self._alive() and time.monotonic() - began < self._grace_s:
             time.sleep(_POLL_S)
         if self._alive():
+            self.killed = True
             self.signal(signal.SIGKILL)
         self._process.wait()
         return time.monotonic() - began
@@ -115,5 +145,14 @@ class Child:
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
-            return False
+            return bool(self._strays())
         return True
+
+    def _strays(self) -> list[int]:
+        """Members that have left the group, zombies apart."""
+        found = []
+        for pid in self._members():
+            with suppress(ProcessLookupError, psutil.NoSuchProcess):
+                if os.getpgid(pid) != self.pid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                    found.append(pid)
+        return found

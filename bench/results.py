@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from bench.errors import BenchError
 from bench.figures import Figures, Series
 
 FORMAT = 1
+DIRECT, ROUTED = "direct", "router"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Turn:
     throttled_s: float | None = None
     events: list[tuple[float, str]] = field(default_factory=list)
     memory_over_s: list[tuple[float, float]] = field(default_factory=list)  # seconds into the turn, MB
+    way: str = DIRECT  # how the requests went: straight to the server, or through the stand-in router
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Knee:
     lost: float | None
     why: str | None  # what ended the climb: of the server, or of the generator
     generator_bound: bool = False
+    way: str = DIRECT  # how the requests of the held rate went
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class Results:
     turns: list[Turn] = field(default_factory=list)
     knees: list[Knee] = field(default_factory=list)
     peaks: dict[str, float] = field(default_factory=dict)  # contender -> requests/s by wrk, closed loop
+    codes: dict[str, dict[str, int]] = field(default_factory=dict)  # contender -> Heroku's code -> how often
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False
     format: int = FORMAT
@@ -79,6 +83,13 @@ class Results:
     def wrong(self) -> int:
         """How many wrong answers were given in all: a run with any is no measurement."""
         return sum(turn.figures.wrong for turn in self.turns)
+
+    def count(self, contender: str, codes: Mapping[str, int]) -> None:
+        """Add what Heroku would have logged of a contender."""
+        known = self.codes.setdefault(contender, {})
+        for code, number in codes.items():
+            if number:
+                known[code] = known.get(code, 0) + number
 
     def write(self, folder: Path) -> Path:
         """Write results.json into ``folder`` by rename; its path."""

@@ -27,22 +27,30 @@ Floats = npt.NDArray[np.float64]
 class Generator:
     """What one generator process says of itself; ``started`` on the monotonic clock.
 
-    ``idle`` holds looks, four a second: the moment, and the seconds until then in which it had nothing to do (turning
-    while it waits for the next arrival is nothing to do).
+    ``idle`` holds looks, four a second: the moment, and the seconds until then in which it slept, and in which it
+    turned its loop for nothing while it waited for the next arrival.
     """
 
     started: float
     share: float
     connections: int
-    idle: tuple[tuple[float, float], ...]
+    idle: tuple[tuple[float, float, float], ...]
 
     def busy_part(self, begin: float, end: float) -> float:
         """The part of the time between two moments in which it had something to do, 0 to 1."""
         if len(self.idle) < 2 or end <= begin:
             return 0.0
-        at, idle_s = np.array(self.idle).T
-        first, last = np.interp([begin, end], at, idle_s)
+        at, slept_s, spun_s = np.array(self.idle).T
+        first, last = np.interp([begin, end], at, slept_s + spun_s)
         return min(1.0, max(0.0, 1.0 - float(last - first) / (end - begin)))
+
+    def spun_part(self, begin: float, end: float) -> float:
+        """The part of the time in which it kept its core busy only in order to be punctual, 0 to 1."""
+        if len(self.idle) < 2 or end <= begin:
+            return 0.0
+        at, _, spun_s = np.array(self.idle).T
+        first, last = np.interp([begin, end], at, spun_s)
+        return float(last - first) / (end - begin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 from bench import measure
 from bench.arrivals import Phase
-from bench.contenders import Dynos, Running, clean_environment
+from bench.contenders import Running, Where
 from bench.deploy import deploy as replace_dyno
+from bench.deploy import swap as swap_version
 from bench.errors import LoadFailed
 from bench.findings import OURS
 from bench.measure import Bench
-from bench.processes import Child
+from bench.processes import Child, clean_environment
 
 QUICK_LADDER = (1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
 LADDER = (250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
@@ -22,12 +23,12 @@ LADDER = (250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was asked for: a rate in requests/s, seconds a turn, the p99 that counts as held, cores to serve on."""
+    """What was asked for: a rate in requests/s, seconds a turn, the p99 that counts as held, where, server cores."""
 
     rate: float = 250.0
     seconds: float = 10.0
     goal_ms: float = 50.0
-    dynos: Dynos | None = None
+    where: Where = Where()
     server_cores: int = 1
 
 
@@ -53,9 +54,16 @@ def steps(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
 
 
 def deploy(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
-    """A restart under load, behind the stand-in router; each contender gets dynos of its own for it."""
+    """Behind the router, each contender in dynos of its own: a restart; then, where it can, a new version."""
+    phase = Phase(plan.rate, max(12.0, plan.seconds))
     for each in running:
-        replace_dyno(bench, each.contender, plan.dynos, Phase(plan.rate, max(12.0, plan.seconds)))
+        replace_dyno(bench, each.contender, plan.where.dynos, phase)
+    for each in running:
+        if each.contender.name == OURS:
+            swap_version(bench, each.contender, plan.where.dynos, phase)
+    others = [each.contender.name for each in running if each.contender.name != OURS]
+    if others:
+        bench.results.notes.append(f"a new version without a restart: {', '.join(others)} cannot do it")
 
 
 def spike(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
@@ -63,7 +71,7 @@ def spike(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
     phases = [Phase(plan.rate, 4), Phase(plan.rate * 10, 3), Phase(plan.rate, 8)]
     for each in running:
         bench.say(f"spike: {each.contender.name} at {plan.rate:,.0f}/s, then ten times that")
-        turn = bench.drive(each, each.url, "spike", phases)
+        turn = bench.drive(each, each.door, "spike", phases)
         turn.events.extend([(4.0, "x 10"), (7.0, "x 1")])
         bench.results.turns.append(turn)
 

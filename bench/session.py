@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench import cores, measure, report, results
+from bench import cores, measure, report, results, routing
 from bench.cases import load_model, make_cases, write_cases
 from bench.contenders import Contender, Running, all_serving
 from bench.dyno import Dyno
@@ -64,15 +64,17 @@ def rows_of(model: str, data: Path | None) -> Rows:
 def take(bench: Bench, chosen: Sequence[Contender], scenarios: Iterable[Scenario], plan: Plan) -> None:
     """Start the contenders, take them through the scenarios, and write what was measured."""
 
+    every: list[Running] = []
+
     def turns() -> None:
-        with all_serving(chosen, bench.cases[0], bench.folder, bench.generator.cores.server, plan.dynos) as running:
+        with all_serving(chosen, bench.cases[0], bench.folder, bench.generator.cores, plan.where) as running:
+            every.extend(running)
             bench.results.start_s.update({each.contender.name: each.start_s for each in running})
-            if running[0].dyno is not None:
-                _note_dyno(bench.results, running[0].dyno)
+            _note_place(bench.results, running[0])
             for scenario in scenarios:
                 scenario(bench, running, plan)
 
-    _keeping(bench, turns)
+    _keeping(bench, turns, every)
 
 
 def take_host(bench: Bench, running: Running, plan: Plan, most: float, *, owned: bool) -> None:
@@ -97,14 +99,32 @@ def newest(parent: Path) -> Path:
     raise BenchError(f"no run with the steps scenario in {parent}: `python -m bench run` makes one")
 
 
-def _keeping(bench: Bench, turns: Callable[[], None]) -> None:
+def _keeping(bench: Bench, turns: Callable[[], None], every: Sequence[Running] = ()) -> None:
     try:
         turns()
     except KeyboardInterrupt:
         bench.results.interrupted = True
     finally:
+        for each in every:
+            _count_codes(bench.results, each)
         bench.results.write(bench.folder)
         report.write(bench.results, bench.folder)
+
+
+def _count_codes(record: Results, running: Running) -> None:
+    """What Heroku would have logged, once dynos and router have ended."""
+    for dyno in running.all_dynos:
+        record.count(running.contender.name, dyno.codes)
+    if running.router is not None:
+        record.count(running.contender.name, running.router.read())
+
+
+def _note_place(record: Results, running: Running) -> None:
+    if running.router is not None:
+        record.notes.append(routing.said())
+        record.settings |= {"router": True, "dynos": len(running.all_dynos)}
+    if running.dyno is not None:
+        _note_dyno(record, running.dyno)
 
 
 def _note_dyno(record: Results, used: Dyno) -> None:

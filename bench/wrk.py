@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cases import Case
-from bench.contenders import clean_environment
 from bench.cores import Cores
 from bench.errors import LoadFailed
-from bench.processes import Child
+from bench.processes import Child, clean_environment
 
 _RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
 _FAULTS = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")

@@ -16,7 +16,7 @@ from types import FrameType
 import orjson
 
 from bench import cores, results
-from bench.contenders import Running, clean_environment, serving
+from bench.contenders import Running, serving
 from bench.errors import BenchError, ServerFailed
 from bench.micro import table
 from bench.micro.lanes import Lane, dynonnx, lanes_of, nginx_found
@@ -24,7 +24,7 @@ from bench.micro.record import Bare, Record, Say
 from bench.micro.subjects import EXAMPLES, HEAVY, WIDE, WIDE_ROWS, Subject, example, heavy, wide
 from bench.micro.targets import BOUND, BOUND_CONNECTIONS, CROWD, FOREST, FRONT, WIDE_CROWD, targets
 from bench.micro.turns import Place, drive
-from bench.processes import Child, end_all
+from bench.processes import Child, clean_environment, end_all
 from bench.wrk import found
 
 SECTIONS = (*EXAMPLES, HEAVY, WIDE, BOUND)

@@ -16,12 +16,12 @@ import psutil
 from bench import scrape
 from bench.answers import fault
 from bench.client import BrokenAnswer, Connection, Target
-from bench.contenders import Running, clean_environment
+from bench.contenders import Running
 from bench.cores import Cores
 from bench.errors import BenchError, LoadFailed, ServerFailed
 from bench.micro.lanes import DYNONNX, Lane
 from bench.micro.record import Turn
-from bench.processes import Child
+from bench.processes import Child, clean_environment
 from bench.wrk import found, script_of
 
 CHECKS = 12  # answers that are compared with the right ones in a turn

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.cases import Case
-from bench.contenders import Contender, Running, clean_environment, known, serving
+from bench.contenders import Contender, Running, known, serving
 from bench.errors import BenchError, ServerFailed
+from bench.processes import clean_environment
 
 NOWHERE: frozenset[int] = frozenset()
 

