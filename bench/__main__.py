@@ -5,27 +5,23 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType
 
 from bench import capacity, compare, footprint, report, results, session, table, workers
 from bench.arguments import parser
 from bench.cases import load_model, make_cases, write_cases
 from bench.contenders import Contender, Where, known
 from bench.dyno import Dyno, dyno
-from bench.errors import BenchError
 from bench.findings import OURS, missed_goals
 from bench.host import check_leave, meet
-from bench.measure import Bench, Say
-from bench.processes import end_all
+from bench.measure import Bench
 from bench.scenarios import SCENARIOS, Plan
 from bench.session import Subject
 from bench.sizes import size_named
+from bench.terminal import guarded, progress
 
 QUICK = Plan(rate=500.0, seconds=5.0)
 
@@ -33,17 +29,7 @@ QUICK = Plan(rate=500.0, seconds=5.0)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 measured, 1 something failed, was wrong or missed its goal, 2 usage, 130 interrupted."""
     given = parser().parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a background job of a shell starts with it ignored
-        signal.signal(number, _as_interrupt)
-    try:
-        return COMMANDS[given.command](given)
-    except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        end_all()
+    return guarded(lambda: COMMANDS[given.command](given))
 
 
 def run_quick(given: argparse.Namespace) -> int:
@@ -123,7 +109,7 @@ def write_case_file(given: argparse.Namespace) -> int:
 
 def _open(given: argparse.Namespace, scenarios: Sequence[str], plan: Plan) -> Bench:
     subject = Subject(given.model, given.pickles, given.models, given.results, given.data)
-    return session.open_bench(subject, scenarios, plan, f"python -m bench {' '.join(sys.argv[1:])}", _progress())
+    return session.open_bench(subject, scenarios, plan, f"python -m bench {' '.join(sys.argv[1:])}", progress())
 
 
 def _show(bench: Bench) -> int:
@@ -149,20 +135,6 @@ def _plan(given: argparse.Namespace) -> Plan:
 
     where = Where(dynos, getattr(given, "dynos", 1), router=given.command == "run" and not given.direct)
     return Plan(given.rate, given.seconds, given.goal_ms, where, math.ceil(given.cpu or size.cores))
-
-
-def _progress() -> Say:
-    began = time.monotonic()
-
-    def say(line: str) -> None:
-        print(f"{time.monotonic() - began:5.0f} s  {line}", file=sys.stderr, flush=True)
-
-    return say
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a run as Ctrl-C does: servers stopped, what was measured written."""
-    raise KeyboardInterrupt
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

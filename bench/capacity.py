@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from bench.climb import why_lost
 from bench.errors import BenchError
 from bench.findings import OURS, standings
-from bench.measure import why_lost
 from bench.results import Results
 from bench.sizes import SIZES, Size
 from bench.table import columns

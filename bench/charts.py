@@ -16,13 +16,17 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 16, 16, 46
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points from left to right; None breaks the line. ``colour`` is a CSS colour; ``thin`` is for the background."""
+    """Points from left to right; None breaks the line. ``colour`` is a CSS colour; ``thin`` is for the background.
+
+    Dots at the places ``hollow`` are drawn as rings.
+    """
 
     name: str
     colour: str
     points: Sequence[tuple[float, float | None]]
     thin: bool = False
     dots: bool = True
+    hollow: frozenset[float] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +156,8 @@ def _line(chart: Chart, line: Line) -> str:
         if line.dots:
             centre_x, centre_y = at.split()
             said = f"<title>{escape(f'{line.name}: {short(round(y, 2))} at {short(x)}')}</title>"
-            dots.append(f'<circle cx="{centre_x}" cy="{centre_y}" r="3.5" style="fill:{line.colour}">{said}</circle>')
+            inside = f"var(--card);stroke:{line.colour};stroke-width:2" if x in line.hollow else line.colour
+            dots.append(f'<circle cx="{centre_x}" cy="{centre_y}" r="3.5" style="fill:{inside}">{said}</circle>')
     kind = "thin" if line.thin else "line"
     return f'<path class="{kind}" style="stroke:{line.colour}" d="{"".join(commands)}"/>{"".join(dots)}'
 

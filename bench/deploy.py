@@ -36,7 +36,7 @@ OLD, NEW = "1", "2"
 
 def deploy(bench: Bench, contender: Contender, dynos: Dynos | None, phase: Phase) -> None:
     """A third into the phase the old dyno gets SIGTERM and a new one starts, as on Heroku without preboot."""
-    bench.say(f"deploy: {contender.name} at {phase.rate:,.0f}/s, a restart")
+    bench.say(f"deploy: {contender.name} at {phase.rate:,.0f}/s, a restart", bench.seconds_of([phase]))
     with ExitStack() as stack:
         old = stack.enter_context(_one(bench, contender, dynos, "old"))
         router = stack.enter_context(_router(bench, contender, old))
@@ -61,11 +61,12 @@ def swap(bench: Bench, contender: Contender, dynos: Dynos | None, phase: Phase) 
 
     Version 2 is another model with other probabilities, so that each answer shows which version gave it.
     """
-    bench.say(f"deploy: {contender.name} at {phase.rate:,.0f}/s, a new version")
+    bench.say(f"deploy: {contender.name}: version 2 is converted")
     name, models = str(bench.results.settings["model"]), bench.folder / "models"
     shutil.copytree(Path(contender.environment["DYNONNX_MODELS"]) / name / OLD, models / name / OLD)
     other = another_model(bench)
     made = convert(bench, other, name)
+    bench.say(f"deploy: {contender.name} at {phase.rate:,.0f}/s, a new version", bench.seconds_of([phase]))
     served = replace(contender, environment={**contender.environment, "DYNONNX_MODELS": str(models)})
     bench = bench.with_version(NEW, other)
     with ExitStack() as stack:

@@ -7,9 +7,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
-from bench.results import Knee, Results, Turn
+from bench.results import DIRECT, ROUTED, Knee, Results, Turn
 
 OURS = "dynonnx"
+CODES = {
+    "H12": "no first byte within 30 s",
+    "H13": "connection closed without an answer",
+    "H15": "an answer that stopped for 55 s",
+    "H17": "an answer that is not HTTP",
+    "H18": "connection closed inside an answer",
+    "H19": "no connection to the dyno within 5 s",
+    "H20": "no dyno started within 75 s",
+    "H21": "the dyno refused the connection",
+    "H26": "a request that is not HTTP",
+    "H27": "the caller went away",
+    "H28": "the caller stopped for 55 s",
+    "H99": "no dyno took the connection within 75 s",
+    "R12": "still there 30 s after SIGTERM: killed",
+    "R14": "memory above the quota at a sample",
+    "R15": "memory far above the quota: killed",
+}
 _NOISY_PART = 1 / 3
 
 
@@ -112,7 +129,7 @@ def verdict(results: Results) -> list[str]:
     sentences = [_holds(results, ours)] if ours.held else [_answers(ours)]
     if ours.held:
         sentences += [_against(ours, other) for other in every.values() if other.name != ours.name]
-    sentences += _memory(results, ours) + _network(ours)
+    sentences += _memory(results, ours) + _network(ours) + _way(results, ours)
     sentences.append(f"All of its {ours.right:,} answers were checked and right.")
     return sentences
 
@@ -128,7 +145,7 @@ def warnings(results: Results) -> list[str]:
     if late > len(results.turns) * _NOISY_PART:
         turns = f"{late} of {len(results.turns)} turns"
         said.append(
-            f"In {turns} the load generator itself was late or at its limit, as on a machine with other work. "
+            f"In {turns} the machine had other work, or the load generator was late or at its limit. "
             "Latencies are rough, and rates are lower bounds."
         )
     return said
@@ -163,6 +180,19 @@ def _memory(results: Results, ours: Standing) -> list[str]:
         return []
     quota = results.settings.get("memory_mib")
     return [f"It takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")]
+
+
+def _way(results: Results, ours: Standing) -> list[str]:
+    """Where the highest rate did not pass the router that stood in front."""
+    knee = next((knee for knee in results.knees if knee.contender == ours.name), None)
+    if not results.settings.get("router") or knee is None or knee.way != DIRECT:
+        return []
+    through = [
+        turn.figures.asked_rate
+        for turn in results.turns
+        if turn.contender == ours.name and turn.scenario == "steps" and turn.way == ROUTED
+    ]
+    return [f"From {max(through, default=0.0):,.0f}/s on it was asked past the stand-in router, which is slower."]
 
 
 def _network(ours: Standing) -> list[str]:

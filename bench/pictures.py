@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from bench.charts import Axis, Chart, Line, Mark, axis_over, draw
 from bench.findings import middle, standings
-from bench.results import Results, Turn
+from bench.results import DIRECT, ROUTED, Results, Turn
 
 _COLOURS = {"dynonnx": "dynonnx", "fastapi_onnx": "fastapi-onnx", "fastapi_pickle": "fastapi-pickle"}
 
@@ -63,24 +63,29 @@ def latency_by_rate(results: Results) -> Picture | None:
     turns = [turn for turn in results.turns if turn.scenario in ("steady", "steps")]
     if len({turn.figures.asked_rate for turn in turns}) < 2:
         return None
-    goal = float(results.settings.get("goal_ms", 50))
+    goal, routed = float(results.settings.get("goal_ms", 50)), any(turn.way == ROUTED for turn in turns)
     lines, marks = [], []
     for each in standings(results):
         own = [turn for turn in turns if turn.contender == each.name]
+        own = _deciding(own)
         p99 = _by_rate(own, "p99_ms")
+        hollow = frozenset(turn.figures.asked_rate for turn in own if turn.way == DIRECT) if routed else frozenset()
         lines.append(Line(f"{each.name} median", colour(each.name), _by_rate(own, "p50_ms"), thin=True, dots=False))
-        lines.append(Line(f"{each.name} p99", colour(each.name), p99))
+        lines.append(Line(f"{each.name} p99", colour(each.name), p99, hollow=hollow))
         marks += [Mark(x, y, f"{x:,.0f}/s", colour(each.name)) for x, y in p99 if x == each.held and y is not None]
     chart = Chart(
         "Latency against rate",
         axis_over([turn.figures.asked_rate for turn in turns], "requests per second", log=True),
-        _latency_axis(lines, goal),
+        latency_axis(lines, goal),
         lines,
         marks,
         goal=(goal, f"goal: {goal:g} ms"),
     )
     text = "99 of 100 answers came within the solid line, half within the dashed one. Rings: the highest rate held."
-    return Picture("Latency against rate", text, _keys(results) + draw(chart))
+    past = [turn.figures.asked_rate for turn in turns if turn.way == DIRECT]
+    if past and len(past) < len(turns):
+        text += f" Hollow dots went past the router (from {min(past):,.0f}/s on)."
+    return Picture("Latency against rate", text, keys(results) + draw(chart))
 
 
 def over_time(results: Results) -> Picture | None:
@@ -90,26 +95,7 @@ def over_time(results: Results) -> Picture | None:
         return None
     rate = next(iter(last.values())).figures.asked_rate
     text = f"At {rate:,.0f} requests/s, in stretches of half a second: p99 solid, median dashed."
-    return Picture("Latency over time", text, _keys(results) + draw(_timeline(list(last.values()))))
-
-
-def events(results: Results, scenario: str, title: str, text: str) -> Picture | None:
-    """p99 over time of a scenario in which something happens, the moment marked."""
-    turns = [turn for turn in results.turns if turn.scenario == scenario and turn.series is not None]
-    if not turns:
-        return None
-    failed = ", ".join(f"{turn.contender} {turn.figures.failed:,}" for turn in turns)
-    return Picture(title, f"{text} Failed: {failed}.", _keys(results) + draw(_timeline(turns)))
-
-
-def deploy(results: Results) -> Picture | None:
-    """A restart under load."""
-    return events(results, "deploy", "Deploy under load", "The dyno is replaced while requests keep coming.")
-
-
-def spike(results: Results) -> Picture | None:
-    """A sudden multiple of the rate."""
-    return events(results, "spike", "A spike", "The rate jumps for a few seconds and falls back.")
+    return Picture("Latency over time", text, keys(results) + draw(timeline(list(last.values()))))
 
 
 def memory(results: Results) -> Picture | None:
@@ -152,6 +138,13 @@ def throttling(results: Results) -> Picture | None:
     return Picture("Throttling", "Time in which the dyno's processor quota held the server back.", _bars(rows))
 
 
+def _deciding(turns: Sequence[Turn]) -> list[Turn]:
+    """Of the rates that were tried again, the last turn: it is what the climb went by. Steady rounds stay together."""
+    last = {turn.figures.asked_rate: turn for turn in turns if turn.scenario == "steps"}
+    steady = [turn for turn in turns if turn.scenario == "steady" and turn.figures.asked_rate not in last]
+    return [*steady, *last.values()]
+
+
 def _by_rate(turns: Sequence[Turn], figure: str) -> list[tuple[float, float | None]]:
     rates = sorted({turn.figures.asked_rate for turn in turns})
     return [
@@ -160,7 +153,8 @@ def _by_rate(turns: Sequence[Turn], figure: str) -> list[tuple[float, float | No
     ]
 
 
-def _timeline(turns: Sequence[Turn]) -> Chart:
+def timeline(turns: Sequence[Turn]) -> Chart:
+    """p99 and median of several turns over their time; what happened in the first is marked."""
     lines, marks = [], []
     for turn in turns:
         if turn.series is None:
@@ -170,16 +164,26 @@ def _timeline(turns: Sequence[Turn]) -> Chart:
         lines.append(Line(f"{turn.contender} p99", own, list(zip(at, turn.series.p99_ms, strict=True)), dots=False))
         marks += [Mark(when, None, what, own) for when, what in turn.events]
     end = max(turn.figures.seconds for turn in turns)
-    return Chart("Latency over time", Axis(0.0, end, label="seconds"), _latency_axis(lines), lines, marks[:1])
+    return Chart(
+        "Latency over time", Axis(0.0, end, label="seconds"), latency_axis(lines), lines, _first_of_each(marks)
+    )
 
 
-def _latency_axis(lines: Sequence[Line], goal: float | None = None) -> Axis:
+def _first_of_each(marks: Sequence[Mark]) -> list[Mark]:
+    """One mark for what happened to several contenders; the first has the room for its words."""
+    first = {mark.text: mark for mark in reversed(marks)}
+    return list(first.values())[-1:]
+
+
+def latency_axis(lines: Sequence[Line], goal: float | None = None) -> Axis:
+    """A logarithmic axis of milliseconds that holds all lines, and the goal."""
     values = [y for line in lines for _, y in line.points if y is not None]
     return axis_over([*values, *([] if goal is None else [goal])], "milliseconds", log=True)
 
 
-def _keys(results: Results) -> str:
-    names = [each.name for each in standings(results) if each.requests]
+def keys(results: Results, only: Container[str] | None = None) -> str:
+    """Which colour is whose."""
+    names = [each.name for each in standings(results) if each.requests and (only is None or each.name in only)]
     keys = "".join(f'<span class="key" style="--c:{colour(name)}">{escape(name)}</span>' for name in names)
     return f'<div class="keys">{keys}</div>'
 
@@ -200,4 +204,4 @@ def _bar(name: str, part: float, text: str) -> str:
 Draw = Callable[[Results], Picture | None]
 
 BARS: tuple[Draw, ...] = (capacity, peaks, memory, throttling)
-CURVES: tuple[Draw, ...] = (latency_by_rate, over_time, deploy, spike, batches)
+CURVES: tuple[Draw, ...] = (latency_by_rate, over_time, batches)

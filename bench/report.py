@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
-from bench import pictures
-from bench.findings import OURS, Standing, errors_of, place, standings, verdict, warnings, why
-from bench.results import Results, Turn
+from bench import pictures, scenes
+from bench.findings import CODES, OURS, Standing, errors_of, place, standings, verdict, warnings, why
+from bench.results import DIRECT, ROUTED, Results, Turn
 
 _CSS = Path(__file__).with_name("report.css")
 _PAGE = """<!doctype html>
@@ -94,7 +94,7 @@ def _count(wrong: int, answers: int) -> str:
 
 def _pictures(results: Results) -> str:
     bars = [picture for draw in pictures.BARS if (picture := draw(results)) is not None]
-    curves = [picture for draw in pictures.CURVES if (picture := draw(results)) is not None]
+    curves = [picture for draw in (*pictures.CURVES, *scenes.SCENES) if (picture := draw(results)) is not None]
     if not bars and not curves:
         return ""
     lead = "<h2>In pictures</h2><p>Latency counts from the moment a request was due.</p>"
@@ -112,19 +112,21 @@ def _numbers(results: Results) -> str:
         return ""
     head = ["scenario", "server", "asked/s", "right/s", "p50", "p95", "p99", "p99.9", "max", "failed"]
     head += ["CPU", "rows/run", "throttled"]
-    rows = "".join(_number_row(turn) for turn in results.turns)
+    routed = any(turn.way == ROUTED for turn in results.turns)
+    rows = "".join(_number_row(turn, routed=routed) for turn in results.turns)
     cells = "".join(f"<th{' class=text' if at < 2 else ''}>{name}</th>" for at, name in enumerate(head))
     return (
         "<h2>The numbers</h2><p>Every turn in the order in which it was driven; latencies in milliseconds.</p>"
-        f'<div class="card scroll"><table><tr>{cells}</tr>{rows}</table></div>{_knees(results)}{_errors(results)}'
+        f'<div class="card scroll"><table><tr>{cells}</tr>{rows}</table></div>'
+        f"{_knees(results)}{_codes(results)}{_errors(results)}"
     )
 
 
-def _number_row(turn: Turn) -> str:
+def _number_row(turn: Turn, *, routed: bool) -> str:
     figures = turn.figures
     cuts = (figures.p50_ms, figures.p95_ms, figures.p99_ms, figures.p999_ms, figures.max_ms)
     cells = [
-        f'<td class="text">{escape(turn.scenario)}</td><td class="text">{escape(turn.contender)}</td>',
+        f'<td class="text">{escape(_named(turn, routed))}</td><td class="text">{escape(turn.contender)}</td>',
         f"<td>{figures.asked_rate:,.0f}</td><td>{figures.rate:,.0f}</td>",
         *(f"<td>{_plain(cut)}</td>" for cut in cuts),
         f"<td{' class=bad' if figures.failed else ''}>{figures.failed:,}</td>",
@@ -132,6 +134,11 @@ def _number_row(turn: Turn) -> str:
         f"<td>{_seconds(turn.throttled_s)}</td>",
     ]
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _named(turn: Turn, routed: bool) -> str:
+    """The scenario, and where a turn left out the router that others passed."""
+    return f"{turn.scenario}, past the router" if routed and turn.way == DIRECT else turn.scenario
 
 
 def _knees(results: Results) -> str:
@@ -144,6 +151,23 @@ def _knees(results: Results) -> str:
     )
     head = '<tr><th>server</th><th>held/s</th><th>lost at/s</th><th class="text">because</th></tr>'
     return f'<h2>Where each one ends</h2><p></p><div class="card scroll"><table>{head}{rows}</table></div>'
+
+
+def _codes(results: Results) -> str:
+    """What Heroku would have logged; a run that could count it and met none says so."""
+    if not results.codes:
+        return ""
+    rows = "".join(
+        f'<tr><td class="text">{escape(name)}</td><td class="text">{escape(code)}</td>'
+        f'<td class="text long">{escape(CODES.get(code, ""))}</td><td class="bad">{number:,}</td></tr>'
+        for name, codes in results.codes.items()
+        for code, number in sorted(codes.items())
+    )
+    lead = "<h2>What Heroku would have logged</h2>"
+    if not rows:
+        return f"{lead}<p>No H-code of the router, no R-code of a dyno, in any turn.</p>"
+    head = '<tr><th>server</th><th class="text">code</th><th class="text">meaning</th><th>times</th></tr>'
+    return f'{lead}<p></p><div class="card scroll"><table>{head}{rows}</table></div>'
 
 
 def _errors(results: Results) -> str:

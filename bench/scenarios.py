@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bench import measure
 from bench.arrivals import Phase
+from bench.climb import climb
 from bench.contenders import Running, Where
 from bench.deploy import deploy as replace_dyno
 from bench.deploy import swap as swap_version
@@ -38,7 +39,7 @@ Scenario = Callable[[Bench, Sequence[Running], Plan], None]
 def quick(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
     """The three-minute form: one steady rate in two rounds, a coarse climb, peaks."""
     measure.steady(bench, running, plan.rate, plan.seconds, rounds=2)
-    measure.climb(bench, running, QUICK_LADDER, seconds=3, goal_ms=plan.goal_ms)
+    climb(bench, running, QUICK_LADDER, seconds=3, goal_ms=plan.goal_ms)
     measure.peaks(bench, running)
 
 
@@ -49,7 +50,7 @@ def steady(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
 
 def steps(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
     """Doubling rates until each contender loses them, closed in twice; then peaks."""
-    measure.climb(bench, running, LADDER, seconds=max(3.0, plan.seconds / 2), goal_ms=plan.goal_ms, halvings=2)
+    climb(bench, running, LADDER, seconds=max(3.0, plan.seconds / 2), goal_ms=plan.goal_ms, halvings=2)
     measure.peaks(bench, running)
 
 
@@ -70,7 +71,7 @@ def spike(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
     """The rate, for three seconds ten times the rate, the rate again."""
     phases = [Phase(plan.rate, 4), Phase(plan.rate * 10, 3), Phase(plan.rate, 8)]
     for each in running:
-        bench.say(f"spike: {each.contender.name} at {plan.rate:,.0f}/s, then ten times that")
+        bench.say(f"spike: {each.contender.name} at {plan.rate:,.0f}/s, then ten times that", bench.seconds_of(phases))
         turn = bench.drive(each, each.door, "spike", phases)
         turn.events.extend([(4.0, "x 10"), (7.0, "x 1")])
         bench.results.turns.append(turn)

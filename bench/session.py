@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import cores, measure, report, results, routing
 from bench.cases import load_model, make_cases, write_cases
+from bench.climb import climb
 from bench.contenders import Contender, Running, all_serving
 from bench.dyno import Dyno
 from bench.errors import BenchError
@@ -86,7 +87,7 @@ def take_host(bench: Bench, running: Running, plan: Plan, most: float, *, owned:
 
     def turns() -> None:
         measure.steady(theirs, [running], plan.rate, plan.seconds, rounds=1)
-        measure.climb(theirs, [running], ladder, seconds=plan.seconds / 2, goal_ms=plan.goal_ms)
+        climb(theirs, [running], ladder, seconds=plan.seconds / 2, goal_ms=plan.goal_ms)
 
     _keeping(bench, turns)
 
@@ -105,6 +106,7 @@ def _keeping(bench: Bench, turns: Callable[[], None], every: Sequence[Running] =
     except KeyboardInterrupt:
         bench.results.interrupted = True
     finally:
+        bench.say("writing the report")
         for each in every:
             _count_codes(bench.results, each)
         bench.results.write(bench.folder)

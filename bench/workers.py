@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench import measure
+from bench.climb import climb
 from bench.contenders import Contender, Running
 from bench.measure import Bench
 from bench.results import Results
@@ -27,7 +28,7 @@ def variants(ours: Contender, counts: Sequence[int] = COUNTS) -> list[Contender]
 def turns(bench: Bench, running: Sequence[Running], plan: Plan) -> None:
     """Memory and latency at one rate, the knee, the peak."""
     measure.steady(bench, running, plan.rate, plan.seconds, rounds=2)
-    measure.climb(bench, running, _LADDER, seconds=4, goal_ms=plan.goal_ms)
+    climb(bench, running, _LADDER, seconds=4, goal_ms=plan.goal_ms)
     measure.peaks(bench, running)
 
 

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 import orjson
 
 from bench import cores, results
 from bench.contenders import Running, serving
-from bench.errors import BenchError, ServerFailed
+from bench.errors import ServerFailed
 from bench.micro import table
 from bench.micro.lanes import Lane, dynonnx, lanes_of, nginx_found
 from bench.micro.record import Bare, Record, Say
 from bench.micro.subjects import EXAMPLES, HEAVY, WIDE, WIDE_ROWS, Subject, example, heavy, wide
 from bench.micro.targets import BOUND, BOUND_CONNECTIONS, CROWD, FOREST, FRONT, WIDE_CROWD, targets
 from bench.micro.turns import Place, drive
-from bench.processes import Child, clean_environment, end_all
+from bench.processes import Child, clean_environment
+from bench.terminal import guarded, progress
 from bench.wrk import found
 
 SECTIONS = (*EXAMPLES, HEAVY, WIDE, BOUND)
@@ -60,21 +58,11 @@ class Section:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 measured (a target missed is no fault), 1 failed or wrong answers, 2 usage, 130 interrupted."""
     given = _parser().parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a background job of a shell starts with it ignored
-        signal.signal(number, _as_interrupt)
-    try:
-        return _measure(given, _plan(given))
-    except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        end_all()
+    return guarded(lambda: _measure(given, _plan(given)))
 
 
 def _measure(given: argparse.Namespace, plan: Plan) -> int:
-    say = _progress()
+    say = progress()
     folder = results.new_folder(given.results)
     place = Place(folder, cores.split(cores.available()), plan.seconds)
     cores.pin(os.getpid(), place.cores.generator)  # what checks answers shall not take the server's time
@@ -186,20 +174,6 @@ def _plan(given: argparse.Namespace) -> Plan:
     plan = QUICK if given.quick else Plan()
     chosen = {name: getattr(given, name) for name in ("sections", "rounds", "seconds", "connections")}
     return replace(plan, **{name: value for name, value in chosen.items() if value is not None})
-
-
-def _progress() -> Say:
-    began = time.monotonic()
-
-    def say(line: str) -> None:
-        print(f"{time.monotonic() - began:5.0f} s  {line}", file=sys.stderr, flush=True)
-
-    return say
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a run as Ctrl-C does: servers stopped, what was measured written."""
-    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import orjson
@@ -24,9 +23,9 @@ from bench.micro.lanes import Lane, dynonnx
 from bench.micro.record import Turn
 from bench.micro.subjects import EXAMPLES, Subject, example
 from bench.micro.turns import Place, drive
-from bench.processes import end_all
 from bench.profiling.stages import OTHER, Row, rows, totals
 from bench.table import columns
+from bench.terminal import guarded
 from bench.wrk import found
 
 CONNECTIONS = (1, 32)
@@ -64,23 +63,17 @@ class Profile:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 profiled, 1 something failed, 2 usage, 130 interrupted."""
     given = _parser().parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _as_interrupt)
-    try:
-        with tempfile.TemporaryDirectory(prefix="dynonnx-profile-") as folder:
-            subject = example(given.model, given.pickles, given.models)
-            place = Place(Path(folder), cores.split(cores.available()), given.seconds)
-            cores.pin(os.getpid(), place.cores.generator)
-            print(f"{subject.title}; {place.cores.said}")
-            for profile in profiles(subject, place, given.connections):
-                print(f"\n{render(profile, given.top)}", flush=True)
-    except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    finally:
-        end_all()
+    return guarded(lambda: _profile(given))
+
+
+def _profile(given: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="dynonnx-profile-") as folder:
+        subject = example(given.model, given.pickles, given.models)
+        place = Place(Path(folder), cores.split(cores.available()), given.seconds)
+        cores.pin(os.getpid(), place.cores.generator)
+        print(f"{subject.title}; {place.cores.said}")
+        for profile in profiles(subject, place, given.connections):
+            print(f"\n{render(profile, given.top)}", flush=True)
     return 0
 
 
@@ -147,10 +140,6 @@ def render(profile: Profile, top: int) -> str:
     dearest = [["us", "calls", "stage", "own time of"]]
     dearest += [[f"{row.us:.2f}", f"{row.calls:.2f}", row.stage, row.name] for row in profile.rows[:top]]
     return f"{title}\n{table}\n\n{columns(dearest, left={2, 3})}"
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -58,15 +58,18 @@ def generator() -> Generator:
     return Generator(cores.split(cores.available()))
 
 
+def _silent(line: str, seconds: float = 0.0) -> None:
+    """Progress that nobody reads."""
+
+
 @pytest.fixture
 def made_bench(
     iris: Any, pickles: Path, cases: list[Case], cases_file: Path, tmp_path: Path, generator: Generator
 ) -> Bench:
     """A bench that has measured nothing yet; what it says of its progress is dropped."""
     run = results.new("x", {"model": "iris", "goal_ms": 50.0})
-    lines: list[str] = []
     rows = rows_for("iris")
-    return Bench(run, tmp_path, cases, cases_file, generator, lines.append, pickles, iris, rows, warm_up_s=0.3)
+    return Bench(run, tmp_path, cases, cases_file, generator, _silent, pickles, iris, rows, warm_up_s=0.3)
 
 
 @pytest.fixture
