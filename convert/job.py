@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -23,7 +23,7 @@ from convert.export import export
 from convert.opener import Opening, open_model
 from convert.original import Answers, Original, open_original
 from convert.parity import TIE, Proof, margins, prove
-from convert.proofrows import fitted
+from convert.proofrows import fitted, named_by
 from convert.rows import ROWS, golden_rows, synthesise
 from convert.speed import ratios
 from convert.table import Table, as_json, length, rows_at, stacked
@@ -52,7 +52,7 @@ class Converted:
 def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tell) -> Converted:
     """Makes the artefact of a pickle. Raises Refused."""
     tell("opening the pickle", 0.0)
-    original = open_original(open_model(pickled, how))
+    original = _with_names(open_original(open_model(pickled, how)), data)
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features, groups, expected = describe_with_rows(original, data)
     tell("building the graph", 0.3)
@@ -74,6 +74,14 @@ def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tel
     model.doc_string = draw(original.model)
     speed = ratios(original, runtime, features, groups["usual"])
     return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof, speed)
+
+
+def _with_names(original: Original, data: Any | None) -> Original:
+    """A model that was fitted on an array has no column names; those of --data are better than x0, x1, ..."""
+    if original.named or original.documents or data is None:
+        return original
+    names = named_by(data, len(original.names))
+    return original if names is None else replace(original, names=names)
 
 
 def teller(tell: Tell, groups: Groups) -> Callable[[float], None]:

@@ -33,6 +33,20 @@ def read_rows(path: Path) -> Any:
         raise Refused(f"--data {path.name} does not read: {error}", "check the file") from error
 
 
+def named_by(table: Any, width: int) -> tuple[str, ...] | None:
+    """The names that a table gives to the columns of a model without names; None where its header is no names."""
+    names = [name for name in table.columns if isinstance(name, str) and name.strip() and not _is_number(name)]
+    return tuple(names) if len(names) == len(set(names)) == len(table.columns) == width else None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def fitted(table: Any, features: Sequence[Feature]) -> Table:
     """The features' columns of a table: by name, or by position where none of the names is there and the width fits.
 

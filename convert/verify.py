@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from convert.errors import Refused
@@ -22,6 +23,8 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, how: Opening, tell: Te
     artefact = from_metadata(runtime.metadata)
     tell("opening the pickle", 0.0)
     original = open_original(open_model(pickled, how))
+    if artefact is not None and not original.named and len(artefact.features) == len(original.names):
+        original = replace(original, names=tuple(feature.name for feature in artefact.features))
     features, groups, expected = describe_with_rows(original, data)
     features = artefact.features if artefact is not None else _by_signature(runtime, features)
     if tuple(feature.name for feature in features) != original.names:

@@ -15,6 +15,7 @@ import pytest
 from onnx import ModelProto
 from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
 from convert.__main__ import main
 from convert.graph import OPSETS
@@ -61,6 +62,22 @@ def test_own_rows_are_checked_and_never_stored(iris_file: Path, tmp_path: Path) 
     assert artefact is not None
     assert artefact.parity["rows"] == 10_150
     assert b"5.123456789" not in (tmp_path / "iris.onnx").read_bytes()
+
+
+def test_a_model_without_names_takes_those_of_the_rows(tmp_path: Path) -> None:
+    iris = load_iris()
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(LogisticRegression(max_iter=1000).fit(iris.data, iris.target)))
+    load_iris(as_frame=True).data.to_csv(tmp_path / "rows.csv", index=False)
+    np.savetxt(tmp_path / "bare.csv", iris.data, delimiter=",")
+    found = {}
+    for rows in ("rows.csv", "bare.csv"):
+        onnx = tmp_path / f"{rows}.onnx"
+        assert main([str(tmp_path / "m.pkl"), "--data", str(tmp_path / rows), "--out", str(onnx)]) == 0
+        artefact = from_metadata(Runtime(onnx).metadata)
+        assert artefact is not None
+        found[rows] = [feature.name for feature in artefact.features]
+    assert found == {"rows.csv": iris.feature_names, "bare.csv": ["x0", "x1", "x2", "x3"]}
+    assert main(["verify", str(tmp_path / "m.pkl"), str(tmp_path / "rows.csv.onnx")]) == 0
 
 
 def test_verify_and_inspect(iris_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
