@@ -21,7 +21,7 @@ shows, allowed ten times our tolerance. What is refused writes no file; so would
 
 Where skl2onnx differs, much is a missing value: scikit-learn's trees take one even if they never saw one, and the file
 sends it elsewhere; some is the sign of a two-class decision value. Behind a scaler, float32 falls on the other side of
-a threshold. The boosters are those of `requirements-boosters.txt` that are installed; plain skl2onnx knows none of them.
+a threshold. The boosters are those of `requirements-boosters.txt` that were installed; plain skl2onnx knows none.
 """
 ORDER = ("agrees", "refused", "differs", "breaks", "hangs")
 
