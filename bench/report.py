@@ -192,10 +192,18 @@ def _how(results: Results) -> str:
     ]
     machine = ", ".join(str(value) for value in results.machine.values())
     lines = [*_METHOD, f"Machine: {machine}.", *results.notes]
-    lines += [f"Not a limit of the server: {line}." for line in limits]
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines) + _folded(limits)
     command = f"<p>Again: <code>{escape(results.command)}</code></p>"
     return f'<h2>How this was measured</h2><p></p><div class="card"><ul class="how">{items}</ul>{command}</div>'
+
+
+def _folded(limits: Sequence[str]) -> str:
+    """The turns that do not tell of the server, behind a line that can be opened."""
+    if not limits:
+        return ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in limits)
+    few = f"{len(limits)} turns" if len(limits) > 1 else "One turn"
+    return f"<li><details><summary>{few} marked: not a limit of the server</summary><ul>{items}</ul></details></li>"
 
 
 _METHOD = (

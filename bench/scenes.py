@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.charts import Axis, Chart, Line, axis_over, draw
 from bench.findings import middle
-from bench.pictures import Picture, colour, keys, latency_axis, timeline
+from bench.pictures import Picture, colour, keys, latency_axis, ms, timeline
 from bench.results import Results, Turn
 
 _MB_PER_MIB = 1.048576
@@ -19,8 +19,10 @@ def deploy(results: Results) -> Picture | None:
 
 def swap(results: Results) -> Picture | None:
     """A second version under load."""
+    turn = next((turn for turn in results.turns if turn.scenario == "swap" and len(turn.events) > 1), None)
+    took = "" if turn is None else f" It answered {turn.events[1][0] - turn.events[0][0]:.1f} s later."
     text = "A second version is written into the models folder; every answer is held to the version it names."
-    return _over_time(results, "swap", "A new version", text)
+    return _over_time(results, "swap", "A new version", text + took)
 
 
 def spike(results: Results) -> Picture | None:
@@ -77,7 +79,7 @@ def bodies(results: Results) -> Picture | None:
     sizes = [float(_rows_of(turn)) for turn in turns]
     chart = Chart("Bodies", axis_over(sizes, "rows in a request", log=True), latency_axis(lines), lines)
     asked = ", ".join(
-        f"{rows:,} rows at {rate:,.0f}/s"
+        f"{rows:,} row{'s' if rows > 1 else ''} at {rate:,.0f}/s"
         for rows, rate in sorted({(_rows_of(turn), turn.figures.asked_rate) for turn in turns})
     )
     return Picture("Large bodies", f"p99 solid, median dashed: {asked}.", keys(results) + draw(chart))
@@ -88,9 +90,11 @@ def _over_time(results: Results, scenario: str, title: str, text: str) -> Pictur
     turns = [turn for turn in results.turns if turn.scenario == scenario and turn.series is not None]
     if not turns:
         return None
-    failed = ", ".join(f"{turn.contender} {turn.figures.failed:,}" for turn in turns)
+    ends = "; ".join(
+        f"{turn.contender} {turn.figures.failed:,} failed, longest wait {ms(turn.figures.max_ms)}" for turn in turns
+    )
     names = {turn.contender for turn in turns}
-    return Picture(title, f"{text} Failed: {failed}.", keys(results, names) + draw(timeline(turns)))
+    return Picture(title, f"{text} {ends}.", keys(results, names) + draw(timeline(turns)))
 
 
 def _rows_of(turn: Turn) -> int:

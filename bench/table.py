@@ -7,6 +7,8 @@ from statistics import median
 
 from bench.results import Knee, Results, Turn
 
+_MOST_LIMITS = 5
+
 
 def render(results: Results) -> str:
     """The whole table of a run."""
@@ -87,11 +89,8 @@ def _others(results: Results) -> str:
 
 
 def _notes(results: Results) -> str:
-    lines = list(results.notes)
+    lines = [*results.notes, *_limits(results), *_codes(results)]
     for turn in results.turns:
-        if turn.figures.limit is not None:
-            said = f"{turn.scenario} {turn.contender} at {turn.figures.asked_rate:,.0f}/s"
-            lines.append(f"not the server, {said}: {turn.figures.limit}")
         if turn.figures.server_p99_ms is not None and turn.figures.server_p50_ms is not None:
             own = f"p50 {turn.figures.server_p50_ms:.2f} ms, p99 {turn.figures.server_p99_ms:.2f} ms"
             lines.append(f"{turn.scenario} at {turn.figures.asked_rate:,.0f}/s: the server's own part was {own}")
@@ -103,6 +102,25 @@ def _notes(results: Results) -> str:
     if results.interrupted:
         lines.append("interrupted: this is what was measured until then")
     return "\n".join(f"* {line}" for line in lines)
+
+
+def _limits(results: Results) -> list[str]:
+    """Turns that do not tell of the server; of many, the first few."""
+    lines = [
+        f"not the server, {turn.scenario} {turn.contender} at {turn.figures.asked_rate:,.0f}/s: {turn.figures.limit}"
+        for turn in results.turns
+        if turn.figures.limit is not None
+    ]
+    more = len(lines) - _MOST_LIMITS
+    return lines if more <= 0 else [*lines[:_MOST_LIMITS], f"and so in {more} more turns, named in the report"]
+
+
+def _codes(results: Results) -> list[str]:
+    """What Heroku would have logged."""
+    said = {
+        name: ", ".join(f"{code} x{number}" for code, number in codes.items()) for name, codes in results.codes.items()
+    }
+    return [f"Heroku would have logged of {name}: {codes}" for name, codes in said.items() if codes]
 
 
 def columns(rows: Sequence[Sequence[str]], left: frozenset[int] | set[int] = frozenset({0})) -> str:

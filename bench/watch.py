@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,8 +43,11 @@ class Usage:
         return max(self.pss_mb, default=None)
 
     def gained(self, values: Sequence[float], begin: float, end: float) -> float | None:
-        """By how much one of the lists grew between two moments, a second; None where there are too few looks."""
-        if len(values) < 2 or end <= begin:
+        """By how much one of the lists grew between two moments, a second.
+
+        None where there are too few looks, and where it fell, as the time of a process does that has ended.
+        """
+        if len(values) < 2 or end <= begin or any(after < before for before, after in pairwise(values)):
             return None
         first, last = np.interp([begin, end], self.at, values)
         return float(last - first) / (end - begin)
