@@ -36,7 +36,7 @@ def run_quick(given: argparse.Namespace) -> int:
     """The three-minute form, without a dyno round the servers."""
     bench = _open(given, ["quick"], QUICK)
     session.take(bench, _chosen(given, workers_each=1), [SCENARIOS["quick"]], QUICK)
-    return _show(bench)
+    return show(bench)
 
 
 def run_scenarios(given: argparse.Namespace) -> int:
@@ -45,7 +45,7 @@ def run_scenarios(given: argparse.Namespace) -> int:
     bench = _open(given, given.scenario, plan)
     session.take(bench, _chosen(given, workers_each=None), [SCENARIOS[name] for name in given.scenario], plan)
     missed = missed_goals(bench.results, given.slo_p99, given.slo_held)
-    status = _show(bench)
+    status = show(bench)
     for line in missed:
         print(f"goal missed: {line}")
     return status or int(bool(missed))
@@ -57,7 +57,7 @@ def run_workers(given: argparse.Namespace) -> int:
     bench = _open(given, ["workers"], plan)
     chosen = workers.variants(known(given.model, given.pickles, given.models)[OURS], given.counts)
     session.take(bench, chosen, [workers.turns], plan)
-    status = _show(bench)
+    status = show(bench)
     print(f"\n{workers.render(bench.results)}")
     return status
 
@@ -69,7 +69,7 @@ def run_host(given: argparse.Namespace) -> int:
     bench = _open(given, ["host"], plan)
     running = meet(given.url, bench.cases[0], os.environ.get("BENCH_KEY", ""), owned=given.i_own_this_host)
     session.take_host(bench, running, plan, given.most, owned=given.i_own_this_host)
-    return _show(bench)
+    return show(bench)
 
 
 def show_change(given: argparse.Namespace) -> int:
@@ -112,7 +112,7 @@ def _open(given: argparse.Namespace, scenarios: Sequence[str], plan: Plan) -> Be
     return session.open_bench(subject, scenarios, plan, f"python -m bench {' '.join(sys.argv[1:])}", progress())
 
 
-def _show(bench: Bench) -> int:
+def show(bench: Bench) -> int:
     """Print the table and where the rest is; the exit status."""
     folder = bench.folder
     print(f"\n{table.render(bench.results)}\n\n{folder / 'results.json'}\n{folder / 'report.html'}")

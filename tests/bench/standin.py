@@ -1,6 +1,7 @@
 """A small real server with known faults, to prove the bench's figures by: right answers, and how it gives them.
 
-``python tests/bench/standin.py CASES --port N [--delay-ms 20] [--stall-s 1 --stall-every-s 10] [--wrong] [--status N]``
+``python tests/bench/standin.py CASES --port N [--delay-ms 20] [--stall-s 1 --stall-every-s 10] [--wrong]
+[--wrong-after N] [--status N]``
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 class Conversation(asyncio.Protocol):
     """Answers each request whose body it knows, after the delay; one request at a time, as a keep-alive client asks."""
 
-    def __init__(self, answers: dict[bytes, bytes], delay_s: float) -> None:
+    def __init__(self, answers: Answers, delay_s: float) -> None:
         self._answers = answers
         self._delay_s = delay_s
         self._received = b""
@@ -32,7 +33,7 @@ class Conversation(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, _, body = self._received.partition(_CLOSERS)
-        answer = _NOT_FOUND if head.startswith(b"GET ") else self._answers.get(body)
+        answer = _NOT_FOUND if head.startswith(b"GET ") else self._answers.to(body)
         if answer is None:
             return
         self._received = b""
@@ -40,6 +41,19 @@ class Conversation(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self._delay_s, self._transport.write, answer)
         else:
             self._transport.write(answer)
+
+
+class Answers:
+    """The right answers to the first ``right`` requests, from then on the wrong ones."""
+
+    def __init__(self, first: dict[bytes, bytes], then: dict[bytes, bytes], right: float) -> None:
+        self._first, self._then, self._left = first, then, right
+
+    def to(self, body: bytes) -> bytes | None:
+        """None for a body that is not whole, or not known."""
+        answer = (self._first if self._left > 0 else self._then).get(body)
+        self._left -= answer is not None
+        return answer
 
 
 def read_answers(cases: Path, status: int, *, wrong: bool) -> dict[bytes, bytes]:
@@ -64,7 +78,8 @@ async def stall(every_s: float, for_s: float) -> None:
 
 async def serve(given: argparse.Namespace) -> None:
     """Serve until killed."""
-    answers = read_answers(given.cases, given.status, wrong=given.wrong)
+    right = read_answers(given.cases, given.status, wrong=given.wrong)
+    answers = Answers(right, read_answers(given.cases, given.status, wrong=True), given.wrong_after)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Conversation(answers, given.delay_ms / 1e3), "127.0.0.1", given.port)
     async with server:
@@ -81,6 +96,7 @@ def main() -> None:
     parser.add_argument("--stall-every-s", type=float, default=0.0)
     parser.add_argument("--status", type=int, default=200)
     parser.add_argument("--wrong", action="store_true")
+    parser.add_argument("--wrong-after", type=int, default=1 << 60)
     uvloop.run(serve(parser.parse_args()))
 
 

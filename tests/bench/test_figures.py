@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.arrivals import Phase
-from bench.figures import of_phases
+from bench.figures import machine_limit, of_phases
 from bench.samples import Generator, Samples
 
 
@@ -87,3 +87,20 @@ def test_a_generator_at_its_limit_is_named(late_ms: float, busy: float, latency_
     (figures,) = of_phases(samples([latency_ms] * 100, late_ms=late_ms, busy=busy), [Phase(10, 10)])
     assert (figures.limit is None) if named is None else (named in str(figures.limit))
     assert figures.missed == (100 if late_ms > 10 else 0)
+
+
+@pytest.mark.parametrize(
+    ("full", "others", "router", "named"),
+    [
+        (None, None, None, None),
+        (0.8, 0.1, 0.5, None),
+        (0.97, 0.1, 0.5, "filled 97% of their core"),
+        (0.5, 0.4, 0.5, "other work took 40% of the server's core"),
+        (0.97, 0.4, 0.95, "router used 95% of a core"),
+    ],
+)
+def test_a_machine_at_its_limit_is_named(
+    full: float | None, others: float | None, router: float | None, named: str | None
+) -> None:
+    limit = machine_limit(full, others, router)
+    assert (limit is None) if named is None else (named in str(limit))

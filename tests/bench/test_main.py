@@ -14,8 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import results
+from bench import results, session
+from bench.__main__ import show
 from bench.cases import read_cases
+from bench.contenders import Contender
+from bench.measure import Bench
+from bench.scenarios import SCENARIOS, Plan
+from tests.bench.conftest import STANDIN
 from tests.bench.test_report import a_run
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -70,6 +75,16 @@ def test_an_interrupted_run_leaves_its_results_and_no_process(
     assert results.read(next((tmp_path / "results").iterdir())).interrupted
     assert started
     assert not [process for process in started if process.is_running()]
+
+
+def test_wrong_answers_fail_the_run(made_bench: Bench, cases_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = (sys.executable, str(STANDIN), str(cases_file), "--port", "{port}", "--wrong-after", "120")
+    contender = Contender("standin", command)  # right when it is met, wrong under load
+    session.take(made_bench, [contender], [SCENARIOS["steady"]], Plan(rate=200, seconds=0.5))
+    assert 0 < made_bench.results.wrong < sum(turn.figures.requests for turn in made_bench.results.turns)
+    assert show(made_bench) == 1
+    assert "WRONG ANSWERS" in capsys.readouterr().out
+    assert "these figures are no measurement" in (made_bench.folder / "report.html").read_text("utf-8")
 
 
 def children_of(pid: int) -> list[psutil.Process]:
