@@ -16,12 +16,13 @@ import json
 import random
 import signal
 import time
-import uuid
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvloop
+
+from bench.messages import read_message, with_headers, without_close
 
 _MAX_HEAD = 65536
 _UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
@@ -90,8 +91,8 @@ class Router:
         """One caller's connection: request after request until either side closes."""
         peer = writer.get_extra_info("peername")[0]
         try:
-            while (request := await _read_message(reader)) is not None:
-                await self._answer(_with_headers(request, peer), writer)
+            while (request := await read_message(reader)) is not None:
+                await self._answer(with_headers(request, peer), writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             self.counts["H27"] += 1
         finally:
@@ -119,7 +120,7 @@ class Router:
             writer.close()
         else:
             dyno.idle.append(((reader, writer), time.monotonic()))
-        return _without_close(answer)
+        return without_close(answer)
 
     async def _connection(self) -> tuple[Dyno, Streams]:
         """An open connection to a dyno chosen at random; waits while none is up."""
@@ -158,83 +159,12 @@ class Router:
         if not first:
             raise Failed("H13")
         try:
-            answer = await asyncio.wait_for(_read_message(reader, first), self.timing.rolling)
+            answer = await asyncio.wait_for(read_message(reader, first), self.timing.rolling)
         except TimeoutError:
             raise Failed("H15") from None
         except (ConnectionError, asyncio.IncompleteReadError):
             raise Failed("H18") from None
         return answer or b""
-
-
-async def _read_message(reader: asyncio.StreamReader, begun: bytes = b"") -> bytes | None:
-    """Head and body of a request or an answer; None when the peer has closed instead of beginning one."""
-    try:
-        head = begun + await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError as error:
-        if error.partial or begun:
-            raise
-        return None
-    lowered = head.lower()
-    start = lowered.find(b"\r\ncontent-length:")
-    if start < 0:
-        if b"\r\ntransfer-encoding:" in lowered:
-            return head + await _chunks(reader)
-        return head
-    length = int(lowered[start + 17 : lowered.find(b"\r\n", start + 2)])
-    return head + await reader.readexactly(length)
-
-
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    body = b""
-    while True:
-        line = await reader.readuntil(b"\r\n")
-        size = int(line.partition(b";")[0], 16)
-        body += line + await reader.readexactly(size + 2)
-        if size == 0:
-            return body
-
-
-def _with_headers(request: bytes, peer: str) -> bytes:
-    """The request as a dyno gets it: the router's headers added, the caller's address appended on the right."""
-    line, _, rest = request.partition(b"\r\n")
-    head, _, body = rest.partition(b"\r\n\r\n")
-    kept, forwarded = [], [peer]
-    for header in head.split(b"\r\n"):
-        name = header.partition(b":")[0].strip().lower()
-        if name == b"x-forwarded-for":
-            forwarded.insert(0, header.partition(b":")[2].strip().decode("latin-1"))
-        elif name not in _OURS:
-            kept.append(header)
-    added = {
-        "X-Forwarded-For": ", ".join(forwarded),
-        "X-Forwarded-Proto": "https",
-        "X-Forwarded-Port": "443",
-        "X-Request-Start": str(int(time.time() * 1000)),
-        "X-Request-Id": str(uuid.uuid4()),
-        "Via": "1.1 heroku-router",
-    }
-    kept += [f"{name}: {value}".encode("latin-1") for name, value in added.items()]
-    return b"\r\n".join([line, *kept, b"", b""]) + body
-
-
-_OURS = frozenset(
-    (
-        b"x-forwarded-proto",
-        b"x-forwarded-port",
-        b"x-request-start",
-        b"x-request-id",
-        b"via",
-        b"connection",
-        b"keep-alive",
-    )
-)
-
-
-def _without_close(answer: bytes) -> bytes:
-    """A dyno's wish to close is between it and the router; the caller's connection stays."""
-    head, end, body = answer.partition(b"\r\n\r\n")
-    kept = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
-    return b"\r\n".join(kept) + end + body
 
 
 def read_ports(file: Path) -> list[int]:

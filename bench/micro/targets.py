@@ -52,21 +52,14 @@ def targets(record: Record) -> list[Target]:
 
 def _targets(record: Record) -> Iterator[Target]:
     if FRONT in record.titles:
-        one_row = f"one row, {CROWD} connections: requests/s against"
-        yield Target(
-            f"{one_row} {FASTAPI_ONNX}",
-            15.0,
-            True,
-            record.ratio(FRONT, CROWD, DYNONNX, FASTAPI_ONNX, "rate"),
-            record.ratio(FRONT, CROWD, FASTAPI_ONNX, DYNONNX, "cpu_us"),
-        )
-        yield Target(
-            f"{one_row} {NGINX}",
-            0.48,
-            True,
-            record.ratio(FRONT, CROWD, DYNONNX, NGINX, "rate"),
-            record.ratio(FRONT, CROWD, NGINX, DYNONNX, "cpu_us"),
-        )
+        for other, goal in ((FASTAPI_ONNX, 15.0), (NGINX, 0.48)):
+            yield Target(
+                f"one row, {CROWD} connections: requests/s against {other}",
+                goal,
+                True,
+                record.ratio(FRONT, CROWD, DYNONNX, other, "rate"),
+                record.ratio(FRONT, CROWD, other, DYNONNX, "cpu_us"),
+            )
         yield Target(
             f"one row, 1 connection: median latency against {NGINX}",
             1.6,
