@@ -126,6 +126,17 @@ def test_whole_numbers_are_exact() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["9007199254740993", "-9007199254740993", "18446744073709551617", "9223372036854776000"]
+)
+def test_a_whole_number_where_a_number_is_due_is_the_nearest(text: str) -> None:
+    """As `float(text)` and scikit-learn have it. JavaScript writes the double 2^63 as the last of these."""
+    row = orjson.loads(f"[{text}]")
+    want = np.array([int(text)]).astype(np.float64).tolist()
+    for clean in (True, False):
+        assert arrays(RowReader(features("float64", 1)), [row], clean)[0].tolist() == [want]
+
+
+@pytest.mark.parametrize(
     ("row", "message"),
     [
         ([1.0], "features: expected 3 values ('f0', 'f1', 'f2'), got 1"),
