@@ -81,7 +81,10 @@ def parse(body: bytes | bytearray) -> Any:
             raise ServerError("too_deep", "the JSON is nested too deep") from None
         if not body:
             raise ServerError("bad_json", "the body is empty; expected JSON") from None
-        raise ServerError("bad_json", f"the body is not JSON: {_reason(error)} at character {error.pos}") from None
+        hint = "; JSON has no NaN, send null" if body[error.pos :].startswith(b"NaN") else ""
+        raise ServerError(
+            "bad_json", f"the body is not JSON: {_reason(error)} at character {error.pos}{hint}"
+        ) from None
 
 
 def _reason(error: orjson.JSONDecodeError) -> str:
