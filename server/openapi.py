@@ -88,7 +88,7 @@ def _complete(operation: dict[str, Any], repository: Repository, keyed: bool) ->
     if not keyed:
         operation["security"] = []
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "path":
+        if parameter["in"] == "path" and parameter["name"] in ("name", "version"):
             parameter["schema"] = _path_schema(parameter["name"], repository)
 
 

@@ -200,8 +200,11 @@ def test_every_operation_says_what_any_request_may_be_answered(models: dict[str,
     supposed = {
         "422": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/HTTPValidationError"}}}}
     }
-    parameters = [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}]
-    mine = {"/x/{name}": {"get": {"responses": {"200": {"description": "x"}, **supposed}, "parameters": parameters}}}
+    text = {"type": "string"}
+    parameters = [{"name": name, "in": "path", "required": True, "schema": text} for name in ("name", "other")]
+    mine = {
+        "/x/{name}/{other}": {"get": {"responses": {"200": {"description": "x"}, **supposed}, "parameters": parameters}}
+    }
     repository = Repository([models["mixed"]], {})
     for keyed in (True, False):
         paths = document(repository, copy.deepcopy(mine), keyed=keyed)["paths"]
@@ -211,8 +214,9 @@ def test_every_operation_says_what_any_request_may_be_answered(models: dict[str,
                 assert {"200", "400", "408", "414", "431", "500"} <= set(operation["responses"])
                 assert ("401" in operation["responses"]) == keyed
                 assert all("X-Request-ID" in response["headers"] for response in operation["responses"].values())
-        assert "422" not in paths["/x/{name}"]["get"]["responses"]
-        assert paths["/x/{name}"]["get"]["parameters"][0]["schema"]["examples"] == ["mixed"]
+        assert "422" not in paths["/x/{name}/{other}"]["get"]["responses"]
+        named, other = paths["/x/{name}/{other}"]["get"]["parameters"]
+        assert (named["schema"]["examples"], other["schema"]) == (["mixed"], text)
 
 
 def test_csv_is_described_where_json_is(models: dict[str, Model]) -> None:
