@@ -33,6 +33,8 @@ def what_fits_is_accepted(
     try:
         return positive_data_acceptance(ctx, response, case)
     except AssertionError:
-        if response.status_code == 422 and BEYOND_SCHEMAS.search(response.text):
+        # What is described for every model need not fit the one that the path names.
+        any_model = "{name}" in case.operation.path and response.status_code in (400, 422)
+        if any_model or (response.status_code == 422 and BEYOND_SCHEMAS.search(response.text)):
             return None
         raise
