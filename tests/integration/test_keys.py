@@ -11,7 +11,7 @@ from tests.integration.running import Running, running
 
 KEYS = ("first-key-0123456789", "second-key-0123456789")
 ROW = b'{"features":[5.1,3.5,1.4,0.2]}'
-OPEN = ("/health", "/v2/health/live", "/v2/health/ready")
+OPEN = ("/health", "/ping", "/v2/health/live", "/v2/health/ready")
 GUARDED = [
     ("GET", "/"),
     ("GET", "/docs"),
@@ -19,12 +19,14 @@ GUARDED = [
     ("GET", "/models"),
     ("GET", "/models/iris"),
     ("GET", "/metrics"),
+    ("GET", "/version"),
     ("GET", "/no/such/route"),
     ("HEAD", "/docs"),
     ("OPTIONS", "/predict"),
     ("POST", "/predict"),
     ("POST", "/models/iris/predict"),
     ("POST", "/models/iris/versions/1/predict"),
+    ("POST", "/invocations"),
     ("POST", "//predict"),
     ("POST", "/predict/"),
     ("POST", "/%70redict"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from sklearn.datasets import load_iris
 
 from server import __version__
 from tests.server import models
@@ -75,6 +77,20 @@ def test_invocations(door: Door, body: bytes, headers: list[bytes]) -> None:
 )
 def test_refusals(door: Door, body: bytes, headers: list[bytes], code: tuple[int, str]) -> None:
     assert code_of(door.ask(invocation(body, *headers))) == code
+
+
+def test_what_comes_too_late_is_not_run(door: Door) -> None:
+    seen = b"X-Request-Start: %d" % ((time.time() - 30) * 1000)
+    assert code_of(door.ask(invocation(CSV, b"Content-Type: text/csv", seen))) == (504, "deadline_exceeded")
+
+
+def test_a_large_table_is_served_in_pieces(tmp_path: Path) -> None:
+    made = models.classifier()
+    rows = load_iris().data
+    body = b"0,1,2,3\n" + b"\n".join(b",".join(b"%r" % value for value in row) for row in rows.tolist())
+    with open_door("two", tmp_path, {"iris": made}, MAX_BATCH_ROWS="7") as door:
+        reply = door.ask(invocation(body, b"Content-Type: text/csv"))
+    assert orjson.loads(reply.body) == {"predictions": made.original.predict(rows).tolist()}
 
 
 def test_refusals_of_a_model_count_as_its_failures(door: Door) -> None:
