@@ -16,6 +16,7 @@ from server.endpoints import JSON, Endpoints
 from server.errors import CODE_OF_STATUS, ServerError, envelope
 from server.logs import log
 from server.openapi import document
+from server.repository_routes import build_repository_router
 from server.routes import build_router
 
 DOCS_PAGE = Path(__file__).parent / "pages" / "docs.html"
@@ -85,6 +86,7 @@ class App:
 def _build(endpoints: Endpoints) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(build_router(endpoints, DOCS_PAGE.read_bytes()))
+    app.include_router(build_repository_router(endpoints))
     app.add_exception_handler(ServerError, _on_server_error(endpoints))
     app.add_exception_handler(HTTPException, _on_http_exception(endpoints))
     if endpoints.settings.cors_origins:

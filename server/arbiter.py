@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import gc
 import logging
+import os
+import select
 import signal
 import socket
 from time import monotonic
@@ -15,11 +19,14 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.app import App
+from server.bulletin import Bulletin
+from server.control import Desk, Link
 from server.endpoints import Endpoints
+from server.living import Living
 from server.logs import log
 from server.metrics import Board
 from server.plan import DynoPlan
-from server.repository import load_repository
+from server.repository import load_model
 from server.settings import Settings
 from server.worker import FORK_SIGNALS, Worker
 
@@ -27,6 +34,7 @@ BOARD_LINES = 1024  # worker processes alive at one time, retiring ones among th
 BOARD_MODELS = 512  # model versions ever served by one arbiter
 GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter itself is gone within 25
 SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
+POLL_SECONDS = 0.02  # between two looks at the shared memory in which workers say that they accept
 RESPAWN_SECONDS = 1.0  # between workers that die before they serve
 KEEP_ALIVE_SECONDS = 95  # above the 90 s for which Heroku's router keeps an idle connection
 
@@ -50,24 +58,42 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.desk = Desk(server.living)
+        self._restart = False  # fresh workers are wanted, even if no model has changed
+        self._wake, waker = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(waker, False)
+        self._waker = waker
         self.outgoing: dict[int, float] = {}  # since when, on the monotonic clock
         self.retiring: dict[int, float] = {}
         self._spawn_after = 0.0  # a worker that died before it served is not replaced before
         super().__init__(server)
 
+    def init_signals(self) -> None:
+        """Every signal also ends the loop's wait."""
+        super().init_signals()
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+
     def reload(self) -> None:
-        """SIGHUP: loads what the folder holds now and forks fresh workers; where that fails, all stays as it is."""
-        try:
-            self.server.load_again()
-        except Exception as error:  # noqa: BLE001  no load error may end the server
-            log.error("reload refused, the models from before go on: %s", error)
-            return
-        self.outgoing |= dict.fromkeys(self._current(), monotonic())
-        self.manage_workers()
+        """SIGHUP: looks at the whole folder at once; fresh workers are forked when the last trial has ended."""
+        self._restart = True
+        self.server.living.announce()
+
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        """The signals that came. Waits for them, a trial's verdict, a worker's call or the next look at the folder."""
+        living = self.server.living
+        links = [worker.link for worker in self.WORKERS.values()]
+        wait = min(timeout, POLL_SECONDS if self._is_changing() else living.seconds_to_wait())
+        select.select([self._wake, *links, *living.waits_for()], [], [], wait)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake, 1 << 16)
+        signals: list[int] = super().wait_for_signals(timeout=0.0)
+        return signals
 
     def manage_workers(self) -> None:
-        """Called at every turn of the loop, at least once a second: spawns what is missing, lets go what is over."""
+        """Called at every turn of the loop, twice a second or more: minds the models, spawns, lets go what is over."""
         self._forget_gone()
+        self._mind_models()
         if monotonic() >= self._spawn_after:
             for _ in range(self.num_workers - len(self._current())):
                 self.spawn_worker()
@@ -80,15 +106,49 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
                 self._retire(pid)
         for pid in [pid for pid, since in self.retiring.items() if now - since > GRACEFUL_SECONDS]:
             self.kill_worker(pid, signal.SIGKILL)
+        self.desk.answer(settled=not self._is_changing())
+
+    def _mind_models(self) -> None:
+        """Whatever goes wrong here, those who serve go on."""
+        try:
+            for worker in self.WORKERS.values():
+                self.desk.take(worker.link)
+            changed = self.server.living.step()
+            idle = not self.server.living.waits_for()
+            if not self.outgoing and idle and (changed or self._restart):
+                self._restart = False
+                self.server.renew()
+                self.outgoing |= dict.fromkeys(self._current(), monotonic())
+        except Exception:  # noqa: BLE001
+            log.exception("the models could not be renewed, those from before go on")
+
+    def _is_changing(self) -> bool:
+        """Whether workers with models from before accept yet, or fresh ones not yet."""
+        board = self.server.board
+        leaving = any(board.serves(self.WORKERS[pid].line) for pid in self.retiring if pid in self.WORKERS)
+        coming = not all(board.serves(self.WORKERS[pid].line) for pid in self._current())
+        return bool(self._restart or self.outgoing or leaving or coming or self.server.living.has_changed)
 
     def spawn_worker(self) -> int:
         """Forks a worker that no stop signal misses, however early it comes."""
         signal.pthread_sigmask(signal.SIG_BLOCK, FORK_SIGNALS)
         try:
             pid: int = super().spawn_worker()
+            self.WORKERS[pid].link.workers.close()
             return pid
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, FORK_SIGNALS)
+
+    def reap_workers(self) -> None:
+        """Reaps every child; how a trial's died is kept first."""
+        self.server.living.note_exit()
+        super().reap_workers()
+
+    def stop(self, graceful: bool = True) -> None:
+        """Ends a trial and open calls with the workers."""
+        self.server.living.close()
+        self.desk.close()
+        super().stop(graceful)
 
     def handle_int(self) -> None:
         """Ctrl-C stops as SIGTERM does."""
@@ -103,7 +163,9 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     def mind_exit(self, worker: Worker) -> None:
         """Called for every worker that is gone: one that never served would only be followed by another like it."""
-        if not self.server.board.serves(worker.line):
+        worker.link.close()
+        self.desk.forget(worker.link)
+        if not self.server.board.has_served(worker.line):
             self._spawn_after = monotonic() + RESPAWN_SECONDS
 
     def _current(self) -> list[int]:
@@ -130,6 +192,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._plan = plan
         self._host = settings.host or default_host()
         self.board = Board(BOARD_LINES, BOARD_MODELS)
+        self.living = self._living()
+        self._versions: set[tuple[str, str]] = set()
         super().__init__()
 
     def load_config(self) -> None:
@@ -144,7 +208,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "keepalive": KEEP_ALIVE_SECONDS,
             "control_socket_disable": True,
             "logger_class": _Logger,
-            "pre_fork": _give_line,
+            "pre_fork": _equip,
+            "post_fork": _close_others,
             "child_exit": _mind_exit,
             "when_ready": self._announce,
         }
@@ -152,27 +217,42 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> App:
-        """Loads and warms every model, once, before any worker is forked. Raises BadRepository."""
-        settings = self._settings
+        """Tries, opens and warms every model, once, before any worker is forked. Raises BadRepository."""
+        self.living.load_all(self._settings.strict)
+        return self._app()
+
+    def renew(self) -> None:
+        """The models as they are now, for the workers that are forked from now on; where it raises, nothing changes."""
+        self.callable = self._app()
+        log.info("reloaded: %s", self._served())
+
+    def _app(self) -> App:
         gc.unfreeze()
-        repository = load_repository(
-            settings.models,
-            default_model=settings.default_model,
-            strict=settings.strict,
+        repository = self.living.repository()
+        versions = {(model.name, model.version) for model in repository}
+        self.board.keep(versions | self._versions)  # those who leave write their numbers yet
+        plan = self._plan
+        app = App(Endpoints(repository, self._settings, self.board, plan.workers, lingers=plan.core_each))
+        self._versions = versions
+        gc.collect()
+        gc.freeze()  # what lives now lives long: a child's collector that touched it would copy its pages
+        return app
+
+    def _living(self) -> Living:
+        settings = self._settings
+        load = functools.partial(
+            load_model,
             max_rows=settings.max_rows,
             max_batch_rows=settings.max_batch_rows,
             ort_threads=settings.ort_threads,
         )
-        plan = self._plan
-        app = App(Endpoints(repository, settings, self.board, plan.workers, lingers=plan.core_each))
-        gc.collect()
-        gc.freeze()  # what lives now lives for ever: a child's collector that touched it would copy its pages
-        return app
-
-    def load_again(self) -> None:
-        """`load`, for the workers that are forked from now on; where it raises, nothing changes."""
-        self.callable = self.load()
-        log.info("reloaded: %s", self._served())
+        return Living(
+            settings.models,
+            load,
+            Bulletin(),
+            default_model=settings.default_model,
+            box_bytes=self._plan.memory_bytes,
+        )
 
     def run(self) -> None:
         """Serves until SIGTERM or Ctrl-C; leaves by SystemExit."""
@@ -195,8 +275,16 @@ class Server(BaseApplication):  # type: ignore[misc]
         )
 
 
-def _give_line(arbiter: _Arbiter, worker: Worker) -> None:
+def _equip(arbiter: _Arbiter, worker: Worker) -> None:
     worker.line = arbiter.free_line()
+    worker.link = Link()
+
+
+def _close_others(arbiter: _Arbiter, worker: Worker) -> None:
+    """In the fresh worker: what belongs to the arbiter and to its siblings."""
+    for sibling in arbiter.WORKERS.values():
+        sibling.link.close()
+    worker.link.arbiters.close()
 
 
 def _mind_exit(arbiter: _Arbiter, worker: Worker) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -17,10 +17,12 @@ from server.codecs.scoring import Media, scoring_codec
 from server.errors import ServerError
 from server.gate import Gate
 from server.metrics import Board, ModelMetrics, ServerMetrics
-from server.repository import Model, Repository
+from server.repository import NO_MODEL, Model, Repository
 from server.settings import Settings
 
 JSON = "application/json"
+
+Control = Callable[[Literal["load", "unload"], str], Awaitable[None]]  # of a model's name; raises ServerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Endpoints:
         self.settings = settings
         self.gate = Gate(
             keys=settings.api_keys,
+            admin_keys=settings.admin_keys,
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_ms / 1000,
         )
@@ -65,11 +68,14 @@ class Endpoints:
             id(model): scoring_codec(model.artefact, model.runtime.inputs, model.runtime.outputs, settings.max_rows)
             for model in repository
         }
+        self._line = 0
         self.metrics = ServerMetrics(board, 0)
+        self.control: Control = _nobody_listens
 
     def open(self, line: int) -> None:
         """Starts the batchers of this worker, on the running loop; ``line`` is the worker's line on the board."""
         self.gate.renew_ids()
+        self._line = line
         self.metrics = ServerMetrics(self._board, line)
         for model in self.repository:
             metrics = ModelMetrics(self._board, line, self._blocks[id(model)])
@@ -90,6 +96,10 @@ class Endpoints:
             timed=self.settings.server_timing,
             lingers=self._lingers,
         )
+
+    def stop_accepting(self) -> None:
+        """Says that no new connection reaches this worker any more."""
+        self._board.end_serving(self._line)
 
     def close(self) -> None:
         """Lets the batchers' threads go."""
@@ -153,13 +163,36 @@ class Endpoints:
 
     def models(self) -> Answer:
         """`GET /models`: every version with its state; refused ones with the reason."""
-        rows: list[dict[str, Any]] = [
-            {"name": model.name, "version": model.version, "ready": True, "kind": _kind(model.artefact)}
-            for model in self.repository
-        ]
-        for (name, version), reason in self.repository.refused.items():
+        refused = dict(self.repository.refused)
+        rows: list[dict[str, Any]] = []
+        for model in self.repository:
+            row = {"name": model.name, "version": model.version, "ready": True, "kind": _kind(model.artefact)}
+            reason = refused.pop((model.name, model.version), None)  # of a file put in its place since
+            rows.append(row if reason is None else row | {"reason": reason})
+        for (name, version), reason in refused.items():
             rows.append({"name": name, "version": version, "ready": False, "reason": reason})
         return _json({"default": self.repository.default_model, "models": rows})
+
+    def repository_index(self, only_ready: bool) -> Answer:
+        """`POST /v2/repository/index`: every version with its state, as Triton writes it."""
+        refused = dict(self.repository.refused)
+        rows = [
+            _state(model.name, model.version, "READY", refused.pop((model.name, model.version), ""))
+            for model in self.repository
+        ]
+        if not only_ready:
+            rows += [_state(name, version, "UNAVAILABLE", reason) for (name, version), reason in refused.items()]
+        return _json(rows)
+
+    async def load(self, name: str) -> Answer:
+        """`POST /v2/repository/models/{name}/load`: done once only workers with it accept. Raises ServerError."""
+        await self.control("load", name)
+        return Answer(b"")
+
+    async def unload(self, name: str) -> Answer:
+        """`POST /v2/repository/models/{name}/unload`, likewise."""
+        await self.control("unload", name)
+        return Answer(b"")
 
     def model(self, name: str, version: str | None = None) -> Answer:
         """`GET /models/{name}`: one model as a person wants to know it."""
@@ -197,7 +230,7 @@ class Endpoints:
         if self.draining:
             raise ServerError("draining", "this server is stopping")
         if not any(True for _ in self.repository):
-            raise ServerError("model_unavailable", "no model is loaded; convert one into the models folder")
+            raise ServerError("model_unavailable", NO_MODEL)
         return _json({"ready": True})
 
     def version(self) -> Answer:
@@ -207,6 +240,14 @@ class Endpoints:
     def exposition(self) -> Answer:
         """`GET /metrics`: Prometheus text, summed over all workers."""
         return Answer(self._board.exposition(self._workers), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _nobody_listens(action: str, name: str) -> None:
+    raise ServerError("unsupported", "there is no arbiter here that could load or unload a model")
+
+
+def _state(name: str, version: str, state: str, reason: str) -> dict[str, str]:
+    return {"name": name, "version": version, "state": state, "reason": reason}
 
 
 def _json(value: Any) -> Answer:

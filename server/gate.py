@@ -71,10 +71,13 @@ def request_ids() -> Callable[[], bytes]:
 
 
 class Gate:
-    """Admits or refuses. ``keys``: none lets everybody in."""
+    """Admits or refuses. ``keys``: none lets everybody in. ``admin_keys`` open what ``keys`` do, and more."""
 
-    def __init__(self, *, keys: Sequence[str], max_body_bytes: int, deadline_seconds: float) -> None:
-        self._digests = tuple(hashlib.sha256(key.encode()).digest() for key in keys)
+    def __init__(
+        self, *, keys: Sequence[str], max_body_bytes: int, deadline_seconds: float, admin_keys: Sequence[str] = ()
+    ) -> None:
+        self._admin_digests = _digests(admin_keys)
+        self._digests = (*_digests(keys), *self._admin_digests) if keys else ()
         self._max_body_bytes = max_body_bytes
         self._deadline_seconds = deadline_seconds
         self.next_id = request_ids()
@@ -109,17 +112,24 @@ class Gate:
         if not self._digests or path in OPEN_PATHS:
             return
         shown = [value for name, value in headers if name == b"authorization"]
-        if len(shown) == 1 and self._knows(shown[0]):
+        if len(shown) == 1 and _is_one_of(self._digests, shown[0]):
             return
-        raise ServerError(
-            "unauthorized", "send a key of this server as 'Authorization: Bearer KEY'", {"www-authenticate": "Bearer"}
-        )
+        raise _unauthorized("a key")
 
-    def _knows(self, authorization: bytes) -> bool:
-        scheme, _, key = authorization.partition(b" ")
-        digest = hashlib.sha256(key.strip()).digest()
-        found = [hmac.compare_digest(digest, known) for known in self._digests]  # all, so that time tells nothing
-        return scheme.lower() == b"bearer" and any(found)
+    def authorise_admin(self, headers: Headers) -> None:
+        """Raises ServerError: ``unauthorized`` without an admin key, ``unsupported`` where none is set."""
+        if not self._admin_digests:
+            raise ServerError(
+                "unsupported", "this server is not controlled by HTTP; DYNONNX_ADMIN_KEYS switches that on"
+            )
+        shown = [value for name, value in headers if name == b"authorization"]
+        if len(shown) != 1 or not _is_one_of(self._admin_digests, shown[0]):
+            raise _unauthorized("an admin key")
+
+    @property
+    def controlled(self) -> bool:
+        """Whether there are admin keys, so that models are loaded and unloaded by HTTP."""
+        return bool(self._admin_digests)
 
     @property
     def keyed(self) -> bool:
@@ -182,6 +192,23 @@ class Gate:
                 f"the body is larger than the {self._max_body_bytes} bytes allowed",
                 CLOSE,  # rather than read the rest of it
             )
+
+
+def _digests(keys: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(hashlib.sha256(key.encode()).digest() for key in keys)
+
+
+def _is_one_of(digests: Sequence[bytes], authorization: bytes) -> bool:
+    scheme, _, key = authorization.partition(b" ")
+    digest = hashlib.sha256(key.strip()).digest()
+    found = [hmac.compare_digest(digest, known) for known in digests]  # all, so that time tells nothing
+    return scheme.lower() == b"bearer" and any(found)
+
+
+def _unauthorized(what: str) -> ServerError:
+    return ServerError(
+        "unauthorized", f"send {what} of this server as 'Authorization: Bearer KEY'", {"www-authenticate": "Bearer"}
+    )
 
 
 def _one_host() -> ServerError:

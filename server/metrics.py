@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import mmap
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -72,8 +73,11 @@ def _offsets(families: Sequence[Family]) -> tuple[dict[str, int], int]:
 
 MODEL_OFFSETS, MODEL_CELLS = _offsets(MODEL_FAMILIES)
 SERVER_OFFSETS, _COUNTERS = _offsets(SERVER_FAMILIES)
-SERVING = _COUNTERS  # 1 while the worker accepts; not shown
-SERVER_CELLS = _COUNTERS + 1
+STATE = _COUNTERS  # of the worker, one of the three below; not shown
+STARTING, SERVING, LEAVING = 0.0, 1.0, 2.0
+ENTERED = _COUNTERS + 1  # whether any worker ever had this line: pages of others are never touched
+SERVER_CELLS = _COUNTERS + 2
+_NOTHING = memoryview(bytes(MODEL_CELLS * CELL_BYTES)).cast("d")
 
 
 class Board:
@@ -85,15 +89,29 @@ class Board:
         self._width = SERVER_CELLS + models * MODEL_CELLS
         self._cells = memoryview(mmap.mmap(-1, lines * self._width * CELL_BYTES)).cast("d")
         self._labels: dict[tuple[str, str], int] = {}
+        self._free = deque(range(models))
 
     def block_of(self, model: str, version: str) -> int:
-        """The block of a model's version, given to it at first sight and kept for ever. Called before the fork only.
+        """The block of a model's version, given to it at first sight until `keep`. Called before the fork only.
 
-        Raises ValueError when more versions have been seen than the board has blocks for.
+        Raises ValueError when more versions are served than the board has blocks for.
         """
-        if (model, version) not in self._labels and len(self._labels) == self._models:
-            raise ValueError(f"more than {self._models} model versions have been served since the start")
-        return self._labels.setdefault((model, version), len(self._labels))
+        if (model, version) not in self._labels:
+            if not self._free:
+                raise ValueError(f"more than {self._models} model versions cannot be served at a time")
+            self._labels[model, version] = self._free.popleft()
+        return self._labels[model, version]
+
+    def keep(self, versions: Collection[tuple[str, str]]) -> None:
+        """Forgets the numbers of all other versions, which nobody serves any more. Called before the fork only."""
+        for gone in self._labels.keys() - set(versions):
+            block = self._labels.pop(gone)
+            for number in range(self._lines):
+                line = self.line(number)
+                if line[ENTERED]:
+                    start = SERVER_CELLS + block * MODEL_CELLS
+                    line[start : start + MODEL_CELLS] = _NOTHING
+            self._free.append(block)  # the last to be given again: a worker may yet show it under its old name
 
     def line(self, number: int) -> memoryview[float]:
         """The cells of one worker."""
@@ -101,16 +119,25 @@ class Board:
 
     def begin_serving(self, number: int) -> None:
         """Called by a worker once it accepts: the arbiter then lets go those that it replaces."""
-        self.line(number)[SERVING] = 1.0
+        self.line(number)[STATE] = SERVING
+
+    def end_serving(self, number: int) -> None:
+        """Called by a worker that accepts no new connection any more."""
+        self.line(number)[STATE] = LEAVING
 
     def serves(self, number: int) -> bool:
         """Whether the worker of a line accepts."""
-        return self.line(number)[SERVING] == 1.0
+        return self.line(number)[STATE] == SERVING
+
+    def has_served(self, number: int) -> bool:
+        """Whether it ever did."""
+        return self.line(number)[STATE] != STARTING
 
     def clear_gauges(self, number: int) -> None:
         """Forgets what a dead worker had in hand; its counters stay."""
         line = self.line(number)
-        line[SERVING] = 0.0
+        line[STATE] = STARTING
+        line[ENTERED] = 1.0
         for block in self._labels.values():
             for family in MODEL_FAMILIES:
                 if family.kind == "gauge":

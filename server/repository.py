@@ -16,9 +16,11 @@ from server.artefact import NAME_PATTERN, Artefact, BadArtefact, from_metadata
 from server.codecs.simple import SimpleCodec, codec_of_artefact, codec_of_signature
 from server.codecs.tensors import InputLayout, TensorSpec
 from server.errors import ServerError
-from server.logs import log
+from server.onnxfile import MAX_BYTES, BadFile, check_known, read_onnxfile
 from server.runtime import BadModel, CostCurve, Runtime
-from server.trial import TrialFailed, Verdict, examine, warm_up
+from server.trial import Findings, Verdict, examine, first_run, warm_up
+
+NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
 
 
 class Place(NamedTuple):
@@ -29,8 +31,19 @@ class Place(NamedTuple):
     path: Path
 
 
+class Found(NamedTuple):
+    """What lies in the folder. ``misplaced``: what cannot be told apart or named, and why."""
+
+    places: tuple[Place, ...]
+    misplaced: dict[tuple[str, str], str]
+
+
 class BadRepository(ValueError):
     """The folder cannot be served as it is; the message says what to change."""
+
+
+class ChangedMeanwhile(Exception):
+    """The file is not the one that was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class Repository:
     def __init__(
         self, models: Sequence[Model], refused: Mapping[tuple[str, str], str], default_model: str | None = None
     ) -> None:
-        self.refused = dict(refused)
+        self.refused = refused
         self.models: dict[str, dict[str, Model]] = {}
         for model in sorted(models, key=lambda model: version_key(model.version), reverse=True):
             self.models.setdefault(model.name, {})[model.version] = model
@@ -77,7 +90,7 @@ class Repository:
         if self.default_model is not None:
             return self.get(self.default_model)
         if not self.models:
-            raise ServerError("model_unavailable", "no model is loaded; convert one into the models folder")
+            raise ServerError("model_unavailable", NO_MODEL)
         raise ServerError("not_found", "several models are served: name one as in /models/NAME/predict")
 
     def __iter__(self) -> Iterator[Model]:
@@ -93,32 +106,53 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     return (*pieces, (1, 0, ""), (0, 0, version))  # the text itself last: 1.0 and 1_0 differ, in one order
 
 
-def scan(folder: Path) -> tuple[Place, ...]:
-    """Every version in the folder, by name, then by version. Raises BadRepository for what cannot be told apart."""
+def scan(folder: Path) -> Found:
+    """Every version in the folder, by name, then by version. Raises OSError where the folder cannot be read."""
     if not folder.is_dir():
-        return ()
+        return Found((), {})
     places: list[Place] = []
+    misplaced: dict[tuple[str, str], str] = {}
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
-        if entry.suffix == ".onnx" and entry.is_file():
+        if entry.suffix == ".onnx" and not entry.is_dir():
             if (folder / entry.stem).is_dir():
-                raise BadRepository(f"{entry.name} and {entry.stem}/ both hold a model '{entry.stem}': remove one")
-            places.append(Place(entry.stem, "1", entry))
-        elif entry.is_dir():
+                misplaced[entry.stem, "1"] = (
+                    f"{entry.name} and {entry.stem}/ both hold a model '{entry.stem}': remove one"
+                )
+            else:
+                places.append(Place(entry.stem, "1", entry))
+        elif entry.is_dir() and not (folder / f"{entry.name}.onnx").is_file():
             files = (file for file in entry.glob("*/model.onnx") if not file.parent.name.startswith("."))
             places += [Place(entry.name, file.parent.name, file) for file in files]
     for place in places:
         if not (NAME_PATTERN.fullmatch(place.name) and NAME_PATTERN.fullmatch(place.version)):
-            raise BadRepository(
-                f"{place.path}: a model name and a version are letters, digits, '_', '.', '-', at most 64 characters"
+            misplaced[_shown(place.name), _shown(place.version)] = (
+                f"{_shown(str(place.path.relative_to(folder)))}: a model name and a version are letters, digits, '_',"
+                " '.' and '-', at most 64 characters, the first a letter or a digit; rename it"
             )
-    return tuple(sorted(places, key=lambda place: (place.name, version_key(place.version))))
+    named = (place for place in places if (_shown(place.name), _shown(place.version)) not in misplaced)
+    return Found(tuple(sorted(named, key=lambda place: (place.name, version_key(place.version)))), misplaced)
 
 
-def load_model(place: Place, *, max_rows: int, max_batch_rows: int, ort_threads: int) -> Model:
-    """Opens, tries and warms one version. Raises BadModel, BadArtefact, TrialFailed or OSError."""
-    data = place.path.read_bytes()
+def _shown(name: str) -> str:
+    """A file's name as text: the system may hold bytes that are none."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def load_model(
+    place: Place, tried: Findings | None = None, *, max_rows: int, max_batch_rows: int, ort_threads: int
+) -> Model:
+    """Opens, tries and warms one version; one that was ``tried`` in another process is only opened and run once.
+
+    Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError or OSError; ChangedMeanwhile for another file.
+    """
+    data = _read(place.path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if tried is None:
+        check_known(read_onnxfile(data))
+    elif tried.sha256 != sha256:
+        raise ChangedMeanwhile
     runtime = Runtime(data, ort_threads)
     artefact = from_metadata(runtime.metadata)
     if artefact is not None:
@@ -127,11 +161,21 @@ def load_model(place: Place, *, max_rows: int, max_batch_rows: int, ort_threads:
         codec = codec_of_signature(runtime.inputs, runtime.outputs, place.version, max_rows)
     layouts = codec.layouts if codec else tuple(map(_layout, runtime.inputs))
     _check_inputs(layouts, runtime.inputs)
-    verdict = examine(runtime, artefact, layouts)
-    curve = warm_up(runtime, artefact, layouts, max_batch_rows)
-    return Model(
-        place.name, place.version, hashlib.sha256(data).hexdigest(), runtime, artefact, codec, layouts, verdict, curve
-    )
+    if tried is not None:
+        verdict, curve = tried.verdict, tried.curve
+        first_run(runtime, artefact, layouts)
+    else:
+        verdict = examine(runtime, artefact, layouts)
+        curve = warm_up(runtime, artefact, layouts, max_batch_rows)
+    return Model(place.name, place.version, sha256, runtime, artefact, codec, layouts, verdict, curve)
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise BadFile("is not a file: put the .onnx file itself here")
+    if path.stat().st_size > MAX_BYTES:
+        raise BadFile(f"is larger than the {MAX_BYTES} bytes that an ONNX file may have: make the model smaller")
+    return path.read_bytes()
 
 
 def _codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> SimpleCodec | None:
@@ -158,24 +202,3 @@ def _check_inputs(layouts: Sequence[InputLayout], inputs: Sequence[TensorSpec]) 
 
 def _told(dtypes: Mapping[str, Any]) -> str:
     return ", ".join(f"'{name}' of {dtype}" for name, dtype in sorted(dtypes.items()))
-
-
-def load_repository(
-    folder: Path, *, default_model: str | None, strict: bool, max_rows: int, max_batch_rows: int, ort_threads: int
-) -> Repository:
-    """Loads all there is. What does not load is told and left out, or with ``strict`` raises BadRepository."""
-    models: list[Model] = []
-    refused: dict[tuple[str, str], str] = {}
-    for place in scan(folder):
-        try:
-            model = load_model(place, max_rows=max_rows, max_batch_rows=max_batch_rows, ort_threads=ort_threads)
-        except (BadModel, BadArtefact, TrialFailed, ServerError, OSError) as error:
-            refused[place.name, place.version] = str(error)
-            if strict:
-                raise BadRepository(f"{place.name} {place.version} does not load: {error}") from error
-            log.error("model refused: %s", error, extra={"model": place.name, "version": place.version})
-        else:
-            models.append(model)
-    if default_model is not None and default_model not in {place for place, _ in refused} | {m.name for m in models}:
-        raise BadRepository(f"DYNONNX_DEFAULT_MODEL is {default_model!r}, but {folder} has no such model")
-    return Repository(models, refused, default_model)

@@ -152,7 +152,7 @@ async def _ask(
     enter: Callable[[HotRoute, Entry, bytes], None],
 ) -> Response:
     route.batcher.check_capacity()
-    body = await _read_body(request, endpoints)
+    body = await read_body(request, endpoints)
     began = monotonic()
     entry = _Waiting(admission.deadline)
     enter(route, entry, body)
@@ -174,7 +174,8 @@ async def _watch(request: Request, entry: _Waiting) -> None:
     entry.answer(b"")
 
 
-async def _read_body(request: Request, endpoints: Endpoints) -> bytes:
+async def read_body(request: Request, endpoints: Endpoints) -> bytes:
+    """The whole body. Raises ServerError ``body_too_large`` before it is."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

@@ -91,6 +91,17 @@ class CostCurve:
         self.fixed_seconds = 0.0
         self.row_seconds = 0.0
 
+    def state(self) -> dict[str, float]:
+        """All that was learned, to be given to `restored` in another process."""
+        return dict(vars(self))
+
+    @classmethod
+    def restored(cls, state: Mapping[str, float]) -> CostCurve:
+        """The curve whose `state` this was."""
+        curve = cls()
+        vars(curve).update(state)
+        return curve
+
     def learn(self, rows: int, seconds: float) -> None:
         """Adds one run."""
         fade = self.FADE

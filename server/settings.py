@@ -88,6 +88,9 @@ class Settings:
     api_keys: tuple[str, ...] = _setting(
         (), _keys, "keys a client must send as `Authorization: Bearer KEY`; none: open"
     )
+    admin_keys: tuple[str, ...] = _setting(
+        (), _keys, "keys that load and unload models and open all else; none: these routes are off"
+    )
     max_body_bytes: int = _setting(16_777_216, _whole(1, 2**31), "largest request body")
     max_rows: int = _setting(10_000, _whole(1, 10_000_000), "most rows in one request")
     max_batch_rows: int = _setting(1024, _whole(1, 1_000_000), "most rows in one run of a model")
@@ -101,7 +104,7 @@ class Settings:
     log_format: LogFormat = _setting("text", _choice("text", "json"), "text or json, one line each")
 
 
-SECRET_FIELDS = frozenset({"api_keys"})
+SECRET_FIELDS = frozenset({"api_keys", "admin_keys"})
 
 
 def environment_name(field: dataclasses.Field[Any]) -> str:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import orjson
 
 from server.artefact import Artefact, Golden, worst_excess
 from server.codecs.rows import RowReader
@@ -32,6 +33,25 @@ class Verdict:
 
     golden_rows: int
     joinable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a trial in one process tells another, of a file with this SHA-256."""
+
+    sha256: str
+    verdict: Verdict
+    curve: CostCurve
+
+    def to_bytes(self) -> bytes:
+        """One line of JSON."""
+        return orjson.dumps({"sha256": self.sha256, "verdict": self.verdict, "curve": self.curve.state()})
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> Findings:
+        """What `to_bytes` wrote."""
+        said = orjson.loads(text)
+        return cls(said["sha256"], Verdict(**said["verdict"]), CostCurve.restored(said["curve"]))
 
 
 def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> Verdict:
@@ -194,6 +214,11 @@ def warm_up(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
         if perf_counter() - began > WARM_UP_SECONDS:
             break
     return curve
+
+
+def first_run(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> None:
+    """Runs a model that has passed its trial elsewhere once, so that all workers share what a first run makes."""
+    _run(runtime, [output.name for output in runtime.outputs], trial_feed(artefact, layouts))
 
 
 def _seconds_of_run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> float:

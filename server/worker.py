@@ -13,6 +13,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from server.app import App
+from server.control import Asker, Link
 from server.protocol import Connection, connection_class
 
 # Held back while a worker is forked: until it has handlers of its own, the arbiter's copy would swallow them.
@@ -29,6 +30,10 @@ class _Server(Server):
         for listener in sockets or ():
             for client in _backlog(listener):
                 await loop.connect_accepted_socket(self._connection, client)
+        for server in self.servers:
+            server.close()
+        app: App = self.config.loaded_app
+        app.endpoints.stop_accepting()
         await super().shutdown(sockets)
 
     def _connection(self) -> asyncio.Protocol:
@@ -47,7 +52,10 @@ def _backlog(listener: socket.socket) -> list[socket.socket]:
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
-    """A forked child that serves. ``line``: its line on the metrics board, set by the arbiter before the fork."""
+    """A forked child that serves. ``line``, ``link``: its line on the metrics board and its way to the arbiter.
+
+    Both are set by the arbiter before the fork.
+    """
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
@@ -59,6 +67,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         "timeout_graceful_shutdown": STOP_SECONDS,
     }
     line = 0
+    link: Link
 
     def init_signals(self) -> None:
         """Ctrl-C reaches every process of a terminal; the arbiter alone acts on it."""
@@ -70,6 +79,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         """Serves until told to stop."""
         app: App = self.wsgi
         app.line = self.line
+        app.endpoints.control = Asker(self.link.workers).ask
         self.config.http = connection_class(app.endpoints)
         super().run()
 

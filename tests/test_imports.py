@@ -15,18 +15,18 @@ PACKAGES = ("server", "convert", "bench")
 
 # One line is one floor, lowest first. A file imports lower floors, and on its own floor only files to its left.
 FLOORS = (
-    ("errors", "settings", "logs", "metrics"),
+    ("errors", "settings", "logs", "metrics", "bulletin"),
     ("onnxfile", "artefact", "plan"),
     ("codecs.tensors", "codecs.rows", "codecs.answers", "codecs.simple", "codecs.v2"),
     ("codecs.csv_table", "codecs.scoring"),
     ("batch",),
     ("runtime",),
     ("batcher",),
-    ("trial", "repository"),
+    ("confined", "trial", "repository", "living"),
     ("heads", "gate"),
     ("endpoints",),
     ("limits", "exchange", "protocol"),
-    ("schemas", "openapi", "routes"),
+    ("schemas", "openapi", "routes", "repository_routes"),
     ("control",),
     ("app", "worker", "arbiter", "__main__"),
 )

@@ -21,7 +21,7 @@ from server.app import App
 from server.endpoints import Endpoints
 from server.metrics import Board
 from server.protocol import Connection, connection_class
-from server.repository import Repository, load_repository
+from server.repository import Repository, load_model, scan
 from server.settings import Settings, read_settings
 from tests.server.models import Made
 
@@ -31,18 +31,20 @@ ROW = b'{"features":[5.1,3.5,1.4,0.2]}'
 
 
 def load(folder: Path, models: Mapping[str, Made], settings: Settings) -> Repository:
-    """Writes files as version 1 of their names and loads them as the server does."""
+    """Writes files as version 1 of their names and loads them as a trial's child does."""
     for name, made in models.items():
         (folder / name / "1").mkdir(parents=True, exist_ok=True)
         (folder / name / "1" / "model.onnx").write_bytes(made.data)
-    return load_repository(
-        folder,
-        default_model=settings.default_model,
-        strict=True,
-        max_rows=settings.max_rows,
-        max_batch_rows=settings.max_batch_rows,
-        ort_threads=settings.ort_threads,
-    )
+    loaded = [
+        load_model(
+            place,
+            max_rows=settings.max_rows,
+            max_batch_rows=settings.max_batch_rows,
+            ort_threads=settings.ort_threads,
+        )
+        for place in scan(folder).places
+    ]
+    return Repository(loaded, {}, settings.default_model)
 
 
 def masked(raw: bytes) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
-import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,18 @@ from onnx import helper
 
 from server.artefact import BadArtefact, to_metadata
 from server.errors import ServerError
+from server.onnxfile import MAX_BYTES, BadFile
 from server.repository import (
-    BadRepository,
+    ChangedMeanwhile,
     Model,
     Place,
     Repository,
     load_model,
-    load_repository,
     scan,
     version_key,
 )
 from server.runtime import BadModel
-from server.trial import TrialFailed
+from server.trial import Findings, TrialFailed
 from tests.server.models import (
     FLOAT,
     classifier,
@@ -92,7 +93,8 @@ def put(folder: Path, place: str, data: bytes | None = None) -> Path:
 def test_scan_finds_both_forms_by_name_and_version(tmp_path: Path) -> None:
     for place in ("b/10/model.onnx", "b/2/model.onnx", "b/2-rc1/model.onnx", "a.onnx", "B-1.x/v1/model.onnx"):
         put(tmp_path, place)
-    assert scan(tmp_path) == (
+    assert scan(tmp_path).misplaced == {}
+    assert scan(tmp_path).places == (
         Place("B-1.x", "v1", tmp_path / "B-1.x/v1/model.onnx"),
         Place("a", "1", tmp_path / "a.onnx"),
         Place("b", "2-rc1", tmp_path / "b/2-rc1/model.onnx"),
@@ -113,26 +115,37 @@ def test_scan_passes_over_what_is_no_model(tmp_path: Path) -> None:
     ):
         put(tmp_path, place)
     (tmp_path / "empty").mkdir()
-    assert scan(tmp_path) == ()
-    assert scan(tmp_path / "there is no such folder") == ()
+    assert scan(tmp_path) == ((), {})
+    assert scan(tmp_path / "there is no such folder") == ((), {})
 
 
-def test_one_name_in_two_forms_is_an_error_that_names_both(tmp_path: Path) -> None:
+def test_one_name_in_two_forms_is_told_by_both_and_stops_no_other(tmp_path: Path) -> None:
     put(tmp_path, "m.onnx")
     put(tmp_path, "m/2/model.onnx")
-    with pytest.raises(BadRepository, match=r"m\.onnx and m/ both hold a model 'm'"):
-        scan(tmp_path)
+    put(tmp_path, "other.onnx")
+    assert scan(tmp_path) == (
+        (Place("other", "1", tmp_path / "other.onnx"),),
+        {("m", "1"): "m.onnx and m/ both hold a model 'm': remove one"},
+    )
 
 
 @pytest.mark.parametrize(
     "place",
     ["my model.onnx", "é.onnx", "_m/1/model.onnx", "m/1 (copy)/model.onnx", "x" * 65 + ".onnx", "m/a b/model.onnx"],
 )
-def test_names_that_no_path_could_hold_are_an_error(tmp_path: Path, place: str) -> None:
-    path = put(tmp_path, place)
-    with pytest.raises(BadRepository, match="letters, digits") as caught:
-        scan(tmp_path)
-    assert str(path) in str(caught.value)
+def test_names_that_no_path_could_hold_are_told(tmp_path: Path, place: str) -> None:
+    put(tmp_path, place)
+    put(tmp_path, "other.onnx")
+    found = scan(tmp_path)
+    assert [found.name for found in found.places] == ["other"]
+    (reason,) = found.misplaced.values()
+    assert reason.startswith(f"{place}: a model name and a version are letters, digits")
+
+
+def test_a_name_that_is_no_text_is_told_as_text(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.onnx")).write_bytes(b"")
+    ((name, _), reason) = scan(tmp_path).misplaced.popitem()
+    assert orjson.loads(orjson.dumps([name, reason])) == [name, reason]
 
 
 def load(path: Path) -> Model:
@@ -207,35 +220,46 @@ def test_a_graph_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
         load(put(tmp_path, "m.onnx", data))
 
 
-def load_all(folder: Path, default_model: str | None = None, strict: bool = False) -> Repository:
-    """The whole folder."""
-    return load_repository(folder, default_model=default_model, strict=strict, **LIMITS)
+def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp_path: Path) -> None:
+    path = put(tmp_path, "m.onnx", classifier().data)
+    first = load(path)
+    findings = Findings(first.sha256, dataclasses.replace(first.verdict, golden_rows=7), first.curve)
+    again = load_model(Place("m", "7", path), findings, **LIMITS)
+    assert again.verdict.golden_rows == 7
+    assert again.curve is first.curve
+    put(tmp_path, "m.onnx", regressor().data)
+    with pytest.raises(ChangedMeanwhile):
+        load_model(Place("m", "7", path), findings, **LIMITS)
+
+
+def test_what_is_no_file_or_no_model_is_refused_by_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadFile, match="is not a file"):
+        load(tmp_path / "folder")
+    with pytest.raises(BadFile, match="is empty"):
+        load(put(tmp_path, "empty.onnx", b""))
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(BadFile, match="is larger than"):
+        load(tmp_path / "huge.onnx")
+
+
+REFUSED = {("iris", "9"): "it is damaged", ("bad", "1"): "it is empty"}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two models, one in two versions, and three files that do not load."""
+    """Two models, one in two versions."""
     put(tmp_path, "iris/1/model.onnx", classifier().data)
     put(tmp_path, "iris/10/model.onnx", classifier().data)
-    put(tmp_path, "iris/9/model.onnx", b"damaged")
     put(tmp_path, "plain.onnx")
-    put(tmp_path, "bad.onnx", b"")
-    (tmp_path / "folder/1/model.onnx").mkdir(parents=True)
     return tmp_path
 
 
-def test_what_does_not_load_is_told_and_the_rest_serves(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR, "dynonnx"):
-        repository = load_all(folder)
-    assert [(model.name, model.version) for model in repository] == [("iris", "10"), ("iris", "1"), ("plain", "1")]
-    assert set(repository.refused) == {("iris", "9"), ("bad", "1"), ("folder", "1")}
-    assert len(caplog.records) == 3
-    assert {vars(record)["model"] for record in caplog.records} == {"iris", "bad", "folder"}
-
-
-def test_strict_stops_at_what_does_not_load(folder: Path) -> None:
-    with pytest.raises(BadRepository, match="bad 1 does not load: "):
-        load_all(folder, strict=True)
+def load_all(folder: Path, default_model: str | None = None) -> Repository:
+    """The whole folder, and some that were refused."""
+    models = [load_model(place, **LIMITS) for place in scan(folder).places]
+    return Repository(models, REFUSED, default_model)
 
 
 def code(repository: Repository, *arguments: str) -> str:
@@ -272,15 +296,12 @@ def test_the_default_is_the_only_model_or_the_named_one(folder: Path, tmp_path_f
     assert load_all(folder, "plain").get_default().name == "plain"
     with pytest.raises(ServerError, match="did not load"):
         load_all(folder, "bad").get_default()
-    with pytest.raises(BadRepository, match="DYNONNX_DEFAULT_MODEL is 'nobody'"):
-        load_all(folder, "nobody")
-    alone = tmp_path_factory.mktemp("alone")
-    put(alone, "m.onnx")
-    assert load_all(alone).get_default().name == "m"
+    alone = load(put(tmp_path_factory.mktemp("alone"), "m.onnx"))
+    assert Repository([alone], {}).get_default().name == "m"
 
 
-def test_no_model_at_all(tmp_path: Path) -> None:
-    repository = load_all(tmp_path / "nowhere")
+def test_no_model_at_all() -> None:
+    repository = Repository([], {})
     assert list(repository) == []
     with pytest.raises(ServerError) as caught:
         repository.get_default()

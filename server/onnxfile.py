@@ -1,0 +1,270 @@
+"""Owns what the bytes of an ONNX file use, read from the protobuf wire format alone. Knows no sessions and no folders.
+
+Every tensor is looked at, wherever it hides (attributes, sub-graphs, functions, sparse halves), before ONNX Runtime
+sees the file: loaded from bytes it would still read the files that a tensor names. Nothing is allocated by a length
+that the file claims, and no byte is read more often than messages may be nested.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+
+MAX_BYTES = 2**31 - 1  # protobuf's own limit
+MAX_DEPTH = 64  # messages within messages; a graph within a graph is three
+NEWEST_IR = 14
+# What ONNX Runtime's CPU provider knows, by domain; "" is also written "ai.onnx". A test asks the library itself.
+NEWEST_OPSETS: Mapping[str, int] = MappingProxyType({"": 28, "ai.onnx.ml": 5, "com.microsoft": 1})
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types; groups (3, 4) are in no ONNX file
+
+
+class BadFile(ValueError):
+    """The bytes are no model that serves. The message goes on from the file's name: "is empty: copy it again"."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxFile:
+    """What a file says and uses. Domains are "" for ONNX's own; ``functions`` are those that the file brings itself."""
+
+    ir_version: int
+    opsets: Mapping[str, int]
+    operators: frozenset[tuple[str, str]]
+    functions: frozenset[tuple[str, str]]
+    metadata: Mapping[str, str]
+
+
+class _Kind(IntEnum):
+    MODEL, GRAPH, NODE, ATTRIBUTE, TENSOR, SPARSE, FUNCTION, TRAINING, OPSET, ENTRY = range(10)
+
+
+_K = _Kind
+# Where a message of one kind holds messages of another: field number -> kind.
+_INSIDE: Mapping[_Kind, Mapping[int, _Kind]] = {
+    _K.MODEL: {7: _K.GRAPH, 8: _K.OPSET, 14: _K.ENTRY, 20: _K.TRAINING, 25: _K.FUNCTION},
+    _K.GRAPH: {1: _K.NODE, 5: _K.TENSOR, 15: _K.SPARSE},
+    _K.NODE: {5: _K.ATTRIBUTE},
+    _K.ATTRIBUTE: {
+        5: _K.TENSOR,
+        6: _K.GRAPH,
+        10: _K.TENSOR,
+        11: _K.GRAPH,
+        22: _K.SPARSE,
+        23: _K.SPARSE,
+    },
+    _K.SPARSE: {1: _K.TENSOR, 2: _K.TENSOR},
+    _K.FUNCTION: {7: _K.NODE, 9: _K.OPSET, 11: _K.ATTRIBUTE},
+    _K.TRAINING: {1: _K.GRAPH, 2: _K.GRAPH},
+}
+# Text fields that matter: number -> name.
+_TEXTS: Mapping[_Kind, Mapping[int, str]] = {
+    _K.NODE: {4: "operator", 7: "domain"},
+    _K.FUNCTION: {1: "name", 10: "domain"},
+    _K.OPSET: {1: "domain"},
+    _K.ENTRY: {1: "key", 2: "value"},
+}
+# Numbers that matter, by the tag that stands before them.
+_NUMBERS: Mapping[_Kind, int] = {_K.MODEL: 1 << 3, _K.OPSET: 2 << 3, _K.TENSOR: 14 << 3}
+_EXTERNAL_DATA = 13  # of a tensor: where in which other file its values are
+
+
+def read_onnxfile(data: bytes) -> OnnxFile:
+    """What the file uses. Raises BadFile for bytes that are no ONNX file, and for data in other files."""
+    if looks := _looks_like(data):
+        raise BadFile(looks)
+    reading = _Reading(data)
+    try:
+        reading.walk()
+    except IndexError:
+        raise _truncated(data) from None
+    if not reading.graphs:
+        raise BadFile("holds no graph: it is no ONNX file, or was cut off; copy the whole file again")
+    return OnnxFile(
+        reading.ir_version,
+        reading.opsets,
+        frozenset(reading.operators),
+        frozenset(reading.functions),
+        reading.metadata,
+    )
+
+
+def check_known(file: OnnxFile) -> None:
+    """Raises BadFile for a format, an operator set or a domain that our ONNX Runtime does not know."""
+    if file.ir_version > NEWEST_IR:
+        raise BadFile(
+            f"has IR version {file.ir_version}; this server reads up to {NEWEST_IR}: export it with an older IR version"
+        )
+    for domain, version in file.opsets.items():
+        newest = NEWEST_OPSETS.get(domain)
+        if newest is not None and not 1 <= version <= newest:
+            raise BadFile(
+                f"uses opset {version} of {_named(domain)}; this server knows 1 to {newest}: export it for one of these"
+            )
+    for domain, operator in sorted(file.operators - file.functions):
+        if domain not in NEWEST_OPSETS:
+            raise BadFile(
+                f"uses the operator {operator!r} of {_named(domain)!r}, and this server has no custom operators: export"
+                " it with operators of ai.onnx, ai.onnx.ml or com.microsoft"
+            )
+
+
+def _named(domain: str) -> str:
+    return domain or "ai.onnx"
+
+
+class _Reading:
+    """One pass over the file, by a stack of messages yet to be read."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._waiting: list[tuple[_Kind, int, int, int]] = [(_K.MODEL, 0, len(data), 0)]
+        self.ir_version = 0
+        self.graphs = 0
+        self.opsets: dict[str, int] = {}
+        self.operators: set[tuple[str, str]] = set()
+        self.functions: set[tuple[str, str]] = set()
+        self.metadata: dict[str, str] = {}
+
+    def walk(self) -> None:
+        """Reads every message. Raises BadFile, or IndexError where the file ends too early."""
+        while self._waiting:
+            self._read(*self._waiting.pop())
+
+    def _read(self, kind: _Kind, start: int, end: int, depth: int) -> None:
+        inside, texts = _INSIDE.get(kind, {}), _TEXTS.get(kind, {})
+        said: dict[str, str] = {}
+        number = 0
+        for tag, at, stop in _fields(self._data, start, end, _NUMBERS.get(kind, -1)):
+            field = tag >> 3
+            if tag & 7 == VARINT:
+                number = max(number, stop)
+            elif tag & 7 == BYTES and field in inside:
+                if depth == MAX_DEPTH:
+                    raise BadFile(f"nests messages more than {MAX_DEPTH} deep: no exporter writes such a file")
+                self._waiting.append((inside[field], at, stop, depth + 1))
+            elif tag & 7 == BYTES and field in texts:
+                said[texts[field]] = self._data[at:stop].decode("utf-8", "backslashreplace")
+            elif kind is _K.TENSOR and field == _EXTERNAL_DATA:
+                raise _external()
+        self._note(kind, said, number)
+
+    def _note(self, kind: _Kind, said: Mapping[str, str], number: int) -> None:
+        domain = said.get("domain", "")
+        domain = "" if domain == "ai.onnx" else domain
+        if kind is _K.TENSOR and number:
+            raise _external()
+        if kind is _K.NODE:
+            self.operators.add((domain, said.get("operator", "")))
+        elif kind is _K.FUNCTION:
+            self.functions.add((domain, said.get("name", "")))
+        elif kind is _K.OPSET:
+            self.opsets[domain] = max(number, self.opsets.get(domain, 0))
+        elif kind is _K.ENTRY:
+            self.metadata[said.get("key", "")] = said.get("value", "")
+        elif kind is _K.MODEL:
+            self.ir_version = number
+        self.graphs += kind is _K.GRAPH
+
+
+def _external() -> BadFile:
+    return BadFile("keeps data in other files: save the model as one file, without external data")
+
+
+# A run of numbers that matter to nobody, as forests have them by the million, is passed over by one match each.
+_ONE_NUMBER = {VARINT: rb"[\x80-\xff]{0,9}[\x00-\x7f]", FIXED64: rb"[\x00-\xff]{8}", FIXED32: rb"[\x00-\xff]{4}"}
+_RUNS = {
+    tag: re.compile(b"(?:%b%b)++" % (re.escape(bytes([tag])), _ONE_NUMBER[tag & 7]))
+    for tag in range(8, 128)
+    if tag & 7 in _ONE_NUMBER
+}
+
+
+def _fields(data: bytes, at: int, end: int, number_tag: int) -> Iterator[tuple[int, int, int]]:
+    """The fields of a message as (tag, start, end), and those of ``number_tag`` as (tag, 0, number); no other number.
+
+    Raises BadFile for a field beyond its message, IndexError for one beyond the file.
+    """
+    while at < end:
+        tag = data[at]
+        if (run := _RUNS.get(tag)) is not None and tag != number_tag:
+            found = run.match(data, at, end)
+            if found is None:
+                raise _overrun(data, end)
+            at = found.end()
+            continue
+        tag, at = _varint(data, at)
+        wire = tag & 7
+        if not 8 <= tag < 1 << 32 or wire not in (VARINT, FIXED64, BYTES, FIXED32):
+            raise _damaged()
+        if wire == BYTES:
+            length, at = _varint(data, at)
+            stop = at + length
+            if stop > end:
+                raise _overrun(data, end)
+            yield tag, at, stop
+            at = stop
+        elif wire == VARINT:
+            number, at = _varint(data, at)
+            if tag == number_tag:
+                yield tag, 0, number
+        else:
+            at += 4 if wire == FIXED32 else 8
+    if at > end:
+        raise _overrun(data, end)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number at ``at`` and where it ends. Raises IndexError at the end of the file, BadFile for an endless one."""
+    byte = data[at]
+    if byte < 0x80:
+        return byte, at + 1
+    number = byte & 0x7F
+    for place in range(1, 10):
+        byte = data[at + place]
+        number |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return number, at + place + 1
+    raise _damaged()
+
+
+def _overrun(data: bytes, end: int) -> Exception:
+    return _truncated(data) if end == len(data) else _damaged()
+
+
+def _truncated(data: bytes) -> BadFile:
+    return BadFile(
+        f"ends in the middle, after {len(data)} bytes: copy the whole file again, unless it is still being written"
+    )
+
+
+def _damaged() -> BadFile:
+    return BadFile("is damaged, or no ONNX file at all: copy it again, or convert the model")
+
+
+def _looks_like(data: bytes) -> str | None:
+    """What a file is that is plainly no ONNX file."""
+    start = data[:512].lstrip().lower()
+    if not data:
+        return "is empty: copy the whole file again"
+    if data[4:8] == b"ORTM" or start.startswith(b"ortm"):
+        return (
+            "is in ONNX Runtime's own format (ORT), which cannot be checked: put here the .onnx file it was made from"
+        )
+    if start.startswith(b"version https://git-lfs"):
+        return "is a git-LFS pointer, not the model: fetch the model itself with `git lfs pull`"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "is a web page, not a model: download the file itself"
+    if data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return "is a pickle, which this server never opens: turn it into ONNX with `python -m convert`"
+    if data[:4] == b"PK\x03\x04" or data[:2] == b"\x1f\x8b":
+        return "is an archive, not a model: unpack it, or turn a packed pickle into ONNX with `python -m convert`"
+    return "is text, not a model: put the .onnx file here" if _is_text(data[:4096]) else None
+
+
+def _is_text(sample: bytes) -> bool:
+    printable = sample.decode("utf-8", "ignore")
+    whole = len(printable.encode()) >= len(sample) - 3  # a character may be cut off at the end
+    return whole and all(character.isprintable() or character in "\t\n\r\f" for character in printable)
