@@ -8,7 +8,7 @@ from __future__ import annotations
 import mmap
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import orjson
 
@@ -19,7 +19,7 @@ TRIES = 1000
 Key = tuple[str, str]  # name, version
 
 
-class Bulletin(Mapping[Key, str]):
+class Bulletin:
     """Reasons by model name and version. Made before the fork; `publish` is for the process that made it."""
 
     def __init__(self) -> None:
@@ -36,19 +36,11 @@ class Bulletin(Mapping[Key, str]):
         self._memory[HEAD.size : HEAD.size + len(text)] = text
         self._memory[: HEAD.size] = HEAD.pack(len(text), zlib.crc32(text))
 
-    def _read(self) -> dict[Key, str]:
+    def read(self) -> dict[Key, str]:
+        """What was published last."""
         for _ in range(TRIES):
             length, checksum = HEAD.unpack(self._memory[: HEAD.size])
             text = self._memory[HEAD.size : HEAD.size + length]
             if zlib.crc32(text) == checksum:
                 return {(name, version): reason for name, version, reason in orjson.loads(text)}
         return {}
-
-    def __getitem__(self, key: Key) -> str:
-        return self._read()[key]
-
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())

@@ -30,7 +30,7 @@ WALL_PER_CPU = 3  # a trial shares the processor with the workers
 MAX_REASON = 500
 OUT_OF_MEMORY = "bad_alloc"  # as C++ says it
 REFUSED = b"refused"  # how a child's verdict begins that is not Findings
-BUILD_TALK = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+ ")
+BUILD_TALK = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+ |\bonnxruntime::[^)]*\) ")
 UNLOADED = "unloaded by an operator; a load call brings it back"
 
 Load = Callable[..., Model]  # of a Place and perhaps Findings: `load_model` with its settings
@@ -82,18 +82,17 @@ class Living:
         self._changed = False
         self._next_look = 0.0
         self._complaint = ""
+        self._strict = False
 
     def load_all(self, strict: bool) -> None:
         """Tries and opens all there is, and waits for it. Raises BadRepository where nothing sensible would serve."""
+        self._strict = strict
         self.announce()
         while self.step() or self._trial:
-            if strict and (reasons := self.reasons()):
-                raise BadRepository(reasons[0])
             if self._trial is not None:
                 select.select([self._trial.child], [], [], LOOK_SECONDS)
             self._changed = False
-        if strict and (reasons := self.reasons()):
-            raise BadRepository(reasons[0])
+        self._strict = False
         names = {name for name, _ in (*self._entries, *self._misplaced)}
         if names and self._default_model is not None and self._default_model not in names:
             raise BadRepository(
@@ -207,7 +206,7 @@ class Living:
 
     def _misplace(self, misplaced: dict[tuple[str, str], str]) -> None:
         for key in misplaced.keys() - self._misplaced.keys():
-            _log_refusal(*key, misplaced[key])
+            self._tell(*key, misplaced[key])
         self._misplaced = misplaced
 
     def _complain(self, message: str) -> None:
@@ -236,7 +235,7 @@ class Living:
             reason = UNLOADED if entry.place.name in self._unloaded else entry.reason
             if reason is not None:
                 reasons[key] = reason
-        if reasons != dict(self._bulletin):
+        if reasons != self._bulletin.read():
             self._bulletin.publish(reasons)
 
     # Trials
@@ -281,7 +280,12 @@ class Living:
 
     def _refuse(self, entry: _Entry, rest: str) -> None:
         entry.reason = f"{entry.place.path.relative_to(self._folder)}{rest}"
-        _log_refusal(entry.place.name, entry.place.version, entry.reason)
+        self._tell(entry.place.name, entry.place.version, entry.reason)
+
+    def _tell(self, name: str, version: str, reason: str) -> None:
+        if self._strict:
+            raise BadRepository(reason)
+        log.error("model refused: %s", reason, extra={"model": name, "version": version})
 
 
 def _try(load: Load, place: Place) -> bytes:
@@ -306,10 +310,6 @@ def _memory_told(rest: str, limits: Limits) -> str:
     if OUT_OF_MEMORY in rest or "allocate memory" in rest:
         return f" needs more than {limits.memory_bytes // MIB} MB of memory to open and run: make the model smaller"
     return rest
-
-
-def _log_refusal(name: str, version: str, reason: str) -> None:
-    log.error("model refused: %s", reason, extra={"model": name, "version": version})
 
 
 def _signature(path: Path) -> Signature | None:

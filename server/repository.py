@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from server.artefact import NAME_PATTERN, Artefact, BadArtefact, from_metadata
+from server.bulletin import Bulletin
 from server.codecs.simple import SimpleCodec, codec_of_artefact, codec_of_signature
 from server.codecs.tensors import InputLayout, TensorSpec
 from server.errors import ServerError
@@ -65,14 +66,22 @@ class Repository:
     """Models by name and version, the highest version first, and why others were refused."""
 
     def __init__(
-        self, models: Sequence[Model], refused: Mapping[tuple[str, str], str], default_model: str | None = None
+        self,
+        models: Sequence[Model],
+        refused: Mapping[tuple[str, str], str] | Bulletin,
+        default_model: str | None = None,
     ) -> None:
-        self.refused = refused
+        self._refused = refused
         self.models: dict[str, dict[str, Model]] = {}
         for model in sorted(models, key=lambda model: version_key(model.version), reverse=True):
             self.models.setdefault(model.name, {})[model.version] = model
         self.models = dict(sorted(self.models.items()))
         self.default_model = default_model or (next(iter(self.models)) if len(self.models) == 1 else None)
+
+    @property
+    def refused(self) -> Mapping[tuple[str, str], str]:
+        """Versions whose file does not serve, and why; on a bulletin it may change at any time."""
+        return self._refused.read() if isinstance(self._refused, Bulletin) else self._refused
 
     def get(self, name: str, version: str | None = None) -> Model:
         """The model asked for, its highest version where none is named. Raises ServerError ``not_found`` and others."""

@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.integration.conftest import Report, Start
@@ -18,6 +19,7 @@ from tests.integration.load import Load
 from tests.integration.originals import Original
 from tests.integration.running import STOP_SECONDS, Running, poll
 from tests.integration.wire import Answer, CutOff, read_answer, request, wires
+from tests.server.bad_models import endless
 
 CONNECTIONS = 24
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -151,27 +153,19 @@ def test_ctrl_c_is_quiet(start: Start) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_that_loads_yet_stops_at_once_and_without_a_word(tmp_path: Path, number: signal.Signals) -> None:
-    """The model's file is a pipe that nobody fills: reading it takes for ever."""
-    (tmp_path / "slow" / "1").mkdir(parents=True)
-    pipe = tmp_path / "slow" / "1" / "model.onnx"
-    os.mkfifo(pipe)
+    """The model's trial does not end."""
+    (tmp_path / "slow.onnx").write_bytes(endless())
     server = Running({"DYNONNX_MODELS": str(tmp_path)}, tmp_path / "server.log")
-    held: list[int] = []
-
-    def is_read() -> bool:
-        with contextlib.suppress(OSError):  # as long as nobody reads from it, opening it to write is an error
-            held.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
-        return bool(held)
-
     try:
-        poll(is_read, "the server reads the model's file")
+        poll(lambda: bool(server.workers()), "the model is being tried")
+        trials = [psutil.Process(pid) for pid in server.workers()]
         server.signal_all(number)
         assert server.process.wait(5) in (0, -number)
         assert server.read_log() == ""
+        psutil.wait_procs(trials, 5)
+        assert not any(trial.is_running() for trial in trials)
     finally:
         server.stop()
-        for descriptor in held:
-            os.close(descriptor)
 
 
 def test_no_process_is_left_behind(start: Start) -> None:
