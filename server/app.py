@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from server.endpoints import JSON, Endpoints
 from server.errors import CODE_OF_STATUS, ServerError, envelope
 from server.logs import log
 from server.openapi import document
+from server.repository import Repository
 from server.repository_routes import build_repository_router
 from server.routes import build_router
 
@@ -38,6 +40,18 @@ class App:
         self.endpoints = endpoints
         self.line = 0
         self._inner = _build(endpoints)
+        self._operations = self._inner.openapi()["paths"]
+        self._document()
+
+    def take(self, repository: Repository) -> None:
+        """`Endpoints.take`. The routes stay: FastAPI keeps every route it was ever given, and what that refers to."""
+        self.endpoints.take(repository)
+        self._document()
+
+    def _document(self) -> None:
+        endpoints = self.endpoints
+        keyed = bool(endpoints.settings.api_keys)
+        endpoints.openapi_document = document(endpoints.repository, deepcopy(self._operations), keyed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; the worker's lifespan opens and closes the endpoints."""
@@ -83,7 +97,7 @@ class App:
                 await _respond(self.endpoints, error, request_id.decode())(inner, receive, send_with_id)
 
 
-def _build(endpoints: Endpoints) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+def _build(endpoints: Endpoints) -> FastAPI:
     app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(build_router(endpoints, DOCS_PAGE.read_bytes()))
     app.include_router(build_repository_router(endpoints))
@@ -97,9 +111,6 @@ def _build(endpoints: Endpoints) -> Callable[[Scope, Receive, Send], Awaitable[N
             allow_headers=["*"],
             expose_headers=["x-request-id", "retry-after", "server-timing"],
         )
-    endpoints.openapi_document = document(
-        endpoints.repository, app.openapi()["paths"], bool(endpoints.settings.api_keys)
-    )
     return app
 
 

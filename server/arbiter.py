@@ -26,7 +26,7 @@ from server.living import Living
 from server.logs import log
 from server.metrics import Board
 from server.plan import DynoPlan
-from server.repository import load_model
+from server.repository import Repository, load_model
 from server.settings import Settings
 from server.worker import FORK_SIGNALS, Worker
 
@@ -219,24 +219,25 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> App:
         """Tries, opens and warms every model, once, before any worker is forked. Raises BadRepository."""
         self.living.load_all(self._settings.strict)
-        return self._app()
+        plan = self._plan
+        app = App(Endpoints(self._repository(), self._settings, self.board, plan.workers, lingers=plan.core_each))
+        _freeze()
+        return app
 
     def renew(self) -> None:
         """The models as they are now, for the workers that are forked from now on; where it raises, nothing changes."""
-        self.callable = self._app()
+        gc.unfreeze()
+        app: App = self.callable
+        app.take(self._repository())
+        _freeze()
         log.info("reloaded: %s", self._served())
 
-    def _app(self) -> App:
-        gc.unfreeze()
+    def _repository(self) -> Repository:
         repository = self.living.repository()
         versions = {(model.name, model.version) for model in repository}
         self.board.keep(versions | self._versions)  # those who leave write their numbers yet
-        plan = self._plan
-        app = App(Endpoints(repository, self._settings, self.board, plan.workers, lingers=plan.core_each))
         self._versions = versions
-        gc.collect()
-        gc.freeze()  # what lives now lives long: a child's collector that touched it would copy its pages
-        return app
+        return repository
 
     def _living(self) -> Living:
         settings = self._settings
@@ -273,6 +274,12 @@ class Server(BaseApplication):  # type: ignore[misc]
             workers,
             "" if workers == 1 else "s",
         )
+
+
+def _freeze() -> None:
+    """What lives now lives long: a child's collector that touched it would copy its pages."""
+    gc.collect()
+    gc.freeze()
 
 
 def _equip(arbiter: _Arbiter, worker: Worker) -> None:

@@ -49,7 +49,6 @@ class Endpoints:
         self, repository: Repository, settings: Settings, board: Board, workers: int, *, lingers: bool = False
     ) -> None:
         """``lingers``: whether a batcher may keep its worker awake for a moment, in hope of the next request."""
-        self.repository = repository
         self.settings = settings
         self.gate = Gate(
             keys=settings.api_keys,
@@ -62,15 +61,21 @@ class Endpoints:
         self._board = board
         self._workers = workers
         self._lingers = lingers
-        self._blocks = {id(model): board.block_of(model.name, model.version) for model in repository}
         self._batchers: dict[int, Batcher] = {}
-        self._scoring = {
-            id(model): scoring_codec(model.artefact, model.runtime.inputs, model.runtime.outputs, settings.max_rows)
-            for model in repository
-        }
         self._line = 0
         self.metrics = ServerMetrics(board, 0)
         self.control: Control = _nobody_listens
+        self.take(repository)
+
+    def take(self, repository: Repository) -> None:
+        """Serves these models, in workers that are forked from now on. Where it raises, all is as before."""
+        max_rows = self.settings.max_rows
+        blocks = {id(model): self._board.block_of(model.name, model.version) for model in repository}
+        scoring = {
+            id(model): scoring_codec(model.artefact, model.runtime.inputs, model.runtime.outputs, max_rows)
+            for model in repository
+        }
+        self.repository, self._blocks, self._scoring = repository, blocks, scoring
 
     def open(self, line: int) -> None:
         """Starts the batchers of this worker, on the running loop; ``line`` is the worker's line on the board."""

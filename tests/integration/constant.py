@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.integration.wire import Answer, Wire
@@ -21,9 +21,13 @@ class Constant:
     check: Callable[[int, Answer], str | None]
     kept: int = 32
     lost: list[str] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)  # from when it was due to its answer
+    seconds: list[float] = field(default_factory=list)  # from a request to its answer
+    late: list[float] = field(default_factory=list)  # after its time, as the generator had no more of its core
     stopped: bool = False
-    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _began: float = 0.0
+    _turns: dict[str, itertools.count[int]] = field(
+        default_factory=lambda: {"kept": itertools.count(), "fresh": itertools.count()}
+    )
 
     async def run(self) -> None:
         """Asks until stopped."""
@@ -32,15 +36,12 @@ class Constant:
         await asyncio.gather(*(self._keep() for _ in range(self.kept)), *(self._renew() for _ in range(fresh)))
 
     async def _turn(self, share: str) -> tuple[int, float] | None:
-        number = next(self._shares[share])
+        number = next(self._turns[share])
         due = self._began + number * 2 / self.per_second
         wait = due - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
         return None if self.stopped else (number, due)
-
-    def __post_init__(self) -> None:
-        self._shares = {"kept": itertools.count(), "fresh": itertools.count()}
 
     async def _keep(self) -> None:
         wire = await Wire.open(self.port)
@@ -62,18 +63,20 @@ class Constant:
             await wire.close()
 
     async def _ask(self, wire: Wire, number: int, due: float) -> Answer | None:
+        began = time.monotonic()
+        self.late.append(began - due)
         try:
             answer = await wire.ask(self.make(number))
         except (ConnectionError, TimeoutError) as error:
             self.lost.append(repr(error))
             return None
-        self.seconds.append(time.monotonic() - due)
+        self.seconds.append(time.monotonic() - began)
         wrong = self.check(number, answer) if answer.status == 200 else f"{answer.status} {answer.body!r}"
         if wrong:
             self.lost.append(wrong)
         return answer
 
-    def p99_ms(self, first: int = 0) -> float:
-        """Milliseconds within which 99 of 100 were answered, of those after the first so many."""
-        ordered = sorted(self.seconds[first:])
-        return ordered[int(len(ordered) * 0.99)] * 1e3
+
+def p99_ms(seconds: Sequence[float]) -> float:
+    """Milliseconds within which 99 of 100 were over."""
+    return sorted(seconds)[int(len(seconds) * 0.99)] * 1e3

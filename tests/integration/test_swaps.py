@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import statistics
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from onnx import helper
 
 from tests.integration.conftest import Report, Start
-from tests.integration.constant import Constant
+from tests.integration.constant import Constant, p99_ms
 from tests.integration.running import Running, poll
 from tests.integration.wire import Answer, request
 from tests.server.bad_models import BAD
@@ -62,6 +63,11 @@ def serves(server: Running, version: int) -> bool:
     return bool(server.ask("GET", "/models/table").json()["version"] == str(version))
 
 
+def until_serves(server: Running, version: int) -> None:
+    """Waits for it."""
+    poll(lambda: serves(server, version), f"version {version} serves", 20.0)
+
+
 def settle(server: Running) -> tuple[int, int]:
     """Memory (PSS) and descriptors of the arbiter once only its two workers are left."""
     poll(lambda: len(server.workers()) == 2, "the old workers are gone", RETIRED_SECONDS)
@@ -82,7 +88,7 @@ async def swap_under_load(server: Running, folder: Path, swaps: int, per_second:
     calm = len(load.seconds)
     for version in range(FIRST, FIRST + swaps):
         put(folder, version)
-        await asyncio.to_thread(poll, lambda wanted=version: serves(server, wanted), "the version serves", 20.0)
+        await asyncio.to_thread(until_serves, server, version)
     load.stopped = True
     await asking
     return load, calm
@@ -93,16 +99,16 @@ def campaign(start: Start, tmp_path: Path, report: Report, swaps: int, per_secon
     server = start_with(start, tmp_path / "models")
     for version in range(2, FIRST):  # what is allocated once and kept
         put(tmp_path / "models", version)
-        poll(lambda wanted=version: serves(server, wanted), "the version serves", 20.0)  # type: ignore[misc]
+        until_serves(server, version)
     memory, descriptors = settle(server)
     began = time.monotonic()
     load, calm = asyncio.run(swap_under_load(server, tmp_path / "models", swaps, per_second))
     took = time.monotonic() - began
     grown, descriptors_after = settle(server)
-    calm_p99 = sorted(load.seconds[:calm])[int(calm * 0.99)] * 1e3
     report(
         f"{swaps} swaps: {len(load.lost)} lost or wrong of {len(load.seconds):,}, {len(load.seconds) / took:,.0f}/s,"
-        f" p99 {load.p99_ms(calm):.1f} ms while swapping, {calm_p99:.1f} ms before;"
+        f" p99 {p99_ms(load.seconds[calm:]):.1f} ms while swapping, {p99_ms(load.seconds[:calm]):.1f} ms before"
+        f" (half of the requests were sent {statistics.median(load.late) * 1e3:.1f} ms late);"
         f" arbiter {memory / 1e6:.1f} MB before, {grown / 1e6:.1f} MB after (PSS)"
     )
     assert load.lost == []
@@ -148,4 +154,6 @@ def test_every_bad_file_is_refused_under_load(start: Start, tmp_path: Path, repo
         (line,) = (line for line in lines if f"table/{number}/model.onnx" in line)
         assert BAD[kind][1] in line
     assert server.workers() == workers
-    report(f"{len(BAD)} bad files refused under {len(load.seconds):,} requests, none lost, p99 {load.p99_ms():.1f} ms")
+    report(
+        f"{len(BAD)} bad files refused under {len(load.seconds):,} requests, none lost, p99 {p99_ms(load.seconds):.1f} ms"
+    )
