@@ -155,5 +155,6 @@ def test_every_bad_file_is_refused_under_load(start: Start, tmp_path: Path, repo
         assert BAD[kind][1] in line
     assert server.workers() == workers
     report(
-        f"{len(BAD)} bad files refused under {len(load.seconds):,} requests, none lost, p99 {p99_ms(load.seconds):.1f} ms"
+        f"{len(BAD)} bad files refused under {len(load.seconds):,} requests, none lost,"
+        f" p99 {p99_ms(load.seconds):.1f} ms"
     )
