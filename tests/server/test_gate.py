@@ -292,6 +292,37 @@ def test_without_keys_all_is_open() -> None:
     assert allowed(gate, b"Bearer whatever")
 
 
+def admits_admin(gate: Gate, *values: bytes) -> str:
+    """What becomes of a control call: a code, or nothing."""
+    try:
+        gate.authorise_admin([(b"authorization", value) for value in values])
+    except ServerError as error:
+        return error.code
+    return ""
+
+
+def test_an_admin_key_opens_control_and_all_else() -> None:
+    gate = Gate(keys=[KEY], admin_keys=[OTHER], max_body_bytes=10, deadline_seconds=25.0)
+    assert gate.controlled
+    assert allowed(gate, f"Bearer {OTHER}".encode())
+    assert admits_admin(gate, f"Bearer {OTHER}".encode()) == ""
+    for values in ([], [f"Bearer {KEY}".encode()], [b"Bearer "], [f"Bearer {OTHER}".encode()] * 2, [OTHER.encode()]):
+        assert admits_admin(gate, *values) == "unauthorized"
+
+
+def test_an_admin_key_alone_guards_only_control() -> None:
+    gate = Gate(keys=[], admin_keys=[OTHER], max_body_bytes=10, deadline_seconds=25.0)
+    assert not gate.keyed
+    assert allowed(gate)
+    assert admits_admin(gate) == "unauthorized"
+
+
+def test_without_admin_keys_there_is_no_control() -> None:
+    gate = made(KEY)
+    assert not gate.controlled
+    assert admits_admin(gate, f"Bearer {KEY}".encode()) == "unsupported"
+
+
 def test_size_of_a_body_without_a_length() -> None:
     gate = made(max_body_bytes=10)
     gate.check_size(10)

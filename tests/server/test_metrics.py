@@ -154,6 +154,32 @@ def test_a_full_board_refuses_and_stays_whole() -> None:
     assert value(board, "nv_inference_count", model="a", version="1") == 5
 
 
+def test_versions_that_nobody_serves_any_more_make_room() -> None:
+    board = Board(2, 2)
+    for line in (0, 1):
+        board.clear_gauges(line)
+    for number in range(1, 50):
+        board.keep({("a", str(number - 1))})
+        block = board.block_of("a", str(number))
+        assert value(board, "nv_inference_count", model="a", version=str(number)) == 0
+        ModelMetrics(board, number % 2, block).batch(number, 0.0, "turn")
+    assert value(board, "nv_inference_count", model="a", version="49") == 49
+    assert value(board, "nv_inference_count", model="a", version="48") == 48
+    assert ("nv_inference_count", (("model", "a"), ("version", "47"))) not in samples(board)
+
+
+def test_a_worker_starts_serves_and_leaves() -> None:
+    board = Board(1, 1)
+    board.clear_gauges(0)
+    assert (board.serves(0), board.has_served(0)) == (False, False)
+    board.begin_serving(0)
+    assert (board.serves(0), board.has_served(0)) == (True, True)
+    board.end_serving(0)
+    assert (board.serves(0), board.has_served(0)) == (False, True)
+    board.clear_gauges(0)
+    assert not board.has_served(0)
+
+
 def test_totals_are_summed_over_forked_processes() -> None:
     """Each child writes its own line while the others do; nothing is lost, and the parent reads the sum."""
     board, block = made(lines=4)

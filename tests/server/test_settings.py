@@ -41,6 +41,7 @@ def test_defaults_are_the_promised_ones() -> None:
         ("DYNONNX_STRICT", "1", "strict", True),
         ("DYNONNX_STRICT", "0", "strict", False),
         ("DYNONNX_API_KEYS", f"{KEY}, {OTHER_KEY}", "api_keys", (KEY, OTHER_KEY)),
+        ("DYNONNX_ADMIN_KEYS", KEY, "admin_keys", (KEY,)),
         ("DYNONNX_MAX_WAIT_MS", "0", "max_wait_ms", 0),
         ("DYNONNX_CORS_ORIGINS", "https://a.example, *", "cors_origins", ("https://a.example", "*")),
         ("DYNONNX_LOG_LEVEL", "debug", "log_level", "debug"),
@@ -92,9 +93,10 @@ def test_a_bad_value_is_refused_by_name_and_value(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     "keys", ["short", f"{KEY},", f"{KEY},tiny", "with a space inside it", "kéy" * 10, f"{KEY}\x00"]
 )
-def test_a_bad_key_is_refused_without_being_told(keys: str) -> None:
-    with pytest.raises(BadSetting, match=r"^DYNONNX_API_KEYS: expected keys of at least 16") as caught:
-        read_settings({"DYNONNX_API_KEYS": keys})
+@pytest.mark.parametrize("name", ["DYNONNX_API_KEYS", "DYNONNX_ADMIN_KEYS"])
+def test_a_bad_key_is_refused_without_being_told(name: str, keys: str) -> None:
+    with pytest.raises(BadSetting, match=rf"^{name}: expected keys of at least 16") as caught:
+        read_settings({name: keys})
     assert keys not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
@@ -111,9 +113,11 @@ def test_workers_set_by_the_buildpack_do_not_count() -> None:
 
 
 def test_public_settings_show_everything_but_secrets() -> None:
-    shown = public_settings(read_settings({"DYNONNX_API_KEYS": f"{KEY},{OTHER_KEY}", "PORT": "81"}))
+    keys = {"DYNONNX_API_KEYS": f"{KEY},{OTHER_KEY}", "DYNONNX_ADMIN_KEYS": KEY}
+    shown = public_settings(read_settings({**keys, "PORT": "81"}))
     assert list(shown) == [environment_name(field) for field in dataclasses.fields(Settings)]
     assert shown["DYNONNX_API_KEYS"] == "2 set"
+    assert shown["DYNONNX_ADMIN_KEYS"] == "1 set"
     assert shown["PORT"] == 81
     assert shown["DYNONNX_MODELS"] == "models"
     assert KEY not in repr(shown)
