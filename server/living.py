@@ -6,42 +6,22 @@ child and opened in this process only when it has passed there. Knows neither wo
 
 from __future__ import annotations
 
-import functools
-import re
 import select
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
+from server.attempt import Attempt, Load, Refused, trial_limits
 from server.bulletin import Bulletin
-from server.confined import Confined, Died, Limits, memory_limit
 from server.logs import log
-from server.onnxfile import BadFile
 from server.repository import BadRepository, ChangedMeanwhile, Model, Place, Repository, scan
-from server.trial import Findings
 
 LOOK_SECONDS = 0.5  # between two looks at the folder
 SETTLE_SECONDS = 0.5  # a file that nobody announced is tried once it has been the same for so long
-MIB = 1 << 20
-MEMORY_BYTES, MEMORY_PER_BYTE = 512 * MIB, 16  # what a trial may take, and for each byte of the file
-CPU_SECONDS, BYTES_PER_SECOND = 10, 10_000_000
-WALL_PER_CPU = 3  # a trial shares the processor with the workers
-MAX_REASON = 500
-OUT_OF_MEMORY = "bad_alloc"  # as C++ says it
-REFUSED = b"refused"  # how a child's verdict begins that is not Findings
-BUILD_TALK = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+ |\bonnxruntime::[^)]*\) ")
 UNLOADED = "unloaded by an operator; a load call brings it back"
 
-Load = Callable[..., Model]  # of a Place and perhaps Findings: `load_model` with its settings
 Signature = tuple[int, ...]
-
-
-def trial_limits(file_bytes: int, box_bytes: int | None) -> Limits:
-    """What a file of so many bytes may take in its trial; never more than half of what the box has."""
-    memory = MEMORY_BYTES + MEMORY_PER_BYTE * file_bytes
-    cpu = CPU_SECONDS + file_bytes // BYTES_PER_SECOND
-    return Limits(min(memory, box_bytes // 2) if box_bytes else memory, cpu, WALL_PER_CPU * cpu)
 
 
 @dataclass
@@ -55,13 +35,6 @@ class _Entry:
     acted: Signature | None = None
     model: Model | None = None
     reason: str | None = None  # why the file that was tried last does not serve
-
-
-@dataclass
-class _Trial:
-    entry: _Entry
-    limits: Limits
-    child: Confined = field(repr=False)
 
 
 class Living:
@@ -78,7 +51,7 @@ class Living:
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._misplaced: dict[tuple[str, str], str] = {}
         self._unloaded: set[str] = set()
-        self._trial: _Trial | None = None
+        self._trial: tuple[_Entry, Attempt] | None = None
         self._changed = False
         self._next_look = 0.0
         self._complaint = ""
@@ -90,7 +63,7 @@ class Living:
         self.announce()
         while self.step() or self._trial:
             if self._trial is not None:
-                select.select([self._trial.child], [], [], LOOK_SECONDS)
+                select.select(self.waits_for(), [], [], LOOK_SECONDS)
             self._changed = False
         self._strict = False
         names = {name for name, _ in (*self._entries, *self._misplaced)}
@@ -123,9 +96,9 @@ class Living:
         """Whether other models serve now than when `repository` was last asked."""
         return self._changed
 
-    def waits_for(self) -> list[Confined]:
+    def waits_for(self) -> list[Attempt]:
         """What becomes readable when a step can go on."""
-        return [self._trial.child] if self._trial else []
+        return [self._trial[1]] if self._trial else []
 
     def seconds_to_wait(self) -> float:
         """After how long a step is due, even if nothing becomes readable."""
@@ -158,7 +131,7 @@ class Living:
 
     def is_pending(self, name: str) -> bool:
         """Whether a trial of that name is yet to end."""
-        trying = self._trial is not None and self._trial.entry.place.name == name
+        trying = self._trial is not None and self._trial[1].place.name == name
         return trying or any(entry.seen != entry.acted for entry in self._named(name) if name not in self._unloaded)
 
     def reasons(self, name: str | None = None) -> list[str]:
@@ -169,13 +142,13 @@ class Living:
     def close(self) -> None:
         """Ends the trial that runs."""
         if self._trial is not None:
-            self._trial.child.kill()
+            self._trial[1].kill()
             self._trial = None
 
     def note_exit(self) -> None:
         """To be called before all children are reaped, lest the cause of a trial's death be lost."""
         if self._trial is not None:
-            self._trial.child.note_exit()
+            self._trial[1].note_exit()
 
     def _named(self, name: str | None) -> Iterator[_Entry]:
         return (entry for entry in self._entries.values() if name in (None, entry.place.name))
@@ -244,39 +217,25 @@ class Living:
         entry.acted, entry.announced = entry.seen, False
         limits = trial_limits(entry.seen[1] if entry.seen else 0, self._box_bytes)
         try:
-            self._trial = _Trial(entry, limits, Confined(functools.partial(_try, self._load, entry.place), limits))
-        except OSError as error:
-            self._refuse(entry, f": no process could be started to try it: {error}")
+            self._trial = entry, Attempt(self._load, entry.place, limits)
+        except Refused as error:
+            self._refuse(entry, str(error))
 
     def _collect(self) -> None:
-        trial = self._trial
-        if trial is None:
+        if self._trial is None:
             return
+        entry, attempt = self._trial
         try:
-            result = trial.child.collect()
-        except Died as error:
-            self._trial = None
-            self._refuse(trial.entry, f": its trial {error}; this model cannot serve here")
-            return
-        if result is None:
-            return
-        self._trial = None
-        if result.startswith(REFUSED):
-            self._refuse(trial.entry, _memory_told(result.removeprefix(REFUSED).decode(), trial.limits))
-        else:
-            self._open(trial, Findings.from_bytes(result))
-
-    def _open(self, trial: _Trial, findings: Findings) -> None:
-        entry = trial.entry
-        try:
-            with memory_limit(trial.limits.memory_bytes):
-                model = self._load(entry.place, findings)
+            model = attempt.collect()
         except ChangedMeanwhile:
             entry.acted, entry.since = None, monotonic()
-        except Exception as error:  # noqa: BLE001  no file may end the server
-            self._refuse(entry, _memory_told(_rest_of_sentence(error), trial.limits))
+        except Refused as error:
+            self._refuse(entry, str(error))
         else:
+            if model is None:
+                return
             entry.model, entry.reason, self._changed = model, None, True
+        self._trial = None
 
     def _refuse(self, entry: _Entry, rest: str) -> None:
         entry.reason = f"{entry.place.path.relative_to(self._folder)}{rest}"
@@ -286,30 +245,6 @@ class Living:
         if self._strict:
             raise BadRepository(reason)
         log.error("model refused: %s", reason, extra={"model": name, "version": version})
-
-
-def _try(load: Load, place: Place) -> bytes:
-    """What the confined child does; any error it meets is one of the file."""
-    try:
-        model = load(place)
-    except Exception as error:  # noqa: BLE001
-        return REFUSED + _rest_of_sentence(error).encode()
-    return Findings(model.sha256, model.verdict, model.curve).to_bytes()
-
-
-def _rest_of_sentence(error: Exception) -> str:
-    """What follows the name of the file: one line, without the paths of the machine that built ONNX Runtime."""
-    if isinstance(error, MemoryError):
-        return OUT_OF_MEMORY
-    said = " ".join(BUILD_TALK.sub("", str(error) or repr(error)).split())
-    said = said if len(said) <= MAX_REASON else said[:MAX_REASON] + " ..."
-    return f" {said}" if isinstance(error, BadFile) else f": {said}"
-
-
-def _memory_told(rest: str, limits: Limits) -> str:
-    if OUT_OF_MEMORY in rest or "allocate memory" in rest:
-        return f" needs more than {limits.memory_bytes // MIB} MB of memory to open and run: make the model smaller"
-    return rest
 
 
 def _signature(path: Path) -> Signature | None:

@@ -22,7 +22,7 @@ FLOORS = (
     ("batch",),
     ("runtime",),
     ("batcher",),
-    ("confined", "trial", "repository", "living"),
+    ("confined", "trial", "repository", "attempt", "living"),
     ("heads", "gate"),
     ("endpoints",),
     ("limits", "exchange", "protocol"),

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 
+from server.attempt import MIB, trial_limits
 from server.bulletin import Bulletin
 from server.confined import Limits
 from server.errors import ServerError
-from server.living import MIB, Living, trial_limits
+from server.living import Living
 from server.repository import BadRepository, ChangedMeanwhile, Model, Place, load_model
 from server.trial import Findings
 from tests.server.bad_models import BAD, endless
@@ -118,7 +119,7 @@ def test_a_bad_file_is_refused_and_the_version_before_it_serves_on(
 
 
 def test_one_that_never_ends_is_ended_while_others_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.living.CPU_SECONDS", 1)
+    monkeypatch.setattr("server.attempt.CPU_SECONDS", 1)
     found = started(folder)
     put(folder, "endless.onnx", endless())
     until(found, lambda: bool(found.waits_for()))
@@ -328,7 +329,7 @@ def test_closing_ends_a_trial(folder: Path) -> None:
     found.close()
     assert not found.waits_for()
     with pytest.raises(ProcessLookupError):
-        os.kill(child._pid, 0)
+        os.kill(child._child._pid, 0)
 
 
 def test_limits_grow_with_the_file_and_stay_within_the_box() -> None:
