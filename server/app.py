@@ -20,6 +20,7 @@ from server.openapi import document
 from server.repository import Repository
 from server.repository_routes import build_repository_router
 from server.routes import build_router
+from server.v2_routes import build_v2_router
 
 DOCS_PAGE = Path(__file__).parent / "pages" / "docs.html"
 
@@ -101,6 +102,7 @@ def _build(endpoints: Endpoints) -> FastAPI:
     app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(build_router(endpoints, DOCS_PAGE.read_bytes()))
     app.include_router(build_repository_router(endpoints))
+    app.include_router(build_v2_router(endpoints))
     app.add_exception_handler(ServerError, _on_server_error(endpoints))
     app.add_exception_handler(HTTPException, _on_http_exception(endpoints))
     if endpoints.settings.cors_origins:

@@ -14,6 +14,8 @@ import numpy as np
 
 from server.codecs.answers import Lane
 from server.codecs.tensors import Array, InputLayout, Part, cut, join
+from server.codecs.v2_answer import Form, TensorLane
+from server.codecs.v2_body import ALL_JSON, Reply, TensorHead
 from server.errors import ServerError
 
 
@@ -29,25 +31,32 @@ class Timing(NamedTuple):
 class Entry:
     """One request while it waits: what it brings, and until when, in seconds of the monotonic clock.
 
-    A door makes it and overrides `answer` and `refuse`, of which exactly one is called, once, unless `done` is set
-    before: a caller who has left is `done`. The endpoint fills it in. What most never change stands on the class.
+    A door makes it and overrides `answer`, `reply` and `refuse`, of which exactly one is called, once, unless `done` is
+    set before: a caller who has left is `done`. The endpoint fills it in. What most never change stands on the class.
     ``arrived``: when its body was there, of the monotonic clock in seconds; where answers tell timings, when it was
     read.
     """
 
-    lane: Lane
+    lane: Lane | TensorLane
     parts: tuple[Part, ...]
     rows: int
-    single: bool
+    single: bool  # of JSON rows: whether it was one bare row
+    form: Form  # of tensors: how they shall come back
+    reading = 0.0  # of tensors: seconds it took to read the body
     deadline: float
     arrived: float
     done = False
+    head: TensorHead = ALL_JSON  # of tensors: what the headers say of the body
     taken = 0  # rows already given to a run, of an entry that is served in pieces
     pieces: list[Sequence[Array]] | None = None  # their outputs
     timing: Timing | None = None  # only where answers tell it
 
     def answer(self, body: bytes) -> None:
         """Takes the JSON of the prediction."""
+        raise NotImplementedError
+
+    def reply(self, reply: Reply) -> None:
+        """Takes an answer of tensors instead."""
         raise NotImplementedError
 
     def refuse(self, error: ServerError) -> None:
@@ -120,6 +129,9 @@ def _piece(queue: deque[Entry], entry: Entry, max_rows: int) -> Batch:
 def feed_of(layouts: Sequence[InputLayout], batch: Batch) -> dict[str, Array]:
     """The graph inputs for a batch: the parts of all its entries, joined row after row."""
     entries, rows, start = batch
+    lane = entries[0].lane
+    if isinstance(lane, TensorLane):
+        return lane.feed([entry.parts for entry in entries], start, rows)
     if start is not None:
         parts = entries[0].parts
         return {
@@ -129,6 +141,11 @@ def feed_of(layouts: Sequence[InputLayout], batch: Batch) -> dict[str, Array]:
     return {
         layout.name: join(layout, [entry.parts[index] for entry in entries]) for index, layout in enumerate(layouts)
     }
+
+
+def reading_of(batch: Batch) -> float:
+    """Seconds it took to read the requests of a batch; those of a large one count with its first piece."""
+    return 0.0 if batch.start else sum(entry.reading for entry in batch.entries)
 
 
 def check_rows(outputs: Sequence[Any], rows: int) -> None:
@@ -145,8 +162,11 @@ def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
         _collect(entries[0], outputs)
         return
     lane = entries[0].lane
+    if isinstance(lane, TensorLane):
+        _reply(entries, lane, outputs)
+        return
     if len(entries) == 1 and not entries[0].single:
-        _answer_whole(entries[0], outputs)
+        _answer_whole(entries[0], lane, outputs)
         return
     columns = lane.encode(outputs)
     if batch.rows == len(entries):
@@ -164,15 +184,31 @@ def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
         row = end
 
 
+def _reply(entries: Sequence[Entry], lane: TensorLane, outputs: Sequence[Array]) -> None:
+    row = 0
+    for entry in entries:
+        end = row + entry.rows
+        if not entry.done:
+            reply = lane.reply(outputs, row, end, entry.form)
+            entry.done = True
+            entry.reply(reply)
+        row = end
+
+
 def _collect(entry: Entry, outputs: Sequence[Array]) -> None:
     entry.pieces = [*(entry.pieces or ()), outputs]
     if sum(len(piece[0]) for piece in entry.pieces) < entry.rows or entry.done:
         return
-    _answer_whole(entry, [np.concatenate(pieces) for pieces in zip(*entry.pieces, strict=True)])
+    whole = [np.concatenate(pieces) for pieces in zip(*entry.pieces, strict=True)]
+    lane = entry.lane
+    if isinstance(lane, TensorLane):
+        _reply([entry], lane, whole)
+    else:
+        _answer_whole(entry, lane, whole)
 
 
-def _answer_whole(entry: Entry, outputs: Sequence[Array]) -> None:
+def _answer_whole(entry: Entry, lane: Lane, outputs: Sequence[Array]) -> None:
     if not entry.done:
-        body = entry.lane.whole(outputs)
+        body = lane.whole(outputs)
         entry.done = True
         entry.answer(body)

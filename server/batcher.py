@@ -13,8 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, perf_counter
 from typing import Protocol
 
-from server.batch import Batch, Entry, Timing, check_rows, deliver, feed_of, take
+from server.batch import Batch, Entry, Timing, check_rows, deliver, feed_of, reading_of, take
 from server.codecs.tensors import Array, InputLayout
+from server.codecs.v2_answer import TensorLane
 from server.errors import ServerError, overloaded
 from server.logs import log
 from server.metrics import ModelMetrics
@@ -181,13 +182,16 @@ class Batcher:
         self._unlearned += 1
         if seconds > SURE_SECONDS or self._unlearned >= LEARN_EVERY:
             self._learn(batch, outcomes, seconds)
-        self.metrics.batch(batch.rows, seconds, reason)
+        self.metrics.batch(batch.rows, seconds, reason, started + seconds)
         if self._timed:
             timing = Timing(0.0, seconds, self.now(), batch.rows)
             for entry in batch.entries:
                 entry.timing = timing._replace(queue=started - entry.arrived)
+        answering = self.now()
         for part, outputs in outcomes:
             self._answer(part, outputs, started)
+        if isinstance(batch.entries[0].lane, TensorLane):
+            self.metrics.tensors(batch.rows, reading_of(batch), self.now() - answering)
         self.metrics.pending(len(self._queue))
         if self._queue and not self._scheduled:
             self._scheduled = True
@@ -221,7 +225,7 @@ class Batcher:
 
     def _fail(self, entry: Entry, error: ServerError) -> None:
         if entry.fail(error):
-            self.metrics.failed(error.code)
+            self.metrics.failed(error.code, self.now() - entry.arrived)
 
     def _count(self, batch: Batch, started: float) -> None:
         """Counts the requests that end with this batch."""
@@ -273,8 +277,10 @@ def _timed_run(runtime: Runs, layouts: Sequence[InputLayout], batch: Batch) -> _
 def _run(runtime: Runs, layouts: Sequence[InputLayout], batch: Batch) -> list[_Outcome]:
     """One run; if it fails and holds several requests, its halves apart, so that only the guilty one gets the error."""
     try:
-        outputs = runtime.run(batch.entries[0].lane.outputs, feed_of(layouts, batch))
-        check_rows(outputs, batch.rows)
+        lane = batch.entries[0].lane
+        outputs = runtime.run(lane.outputs, feed_of(layouts, batch))
+        if lane.rows_first:
+            check_rows(outputs, batch.rows)
     except Exception as error:  # noqa: BLE001  ONNX Runtime raises a dozen unrelated types of its own
         if len(batch.entries) > 1:
             middle = len(batch.entries) // 2

@@ -14,6 +14,7 @@ from server.artefact import Artefact
 from server.batch import Entry
 from server.batcher import Batcher
 from server.codecs.scoring import Media, scoring_codec
+from server.codecs.v2_body import unpack
 from server.errors import ServerError
 from server.gate import Gate
 from server.metrics import Board, ModelMetrics, ServerMetrics
@@ -35,11 +36,16 @@ class Answer:
 
 
 class HotRoute(NamedTuple):
-    """A path whose POST is a prediction with one model, whose batcher runs in this worker."""
+    """A path whose POST is a prediction with one model, whose batcher runs in this worker.
+
+    ``serve`` answers an entry by its body; ``tensors``: by the v2 protocol, whose headers say more.
+    """
 
     path: str
     model: Model
     batcher: Batcher
+    serve: Callable[[HotRoute, Entry, bytes | bytearray], None]
+    tensors: bool
 
 
 class Endpoints:
@@ -58,7 +64,7 @@ class Endpoints:
         )
         self.draining = False
         self.openapi_document: dict[str, Any] = {}
-        self._board = board
+        self.board = board
         self._workers = workers
         self._lingers = lingers
         self._batchers: dict[int, Batcher] = {}
@@ -70,7 +76,7 @@ class Endpoints:
     def take(self, repository: Repository) -> None:
         """Serves these models, in workers that are forked from now on. Where it raises, all is as before."""
         max_rows = self.settings.max_rows
-        blocks = {id(model): self._board.block_of(model.name, model.version) for model in repository}
+        blocks = {id(model): self.board.block_of(model.name, model.version) for model in repository}
         scoring = {
             id(model): scoring_codec(model.artefact, model.runtime.inputs, model.runtime.outputs, max_rows)
             for model in repository
@@ -81,11 +87,11 @@ class Endpoints:
         """Starts the batchers of this worker, on the running loop; ``line`` is the worker's line on the board."""
         self.gate.renew_ids()
         self._line = line
-        self.metrics = ServerMetrics(self._board, line)
+        self.metrics = ServerMetrics(self.board, line)
         for model in self.repository:
-            metrics = ModelMetrics(self._board, line, self._blocks[id(model)])
+            metrics = ModelMetrics(self.board, line, self._blocks[id(model)])
             self._batchers[id(model)] = self._batcher(model, metrics)
-        self._board.begin_serving(line)
+        self.board.begin_serving(line)
 
     def _batcher(self, model: Model, metrics: ModelMetrics) -> Batcher:
         return Batcher(
@@ -104,7 +110,11 @@ class Endpoints:
 
     def stop_accepting(self) -> None:
         """Says that no new connection reaches this worker any more."""
-        self._board.end_serving(self._line)
+        self.board.end_serving(self._line)
+
+    def block_of(self, model: Model) -> int:
+        """The block of a served model on the board."""
+        return self._blocks[id(model)]
 
     def close(self) -> None:
         """Lets the batchers' threads go."""
@@ -112,19 +122,28 @@ class Endpoints:
             batcher.close()
 
     def hot_routes(self) -> dict[bytes, HotRoute]:
-        """Every predict path, as it stands in a request line, with its model; after `open`."""
+        """Every predict and infer path, as it stands in a request line, with its model; after `open`."""
         found: dict[str, Model] = {}
+        infer: dict[str, Model] = {}
         for name, versions in self.repository.models.items():
-            found[f"/models/{name}/predict"] = next(iter(versions.values()))
+            found[f"/models/{name}/predict"] = infer[f"/v2/models/{name}/infer"] = next(iter(versions.values()))
             found |= {f"/models/{name}/versions/{version}/predict": model for version, model in versions.items()}
+            infer |= {f"/v2/models/{name}/versions/{version}/infer": model for version, model in versions.items()}
         if self.repository.default_model in self.repository.models:
             found["/predict"] = self.repository.get_default()
-        return {path.encode(): HotRoute(path, model, self._batchers[id(model)]) for path, model in found.items()}
+        routes = [self._route(model, False, path) for path, model in found.items()]
+        routes += [self._route(model, True, path) for path, model in infer.items()]
+        return {route.path.encode(): route for route in routes}
 
-    def find(self, name: str | None, version: str | None) -> HotRoute:
-        """What a predict route names. Raises ServerError."""
-        model = self.repository.get_default() if name is None else self.repository.get(name, version)
-        return HotRoute("", model, self._batchers[id(model)])
+    def find(self, name: str | None, version: str | None, tensors: bool = False) -> HotRoute:
+        """What a predict route names, or with ``tensors`` an infer route. Raises ServerError."""
+        return self._route(
+            self.repository.get_default() if name is None else self.repository.get(name, version), tensors
+        )
+
+    def _route(self, model: Model, tensors: bool, path: str = "") -> HotRoute:
+        serve = self.infer if tensors else self.predict
+        return HotRoute(path, model, self._batchers[id(model)], serve, tensors)
 
     def predict(self, route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
         """Answers ``entry``, which knows its arrival and deadline, with a prediction, or refuses it, now or later."""
@@ -157,14 +176,32 @@ class Endpoints:
             entry.arrived = monotonic()
         route.batcher.submit(entry)
 
+    def infer(self, route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
+        """Answers ``entry``, which knows its arrival, deadline and head, with tensors, or refuses it, now or later."""
+        batcher = route.batcher
+        began = monotonic()
+        try:
+            unpacked = unpack(body, entry.head.encoding, self.settings.max_body_bytes)
+            request = route.model.tensors.decode(unpacked, entry.head)
+        except ServerError as error:
+            batcher.metrics.failed(error.code)
+            entry.fail(error)
+            return
+        entry.parts, entry.rows, entry.lane, entry.form, timeout = request
+        if timeout is not None:
+            entry.deadline = min(entry.deadline, entry.arrived + timeout)
+        entry.arrived = monotonic()
+        entry.reading = entry.arrived - began
+        batcher.submit(entry)
+
     def index(self) -> Answer:
         """`GET /`: what this is and where to go on."""
         links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/models", "metrics": "/metrics"}
-        return _json({"name": "dynonnx", "version": __version__, **links})
+        return json_answer({"name": "dynonnx", "version": __version__, **links})
 
     def openapi(self) -> Answer:
         """`GET /openapi.json`."""
-        return _json(self.openapi_document)
+        return json_answer(self.openapi_document)
 
     def models(self) -> Answer:
         """`GET /models`: every version with its state; refused ones with the reason."""
@@ -176,7 +213,7 @@ class Endpoints:
             rows.append(row if reason is None else row | {"reason": reason})
         for (name, version), reason in refused.items():
             rows.append({"name": name, "version": version, "ready": False, "reason": reason})
-        return _json({"default": self.repository.default_model, "models": rows})
+        return json_answer({"default": self.repository.default_model, "models": rows})
 
     def repository_index(self, only_ready: bool) -> Answer:
         """`POST /v2/repository/index`: every version with its state, as Triton writes it."""
@@ -187,7 +224,7 @@ class Endpoints:
         ]
         if not only_ready:
             rows += [_state(name, version, "UNAVAILABLE", reason) for (name, version), reason in refused.items()]
-        return _json(rows)
+        return json_answer(rows)
 
     async def load(self, name: str) -> Answer:
         """`POST /v2/repository/models/{name}/load`: done once only workers with it accept. Raises ServerError."""
@@ -201,7 +238,7 @@ class Endpoints:
 
     def model(self, name: str, version: str | None = None) -> Answer:
         """`GET /models/{name}`: one model as a person wants to know it."""
-        return _json(self.describe(self.repository.get(name, version)))
+        return json_answer(self.describe(self.repository.get(name, version)))
 
     def describe(self, model: Model) -> dict[str, Any]:
         """Schema, classes, parity, golden check, cost and batching of one version."""
@@ -216,7 +253,7 @@ class Endpoints:
             "golden_rows_checked": model.verdict.golden_rows,
             "batched": model.verdict.joinable,
             "cost": {"fixed_us": curve.fixed_seconds * 1e6, "row_us": curve.row_seconds * 1e6},
-            "served": self._board.served(self._blocks[id(model)]),
+            "served": self.board.served(self._blocks[id(model)]),
             "inputs": [_tensor(spec) for spec in model.runtime.inputs],
             "outputs": [_tensor(spec) | _role(model.artefact, spec.name) for spec in model.runtime.outputs],
         }
@@ -224,11 +261,11 @@ class Endpoints:
 
     def health(self) -> Answer:
         """`GET /health`: this process runs."""
-        return _json({"status": "ok"})
+        return json_answer({"status": "ok"})
 
     def live(self) -> Answer:
         """`GET /v2/health/live`."""
-        return _json({"live": True})
+        return json_answer({"live": True})
 
     def ready(self) -> Answer:
         """`GET /v2/health/ready`: models are loaded and the worker is not on its way out. Raises ServerError."""
@@ -236,7 +273,7 @@ class Endpoints:
             raise ServerError("draining", "this server is stopping")
         if not any(True for _ in self.repository):
             raise ServerError("model_unavailable", NO_MODEL)
-        return _json({"ready": True})
+        return json_answer({"ready": True})
 
     def version(self) -> Answer:
         """`GET /version`: the server's own, as text."""
@@ -244,7 +281,7 @@ class Endpoints:
 
     def exposition(self) -> Answer:
         """`GET /metrics`: Prometheus text, summed over all workers."""
-        return Answer(self._board.exposition(self._workers), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Answer(self.board.exposition(self._workers), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 async def _nobody_listens(action: str, name: str) -> None:
@@ -255,7 +292,8 @@ def _state(name: str, version: str, state: str, reason: str) -> dict[str, str]:
     return {"name": name, "version": version, "state": state, "reason": reason}
 
 
-def _json(value: Any) -> Answer:
+def json_answer(value: Any) -> Answer:
+    """A value as a 200 of JSON."""
     return Answer(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from server.batch import Entry
+from server.codecs.v2_body import Reply
 from server.endpoints import Endpoints, HotRoute, server_timing
 from server.errors import ServerError, envelope
 from server.heads import KnownHeads
@@ -20,6 +21,7 @@ from server.limits import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 
 OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PLAIN = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n\r\n%b"
+REPLY_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b\r\n"
 CLOSE_HEADER = b"connection: close\r\n"
 
 
@@ -69,6 +71,25 @@ class Exchange(Entry):
         if connection.exchanges[0] is self:
             connection.flush()
 
+    def reply(self, reply: Reply) -> None:
+        """As `answer`, for tensors: headers of their own, and pieces that are joined once, for the wire."""
+        connection = self.connection
+        self.close = self.close or (connection.worker.retiring and connection.is_last(self))
+        headers = reply.headers
+        if self.timing is not None:
+            headers = [*headers, (b"server-timing", server_timing(self, self.began).encode())]
+        head = REPLY_HEAD % (
+            connection.worker.ok_start,
+            b"".join([b"%b: %b\r\n" % header for header in headers]),
+            sum(map(len, reply.pieces)),
+            reply.media_type,
+            self.request_id,
+            CLOSE_HEADER if self.close else b"",
+        )
+        self.output = b"".join([head, *reply.pieces])
+        if connection.exchanges[0] is self:
+            connection.flush()
+
     def refuse(self, error: ServerError) -> None:
         """Writes the error likewise; its headers may say that the connection ends."""
         connection = self.connection
@@ -112,7 +133,8 @@ class WorkerState:
         if self._server_state is None:
             self._server_state = server_state
             self.hot = self.endpoints.hot_routes()
-            self.heads = KnownHeads(self.hot)
+            # Heads of v2 say too much of their bodies to be remembered.
+            self.heads = KnownHeads({path: route for path, route in self.hot.items() if not route.tensors})
             self.recognise = self.heads.recognise
             self.ok_start = self.start_of(200)
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)

@@ -136,8 +136,8 @@ class Gate:
         """Whether callers need a key."""
         return bool(self._digests)
 
-    def admit(self, headers: Headers) -> Admission:
-        """What a JSON prediction may bring; names of ``headers`` in any case.
+    def admit(self, headers: Headers, tensors: bool = False) -> Admission:
+        """What a JSON prediction may bring, or one of v2 ``tensors``; names of ``headers`` in any case.
 
         Raises ServerError: bad_request, body_too_large, unsupported_media_type.
         """
@@ -158,7 +158,7 @@ class Gate:
             elif kind == LENGTH:
                 self._check_length(value)
             elif kind == TYPE:
-                if value != b"application/json":
+                if value != b"application/json" and not tensors:
                     _check_type(value)
             elif kind == REQUEST_ID:
                 if REQUEST_ID_PATTERN.fullmatch(value):
@@ -169,7 +169,7 @@ class Gate:
                 has_connection = True
             elif kind == COLD:
                 cold = True
-            elif value.lower() != b"identity":
+            elif not tensors and value.lower() != b"identity":
                 raise ServerError("unsupported_media_type", "compressed bodies are not taken here")
         if hosts > 1:
             raise _one_host()

@@ -27,7 +27,10 @@ Kind = Literal["counter", "gauge", "histogram"]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric: its name, kind, what it says; ``label`` beyond model and version and the values it takes."""
+    """One metric: its name, kind, what it says; ``label`` beyond model and version and the values it takes.
+
+    A counter with ``buckets`` is kept by the rows of a run and shown as one sum.
+    """
 
     name: str
     kind: Kind
@@ -38,9 +41,12 @@ class Family:
 
     @property
     def cells(self) -> int:
-        """Cells one model takes: a histogram has one per bucket, one above them all, and its sum."""
-        return (len(self.buckets) + 2 if self.kind == "histogram" else 1) * len(self.label_values)
+        """Cells one model takes: with buckets one each and one above them all; a histogram has its sum as well."""
+        own = len(self.buckets) + 1 + (self.kind == "histogram") if self.buckets else 1
+        return own * len(self.label_values)
 
+
+_INPUT, _INFER, _OUTPUT = (f"nv_inference_compute_{stage}_duration_us" for stage in ("input", "infer", "output"))
 
 MODEL_FAMILIES = (
     Family("nv_inference_request_success", "counter", "Requests answered with a prediction"),
@@ -49,7 +55,11 @@ MODEL_FAMILIES = (
     Family("nv_inference_exec_count", "counter", "Runs of the model, each over one batch"),
     Family("nv_inference_request_duration_us", "counter", "Time from parsed request to answer, summed, microseconds"),
     Family("nv_inference_queue_duration_us", "counter", "Time requests waited for their run, summed, microseconds"),
-    Family("nv_inference_compute_infer_duration_us", "counter", "Time the model ran, summed, microseconds"),
+    Family(_INPUT, "counter", "Time to read v2 requests, summed, microseconds", BATCH_ROWS_BUCKETS),
+    Family(_INFER, "counter", "Time the model ran, summed, microseconds", BATCH_ROWS_BUCKETS),
+    Family(_OUTPUT, "counter", "Time to make v2 answers, summed, microseconds", BATCH_ROWS_BUCKETS),
+    Family("dynonnx_tensor_runs_total", "counter", "Runs for v2 requests", BATCH_ROWS_BUCKETS),
+    Family("dynonnx_failed_request_seconds_total", "counter", "Time from parsed request to error, summed"),
     Family("nv_inference_pending_request_count", "gauge", "Requests that wait or run"),
     Family("dynonnx_batch_rows", "histogram", "Rows of a run", BATCH_ROWS_BUCKETS),
     Family("dynonnx_run_seconds", "histogram", "Time of a run", SECONDS_BUCKETS),
@@ -71,7 +81,11 @@ def _offsets(families: Sequence[Family]) -> tuple[dict[str, int], int]:
     return offsets, end
 
 
-MODEL_OFFSETS, MODEL_CELLS = _offsets(MODEL_FAMILIES)
+MODEL_OFFSETS, LAST_RUN = _offsets(
+    MODEL_FAMILIES
+)  # when the last run ended, by the monotonic clock, which processes share; not shown
+MODEL_CELLS = LAST_RUN + 1
+_CELLS_OF = {family.name: family.cells for family in MODEL_FAMILIES}
 SERVER_OFFSETS, _COUNTERS = _offsets(SERVER_FAMILIES)
 STATE = _COUNTERS  # of the worker, one of the three below; not shown
 STARTING, SERVING, LEAVING = 0.0, 1.0, 2.0
@@ -146,24 +160,33 @@ class Board:
     def served(self, block: int) -> dict[str, Any]:
         """What all workers did for one model version, as a person wants to know it: means in microseconds."""
 
-        def of(family: str, at: int = 0) -> float:
-            return self.total(SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family] + at)
+        def of(family: str) -> float:
+            return sum(self.totals(block, family))
 
         requests, runs, rows = (
             of("nv_inference_request_success"),
             of("nv_inference_exec_count"),
             of("nv_inference_count"),
         )
-        reasons = {reason: int(of("dynonnx_dispatch_total", at)) for at, reason in enumerate(DISPATCH_REASONS)}
+        reasons = dict(zip(DISPATCH_REASONS, map(int, self.totals(block, "dynonnx_dispatch_total")), strict=True))
         return {
             "requests": int(requests),
             "rows": int(rows),
             "runs": int(runs),
             "rows_per_run": rows / runs if runs else None,
-            "mean_run_us": of("nv_inference_compute_infer_duration_us") / runs if runs else None,
+            "mean_run_us": of(_INFER) / runs if runs else None,
             "mean_queue_us": of("nv_inference_queue_duration_us") / requests if requests else None,
             "dispatched": reasons,
         }
+
+    def totals(self, block: int, family: str) -> list[float]:
+        """All cells of a family for one model version, each summed over all workers."""
+        start = SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family]
+        return [self.total(start + at) for at in range(_CELLS_OF[family])]
+
+    def last_run(self, block: int) -> float:
+        """When the last run of a model version ended, in seconds of the monotonic clock; 0 before the first."""
+        return max(self._cells[SERVER_CELLS + block * MODEL_CELLS + LAST_RUN :: self._width].tolist())
 
     def total(self, cell: int) -> float:
         """A cell summed over all workers."""
@@ -193,6 +216,9 @@ class Board:
     def _samples(self, family: Family, labels: Mapping[str, str], cell: int) -> Iterator[str]:
         if family.kind == "histogram":
             yield from self._histogram(family, labels, cell)
+            return
+        if family.buckets:
+            yield f"{family.name}{_labels(labels)} {sum(self.total(cell + at) for at in range(family.cells))!r}"
             return
         for at, value in enumerate(family.label_values):
             own = {family.label: value} if family.label else {}
@@ -238,17 +264,27 @@ class ModelMetrics:
         dispatch = MODEL_OFFSETS["dynonnx_dispatch_total"]
         self._dispatch = {reason: dispatch + at for at, reason in enumerate(DISPATCH_REASONS)}
 
-    def batch(self, rows: int, run_seconds: float, reason: str) -> None:
-        """Counts one run."""
+    def batch(self, rows: int, run_seconds: float, reason: str, ended: float = 0.0) -> None:
+        """Counts one run that ended at ``ended`` of the monotonic clock."""
         cells = self._cells
+        size = bisect_left(BATCH_ROWS_BUCKETS, rows)
         cells[_ROWS] += rows
         cells[_RUNS] += 1.0
-        cells[_RUN_US] += run_seconds * 1e6
+        cells[_RUN_US + size] += run_seconds * 1e6
+        cells[LAST_RUN] = ended
         cells[self._dispatch[reason]] += 1.0
-        cells[_BATCH_ROWS + bisect_left(BATCH_ROWS_BUCKETS, rows)] += 1.0
+        cells[_BATCH_ROWS + size] += 1.0
         cells[_BATCH_ROWS + len(BATCH_ROWS_BUCKETS) + 1] += rows
         cells[_RUN_SECONDS + bisect_left(SECONDS_BUCKETS, run_seconds)] += 1.0
         cells[_RUN_SECONDS + len(SECONDS_BUCKETS) + 1] += run_seconds
+
+    def tensors(self, rows: int, input_seconds: float, output_seconds: float) -> None:
+        """Counts what it took to read the requests of one run of v2, and to make their answers."""
+        cells = self._cells
+        size = bisect_left(BATCH_ROWS_BUCKETS, rows)
+        cells[_TENSOR_RUNS + size] += 1.0
+        cells[_INPUT_US + size] += input_seconds * 1e6
+        cells[_OUTPUT_US + size] += output_seconds * 1e6
 
     def answered(self, requests: int, request_seconds: float, queue_seconds: float) -> None:
         """Counts requests that got a prediction, with the sum of their times."""
@@ -257,9 +293,10 @@ class ModelMetrics:
         cells[_REQUEST_US] += request_seconds * 1e6
         cells[_QUEUE_US] += queue_seconds * 1e6
 
-    def failed(self, code: Code) -> None:
-        """Counts a request that got an error instead."""
+    def failed(self, code: Code, seconds: float = 0.0) -> None:
+        """Counts a request that got an error instead, so long after it was parsed."""
         self._cells[self._failure[code]] += 1.0
+        self._cells[_FAILED_SECONDS] += seconds
 
     def pending(self, requests: int) -> None:
         """Says how many requests wait or run now."""
@@ -275,7 +312,9 @@ _ROWS = MODEL_OFFSETS["nv_inference_count"]
 _RUNS = MODEL_OFFSETS["nv_inference_exec_count"]
 _REQUEST_US = MODEL_OFFSETS["nv_inference_request_duration_us"]
 _QUEUE_US = MODEL_OFFSETS["nv_inference_queue_duration_us"]
-_RUN_US = MODEL_OFFSETS["nv_inference_compute_infer_duration_us"]
+_INPUT_US, _RUN_US, _OUTPUT_US = MODEL_OFFSETS[_INPUT], MODEL_OFFSETS[_INFER], MODEL_OFFSETS[_OUTPUT]
+_TENSOR_RUNS = MODEL_OFFSETS["dynonnx_tensor_runs_total"]
+_FAILED_SECONDS = MODEL_OFFSETS["dynonnx_failed_request_seconds_total"]
 _PENDING = MODEL_OFFSETS["nv_inference_pending_request_count"]
 _BATCH_ROWS = MODEL_OFFSETS["dynonnx_batch_rows"]
 _RUN_SECONDS = MODEL_OFFSETS["dynonnx_run_seconds"]

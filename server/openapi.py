@@ -21,7 +21,7 @@ from server.schemas import (
 )
 
 ERRORS = {
-    "400": "The request is not valid HTTP, or its body is not JSON or not CSV",
+    "400": "The request is not valid HTTP, or its body is not JSON or not CSV, or on v2 does not fit the model",
     "401": "No key, or a wrong one",
     "404": "No such model or version",
     "408": "The request did not come in time",
@@ -31,6 +31,7 @@ ERRORS = {
     "422": "The body does not fit the model; the message names the feature",
     "431": "The headers are too many or too large",
     "500": "The model failed on this input, or the server did",
+    "501": "An extension of v2 that this server does not have",
     "503": "Too much work waits, or the model is not available; see Retry-After",
     "504": "Not answered before the deadline",
 }

@@ -18,6 +18,7 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from server.codecs.v2_body import ALL_JSON, read_head
 from server.endpoints import Endpoints, HotRoute
 from server.errors import ServerError
 from server.exchange import Exchange, WorkerState
@@ -156,10 +157,11 @@ class Connection(HttpToolsProtocol):
         try:
             if gate.keyed:
                 gate.authorise(route.path, self._lowered())
-            request_id, deadline, cold, has_host, has_connection = gate.admit(self.headers)
+            request_id, deadline, cold, has_host, has_connection = gate.admit(self.headers, route.tensors)
             if cold or not has_host:
                 self._go_cold()
                 return
+            tensor_head = read_head(self.headers) if route.tensors else ALL_JSON
             route.batcher.check_capacity()
         except ServerError as error:
             exchange = Exchange(self, gate.identify(self._lowered()), 0.0)
@@ -170,8 +172,10 @@ class Connection(HttpToolsProtocol):
         exchange = Exchange(self, request_id or gate.next_id(), deadline)
         if not self._keeps_alive(has_connection):
             exchange.close = True
-        elif not gate.keyed:
+        elif not gate.keyed and not route.tensors:
             self.worker.heads.learn(self.headers)
+        if route.tensors:
+            exchange.head = tensor_head
         self.exchanges.append(exchange)
         self._exchange, self._route, self._body = exchange, route, b""
 
@@ -263,7 +267,7 @@ class Connection(HttpToolsProtocol):
     def _predict(self, route: HotRoute, exchange: Exchange, body: bytes | bytearray) -> None:
         if self.worker.timed:
             exchange.began = monotonic()
-        self.worker.endpoints.predict(route, exchange, body)
+        route.serve(route, exchange, body)
         if len(self.exchanges) > MAX_PIPELINED or (len(body) > MAX_PIPELINED_BYTES and self.exchanges):
             self.flow.pause_reading()
 

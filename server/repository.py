@@ -16,9 +16,11 @@ from server.artefact import NAME_PATTERN, Artefact, BadArtefact, from_metadata
 from server.bulletin import Bulletin
 from server.codecs.simple import SimpleCodec, codec_of_artefact, codec_of_signature
 from server.codecs.tensors import InputLayout, TensorSpec
+from server.codecs.v2 import TensorCodec, labels_of
 from server.errors import ServerError
 from server.onnxfile import MAX_BYTES, BadFile, check_known, read_onnxfile
-from server.runtime import BadModel, CostCurve, Runtime
+from server.probe import probe, run_once
+from server.runtime import CostCurve, Runtime
 from server.trial import Findings, Verdict, examine, first_run, warm_up
 
 NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
@@ -57,6 +59,7 @@ class Model:
     runtime: Runtime
     artefact: Artefact | None
     codec: SimpleCodec | None
+    tensors: TensorCodec
     layouts: tuple[InputLayout, ...]
     verdict: Verdict
     curve: CostCurve
@@ -168,15 +171,27 @@ def load_model(
         codec = _codec_of_artefact(artefact, place.version, max_rows)
     else:
         codec = codec_of_signature(runtime.inputs, runtime.outputs, place.version, max_rows)
-    layouts = codec.layouts if codec else tuple(map(_layout, runtime.inputs))
-    _check_inputs(layouts, runtime.inputs)
+    layouts = codec.layouts if codec else ()
+    if codec is not None:
+        _check_inputs(layouts, runtime.inputs)
     if tried is not None:
         verdict, curve = tried.verdict, tried.curve
-        first_run(runtime, artefact, layouts)
-    else:
+        first_run(runtime, artefact, layouts) if artefact else run_once(runtime)
+    elif artefact is not None:
         verdict = examine(runtime, artefact, layouts)
         curve = warm_up(runtime, artefact, layouts, max_batch_rows)
-    return Model(place.name, place.version, sha256, runtime, artefact, codec, layouts, verdict, curve)
+    else:
+        verdict, curve = probe(runtime, max_batch_rows)
+    tensors = TensorCodec(
+        place.name,
+        place.version,
+        runtime.inputs,
+        runtime.outputs,
+        joinable=verdict.joinable,
+        labels=labels_of(artefact),
+        max_rows=max_rows,
+    )
+    return Model(place.name, place.version, sha256, runtime, artefact, codec, tensors, layouts, verdict, curve)
 
 
 def _read(path: Path) -> bytes:
@@ -192,14 +207,6 @@ def _codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> Simpl
         return codec_of_artefact(artefact, version, max_rows)
     except (IndexError, TypeError, ValueError) as error:
         raise BadArtefact(f"the classes do not fit the outputs, or the categories their features: {error}") from error
-
-
-def _layout(spec: TensorSpec) -> InputLayout:
-    if not spec.shape or spec.shape[0] is not None or None in spec.shape[1:]:
-        raise BadModel(
-            f"input '{spec.name}' is {list(spec.shape)}; only inputs with rows first and the rest fixed serve"
-        )
-    return InputLayout(spec.name, spec.dtype, tuple(size for size in spec.shape[1:] if size is not None))
 
 
 def _check_inputs(layouts: Sequence[InputLayout], inputs: Sequence[TensorSpec]) -> None:

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from server.batch import Entry
 from server.codecs.scoring import media_of
+from server.codecs.v2_body import Reply
 from server.endpoints import JSON, Answer, Endpoints, HotRoute, server_timing
 from server.errors import ServerError
 from server.gate import Admission
@@ -119,11 +120,15 @@ class _Waiting(Entry):
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.arrived = monotonic()
-        self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.future: asyncio.Future[bytes | Reply] = asyncio.get_running_loop().create_future()
 
     def answer(self, body: bytes) -> None:
         if not self.future.done():
             self.future.set_result(body)
+
+    def reply(self, reply: Reply) -> None:
+        if not self.future.done():
+            self.future.set_result(reply)
 
     def refuse(self, error: ServerError) -> None:
         if not self.future.done():
@@ -133,7 +138,7 @@ class _Waiting(Entry):
 async def _predict(endpoints: Endpoints, request: Request, name: str | None, version: str | None) -> Response:
     route = endpoints.find(name, version)
     admission = endpoints.gate.admit(request.scope["headers"])
-    return await _ask(endpoints, request, route, admission, endpoints.predict)
+    return await ask(endpoints, request, route, admission, endpoints.predict)
 
 
 async def _invoke(endpoints: Endpoints, request: Request) -> Response:
@@ -141,16 +146,17 @@ async def _invoke(endpoints: Endpoints, request: Request) -> Response:
     headers = request.scope["headers"]
     media = media_of(value for header, value in headers if header == b"content-type")
     admission = endpoints.gate.admit((header, value) for header, value in headers if header != b"content-type")
-    return await _ask(endpoints, request, route, admission, partial(endpoints.invoke, media=media))
+    return await ask(endpoints, request, route, admission, partial(endpoints.invoke, media=media))
 
 
-async def _ask(
+async def ask(
     endpoints: Endpoints,
     request: Request,
     route: HotRoute,
     admission: Admission,
     enter: Callable[[HotRoute, Entry, bytes], None],
 ) -> Response:
+    """Waits for the answer of what ``enter`` submits; its caller may leave meanwhile. Raises ServerError."""
     route.batcher.check_capacity()
     body = await read_body(request, endpoints)
     began = monotonic()
@@ -162,8 +168,11 @@ async def _ask(
     finally:
         entry.done = True
         watching.cancel()
-    headers = {"server-timing": server_timing(entry, began)} if entry.timing else None
-    return Response(result, media_type=JSON, headers=headers)
+    timing = {"server-timing": server_timing(entry, began)} if entry.timing else {}
+    if isinstance(result, bytes):
+        return Response(result, media_type=JSON, headers=timing)
+    named = {name.decode(): value.decode() for name, value in result.headers}
+    return Response(b"".join(result.pieces), media_type=result.media_type.decode(), headers=named | timing)
 
 
 async def _watch(request: Request, entry: _Waiting) -> None:

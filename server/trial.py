@@ -210,7 +210,7 @@ def warm_up(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
     began = perf_counter()
     for rows in (size for size in WARM_UP_ROWS if size <= max_rows):
         grown = {name: np.resize(array, (rows, *array.shape[1:])) for name, array in feed.items()}
-        curve.learn(rows, min(_seconds_of_run(runtime, names, grown) for _ in range(WARM_UP_TRIES)))
+        curve.learn(rows, min(seconds_of_run(runtime, names, grown) for _ in range(WARM_UP_TRIES)))
         if perf_counter() - began > WARM_UP_SECONDS:
             break
     return curve
@@ -221,7 +221,8 @@ def first_run(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Inp
     _run(runtime, [output.name for output in runtime.outputs], trial_feed(artefact, layouts))
 
 
-def _seconds_of_run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> float:
+def seconds_of_run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> float:
+    """Runs once. Raises TrialFailed."""
     start = perf_counter()
     _run(runtime, names, feed)
     return perf_counter() - start

@@ -13,20 +13,22 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("server", "convert", "bench")
 
+V2_CODECS = ("codecs.datatypes", "codecs.v2_body", "codecs.v2_request", "codecs.v2_answer", "codecs.v2")
+
 # One line is one floor, lowest first. A file imports lower floors, and on its own floor only files to its left.
 FLOORS = (
-    ("errors", "settings", "logs", "metrics", "bulletin"),
+    ("errors", "settings", "logs", "metrics", "statistics", "bulletin"),
     ("onnxfile", "artefact", "plan"),
-    ("codecs.tensors", "codecs.rows", "codecs.answers", "codecs.simple", "codecs.v2"),
+    ("codecs.tensors", "codecs.rows", "codecs.answers", "codecs.simple", *V2_CODECS),
     ("codecs.csv_table", "codecs.scoring"),
     ("batch",),
     ("runtime",),
     ("batcher",),
-    ("confined", "trial", "repository", "attempt", "living"),
+    ("confined", "trial", "probe", "repository", "attempt", "living"),
     ("heads", "gate"),
-    ("endpoints",),
+    ("endpoints", "v2_endpoints"),
     ("limits", "exchange", "protocol"),
-    ("schemas", "openapi", "routes", "repository_routes"),
+    ("schemas", "v2_schemas", "openapi", "routes", "v2_routes", "repository_routes"),
     ("control",),
     ("app", "worker", "arbiter", "__main__"),
 )

@@ -39,6 +39,8 @@ class Lane:
     Requests join a batch only with others of the same lane.
     """
 
+    rows_first = True  # every output has one row for each row that was asked
+
     def __init__(
         self, outputs: Sequence[str], fields: Mapping[str, Field], version: str | None, within: str | None = None
     ) -> None:

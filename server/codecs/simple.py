@@ -72,7 +72,7 @@ class SimpleCodec:
         return self._chances_lane
 
 
-def parse(body: bytes | bytearray) -> Any:
+def parse(body: bytes | bytearray | memoryview) -> Any:
     """Strict JSON, or ServerError: bad_json with the byte it went wrong at, too_deep beyond what a parser may nest."""
     try:
         return orjson.loads(body)
@@ -81,7 +81,7 @@ def parse(body: bytes | bytearray) -> Any:
             raise ServerError("too_deep", "the JSON is nested too deep") from None
         if not body:
             raise ServerError("bad_json", "the body is empty; expected JSON") from None
-        hint = "; JSON has no NaN, send null" if body[error.pos :].startswith(b"NaN") else ""
+        hint = "; JSON has no NaN, send null" if body[error.pos : error.pos + 3] == b"NaN" else ""
         raise ServerError(
             "bad_json", f"the body is not JSON: {_reason(error)} at character {error.pos}{hint}"
         ) from None

@@ -27,7 +27,6 @@ from server.repository import (
     scan,
     version_key,
 )
-from server.runtime import BadModel
 from server.trial import Findings, TrialFailed
 from tests.server.models import (
     FLOAT,
@@ -173,15 +172,20 @@ def test_a_plain_file_has_a_codec_where_one_can_be_made(tmp_path: Path) -> None:
     assert one.codec is not None
     two = load(put(tmp_path, "two.onnx", plain_two_inputs().data))
     assert two.codec is None
-    assert [(layout.name, layout.row_shape) for layout in two.layouts] == [("A", (2,)), ("B", (2,))]
+    assert two.layouts == ()
+    assert two.verdict.joinable
     assert not load(put(tmp_path, "mixing.onnx", row_mixing().data)).verdict.joinable
 
 
-@pytest.mark.parametrize("shape", [[], [1, 2], ["N", "M"], ["N", 2, "K"]])
-def test_inputs_that_cannot_be_cut_into_rows_are_refused(tmp_path: Path, shape: list[Any]) -> None:
+@pytest.mark.parametrize(
+    ("shape", "joinable"), [([], False), ([1, 2], False), (["N", "M"], True), (["N", 2, "K"], True)]
+)
+def test_inputs_of_any_shape_serve_those_without_rows_by_themselves(
+    tmp_path: Path, shape: list[Any], joinable: bool
+) -> None:
     data = onnx_file([helper.make_node("Identity", ["X"], ["Y"])], [("X", FLOAT, shape)], [("Y", FLOAT, shape)])
-    with pytest.raises(BadModel, match="input 'X' is"):
-        load(put(tmp_path, "m.onnx", data))
+    model = load(put(tmp_path, "m.onnx", data))
+    assert (model.codec, model.verdict.joinable, model.tensors.joinable) == (None, joinable, joinable)
 
 
 def test_features_that_are_not_the_graphs_inputs_are_refused(tmp_path: Path) -> None:
