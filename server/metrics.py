@@ -57,7 +57,7 @@ MODEL_FAMILIES = (
     Family("nv_inference_queue_duration_us", "counter", "Time requests waited for their run, summed, microseconds"),
     Family(_INPUT, "counter", "Time to read v2 requests, summed, microseconds", BATCH_ROWS_BUCKETS),
     Family(_INFER, "counter", "Time the model ran, summed, microseconds", BATCH_ROWS_BUCKETS),
-    Family(_OUTPUT, "counter", "Time to make v2 answers, summed, microseconds", BATCH_ROWS_BUCKETS),
+    Family(_OUTPUT, "counter", "Time to make and write v2 answers, summed, microseconds", BATCH_ROWS_BUCKETS),
     Family("dynonnx_tensor_runs_total", "counter", "Runs for v2 requests", BATCH_ROWS_BUCKETS),
     Family("dynonnx_failed_request_seconds_total", "counter", "Time from parsed request to error, summed"),
     Family("nv_inference_pending_request_count", "gauge", "Requests that wait or run"),

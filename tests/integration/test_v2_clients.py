@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import tritonclient.http.aio as aio_client
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from tests.integration.originals import EXAMPLES, Original, more_rows
-from tests.integration.running import Running, running
+from tests.integration.running import ROOT, Running, running
 from tests.server import models as made
 from tests.server import tensors
 
@@ -246,3 +248,11 @@ async def _infer(client: Any, name: str, session: Any, feed: dict[str, Any]) -> 
     several = [client.infer(name, inputs_of(feed, at % 2 == 0, aio_client), request_id=str(at)) for at in range(16)]
     for result in await asyncio.gather(*several):
         check(result, wanted)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_client(server: Running, name: str) -> None:
+    command = [sys.executable, "examples/client_v2.py", "--url", f"127.0.0.1:{server.port}", "--model", name]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
+    assert ran.stdout.startswith(f"{name}, versions 1\n  input ")
+    assert " = [" in ran.stdout
