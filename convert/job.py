@@ -24,13 +24,15 @@ from convert.opener import Opening, open_model
 from convert.original import Answers, Original, open_original
 from convert.parity import TIE, Proof, margins, prove
 from convert.proofrows import fitted, named_by
-from convert.rows import ROWS, golden_rows, synthesise
+from convert.rows import ROWS, golden_rows, synthesise, usual
 from convert.speed import ratios
 from convert.table import Table, as_json, length, rows_at, stacked
 from server.artefact import Artefact, Feature, Golden, Output, to_metadata
 from server.runtime import Runtime
 
 GOLDEN_ROWS = 16
+FEW_ROWS = (10, 1000)
+HARDLY_ANY = ("the model answers hardly any of the rows made up from it", "check it with predict on a usual row")
 CHUNK_ROWS = 2000  # what the original is asked at once: some need memory by rows x training rows
 COMPARING_FROM = 0.4  # of all the work, when the comparison begins
 FAILURES = 400  # questions that may fail before the rest of a group is given up
@@ -54,9 +56,12 @@ def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tel
     tell("opening the pickle", 0.0)
     original = _with_names(open_original(open_model(pickled, how)), data)
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
-    features, groups, expected = describe_with_rows(original, data)
-    tell("building the graph", 0.3)
-    model, outputs = export(original, features, expected["usual"])
+    features = describe(original)
+    few = _few_answers(original, features)
+    tell("building the graph", 0.15)
+    model, outputs = export(original, features, few)
+    tell("asking for the answers to 10,000 rows", 0.2)
+    groups, expected = proof_rows(original, features, data)
     runtime = Runtime(model.SerializeToString())
     proof = prove(runtime, features, groups, expected, teller(tell, groups))
     artefact = Artefact(
@@ -99,11 +104,27 @@ def describe_with_rows(
     ``data`` is a person's own table. Made-up rows that the original itself does not take are left out.
     """
     features = describe(original)
+    return features, *proof_rows(original, features, data)
+
+
+def proof_rows(
+    original: Original, features: tuple[Feature, ...], data: Any | None
+) -> tuple[Groups, Mapping[str, Answers]]:
+    """The proof rows by group, and the original's answers to them. Raises Refused."""
     groups, expected = _answered(original, features)
     if data is not None:
         groups["data"] = fitted(data, features)
         expected["data"] = _answers_to_data(original, groups["data"])
-    return features, groups, expected
+    return groups, expected
+
+
+def _few_answers(original: Original, features: tuple[Feature, ...]) -> Answers:
+    """Enough to build the graph from, so that what has no exporter is refused before 10,000 rows are asked."""
+    for rows in FEW_ROWS:
+        table = usual(np.random.default_rng(0), features, original.traits, rows)
+        if (found := answers(original, table)) is not None:
+            return found[1]
+    raise Refused(*HARDLY_ANY)
 
 
 def _answered(original: Original, features: tuple[Feature, ...]) -> tuple[Groups, dict[str, Answers]]:
@@ -112,7 +133,7 @@ def _answered(original: Original, features: tuple[Feature, ...]) -> tuple[Groups
         found = {group: one for group, table in made.items() if (one := answers(original, table)) is not None}
         if "usual" in found and sum(length(table) for table, _ in found.values()) >= ROWS:
             return {g: table for g, (table, _) in found.items()}, {g: one for g, (_, one) in found.items()}
-    raise Refused("the model answers hardly any of the rows made up from it", "check it with predict on a usual row")
+    raise Refused(*HARDLY_ANY)
 
 
 def _answers_to_data(original: Original, data: Table) -> Answers:
