@@ -38,7 +38,7 @@ def held_at(results: Results, goal_ms: float, contender: str = OURS) -> float:
 def rows(results: Results, rate: float, goal_ms: float) -> list[Row]:
     """Every dyno type for ``rate`` requests/s, cheapest first; those that cannot do it last."""
     measured = held_at(results, goal_ms)
-    cores = float(results.settings.get("cores", 1.0))
+    cores = float(results.settings.get("cores", 1.0)) * int(results.settings.get("dynos", 1))
     ours = next(each for each in standings(results) if each.name == OURS)
     every = [_row(size, results, rate, measured / cores, ours.memory_mb or 0.0) for size in SIZES.values()]
     return sorted(every, key=lambda row: (row.dollars is None, row.dollars or 0, row.size.dollars))
@@ -78,9 +78,14 @@ def _row(size: Size, results: Results, rate: float, per_core: float, memory_mb: 
     return Row(size, needed, per_dyno, needed * size.dollars, said)
 
 
+def _cores(results: Results) -> str:
+    cores, dynos = results.settings.get("cores", 1.0), results.settings.get("dynos", 1)
+    return f"{cores:g} core" + (f" in each of {dynos} dynos" if dynos > 1 else "")
+
+
 def _assumed(results: Results, goal_ms: float) -> str:
     lines = [
-        f"measured: {held_at(results, goal_ms):,.0f} requests/s on {results.settings.get('cores', 1.0):g} core, "
+        f"measured: {held_at(results, goal_ms):,.0f} requests/s on {_cores(results)}, "
         f"model {results.settings.get('model')}, {results.started[:10]}, {results.machine.get('processor')}",
         f"each dyno is planned to {HEADROOM:.0%} of what it holds",
         "a shared dyno (eco to standard-2x) is taken to have one core, which is its burst; Heroku promises no share. "

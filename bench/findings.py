@@ -28,6 +28,7 @@ CODES = {
     "R15": "memory far above the quota: killed",
 }
 _NOISY_PART = 1 / 3
+_ALIKE_PART = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,8 @@ def _holds(results: Results, ours: Standing) -> str:
     least = "at least " if ours.at_least else ""
     goal = results.settings.get("goal_ms", 0)
     who = "" if ours.name == OURS else f" with {ours.name}"
-    return f"{place(results)}{who} holds {least}{ours.held:,.0f} predictions/s with p99 under {goal:g} ms."
+    verb = "hold" if results.settings.get("dynos", 1) > 1 else "holds"
+    return f"{place(results)}{who} {verb} {least}{ours.held:,.0f} predictions/s with p99 under {goal:g} ms."
 
 
 def _answers(ours: Standing) -> str:
@@ -171,6 +173,8 @@ def _against(ours: Standing, other: Standing) -> str:
         return f"That is more than {times(ours.held / other.lost)} what {other.name} holds ({most})."
     if not ours.held or not other.held:
         return f"How much {other.name} holds was not found out."
+    if abs(ours.held / other.held - 1.0) < _ALIKE_PART:
+        return f"As much as {other.name}: {other.held:,.0f}/s."
     least = "at least " if ours.at_least and not other.at_least else ""
     return f"That is {least}{times(ours.held / other.held)} what {other.name} holds ({other.held:,.0f}/s)."
 
@@ -179,7 +183,8 @@ def _memory(results: Results, ours: Standing) -> list[str]:
     if ours.memory_mb is None:
         return []
     quota = results.settings.get("memory_mib")
-    return [f"It takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")]
+    one = "It" if results.settings.get("dynos", 1) == 1 else "A dyno"
+    return [f"{one} takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")]
 
 
 def _way(results: Results, ours: Standing) -> list[str]:
@@ -216,7 +221,9 @@ def place(results: Results) -> str:
     name = "-".join(
         word.upper() if word in ("1x", "2x", "xl", "2xl") else word.capitalize() for word in size.split("-")
     )
-    return f"A {name} dyno" + (f" with {cores:g} of a core" if cores != 1 else "")
+    dynos = results.settings.get("dynos", 1)
+    share = f" with {cores:g} of a core" if cores != 1 else ""
+    return f"A {name} dyno{share}" if dynos == 1 else f"{dynos} {name} dynos{share} each"
 
 
 def times(ratio: float) -> str:

@@ -137,6 +137,8 @@ def peaks(bench: Bench, running: Sequence[Running], seconds: int = 4) -> None:
     if wrk.found() is None:
         bench.results.notes.append("wrk is not installed: peak rates beyond the generator's are not measured")
         return
+    if any(each.mates for each in running):
+        bench.results.notes.append("peaks are of one dyno: they do not pass the router")
     for each in running:
         bench.say(f"peak: {each.contender.name} by wrk", seconds)
         rate = wrk.peak(

@@ -10,7 +10,15 @@ from bench.charts import Axis, Chart, Line, Mark, axis_over, draw
 from bench.findings import middle, standings
 from bench.results import DIRECT, ROUTED, Results, Turn
 
-_COLOURS = {"dynonnx": "dynonnx", "fastapi_onnx": "fastapi-onnx", "fastapi_pickle": "fastapi-pickle"}
+_COLOURS = {
+    "dynonnx": "dynonnx",
+    "fastapi_onnx": "fastapi-onnx",
+    "fastapi_pickle": "fastapi-pickle",
+    "1 worker": "dynonnx",
+    "2 workers": "other",
+    "4 workers": "fastapi-onnx",
+    "8 workers": "fastapi-pickle",
+}
 
 
 NOTHING = "\u2013"  # a dash, for what was not measured

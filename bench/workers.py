@@ -20,7 +20,11 @@ _LADDER = (1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
 def variants(ours: Contender, counts: Sequence[int] = COUNTS) -> list[Contender]:
     """The server once for each number of workers, named after it."""
     return [
-        replace(ours, name=f"{count} workers", environment={**ours.environment, "WEB_CONCURRENCY": str(count)})
+        replace(
+            ours,
+            name=f"{count} worker{'s' if count > 1 else ''}",
+            environment={**ours.environment, "WEB_CONCURRENCY": str(count)},
+        )
         for count in counts
     ]
 

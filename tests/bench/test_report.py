@@ -142,3 +142,17 @@ def test_numbers_on_an_axis_are_short_and_round() -> None:
     assert axis_over([1, 1000], "ms", log=True).ticks() == [1, 10, 100, 1000]
     assert Axis(1, 100, log=True).part(10) == pytest.approx(0.5)
     assert Axis(1, 100, log=True).part(1e9) == 1
+
+
+def test_several_dynos_are_said_to_hold_together() -> None:
+    run = a_run()
+    run.settings |= {"dynos": 2, "cores": 0.5}
+    first, *rest = verdict(run)
+    assert first == "2 Standard-1X dynos with 0.5 of a core each hold 8,000 predictions/s with p99 under 50 ms."
+    assert "A dyno takes 76 MB of 512 MB." in rest
+
+
+def test_two_that_hold_the_same_are_said_to_be_alike() -> None:
+    run = a_run()
+    run.knees[1] = Knee("fastapi_onnx", 7900.0, 9000.0, "p99 900 ms")
+    assert "As much as fastapi_onnx: 7,900/s." in verdict(run)
