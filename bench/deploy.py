@@ -77,7 +77,6 @@ def swap(bench: Bench, contender: Contender, dynos: Dynos | None, phase: Phase) 
             time.sleep(bench.warm_up_s + phase.seconds / 3)
             made.rename(models / name / NEW)
             events.append((time.perf_counter(), "version 2 written"))
-            _child(one).signal_leader(signal.SIGHUP)  # look at the folder now
             await_version(bench, one, NEW)
             events.append((time.perf_counter(), "version 2 answers"))
 

@@ -18,6 +18,7 @@ NOT_SIMULATED = (
 _UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nrouter\n"
 _CONFIGURATION = """global
     nbthread 1
+    hard-stop-after 2s
     log stdout format raw local0
 defaults
     mode http

@@ -111,10 +111,6 @@ class Child:
         except subprocess.TimeoutExpired:
             return None
 
-    def signal_leader(self, number: signal.Signals) -> None:
-        """Send a signal to the process that was started, and to no other."""
-        self._process.send_signal(number)
-
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every process of the group and to every member, as a dyno does."""
         with suppress(ProcessLookupError):  # gone already, which is what a signal to end it wants

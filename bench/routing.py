@@ -22,6 +22,7 @@ from bench.errors import ServerFailed
 from bench.processes import Child, clean_environment, free_port
 
 _START_S = 20.0
+_FINISH_S = 4.0
 _SIMULATED = "random choice, pooled connections idle for 90 s, Heroku's headers, 30 s to the first byte, H-codes"
 
 
@@ -43,6 +44,8 @@ class Router:
 
     def end(self) -> Counter[str]:
         """End it; what went wrong until then, by Heroku's codes."""
+        if self.dynos is None:
+            _let_finish(self.child)
         self.child.stop()
         return self.read()
 
@@ -67,7 +70,10 @@ def passing(folder: Path, name: str, cores: frozenset[int], ports: Sequence[int]
     port, log = free_port(), folder / f"router-{name}.log"
     command = haproxy.command(folder, port, ports)
     with Child(command, log, clean_environment(), cores) as child:
-        yield _met(Router(child, f"http://127.0.0.1:{port}", None, lambda: haproxy.codes(log.read_text("utf-8"))))
+        try:
+            yield _met(Router(child, f"http://127.0.0.1:{port}", None, lambda: haproxy.codes(log.read_text("utf-8"))))
+        finally:
+            _let_finish(child)
 
 
 @contextmanager
@@ -80,6 +86,12 @@ def holding(folder: Path, name: str, cores: frozenset[int], ports: Sequence[int]
     with Child(command, folder / f"router-{name}.log", clean_environment(), cores) as child:
         url = f"http://127.0.0.1:{port}"
         yield _met(Router(child, url, dynos, lambda: Counter(json.loads(counts.read_text("ascii")))))
+
+
+def _let_finish(haproxy: Child) -> None:
+    """SIGTERM would end it before its last log lines."""
+    haproxy.signal(signal.SIGUSR1)
+    haproxy.wait(_FINISH_S)
 
 
 def _met(router: Router) -> Router:
