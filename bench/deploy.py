@@ -128,7 +128,7 @@ def _drive(bench: Bench, running: Running, what: str, phase: Phase, act: Callabl
     counts = running.router.end()
     bench.results.count(running.contender.name, counts)
     said = ", ".join(f"{code} {number}" for code, number in sorted(counts.items()))
-    bench.results.notes.append(f"router, {what} of {running.contender.name}: {said or 'no H-code'}")
+    bench.results.notes.append(f"bench/router.py, {what} of {running.contender.name}: {said or 'no H-code'}")
 
 
 @contextmanager
@@ -142,7 +142,10 @@ def _router(bench: Bench, contender: Contender, to: Running) -> Iterator[Router]
 def _one(bench: Bench, contender: Contender, dynos: Dynos | None, name: str) -> Iterator[Running]:
     with ExitStack() as stack:
         dyno = None if dynos is None else stack.enter_context(dynos(f"{contender.name}-{name}"))
-        yield stack.enter_context(serving(contender, bench.cases[0], bench.folder, bench.generator.cores.server, dyno))
+        cores = bench.generator.cores.server
+        running = stack.enter_context(serving(contender, bench.cases[0], bench.folder, cores, dyno))
+        yield running
+    bench.results.count(contender.name, running.codes)
 
 
 def _child(running: Running) -> Child:
