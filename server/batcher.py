@@ -187,10 +187,11 @@ class Batcher:
             timing = Timing(0.0, seconds, self.now(), batch.rows)
             for entry in batch.entries:
                 entry.timing = timing._replace(queue=started - entry.arrived)
-        answering = self.now()
+        tensors = isinstance(batch.entries[0].lane, TensorLane)
+        answering = self.now() if tensors else 0.0
         for part, outputs in outcomes:
             self._answer(part, outputs, started)
-        if isinstance(batch.entries[0].lane, TensorLane):
+        if tensors:
             self.metrics.tensors(batch.rows, reading_of(batch), self.now() - answering)
         self.metrics.pending(len(self._queue))
         if self._queue and not self._scheduled:

@@ -81,9 +81,8 @@ def _offsets(families: Sequence[Family]) -> tuple[dict[str, int], int]:
     return offsets, end
 
 
-MODEL_OFFSETS, LAST_RUN = _offsets(
-    MODEL_FAMILIES
-)  # when the last run ended, by the monotonic clock, which processes share; not shown
+# LAST_RUN: when the last run ended, by the monotonic clock, which processes share; not shown.
+MODEL_OFFSETS, LAST_RUN = _offsets(MODEL_FAMILIES)
 MODEL_CELLS = LAST_RUN + 1
 _CELLS_OF = {family.name: family.cells for family in MODEL_FAMILIES}
 SERVER_OFFSETS, _COUNTERS = _offsets(SERVER_FAMILIES)
