@@ -71,12 +71,12 @@ def test_one_that_only_waits_is_ended_too() -> None:
     select.select([child], [], [], 0.4)
     with pytest.raises(Died, match="did not end within"):
         child.collect()
-    assert no_child_is_left()
+    assert is_reaped(child)
 
 
-def no_child_is_left() -> bool:
+def is_reaped(child: Confined) -> bool:
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child._pid, os.WNOHANG)
     return True
 
 
@@ -93,7 +93,7 @@ def test_the_cause_is_kept_for_whoever_asks_after_all_were_reaped() -> None:
     select.select([child], [], [])
     while child._status is None:
         child.note_exit()
-    assert no_child_is_left()
+    assert is_reaped(child)
     with pytest.raises(Died, match="SIGSEGV"):
         child.collect()
 
@@ -110,7 +110,7 @@ def test_the_child_holds_nothing_of_its_parents() -> None:
 def test_kill_leaves_nothing() -> None:
     child = Confined(spin, LIMITS)
     child.kill()
-    assert no_child_is_left()
+    assert is_reaped(child)
 
 
 def test_a_process_can_limit_itself_for_a_while() -> None:
