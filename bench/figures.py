@@ -18,6 +18,7 @@ _MOST_STRETCHES = 120
 _BUSY_LIMIT = 0.85
 _FULL_LIMIT = 0.92
 _OTHERS_LIMIT = 0.15
+_WAITED_LIMIT = 0.2
 _LATE_LIMIT_MS = 2.0
 _LATE_PART = 0.25
 
@@ -153,14 +154,20 @@ def generator_limit(busy: float, late_p99_ms: float, p99_ms: float | None) -> st
     return None
 
 
-def machine_limit(full: float | None, others: float | None, router: float | None) -> str | None:
+def machine_limit(
+    full: float | None, others: float | None, router: float | None, waited: float | None = None
+) -> str | None:
     """Why a phase tells of the machine and not of the server; None where it tells of the server.
 
     ``full``: the part of the generator's cores that was in use, spinning apart. ``others``: the part of the server's
-    cores that other processes took. ``router``: the part of one core that the router used. None where not known.
+    cores that other processes took. ``router``: the part of one core that the router used. ``waited``: the part of the
+    time in which the router was ready to run, but its core was taken: a generator that spins looks idle and leaves it
+    half. None where not known.
     """
     if router is not None and router > _BUSY_LIMIT:
         return f"the stand-in router used {router:.0%} of a core"
+    if waited is not None and waited > _WAITED_LIMIT:
+        return f"the stand-in router waited {waited:.0%} of the time for the core that it shares with the generator"
     if full is not None and full > _FULL_LIMIT:
         return f"generator, router and whatever else ran there filled {full:.0%} of their core"
     if others is not None and others > _OTHERS_LIMIT:

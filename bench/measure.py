@@ -169,7 +169,8 @@ def _limit(samples: Samples, usage: Usage, generator: Generator, begin: float, e
         full = 1.0 - (idle + spun) / len(cores.generator)
     if server_idle is not None and served is not None:
         others = 1.0 - (server_idle + served) / len(cores.server)
-    return machine_limit(full, others, usage.gained(usage.router_s, begin, end))
+    waited = usage.gained(usage.router_waited_s, begin, end)
+    return machine_limit(full, others, usage.gained(usage.router_s, begin, end), waited)
 
 
 def _runs(running: Running) -> tuple[float, float] | None:

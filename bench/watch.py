@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ from bench.cores import Cores
 
 _EVERY_S = 1.0  # a look takes some milliseconds of the generator's core
 _MB = 1e6
+_NS = 1e9
 _STAT = Path("/proc/stat")
 
 
@@ -34,6 +36,7 @@ class Usage:
     pss_mb: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)  # user + system of the trees since their start
     router_s: list[float] = field(default_factory=list)  # the same of the router
+    router_waited_s: list[float] = field(default_factory=list)  # how long it was ready to run, but its core was not
     server_idle_s: list[float] = field(default_factory=list)  # over the cores that serve
     generator_idle_s: list[float] = field(default_factory=list)  # over the cores that make load
 
@@ -87,6 +90,7 @@ class Watch:
         self.usage.cpu_s.append(sum(cpu for _, cpu in trees))
         if self._router is not None:
             self.usage.router_s.append(_cpu_s(self._router))
+            self.usage.router_waited_s.append(waited_s(self._router))
         for cores, kept in (
             (self._cores.server, self.usage.server_idle_s),
             (self._cores.generator, self.usage.generator_idle_s),
@@ -123,6 +127,15 @@ def idle_s(cores: frozenset[int]) -> float | None:
         if name.startswith("cpu") and name[3:].isdigit() and int(name[3:]) in cores:
             ticks += int(values[3]) + int(values[4])  # idle, and idle while a disk is waited for
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def waited_s(pid: int) -> float:
+    """Seconds for which the threads of a process have waited for a processor; 0 where the system does not tell."""
+    waited_ns = 0
+    for told in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # the thread has ended since
+            waited_ns += int(told.read_text("ascii").split()[1])
+    return waited_ns / _NS
 
 
 def _cpu_s(pid: int) -> float:

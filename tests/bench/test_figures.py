@@ -89,6 +89,11 @@ def test_a_generator_at_its_limit_is_named(late_ms: float, busy: float, latency_
     assert figures.missed == (100 if late_ms > 10 else 0)
 
 
+def test_a_router_that_waits_for_its_core_is_named() -> None:
+    assert machine_limit(0.8, 0.1, 0.4, 0.1) is None
+    assert "router waited 60% of the time" in str(machine_limit(0.8, 0.1, 0.4, 0.6))
+
+
 @pytest.mark.parametrize(
     ("full", "others", "router", "named"),
     [
