@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from server import __version__, logs
-from server.plan import Box, DynoPlan, make_plan, read_box
+from server.processes.plan import Box, DynoPlan, make_plan, read_box
 from server.settings import BadSetting, Settings, help_text, public_settings, read_settings
 
 CGROUP_FILES = {
@@ -66,8 +66,8 @@ def _config(settings: Settings, plan: DynoPlan) -> str:
 
 def _serve(settings: Settings, plan: DynoPlan) -> int:
     # Imported here: a wrong setting and --help then answer at once, without loading a web server.
-    from server.arbiter import Server, default_host
-    from server.repository import BadRepository
+    from server.models.repository import BadRepository
+    from server.processes.arbiter import Server, default_host
 
     try:
         _check_port(settings.host or default_host(), settings.port)

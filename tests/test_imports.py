@@ -34,7 +34,7 @@ FLOORS = (
 )
 PLACE = {name: (floor, position) for floor, names in enumerate(FLOORS) for position, name in enumerate(names)}
 # What convert may take from the server; parity is measured with the runtime that will serve.
-OPEN_TO_CONVERT = frozenset({"server", "server.artefact", "server.onnxfile", "server.runtime"})
+OPEN_TO_CONVERT = frozenset({"server", "server.artefact.metadata", "server.artefact.onnxfile", "server.artefact.runtime"})
 NEVER_IN_SERVER = frozenset({"pickle", "joblib", "cloudpickle", "dill", "sklearn", "skl2onnx", "onnx", "pandas"})
 
 Import = tuple[str, int]  # module, line
@@ -141,7 +141,7 @@ def test_the_server_imports_nothing_that_can_unpickle() -> None:
 
 def test_a_running_server_has_loaded_nothing_that_can_unpickle_estimators() -> None:
     """The same over what libraries bring in. ``pickle`` itself comes with numpy, unused."""
-    code = "import server.arbiter, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    code = "import server.processes.arbiter, sys; print(*{name.partition('.')[0] for name in sys.modules})"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
     assert "onnxruntime" in loaded
@@ -195,5 +195,5 @@ def test_the_checks_themselves_notice() -> None:
         ("server", 2),
     ]
     assert imports("if TYPE_CHECKING:\n    import server.app\nelse:\n    import x\n") == [("x", 4)]
-    assert imports("def late():\n    from server.app import App\n") == [("server.app", 2)]
+    assert imports("def late():\n    from server.asgi.app import App\n") == [("server.asgi.app", 2)]
     assert len(outside_world("import argparse, os\nprint(1)\nos.environ['A']\nos.getenv('B')\n")) == 4

@@ -1,1 +1,1 @@
-"""Bytes to tensors and tensors to bytes, one file per protocol. Pure: no sockets, no clock, no session."""
+"""One protocol per file: bytes to rows, outputs to bytes. Pure."""

@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 import numpy as np
 import orjson
 
-from server.artefact import MISSING_TEXT, Feature
-from server.codecs.tensors import InputLayout, Part
+from server.artefact.metadata import MISSING_TEXT, Feature
+from server.artefact.tensors import InputLayout, Part
 from server.errors import ServerError
 
 # What packing raises for a row of another length, or with anything but numbers that its type can hold: a JSON object

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.originals import EXAMPLES, Original, load_original
-from tests.integration.running import ROOT, Running, running
+from tests.support.integration.originals import EXAMPLES, Original, load_original
+from tests.support.integration.running import ROOT, Running, running
 
 MODELS = ROOT / "models"
 FIGURES = pytest.StashKey[list[str]]()

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.artefact import MISSING_TEXT, Dtype, Feature
+from server.artefact.metadata import MISSING_TEXT, Dtype, Feature
+from server.artefact.tensors import Array, join
 from server.codecs.rows import MAX_SHOWN_CHARACTERS, NUMPY_OF_DTYPE, RowReader, shown
-from server.codecs.tensors import Array, join
 from server.errors import ServerError
-from tests.server.models import MIXED_FEATURES
+from tests.support.server.models import MIXED_FEATURES
 
 
 def features(dtype: Dtype, width: int, **more: Any) -> list[Feature]:

@@ -1,0 +1,1 @@
+"""Door one: FastAPI routes over the endpoints."""

@@ -1,0 +1,139 @@
+"""Owns the assembly of door one: FastAPI with our routes, and round it what every request passes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from server.asgi.openapi import document
+from server.asgi.repository_routes import build_repository_router
+from server.asgi.routes import build_router
+from server.asgi.v2_routes import build_v2_router
+from server.endpoints.serving import JSON, Endpoints
+from server.errors import CODE_OF_STATUS, ServerError, envelope
+from server.logs import log
+from server.models.repository import Repository
+
+DOCS_PAGE = Path(__file__).parent / "pages" / "docs.html"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MESSAGES = {
+    404: "there is no such route; GET / lists where to go",
+    405: "this route does not take that method; the Allow header names those it takes",
+}
+
+
+class App:
+    """The ASGI application. ``line``: which line of the metrics board this process writes."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self.endpoints = endpoints
+        self.line = 0
+        self._inner = _build(endpoints)
+        self._operations = self._inner.openapi()["paths"]
+        self._document()
+
+    def take(self, repository: Repository) -> None:
+        """`Endpoints.take`. The routes stay: FastAPI keeps every route it was ever given, and what that refers to."""
+        self.endpoints.take(repository)
+        self._document()
+
+    def _document(self) -> None:
+        endpoints = self.endpoints
+        keyed = bool(endpoints.settings.api_keys)
+        endpoints.openapi_document = document(endpoints.repository, deepcopy(self._operations), keyed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request; the worker's lifespan opens and closes the endpoints."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self.endpoints.open(self.line)
+            else:
+                self.endpoints.close()
+            await send({"type": message["type"] + ".complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = self.endpoints.gate.identify(scope["headers"])
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        started = False
+
+        async def send_with_id(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+            await send(message)
+
+        # A HEAD is answered as the GET would be; the server leaves its body out.
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        try:
+            self.endpoints.gate.check_host(scope["headers"], scope["http_version"])
+            self.endpoints.gate.authorise(scope["path"], scope["headers"])
+            await self._inner(inner, receive, send_with_id)
+        except Exception as error:  # noqa: BLE001  the last resort: a client always gets the envelope
+            if not isinstance(error, ServerError):
+                log.exception("a request failed", extra={"request_id": request_id.decode()})
+                error = ServerError("internal", "the server failed on this request; its log says why")
+            if not started:
+                await _respond(self.endpoints, error, request_id.decode())(inner, receive, send_with_id)
+
+
+def _build(endpoints: Endpoints) -> FastAPI:
+    app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(build_router(endpoints, DOCS_PAGE.read_bytes()))
+    app.include_router(build_repository_router(endpoints))
+    app.include_router(build_v2_router(endpoints))
+    app.add_exception_handler(ServerError, _on_server_error(endpoints))
+    app.add_exception_handler(HTTPException, _on_http_exception(endpoints))
+    if endpoints.settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=endpoints.settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["x-request-id", "retry-after", "server-timing"],
+        )
+    return app
+
+
+def _respond(endpoints: Endpoints, error: ServerError, request_id: str) -> Response:
+    endpoints.metrics.error(error.code)
+    return Response(envelope(error, request_id), error.status, headers=dict(error.headers), media_type=JSON)
+
+
+def _on_server_error(endpoints: Endpoints) -> Any:
+    async def handle(request: Request, error: ServerError) -> Response:
+        return _respond(endpoints, error, request.state.request_id)
+
+    return handle
+
+
+def _on_http_exception(endpoints: Endpoints) -> Any:
+    """What the framework itself refuses: an unknown route, a wrong method."""
+
+    async def handle(request: Request, error: HTTPException) -> Response:
+        code = CODE_OF_STATUS.get(error.status_code, "bad_request")
+        message = MESSAGES.get(error.status_code, str(error.detail))
+        return _respond(endpoints, ServerError(code, message, error.headers), request.state.request_id)
+
+    return handle

@@ -1,0 +1,94 @@
+"""Owns the routes of the model repository, as Triton's clients call them: thin, over the same endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from server.asgi.openapi import answers, error_responses
+from server.asgi.routes import read_body, respond
+from server.endpoints.serving import Endpoints
+from server.errors import ServerError
+
+TEXT = {"type": "string"}
+STATE = {
+    "type": "object",
+    "required": ["name", "version", "state", "reason"],
+    "properties": {"name": TEXT, "version": TEXT, "state": {"enum": ["READY", "UNAVAILABLE"]}, "reason": TEXT},
+}
+STATES = {"type": "array", "items": STATE}
+INDEX_BODY = {"type": "object", "properties": {"ready": {"type": "boolean", "default": False}}}
+CONTROL_BODY = {"type": "object", "properties": {"parameters": {"type": "object", "maxProperties": 0}}}
+
+
+def build_repository_router(endpoints: Endpoints) -> APIRouter:
+    """The index, and load and unload, which need an admin key."""
+    router = APIRouter(prefix="/v2/repository", tags=["repository"])
+    _add_control(router, endpoints)
+
+    @router.post(
+        "/index",
+        summary="Every version with its state",
+        responses=answers(STATES, "400", "413"),
+        openapi_extra=_body(INDEX_BODY),
+    )
+    async def index(request: Request) -> Response:
+        asked = await _read_object(request, endpoints)
+        ready = asked.get("ready", False)
+        if not isinstance(ready, bool):
+            raise ServerError("bad_request", "'ready' is true, false or left out")
+        return respond(endpoints.repository_index(ready))
+
+    return router
+
+
+def _add_control(router: APIRouter, endpoints: Endpoints) -> None:
+    described: dict[str, Any] = {
+        "include_in_schema": endpoints.gate.controlled,
+        "responses": {"200": {"description": "Only workers with what is loaded now accept"}}
+        | error_responses("400", "401", "404", "413", "503"),
+        "openapi_extra": _body(CONTROL_BODY),
+    }
+
+    @router.post("/models/{name}/load", summary="Load what the folder holds of a model", **described)
+    async def load(request: Request, name: str) -> Response:
+        endpoints.gate.authorise_admin(request.scope["headers"])
+        _check_parameters(await _read_object(request, endpoints))
+        return respond(await endpoints.load(name))
+
+    @router.post("/models/{name}/unload", summary="Let a model go until it is loaded", **described)
+    async def unload(request: Request, name: str) -> Response:
+        endpoints.gate.authorise_admin(request.scope["headers"])
+        await _read_object(request, endpoints)
+        return respond(await endpoints.unload(name))
+
+
+async def _read_object(request: Request, endpoints: Endpoints) -> dict[str, Any]:
+    """The body as a JSON object; no body is an empty one. Any media type: Triton's clients send none, or bytes."""
+    body = await read_body(request, endpoints)
+    if not body:
+        return {}
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise ServerError("bad_json", f"the body is not JSON, at byte {error.pos}") from None
+    if not isinstance(found, dict):
+        raise ServerError("bad_request", "the body is not a JSON object")
+    return found
+
+
+def _check_parameters(asked: dict[str, Any]) -> None:
+    """Raises ServerError for a load that brings a model or its settings along."""
+    parameters = asked.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise ServerError("bad_request", "'parameters' is not a JSON object")
+    if any(name == "config" or name.startswith("file:") for name in parameters):
+        raise ServerError(
+            "bad_request", "models are not sent here: put the file into the models folder, and load without parameters"
+        )
+
+
+def _body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,239 @@
+"""Owns what requests and answers look like, as JSON Schema: a model's rows and predictions, errors, what reads answer.
+
+Pure. As strict as the codecs wherever JSON Schema can say it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.artefact.metadata import Artefact, Feature, Scalar
+from server.codecs.json_columns import class_key
+from server.codecs.mlflow import PREDICTIONS
+from server.codecs.predict import DTYPE_OF_NUMPY
+from server.errors import CODES
+from server.models.repository import Model
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+NUMBER: Schema = {"type": ["number", "null"], "description": "null where it is not finite"}
+ANYTHING: Schema = {"type": ["number", "string", "boolean", "null"]}
+FLOAT32_END = float(2**128 - 2**103)  # from here on a number rounds to what float32 cannot hold
+OF_DTYPE: dict[str, Schema] = {
+    "float64": {"type": "number"},
+    "float32": {"type": "number", "exclusiveMinimum": -FLOAT32_END, "exclusiveMaximum": FLOAT32_END},
+    "int64": {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+    "bool": {"type": "boolean"},
+    "string": TEXT,
+}
+
+
+def record(properties: Schema, optional: tuple[str, ...] = (), **more: Any) -> Schema:
+    """An object with these properties and no others; all but the ``optional`` are there."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "required": required, "additionalProperties": False, "properties": properties, **more}
+
+
+def list_of(items: Schema, **more: Any) -> Schema:
+    """An array of equal items."""
+    return {"type": "array", "items": items, **more}
+
+
+def error_schema() -> Schema:
+    """The envelope of every error."""
+    return record({"error": TEXT, "code": TEXT | {"enum": list(CODES)}, "request_id": TEXT})
+
+
+# Requests
+
+
+def row_schemas(model: Model) -> list[Schema]:
+    """The ways to write one row: a list, and where features have names an object."""
+    features = model.artefact.features if model.artefact else ()
+    # A file without names is served in rows only if one matrix is all it takes.
+    columns = [OF_DTYPE[DTYPE_OF_NUMPY[model.layouts[0].dtype]]] * model.layouts[0].row_items
+    items = [_feature_schema(feature) for feature in features] or columns
+    width = len(items)
+    row = {
+        "type": "array",
+        "prefixItems": items,
+        "items": False,
+        "minItems": width,
+        "maxItems": width,
+        "title": "a row",
+    }
+    if not features:
+        return [row]
+    return [
+        row,
+        record({feature.name: _feature_schema(feature) for feature in features}, title="a row by feature name"),
+    ]
+
+
+def _feature_schema(feature: Feature) -> Schema:
+    schema = dict(OF_DTYPE[feature.dtype])
+    if feature.nullable:
+        schema["type"] = [schema["type"], "null"]
+    if feature.categories is not None:
+        schema["enum"] = [*feature.categories, *([None] if feature.nullable else [])]
+    return schema
+
+
+def predict_schema(model: Model) -> Schema:
+    """The body of `/predict`."""
+    rows = row_schemas(model)
+    many = list_of({"anyOf": list(rows)}, title="many rows", minItems=1)
+    properties: Schema = {"features": {"anyOf": [*rows, many]}}
+    if model.artefact and model.artefact.output_names("probabilities"):
+        properties["probabilities"] = {
+            "type": "boolean",
+            "default": False,
+            "description": "also answer the probability of every class",
+        }
+    return record(properties, optional=("probabilities",))
+
+
+def scoring_schema(model: Model, rows: Schema) -> Schema:
+    """The body of `/invocations` as JSON; ``rows``: the schema of a list of rows, or a reference to it."""
+    names = [feature.name for feature in model.artefact.features] if model.artefact else []
+    split = record(
+        {
+            "columns": {"type": ["array", "null"], "items": {"type": ["string", "integer"]}, "examples": [names]},
+            "index": {"type": ["array", "null"], "description": "one for each row; not looked at"},
+            "data": rows if _columns_are_alike(model) else _rows_in_any_order(model),
+        },
+        optional=("columns", "index"),
+    )
+    forms = {"dataframe_split": split, "dataframe_records": rows, "instances": rows, "inputs": _inputs(model, rows)}
+    params: Schema = {"description": "ignored: no model here takes any"}
+    return {"anyOf": [record({form: schema, "params": params}, optional=("params",)) for form, schema in forms.items()]}
+
+
+def _columns_are_alike(model: Model) -> bool:
+    row = row_schemas(model)[0]["prefixItems"]
+    return all(column == row[0] for column in row)
+
+
+def _rows_in_any_order(model: Model) -> Schema:
+    """Rows whose columns say themselves where they stand; which value belongs to which no schema can say."""
+    row = row_schemas(model)[0]["prefixItems"]
+    return list_of(list_of({"anyOf": row}, minItems=len(row), maxItems=len(row)), minItems=1)
+
+
+def _inputs(model: Model, rows: Schema) -> Schema:
+    if model.artefact is None:
+        return {"anyOf": [rows, record({model.layouts[0].name: rows}, title="the only tensor")]}
+    features = {feature.name: _feature_schema(feature) for feature in model.artefact.features}
+    columns = {name: list_of(schema, minItems=1) for name, schema in features.items()}
+    return {
+        "anyOf": [
+            rows,
+            record(columns, title="columns by feature name", description="of one length"),
+            record(features, title="one row by feature name"),
+        ]
+    }
+
+
+# Answers
+
+
+def prediction_schema(model: Model) -> Schema:
+    """The answer of `/predict`: values for one row, lists of them for a list of rows."""
+    version = {"model_version": TEXT}
+    artefact = model.artefact
+    if artefact is None:
+        return record({"outputs": record({spec.name: {} for spec in model.runtime.outputs})} | version)
+    fields: Schema = {}
+    if artefact.output_names("label") or artefact.output_names("value"):
+        fields["prediction"] = _predicted(artefact, "label" if artefact.output_names("label") else "value")
+    if artefact.output_names("probabilities"):
+        fields["probability"] = _per_target(artefact, [NUMBER] * len(_targets(artefact)))
+        chances = [
+            record({class_key(label).decode()[1:-1]: NUMBER for label in labels}) for labels in _targets(artefact)
+        ]
+        fields["probabilities"] = _per_target(artefact, chances)
+    fields |= {role: _predicted(artefact, role) for role in ("scores", "transformed") if artefact.output_names(role)}
+    fields = {name: {"anyOf": [one, list_of(one, minItems=1)]} for name, one in fields.items()}
+    return record(fields | version, optional=("probabilities",))
+
+
+def scored_schema(model: Model) -> Schema:
+    """The answer of `/invocations`."""
+    artefact = model.artefact
+    if artefact is None:
+        outputs = {spec.name: {"type": "array", "minItems": 1} for spec in model.runtime.outputs}
+        return record({"predictions": record(outputs)})
+    role = next(role for role in PREDICTIONS if artefact.output_names(role))
+    return record({"predictions": list_of(_predicted(artefact, role), minItems=1)})
+
+
+def _predicted(artefact: Artefact, role: str) -> Schema:
+    """What an output of this role says of one row."""
+    if role == "label" and artefact.classes:
+        return _per_target(artefact, [{"enum": list(labels)} for labels in _targets(artefact)])
+    return {"anyOf": [ANYTHING, list_of(ANYTHING)]}
+
+
+def _targets(artefact: Artefact) -> list[tuple[Scalar, ...]]:
+    """The classes of each target."""
+    classes: Any = artefact.classes or ()
+    return list(classes) if classes and isinstance(classes[0], tuple) else [classes]
+
+
+def _per_target(artefact: Artefact, schemas: list[Schema]) -> Schema:
+    """The schema of the only target, or of a list with one value for each."""
+    classes = artefact.classes
+    if not classes or not isinstance(classes[0], tuple):
+        return schemas[0]
+    return list_of({"anyOf": schemas}, minItems=len(schemas), maxItems=len(schemas))
+
+
+# Reads
+
+_TENSOR = record({"name": TEXT, "dtype": TEXT, "shape": list_of({"type": "integer"}), "role": TEXT}, optional=("role",))
+INDEX = {"type": "object", "required": ["name", "version"], "additionalProperties": TEXT}
+HEALTH = record({"status": {"const": "ok"}})
+LIVE = record({"live": {"const": True}})
+READY = record({"ready": {"const": True}})
+MODELS: Schema = {
+    "type": "object",
+    "required": ["default", "models"],
+    "properties": {
+        "default": {"type": ["string", "null"]},
+        "models": list_of(
+            {
+                "type": "object",
+                "required": ["name", "version", "ready"],
+                "properties": {
+                    "name": TEXT,
+                    "version": TEXT,
+                    "ready": {"type": "boolean"},
+                    "kind": TEXT,
+                    "reason": TEXT,
+                },
+            }
+        ),
+    },
+}
+MODEL: Schema = {
+    "type": "object",
+    "required": ["name", "version", "versions", "kind", "sha256", "batched", "cost", "inputs", "outputs"],
+    "properties": {
+        "name": TEXT,
+        "version": TEXT,
+        "versions": list_of(TEXT, minItems=1),
+        "kind": TEXT,
+        "sha256": TEXT | {"pattern": "^[0-9a-f]{64}$"},
+        "golden_rows_checked": COUNT,
+        "batched": {"type": "boolean"},
+        "cost": record({"fixed_us": {"type": "number", "minimum": 0}, "row_us": {"type": "number", "minimum": 0}}),
+        "inputs": list_of(_TENSOR),
+        "outputs": list_of(_TENSOR),
+        "features": list_of({"type": "object", "required": ["name", "dtype", "nullable", "categories"]}),
+        "classes": {"type": ["array", "null"]},
+        "example": {"type": ["object", "null"]},
+        "parity": {"type": "object"},
+    },
+}

@@ -1,0 +1,300 @@
+"""Owns the waiting: when a model's batch starts, inline or in its thread, for how long, until when. Knows no HTTP.
+
+Nothing waits for a timer unless asked: what was parsed in one turn of the event loop is one run, started at the end of
+that turn; while a run is in its thread, what arrives becomes the next batch. Times are seconds of the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from time import monotonic, perf_counter
+from typing import Protocol
+
+from server.artefact.runtime import CostCurve, Feed
+from server.artefact.tensors import Array, InputLayout
+from server.batching.batch import Batch, Entry, Timing, check_rows, deliver, feed_of, reading_of, take
+from server.codecs.v2.answer import TensorLane
+from server.errors import ServerError, overloaded
+from server.logs import log
+from server.metrics.scoreboard import ModelMetrics
+
+INLINE_SECONDS = 0.001  # a run expected to be shorter is not worth a thread: the loop waits for it
+RUN_SHARE_SECONDS = 0.025  # no run should outlast this: its rows are capped by what the curve expects
+SURE_SECONDS = 0.0001  # of shorter runs, every few teach enough: learning from each would cost as much as they do
+LEARN_EVERY = 8
+LINGER_SECONDS = 0.0001  # how soon the next request must follow to be worth looking out for
+SWEEP_SECONDS = 0.01  # how late a deadline may be noticed while a run is in its thread
+
+
+class Runs(Protocol):
+    """What a batcher needs of a runtime."""
+
+    def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
+        """Answers one array per wanted output."""
+
+
+class Batcher:
+    """The one slot of one model in one worker."""
+
+    def __init__(
+        self,
+        name: str,
+        runtime: Runs,
+        layouts: Sequence[InputLayout],
+        curve: CostCurve,
+        metrics: ModelMetrics,
+        *,
+        joinable: bool,
+        max_batch_rows: int,
+        max_wait_seconds: float,
+        queue_seconds: float,
+        timed: bool = False,
+        lingers: bool = False,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        self.name = name
+        self.curve = curve
+        self.metrics = metrics
+        self.joinable = joinable
+        self.now = now
+        self._timed = timed
+        self._lingers = lingers
+        self._runtime = runtime
+        self._layouts = layouts
+        self._max_batch_rows = max_batch_rows
+        self._max_wait_seconds = max_wait_seconds
+        self._queue_seconds = queue_seconds
+        self._queue: deque[Entry] = deque()
+        self._waiting_rows = 0
+        self._unlearned = 0  # runs since the curve learned from one
+        self._row_cap = max_batch_rows  # of the next run; the curve may ask for less
+        self._easy_rows = 0.0  # so many may wait for sure; beyond, it is reckoned
+        self._heed_curve()
+        self._next_deadline = float("inf")  # of all that wait, so that a turn need not look at each
+        self._scheduled = False
+        self._closed = False
+        self._ended = 0.0  # when the last answers were given
+        self._gap = 1.0  # seconds from the answers before those to the requests that followed
+        self._wait_timer: asyncio.TimerHandle | None = None  # for company, where `max_wait_seconds` says so
+        self._running: Batch | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
+
+    def check_capacity(self) -> None:
+        """Raises ServerError ``overloaded`` when what waits already would take longer than may wait."""
+        if self._waiting_rows > self._easy_rows and (seconds := self._seconds_to_serve()) > self._queue_seconds:
+            raise overloaded(seconds)
+
+    def _seconds_to_serve(self) -> float:
+        """What serving all that waits is expected to take: each run costs its fixed part again."""
+        rows, curve = self._waiting_rows, self.curve
+        runs = 1 + (rows - 1) // self._row_cap if self.joinable else len(self._queue)
+        return runs * curve.fixed_seconds + rows * curve.row_seconds
+
+    def submit(self, entry: Entry) -> None:
+        """Takes an entry in; it is answered or refused at the earliest at the end of this turn of the loop."""
+        self._queue.append(entry)
+        self._waiting_rows += entry.rows
+        if entry.deadline < self._next_deadline:
+            self._next_deadline = entry.deadline
+        if not self._scheduled and self._running is None:
+            self._scheduled = True
+            if self._max_wait_seconds:
+                self._wait_timer = self._loop.call_later(self._max_wait_seconds, self._turn, "wait")
+                self._sweep_later()
+            else:
+                self._loop.call_soon(self._turn, "turn")
+        elif self._wait_timer is not None and self._waiting_rows >= self._row_cap:
+            self._wait_timer.cancel()
+            self._wait_timer = None
+            self._loop.call_soon(self._turn, "full")
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return not self._queue and self._running is None
+
+    def close(self) -> None:
+        """Refuses what waits, then or later, and lets the thread go; what still runs in it is answered when it ends."""
+        self._closed = True
+        self._thread.shutdown(wait=False)
+        self._refuse_all()
+
+    def _refuse_all(self) -> None:
+        waiting, self._queue, self._waiting_rows = self._queue, deque(), 0
+        for entry in waiting:
+            self._fail(entry, ServerError("draining", "this server is stopping"))
+
+    def _turn(self, reason: str) -> None:
+        self._scheduled = False
+        self._wait_timer = None
+        if self._running is not None:
+            return
+        if self._closed:
+            self._refuse_all()
+            return
+        now = self.now()
+        self._gap = now - self._ended
+        if now >= self._next_deadline:
+            self._expire(now)
+        batch = take(self._queue, self._row_cap, self.joinable)
+        self._waiting_rows = sum([entry.rows - entry.taken for entry in self._queue]) if self._queue else 0
+        if batch is None:
+            return
+        if self._queue and batch.rows >= self._row_cap:
+            reason = "full"
+        if self.curve.seconds(batch.rows) <= INLINE_SECONDS:
+            self._finish(batch, now, reason, *_timed_run(self._runtime, self._layouts, batch))
+        else:
+            self._run_in_thread(batch, now, reason)
+
+    def _learn(self, batch: Batch, outcomes: list[_Outcome], seconds: float) -> None:
+        self._unlearned = 0
+        if len(outcomes) == 1 and not isinstance(outcomes[0][1], ServerError):
+            self.curve.learn(batch.rows, seconds)
+        self._heed_curve()
+
+    def _heed_curve(self) -> None:
+        curve = self.curve
+        self._row_cap = min(self._max_batch_rows, curve.rows_within(RUN_SHARE_SECONDS))
+        row_seconds = curve.row_seconds + curve.fixed_seconds / (self._row_cap if self.joinable else 1)
+        spare = max(self._queue_seconds - curve.fixed_seconds, 0.0)
+        self._easy_rows = spare / row_seconds if row_seconds > 0.0 else float("inf")
+
+    def _run_in_thread(self, batch: Batch, started: float, reason: str) -> None:
+        self._running = batch
+        self.metrics.pending(len(self._queue) + len(batch.entries))
+        self._sweep_later()
+        future = self._thread.submit(_timed_run, self._runtime, self._layouts, batch)
+        future.add_done_callback(lambda done: self._hand_back(done, batch, started, reason))
+
+    def _hand_back(self, future: Future[_Timed], batch: Batch, started: float, reason: str) -> None:
+        """Called in the model's thread: brings the outcome back to the loop."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._finish, batch, started, reason, *future.result())
+
+    def _finish(self, batch: Batch, started: float, reason: str, outcomes: list[_Outcome], seconds: float) -> None:
+        self._running = None
+        self._unlearned += 1
+        if seconds > SURE_SECONDS or self._unlearned >= LEARN_EVERY:
+            self._learn(batch, outcomes, seconds)
+        self.metrics.batch(batch.rows, seconds, reason, started + seconds)
+        if self._timed:
+            timing = Timing(0.0, seconds, self.now(), batch.rows)
+            for entry in batch.entries:
+                entry.timing = timing._replace(queue=started - entry.arrived)
+        tensors = isinstance(batch.entries[0].lane, TensorLane)
+        answering = self.now() if tensors else 0.0
+        for part, outputs in outcomes:
+            self._answer(part, outputs, started)
+        if tensors:
+            self.metrics.tensors(batch.rows, reading_of(batch), self.now() - answering)
+        self.metrics.pending(len(self._queue))
+        if self._queue and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn, "slot")
+        elif self._lingers:
+            self._ended = self.now()
+            if self._gap < LINGER_SECONDS:
+                self._loop.call_soon(self._linger)
+
+    def _linger(self) -> None:
+        """Keeps the loop from sleeping for a moment, where the last requests came as soon as the ones before were done.
+
+        Going to sleep and waking up costs more than a small model's run, and after it all code runs from cold caches.
+        """
+        if not self._scheduled and self._running is None and self.now() - self._ended < LINGER_SECONDS:
+            self._loop.call_soon(self._linger)
+
+    def _answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
+        if not isinstance(outputs, ServerError):
+            self._count(batch, started)
+            # A caller whose answer cannot be taken is done after the first try; it must not cost the others theirs.
+            for _ in range(2):
+                try:
+                    deliver(batch, outputs)
+                    return
+                except Exception:  # noqa: BLE001  a caller is never left without an answer, whatever broke
+                    log.exception("a batch could not be answered", extra={"model": self.name})
+            outputs = ServerError("internal", "the answer could not be made; the server's log says why")
+        for entry in batch.entries:
+            self._fail(entry, outputs)
+
+    def _fail(self, entry: Entry, error: ServerError) -> None:
+        if entry.fail(error):
+            self.metrics.failed(error.code, self.now() - entry.arrived)
+
+    def _count(self, batch: Batch, started: float) -> None:
+        """Counts the requests that end with this batch."""
+        if batch.start is not None and batch.start + batch.rows < batch.entries[0].rows:
+            return
+        arrivals = [entry.arrived for entry in batch.entries if not entry.done]
+        requests, arrived = len(arrivals), sum(arrivals)
+        self.metrics.answered(requests, requests * self.now() - arrived, requests * started - arrived)
+
+    def _expire(self, now: float) -> None:
+        """Answers 504 to every waiting entry whose time is over; `take` drops it later."""
+        for entry in [entry for entry in self._queue if entry.deadline <= now]:  # a refusal may bring the next request
+            self._fail(entry, _too_late())
+        self._next_deadline = min((entry.deadline for entry in self._queue if not entry.done), default=float("inf"))
+
+    def _sweep_later(self) -> None:
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        self._sweeping = None
+        if self._running is None and self._wait_timer is None:
+            return
+        now = self.now()
+        self._expire(now)
+        running = self._running.entries if self._running is not None else ()
+        for entry in running:
+            if entry.deadline <= now:
+                self._fail(entry, _too_late())
+        self.metrics.pending(len(self._queue) + len(running))
+        self._sweep_later()
+
+
+def _too_late() -> ServerError:
+    return ServerError("deadline_exceeded", "the request was not answered before its deadline")
+
+
+_Outcome = tuple[Batch, list[Array] | ServerError]
+_Timed = tuple[list[_Outcome], float]
+
+
+def _timed_run(runtime: Runs, layouts: Sequence[InputLayout], batch: Batch) -> _Timed:
+    """Runs a batch, in whatever thread; also when it fails, something comes back for every entry."""
+    began = perf_counter()
+    outcomes = _run(runtime, layouts, batch)
+    return outcomes, perf_counter() - began
+
+
+def _run(runtime: Runs, layouts: Sequence[InputLayout], batch: Batch) -> list[_Outcome]:
+    """One run; if it fails and holds several requests, its halves apart, so that only the guilty one gets the error."""
+    try:
+        lane = batch.entries[0].lane
+        outputs = runtime.run(lane.outputs, feed_of(layouts, batch))
+        if lane.rows_first:
+            check_rows(outputs, batch.rows)
+    except Exception as error:  # noqa: BLE001  ONNX Runtime raises a dozen unrelated types of its own
+        if len(batch.entries) > 1:
+            middle = len(batch.entries) // 2
+            return [
+                *_run(runtime, layouts, _of(batch.entries[:middle])),
+                *_run(runtime, layouts, _of(batch.entries[middle:])),
+            ]
+        if isinstance(error, ServerError):
+            return [(batch, error)]
+        log.warning("the model failed on a request: %s", error)
+        return [(batch, ServerError("model_error", "the model could not predict this input"))]
+    return [(batch, outputs)]
+
+
+def _of(entries: list[Entry]) -> Batch:
+    return Batch(entries, sum(entry.rows for entry in entries))

@@ -1,0 +1,262 @@
+"""Owns how output arrays become the JSON of `/predict`. Knows nothing of requests, sessions or HTTP.
+
+Work is done once per batch, column by column: every field becomes a list with the JSON bytes of each row; an answer
+then only joins its own rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from server.artefact.metadata import Artefact, Scalar
+from server.artefact.tensors import Array, TensorSpec
+
+HALF_BYTES, DOUBLE_BYTES = 2, 8
+FEW_NUMBERS = 256  # up to here Python's own lists are faster than numpy's fancy indexing
+
+Column = list[bytes]
+Render = Callable[[Sequence[Array]], Column]
+
+
+class Field(NamedTuple):
+    """How outputs become a field: the JSON of each row, or, where that is less work, of all rows as one list."""
+
+    rows: Render
+    whole: Callable[[Sequence[Array]], bytes] | None = None
+
+    def all_rows(self, outputs: Sequence[Array]) -> bytes:
+        """The JSON list of every row."""
+        return b"[" + b",".join(self.rows(outputs)) + b"]" if self.whole is None else self.whole(outputs)
+
+
+class Lane:
+    """One way to answer a model: which graph outputs it wants, and the JSON fields made of them.
+
+    Requests join a batch only with others of the same lane.
+    """
+
+    rows_first = True  # every output has one row for each row that was asked
+
+    def __init__(
+        self, outputs: Sequence[str], fields: Mapping[str, Field], version: str | None, within: str | None = None
+    ) -> None:
+        """``within``: the key of an object that holds the fields, where they do not stand by themselves.
+
+        ``version`` None: answers do not tell it.
+        """
+        self.outputs = tuple(outputs)
+        self._fields = tuple(fields.values())
+        self._renders = tuple([field.rows for field in self._fields])
+        keys = b",".join(_escaped(orjson.dumps(key)) + b":%b" for key in fields)
+        if within is not None:
+            keys = _escaped(orjson.dumps(within)) + b":{" + keys + b"}"
+        told = b"" if version is None else b',"model_version":' + _escaped(orjson.dumps(version))
+        self._template = b"{" + keys + told + b"}"
+
+    def encode(self, outputs: Sequence[Array]) -> tuple[Column, ...]:
+        """The JSON of every row, field by field; done once for a batch."""
+        return tuple([render(outputs) for render in self._renders])
+
+    def bodies(self, columns: tuple[Column, ...]) -> list[bytes]:
+        """The JSON body for each row of an encoded batch as a request of its own."""
+        template = self._template
+        return [template % row for row in zip(*columns, strict=True)]
+
+    def body(self, columns: tuple[Column, ...], row: int) -> bytes:
+        """The JSON body for one row."""
+        return self._template % tuple([column[row] for column in columns])
+
+    def body_of(self, columns: tuple[Column, ...], start: int, stop: int) -> bytes:
+        """The JSON body for the rows ``start`` to ``stop`` as a list."""
+        return self._template % tuple([b"[" + b",".join(column[start:stop]) + b"]" for column in columns])
+
+    def whole(self, outputs: Sequence[Array]) -> bytes:
+        """The JSON body for all rows of a batch as one list: `body_of` for a request that was alone."""
+        return self._template % tuple([field.all_rows(outputs) for field in self._fields])
+
+
+def _escaped(json: bytes) -> bytes:
+    return json.replace(b"%", b"%%")
+
+
+def numbers(array: Array) -> list[bytes]:
+    """Each element as JSON, shortest form that reads back the same; NaN and infinities are null. Strings too."""
+    if not array.size:
+        return []
+    if array.dtype.kind == "O":
+        return [orjson.dumps(text) for text in array.reshape(-1).tolist()]
+    flat = np.ascontiguousarray(array).reshape(-1)
+    if flat.itemsize == HALF_BYTES and flat.dtype.kind == "f":
+        flat = flat.astype(np.float32)
+    return orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
+
+
+def _dumped(array: Array) -> bytes:
+    """An array as JSON, nested as it is; numbers and null as `numbers` has them."""
+    if array.dtype.kind == "O":
+        return orjson.dumps(array.tolist())
+    plain = array.astype(np.float32) if array.dtype == np.float16 else np.ascontiguousarray(array)
+    return orjson.dumps(plain, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _rows_of(array: Array) -> Column:
+    """One JSON value per row: the number itself where a row holds one, else a list."""
+    return numbers(array) if array.size == len(array) else _lists_of(array)
+
+
+def _lists_of(array: Array) -> Column:
+    """One JSON list per row."""
+    width = array.size // len(array)
+    if not width:
+        return [b"[]"] * len(array)
+    tokens = numbers(array)
+    template = b"[" + b",".join([b"%b"] * width) + b"]"
+    return [template % tuple(tokens[at : at + width]) for at in range(0, len(tokens), width)]
+
+
+def _nested(array: Array) -> Column:
+    """One JSON value per row, nested as the row is."""
+    if array.ndim <= 2:
+        return numbers(array) if array.ndim == 1 else _lists_of(array)
+    return [_dumped(row) for row in array]
+
+
+def values(position: int) -> Field:
+    """A field of plain numbers: a regressor's value, decision values, transformed features."""
+
+    def whole(outputs: Sequence[Array]) -> bytes:
+        array = outputs[position]
+        return _dumped(array.reshape(-1) if array.size == len(array) else array)
+
+    return Field(lambda outputs: _rows_of(outputs[position]), whole)
+
+
+def anything(position: int) -> Field:
+    """A field of an output that does not say what it means: each row as it is."""
+    return Field(lambda outputs: _nested(outputs[position]), lambda outputs: _dumped(outputs[position]))
+
+
+def labels(position: int, classes: Sequence[Scalar] | None) -> Field:
+    """The predicted label of each row, with the type its class has: a graph may give 1 where the class is true."""
+    table = {label: orjson.dumps(label) for label in classes or ()}
+
+    def render(outputs: Sequence[Array]) -> Column:
+        found = outputs[position].reshape(-1).tolist()
+        try:
+            return [table[label] for label in found]
+        except KeyError:  # a label beside the classes, or no classes at all
+            return [orjson.dumps(label) for label in found]
+
+    return Field(render)
+
+
+def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Field:
+    """The labels of each row of a model with several targets, as a list."""
+    tables = [{label: orjson.dumps(label) for label in target} for target in classes]
+
+    def render(outputs: Sequence[Array]) -> Column:
+        rows = outputs[position].tolist()
+        return [b"[" + b",".join(table[label] for table, label in zip(tables, row, strict=True)) + b"]" for row in rows]
+
+    return Field(render)
+
+
+def _of_label(found: Array, probabilities: Array, column_of: Mapping[Any, int]) -> list[bytes]:
+    columns = [column_of[label] for label in found.tolist()]
+    if probabilities.itemsize == DOUBLE_BYTES and probabilities.size <= FEW_NUMBERS:
+        rows = probabilities.tolist()
+        return orjson.dumps([row[column] for row, column in zip(rows, columns, strict=True)])[1:-1].split(b",")
+    return numbers(probabilities[np.arange(len(columns)), columns])
+
+
+def probability(label: int, position: int, classes: Sequence[Scalar]) -> Field:
+    """The probability of the label that was predicted; not always the largest, as a threshold may have been tuned."""
+    column_of = {name: column for column, name in enumerate(classes)}
+    return Field(lambda outputs: _of_label(outputs[label].reshape(-1), outputs[position], column_of))
+
+
+def probability_lists(label: int, positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Field:
+    """`probability` for several targets: a list per row."""
+    columns_of = [{name: column for column, name in enumerate(target)} for target in classes]
+
+    def render(outputs: Sequence[Array]) -> Column:
+        targets = [
+            _of_label(outputs[label][:, target], outputs[position], columns_of[target])
+            for target, position in enumerate(positions)
+        ]
+        return [b"[" + b",".join(row) + b"]" for row in zip(*targets, strict=True)]
+
+    return Field(render)
+
+
+def class_key(label: Scalar) -> bytes:
+    """A class as a JSON object key: the text of its JSON value."""
+    return orjson.dumps(label if isinstance(label, str) else orjson.dumps(label).decode())
+
+
+def by_class(position: int, classes: Sequence[Scalar]) -> Field:
+    """``{class: probability}`` per row."""
+    template = b"{" + b",".join(_escaped(class_key(label)) + b":%b" for label in classes) + b"}"
+    width = len(classes)
+
+    def render(outputs: Sequence[Array]) -> Column:
+        tokens = numbers(outputs[position])
+        return [template % tuple(tokens[at : at + width]) for at in range(0, len(tokens), width)]
+
+    return Field(render)
+
+
+def by_class_lists(positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Field:
+    """`by_class` for several targets: a list of objects per row."""
+    fields = [by_class(position, target) for position, target in zip(positions, classes, strict=True)]
+
+    def render(outputs: Sequence[Array]) -> Column:
+        rows = zip(*(field.rows(outputs) for field in fields), strict=True)
+        return [b"[" + b",".join(row) + b"]" for row in rows]
+
+    return Field(render)
+
+
+def lanes_of(artefact: Artefact, version: str) -> tuple[Lane, Lane | None]:
+    """The lane of a plain request, and that of one that asks for ``probabilities`` (None where there are none)."""
+    label, chances = artefact.output_names("label"), artefact.output_names("probabilities")
+    others = [output for output in artefact.outputs if output.role in ("scores", "value", "transformed")]
+    outputs = (*label, *chances, *(output.name for output in others))
+    fields: dict[str, Field] = {}
+    if label:
+        fields |= _label_fields(artefact, chances)
+    for position, output in enumerate(others, start=len(label) + len(chances)):
+        fields["prediction" if output.role == "value" else output.role] = values(position)
+    plain = Lane(outputs, fields, version)
+    if not chances:
+        return plain, None
+    return plain, Lane(outputs, fields | {"probabilities": _chances_field(artefact, chances)}, version)
+
+
+def _label_fields(artefact: Artefact, chances: Sequence[str]) -> dict[str, Field]:
+    classes: Any = artefact.classes
+    if not _several(classes):
+        fields = {"prediction": labels(0, classes)}
+        return fields | ({"probability": probability(0, 1, classes)} if chances else {})
+    fields = {"prediction": label_lists(0, classes)}
+    positions = range(1, 1 + len(chances))
+    return fields | ({"probability": probability_lists(0, positions, classes)} if chances else {})
+
+
+def _chances_field(artefact: Artefact, chances: Sequence[str]) -> Field:
+    classes: Any = artefact.classes
+    return by_class_lists(range(1, 1 + len(chances)), classes) if _several(classes) else by_class(1, classes)
+
+
+def _several(classes: Any) -> bool:
+    return bool(classes) and isinstance(classes[0], tuple)
+
+
+def plain_lane(outputs: Sequence[TensorSpec], version: str) -> Lane:
+    """The lane of a file that dynonnx did not make: every output under its own name."""
+    names = [output.name for output in outputs]
+    return Lane(names, {name: anything(at) for at, name in enumerate(names)}, version, within="outputs")

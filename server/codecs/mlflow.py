@@ -1,0 +1,199 @@
+"""Owns MLflow's scoring protocol, which is SageMaker's too: a table in, as JSON or CSV; parts and a lane out.
+
+Knows nothing of batches, sessions or HTTP, but the media types that the protocol names. As strict as `/predict`: the
+same rows are taken, and the same refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from server.artefact.metadata import Artefact, Feature, Role
+from server.artefact.tensors import TensorSpec
+from server.codecs.csv import NUMERIC_DTYPES, converters, read_table
+from server.codecs.json_columns import Field, Lane, anything, label_lists, labels, values
+from server.codecs.predict import Request, features_of_signature, parse
+from server.codecs.rows import Place, RowReader, listed, refuse, shown
+from server.errors import ServerError
+
+Media = Literal["json", "csv"]
+FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+SPLIT_KEYS = frozenset({"columns", "data", "index"})
+# What a model answers first, by what it has: MLflow calls `predict`, and a transformer has no other answer.
+PREDICTIONS: tuple[Role, ...] = ("label", "value", "transformed", "scores")
+
+
+def media_of(content_types: Iterable[bytes]) -> Media:
+    """How a body is written, by its Content-Type headers; JSON where there is none.
+
+    Raises ServerError ``unsupported_media_type``, also for parameters beside ``charset=utf-8``, as MLflow does.
+    """
+    media: Media = "json"
+    for value in content_types:
+        kind, *parameters = (part.strip().lower() for part in value.split(b";"))
+        if kind not in (b"application/json", b"text/csv"):
+            raise ServerError("unsupported_media_type", "send 'application/json' or 'text/csv' as Content-Type")
+        for parameter in filter(None, parameters):
+            name, _, text = parameter.partition(b"=")
+            if name.strip() != b"charset" or text.strip(b' "') not in (b"utf-8", b"utf8"):
+                raise ServerError(
+                    "unsupported_media_type",
+                    "Content-Type takes no parameter but charset=utf-8; tables are sent as MLflow 2 and later have "
+                    f"them: {', '.join(FORMS)}",
+                )
+        media = "csv" if kind == b"text/csv" else "json"
+    return media
+
+
+class ScoringCodec:
+    """The protocol for one model. ``tensor``: the name of its only input where features have no names of their own."""
+
+    def __init__(self, features: Sequence[Feature], lane: Lane, max_rows: int, tensor: str | None = None) -> None:
+        self._names = [feature.name for feature in features]
+        self._reader = RowReader(features)
+        self._converters = converters(features)
+        self._numeric = all(feature.dtype in NUMERIC_DTYPES for feature in features)
+        self._lane = lane
+        self._max_rows = max_rows
+        self._tensor = tensor
+
+    def decode(self, body: bytes | bytearray, media: Media) -> Request:
+        """Reads and checks a body. Raises ServerError: bad_json or bad_request, too_deep, too_many_rows, ..."""
+        if media == "csv":
+            rows, place, clean = *self._csv_rows(body), True
+        else:
+            rows, place = self._json_rows(parse(body))
+            clean = b"true" not in body and b"false" not in body
+        if not rows:
+            raise ServerError("invalid_input", "no rows; send at least one")
+        if len(rows) > self._max_rows:
+            raise ServerError("too_many_rows", f"{len(rows)} rows are more than the {self._max_rows} allowed")
+        return self._reader.read_rows(rows, clean, place), len(rows), False, self._lane
+
+    def _csv_rows(self, body: bytes | bytearray) -> tuple[list[Any], Place]:
+        columns, rows, typed = read_table(body, self._numeric, self._max_rows)
+        rows = self._in_order(rows, columns, "header")
+        if not typed:
+            width = len(self._names)
+            rows = [self._converted(cells) if len(cells) == width else cells for cells in rows]
+        return rows, _csv_place
+
+    def _converted(self, cells: list[str]) -> list[Any]:
+        return [convert(cell) for convert, cell in zip(self._converters, cells, strict=True)]
+
+    def _json_rows(self, document: Any) -> tuple[list[Any], Place]:
+        form = _form_of(document)
+        table = document[form]
+        if form == "dataframe_split":
+            return self._split_rows(table), _place("dataframe_split.data")
+        if form == "inputs" and type(table) is dict:
+            return self._column_rows(table)
+        return _listed_rows(table, form), _place(form)
+
+    def _split_rows(self, table: Any) -> list[Any]:
+        if type(table) is not dict or "data" not in table or not table.keys() <= SPLIT_KEYS:
+            refuse(
+                table,
+                "dataframe_split: expected an object with 'data', and with 'columns' and 'index' if you like",
+            )
+        rows = _listed_rows(table["data"], "dataframe_split.data")
+        index = table.get("index")
+        if index is not None and (type(index) is not list or len(index) != len(rows)):
+            refuse(index, f"dataframe_split.index: expected a list of {len(rows)}, one for each row")
+        columns = table.get("columns")
+        if columns is None:
+            return rows
+        return self._in_order(rows, _listed_rows(columns, "dataframe_split.columns"), "dataframe_split.columns")
+
+    def _column_rows(self, table: dict[str, Any]) -> tuple[list[Any], Place]:
+        """The rows of ``inputs`` as an object: by feature a list or, for one row, a value; or the only tensor."""
+        if self._tensor is not None and table.keys() == {self._tensor}:
+            where = f"inputs.{self._tensor}"
+            return _listed_rows(table[self._tensor], where), _place(where)
+        columns = list(table.values())
+        if not any(type(column) is list for column in columns):
+            return [table], _place("inputs")
+        order = self._order(list(table), "inputs")
+        if not all(type(column) is list and len(column) == len(columns[0]) for column in columns):
+            refuse(table, "inputs: expected a list of one length for every feature, or a value for each: one row")
+        return list(map(list, zip(*(columns[at] for at in order), strict=True))), _column_place
+
+    def _in_order(self, rows: list[Any], columns: list[Any], where: str) -> list[Any]:
+        """The rows with their values in schema order; one of another width stays as it is, to be refused."""
+        order = self._order(columns, where)
+        if order == list(range(len(order))):
+            return rows
+        width = len(order)
+        return [[row[at] for at in order] if type(row) is list and len(row) == width else row for row in rows]
+
+    def _order(self, columns: list[Any], where: str) -> list[int]:
+        """Where each feature stands among columns; the numbers 0, 1, ... are no names, but places."""
+        names = self._names
+        told = [str(name) if type(name) is int else name for name in columns]
+        if told == [str(place) for place in range(len(names))] and not set(told) & set(names):
+            return list(range(len(names)))
+        at = {name: place for place, name in enumerate(told) if type(name) is str}
+        for name in names:
+            if name not in at:
+                refuse(columns, f"{where}: missing feature '{name}': this model takes {listed(names)}")
+        if len(told) > len(names):
+            extra = next(name for place, name in enumerate(told) if name not in names or name in told[:place])
+            hint = "; pandas leaves its index out with to_csv(index=False)" if extra == "" else ""
+            refuse(columns, f"{where}: unexpected or repeated feature {shown(extra)}{hint}")
+        return [at[name] for name in names]
+
+
+def _form_of(document: Any) -> str:
+    """Which of the four forms a document has. ``params`` are ignored, as MLflow does for a model that takes none."""
+    if type(document) is not dict:
+        refuse(document, f'expected an object like {{"inputs": [...]}}, got {shown(document)}')
+    forms: list[str] = [key for key in document if key in FORMS]
+    extra = [key for key in document if key not in (*FORMS, "params")]
+    if len(forms) != 1:
+        refuse(document, f"expected exactly one of {listed(FORMS)}")
+    if extra:
+        refuse(document, f"unexpected key {shown(extra[0])}: expected one of {listed(FORMS)}, and 'params'")
+    return forms[0]
+
+
+def _listed_rows(table: Any, where: str) -> list[Any]:
+    if type(table) is not list:
+        refuse(table, f"{where}: expected a list, got {shown(table)}")
+    return table
+
+
+def _place(where: str) -> Place:
+    return lambda row, name: f"{where}[{row}], feature '{name}'" if name else f"{where}[{row}]"
+
+
+def _column_place(row: int, name: str) -> str:
+    return f"inputs, value {row} of feature '{name}'"
+
+
+def _csv_place(row: int, name: str) -> str:
+    return f"row {row + 1}, feature '{name}'" if name else f"row {row + 1}"
+
+
+def scoring_codec(
+    artefact: Artefact | None, inputs: tuple[TensorSpec, ...], outputs: Sequence[TensorSpec], max_rows: int
+) -> ScoringCodec | None:
+    """The codec of a model; of a plain ONNX file only if it can be asked in rows, else None."""
+    if artefact is not None:
+        return ScoringCodec(artefact.features, _lane(artefact), max_rows)
+    features = features_of_signature(inputs)
+    if not features or not outputs:
+        return None
+    fields = {output.name: anything(at) for at, output in enumerate(outputs)}
+    return ScoringCodec(features, Lane(list(fields), fields, None, within="predictions"), max_rows, inputs[0].name)
+
+
+def _lane(artefact: Artefact) -> Lane:
+    """Answers ``{"predictions": [...]}``: one value per row, a list where a row has several."""
+    role, output = next((role, names[0]) for role in PREDICTIONS if (names := artefact.output_names(role)))
+    field: Field = values(0)
+    if role == "label":
+        classes: Any = artefact.classes
+        several = bool(classes) and isinstance(classes[0], tuple)
+        field = label_lists(0, classes) if several else labels(0, classes)
+    return Lane([output], {"predictions": field}, None)

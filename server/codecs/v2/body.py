@@ -1,0 +1,114 @@
+"""Owns a v2 body as it travels: what its headers say, compression, where JSON ends. Knows nothing of tensors."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from server.codecs.v2.datatypes import bad
+from server.errors import ServerError
+
+JSON_LENGTH_HEADER = b"inference-header-content-length"
+FAST = 1  # compression level: the loop waits for it
+_NUMBER = re.compile(rb"[0-9]{1,18}")
+_WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}  # deflate means zlib's format
+_COMPRESS: Mapping[bytes, Callable[[bytes], bytes]] = {
+    b"gzip": lambda body: gzip.compress(body, FAST, mtime=0),
+    b"deflate": lambda body: zlib.compress(body, FAST),
+}
+
+
+class TensorHead(NamedTuple):
+    """What the headers of a v2 request say of it.
+
+    ``json_bytes``: the length of its JSON before binary data; None where all is JSON, 0 where all is one raw tensor.
+    ``encoding``: how it is compressed; ``wants``: how the answer shall be. Each is gzip, deflate or None.
+    """
+
+    json_bytes: int | None = None
+    encoding: bytes | None = None
+    wants: bytes | None = None
+
+
+ALL_JSON = TensorHead()
+
+
+class Reply(NamedTuple):
+    """An answer in pieces, with its headers in order; ``media_type`` goes with them."""
+
+    pieces: list[bytes | memoryview]
+    media_type: bytes
+    headers: list[tuple[bytes, bytes]]
+
+
+def read_head(headers: Iterable[tuple[bytes, bytes]]) -> TensorHead:
+    """Reads the headers, names in any case. Raises ServerError: bad_request, unsupported_media_type.
+
+    An answer is compressed only for a caller who names one way and no other: clients that list what they could read
+    send that list with every request, and read errors and metadata as they come.
+    """
+    json_bytes: int | None = None
+    encoding = wants = None
+    for name, value in headers:
+        lowered = name.lower()
+        if lowered == JSON_LENGTH_HEADER:
+            if not _NUMBER.fullmatch(value) or (json_bytes is not None and json_bytes != int(value)):
+                raise bad("Inference-Header-Content-Length: expected one number, the bytes of JSON before binary data")
+            json_bytes = int(value)
+        elif lowered == b"content-encoding":
+            encoding = _encoding(value, encoding)
+        elif lowered == b"accept-encoding" and value.strip().lower() in _COMPRESS:
+            wants = value.strip().lower()
+    return TensorHead(json_bytes, encoding, wants)
+
+
+def _encoding(value: bytes, before: bytes | None) -> bytes | None:
+    named = value.strip().lower()
+    if named in (b"", b"identity"):
+        return before
+    if named not in _WINDOW_BITS or before is not None:
+        raise ServerError("unsupported_media_type", "Content-Encoding: expected gzip or deflate, applied once")
+    return named
+
+
+def unpack(body: bytes | bytearray, encoding: bytes | None, max_bytes: int) -> bytes | bytearray:
+    """The body as it was before it was compressed. Never makes more than ``max_bytes`` of it.
+
+    Raises ServerError: bad_request, body_too_large.
+    """
+    if encoding is None:
+        return body
+    opener = zlib.decompressobj(_WINDOW_BITS[encoding])
+    try:
+        whole = opener.decompress(body, max_bytes + 1)
+    except zlib.error:
+        raise bad(f"the body is not {encoding.decode()}, as its Content-Encoding says") from None
+    if len(whole) > max_bytes:
+        raise ServerError("body_too_large", f"the body unpacks to more than the {max_bytes} bytes allowed")
+    if not opener.eof or opener.unused_data:
+        raise bad(f"the body is not one whole {encoding.decode()} stream")
+    return whole
+
+
+def split(body: bytes | bytearray, json_bytes: int | None) -> tuple[memoryview, memoryview]:
+    """The JSON and the binary data after it. Raises ServerError ``bad_request``."""
+    view = memoryview(body)
+    if json_bytes is None:
+        return view, view[:0]
+    if json_bytes > len(view):
+        raise bad(f"Inference-Header-Content-Length is {json_bytes}, but the body has only {len(view)} bytes")
+    return view[:json_bytes], view[json_bytes:]
+
+
+def pack(head: bytes, binary: list[bytes | memoryview], wants: bytes | None) -> Reply:
+    """An answer of JSON and binary data, compressed where the caller asked for it."""
+    media_type = b"application/octet-stream" if binary else b"application/json"
+    headers = [(JSON_LENGTH_HEADER, b"%d" % len(head))] if binary else []
+    pieces: list[bytes | memoryview] = [head, *binary]
+    if wants is not None:
+        pieces = [_COMPRESS[wants](b"".join(pieces))]
+        headers.append((b"content-encoding", wants))
+    return Reply(pieces, media_type, headers)

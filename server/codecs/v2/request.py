@@ -1,0 +1,244 @@
+"""Owns the JSON of a v2 request: which tensors it brings and what it wants back, each checked. Knows no batches.
+
+Errors are 400 with a sentence that names the tensor. Nothing is allocated by a size that a client only claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+from server.artefact.tensors import Part, TensorSpec
+from server.codecs.rows import shown
+from server.codecs.v2.datatypes import BYTES, DTYPES, NAMES, Shape, bad, from_binary, from_json, listed, widen, widens
+from server.errors import ServerError
+
+MAX_RANK = 32
+MAX_SIZE = 2**48  # of a tensor in elements, empty dimensions left out: no body holds more
+MICROSECONDS = 1e-6
+RESERVED = "triton_"
+
+
+Specs = Mapping[str, TensorSpec]  # inputs or outputs by name, in the order of the graph
+
+
+class Tensor(NamedTuple):
+    """One input as a request brings it."""
+
+    part: Part
+    shape: Shape
+
+
+class Wanted(NamedTuple):
+    """One output as a request wants it; ``classes``: the number of best classes instead of the values, or 0."""
+
+    name: str
+    binary: bool
+    classes: int
+
+
+class Asked(NamedTuple):
+    """A whole request. ``timeout``: seconds, or None."""
+
+    tensors: dict[str, Tensor]
+    wanted: tuple[Wanted, ...]
+    request_id: str | None
+    timeout: float | None
+
+
+def read(document: Any, binary: memoryview, inputs: Specs, outputs: Specs) -> Asked:
+    """A parsed request with the binary data behind it. Raises ServerError: bad_request, unsupported."""
+    if type(document) is not dict:
+        raise bad(f'expected an object like {{"inputs": [...]}}, got {shown(document)}')
+    request_id = document.get("id")
+    if request_id is not None and type(request_id) is not str:
+        raise bad(f"id: expected a string, got {shown(request_id)}")
+    parameters = _parameters(document, "the request")
+    for name in parameters:
+        if name.startswith(RESERVED):
+            raise bad(f"parameters: names that begin with '{RESERVED}' are reserved, got {shown(name)}")
+    timeout = _timeout(parameters)
+    tensors = _tensors(document.get("inputs"), binary, inputs)
+    wanted = _wanted(document.get("outputs"), _flag(parameters, "binary_data_output", "the request"), outputs)
+    return Asked(tensors, wanted, request_id, timeout)
+
+
+def read_raw(body: memoryview, inputs: Specs, rows_first: bool, outputs: Sequence[str]) -> Asked:
+    """A body that is nothing but one tensor of one row; all outputs come back binary. Raises ServerError."""
+    if len(inputs) != 1:
+        raise bad(f"a raw body is for models of one input, this one takes {listed(list(inputs))}: send JSON as well")
+    (spec,) = inputs.values()
+    shape = _shape_of_raw(spec, (1, *spec.shape[1:]) if rows_first else spec.shape, len(body))
+    part: Part = (
+        [_text(body)] if spec.dtype == DTYPES[BYTES] else from_binary(body, NAMES[spec.dtype], shape, "the body")
+    )
+    wanted = tuple(Wanted(name, True, 0) for name in outputs)
+    return Asked({spec.name: Tensor(part, shape)}, wanted, None, None)
+
+
+def _shape_of_raw(spec: TensorSpec, sizes: Sequence[int | None], length: int) -> Shape:
+    count = 1 if spec.dtype == DTYPES[BYTES] else length // spec.dtype.itemsize
+    if not sizes and count != 1:
+        sizes = (None,)  # a graph that does not say its shape looks like one that takes a single value
+    fixed = prod(size for size in sizes if size is not None)
+    if sum(size is None for size in sizes) > 1 or not fixed or count % fixed:
+        raise bad(
+            f"a raw body of {length} bytes does not say the shape of '{spec.name}', {_dims(spec)}: send JSON as well"
+        )
+    return tuple(count // fixed if size is None else size for size in sizes)
+
+
+def _text(body: memoryview) -> str:
+    try:
+        return str(body, "utf-8")
+    except UnicodeDecodeError:
+        raise bad("the body is not UTF-8, the only text that ONNX Runtime takes") from None
+
+
+def _tensors(given: Any, binary: memoryview, inputs: Specs) -> dict[str, Tensor]:
+    if type(given) is not list:
+        raise bad(f"inputs: expected a list of tensors, got {shown(given)}")
+    tensors: dict[str, Tensor] = {}
+    at = 0
+    for number, each in enumerate(given):
+        spec = _spec_of(each, f"inputs[{number}]", inputs)
+        if spec.name in tensors:
+            raise bad(f"input '{spec.name}' is given twice")
+        size = _binary_size(each, spec.name)
+        if size is not None and size > len(binary) - at:
+            raise bad(_short(spec.name, size, len(binary) - at))
+        tensors[spec.name] = _tensor(each, spec, None if size is None else binary[at : at + size])
+        at += size or 0
+    if at != len(binary):
+        raise bad(f"{len(binary) - at} bytes are left over after the binary data of the inputs")
+    if len(tensors) != len(inputs):
+        missing = [name for name in inputs if name not in tensors]
+        raise bad(f"missing input {listed(missing)}: this model takes {listed(list(inputs))}")
+    return tensors
+
+
+def _short(name: str, size: int, left: int) -> str:
+    return (
+        f"input '{name}': binary_data_size is {size}, but {left} bytes of binary data are left; they follow the JSON, "
+        "whose length is the header Inference-Header-Content-Length"
+    )
+
+
+def _spec_of(given: Any, where: str, inputs: Specs) -> TensorSpec:
+    if type(given) is not dict:
+        raise bad(f"{where}: expected an object with name, shape and datatype, got {shown(given)}")
+    name = given.get("name")
+    if type(name) is not str or name not in inputs:
+        raise bad(f"{where}: there is no input {shown(name)}; this model takes {listed(list(inputs))}")
+    return inputs[name]
+
+
+def _binary_size(given: dict[str, Any], name: str) -> int | None:
+    """The bytes of binary data of an input; None where its values are JSON."""
+    parameters = _parameters(given, f"input '{name}'")
+    if "shared_memory_region" in parameters:
+        raise _no_shared_memory(f"input '{name}'")
+    if ("binary_data_size" in parameters) == ("data" in given):
+        raise bad(f"input '{name}': send either 'data' or the parameter 'binary_data_size'")
+    if "data" in given:
+        return None
+    size: Any = parameters["binary_data_size"]
+    if type(size) is not int or size < 0:
+        raise bad(f"input '{name}': binary_data_size: expected a number of bytes, got {shown(size)}")
+    return size
+
+
+def _tensor(given: dict[str, Any], spec: TensorSpec, buffer: memoryview | None) -> Tensor:
+    where = f"input '{spec.name}'"
+    datatype = given.get("datatype")
+    if type(datatype) is not str or datatype not in DTYPES:
+        raise bad(f"{where}: datatype: expected one of {', '.join(DTYPES)}, got {shown(datatype)}")
+    if not widens(datatype, spec.dtype):
+        raise bad(
+            f"{where}: this model takes {NAMES[spec.dtype]}, got {datatype}, which does not go into it without loss"
+        )
+    shape = _shape(given.get("shape"), spec, where)
+    if buffer is None:
+        part = from_json(given["data"], datatype, shape, where)
+    else:
+        part = from_binary(buffer, datatype, shape, where)
+    return Tensor(widen(part, datatype, spec.dtype, where), shape)
+
+
+def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:
+    if type(given) is not list or len(given) > MAX_RANK or any(type(size) is not int or size < 0 for size in given):
+        raise bad(f"{where}: shape: expected a list of whole numbers like {_dims(spec)}, got {shown(given)}")
+    # A graph that does not say its shape looks like one that takes a single value: both take what comes.
+    fits = not spec.shape or len(given) == len(spec.shape)
+    if not fits or any(size not in (None, own) for own, size in zip(given, spec.shape, strict=False)):
+        raise bad(f"{where}: this model takes the shape {_dims(spec)}, got {given}")
+    if prod(max(size, 1) for size in given) > MAX_SIZE:
+        raise bad(f"{where}: the shape {given} is larger than any request")
+    return tuple(given)
+
+
+def _dims(spec: TensorSpec) -> list[int]:
+    return [-1 if size is None else size for size in spec.shape]
+
+
+def _wanted(given: Any, all_binary: bool, outputs: Specs) -> tuple[Wanted, ...]:
+    if given is None or given == []:
+        return tuple(Wanted(name, all_binary, 0) for name in outputs)
+    if type(given) is not list:
+        raise bad(f"outputs: expected a list of objects with a name, got {shown(given)}")
+    wanted: dict[str, Wanted] = {}
+    for number, each in enumerate(given):
+        one = _wanted_one(each, f"outputs[{number}]", all_binary, outputs)
+        if one.name in wanted:
+            raise bad(f"output '{one.name}' is asked for twice")
+        wanted[one.name] = one
+    return tuple(wanted.values())
+
+
+def _wanted_one(given: Any, where: str, all_binary: bool, outputs: Specs) -> Wanted:
+    if type(given) is not dict:
+        raise bad(f"{where}: expected an object with a name, got {shown(given)}")
+    name = given.get("name")
+    if type(name) is not str or name not in outputs:
+        raise bad(f"{where}: there is no output {shown(name)}; this model gives {listed(list(outputs))}")
+    named = f"output '{name}'"
+    parameters = _parameters(given, named)
+    if "shared_memory_region" in parameters:
+        raise _no_shared_memory(named)
+    binary = _flag(parameters, "binary_data", named) if "binary_data" in parameters else all_binary
+    return Wanted(name, binary, _classes(parameters, outputs[name], named))
+
+
+def _classes(parameters: dict[str, Any], spec: TensorSpec, where: str) -> int:
+    classes = parameters.get("classification", 0)
+    if type(classes) is not int or classes < 0:
+        raise bad(f"{where}: classification: expected how many classes, got {shown(classes)}")
+    if classes and spec.dtype.kind not in "iuf":
+        raise bad(f"{where}: classification: {NAMES[spec.dtype]} has no order; ask for an output of numbers")
+    return classes
+
+
+def _parameters(given: dict[str, Any], where: str) -> dict[str, Any]:
+    parameters = given.get("parameters", {})
+    if type(parameters) is not dict:
+        raise bad(f"{where}: parameters: expected an object, got {shown(parameters)}")
+    return parameters
+
+
+def _flag(parameters: dict[str, Any], name: str, where: str) -> bool:
+    flag = parameters.get(name, False)
+    if type(flag) is not bool:
+        raise bad(f"{where}: {name}: expected true or false, got {shown(flag)}")
+    return flag
+
+
+def _timeout(parameters: dict[str, Any]) -> float | None:
+    timeout = parameters.get("timeout", 0)
+    if type(timeout) is not int or timeout < 0:
+        raise bad(f"parameters: timeout: expected a number of microseconds, got {shown(timeout)}")
+    return timeout * MICROSECONDS if timeout else None
+
+
+def _no_shared_memory(where: str) -> ServerError:
+    return ServerError("unsupported", f"{where}: this server takes no shared memory; send the values in the body")

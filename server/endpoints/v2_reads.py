@@ -1,0 +1,103 @@
+"""Owns what the reading routes of the v2 protocol answer: metadata, configuration, statistics. Knows no ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from server import __version__
+from server.artefact.tensors import TensorSpec
+from server.codecs.v2.datatypes import BYTES, NAMES
+from server.endpoints.serving import Answer, Endpoints, json_answer
+from server.errors import ServerError
+from server.metrics.statistics import statistics
+from server.models.repository import Model
+
+PLATFORM = "onnxruntime_onnx"
+EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "statistics")
+
+
+def server_metadata(endpoints: Endpoints) -> Answer:
+    """`GET /v2`."""
+    extensions = (*EXTENSIONS, "model_repository") if endpoints.gate.controlled else EXTENSIONS
+    return json_answer({"name": "dynonnx", "version": __version__, "extensions": extensions})
+
+
+def model_ready(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
+    """`GET /v2/models/{name}/ready`. Raises ServerError."""
+    if endpoints.draining:
+        raise ServerError("draining", "this server is stopping")
+    return json_answer({"name": endpoints.repository.get(name, version).name, "ready": True})
+
+
+def model_metadata(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
+    """`GET /v2/models/{name}`. Raises ServerError."""
+    model = endpoints.repository.get(name, version)
+    return json_answer(
+        {
+            "name": model.name,
+            "versions": list(endpoints.repository.models[model.name]),
+            "platform": PLATFORM,
+            "inputs": [_metadata(spec) for spec in model.runtime.inputs],
+            "outputs": [_metadata(spec) for spec in model.runtime.outputs],
+        }
+    )
+
+
+def model_config(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
+    """`GET /v2/models/{name}/config`. Raises ServerError.
+
+    As Triton has it: of a model whose requests may share a run ``max_batch_size`` is above 0 and ``dims`` leave out the
+    first dimension.
+    """
+    model = endpoints.repository.get(name, version)
+    batched = _is_batched(model)
+    config: dict[str, Any] = {
+        "name": model.name,
+        "platform": PLATFORM,
+        "backend": "onnxruntime",
+        "max_batch_size": endpoints.settings.max_rows if batched else 0,
+        "input": [_config(spec, batched) for spec in model.runtime.inputs],
+        "output": [_config(spec, batched) for spec in model.runtime.outputs],
+    }
+    return json_answer(config | ({"dynamic_batching": {}} if batched else {}))
+
+
+def model_statistics(endpoints: Endpoints, name: str | None = None, version: str | None = None) -> Answer:
+    """`GET /v2/models/{name}/stats`: of a version, of all of a model, or of all models. Raises ServerError."""
+    models: Sequence[Model]
+    if name is None:
+        models = list(endpoints.repository)
+    elif version is None:
+        models = [endpoints.repository.get(name, one) for one in endpoints.repository.models.get(name, (None,))]
+    else:
+        models = [endpoints.repository.get(name, version)]
+    return json_answer({"model_stats": [_statistics(endpoints, model) for model in models]})
+
+
+def _statistics(endpoints: Endpoints, model: Model) -> dict[str, Any]:
+    return statistics(endpoints.board, endpoints.block_of(model), model.name, model.version)
+
+
+def unsupported(what: str) -> ServerError:
+    """The refusal of an extension that this server does not have."""
+    return ServerError("unsupported", f"this server has no {what}; GET /v2 lists its extensions")
+
+
+def _is_batched(model: Model) -> bool:
+    """Whether Triton would call it so: rows may join, and every output's shape says that its rows come first."""
+    return model.tensors.joinable and all(spec.shape and spec.shape[0] is None for spec in model.runtime.outputs)
+
+
+def _metadata(spec: TensorSpec) -> dict[str, Any]:
+    return {"name": spec.name, "datatype": NAMES[spec.dtype], "shape": _dims(spec.shape)}
+
+
+def _config(spec: TensorSpec, batched: bool) -> dict[str, Any]:
+    datatype = NAMES[spec.dtype]
+    data_type = "TYPE_STRING" if datatype == BYTES else f"TYPE_{datatype}"
+    return {"name": spec.name, "data_type": data_type, "dims": _dims(spec.shape[batched:])}
+
+
+def _dims(shape: Sequence[int | None]) -> list[int]:
+    return [-1 if size is None else size for size in shape]

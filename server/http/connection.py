@@ -1,0 +1,397 @@
+"""Owns door two: uvicorn's HTTP/1.1 protocol, which answers hot requests itself and leaves others to the application.
+
+A request is hot when it is a POST to the exact path of a loaded model. It needs no task, no scope and no routing: its
+bytes go through the gate to the batcher, and its answer is written when its batch has run, in the order in which the
+connection asked. Everything else takes uvicorn's own way to the ASGI application, door one, through the same endpoints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import termios
+from array import array
+from collections import deque
+from time import monotonic
+
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from server.codecs.v2.body import ALL_JSON, read_head
+from server.endpoints.serving import Endpoints, HotRoute
+from server.errors import ServerError
+from server.http.exchange import Exchange, WorkerState
+from server.http.head_cache import MAX_HEAD_BYTES, Recognised
+from server.http.limits import (
+    BODY,
+    BYTES_PER_SECOND,
+    FRESH,
+    HEAD,
+    IDLE,
+    MAX_PIPELINED,
+    MAX_PIPELINED_BYTES,
+    MAX_URL_BYTES,
+    SWEEP_SECONDS,
+    WRITE_SECONDS,
+    check_head,
+    headers_too_large,
+    overdue,
+)
+from server.logs import log
+
+
+class _Refused(Exception):
+    """Stops the parser in the middle of a request that has been answered already."""
+
+
+class Connection(HttpToolsProtocol):
+    """One client connection. ``worker`` is set on a subclass, one per process: uvicorn makes instances itself."""
+
+    worker: WorkerState
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected."""
+        super().connection_made(transport)
+        self.worker.watch(self.server_state, self.loop)
+        self.exchanges: deque[Exchange] = deque()
+        self._exchange: Exchange | None = None  # the hot request whose body is being read
+        self._route: HotRoute | None = None
+        self._body: bytes | bytearray = b""
+        self._waits_for = FRESH
+        self._since = self.worker.now  # of the coarse clock: when it began to wait for that
+        self._received = 0  # bytes of the head or body being read
+        self._cold = False  # the request being read is the application's
+        self._large_head = False  # the head being read may be larger than allowed: measure it
+        self._refused = False
+        self._stalled_since = 0.0  # when the client last took some of its answers, once writing is paused
+        self._unwritten = 0  # bytes it had not taken at the last sweep
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone: what it asked is not worth running any more."""
+        super().connection_lost(exc)
+        self._drop_exchanges()
+
+    def _drop_exchanges(self) -> None:
+        for exchange in self.exchanges:
+            exchange.done = True
+        self.exchanges.clear()
+        self._exchange = None
+
+    # Reading
+
+    def data_received(self, data: bytes) -> None:
+        """Feeds the parser, whose callbacks follow below."""
+        if self._refused:
+            return
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        if self._waits_for <= IDLE and not self.pipeline and (known := self.worker.recognise(data)) is not None:
+            cycle = self.cycle
+            if cycle is None or cycle.response_complete:
+                self._go_known(known)
+                return
+        within_head = self._waits_for == HEAD
+        self._large_head = within_head or len(data) > MAX_HEAD_BYTES
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # no other protocol is spoken here: the request is answered as if it had not asked
+        except httptools.HttpParserCallbackError as error:
+            self._callback_failed(error)
+        except httptools.HttpParserError:
+            self._refuse(ServerError("bad_request", "the request is not valid HTTP/1.1"))
+        if within_head and self._waits_for == HEAD:
+            self._received += len(data)
+            if self._received > MAX_HEAD_BYTES:  # one endless header never reaches the parser's callbacks
+                self._refuse(headers_too_large())
+
+    def _callback_failed(self, error: httptools.HttpParserCallbackError) -> None:
+        cause = error.__context__
+        if isinstance(cause, _Refused):
+            return
+        if isinstance(cause, httptools.HttpParserError):
+            self._refuse(ServerError("bad_request", "the request is not valid HTTP/1.1"))
+            return
+        log.error("a connection failed", exc_info=error)
+        self._refuse(ServerError("internal", "the server failed on this request; its log says why"))
+
+    def on_message_begin(self) -> None:
+        """A request starts."""
+        if self._refused:
+            raise _Refused
+        self.url = b""
+        self.headers = []
+        self._cold = False
+        self._received = 0
+        self._waits_for = HEAD
+        self._since = self.worker.now
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of its target."""
+        self.url += url
+        if len(self.url) > MAX_URL_BYTES:
+            self._stop(ServerError("uri_too_long", f"the request target is longer than {MAX_URL_BYTES} bytes"))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A whole header, its name as the client spells it."""
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is read: hot or not, and may it pass? Decided before the body is looked at."""
+        self._waits_for = BODY
+        self._since = self.worker.now
+        self._received = 0
+        try:
+            check_head(self.headers, self._large_head)
+        except ServerError as error:
+            self._stop(error)
+        route = self.worker.hot.get(self.url)
+        if route is None or not self._may_be_hot():
+            self._go_cold()
+        else:
+            self._go_hot(route)
+
+    def _go_hot(self, route: HotRoute) -> None:
+        gate = self.worker.endpoints.gate
+        try:
+            if gate.keyed:
+                gate.authorise(route.path, self._lowered())
+            request_id, deadline, cold, has_host, has_connection = gate.admit(self.headers, route.tensors)
+            if cold or not has_host:
+                self._go_cold()
+                return
+            tensor_head = read_head(self.headers) if route.tensors else ALL_JSON
+            route.batcher.check_capacity()
+        except ServerError as error:
+            exchange = Exchange(self, gate.identify(self._lowered()), 0.0)
+            exchange.close = not self._keeps_alive(True)
+            self.exchanges.append(exchange)
+            exchange.fail(error)
+            return
+        exchange = Exchange(self, request_id or gate.next_id(), deadline)
+        if not self._keeps_alive(has_connection):
+            exchange.close = True
+        elif not gate.keyed and not route.tensors:
+            self.worker.heads.learn(self.headers)
+        if route.tensors:
+            exchange.head = tensor_head
+        self.exchanges.append(exchange)
+        self._exchange, self._route, self._body = exchange, route, b""
+
+    def _go_known(self, known: Recognised[HotRoute]) -> None:
+        """A whole hot request whose head the parser need not see: it stays where it is, between two messages."""
+        route, request_id, start, body = known
+        worker = self.worker
+        gate = worker.endpoints.gate
+        self._waits_for = IDLE
+        self._since = worker.now
+        now = monotonic()
+        exchange = Exchange(self, request_id or gate.next_id(), gate.deadline(now, start), now)
+        self.exchanges.append(exchange)
+        try:
+            gate.check_size(len(body))
+            route.batcher.check_capacity()
+        except ServerError as error:
+            exchange.fail(error)
+            return
+        self._predict(route, exchange, body)
+
+    def _keeps_alive(self, has_connection: bool) -> bool:
+        """As uvicorn has it: HTTP/1.0 never does, and without a Connection header the parser already knows."""
+        keeps: bool = self.parser.should_keep_alive()
+        return keeps and not (has_connection and self.parser.get_http_version() == "1.0")
+
+    def _lowered(self) -> list[tuple[bytes, bytes]]:
+        return [(name.lower(), value) for name, value in self.headers or ()]
+
+    def _may_be_hot(self) -> bool:
+        """Only a POST, and only while the application owes this connection no answer: answers keep their order."""
+        cycle = self.cycle
+        return (cycle is None or cycle.response_complete) and not self.pipeline and self.parser.get_method() == b"POST"
+
+    def _go_cold(self) -> None:
+        """Hands the request to uvicorn, as if its parser had come this far alone."""
+        url, headers = self.url, self._lowered()
+        self._cold = True
+        try:
+            self.worker.endpoints.gate.check_host(headers, self.parser.get_http_version())
+        except ServerError as error:
+            self._stop(error)
+        super().on_message_begin()
+        self.url = url
+        self.headers += headers
+        self.expect_100_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in headers
+        )
+        super().on_headers_complete()
+        if self.worker.retiring:
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._received += len(body)
+        if self._exchange is not None:
+            if self._received == len(body):
+                self._body = body
+            else:
+                self._add_to_body(self._exchange, body)
+        elif self._cold:
+            super().on_body(body)
+
+    def _add_to_body(self, exchange: Exchange, piece: bytes) -> None:
+        if isinstance(self._body, bytes):
+            self._body = bytearray(self._body)
+        self._body += piece
+        try:
+            self.worker.endpoints.gate.check_size(self._received)
+        except ServerError as error:
+            self._exchange = None
+            self._refused = True
+            exchange.fail(error)
+            raise _Refused from None
+
+    def on_message_complete(self) -> None:
+        """The request is read whole."""
+        self._waits_for = IDLE
+        self._since = self.worker.now
+        exchange, route = self._exchange, self._route
+        if exchange is None or route is None:
+            if self._cold:
+                super().on_message_complete()
+            return
+        self._exchange = None
+        exchange.arrived = monotonic()
+        self._predict(route, exchange, self._body)
+
+    def _predict(self, route: HotRoute, exchange: Exchange, body: bytes | bytearray) -> None:
+        if self.worker.timed:
+            exchange.began = monotonic()
+        route.serve(route, exchange, body)
+        if len(self.exchanges) > MAX_PIPELINED or (len(body) > MAX_PIPELINED_BYTES and self.exchanges):
+            self.flow.pause_reading()
+
+    # Answering
+
+    def is_last(self, exchange: Exchange) -> bool:
+        """Whether nothing came, or has begun to come, after this request."""
+        return self.exchanges[-1] is exchange and self._waits_for == IDLE and not self.pipeline
+
+    def flush(self) -> None:
+        """Writes every answer that is there and whose turn it is."""
+        exchanges = self.exchanges
+        first = exchanges.popleft()
+        output, close = first.output or b"", first.close
+        while exchanges and not close and (more := exchanges[0].output) is not None:
+            output += more
+            close = exchanges.popleft().close
+        self.transport.write(output)
+        if close:
+            self._refused = True
+            self._drop_exchanges()
+            self.transport.close()
+        elif self.pipeline:
+            if not exchanges:
+                super()._start_asgi_task(*self.pipeline.pop())
+        elif self.flow.read_paused:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Reads again, once the client takes its answers and none is owed but that of the request being read."""
+        owed = len(self.exchanges) - (self._exchange is not None)
+        if not owed and not self.pipeline and not self.flow.write_paused:
+            self.flow.resume_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Starts a cold request, or keeps it until the hot ones before it are answered."""
+        if self.exchanges:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, app))
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _stop(self, error: ServerError) -> None:
+        """`_refuse`, from within the parser."""
+        self._refuse(error)
+        raise _Refused
+
+    def _refuse(self, error: ServerError) -> None:
+        """Answers what is no request we can read, after all that came before, and closes."""
+        if self._refused:
+            return
+        self._refused = True
+        exchange, self._exchange = self._exchange, None
+        if exchange is None:
+            exchange = Exchange(self, self.worker.endpoints.gate.identify(self._lowered()), 0.0)
+            self.exchanges.append(exchange)
+        exchange.close = True
+        exchange.fail(error)
+
+    # Time
+
+    def pause_writing(self) -> None:
+        """The client does not take its answers: nothing more is read from it meanwhile."""
+        super().pause_writing()
+        self._stalled_since = monotonic()
+        self._unwritten = self._not_taken()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It takes them again."""
+        super().resume_writing()
+        self._read_on()
+
+    def check_time(self, now: float) -> None:
+        """Ends a connection that is over one of its time limits. Called by the sweep."""
+        waited = now - self._since
+        if self.flow.write_paused:
+            self._check_writing(now)
+        elif self._is_idle() and self._waits_for == IDLE:
+            if waited > self.timeout_keep_alive:
+                self.transport.close()
+        elif not self.flow.read_paused and (message := overdue(self._waits_for, waited, self._received)):
+            self._give_up(message)
+
+    def _check_writing(self, now: float) -> None:
+        unwritten = self._not_taken()
+        if self._unwritten - unwritten >= BYTES_PER_SECOND * SWEEP_SECONDS:
+            self._stalled_since = now
+        elif now - self._stalled_since > WRITE_SECONDS:
+            self.transport.abort()
+        self._unwritten = unwritten
+
+    def _not_taken(self) -> int:
+        """Bytes the client has not acknowledged, in our buffer and in the kernel's, which may be megabytes."""
+        kernels = array("i", [0])
+        connected = self.transport.get_extra_info("socket")
+        if connected is not None:
+            fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, kernels)
+        return self.transport.get_write_buffer_size() + kernels[0]
+
+    def _give_up(self, message: str) -> None:
+        if self._waits_for == FRESH:
+            self.transport.close()
+        elif self.cycle is None or self.cycle.response_complete:
+            self._refuse(ServerError("request_timeout", message))
+        else:
+            self.transport.abort()
+
+    def _is_idle(self) -> bool:
+        owes = self.cycle is not None and not self.cycle.response_complete
+        return self._waits_for in (FRESH, IDLE) and not self.exchanges and not owes
+
+    def close_if_idle(self) -> None:
+        """Ends the connection of a retiring worker, if nothing is asked on it."""
+        if self._is_idle():
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """Called by uvicorn when the worker retires: what is asked is answered yet, with ``Connection: close``."""
+        self.worker.retire(self.loop)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
+
+def connection_class(endpoints: Endpoints) -> type[Connection]:
+    """The protocol class of one worker."""
+    return type("Connection", (Connection,), {"worker": WorkerState(endpoints)})

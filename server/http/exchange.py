@@ -1,0 +1,161 @@
+"""Owns one hot request of a connection and the bytes of its answer, and what all connections of a worker share.
+
+Knows nothing of parsing: a connection makes an exchange when a request's head has passed the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from time import monotonic
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from server.batching.batch import Entry
+from server.codecs.v2.body import Reply
+from server.endpoints.serving import Endpoints, HotRoute, server_timing
+from server.errors import ServerError, envelope
+from server.http.head_cache import KnownHeads
+from server.http.limits import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
+
+OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
+PLAIN = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n\r\n%b"
+REPLY_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b\r\n"
+CLOSE_HEADER = b"connection: close\r\n"
+
+
+class Asker(Protocol):
+    """What an exchange needs of its connection."""
+
+    worker: WorkerState
+    exchanges: deque[Exchange]  # in the order in which they were asked
+
+    def flush(self) -> None:
+        """Writes every answer that is there and whose turn it is."""
+
+    def is_last(self, exchange: Exchange) -> bool:
+        """Whether nothing came, or has begun to come, after this request."""
+
+
+class Exchange(Entry):
+    """One hot request from its head to its answer. ``output`` is None until the answer is there."""
+
+    output: bytes | None = None
+    began = 0.0  # when its parsing did, where answers tell it
+    close = False  # the connection ends with this answer
+
+    def __init__(self, connection: Asker, request_id: bytes, deadline: float, arrived: float = 0.0) -> None:
+        self.connection = connection
+        self.request_id = request_id
+        self.deadline = deadline
+        self.arrived = arrived
+
+    def answer(self, body: bytes) -> None:
+        """Writes the prediction, as soon as all answers before it are written."""
+        connection = self.connection
+        worker = connection.worker
+        if self.timing is None and not (self.close or worker.retiring):
+            self.output = PLAIN % (worker.ok_start, len(body), self.request_id, body)
+            if connection.exchanges[0] is self:
+                connection.flush()
+            return
+        start = worker.ok_start
+        if self.timing is not None:
+            start = b"%bserver-timing: %b\r\n" % (start, server_timing(self, self.began).encode())
+        end = b""
+        if self.close or (worker.retiring and connection.is_last(self)):
+            self.close = True
+            end = CLOSE_HEADER
+        self.output = OK_HEAD % (start, len(body), self.request_id, end, body)
+        if connection.exchanges[0] is self:
+            connection.flush()
+
+    def reply(self, reply: Reply) -> None:
+        """As `answer`, for tensors: headers of their own, and pieces that are joined once, for the wire."""
+        connection = self.connection
+        self.close = self.close or (connection.worker.retiring and connection.is_last(self))
+        headers = reply.headers
+        if self.timing is not None:
+            headers = [*headers, (b"server-timing", server_timing(self, self.began).encode())]
+        head = REPLY_HEAD % (
+            connection.worker.ok_start,
+            b"".join([b"%b: %b\r\n" % header for header in headers]),
+            sum(map(len, reply.pieces)),
+            reply.media_type,
+            self.request_id,
+            CLOSE_HEADER if self.close else b"",
+        )
+        self.output = b"".join([head, *reply.pieces])
+        if connection.exchanges[0] is self:
+            connection.flush()
+
+    def refuse(self, error: ServerError) -> None:
+        """Writes the error likewise; its headers may say that the connection ends."""
+        connection = self.connection
+        worker = connection.worker
+        worker.endpoints.metrics.error(error.code)
+        says_close = "connection" in error.headers
+        self.close = self.close or says_close or (worker.retiring and connection.is_last(self))
+        body = envelope(error, self.request_id.decode())
+        self.output = b"".join(
+            [
+                worker.start_of(error.status),
+                *(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in error.headers.items()),
+                b"content-length: %d\r\ncontent-type: application/json\r\n" % len(body),
+                b"x-request-id: %b\r\n" % self.request_id,
+                CLOSE_HEADER if self.close and not says_close else b"",
+                b"\r\n",
+                body,
+            ]
+        )
+        if connection.exchanges[0] is self:
+            connection.flush()
+
+
+class WorkerState:
+    """What all connections of one worker share: the hot table, the coarse clock, the date, the way out."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self.endpoints = endpoints
+        self.hot: dict[bytes, HotRoute] = {}
+        self.heads = KnownHeads(self.hot)
+        self.recognise = self.heads.recognise
+        self.timed = endpoints.settings.server_timing
+        self.now = monotonic()
+        self.retiring = False
+        self.default_headers: list[tuple[bytes, bytes]] = []
+        self._server_state: Any = None
+        self.ok_start = b""  # `start_of` a 200; its date may be a sweep behind
+
+    def watch(self, server_state: Any, loop: asyncio.AbstractEventLoop) -> None:
+        """Starts the sweep over the connections of this worker; called by each of them, does it once."""
+        if self._server_state is None:
+            self._server_state = server_state
+            self.hot = self.endpoints.hot_routes()
+            # Heads of v2 say too much of their bodies to be remembered.
+            self.heads = KnownHeads({path: route for path, route in self.hot.items() if not route.tensors})
+            self.recognise = self.heads.recognise
+            self.ok_start = self.start_of(200)
+            loop.call_later(SWEEP_SECONDS, self._sweep, loop)
+
+    def start_of(self, status: int) -> bytes:
+        """The status line and the headers every answer has, the date among them."""
+        return STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in self._server_state.default_headers)
+
+    def retire(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Lets open connections ask for a while yet, each answer their last; then closes the idle ones."""
+        if not self.retiring:
+            self.retiring = self.endpoints.draining = True
+            loop.call_later(RETIRE_GRACE_SECONDS, self._close_idle)
+
+    def _close_idle(self) -> None:
+        for connection in list(self._server_state.connections):
+            connection.close_if_idle()
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.now = monotonic()
+        self.ok_start = self.start_of(200)
+        for connection in list(self._server_state.connections):
+            connection.check_time(self.now)
+        loop.call_later(SWEEP_SECONDS, self._sweep, loop)

@@ -1,0 +1,1 @@
+"""Numbers of all processes in shared memory, and how they are shown."""

@@ -1,0 +1,71 @@
+"""Owns the statistics of the v2 protocol: the numbers of the metrics board in Triton's words. Knows no requests."""
+
+from __future__ import annotations
+
+from time import monotonic, time
+from typing import Any
+
+from server.metrics.scoreboard import BATCH_ROWS_BUCKETS, Board
+
+NS_PER_US = 1000
+NS_PER_SECOND = 1_000_000_000
+STAGES = ("compute_input", "compute_infer", "compute_output")
+
+
+def statistics(board: Board, block: int, model: str, version: str) -> dict[str, Any]:
+    """What all workers did for one version. Stages are counted per run, the rest per request.
+
+    Reading requests and making answers is timed for v2 alone. ``batch_size`` is a power of two: the runs of so many
+    rows, down to the next smaller size.
+    """
+    stages = {stage: _stage(board, block, stage) for stage in STAGES}
+    ended = board.last_run(block)
+    return {
+        "name": model,
+        "version": version,
+        "last_inference": round((time() - (monotonic() - ended)) * 1000) if ended else 0,
+        "inference_count": _count(board, block, "nv_inference_count"),
+        "execution_count": _count(board, block, "nv_inference_exec_count"),
+        "inference_stats": _inference_stats(board, block)
+        | {
+            stage: {"count": sum(count for count, _ in sizes), "ns": sum(ns for _, ns in sizes)}
+            for stage, sizes in stages.items()
+        }
+        | {"cache_hit": {"count": 0, "ns": 0}, "cache_miss": {"count": 0, "ns": 0}},
+        "batch_stats": [
+            {"batch_size": rows}
+            | {stage: {"count": sizes[at][0], "ns": sizes[at][1]} for stage, sizes in stages.items()}
+            for at, rows in enumerate((*BATCH_ROWS_BUCKETS, 2 * BATCH_ROWS_BUCKETS[-1]))
+            if stages["compute_infer"][at][0]
+        ],
+    }
+
+
+def _inference_stats(board: Board, block: int) -> dict[str, Any]:
+    success = _count(board, block, "nv_inference_request_success")
+    answered = sum(board.totals(block, "nv_inference_request_duration_us"))
+    reading = sum(board.totals(block, "nv_inference_compute_input_duration_us"))
+    failed = sum(board.totals(block, "dynonnx_failed_request_seconds_total"))
+    return {
+        "success": {"count": success, "ns": _ns(answered + reading)},
+        "fail": {
+            "count": _count(board, block, "nv_inference_request_failure"),
+            "ns": round(failed * NS_PER_SECOND),
+        },
+        "queue": {"count": success, "ns": _ns(sum(board.totals(block, "nv_inference_queue_duration_us")))},
+    }
+
+
+def _stage(board: Board, block: int, stage: str) -> list[tuple[int, int]]:
+    """How many runs there were, and nanoseconds, by the size of the run."""
+    runs = board.totals(block, "dynonnx_batch_rows" if stage == "compute_infer" else "dynonnx_tensor_runs_total")
+    spent = board.totals(block, f"nv_inference_{stage}_duration_us")
+    return [(int(count), _ns(us)) for count, us in zip(runs[: len(spent)], spent, strict=True)]
+
+
+def _count(board: Board, block: int, family: str) -> int:
+    return int(sum(board.totals(block, family)))
+
+
+def _ns(microseconds: float) -> int:
+    return max(0, round(microseconds * NS_PER_US))

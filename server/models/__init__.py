@@ -1,0 +1,1 @@
+"""The folder of artefacts: each file tried, loaded, watched. Knows no HTTP."""

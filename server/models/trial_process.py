@@ -1,0 +1,92 @@
+"""Owns one try of one file: the confined child that does it, its limits, and what came of it. Knows no folder."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+
+from server.artefact.onnxfile import BadFile
+from server.models.confined import Confined, Died, Limits, memory_limit
+from server.models.repository import ChangedMeanwhile, Model, Place
+from server.models.trial import Findings
+
+MIB = 1 << 20
+MEMORY_BYTES, MEMORY_PER_BYTE = 512 * MIB, 16  # what a trial may take, and for each byte of the file
+CPU_SECONDS, BYTES_PER_SECOND = 10, 10_000_000
+WALL_PER_CPU = 3  # a trial shares the processor with the workers
+MAX_REASON = 500
+OUT_OF_MEMORY = "bad_alloc"  # as C++ says it
+REFUSED = b"refused"  # how a child's verdict begins that is not Findings
+BUILD_TALK = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+ |\bonnxruntime::[^)]*\) ")
+
+Load = Callable[..., Model]  # of a Place and perhaps Findings: `load_model` with its settings
+
+
+class Refused(Exception):
+    """The file does not serve. The message goes on from its name: " is empty: ..." or ": golden row 3 ..."."""
+
+
+def trial_limits(file_bytes: int, box_bytes: int | None) -> Limits:
+    """What a file of so many bytes may take in its trial; never more than half of what the box has."""
+    memory = MEMORY_BYTES + MEMORY_PER_BYTE * file_bytes
+    cpu = CPU_SECONDS + file_bytes // BYTES_PER_SECOND
+    return Limits(min(memory, box_bytes // 2) if box_bytes else memory, cpu, WALL_PER_CPU * cpu)
+
+
+class Attempt:
+    """A file that is being tried, from the moment it is made. Raises Refused where no process can be started."""
+
+    def __init__(self, load: Load, place: Place, limits: Limits) -> None:
+        self.place = place
+        self._load = load
+        self._limits = limits
+        try:
+            self._child = Confined(functools.partial(_try, load, place), limits)
+        except OSError as error:
+            raise Refused(f": no process could be started to try it: {error}") from error
+        self.fileno = self._child.fileno
+        self.kill = self._child.kill
+        self.note_exit = self._child.note_exit
+
+    def collect(self) -> Model | None:
+        """The model, opened in this process; None while the child is at it. Raises Refused, or ChangedMeanwhile."""
+        try:
+            result = self._child.collect()
+        except Died as error:
+            raise Refused(f": its trial {error}; this model cannot serve here") from None
+        if result is None:
+            return None
+        if result.startswith(REFUSED):
+            raise Refused(self._memory_told(result.removeprefix(REFUSED).decode()))
+        try:
+            with memory_limit(self._limits.memory_bytes):
+                return self._load(self.place, Findings.from_bytes(result))
+        except ChangedMeanwhile:
+            raise
+        except Exception as error:  # no file may end the server
+            raise Refused(self._memory_told(_rest_of_sentence(error))) from error
+
+    def _memory_told(self, rest: str) -> str:
+        if OUT_OF_MEMORY in rest or "allocate memory" in rest:
+            most = self._limits.memory_bytes // MIB
+            return f" needs more than {most} MB of memory to open and run: make the model smaller"
+        return rest
+
+
+def _try(load: Load, place: Place) -> bytes:
+    """What the confined child does; any error it meets is one of the file."""
+    try:
+        model = load(place)
+    except Exception as error:  # noqa: BLE001
+        return REFUSED + _rest_of_sentence(error).encode()
+    return Findings(model.sha256, model.verdict, model.curve).to_bytes()
+
+
+def _rest_of_sentence(error: Exception) -> str:
+    """What follows the name of the file: one line, without the paths of the machine that built ONNX Runtime."""
+    if isinstance(error, MemoryError):
+        return OUT_OF_MEMORY
+    said = " ".join(BUILD_TALK.sub("", str(error) or repr(error)).split())
+    said = said if len(said) <= MAX_REASON else said[:MAX_REASON] + " ..."
+    return f" {said}" if isinstance(error, BadFile) else f": {said}"

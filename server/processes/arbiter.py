@@ -1,0 +1,314 @@
+"""Owns the process manager: gunicorn's arbiter with our workers, forked after the models are loaded. Knows no HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+from time import monotonic
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+
+from server import __version__
+from server.asgi.app import App
+from server.endpoints.serving import Endpoints
+from server.logs import log
+from server.metrics.scoreboard import Board
+from server.models.bulletin import Bulletin
+from server.models.repository import Repository, load_model
+from server.models.watcher import Living
+from server.processes.control import Desk, Link
+from server.processes.plan import DynoPlan
+from server.processes.worker import FORK_SIGNALS, Worker
+from server.settings import Settings
+
+BOARD_LINES = 1024  # worker processes alive at one time, retiring ones among them
+BOARD_MODELS = 512  # model versions ever served by one arbiter
+GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter itself is gone within 25
+SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
+POLL_SECONDS = 0.02  # between two looks at the shared memory in which workers say that they accept
+RESPAWN_SECONDS = 1.0  # between workers that die before they serve
+KEEP_ALIVE_SECONDS = 95  # above the 90 s for which Heroku's router keeps an idle connection
+
+
+class _Logger(Logger):  # type: ignore[misc]
+    """gunicorn's logger, but its lines go where ours go."""
+
+    def setup(self, cfg: Any) -> None:
+        root = logging.getLogger()
+        for logger in (self.error_log, self.access_log):
+            logger.handlers[:] = root.handlers
+            logger.propagate = False
+            logger.setLevel(logging.WARNING)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's arbiter, whose reload never waits: old workers retire while the loop goes on.
+
+    Workers are current, then outgoing (until all current ones serve), then retiring (told to stop, not yet gone).
+    """
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.desk = Desk(server.living)
+        self._restart = False  # fresh workers are wanted, even if no model has changed
+        self._wake, waker = os.pipe()
+        os.set_blocking(self._wake, False)
+        os.set_blocking(waker, False)
+        self._waker = waker
+        self.outgoing: dict[int, float] = {}  # since when, on the monotonic clock
+        self.retiring: dict[int, float] = {}
+        self._spawn_after = 0.0  # a worker that died before it served is not replaced before
+        super().__init__(server)
+
+    def init_signals(self) -> None:
+        """Every signal also ends the loop's wait."""
+        super().init_signals()
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+
+    def reload(self) -> None:
+        """SIGHUP: looks at the whole folder at once; fresh workers are forked when the last trial has ended."""
+        self._restart = True
+        self.server.living.announce()
+
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        """The signals that came. Waits for them, a trial's verdict, a worker's call or the next look at the folder."""
+        living = self.server.living
+        links = [worker.link for worker in self.WORKERS.values()]
+        wait = min(timeout, POLL_SECONDS if self._is_changing() else living.seconds_to_wait())
+        select.select([self._wake, *links, *living.waits_for()], [], [], wait)
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake, 1 << 16)
+        signals: list[int] = super().wait_for_signals(timeout=0.0)
+        return signals
+
+    def manage_workers(self) -> None:
+        """Called at every turn of the loop, twice a second or more: minds the models, spawns, lets go what is over."""
+        self._forget_gone()
+        self._mind_models()
+        if monotonic() >= self._spawn_after:
+            for _ in range(self.num_workers - len(self._current())):
+                self.spawn_worker()
+        current = self._current()
+        for pid in current[: len(current) - self.num_workers]:  # SIGTTOU: the oldest go
+            self._retire(pid)
+        now = monotonic()
+        if all(self.server.board.serves(self.WORKERS[pid].line) for pid in self._current()):
+            for pid in list(self.outgoing):
+                self._retire(pid)
+        for pid in [pid for pid, since in self.retiring.items() if now - since > GRACEFUL_SECONDS]:
+            self.kill_worker(pid, signal.SIGKILL)
+        self.desk.answer(settled=not self._is_changing())
+
+    def _mind_models(self) -> None:
+        """Whatever goes wrong here, those who serve go on."""
+        try:
+            for worker in self.WORKERS.values():
+                self.desk.take(worker.link)
+            changed = self.server.living.step()
+            idle = not self.server.living.waits_for()
+            if not self.outgoing and idle and (changed or self._restart):
+                self._restart = False
+                self.server.renew()
+                self.outgoing |= dict.fromkeys(self._current(), monotonic())
+        except Exception:  # noqa: BLE001
+            log.exception("the models could not be renewed, those from before go on")
+
+    def _is_changing(self) -> bool:
+        """Whether workers with models from before accept yet, or fresh ones not yet."""
+        board = self.server.board
+        leaving = any(board.serves(self.WORKERS[pid].line) for pid in self.retiring if pid in self.WORKERS)
+        coming = not all(board.serves(self.WORKERS[pid].line) for pid in self._current())
+        return bool(self._restart or self.outgoing or leaving or coming or self.server.living.has_changed)
+
+    def spawn_worker(self) -> int:
+        """Forks a worker that no stop signal misses, however early it comes."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, FORK_SIGNALS)
+        try:
+            pid: int = super().spawn_worker()
+            self.WORKERS[pid].link.workers.close()
+            return pid
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, FORK_SIGNALS)
+
+    def reap_workers(self) -> None:
+        """Reaps every child; how a trial's died is kept first."""
+        self.server.living.note_exit()
+        super().reap_workers()
+
+    def stop(self, graceful: bool = True) -> None:
+        """Ends a trial and open calls with the workers."""
+        self.server.living.close()
+        self.desk.close()
+        super().stop(graceful)
+
+    def handle_int(self) -> None:
+        """Ctrl-C stops as SIGTERM does."""
+        raise StopIteration
+
+    def free_line(self) -> int:
+        """The lowest line of the board that no living worker writes; what its last owner had in hand is forgotten."""
+        taken = {worker.line for worker in self.WORKERS.values()}
+        line = next(number for number in range(BOARD_LINES) if number not in taken)
+        self.server.board.clear_gauges(line)
+        return line
+
+    def mind_exit(self, worker: Worker) -> None:
+        """Called for every worker that is gone: one that never served would only be followed by another like it."""
+        worker.link.close()
+        self.desk.forget(worker.link)
+        if not self.server.board.has_served(worker.line):
+            self._spawn_after = monotonic() + RESPAWN_SECONDS
+
+    def _current(self) -> list[int]:
+        """The workers that should serve, the oldest first."""
+        ages = {pid: worker.age for pid, worker in self.WORKERS.items()}
+        return sorted(ages.keys() - self.outgoing.keys() - self.retiring.keys(), key=lambda pid: ages[pid])
+
+    def _retire(self, pid: int) -> None:
+        self.outgoing.pop(pid, None)
+        self.retiring[pid] = monotonic()
+        self.kill_worker(pid, signal.SIGTERM)
+
+    def _forget_gone(self) -> None:
+        for state in (self.outgoing, self.retiring):
+            for pid in state.keys() - self.WORKERS.keys():
+                del state[pid]
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """The whole server: loads the repository, then forks workers and keeps them alive."""
+
+    def __init__(self, settings: Settings, plan: DynoPlan) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._host = settings.host or default_host()
+        self.board = Board(BOARD_LINES, BOARD_MODELS)
+        self.living = self._living()
+        self._versions: set[tuple[str, str]] = set()
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings. None is read from its environment variables or files."""
+        values = {
+            "bind": [_bind(self._host, self._settings.port)],
+            "workers": self._plan.workers,
+            "worker_class": Worker,
+            "preload_app": True,
+            "timeout": SILENT_SECONDS,
+            "graceful_timeout": GRACEFUL_SECONDS,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "control_socket_disable": True,
+            "logger_class": _Logger,
+            "pre_fork": _equip,
+            "post_fork": _close_others,
+            "child_exit": _mind_exit,
+            "when_ready": self._announce,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> App:
+        """Tries, opens and warms every model, once, before any worker is forked. Raises BadRepository."""
+        self.living.load_all(self._settings.strict)
+        plan = self._plan
+        app = App(Endpoints(self._repository(), self._settings, self.board, plan.workers, lingers=plan.core_each))
+        _freeze()
+        return app
+
+    def renew(self) -> None:
+        """The models as they are now, for the workers that are forked from now on; where it raises, nothing changes."""
+        gc.unfreeze()
+        app: App = self.callable
+        app.take(self._repository())
+        _freeze()
+        log.info("reloaded: %s", self._served())
+
+    def _repository(self) -> Repository:
+        repository = self.living.repository()
+        versions = {(model.name, model.version) for model in repository}
+        self.board.keep(versions | self._versions)  # those who leave write their numbers yet
+        self._versions = versions
+        return repository
+
+    def _living(self) -> Living:
+        settings = self._settings
+        load = functools.partial(
+            load_model,
+            max_rows=settings.max_rows,
+            max_batch_rows=settings.max_batch_rows,
+            ort_threads=settings.ort_threads,
+        )
+        return Living(
+            settings.models,
+            load,
+            Bulletin(),
+            default_model=settings.default_model,
+            box_bytes=self._plan.memory_bytes,
+        )
+
+    def run(self) -> None:
+        """Serves until SIGTERM or Ctrl-C; leaves by SystemExit."""
+        _Arbiter(self).run()
+
+    def _served(self) -> str:
+        app: App = self.callable
+        served = ", ".join(f"{model.name} {model.version}" for model in app.endpoints.repository)
+        return served or f"no model yet: convert one into {self._settings.models}/"
+
+    def _announce(self, arbiter: Any) -> None:
+        workers = self._plan.workers
+        log.info(
+            "dynonnx %s serves %s at http://localhost:%d (%d worker%s)",
+            __version__,
+            self._served(),
+            self._settings.port,
+            workers,
+            "" if workers == 1 else "s",
+        )
+
+
+def _freeze() -> None:
+    """What lives now lives long: a child's collector that touched it would copy its pages."""
+    gc.collect()
+    gc.freeze()
+
+
+def _equip(arbiter: _Arbiter, worker: Worker) -> None:
+    worker.line = arbiter.free_line()
+    worker.link = Link()
+
+
+def _close_others(arbiter: _Arbiter, worker: Worker) -> None:
+    """In the fresh worker: what belongs to the arbiter and to its siblings."""
+    for sibling in arbiter.WORKERS.values():
+        sibling.link.close()
+    worker.link.arbiters.close()
+
+
+def _mind_exit(arbiter: _Arbiter, worker: Worker) -> None:
+    arbiter.mind_exit(worker)
+
+
+def _bind(host: str, port: int) -> str:
+    """An address as gunicorn takes it: IPv6 in brackets, which a person may leave out."""
+    bare = host.strip("[]")
+    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
+
+
+def default_host() -> str:
+    """``[::]``, which answers IPv4 too, or ``0.0.0.0`` on a box without IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return "0.0.0.0"
+    return "[::]"

@@ -1,0 +1,106 @@
+"""The OpenAPI document against a real server, by the real schemathesis: no 5xx, no answer that it does not describe."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.integration.running import Running, environment, running
+from tests.support.server.models import ARTEFACTS, PLAIN, plain_two_inputs
+
+KEY = "a-key-of-thirty-two-characters-00"
+MOST_SECONDS = 150  # of one search; on a quiet box it takes a tenth of that
+# Without the one whose graph itself fails on most numbers: that is a 500, and promised.
+KINDS = ARTEFACTS | {kind: make for kind, make in PLAIN.items() if kind != "table lookup"}
+
+
+@pytest.fixture(scope="module")
+def every_kind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model of every kind; the default has string labels and four features."""
+    folder = tmp_path_factory.mktemp("models")
+    for kind, make in (KINDS | {"two inputs": plain_two_inputs}).items():
+        (folder / f"{kind.replace(' ', '-')}.onnx").write_bytes(make().data)
+    return folder
+
+
+@pytest.fixture
+def server(every_kind: Path, tmp_path: Path) -> Iterator[Running]:
+    settings = {"DYNONNX_MODELS": str(every_kind), "DYNONNX_DEFAULT_MODEL": "string-labels"}
+    with running(settings, tmp_path / "server.log") as started:
+        yield started
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Iterator[Running]:
+    """A server with keys and one model."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "iris.onnx").write_bytes(ARTEFACTS["string labels"]().data)
+    settings = {"DYNONNX_MODELS": str(tmp_path / "models"), "DYNONNX_API_KEYS": KEY}
+    with running(settings, tmp_path / "server.log") as started:
+        yield started
+
+
+def search(server: Running, folder: Path, examples: int, *more: str) -> subprocess.CompletedProcess[str]:
+    """Lets schemathesis look at every operation of the document; what it finds is its exit status and its report."""
+    command = [str(Path(sys.executable).parent / "schemathesis"), "run", f"http://127.0.0.1:{server.port}/openapi.json"]
+    options = {
+        "--phases": "examples,coverage,fuzzing",
+        "--mode": "all",
+        "--max-examples": str(examples),
+        "--checks": "all",
+        "--exclude-checks": "positive_data_acceptance",  # a check of ours stands for it
+        "--seed": "1",
+        "--generation-database": "none",
+        "--header": f"Authorization: Bearer {KEY}",
+    }
+    return subprocess.run(
+        [*command, *(word for option in options.items() for word in option), *more],
+        cwd=folder,
+        env=environment({"SCHEMATHESIS_HOOKS": "tests.support.integration.openapi_hooks", "COLUMNS": "120"}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def check(server: Running, folder: Path, examples: int) -> None:
+    """Searches, and says what was found."""
+    found = search(server, folder, examples)
+    assert found.returncode == 0, found.stdout[-8000:] + found.stderr[-2000:]
+    assert "Unresolvable" not in found.stdout
+    log = server.read_log()
+    assert "a request failed" not in log
+    assert "could not be answered" not in log
+
+
+@pytest.mark.timeout(MOST_SECONDS)
+def test_every_answer_is_described(server: Running, tmp_path: Path) -> None:
+    check(server, tmp_path, examples=5)
+
+
+@pytest.mark.timeout(MOST_SECONDS)
+def test_every_answer_is_described_where_a_key_is_needed(keyed: Running, tmp_path: Path) -> None:
+    check(keyed, tmp_path, examples=5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_every_answer_is_described_however_long_one_looks(server: Running, tmp_path: Path) -> None:
+    check(server, tmp_path, examples=1000)
+
+
+def test_the_search_finds_what_is_wrong(tmp_path: Path, every_kind: Path) -> None:
+    """The same search over a document that says too little of what one route answers."""
+    settings = {"DYNONNX_MODELS": str(every_kind), "DYNONNX_DEFAULT_MODEL": "string-labels"}
+    code = (
+        "import server.asgi.schemas as schemas; schemas.HEALTH['properties']['status']['const'] = 'fine';"
+        " import runpy; runpy.run_module('server', run_name='__main__')"
+    )
+    with running(settings, tmp_path / "server.log", [sys.executable, "-c", code]) as started:
+        found = search(started, tmp_path, 1, "--include-path", "/health")
+    assert found.returncode == 1
+    assert "/health" in found.stdout

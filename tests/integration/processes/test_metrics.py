@@ -1,0 +1,64 @@
+"""What the metrics say of two workers is what was asked of both."""
+
+from __future__ import annotations
+
+import asyncio
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.integration.conftest import Start
+from tests.support.integration.load import peers
+from tests.support.integration.running import Running
+from tests.support.integration.wire import Wire, request, wires
+
+CONNECTIONS = 40
+ROW = [5.1, 3.5, 1.4, 0.2]
+GOOD = request("/predict", {"features": ROW})
+MANY = request("/models/iris/predict", {"features": [ROW] * 7})
+BAD = request("/predict", {"features": ["x"]})
+NONE = request("/models/tulip/predict", {"features": ROW})
+
+
+def read_metrics(server: Running, **wanted: str) -> dict[str, float]:
+    """Samples of which no label is other than wanted, summed by name; the parser gives every counter a ``_total``."""
+    found: dict[str, float] = {}
+    for family in text_string_to_metric_families(server.ask("GET", "/metrics").body.decode()):
+        for sample in family.samples:
+            if all(sample.labels.get(name, value) == value for name, value in wanted.items()):
+                name = sample.name.removesuffix("_total")
+                found[name] = found.get(name, 0.0) + sample.value
+    return found
+
+
+async def ask_both_workers(server: Running) -> int:
+    """Sends the four requests on every one of many connections; gives how many workers held some of them."""
+
+    async def ask(wire: Wire) -> None:
+        statuses = [(await wire.ask(data)).status for data in (GOOD, MANY, BAD, NONE)]
+        assert statuses == [200, 200, 422, 404]
+
+    async with wires(server.port, CONNECTIONS) as opened:
+        await asyncio.gather(*map(ask, opened))
+        return sum(bool(peers(worker, server.port)) for worker in server.workers())
+
+
+def test_metrics_over_two_workers_are_the_requests_sent(start: Start) -> None:
+    server = start(WEB_CONCURRENCY="2")
+    rounds = serving = 0
+    while serving < 2 and rounds < 20:
+        rounds += 1
+        serving = max(serving, asyncio.run(ask_both_workers(server)))
+    assert serving == 2, "one worker took every connection"
+    each = rounds * CONNECTIONS
+    for _ in range(6):  # whichever worker answers
+        found = read_metrics(server, model="iris", reason="invalid_input")
+        assert found["nv_inference_request_success"] == 2 * each
+        assert found["nv_inference_count"] == 8 * each
+        assert found["nv_inference_request_failure"] == each
+        assert found["nv_inference_pending_request_count"] == 0
+        assert found["dynonnx_batch_rows_sum"] == 8 * each
+        assert found["dynonnx_batch_rows_count"] == found["nv_inference_exec_count"] <= 2 * each
+        assert found["dynonnx_workers"] == 2
+    assert read_metrics(server, code="invalid_input")["dynonnx_errors"] == each
+    assert read_metrics(server, code="not_found")["dynonnx_errors"] == each
+    assert read_metrics(server, model="churn")["nv_inference_request_success"] == 0

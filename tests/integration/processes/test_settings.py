@@ -1,0 +1,130 @@
+"""A start that cannot succeed ends at once, in one line that names the setting; a start that can says what it does."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+import pytest
+
+from server.settings import Settings, environment_name
+from tests.integration.conftest import Start
+from tests.support.integration.running import ROOT, environment, free_port
+
+SOON_SECONDS = 2.0
+SECRET = "open-sesame-0123456789"  # noqa: S105 - of this test alone
+
+
+def run(settings: Mapping[str, str], *arguments: str) -> tuple[int, str, float]:
+    """Exit status, all that was written, seconds."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "server", *arguments],
+        cwd=ROOT,
+        env=environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    return done.returncode, done.stdout, time.monotonic() - began
+
+
+def check_refused(settings: Mapping[str, str], name: str) -> str:
+    """The one line, which names the setting; it came soon, with a status that is not 0."""
+    status, written, seconds = run(settings)
+    assert status != 0
+    assert written.count("\n") == 1, written
+    assert name in written
+    assert seconds < SOON_SECONDS
+    return written
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "abc", "-1", "80 80", "8e3"])
+def test_a_port_that_is_none(port: str) -> None:
+    assert port in check_refused({"PORT": port}, "PORT")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", ""])
+def test_a_port_in_use(host: str, models: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        assert port in check_refused({"PORT": port, "DYNONNX_HOST": host, "DYNONNX_MODELS": str(models)}, "PORT")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEB_CONCURRENCY", "0"),
+        ("WEB_CONCURRENCY", "many"),
+        ("DYNONNX_STRICT", "yes"),
+        ("DYNONNX_API_KEYS", "short"),
+        ("DYNONNX_MAX_BODY_BYTES", "16MB"),
+        ("DYNONNX_MAX_ROWS", "0"),
+        ("DYNONNX_DEADLINE_MS", "-1"),
+        ("DYNONNX_ORT_THREADS", "1.5"),
+        ("DYNONNX_LOG_LEVEL", "loud"),
+        ("DYNONNX_LOG_FORMAT", "xml"),
+        ("DYNONNX_CORS_ORIGINS", "example.org"),
+        ("DYNONNX_NO_SUCH_THING", "1"),
+        ("DYNONNX_API_KEY", SECRET),
+    ],
+)
+def test_a_bad_value_or_an_unknown_name(name: str, value: str) -> None:
+    assert SECRET not in check_refused({name: value}, name)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+def test_a_host_that_is_not_ours(models: Path, host: str) -> None:
+    settings = {"DYNONNX_HOST": host, "PORT": str(free_port()), "DYNONNX_MODELS": str(models)}
+    assert host in check_refused(settings, "DYNONNX_HOST")
+
+
+def test_a_default_model_that_is_not_there(models: Path) -> None:
+    settings = {"PORT": str(free_port()), "DYNONNX_MODELS": str(models), "DYNONNX_DEFAULT_MODEL": "tulip"}
+    assert "tulip" in check_refused(settings, "DYNONNX_DEFAULT_MODEL")
+
+
+def test_a_key_that_is_too_short_is_not_shown() -> None:
+    assert "hunter2" not in check_refused({"DYNONNX_API_KEYS": f"{SECRET},hunter2"}, "DYNONNX_API_KEYS")
+
+
+def test_print_config_shows_every_setting_and_no_secret() -> None:
+    status, written, seconds = run({"DYNONNX_API_KEYS": SECRET, "DYNONNX_MAX_ROWS": "7"}, "--print-config")
+    assert status == 0
+    assert SECRET not in written
+    said = orjson.loads(written)
+    assert set(said["settings"]) == {environment_name(field) for field in dataclasses.fields(Settings)}
+    assert said["settings"]["DYNONNX_MAX_ROWS"] == 7
+    assert said["plan"]["workers"] >= 1
+    assert seconds < SOON_SECONDS
+
+
+def test_help_lists_every_setting() -> None:
+    status, written, _ = run({}, "--help")
+    assert status == 0
+    assert all(environment_name(field) in written for field in dataclasses.fields(Settings))
+
+
+def test_an_empty_value_is_as_good_as_none(start: Start) -> None:
+    server = start(DYNONNX_HOST="", DYNONNX_API_KEYS="", WEB_CONCURRENCY="1")
+    assert server.ask("GET", "/models").status == 200
+
+
+def test_an_ipv6_host_needs_no_brackets(start: Start) -> None:
+    server = start(DYNONNX_HOST="::", WEB_CONCURRENCY="1")
+    assert server.ask("GET", "/health", host="::1").status == 200
+
+
+def test_web_concurrency_of_a_buildpack_does_not_count() -> None:
+    asked = {"WEB_CONCURRENCY": "99"}
+    assert orjson.loads(run(asked, "--print-config")[1])["plan"]["workers"] == 99
+    by_buildpack = {**asked, "WEB_CONCURRENCY_SET_BY": "heroku/python"}
+    assert orjson.loads(run(by_buildpack, "--print-config")[1])["plan"]["workers"] < 99

@@ -1,0 +1,175 @@
+"""The artefact: what is written is what is read, damage is told, and the one rule of parity."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.artefact.metadata import FORMAT, NAME_PATTERN, BadArtefact, from_metadata, to_metadata, worst_excess
+from tests.support.server.models import ARTEFACTS, Made, mixed
+
+
+@pytest.mark.parametrize("name", ARTEFACTS)
+def test_what_is_written_is_what_is_read(name: str) -> None:
+    artefact = ARTEFACTS[name]().artefact
+    assert artefact is not None
+    metadata = to_metadata(artefact)
+    assert all(key.startswith("dynonnx.") for key in metadata)
+    assert from_metadata(metadata | {"another": "key"}) == artefact
+
+
+def test_a_file_of_another_maker_has_no_artefact() -> None:
+    assert from_metadata({}) is None
+    assert from_metadata({"producer": "torch"}) is None
+
+
+@pytest.fixture
+def metadata() -> dict[str, str]:
+    """Good metadata with all kinds of features."""
+    made: Made = mixed()
+    assert made.artefact is not None
+    return to_metadata(made.artefact)
+
+
+@pytest.mark.parametrize("number", ["2", '"1"', "null", "0"])
+def test_another_format_is_refused_by_its_number(metadata: dict[str, str], number: str) -> None:
+    with pytest.raises(BadArtefact, match=f"this version reads format {FORMAT}"):
+        from_metadata(metadata | {"dynonnx.format": number})
+
+
+def test_a_missing_key_is_named(metadata: dict[str, str]) -> None:
+    for key in set(metadata) - {"dynonnx.format"}:
+        with pytest.raises(BadArtefact, match=key):
+            from_metadata({name: text for name, text in metadata.items() if name != key})
+
+
+def test_a_key_that_is_not_json_is_named(metadata: dict[str, str]) -> None:
+    for key in metadata:
+        with pytest.raises(BadArtefact, match=f"{key} is not JSON"):
+            from_metadata(metadata | {key: "{"})
+
+
+FEATURE = {"name": "a", "dtype": "float64", "input": "X", "nullable": False, "categories": None}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model", {"name": "m", "kind": "oracle"}),
+        ("model", {"name": "m"}),
+        ("model", ["m", "regressor"]),
+        ("features", None),
+        ("features", []),
+        ("features", [FEATURE | {"dtype": "complex64"}]),
+        ("features", [{"name": "a"}]),
+        ("features", [FEATURE | {"name": 5}]),
+        ("features", [FEATURE | {"input": ["X"]}]),
+        ("features", [FEATURE, FEATURE]),
+        ("features", [FEATURE, FEATURE | {"name": "b", "dtype": "bool"}]),
+        ("features", [FEATURE, FEATURE | {"name": "b", "input": "Y"}, FEATURE | {"name": "c"}]),
+        ("features", [FEATURE | {"dtype": "int64", "nullable": True}]),
+        ("features", [FEATURE | {"dtype": "bool", "nullable": True}]),
+        ("outputs", [{"role": "vote", "name": "y"}]),
+        ("outputs", [{"role": "value"}]),
+        ("outputs", [{"role": "probabilities", "name": "p"}]),  # of which classes?
+        ("golden", []),
+        ("golden", {"rows": [[1]]}),
+        ("producer", 5),
+        ("parity", "none"),
+        ("parity", [[None, None]]),
+        ("producer", [["a", "b"]]),
+        ("golden", {"rows": [], "outputs": [["a", "b"]]}),
+        ("classes", None),
+    ],
+)
+def test_damage_is_told(metadata: dict[str, str], key: str, value: Any) -> None:
+    if key == "classes":
+        metadata["dynonnx.outputs"] = '[{"role":"label","name":"l"},{"role":"probabilities","name":"p"}]'
+    with pytest.raises(BadArtefact, match="dynonnx"):
+        from_metadata(metadata | {f"dynonnx.{key}": orjson.dumps(value).decode()})
+
+
+def test_json_nested_beyond_reason_is_damage(metadata: dict[str, str]) -> None:
+    for key in ("classes", "features", "golden"):
+        with pytest.raises(BadArtefact):
+            from_metadata(metadata | {f"dynonnx.{key}": "[" * 1000 + "]" * 1000})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+PARTS = ("model", "features", "outputs", "classes", "golden", "producer", "created", "source_sha256", "parity")
+
+
+@given(st.sampled_from(PARTS), JSON)
+def test_any_json_is_read_or_told(part: str, value: Any) -> None:
+    artefact = mixed().artefact
+    assert artefact is not None
+    try:
+        read = from_metadata(to_metadata(artefact) | {f"dynonnx.{part}": orjson.dumps(value).decode()})
+    except BadArtefact:
+        return
+    assert read is not None
+    assert read.features == artefact.features  # no other list of this test's is one of features
+    assert to_metadata(read).keys() == to_metadata(artefact).keys()
+
+
+@pytest.mark.parametrize("name", ["a", "iris", "A.b-c_1", "9", "x" * 64])
+def test_good_names(name: str) -> None:
+    assert NAME_PATTERN.fullmatch(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "-a", "_a", "a/b", "a\\b", "a b", "é", "x" * 65, "a\n", "a\x00", "%2e"]
+)
+def test_bad_names(name: str) -> None:
+    assert not NAME_PATTERN.fullmatch(name)
+
+
+NAN, INF = math.nan, math.inf
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "scale", "equal"),
+    [
+        (1.0, 1.0, 1.0, True),
+        (0.0, 1e-5, 1.0, True),
+        (0.0, 1.1e-5, 1.0, False),
+        (1000.0, 1000.01, 1.0, True),
+        (1000.0, 1000.02, 1.0, False),
+        (0.0, 1e-3, 100.0, True),
+        (0.0, 1.1e-3, 100.0, False),
+        (0.0, 1e-300, 0.0, False),
+        (0.0, -0.0, 0.0, True),
+        (NAN, NAN, 1.0, True),
+        (NAN, 0.0, 1.0, False),
+        (0.0, NAN, 1.0, False),
+        (INF, INF, 1.0, True),
+        (-INF, -INF, 1.0, True),
+        (INF, -INF, 1.0, False),
+        (INF, 1e308, 1.0, False),
+        (1e308, INF, 1.0, False),
+        (INF, NAN, 1.0, False),
+        (NAN, INF, 1.0, False),
+    ],
+)
+def test_the_rule_of_parity(expected: float, got: float, scale: float, equal: bool) -> None:
+    (excess,) = worst_excess(np.array([expected]), np.array([got]), scale)
+    assert (excess <= 1.0) == equal
+
+
+@given(st.floats(), st.floats(), st.floats(1e-290, 1e300))
+def test_the_rule_of_parity_is_the_written_one(a: float, b: float, scale: float) -> None:
+    (excess,) = worst_excess(np.array([a]), np.array([b]), scale)
+    same = a == b or (math.isnan(a) and math.isnan(b))
+    near = math.isfinite(a) and math.isfinite(b) and abs(a - b) <= 1e-5 * max(abs(a), scale)
+    assert (excess <= 1.0) == (same or near) or excess == pytest.approx(1.0)
+    assert excess >= 0.0

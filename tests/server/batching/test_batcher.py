@@ -1,0 +1,543 @@
+"""The batcher: who is served when, alone or together, and that nobody ever gets another's answer or none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.artefact.runtime import Feed, Runtime
+from server.artefact.tensors import Array
+from server.batching.batcher import LEARN_EVERY, LINGER_SECONDS
+from server.codecs.json_columns import Lane, values
+from server.errors import ServerError
+from tests.support.server.models import table_lookup
+from tests.support.server.rig import LANES, PATIENCE, SLOW, Caller, Curve, Gated, Rig, in_loop, turns
+
+
+@in_loop
+async def test_a_lone_request_is_answered_at_the_end_of_its_turn() -> None:
+    rig = Rig()
+    caller = Caller(3)
+    rig.submit(caller)
+    assert not caller.outcome.done()
+    await asyncio.sleep(0)
+    assert await caller.served()
+    assert rig.batcher.idle
+    assert rig.dispatched("turn") == 1
+
+
+@in_loop
+async def test_what_arrives_in_one_turn_is_one_run() -> None:
+    rig = Rig()
+    callers = [Caller(number, number + 1) for number in range(20)]
+    rig.submit(*callers)
+    assert all([await caller.served() for caller in callers])
+    assert len(rig.runtime.runs) == 1
+    assert rig.metrics.line_totals() == {"rows": 40, "runs": 1, "requests": 20}
+
+
+@in_loop
+async def test_what_arrives_while_a_run_is_in_its_thread_is_the_next_run() -> None:
+    rig = Rig(Curve(SLOW))
+    first = await rig.busy()
+    later = [Caller(number) for number in range(5)]
+    for caller in later:
+        rig.submit(caller)
+        await turns()
+    assert not any(caller.outcome.done() for caller in later)
+    rig.runtime.gate.set()
+    assert all([await caller.served() for caller in (first, *later)])
+    assert rig.runtime.rows == [[7], [0, 1, 2, 3, 4]]
+    assert (rig.dispatched("turn"), rig.dispatched("slot")) == (1, 1)
+
+
+@in_loop
+async def test_a_neighbour_who_leaves_while_queued_is_not_run() -> None:
+    rig = Rig(Curve(SLOW))
+    first = await rig.busy()
+    callers = [Caller(number) for number in range(4)]
+    rig.submit(*callers)
+    callers[2].done = True
+    rig.runtime.gate.set()
+    assert await first.served()
+    assert all([await caller.served() for caller in callers if caller is not callers[2]])
+    assert rig.runtime.rows == [[7], [0, 1, 3]]
+    assert not callers[2].outcome.done()
+    assert rig.metrics.line_totals()["requests"] == 4
+
+
+@in_loop
+async def test_a_neighbour_who_leaves_while_running_is_let_go() -> None:
+    rig = Rig(Curve(SLOW))
+    rig.runtime.gate.clear()
+    callers = [Caller(number) for number in range(4)]
+    rig.submit(*callers)
+    await rig.runtime.until_entered()
+    callers[1].done = True
+    callers[1].outcome.cancel()
+    rig.runtime.gate.set()
+    assert all([await caller.served() for caller in callers if caller is not callers[1]])
+    assert rig.metrics.line_totals()["requests"] == 3
+    assert rig.batcher.idle
+
+
+@pytest.mark.parametrize("fixed_seconds", [0.0, SLOW])
+@in_loop
+async def test_of_a_run_that_fails_only_the_guilty_get_the_error(fixed_seconds: float) -> None:
+    rig = Rig(Curve(fixed_seconds))
+    callers = [Caller(number) if number not in (3, 17) else Caller(1, -number) for number in range(32)]
+    rig.submit(*callers)
+    for number, caller in enumerate(callers):
+        if number in (3, 17):
+            assert await caller.code() == "model_error"
+        else:
+            assert await caller.served()
+    assert rig.failures("model_error") == 2
+    assert rig.metrics.line_totals()["requests"] == 30
+    assert rig.curve.learned == [], "a run that was repeated in halves says nothing of cost"  # type: ignore[attr-defined]
+    after = Caller(1)
+    rig.submit(after)
+    assert await after.served()
+
+
+@in_loop
+async def test_one_bad_row_among_31_good_in_a_real_session() -> None:
+    runtime = Runtime(table_lookup().data)
+    lane = Lane(["Y"], {"y": values(0)}, "1")
+    rig = Rig(runtime=runtime)
+    callers = [Caller(number if number != 20 else 10**6, lane=lane) for number in range(32)]
+    rig.submit(*callers)
+    await turns()
+    for number, caller in enumerate(callers):
+        body = await caller.outcome
+        if number == 20:
+            assert isinstance(body, ServerError)
+            assert body.code == "model_error"
+            assert "1000000" not in str(body)
+        else:
+            assert not isinstance(body, ServerError)
+            assert orjson.loads(body)["y"] == [number * 1.5]
+
+
+class Short(Gated):
+    """A model that loses a row whenever it gets more than one."""
+
+    def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
+        (answers,) = super().run(outputs, feed)
+        return [answers[: max(1, len(answers) - 1)]]
+
+
+@in_loop
+async def test_a_model_that_gives_too_few_rows_shifts_nobodys_answer() -> None:
+    rig = Rig(runtime=Short())
+    alone = [Caller(number) for number in range(4)]
+    several = Caller(5, 6, 7)
+    rig.submit(*alone, several)
+    assert all([await caller.served() for caller in alone])
+    assert await several.code() == "model_error"
+
+
+@in_loop
+async def test_lanes_do_not_mix() -> None:
+    rig = Rig()
+    callers = [Caller(number, lane=LANES[number % 2]) for number in range(10)]
+    rig.submit(*callers)
+    assert all([await caller.served() for caller in callers])
+    assert rig.runtime.runs == [("double", [0, 2, 4, 6, 8]), ("square", [1, 3, 5, 7, 9])]
+
+
+@in_loop
+async def test_a_large_request_is_split_and_put_together_and_lets_small_ones_pass() -> None:
+    rig = Rig(max_batch_rows=4)
+    large, small = Caller(*range(10)), Caller(50)
+    rig.submit(large, small)
+    assert await large.served()
+    assert await small.served()
+    assert rig.runtime.rows == [[0, 1, 2, 3], [50], [4, 5, 6, 7], [8, 9]]
+    assert rig.metrics.line_totals() == {"rows": 11, "runs": 4, "requests": 2}
+    assert rig.dispatched("full") == 2
+
+
+@in_loop
+async def test_a_large_request_that_fails_in_one_piece_fails_once_and_runs_no_further() -> None:
+    rig = Rig(max_batch_rows=2)
+    large, small = Caller(1, 2, -3, 4, 5, 6), Caller(9)
+    rig.submit(large, small)
+    assert await small.served()
+    assert await large.code() == "model_error"
+    await turns()
+    assert rig.runtime.rows == [[1, 2], [9], [-3, 4]]
+    assert rig.batcher.idle
+    assert rig.metrics.line_totals()["requests"] == 1
+
+
+@in_loop
+async def test_the_curve_caps_the_rows_of_a_run() -> None:
+    rig = Rig(Curve(0.0, 0.01))  # a run may take 25 ms: two rows
+    callers = [Caller(number) for number in range(5)]
+    rig.submit(*callers)
+    assert all([await caller.served() for caller in callers])
+    assert rig.runtime.rows == [[0, 1], [2, 3], [4]]
+
+
+@in_loop
+async def test_a_full_queue_refuses_and_says_how_long() -> None:
+    rig = Rig(Curve(SLOW, 0.1), max_batch_rows=1)
+    first = await rig.busy()
+    rig.batcher.check_capacity()
+    waiting = [Caller(number) for number in range(9)]
+    rig.submit(*waiting)
+    rig.batcher.check_capacity()  # 0.918 s of work wait, 1 s may
+    last = Caller(1, 2, 3)
+    rig.submit(last)
+    with pytest.raises(ServerError) as caught:
+        rig.batcher.check_capacity()  # now 1.224 s
+    assert caught.value.code == "overloaded"
+    assert caught.value.headers == {"retry-after": "2"}
+    rig.runtime.gate.set()
+    assert all([await caller.served() for caller in (first, *waiting, last)])
+    rig.batcher.check_capacity()
+
+
+@pytest.mark.parametrize("joinable", [True, False])
+@in_loop
+async def test_the_fixed_cost_counts_for_each_run_that_must_be_made(joinable: bool) -> None:
+    """Rows that cost nothing still wait for the runs before them, where few fit a run or none may join."""
+    rig = Rig(Curve(0.1), joinable=joinable, max_batch_rows=1)
+    first = await rig.busy()
+    waiting = [Caller(number) for number in range(10)]
+    rig.submit(*waiting)
+    rig.batcher.check_capacity()
+    waiting.append(Caller(11))
+    rig.submit(waiting[-1])
+    with pytest.raises(ServerError, match="try again in 2 s"):
+        rig.batcher.check_capacity()
+    rig.runtime.gate.set()
+    assert all([await caller.served() for caller in (first, *waiting)])
+
+
+@in_loop
+async def test_many_rows_that_join_are_not_many_runs() -> None:
+    rig = Rig(Curve(0.1))
+    first = await rig.busy()
+    waiting = [Caller(number) for number in range(500)]
+    rig.submit(*waiting)
+    rig.batcher.check_capacity()
+    rig.runtime.gate.set()
+    assert all([await caller.served() for caller in (first, *waiting)])
+    assert len(rig.runtime.runs) == 2
+
+
+@in_loop
+async def test_a_request_longer_than_the_queue_passes_where_nothing_waits() -> None:
+    rig = Rig(Curve(0.0, 1.0))
+    rig.batcher.check_capacity()
+    caller = Caller(1, 2, 3)
+    rig.submit(caller)
+    assert await caller.served()
+
+
+@in_loop
+async def test_close_while_busy_answers_what_runs_and_refuses_what_waits() -> None:
+    rig = Rig(Curve(SLOW))
+    first = await rig.busy()
+    waiting = Caller(1)
+    rig.submit(waiting)
+    rig.batcher.close()
+    assert await waiting.code() == "draining"
+    late = Caller(2)
+    rig.submit(late)
+    rig.runtime.gate.set()
+    assert await first.served()
+    assert await late.code() == "draining"
+    last = Caller(3)
+    rig.submit(last)
+    assert await last.code() == "draining"
+    assert rig.batcher.idle
+
+
+@in_loop
+async def test_a_deadline_that_passes_in_the_queue_is_a_504_and_not_run() -> None:
+    rig = Rig(Curve(SLOW))
+    first = await rig.busy()
+    late, patient = Caller(1, deadline=105.0), Caller(2)
+    rig.submit(late, patient)
+    rig.time = 104.999
+    await turns()
+    assert not late.outcome.done()
+    rig.time = 105.0
+    assert await late.code() == "deadline_exceeded"  # while the gate is still shut
+    rig.runtime.gate.set()
+    assert await first.served()
+    assert await patient.served()
+    assert rig.runtime.rows == [[7], [2]]
+    assert rig.failures("deadline_exceeded") == 1
+
+
+@in_loop
+async def test_a_deadline_that_passes_during_the_run_is_a_504_for_that_caller_alone() -> None:
+    rig = Rig(Curve(SLOW))
+    rig.runtime.gate.clear()
+    late, patient = Caller(1, deadline=105.0), Caller(2)
+    rig.submit(late, patient)
+    await rig.runtime.until_entered()
+    rig.time = 105.0
+    assert await late.code() == "deadline_exceeded"
+    rig.runtime.gate.set()
+    assert await patient.served()
+    assert rig.failures("deadline_exceeded") == 1
+    assert rig.metrics.line_totals()["requests"] == 1
+
+
+@in_loop
+async def test_a_request_that_comes_too_late_is_not_run_at_all() -> None:
+    rig = Rig()
+    callers = [Caller(1, deadline=100.0), Caller(2, deadline=100.001)]
+    rig.submit(*callers)
+    assert await callers[0].code() == "deadline_exceeded"
+    assert await callers[1].served()
+    assert rig.runtime.rows == [[2]]
+
+
+@in_loop
+async def test_a_refusal_may_bring_the_callers_next_request() -> None:
+    """Pipelined: to be told of one request lets the door hand in the next, in the middle of our own work."""
+    rig = Rig(Curve(SLOW))
+    first = await rig.busy()
+    following = [Caller(10), Caller(11)]
+
+    class Pipelined(Caller):
+        def refuse(self, error: ServerError) -> None:
+            super().refuse(error)
+            rig.submit(following.pop())
+
+    late = [Pipelined(1, deadline=101.0), Pipelined(2, deadline=101.0)]
+    more = list(following)
+    rig.submit(*late)
+    rig.time = 102.0
+    assert [await caller.code() for caller in late] == ["deadline_exceeded"] * 2
+    rig.runtime.gate.set()
+    assert all([await caller.served() for caller in (first, *more)])
+
+
+@in_loop
+async def test_a_request_brought_by_a_refusal_waits_for_the_run_of_the_same_turn() -> None:
+    rig = Rig(Curve(SLOW))
+    rig.runtime.gate.clear()
+    following = Caller(10)
+
+    class Pipelined(Caller):
+        def refuse(self, error: ServerError) -> None:
+            super().refuse(error)
+            asyncio.get_running_loop().call_soon(rig.submit, following)
+            rig.submit(early)
+
+    early = Caller(9)
+    late, patient = Pipelined(1, deadline=100.0), Caller(2)
+    rig.submit(late, patient)
+    await rig.runtime.until_entered()
+    await turns()
+    assert len(rig.runtime.runs) == 1
+    rig.runtime.gate.set()
+    assert await late.code() == "deadline_exceeded"
+    assert all([await caller.served() for caller in (patient, early, following)])
+    assert rig.runtime.rows == [[2, 9], [10]]
+
+
+@in_loop
+async def test_requests_that_must_not_be_joined_are_not() -> None:
+    rig = Rig(joinable=False, max_batch_rows=4)
+    callers = [Caller(1), Caller(2), Caller(*range(10)), Caller(3)]
+    rig.submit(*callers)
+    assert all([await caller.served() for caller in callers])
+    assert rig.runtime.rows == [[1], [2], list(range(10)), [3]]
+
+
+@in_loop
+async def test_max_wait_gathers_over_many_turns() -> None:
+    rig = Rig(max_wait_seconds=0.05)
+    callers = [Caller(number) for number in range(3)]
+    for caller in callers:
+        rig.submit(caller)
+        await turns()
+    assert rig.runtime.runs == []
+    assert all([await caller.served() for caller in callers])
+    assert rig.runtime.rows == [[0, 1, 2]]
+    assert rig.dispatched("wait") == 1
+
+
+@in_loop
+async def test_max_wait_does_not_keep_a_full_batch() -> None:
+    rig = Rig(max_wait_seconds=PATIENCE * 2.0, max_batch_rows=4)
+    callers = [Caller(number) for number in range(4)]
+    rig.submit(*callers)
+    assert all([await caller.served() for caller in callers])
+    assert rig.dispatched("full") == 1
+
+
+@in_loop
+async def test_max_wait_keeps_nobody_beyond_the_deadline() -> None:
+    rig = Rig(max_wait_seconds=PATIENCE * 2.0)
+    caller = Caller(1, deadline=101.0)
+    rig.submit(caller)
+    rig.time = 101.0
+    assert await caller.code() == "deadline_exceeded"
+    rig.batcher.close()
+
+
+@in_loop
+async def test_a_caller_that_cannot_take_its_answer_costs_the_others_nothing() -> None:
+    rig = Rig()
+    callers = [Caller(number) for number in range(6)]
+    callers[2].outcome.set_result(b"")  # so that a second result raises
+    rig.submit(*callers)
+    assert all([await caller.served() for caller in callers if caller is not callers[2]])
+    after = Caller(1)
+    rig.submit(after)
+    assert await after.served()
+
+
+@in_loop
+async def test_an_answer_that_cannot_be_made_is_an_error_and_not_the_end() -> None:
+    rig = Rig()
+    broken = Lane(["double"], {"y": values(5)}, "1")  # there is no sixth output
+    callers = [Caller(1, lane=broken), Caller(2, lane=broken), Caller(3)]
+    rig.submit(*callers)
+    assert [await caller.code() for caller in callers[:2]] == ["internal"] * 2
+    assert await callers[2].served()
+    assert rig.failures("internal") == 2
+
+
+@in_loop
+async def test_the_curve_learns_from_runs() -> None:
+    curve = Curve(SLOW)
+    rig = Rig(curve)
+    first = await rig.busy()  # held up, so long
+    rig.runtime.gate.set()
+    assert await first.served()
+    assert curve.learned == [first.rows]
+    for _ in range(LEARN_EVERY):
+        rig.submit(Caller(1, 2), last := Caller(3))
+        assert await last.served()
+    assert 3 in curve.learned, "of short ones, every few"
+
+
+@in_loop
+async def test_times_are_told_where_asked() -> None:
+    rig = Rig(Curve(SLOW), timed=True)
+    first = await rig.busy()
+    caller = Caller(1, 2)
+    rig.submit(caller)
+    rig.time += 0.5
+    rig.runtime.gate.set()
+    assert await first.served()
+    assert await caller.served()
+    assert caller.timing is not None
+    assert caller.timing.queue == 0.5
+    assert caller.timing.rows == 2
+    assert caller.timing.ended == rig.time
+    assert rig.count("nv_inference_queue_duration_us{") == pytest.approx(0.5e6)
+    plain = Rig()
+    untimed = Caller(1)
+    plain.submit(untimed)
+    assert await untimed.served()
+    assert untimed.timing is None
+
+
+@in_loop
+async def test_pending_is_what_waits_or_runs() -> None:
+    rig = Rig(Curve(SLOW))
+    first = await rig.busy()
+    assert rig.count("nv_inference_pending_request_count{") == 1
+    rig.runtime.gate.set()
+    assert await first.served()
+    await turns()
+    assert rig.count("nv_inference_pending_request_count{") == 0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.integers(-1, 1000), min_size=1, max_size=6),
+            st.sampled_from(LANES),
+            st.sampled_from(["turn", "leave", "gate", "stay", "stay"]),
+        ),
+        max_size=25,
+    ),
+    st.integers(1, 8),
+    st.sampled_from([0.0, SLOW]),
+    st.booleans(),
+)
+def test_whatever_happens_everybody_gets_his_own(
+    script: list[tuple[list[int], Lane, str]], max_rows: int, fixed_seconds: float, joinable: bool
+) -> None:
+    """Sizes, lanes, bad rows, leavers, a gate that opens and shuts: an answer is right, an error is one's own fault."""
+
+    async def play() -> None:
+        rig = Rig(Curve(fixed_seconds), max_batch_rows=max_rows, joinable=joinable)
+        callers = []
+        for numbers, lane, then in script:
+            caller = Caller(*numbers, lane=lane)
+            callers.append(caller)
+            rig.submit(caller)
+            if then == "turn":
+                await asyncio.sleep(0)
+            elif then == "leave":
+                caller.done = True
+                caller.outcome.cancel()
+            elif then == "gate" and fixed_seconds:
+                (rig.runtime.gate.clear if rig.runtime.gate.is_set() else rig.runtime.gate.set)()
+        rig.runtime.gate.set()
+        for caller in callers:
+            if caller.outcome.cancelled():
+                continue
+            if min(caller.numbers) < 0:
+                assert await caller.code() == "model_error"
+            else:
+                assert await caller.served()
+        rig.batcher.close()
+
+    asyncio.run(asyncio.wait_for(play(), PATIENCE))
+
+
+async def _looks_while_idle(rig: Rig) -> int:
+    before = rig.looked
+    await turns()
+    return rig.looked - before
+
+
+@in_loop
+async def test_the_loop_stays_awake_a_moment_where_requests_follow_at_once() -> None:
+    rig = Rig(lingers=True)
+    for _ in range(2):
+        rig.submit(caller := Caller(1))
+        assert await caller.served()
+    assert await _looks_while_idle(rig) > 0
+    rig.time += LINGER_SECONDS
+    await turns()
+    assert await _looks_while_idle(rig) == 0, "and then it sleeps"
+
+
+@in_loop
+async def test_the_loop_sleeps_at_once_where_they_do_not_follow_or_a_core_is_shared() -> None:
+    for rig, gap in ((Rig(lingers=True), LINGER_SECONDS), (Rig(), 0.0)):
+        for _ in range(2):
+            rig.time += gap
+            rig.submit(caller := Caller(1))
+            assert await caller.served()
+        assert await _looks_while_idle(rig) == 0
+
+
+@in_loop
+async def test_a_request_that_comes_while_the_loop_is_kept_awake_is_served_as_ever() -> None:
+    rig = Rig(Curve(SLOW), lingers=True)
+    for number in range(5):
+        rig.submit(caller := Caller(number))
+        assert await caller.served()
+        rig.time += LINGER_SECONDS / 2
+    assert rig.runtime.rows == [[0], [1], [2], [3], [4]]

@@ -1,0 +1,206 @@
+"""CSV: what a table may be, what is refused and how, and that the quick way reads what the careful way reads."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.artefact.metadata import Dtype, Feature
+from server.codecs.csv import Table, converters, read_table
+from server.errors import ServerError
+
+MANY = 10_000
+
+
+def texts(body: bytes, max_rows: int = MANY) -> Table:
+    """The table as texts: as if some column were no number."""
+    return read_table(body, numeric=False, max_rows=max_rows)
+
+
+def numbers(body: bytes, max_rows: int = MANY) -> Table:
+    """The table where only numbers are wanted."""
+    return read_table(body, numeric=True, max_rows=max_rows)
+
+
+def refusal(body: bytes, max_rows: int = MANY, *, numeric: bool = False) -> str:
+    """Code and message of what is refused."""
+    with pytest.raises(ServerError) as caught:
+        read_table(body, numeric, max_rows)
+    return f"{caught.value.code}: {caught.value}"
+
+
+def convert(dtype: Dtype, text: str, *, nullable: bool = False) -> Any:
+    """The value of a cell."""
+    return converters([Feature("f", dtype, "f", nullable)])[0](text)
+
+
+@pytest.mark.parametrize(
+    ("body", "columns", "rows"),
+    [
+        (b"a,b\n1,2\n", ["a", "b"], [["1", "2"]]),
+        (b"a,b\r\n1,2\r\n3,4", ["a", "b"], [["1", "2"], ["3", "4"]]),
+        (b"a\r1\r2\r", ["a"], [["1"], ["2"]]),
+        (b"\xef\xbb\xbfa,b\n1,2", ["a", "b"], [["1", "2"]]),
+        (b'"a, b","say ""x"""\n"1\n2",\n', ["a, b", 'say "x"'], [["1\n2", ""]]),
+        (b"\n\na,b\n\n1,2\n\n\n3,4\n\n", ["a", "b"], [["1", "2"], ["3", "4"]]),
+        (b'a\n""\n', ["a"], [[""]]),
+        ("stadt\nZürich \U0001f600\n".encode(), ["stadt"], [["Zürich \U0001f600"]]),
+        (b"a\nx\0y\n", ["a"], [["x\0y"]]),
+        (b"a,b\n1\n1,2,3\n", ["a", "b"], [["1"], ["1", "2", "3"]]),
+        (b"a,b\n", ["a", "b"], []),
+    ],
+)
+def test_tables_of_texts(body: bytes, columns: list[str], rows: list[list[str]]) -> None:
+    assert texts(body) == Table(columns, rows, typed=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (b"a,b\n1,2\n", [[1, 2]]),
+        (b"a,b\r\n-1.5e3,2\r\n3,4\r\n", [[-1500.0, 2], [3, 4]]),
+        (b"\xef\xbb\xbfa,b\n1,2", [[1, 2]]),
+        (b"a,b\n1\n1,2,3\n\n\n", [[1], [1, 2, 3]]),
+    ],
+)
+def test_numbers_alone_are_read_at_once(body: bytes, rows: list[list[float]]) -> None:
+    assert numbers(body) == Table(["a", "b"], rows, typed=True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a,b\n1,\n",
+        b"a,b\n1,x\n",
+        b"a,b\n1,true\n",
+        b"a,b\n1,null\n",
+        b"a,b\n1,2],[3,4\n",
+        b'a,b\n1,"2"\n',
+        b'"a",b\n1,2\n',
+        b"a,b\n1,007\n",
+        b"a,b\n+1,.5\n",
+        b"a,b\n1.,2\n",
+        b"a,b\n1,2\n\n3,4\n",
+        b"a,b\n\n1,2\n",
+        b"a,b\n1,\r2\n",
+        b"a,b\n1, 2\n",
+        b"\na,b\n1,2\n",
+        b"a,b\n",
+        b"a,b",
+        b"a,b\n1e999,1\n",
+        b"a,b\n1-2,1\n",
+    ],
+)
+def test_whatever_else_is_read_cell_by_cell(body: bytes) -> None:
+    assert numbers(body) == texts(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "bad_request: the body is empty; expected CSV with a header"),
+        (b"\xef\xbb\xbf \r\n", "bad_request: the body is empty; expected CSV with a header"),
+        (b'a,b\n1,"2\n3,4\n', "bad_request: the body is not CSV: unexpected end of data, line 3"),
+        (b'a,b\n1,"2"x\n', "bad_request: the body is not CSV: ',' expected after '\"', line 2"),
+        (b"a,b\n1,\xff\n", "bad_request: the body is not UTF-8 text: byte 6"),
+        ("a,b\n1,2\n".encode("utf-16"), "bad_request: the body is not UTF-8 text: byte 0"),
+        (b"a\n" + b"x" * 200_000, "bad_request: the body is not CSV: field larger than field limit (131072), line 2"),
+    ],
+)
+def test_what_is_no_csv(body: bytes, message: str) -> None:
+    assert refusal(body) == refusal(body, numeric=True) == message
+
+
+@pytest.mark.parametrize("numeric", [True, False])
+def test_as_many_rows_as_are_allowed(numeric: bool) -> None:
+    assert len(read_table(b"a\n1\n2\n\n", numeric, 2).rows) == 2
+    assert refusal(b"a\n1\n2\n3", 2, numeric=numeric) == "too_many_rows: there are more than the 2 rows allowed"
+
+
+def test_a_million_columns() -> None:
+    table = numbers(b",".join([b"a"] * 1_000_000) + b"\n" + b",".join([b"1"] * 1_000_000))
+    assert (len(table.columns), len(table.rows[0])) == (1_000_000, 1_000_000)
+
+
+CELLS = st.one_of(
+    st.integers(-(2**70), 2**70).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.text("0123456789+-.eE\r[] ", max_size=4),
+)
+
+
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=3), max_size=4), st.sampled_from(["\n", "\r\n", "\r", "\n\n"]))
+def test_the_quick_way_reads_what_the_careful_way_reads(rows: list[list[str]], end: str) -> None:
+    body = end.join(["a,b", *(",".join(row) for row in rows)]).encode()
+    quick, careful = numbers(body), texts(body)
+    assert quick.columns == careful.columns
+    number = converters([Feature("f", "float64", "f")])[0]
+    for got, cells in zip(quick.rows, careful.rows, strict=True):
+        assert [*map(float, got)] == [*map(number, cells)] if quick.typed else got == cells
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text", "value"),
+    [
+        ("float64", "1.5", 1.5),
+        ("float64", "-1e-3", -0.001),
+        ("float64", "+.5", 0.5),
+        ("float64", "7", 7.0),
+        ("float32", "2.", 2.0),
+        ("int64", "-7", -7),
+        ("int64", "007", 7),
+        ("int64", "9223372036854775807", 2**63 - 1),
+        ("int64", "9223372036854775808", 2**63),
+        ("int64", "-9223372036854775808", -(2**63)),
+        ("bool", "True", True),
+        ("bool", "FALSE", False),
+        ("string", "true", "true"),
+        ("string", " 1.5", " 1.5"),
+        ("string", "", ""),
+    ],
+)
+def test_cells(dtype: Dtype, text: str, value: Any) -> None:
+    got = convert(dtype, text)
+    assert (got, type(got)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text"),
+    [
+        *(
+            ("float64", text)
+            for text in ("", "nan", "NaN", "inf", "-Infinity", "1_0", " 1", "1 ", "0x10", "1e", "1e999")
+        ),
+        ("float64", "1,5"),
+        ("float64", "\N{FULLWIDTH DIGIT ONE}"),
+        ("int64", "1.0"),
+        ("int64", "1e3"),
+        ("int64", "9" * 5000),
+        ("int64", "-9223372036854775809"),
+        ("int64", "18446744073709551616"),
+        ("bool", "1"),
+        ("bool", "yes"),
+        ("bool", "tRUE"),
+    ],
+)
+def test_what_is_no_value_stays_a_text(dtype: Dtype, text: str) -> None:
+    assert convert(dtype, text) == text
+    if text:
+        assert convert(dtype, text, nullable=True) == text
+
+
+def test_an_empty_cell_is_missing_where_it_may_be() -> None:
+    assert math.isnan(convert("float64", "", nullable=True))
+    assert convert("string", "", nullable=True) is None
+    assert converters([Feature("f", "float64", "f", nullable=True, categories=(1.0,))])[0]("") is None
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_come_back_as_they_were_written(value: float) -> None:
+    got = convert("float64", repr(value))
+    assert got == value
+    assert math.copysign(1, got) == math.copysign(1, value)

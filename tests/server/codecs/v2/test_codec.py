@@ -1,0 +1,142 @@
+"""The v2 codec of a model: lanes, rows, and bodies that nobody should send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.artefact.tensors import TensorSpec
+from server.codecs.v2.body import TensorHead
+from server.codecs.v2.codec import MAX_LANES, TensorCodec, has_rows, labels_of
+from server.errors import ServerError
+from tests.support.server import models
+from tests.support.server.v2 import Request, attempt
+
+FLOAT, TEXT = np.dtype(np.float32), np.dtype(np.object_)
+
+
+def codec(*inputs: TensorSpec, joinable: bool = True, max_rows: int = 100) -> TensorCodec:
+    outputs = (TensorSpec("a", FLOAT, (None, 1)), TensorSpec("b", TEXT, (None,)))
+    return TensorCodec("m", "1", inputs, outputs, joinable=joinable, labels={}, max_rows=max_rows)
+
+
+OPEN = codec(TensorSpec("x", FLOAT, (None, None)))
+
+
+def decode(target: TensorCodec, request: Request) -> Any:
+    json, data = request.parts()
+    return target.decode(json + data, TensorHead(len(json)))
+
+
+def numbers(rows: int, width: int) -> dict[str, Any]:
+    return {"x": np.zeros((rows, width), np.float32)}
+
+
+def test_requests_of_equal_row_shapes_and_outputs_share_a_lane() -> None:
+    lane = decode(OPEN, Request(numbers(1, 2))).lane
+    assert decode(OPEN, Request(numbers(3, 2), request_id="x")).lane is lane
+    assert decode(OPEN, Request(numbers(1, 3))).lane is not lane
+    for names in (["a"], ["b", "a"]):
+        assert decode(OPEN, Request(numbers(1, 2), outputs=[{"name": name} for name in names])).lane is not lane
+    binary = Request(numbers(1, 2), parameters={"binary_data_output": True})
+    assert decode(OPEN, binary).lane is lane  # how an answer is written is each caller's own
+
+
+def test_lanes_do_not_grow_without_end() -> None:
+    target = codec(TensorSpec("x", FLOAT, (None, None)))
+    for width in range(3 * MAX_LANES):
+        decode(target, Request(numbers(1, width)))
+    assert len(target._lanes) <= MAX_LANES
+
+
+def test_rows_that_do_not_stand_alone_never_share_a_lane() -> None:
+    target = codec(TensorSpec("x", FLOAT, (None, 2)), joinable=False)
+    first, second = (decode(target, Request(numbers(4, 2))) for _ in range(2))
+    assert first.lane is not second.lane
+    assert (first.rows, first.lane.rows_first) == (4, False)
+    assert first.lane.feed([first.parts], None, 4)["x"].shape == (4, 2)
+
+
+@pytest.mark.parametrize(("rows", "width"), [(1, 0), (3, 0), (2, 3)])
+def test_rows_may_be_empty(rows: int, width: int) -> None:
+    request = decode(OPEN, Request(numbers(rows, width)))
+    assert request.rows == rows
+    assert request.lane.feed([request.parts] * 2, None, 2 * rows)["x"].shape == (2 * rows, width)
+    assert request.lane.feed([request.parts], rows - 1, 1)["x"].shape == (1, width)
+
+
+def test_tensors_that_begin_at_odd_addresses_are_moved() -> None:
+    for offset in range(4):
+        request = Request(numbers(2, 3), request_id="i" * offset)
+        read = decode(OPEN, request)
+        assert read.lane.feed([read.parts], None, 2)["x"].flags.aligned
+
+
+def test_too_many_rows() -> None:
+    with pytest.raises(ServerError) as raised:
+        decode(OPEN, Request(numbers(101, 1)))
+    assert raised.value.code == "too_many_rows"
+
+
+def test_has_rows() -> None:
+    assert has_rows([TensorSpec("x", FLOAT, (None, 2)), TensorSpec("y", FLOAT, (None,))])
+    assert not has_rows([TensorSpec("x", FLOAT, (None, 2)), TensorSpec("y", FLOAT, (1, 2))])
+    assert not has_rows([TensorSpec("x", FLOAT, ())])
+    assert not has_rows([])
+
+
+def test_labels_are_those_of_the_classes() -> None:
+    assert labels_of(models.classifier().artefact) == {"probabilities": ["setosa", "versicolor", "virginica"]}
+    assert labels_of(models.regressor().artefact) == {}
+    assert labels_of(models.multi_output_classifier().artefact) == {}
+    assert labels_of(None) == {}
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**63), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(
+            st.sampled_from(["name", "shape", "datatype", "data", "parameters", "binary_data_size", "timeout"]), inner
+        ),
+    ),
+    max_leaves=12,
+)
+GOOD = orjson.loads(Request({"x": np.ones((2, 2), np.float32)}, binary=False, outputs=[{"name": "a"}]).parts()[0])
+
+
+@given(st.data())
+def test_whatever_json_comes_is_answered_or_refused(data: st.DataObject) -> None:
+    document = orjson.loads(orjson.dumps(GOOD))
+    target = data.draw(st.sampled_from([document, document["inputs"][0], document["outputs"][0]]))
+    key = data.draw(st.sampled_from([*target, "parameters"]))
+    target[key] = data.draw(JSON)
+    refused_or_read(orjson.dumps(document), data.draw(st.sampled_from([None, 5])))
+
+
+@given(st.binary(max_size=60), st.one_of(st.none(), st.integers(0, 70)))
+def test_whatever_bytes_come_are_answered_or_refused(body: bytes, json_bytes: int | None) -> None:
+    refused_or_read(body, json_bytes)
+
+
+@given(st.data())
+def test_a_good_body_with_a_byte_changed_is_answered_or_refused(data: st.DataObject) -> None:
+    json, binary = Request({"x": np.ones((2, 2), np.float32)}).parts()
+    body = bytearray(json + binary)
+    body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    refused_or_read(bytes(body), len(json))
+
+
+def refused_or_read(body: bytes, json_bytes: int | None) -> None:
+    request, error = attempt(lambda: OPEN.decode(body, TensorHead(json_bytes)))
+    if error is None:
+        feed = request.lane.feed([request.parts], None, request.rows)
+        assert feed["x"].shape[0] == request.rows
+    else:
+        assert error.status in (400, 413, 501)
+        assert error.message

@@ -1,0 +1,330 @@
+"""The gate: what headers alone decide. Keys, hosts, sizes, types, ids, deadlines; an error is always one of ours."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.endpoints import gate as gate_module
+from server.endpoints.gate import MAX_SPELLINGS, OPEN_PATHS, Gate, Headers
+from server.errors import ServerError
+
+KEY, OTHER = "a-key-of-some-length", "another-key-of-length"
+JSON = (b"content-type", b"application/json")
+HOST = (b"host", b"example.org")
+
+
+def made(*keys: str, max_body_bytes: int = 1000) -> Gate:
+    """A gate with a deadline of 25 s."""
+    return Gate(keys=keys, max_body_bytes=max_body_bytes, deadline_seconds=25.0)
+
+
+def refusal(headers: Headers, gate: Gate | None = None) -> ServerError:
+    """The error of a prediction's headers."""
+    with pytest.raises(ServerError) as caught:
+        (gate or made()).admit(headers)
+    return caught.value
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both clocks stand still: 1000 s monotonic, Unix time 2,000,000 s."""
+    monkeypatch.setattr(gate_module, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(gate_module, "time", lambda: 2_000_000.0)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_usual_request_passes() -> None:
+    admission = made().admit([HOST, JSON, (b"content-length", b"64"), (b"x-request-id", b"abc-1"), (b"accept", b"*/*")])
+    assert admission.request_id == b"abc-1"
+    assert admission.deadline == 1025.0
+    assert (admission.cold, admission.has_host, admission.has_connection) == (False, True, False)
+
+
+def test_no_header_at_all_passes_but_is_told() -> None:
+    admission = made().admit([])
+    assert (admission.request_id, admission.has_host) == (None, False)
+
+
+@pytest.mark.parametrize("name", ["content-type", "Content-Type", "CONTENT-TYPE", "cOnTeNt-TyPe"])
+def test_names_count_in_any_case(name: str) -> None:
+    gate = made()
+    for _ in range(2):  # the second time the spelling is known
+        assert refusal([(name.encode(), b"text/plain")], gate).code == "unsupported_media_type"
+        gate.admit([(name.encode(), b"application/json")])
+
+
+@pytest.mark.parametrize(
+    "value", [b"application/json", b"application/json; charset=utf-8", b"Application/JSON", b" application/json ;x"]
+)
+def test_json_by_any_spelling(value: bytes) -> None:
+    made().admit([(b"content-type", value)])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"text/plain", b"application/jsonx", b"application/x-www-form-urlencoded", b"multipart/form-data", b"\xff"],
+)
+def test_no_json(value: bytes) -> None:
+    error = refusal([(b"content-type", value)])
+    assert (error.code, error.status) == ("unsupported_media_type", 415)
+
+
+@pytest.mark.parametrize("value", [b"gzip", b"deflate", b"br", b"identity, gzip", b"x"])
+def test_no_compressed_body(value: bytes) -> None:
+    assert refusal([(b"content-encoding", value)]).code == "unsupported_media_type"
+    made().admit([(b"Content-Encoding", b"Identity")])
+
+
+@pytest.mark.parametrize(("length", "passes"), [(b"0", True), (b"1000", True), (b"1001", False), (b"9" * 23, False)])
+def test_size(length: bytes, passes: bool) -> None:
+    if passes:
+        made().admit([(b"content-length", length)])
+    else:
+        error = refusal([(b"content-length", length)])
+        assert (error.code, error.status) == ("body_too_large", 413)
+
+
+@pytest.mark.parametrize("length", [b"", b"-1", b"+3", b"1.0", b" 1", b"1e3", b"0x10", b"\xb2", "٣".encode()])
+def test_a_length_that_is_no_number(length: bytes) -> None:
+    assert refusal([(b"content-length", length)]).code == "bad_request"
+
+
+def test_a_length_beyond_what_python_reads_is_too_large() -> None:
+    assert refusal([(b"content-length", b"9" * 10_000)]).code == "body_too_large"
+
+
+@pytest.mark.parametrize(
+    "host", [b"example.org", b"example.org:8000", b"[::1]:8000", b"127.0.0.1", b"", b"a_b.c", b"xn--e1afmkfd.org"]
+)
+def test_good_hosts(host: bytes) -> None:
+    gate = made()
+    for _ in range(2):
+        assert gate.admit([(b"host", host)]).has_host
+    gate.check_host([(b"host", host)], "1.1")
+
+
+@pytest.mark.parametrize("host", [b"a/b?c#d", b"a b", b"a\x00b", b"a\r\nb", b"\xff", b"user@host", b'a"b', b"a\\b"])
+def test_bad_hosts(host: bytes) -> None:
+    gate = made()
+    gate.admit([HOST])
+    assert refusal([(b"host", host)], gate).code == "bad_request"
+    with pytest.raises(ServerError):
+        gate.check_host([(b"host", host)], "1.1")
+
+
+def test_one_host_and_only_one() -> None:
+    assert refusal([HOST, HOST]).code == "bad_request"
+    for headers, version in product(([HOST, HOST], [HOST, (b"host", b"other")]), ("1.0", "1.1")):
+        with pytest.raises(ServerError, match="exactly one Host"):
+            made().check_host(headers, version)
+    with pytest.raises(ServerError, match="exactly one Host"):
+        made().check_host([], "1.1")
+    made().check_host([], "1.0")
+
+
+@pytest.mark.parametrize("name", [b"Expect", b"Origin", b"Upgrade"])
+def test_what_the_application_alone_knows_is_cold(name: bytes) -> None:
+    assert made().admit([HOST, (name, b"x")]).cold
+
+
+def test_a_connection_header_is_told() -> None:
+    assert made().admit([(b"Connection", b"close")]).has_connection
+
+
+@pytest.mark.parametrize("value", [b"a", b"A-1", b"x" * 64, b"0f8fad5b-d9cb-469f-a165-70867728950e"])
+def test_a_well_formed_request_id_is_the_callers(value: bytes) -> None:
+    gate = made()
+    assert gate.admit([(b"X-Request-ID", value)]).request_id == value
+    assert gate.identify([(b"x-request-id", value)]) == value
+
+
+@pytest.mark.parametrize("value", [b"", b"x" * 65, b"a b", b"a\r\nb: c", b"a\n", b"\x1b[31m", b"\xff", b'"'])
+def test_any_other_request_id_is_ours(value: bytes) -> None:
+    gate = made()
+    assert gate.admit([(b"x-request-id", value)]).request_id is None
+    first, second = gate.identify([(b"x-request-id", value)]), gate.identify([])
+    assert value not in (first, second)
+    assert first != second
+    assert gate.admit([(b"x-request-id", first)]).request_id == first
+
+
+def test_ids_differ_between_processes() -> None:
+    gate = made()
+    before = gate.next_id()
+    gate.renew_ids()
+    assert gate.next_id().split(b"-")[0] != before.split(b"-")[0]
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    ("start", "waited"),
+    [
+        (b"2000000000", 0.0),
+        (b"1999999000", 1.0),
+        (b"1999970000", 30.0),
+        (b"1999940000", 60.0),
+        (b"1999939999", 0.0),  # more than a minute: a clock that is off
+        (b"2000000500", 0.0),
+        (b"2000900000", 0.0),
+        (b"0", 0.0),
+        (b"", 0.0),
+        (b"t=1999999000", 0.0),
+        (b"-1999999000", 0.0),
+        (b"9" * 10_000, 0.0),
+    ],
+)
+def test_time_spent_before_us_counts(start: bytes, waited: float) -> None:
+    assert made().admit([(b"x-request-start", start)]).deadline == pytest.approx(1025.0 - waited)
+
+
+@given(st.lists(st.tuples(st.binary(max_size=20), st.binary(max_size=20)), max_size=6))
+def test_any_headers_pass_or_are_refused(headers: list[tuple[bytes, bytes]]) -> None:
+    gate = made(KEY)
+    outcome(gate, headers)
+    with pytest.raises(ServerError):
+        gate.authorise("/predict", [(name, value) for name, value in headers if name != b"authorization"])
+
+
+KNOWN = st.sampled_from(
+    [
+        b"host",
+        b"content-length",
+        b"content-type",
+        b"x-request-id",
+        b"x-request-start",
+        b"content-encoding",
+        b"connection",
+    ]
+)
+
+
+@given(st.lists(st.tuples(KNOWN, st.binary(max_size=20)), max_size=6))
+def test_any_values_pass_or_are_refused(headers: list[tuple[bytes, bytes]]) -> None:
+    outcome(made(), headers)
+
+
+def outcome(gate: Gate, headers: Headers) -> None:
+    """Admits or refuses; nothing else may happen."""
+    try:
+        gate.admit(headers)
+    except ServerError as error:
+        if error.status not in (400, 413, 415):
+            raise
+
+
+def test_hostile_spellings_do_not_grow_the_memory() -> None:
+    gate = made()
+    for number in range(2 * MAX_SPELLINGS):
+        gate.admit([(b"x-%d" % number, b"")])
+    assert len(gate_module._SPELLINGS) <= MAX_SPELLINGS
+    assert refusal([(b"CONTENT-type", b"text/plain")], gate).code == "unsupported_media_type"
+
+
+def allowed(gate: Gate, *values: bytes, path: str = "/predict") -> bool:
+    """Whether these Authorization headers open a path."""
+    try:
+        gate.authorise(path, [HOST, *((b"authorization", value) for value in values)])
+    except ServerError as error:
+        if (error.code, error.status, error.headers) != ("unauthorized", 401, {"www-authenticate": "Bearer"}):
+            raise
+        return False
+    return True
+
+
+@pytest.mark.parametrize("key", [KEY, OTHER])
+def test_every_key_opens(key: str) -> None:
+    gate = made(KEY, OTHER)
+    assert gate.keyed
+    assert allowed(gate, f"Bearer {key}".encode())
+    assert allowed(gate, f"bearer {key}".encode())
+    assert allowed(gate, f"Bearer   {key} ".encode())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"Bearer",
+        b"Bearer ",
+        KEY.encode(),
+        f"Basic {KEY}".encode(),
+        f"Bearer {KEY}x".encode(),
+        f"Bearer {KEY[:-1]}".encode(),
+        f"Bearer {KEY.upper()}".encode(),
+        f"Bearer {KEY} {OTHER}".encode(),
+        f"Bearer {KEY},{OTHER}".encode(),
+        b"Bearer \xff\xfe",
+        "Bearer schlüssel-der-lang-ist".encode(),
+        b"Bearer " + b"x" * 1_000_000,
+    ],
+)
+def test_nothing_else_opens(value: bytes) -> None:
+    assert not allowed(made(KEY, OTHER), value)
+
+
+def test_a_key_is_asked_once() -> None:
+    gate = made(KEY)
+    assert not allowed(gate)
+    assert not allowed(gate, f"Bearer {KEY}".encode(), f"Bearer {KEY}".encode())
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/metrics", "/models", "/predict", "/health/", "//health", "/Health", ""]
+)
+def test_keys_guard_everything_but_health(path: str) -> None:
+    assert not allowed(made(KEY), path=path)
+
+
+@pytest.mark.parametrize("path", sorted(OPEN_PATHS))
+def test_health_needs_no_key(path: str) -> None:
+    assert allowed(made(KEY), path=path)
+    assert allowed(made(KEY), b"Bearer wrong", path=path)
+
+
+def test_without_keys_all_is_open() -> None:
+    gate = made()
+    assert not gate.keyed
+    assert allowed(gate)
+    assert allowed(gate, b"Bearer whatever")
+
+
+def admits_admin(gate: Gate, *values: bytes) -> str:
+    """What becomes of a control call: a code, or nothing."""
+    try:
+        gate.authorise_admin([(b"authorization", value) for value in values])
+    except ServerError as error:
+        return error.code
+    return ""
+
+
+def test_an_admin_key_opens_control_and_all_else() -> None:
+    gate = Gate(keys=[KEY], admin_keys=[OTHER], max_body_bytes=10, deadline_seconds=25.0)
+    assert gate.controlled
+    assert allowed(gate, f"Bearer {OTHER}".encode())
+    assert admits_admin(gate, f"Bearer {OTHER}".encode()) == ""
+    for values in ([], [f"Bearer {KEY}".encode()], [b"Bearer "], [f"Bearer {OTHER}".encode()] * 2, [OTHER.encode()]):
+        assert admits_admin(gate, *values) == "unauthorized"
+
+
+def test_an_admin_key_alone_guards_only_control() -> None:
+    gate = Gate(keys=[], admin_keys=[OTHER], max_body_bytes=10, deadline_seconds=25.0)
+    assert not gate.keyed
+    assert allowed(gate)
+    assert admits_admin(gate) == "unauthorized"
+
+
+def test_without_admin_keys_there_is_no_control() -> None:
+    gate = made(KEY)
+    assert not gate.controlled
+    assert admits_admin(gate, f"Bearer {KEY}".encode()) == "unsupported"
+
+
+def test_size_of_a_body_without_a_length() -> None:
+    gate = made(max_body_bytes=10)
+    gate.check_size(10)
+    with pytest.raises(ServerError, match="larger than the 10 bytes"):
+        gate.check_size(11)

@@ -1,0 +1,311 @@
+"""Door two on raw sockets: order, framing, limits, leaving and retiring; and its time limits, moved by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import uvloop
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from server.endpoints.serving import Endpoints
+from server.http import limits
+from server.http.connection import Connection, connection_class
+from server.metrics.scoreboard import Board
+from server.settings import read_settings
+from tests.support.server import models
+from tests.support.server.doors import ROW, Door, Wire, get, load, open_door, post
+
+MANY = 2000  # rows of an answer that fills the buffers of a client who does not read
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    made = {"iris": models.classifier(), "lookup": models.table_lookup(1000)}
+    with open_door("two", tmp_path_factory.mktemp("m"), made, DEFAULT_MODEL="iris", MAX_BODY_BYTES="100000") as opened:
+        yield opened
+
+
+def lookup(number: int) -> bytes:
+    """A request whose answer tells which it was."""
+    return post(b'{"features":[%d]}' % number, "/models/lookup/predict")
+
+
+def looked_up(body: bytes) -> int:
+    """The number of the request that this answers."""
+    row = next(iter(orjson.loads(body)["outputs"].values()))
+    return int(row[0] if isinstance(row, list) else row)
+
+
+def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
+    client = door.connect().send(b"".join(lookup(number) for number in range(300)))
+    first = [looked_up(client.read().body) for _ in range(300)]
+    alone = [looked_up(door.ask(lookup(number)).body) for number in range(0, 300, 37)]
+    assert first[::37] == alone
+    assert len(set(first)) == 300
+    client.close()
+
+
+def test_hot_and_cold_requests_mix_on_one_connection(door: Door) -> None:
+    requests = [lookup(1), get("/health"), lookup(2), lookup(3), get("/nowhere"), get("/health"), lookup(4), post(b"{")]
+    client = door.connect().send(b"".join(requests * 5))
+    alone = [door.ask(request).masked for request in requests]
+    assert [client.read().masked for _ in range(len(requests) * 5)] == alone * 5
+    client.close()
+
+
+def test_a_cold_body_waits_for_hot_answers_before_it(door: Door) -> None:
+    cold = post(b'{"features":[5]}', "/models/lookup/predict?x")
+    client = door.connect().send(lookup(1) + cold + lookup(2))
+    assert [client.read().status for _ in range(3)] == [200, 200, 200]
+    client.close()
+
+
+def test_a_request_split_at_every_byte(door: Door) -> None:
+    request = post(ROW)
+    whole = door.ask(request).masked
+    client = door.connect()
+    for at in range(1, len(request)):
+        client.send(request[:at])
+        client.send(request[at:])
+        assert client.read().masked == whole
+    client.close()
+
+
+def test_a_request_byte_by_byte(door: Door) -> None:
+    client = door.connect()
+    for byte in post(ROW) + get("/health"):
+        client.send(bytes([byte]))
+    assert client.read().status == 200
+    assert client.read().body == b'{"status":"ok"}'
+    client.close()
+
+
+def test_a_chunked_body_in_pieces(door: Door) -> None:
+    head = post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    client = door.connect().send(head)
+    for at in range(len(ROW)):
+        client.send(b"1\r\n" + ROW[at : at + 1] + b"\r\n")
+    answer = client.send(b"0\r\n\r\n").read()
+    assert answer.masked == door.ask(post(ROW)).masked
+    client.close()
+
+
+def test_a_chunked_body_over_the_limit_is_refused_at_the_limit(door: Door) -> None:
+    client = door.connect().send(post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
+    client.send(b"ffff\r\n" + b" " * 0xFFFF + b"\r\n" + b"ffff\r\n" + b" " * 0xFFFF + b"\r\n")
+    answer = client.read()
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
+    assert client.ended()
+
+
+def test_an_expectation_is_met_before_the_body_is_sent(door: Door) -> None:
+    client = door.connect().send(post(ROW, "/predict", b"Expect: 100-continue")[: -len(ROW)])
+    assert client.read(head_only=True).status == 100
+    assert client.send(ROW).read().status == 200
+    client.close()
+
+
+def test_an_expectation_of_too_much_is_refused_without_a_100(door: Door) -> None:
+    client = door.connect().send(post(b"", "/predict", b"Expect: 100-continue", length=10**9))
+    assert client.read().status == 413
+    client.close()
+
+
+def test_connection_close_and_http_1_0_end_the_connection(door: Door) -> None:
+    for request in (post(ROW, "/predict", b"Connection: close"), post(ROW).replace(b"HTTP/1.1", b"HTTP/1.0")):
+        client = door.connect().send(request)
+        answer = client.read()
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert client.ended()
+
+
+# Bytes that are not HTTP as we take it, and the status they get. After each the connection ends.
+MALFORMED = {
+    "a TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(50), 400),
+    "noise": (b"\xff\x00\xfe GET\r\n\r\n", 400),
+    "an unknown method": (b"FROB / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "an unknown version": (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 400),
+    "a space before the colon": (b"GET /health HTTP/1.1\r\nHost : x\r\n\r\n", 400),
+    "two lengths": (post(ROW, "/predict", b"Content-Length: 3"), 400),
+    "a signed length": (post(ROW).replace(b"Content-Length: ", b"Content-Length: +"), 400),
+    "a length and chunks": (post(ROW, "/predict", b"Transfer-Encoding: chunked"), 400),
+    "a bad chunk": (
+        post(b"zz\r\n").replace(b"Content-Length: 4", b"Transfer-Encoding: chunked"),
+        400,
+    ),
+    "no Host": (post(ROW).replace(b"Host: test\r\n", b""), 400),
+    "two Hosts": (post(ROW, "/predict", b"Host: other"), 400),
+    "a bad Host": (post(ROW).replace(b"Host: test", b"Host: a/b?c#d"), 400),
+    "no Host on a cold path": (b"GET /health HTTP/1.1\r\n\r\n", 400),
+    "a long target": (get("/" + "x" * 3000), 414),
+    "one large header": (get("/health", "GET", b"A: " + b"x" * 20_000), 431),
+    "many headers": (post(ROW, "/predict", *[b"A%d: x" % number for number in range(200)]), 431),
+    "many bytes of headers": (post(ROW, "/predict", *[b"A%d: %b" % (n, b"x" * 300) for n in range(60)]), 431),
+}
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+def test_malformed_requests_are_refused_and_the_connection_ends(door: Door, what: str) -> None:
+    data, status = MALFORMED[what]
+    client = door.connect().send(lookup(1) + data)
+    assert client.read().status == 200  # what came before is answered
+    answer = client.read()
+    envelope = orjson.loads(answer.body)
+    assert answer.status == status
+    assert set(envelope) == {"error", "code", "request_id"}
+    assert answer.headers["connection"] == "close"
+    assert client.ended()
+    assert door.ask(get("/health")).status == 200
+
+
+def test_an_endless_header_is_refused_before_it_ends(door: Door) -> None:
+    client = door.connect().send(b"GET /health HTTP/1.1\r\nHost: x\r\nA: ")
+    with pytest.raises((ConnectionError, TimeoutError)):  # noqa: PT012  how soon it ends is up to the kernel
+        for _ in range(1000):
+            client.send(b"x" * 10_000)
+    client.close()
+
+
+def test_a_client_that_leaves_or_half_closes_harms_nobody(door: Door) -> None:
+    for _ in range(20):
+        gone = door.connect().send(lookup(1))
+        gone.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.close()  # with a reset
+        half = door.connect().send(lookup(2))
+        half.socket.shutdown(socket.SHUT_WR)
+        assert looked_up(door.ask(lookup(3)).body) == looked_up(door.ask(lookup(3)).body)
+        half.close()
+    assert door.ask(get("/health")).status == 200
+
+
+def test_a_slow_reader_stops_being_read_and_loses_nothing(door: Door) -> None:
+    rows = [[5.1, 3.5, 1.4, 0.2]] * MANY
+    request = post(orjson.dumps({"features": rows, "probabilities": True}))
+    client = door.connect()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    sent = 0
+    client.socket.settimeout(1.0)
+    try:
+        while sent < 200:
+            client.send(request)
+            sent += 1
+    except TimeoutError:
+        pass
+    client.socket.settimeout(10.0)
+    try:
+        assert sent < 200, "the server went on reading from a client that takes no answers"
+        assert all(client.read().status == 200 for _ in range(min(sent, 3)))
+    finally:
+        client.close()
+
+
+def test_a_retiring_worker_answers_what_still_comes(tmp_path: Path) -> None:
+    with open_door("two", tmp_path, {"iris": models.classifier()}) as door:
+        idle, used = door.connect(), door.connect()
+        assert used.send(post(ROW)).read().status == 200
+        door.server.should_exit = True
+        while not door.protocol.worker.retiring:
+            pass
+        for client in (used, idle):
+            answer = client.send(post(ROW)).read()
+            assert (answer.status, answer.headers["connection"]) == (200, "close")
+            assert client.ended()
+
+
+# Time limits, without waiting: the sweep is called with a time of ours.
+
+
+def with_connection(folder: Path, act: Callable[[Connection, Wire, float], Coroutine[Any, Any, None]]) -> None:
+    """Runs ``act`` with a connection whose worker's coarse clock stands at the time it is given."""
+
+    async def run() -> None:
+        settings = read_settings({})
+        endpoints = Endpoints(load(folder, {"iris": models.classifier()}, settings), settings, Board(1, 1), 1)
+        endpoints.open(0)
+        config = Config(lambda scope: None, http=connection_class(endpoints), log_config=None, timeout_keep_alive=95)
+        config.load()
+        wire = Wire()
+        made: Any = config.http_protocol_class
+        connection: Connection = made(config, ServerState(), {})
+        connection.connection_made(wire)  # type: ignore[arg-type]
+        await act(connection, wire, connection.worker.now)
+        endpoints.close()
+
+    uvloop.run(run())
+
+
+def test_a_silent_client_is_let_go_after_ten_seconds(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.check_time(now + limits.HEAD_SECONDS - 0.1)
+        assert wire.state() == "open"
+        connection.check_time(now + limits.HEAD_SECONDS + 0.1)
+        assert wire.state() == "closed"
+        assert wire.written == b""
+
+    with_connection(tmp_path, act)
+
+
+@pytest.mark.parametrize("part", [b"P", b"POST /predict HTTP/1.1\r\nHo", post(ROW)[:-45]])
+def test_half_a_head_is_told_408_after_ten_seconds(tmp_path: Path, part: bytes) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(part)
+        connection.check_time(now + limits.HEAD_SECONDS - 0.1)
+        assert wire.state() == "open"
+        connection.check_time(now + limits.HEAD_SECONDS + 0.1)
+        assert wire.state() == "closed"
+        assert wire.written.startswith(b"HTTP/1.1 408 Request Timeout")
+
+    with_connection(tmp_path, act)
+
+
+def test_a_body_must_come_at_the_least_rate(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(post(b"", length=100_000))
+        connection.data_received(b" " * 20_000)
+        enough = limits.BODY_GRACE_SECONDS + 20_000 / limits.BYTES_PER_SECOND
+        connection.check_time(now + enough - 1)
+        assert wire.state() == "open"  # slow, but honest
+        connection.check_time(now + enough + 1)
+        assert wire.state() == "closed"
+        assert wire.written.startswith(b"HTTP/1.1 408 Request Timeout")
+
+    with_connection(tmp_path, act)
+
+
+def test_an_idle_connection_stays_for_the_keep_alive(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(post(ROW))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert wire.written.startswith(b"HTTP/1.1 200 OK")
+        connection.check_time(now + 94)
+        assert wire.state() == "open"
+        connection.check_time(now + 96)
+        assert wire.state() == "closed"
+
+    with_connection(tmp_path, act)
+
+
+def test_a_client_that_takes_nothing_is_let_go_a_slow_one_is_not(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        wire.unwritten = 100_000
+        connection.pause_writing()
+        paused = connection._stalled_since
+        for second in range(1, 60):
+            wire.unwritten -= int(limits.BYTES_PER_SECOND)
+            connection.check_time(paused + second)
+        assert wire.state() == "open"
+        connection.check_time(paused + 59 + limits.WRITE_SECONDS - 0.1)
+        assert wire.state() == "open"
+        connection.check_time(paused + 59 + limits.WRITE_SECONDS + 0.1)
+        assert wire.state() == "aborted"
+
+    with_connection(tmp_path, act)

@@ -1,0 +1,231 @@
+"""A head that is recognised gets the answer that the parser would give it; whatever is odd goes to the parser."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from server.endpoints.serving import Endpoints
+from server.http import head_cache as heads
+from server.http.connection import Connection, connection_class
+from server.http.head_cache import KnownHeads
+from server.metrics.scoreboard import Board
+from server.models.repository import Repository
+from server.settings import read_settings
+from tests.support.server import models
+from tests.support.server.doors import ROW, Wire, load, masked, post
+from tests.support.server.rig import Curve
+
+HEADERS = ((b"Host", b"test"), (b"Content-Type", b"application/json"), (b"Content-Length", b"30"))
+
+
+@pytest.fixture
+def known() -> KnownHeads[str]:
+    found: KnownHeads[str] = KnownHeads({b"/predict": "iris"})
+    found.learn(HEADERS)
+    return found
+
+
+def request(*headers: tuple[bytes, bytes], body: bytes = ROW, line: bytes = b"POST /predict HTTP/1.1") -> bytes:
+    return b"\r\n".join([line, *(b"%b: %b" % header for header in headers), b"", b""]) + body
+
+
+def test_a_head_whose_lines_have_passed_is_recognised_again_and_again(known: KnownHeads[str]) -> None:
+    for _ in range(3):
+        assert known.recognise(request(*HEADERS)) == ("iris", None, None, ROW)
+
+
+def test_ids_and_lengths_are_read_where_they_differ(known: KnownHeads[str]) -> None:
+    own = ((b"x-request-id", b"a-1"), (b"X-Request-Start", b"1790000000000"))
+    for number in range(3):
+        body = ROW + b" " * number
+        headers = (*HEADERS[:2], (b"Content-Length", b"%d" % len(body)), *own)
+        assert known.recognise(request(*headers, body=body)) == ("iris", b"a-1", b"1790000000000", body)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request(*HEADERS[:2]),
+        request(*HEADERS, HEADERS[2]),
+        request(*HEADERS, HEADERS[0]),
+        request(*HEADERS[1:]),
+        request(*HEADERS, (b"Host", b"other")),
+        request(*HEADERS, (b"content-length", b"30")),
+        request(*HEADERS, (b"X-New", b"1")),
+        request(*HEADERS, (b"X-Request-ID", b"a b")),
+        request(*HEADERS, line=b"POST /predict HTTP/1.0"),
+        request(*HEADERS, line=b"GET /predict HTTP/1.1"),
+        request(*HEADERS, line=b"POST /other HTTP/1.1"),
+        request(*HEADERS, body=ROW + b" "),
+        request(*HEADERS, body=ROW[:-1]),
+        request(*HEADERS).replace(b"\r\n", b"\n"),
+        b"\r\n\r\n",
+        b"",
+    ],
+)
+def test_what_is_odd_is_the_parsers(known: KnownHeads[str], data: bytes) -> None:
+    for _ in range(2):
+        assert known.recognise(data) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"Transfer-Encoding", b"chunked"),
+        (b"Connection", b"close"),
+        (b"Connection", b"Upgrade"),
+        (b"Upgrade", b"h2c"),
+        (b"Expect", b"100-continue"),
+        (b"Origin", b"https://example.org"),
+        (b"Authorization", b"Bearer x"),
+        (b"Content-Encoding", b"gzip"),
+        (b"X-Long", b"x" * heads.MAX_LINE_BYTES),
+    ],
+)
+def test_some_lines_are_never_remembered(known: KnownHeads[str], header: tuple[bytes, bytes]) -> None:
+    known.learn((*HEADERS, header))
+    assert known.recognise(request(*HEADERS, header)) is None
+
+
+def test_what_is_remembered_is_bounded(known: KnownHeads[str]) -> None:
+    for number in range(3 * heads.MAX_LINES):
+        known.learn([(b"X-A", b"%d" % number)])
+    assert len(known._lines) <= heads.MAX_LINES
+    known.learn(HEADERS)
+    for number in range(3 * heads.MAX_LINES):
+        body = b" " * number
+        known.recognise(request(*HEADERS[:2], (b"Content-Length", b"%d" % number), body=body))
+    assert len(known._heads) <= heads.MAX_LINES
+
+
+# The same bytes to a connection that recognises heads and to one that never does.
+
+Mutation = Callable[[list[bytes], int, bytes], list[bytes]]
+Ask = Callable[[bool, list[list[bytes]]], list[tuple[bytes, str]]]
+LINES = (
+    b"Host: test",
+    b"host: other",
+    b"Content-Length: 30",
+    b"content-length:30",
+    b"Content-Length: 31",
+    b"Content-Length: 030",
+    b"Content-Length: -1",
+    b"Transfer-Encoding: chunked",
+    b"Connection: close",
+    b"Connection: keep-alive",
+    b"Connection: Upgrade",
+    b"Upgrade: h2c",
+    b"X-Request-ID: abc-1",
+    b"X-Request-ID: a b",
+    b"X-Request-Start: 5",
+    b"Content-Type: text/csv",
+    b"Content-Encoding: identity",
+    b" folded",
+    b"no colon",
+    b"Bad Name: x",
+    b"Nul: \x00",
+    b"",
+)
+MUTATIONS: tuple[Mutation, ...] = (
+    lambda lines, at, line: [*lines[:at], line, *lines[at:]],
+    lambda lines, at, line: [*lines[:at], line, *lines[at + 1 :]],
+    lambda lines, at, line: lines[:at] + lines[at + 1 :],
+    lambda lines, at, line: [*lines[:at], lines[at].swapcase(), *lines[at + 1 :]],
+    lambda lines, at, line: [*lines[:at], lines[at].replace(b": ", b":"), *lines[at + 1 :]],
+    lambda lines, at, line: [*lines[:at], lines[at] + b" ", *lines[at + 1 :]],
+    lambda lines, at, line: [lines[0].replace(b"/predict", b"/predict?x"), *lines[1:]],
+)
+
+
+def warming() -> list[bytes]:
+    """Requests that bring every line above to a place where it may pass, so that it is known if it ever can be."""
+    whole = [post(ROW), post(ROW), post(ROW).replace(b"Host: test", b"host: other")]
+    whole += [post(ROW, "/predict", line) for line in LINES if line]
+    whole.append(post(ROW + b" "))
+    chunked = b"1e\r\n" + ROW + b"\r\n0\r\n\r\n"
+    length = b"Content-Length: %d" % len(chunked)
+    return [*whole, post(chunked).replace(length, b"Transfer-Encoding: chunked")]
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> bytes:
+    lines = post(ROW)[: -len(ROW) - 4].split(b"\r\n")
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(lines) - 1))
+        lines = draw(st.sampled_from(MUTATIONS))(lines, at, draw(st.sampled_from(LINES))) or lines
+    end = draw(st.sampled_from([b"\r\n", b"\r\n", b"\r\n", b"\n"]))
+    tail = draw(st.sampled_from([b"", b"", b"", b" ", post(ROW), b"\r\n"]))
+    return end.join([*lines, b"", b""]) + draw(st.sampled_from([ROW, ROW, ROW[:-1], ROW + b"x"])) + tail
+
+
+def every_single_change() -> list[bytes]:
+    """An ordinary request with each line above once inserted and once put in the place of each of its own."""
+    lines = post(ROW)[: -len(ROW) - 4].split(b"\r\n")
+    changed = [
+        mutation(lines, at, line) for mutation in MUTATIONS[:2] for at in range(1, len(lines)) for line in LINES if line
+    ]
+    return [b"\r\n".join([*some, b"", b""]) + ROW for some in changed]
+
+
+def test_every_line_in_every_place_is_answered_as_by_the_parser(ask: Ask) -> None:
+    requests = every_single_change()
+    told = [ask(recognising, [[request] for request in requests]) for recognising in (True, False)]
+    assert [request for request, one, other in zip(requests, *told, strict=True) if one != other] == []
+
+
+@given(st.lists(streams(), min_size=1, max_size=3))
+def test_recognised_or_parsed_the_answer_is_the_same(ask: Ask, chunks: list[bytes]) -> None:
+    assert ask(True, [chunks]) == ask(False, [chunks])
+
+
+@pytest.fixture(scope="module")
+def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
+    """Answers the chunks of each connection, in a worker that knows all lines that can be known; with how it ended."""
+    folder: Path = tmp_path_factory.mktemp("m")
+    settings = read_settings({})
+    loaded = load(folder, {"iris": models.classifier()}, settings)
+    # On a busy machine a learned curve may send a run to its thread, whose answer no counted turn of the loop awaits.
+    repository = Repository([dataclasses.replace(model, curve=Curve()) for model in loaded], {})
+
+    async def ask_all(recognising: bool, connections: list[list[bytes]]) -> list[tuple[bytes, str]]:
+        endpoints = Endpoints(repository, settings, Board(1, 1), 1)
+        endpoints.open(0)
+        config = Config(lambda scope: None, http=connection_class(endpoints), log_config=None)
+        config.load()
+        state = ServerState()
+        told = [
+            await ask_one(config, state, recognising, chunks)
+            for chunks in [*([request] for request in warming()), *connections]
+        ]
+        endpoints.close()
+        for task in list(state.tasks):
+            task.cancel()
+        return told[len(warming()) :]
+
+    return lambda recognising, connections: uvloop.run(ask_all(recognising, connections))
+
+
+async def ask_one(config: Config, state: ServerState, recognising: bool, chunks: list[bytes]) -> tuple[bytes, str]:
+    made: Any = config.http_protocol_class
+    connection: Connection = made(config, state, {})
+    wire = Wire()
+    connection.connection_made(wire)  # type: ignore[arg-type]
+    if not recognising:
+        connection.worker.recognise = lambda data: None
+    for chunk in chunks:
+        if wire.state() == "open":
+            connection.data_received(chunk)
+        for _ in range(4):
+            await asyncio.sleep(0)
+    return masked(wire.written), wire.state()

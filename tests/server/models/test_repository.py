@@ -1,0 +1,313 @@
+"""The repository: what is found in the folder, in which order, what is refused and why, and what a name looks up."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import helper
+
+from server.artefact.metadata import BadArtefact, to_metadata
+from server.artefact.onnxfile import MAX_BYTES, BadFile
+from server.errors import ServerError
+from server.models.repository import (
+    ChangedMeanwhile,
+    Model,
+    Place,
+    Repository,
+    load_model,
+    scan,
+    version_key,
+)
+from server.models.trial import Findings, TrialFailed
+from tests.support.server.models import (
+    FLOAT,
+    classifier,
+    mixed,
+    onnx_file,
+    plain,
+    plain_two_inputs,
+    regressor,
+    row_mixing,
+    with_metadata,
+)
+
+LIMITS: dict[str, Any] = {"max_rows": 100, "max_batch_rows": 64, "ort_threads": 1}
+ORDERED = (
+    "a",
+    "b",
+    "rc1",
+    "0",
+    "1-rc1",
+    "1-rc2",
+    "1-rc10",
+    "1",
+    "1.0-beta",
+    "1.0",
+    "1.0.0-alpha",
+    "1.0.0-rc1",
+    "1.0.0rc2",
+    "1.0.0",
+    "1.0.1",
+    "1.2",
+    "1.9.0",
+    "1.10.0",
+    "2",
+    "10",
+    "2024.06.30",
+    "2024.10.01",
+    "99999999999999999999",
+)
+VERSIONS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,12}", fullmatch=True)
+
+
+def test_versions_stand_in_natural_order() -> None:
+    for lower, higher in itertools.combinations(ORDERED, 2):
+        assert version_key(lower) < version_key(higher), f"{lower} before {higher}"
+
+
+@given(st.lists(VERSIONS, min_size=2, max_size=6, unique=True))
+def test_the_order_is_the_same_however_they_come(versions: list[str]) -> None:
+    backwards = versions[::-1]
+    assert sorted(backwards, key=version_key) == sorted(versions, key=version_key)
+    assert len({version_key(version) for version in versions}) == len(versions)
+
+
+def put(folder: Path, place: str, data: bytes | None = None) -> Path:
+    """Writes a model file."""
+    path = folder / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(plain().data if data is None else data)
+    return path
+
+
+def test_scan_finds_both_forms_by_name_and_version(tmp_path: Path) -> None:
+    for place in ("b/10/model.onnx", "b/2/model.onnx", "b/2-rc1/model.onnx", "a.onnx", "B-1.x/v1/model.onnx"):
+        put(tmp_path, place)
+    assert scan(tmp_path).misplaced == {}
+    assert scan(tmp_path).places == (
+        Place("B-1.x", "v1", tmp_path / "B-1.x/v1/model.onnx"),
+        Place("a", "1", tmp_path / "a.onnx"),
+        Place("b", "2-rc1", tmp_path / "b/2-rc1/model.onnx"),
+        Place("b", "2", tmp_path / "b/2/model.onnx"),
+        Place("b", "10", tmp_path / "b/10/model.onnx"),
+    )
+
+
+def test_scan_passes_over_what_is_no_model(tmp_path: Path) -> None:
+    for place in (
+        ".hidden/1/model.onnx",
+        ".hidden.onnx",
+        "a/.1.part/model.onnx",
+        "a/1/.model.onnx.part",
+        "a/1/other.onnx",
+        "a/model.onnx",
+        "README.md",
+    ):
+        put(tmp_path, place)
+    (tmp_path / "empty").mkdir()
+    assert scan(tmp_path) == ((), {})
+    assert scan(tmp_path / "there is no such folder") == ((), {})
+
+
+def test_one_name_in_two_forms_is_told_by_both_and_stops_no_other(tmp_path: Path) -> None:
+    put(tmp_path, "m.onnx")
+    put(tmp_path, "m/2/model.onnx")
+    put(tmp_path, "other.onnx")
+    assert scan(tmp_path) == (
+        (Place("other", "1", tmp_path / "other.onnx"),),
+        {("m", "1"): "m.onnx and m/ both hold a model 'm': remove one"},
+    )
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["my model.onnx", "é.onnx", "_m/1/model.onnx", "m/1 (copy)/model.onnx", "x" * 65 + ".onnx", "m/a b/model.onnx"],
+)
+def test_names_that_no_path_could_hold_are_told(tmp_path: Path, place: str) -> None:
+    put(tmp_path, place)
+    put(tmp_path, "other.onnx")
+    found = scan(tmp_path)
+    assert [found.name for found in found.places] == ["other"]
+    (reason,) = found.misplaced.values()
+    assert reason.startswith(f"{place}: a model name and a version are letters, digits")
+
+
+def test_a_name_that_is_no_text_is_told_as_text(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.onnx")).write_bytes(b"")
+    ((name, _), reason) = scan(tmp_path).misplaced.popitem()
+    assert orjson.loads(orjson.dumps([name, reason])) == [name, reason]
+
+
+def load(path: Path) -> Model:
+    """One file as model m, version 7."""
+    return load_model(Place("m", "7", path), **LIMITS)
+
+
+def test_a_model_knows_all_there_is_to_know(tmp_path: Path) -> None:
+    path = put(tmp_path, "m.onnx", classifier().data)
+    model = load(path)
+    assert (model.name, model.version) == ("m", "7")
+    assert model.sha256 == hashlib.sha256(classifier().data).hexdigest()
+    assert model.artefact == classifier().artefact
+    assert model.codec is not None
+    assert model.layouts == model.codec.layouts
+    assert (model.verdict.golden_rows, model.verdict.joinable) == (16, True)
+    assert model.curve.seconds(1) > 0.0
+    *_, lane = model.codec.decode(b'{"features": [5.1, 3.5, 1.4, 0.2]}')
+    assert lane.outputs == ("label", "probabilities")
+
+
+def test_a_plain_file_has_a_codec_where_one_can_be_made(tmp_path: Path) -> None:
+    one = load(put(tmp_path, "one.onnx"))
+    assert one.artefact is None
+    assert one.codec is not None
+    two = load(put(tmp_path, "two.onnx", plain_two_inputs().data))
+    assert two.codec is None
+    assert two.layouts == ()
+    assert two.verdict.joinable
+    assert not load(put(tmp_path, "mixing.onnx", row_mixing().data)).verdict.joinable
+
+
+@pytest.mark.parametrize(
+    ("shape", "joinable"), [([], False), ([1, 2], False), (["N", "M"], True), (["N", 2, "K"], True)]
+)
+def test_inputs_of_any_shape_serve_those_without_rows_by_themselves(
+    tmp_path: Path, shape: list[Any], joinable: bool
+) -> None:
+    data = onnx_file([helper.make_node("Identity", ["X"], ["Y"])], [("X", FLOAT, shape)], [("Y", FLOAT, shape)])
+    model = load(put(tmp_path, "m.onnx", data))
+    assert (model.codec, model.verdict.joinable, model.tensors.joinable) == (None, joinable, joinable)
+
+
+def test_features_that_are_not_the_graphs_inputs_are_refused(tmp_path: Path) -> None:
+    other = mixed().artefact
+    assert other is not None
+    data = with_metadata(regressor().data, to_metadata(other))
+    with pytest.raises(BadArtefact, match=r"'age' of float64.*the graph has 'X' of float64"):
+        load(put(tmp_path, "m.onnx", data))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("classes", [["a", "b"], ["a", "b"]]),
+        ("classes", [["a"], ["b"], []]),
+        ("classes", [{"a": 1}, "b", "c"]),
+        ("features", [{"name": "a", "dtype": "float64", "input": "X", "nullable": False, "categories": [[{}]]}]),
+    ],
+)
+def test_metadata_that_makes_no_codec_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    artefact = classifier().artefact
+    assert artefact is not None
+    metadata = to_metadata(artefact) | {f"dynonnx.{key}": orjson.dumps(value).decode()}
+    with pytest.raises(BadArtefact, match="classes"):
+        load(put(tmp_path, "m.onnx", with_metadata(classifier().data, metadata)))
+
+
+def test_a_graph_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
+    artefact = regressor().artefact
+    assert artefact is not None
+    metadata = to_metadata(artefact)
+    golden = orjson.loads(metadata["dynonnx.golden"])
+    golden["outputs"]["value"][2] = [0.0]
+    data = with_metadata(regressor().data, metadata | {"dynonnx.golden": orjson.dumps(golden).decode()})
+    with pytest.raises(TrialFailed, match="golden row 2"):
+        load(put(tmp_path, "m.onnx", data))
+
+
+def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp_path: Path) -> None:
+    path = put(tmp_path, "m.onnx", classifier().data)
+    first = load(path)
+    findings = Findings(first.sha256, dataclasses.replace(first.verdict, golden_rows=7), first.curve)
+    again = load_model(Place("m", "7", path), findings, **LIMITS)
+    assert again.verdict.golden_rows == 7
+    assert again.curve is first.curve
+    put(tmp_path, "m.onnx", regressor().data)
+    with pytest.raises(ChangedMeanwhile):
+        load_model(Place("m", "7", path), findings, **LIMITS)
+
+
+def test_what_is_no_file_or_no_model_is_refused_by_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadFile, match="is not a file"):
+        load(tmp_path / "folder")
+    with pytest.raises(BadFile, match="is empty"):
+        load(put(tmp_path, "empty.onnx", b""))
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(BadFile, match="is larger than"):
+        load(tmp_path / "huge.onnx")
+
+
+REFUSED = {("iris", "9"): "it is damaged", ("bad", "1"): "it is empty"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two models, one in two versions."""
+    put(tmp_path, "iris/1/model.onnx", classifier().data)
+    put(tmp_path, "iris/10/model.onnx", classifier().data)
+    put(tmp_path, "plain.onnx")
+    return tmp_path
+
+
+def load_all(folder: Path, default_model: str | None = None) -> Repository:
+    """The whole folder, and some that were refused."""
+    models = [load_model(place, **LIMITS) for place in scan(folder).places]
+    return Repository(models, REFUSED, default_model)
+
+
+def code(repository: Repository, *arguments: str) -> str:
+    """The error of looking something up."""
+    with pytest.raises(ServerError) as caught:
+        repository.get(*arguments)
+    return caught.value.code
+
+
+def test_a_name_looks_up_the_highest_version(folder: Path) -> None:
+    repository = load_all(folder)
+    assert repository.get("iris").version == "10"
+    assert repository.get("iris", "1").version == "1"
+    assert code(repository, "iris", "9") == "model_unavailable"
+    assert code(repository, "bad") == "model_unavailable"
+    assert code(repository, "bad", "1") == "model_unavailable"
+    assert code(repository, "bad", "2") == "not_found"
+    assert code(repository, "iris", "2") == "not_found"
+    assert code(repository, "iris", "010") == "not_found"
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "Iris", "iris/1", "../iris", "iris\x00", "%2e%2e", "C:\\x", "ir\u0456s", "x" * 300]
+)
+def test_any_other_name_is_not_found(folder: Path, name: str) -> None:
+    repository = load_all(folder)
+    assert code(repository, name) == "not_found"
+    assert code(repository, "iris", name) == "not_found"
+
+
+def test_the_default_is_the_only_model_or_the_named_one(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with pytest.raises(ServerError, match="several models are served"):
+        load_all(folder).get_default()
+    assert load_all(folder, "plain").get_default().name == "plain"
+    with pytest.raises(ServerError, match="did not load"):
+        load_all(folder, "bad").get_default()
+    alone = load(put(tmp_path_factory.mktemp("alone"), "m.onnx"))
+    assert Repository([alone], {}).get_default().name == "m"
+
+
+def test_no_model_at_all() -> None:
+    repository = Repository([], {})
+    assert list(repository) == []
+    with pytest.raises(ServerError) as caught:
+        repository.get_default()
+    assert (caught.value.code, caught.value.status) == ("model_unavailable", 503)
+    assert code(repository, "iris") == "not_found"

@@ -1,0 +1,309 @@
+"""The trial: golden rows hold or the file does not serve, and rows that depend on company are never joined."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from server.artefact.metadata import Artefact, Feature, Golden, Output
+from server.artefact.runtime import Feed, Runtime
+from server.artefact.tensors import Array, InputLayout
+from server.codecs.rows import RowReader
+from server.models.trial import WARM_UP_ROWS, TrialFailed, check_golden, examine, golden_feed, probe_feed, warm_up
+from tests.support.server.models import (
+    ARTEFACTS,
+    DOUBLE,
+    FLOAT,
+    INT64,
+    PLAIN,
+    Made,
+    artefact_of,
+    classifier,
+    matrix,
+    mixed,
+    multi_output_classifier,
+    onnx_file,
+    regressor,
+    row_mixing,
+    scores_classifier,
+)
+
+
+def layouts_of(runtime: Runtime) -> tuple[InputLayout, ...]:
+    """Every input with its rows first."""
+    return tuple(
+        InputLayout(spec.name, spec.dtype, tuple(size for size in spec.shape[1:] if size is not None))
+        for spec in runtime.inputs
+    )
+
+
+def examined(made: Made, artefact: Artefact | None = None) -> Any:
+    """The verdict on a model, perhaps with another artefact than its own."""
+    runtime = Runtime(made.data)
+    return examine(runtime, artefact or made.artefact, layouts_of(runtime))
+
+
+def with_golden(made: Made, **outputs: Any) -> Artefact:
+    """The model's artefact with some golden answers changed."""
+    assert made.artefact is not None
+    golden = made.artefact.golden
+    changed = Golden(golden.rows, {**golden.outputs, **outputs})
+    return dataclasses.replace(made.artefact, golden=changed)
+
+
+@pytest.mark.parametrize("name", ARTEFACTS)
+def test_real_models_pass_and_join(name: str) -> None:
+    verdict = examined(ARTEFACTS[name]())
+    assert (verdict.golden_rows, verdict.joinable) == (len(ARTEFACTS[name]().artefact.golden.rows), True)  # type: ignore[union-attr]
+    assert verdict.golden_rows >= 14
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_files_pass_and_join(name: str) -> None:
+    verdict = examined(PLAIN[name]())
+    assert (verdict.golden_rows, verdict.joinable) == (0, True)
+
+
+def test_rows_that_mix_are_not_joined() -> None:
+    assert not examined(row_mixing()).joinable
+
+
+def test_an_artefact_without_golden_rows_is_tried_with_made_up_ones() -> None:
+    made = regressor()
+    assert made.artefact is not None
+    bare = dataclasses.replace(made.artefact, golden=Golden((), {"value": []}))
+    verdict = examined(made, bare)
+    assert (verdict.golden_rows, verdict.joinable) == (0, True)
+
+
+def changed(values: Sequence[Any], row: int, value: Any) -> list[Any]:
+    """The values with one replaced."""
+    found = list(values)
+    found[row] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("made", "output", "value"),
+    [
+        (classifier(), "label", "not a kind of iris"),
+        (classifier("int"), "label", 5),
+        (classifier("bool"), "label", None),
+        (classifier(), "probabilities", [0.2, 0.3, 0.5]),
+        (classifier(), "probabilities", [None, None, None]),
+        (regressor(), "value", [0.0]),
+        (regressor(3), "value", [1.0, 2.0, 3.0]),
+        (multi_output_classifier(), "label", [9, 9]),
+        (scores_classifier(), "scores", [0.0, 0.0, 0.0]),
+    ],
+)
+def test_a_wrong_golden_answer_is_told_by_row_and_output(made: Made, output: str, value: Any) -> None:
+    assert made.artefact is not None
+    answers = changed(made.artefact.golden.outputs[output], 3, value)
+    with pytest.raises(TrialFailed, match=f"golden row 3: '{output}'"):
+        examined(made, with_golden(made, **{output: answers}))
+
+
+@pytest.mark.parametrize(
+    "value", [[], [[1.0]] * 3, [["x"]] * 16, [[1.0], [2.0, 3.0]] * 8, [[1.0, 2.0]] * 16, "text", None]
+)
+def test_golden_answers_of_another_shape_are_told(value: Any) -> None:
+    with pytest.raises(TrialFailed, match="'value'"):
+        examined(regressor(), with_golden(regressor(), value=value))
+
+
+@pytest.mark.parametrize("value", [["x"] * 16, [0.5] * 16, [[0.5], [0.5, 0.5]] * 8, [[1, 2, 3], None] * 8])
+def test_golden_probabilities_of_another_shape_are_told(value: Any) -> None:
+    with pytest.raises(TrialFailed, match="'probabilities'"):
+        examined(classifier(), with_golden(classifier(), probabilities=value))
+
+
+def test_an_output_that_the_graph_has_not_is_told() -> None:
+    made = regressor()
+    assert made.artefact is not None
+    outputs = (Output("value", "price"),)
+    golden = Golden(made.artefact.golden.rows, {"price": made.artefact.golden.outputs["value"]})
+    with pytest.raises(TrialFailed, match="'price' is missing in the graph"):
+        examined(made, dataclasses.replace(made.artefact, outputs=outputs, golden=golden))
+
+
+@pytest.mark.parametrize("rows", [((1.0,),), ((None,) * 10,), (("a",) * 10,), (5,), ({},)])
+def test_golden_rows_that_do_not_fit_the_features_are_told(rows: Any) -> None:
+    made = regressor()
+    assert made.artefact is not None
+    golden = Golden(rows, {"value": [[1.0]]})
+    with pytest.raises(TrialFailed, match="golden rows"):
+        examined(made, dataclasses.replace(made.artefact, golden=golden))
+
+
+def test_a_label_may_be_either_of_two_that_tie() -> None:
+    chances = [[0.5, 0.5], [0.9, 0.1]]
+    artefact = artefact_of(
+        "classifier",
+        matrix(["a"]),
+        (Output("label", "label"), Output("probabilities", "p")),
+        ("x", "y"),
+        [[0.0], [1.0]],
+        {"label": np.array(["x", "x"], np.object_), "p": chances},
+    )
+    check_golden(artefact, {"label": np.array(["y", "x"], np.object_), "p": np.array(chances)})
+    with pytest.raises(TrialFailed, match="golden row 1"):
+        check_golden(artefact, {"label": np.array(["x", "y"], np.object_), "p": np.array(chances)})
+
+
+def test_the_rule_is_that_of_parity() -> None:
+    """1e-5 of the spread of the original's answers; for probabilities, of 1."""
+    rows = [[0.0], [1.0], [2.0]]
+    values = artefact_of(
+        "regressor", matrix(["a"]), (Output("value", "y"),), None, rows, {"y": [[-1000.0], [0.0], [1000.0]]}
+    )
+    spread = float(np.std([-1000.0, 0.0, 1000.0]))
+    check_golden(values, {"y": np.array([[-1000.0], [0.99e-5 * spread], [1000.0]])})
+    with pytest.raises(TrialFailed, match="golden row 1"):
+        check_golden(values, {"y": np.array([[-1000.0], [1.01e-5 * spread], [1000.0]])})
+    chances = [[0.001, 0.999], [0.002, 0.998], [0.003, 0.997]]
+    outputs = (Output("probabilities", "p"),)
+    likely = artefact_of("classifier", matrix(["a"]), outputs, ("x", "y"), rows, {"p": chances})
+    check_golden(likely, {"p": np.array(chances) + 0.9e-5})
+    with pytest.raises(TrialFailed, match="golden row 0"):
+        check_golden(likely, {"p": np.array(chances) + 1.1e-5})
+
+
+def test_golden_answers_that_are_no_numbers_are_null() -> None:
+    rows = [[0.0], [1.0], [2.0]]
+    artefact = artefact_of("regressor", matrix(["a"]), (Output("value", "y"),), None, rows, {"y": [1.0, None, None]})
+    check_golden(artefact, {"y": np.array([1.0, math.nan, math.inf])})
+    with pytest.raises(TrialFailed, match="golden row 0"):
+        check_golden(artefact, {"y": np.array([math.inf, math.nan, math.inf])})
+
+
+def test_golden_feed_is_what_a_request_with_these_rows_would_give() -> None:
+    artefact = mixed().artefact
+    assert artefact is not None
+    feed = golden_feed(artefact)
+    assert list(feed) == [layout.name for layout in RowReader(artefact.features).layouts]
+    assert feed["city"][:, 0].tolist() == [row[0] for row in artefact.golden.rows]
+    assert feed["age"].dtype == np.float64
+    assert np.isnan(feed["age"][0, 0])
+
+
+def test_probe_rows_differ_and_fit_every_dtype() -> None:
+    dtypes = (np.float32, np.float16, np.int64, np.uint8, np.bool_, np.object_)
+    layouts = [InputLayout(np.dtype(dtype).name, np.dtype(dtype), (8,)) for dtype in dtypes]
+    for layout, array in zip(layouts, probe_feed(layouts).values(), strict=True):
+        assert array.dtype == layout.dtype
+        assert len({tuple(row) for row in array.tolist()}) > 1
+
+
+class Fake:
+    """A runtime that answers by a function; the trial asks for no more of it."""
+
+    outputs = Runtime(regressor().data).outputs
+    inputs = Runtime(regressor().data).inputs
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def run(self, outputs: Sequence[str], feed: Feed) -> list[Any]:
+        return [self.answer(feed["X"])]
+
+
+LAYOUT = InputLayout("X", np.dtype(np.float64), (10,))
+
+
+def joinable(answer: Any) -> bool:
+    """Whether a model that answers so may be joined."""
+    runtime: Any = Fake(answer)
+    return examine(runtime, None, [LAYOUT]).joinable
+
+
+def noisy(x: Array) -> Array:
+    """Sums whose last bits depend on the company, as matrix products do."""
+    return np.asarray(x.sum(axis=1) * (1 + 1e-13 * len(x)))
+
+
+def test_rounding_is_no_mixing() -> None:
+    assert joinable(lambda x: x.sum(axis=1))
+    assert joinable(noisy)
+
+
+def test_answers_that_depend_on_the_company_are_mixing() -> None:
+    assert not joinable(lambda x: x.sum(axis=1) * (1 + 1e-3 * len(x)))
+    assert not joinable(lambda x: x.sum(axis=1) + x.mean())
+    assert not joinable(lambda x: np.array([f"{len(x)}"] * len(x), np.object_))
+
+
+def test_answers_without_rows_of_their_own_are_not_joined() -> None:
+    assert not joinable(lambda x: x.sum())
+    assert not joinable(lambda x: np.array(1.0))
+    assert not joinable(lambda x: x[:, 0][: max(1, len(x) - 1)])
+    assert not joinable(lambda x: np.zeros((1, 3)))
+    assert not joinable(lambda x: np.zeros((len(x), len(x))))
+
+
+def test_answers_that_are_no_numbers_do_not_forbid_joining() -> None:
+    assert joinable(lambda x: np.where(x[:, 0] > 0, np.inf, x[:, 0]))
+    assert joinable(lambda x: np.full(len(x), np.nan))
+    assert joinable(lambda x: np.where(x > 0, 1e308, -1e308))
+
+
+def test_a_model_that_runs_only_with_company_or_only_with_many_fails_its_trial() -> None:
+    """Inside, it reshapes to four rows; told at load instead of at the first request."""
+    data = onnx_file(
+        [helper.make_node("Reshape", ["X", "shape"], ["Y"])],
+        [("X", FLOAT, ["N", 1])],
+        [("Y", FLOAT, ["M", 4])],
+        {"shape": np.array([-1, 4])},
+    )
+    runtime = Runtime(data)
+    with pytest.raises(TrialFailed, match="does not run with 1 row: "):
+        examine(runtime, None, layouts_of(runtime))
+
+
+def test_a_model_that_fails_at_a_warm_up_size_fails_its_trial() -> None:
+    def answer(x: Array) -> Array:
+        if len(x) > 16:
+            raise RuntimeError("too many for me")
+        return x[:, 0]
+
+    runtime: Any = Fake(answer)
+    with pytest.raises(TrialFailed, match="does not run with 64 rows: too many for me"):
+        warm_up(runtime, None, [LAYOUT], 1024)
+
+
+def test_warm_up_grows_to_the_cap_and_learns() -> None:
+    sizes: list[int] = []
+
+    def answer(x: Array) -> Array:
+        sizes.append(len(x))
+        return x[:, 0]
+
+    runtime: Any = Fake(answer)
+    curve = warm_up(runtime, regressor().artefact, [LAYOUT], 64)
+    assert sorted(set(sizes)) == [rows for rows in WARM_UP_ROWS if rows <= 64]
+    assert curve.seconds(64) > 0.0
+    sizes.clear()
+    warm_up(runtime, None, [LAYOUT], 1)
+    assert set(sizes) == {1}
+
+
+def test_a_bad_index_among_made_up_rows_is_told() -> None:
+    data = onnx_file(
+        [helper.make_node("Gather", ["table", "X"], ["Y"])],
+        [("X", INT64, ["N", 1])],
+        [("Y", DOUBLE, ["N", 1])],
+        {"table": np.zeros(1)},
+    )
+    runtime = Runtime(data)
+    with pytest.raises(TrialFailed, match="the model does not run with 8 rows"):
+        examine(runtime, None, layouts_of(runtime))
+
+
+def test_features_of_the_artefact_name_the_inputs() -> None:
+    assert RowReader((Feature("a", "float64", "X"),)).layouts == (InputLayout("X", np.dtype(np.float64), (1,)),)

@@ -1,0 +1,157 @@
+"""The messages between worker and arbiter: both ways whole, answered when it is so, and nobody waits for the dead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.errors import ServerError
+from server.processes.control import Asker, Call, Desk, Link, Reply, decode_call, decode_reply, encode
+from tests.support.server.rig import in_loop, turns
+
+
+@given(st.integers(0, 2**40), st.sampled_from(["load", "unload"]), st.text(max_size=80))
+def test_calls_and_replies_travel_unchanged(number: int, action: Any, text: str) -> None:
+    assert decode_call(encode(Call(number, action, text))) == Call(number, action, text)
+    assert decode_reply(encode(Reply(number, "bad_request", text))) == Reply(number, "bad_request", text)
+    assert decode_reply(encode(Reply(number))) == Reply(number)
+
+
+class Shelf:
+    """Stands for the living repository: what is asked of it is written down, what it says is set by the test."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.pending = False
+        self.refusals: list[str] = []
+
+    def load(self, name: str) -> None:
+        self.asked.append(("load", name))
+
+    def unload(self, name: str) -> None:
+        self.asked.append(("unload", name))
+
+    def knows(self, name: str) -> bool:
+        return name == "iris"
+
+    def is_pending(self, name: str) -> bool:
+        return self.pending
+
+    def reasons(self, name: str) -> list[str]:
+        return self.refusals
+
+
+class Office:
+    """A desk, what it asks, and a worker at the other end."""
+
+    def __init__(self) -> None:
+        self.shelf = Shelf()
+        living: Any = self.shelf
+        self.desk = Desk(living)
+        self.link = Link()
+        self.asker = Asker(self.link.workers)
+
+    async def begin(self, action: Any, name: str) -> asyncio.Task[None]:
+        """A call that has reached the desk."""
+        task = asyncio.create_task(self.asker.ask(action, name))
+        await turns()
+        self.desk.take(self.link)
+        return task
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    opened = Office()
+    yield opened
+    opened.link.close()
+
+
+async def refusal(task: asyncio.Task[None]) -> ServerError:
+    """The error of a call."""
+    with pytest.raises(ServerError) as caught:
+        await asyncio.wait_for(task, 5)
+    return caught.value
+
+
+def test_a_load_is_answered_once_only_fresh_workers_accept(office: Office) -> None:
+    @in_loop
+    async def run() -> None:
+        office.shelf.pending = True
+        task = await office.begin("load", "iris")
+        assert office.shelf.asked == [("load", "iris")]
+        office.desk.answer(settled=True)
+        office.shelf.pending = False
+        office.desk.answer(settled=False)
+        await turns()
+        assert not task.done()
+        office.desk.answer(settled=True)
+        await asyncio.wait_for(task, 5)
+        assert len(office.desk) == 0
+
+    run()
+
+
+def test_a_refusal_is_answered_at_once_with_its_reason(office: Office) -> None:
+    @in_loop
+    async def run() -> None:
+        office.shelf.refusals = ["iris/2/model.onnx is empty: copy it again"]
+        task = await office.begin("load", "iris")
+        office.desk.answer(settled=False)
+        error = await refusal(task)
+        assert (error.status, error.message) == (400, "not loaded: iris/2/model.onnx is empty: copy it again")
+
+    run()
+
+
+def test_an_unload_waits_for_no_trial_and_a_name_that_is_not_there_is_told(office: Office) -> None:
+    @in_loop
+    async def run() -> None:
+        office.shelf.pending = True
+        office.shelf.refusals = ["anything"]
+        task = await office.begin("unload", "iris")
+        office.desk.answer(settled=True)
+        await asyncio.wait_for(task, 5)
+        other = await office.begin("unload", "nobody")
+        office.desk.answer(settled=False)
+        assert (await refusal(other)).status == 404
+
+    run()
+
+
+def test_each_gets_its_own_reply(office: Office) -> None:
+    @in_loop
+    async def run() -> None:
+        good = await office.begin("load", "iris")
+        bad = await office.begin("load", "nobody")
+        office.desk.answer(settled=False)
+        assert (await refusal(bad)).status == 404
+        assert not good.done()
+        office.desk.close()
+        assert (await refusal(good)).code == "draining"
+
+    run()
+
+
+def test_calls_of_a_worker_that_is_gone_are_forgotten(office: Office) -> None:
+    @in_loop
+    async def run() -> None:
+        task = await office.begin("load", "iris")
+        office.desk.forget(office.link)
+        assert len(office.desk) == 0
+        task.cancel()
+
+    run()
+
+
+def test_an_arbiter_that_is_gone_is_told(office: Office) -> None:
+    @in_loop
+    async def run() -> None:
+        office.link.arbiters.close()
+        assert (await refusal(asyncio.create_task(office.asker.ask("load", "iris")))).code == "draining"
+
+    run()

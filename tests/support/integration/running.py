@@ -1,0 +1,145 @@
+"""Owns a real server process of a test: its port, its environment, its log, its end. Knows nothing of models."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from tests.support.integration.wire import Answer
+
+ROOT = Path(__file__).parents[3]
+START_SECONDS = 20.0
+STOP_SECONDS = 25.0  # the promise of the server itself
+POLL_SECONDS = 0.02
+PORTS = (20_000, 32_000)
+SERVER = (sys.executable, "-m", "server")
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a server: ours without any setting of its own, then ``settings``."""
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DYNONNX_", "WEB_CONCURRENCY")) and name not in ("PORT", "PYTHONPATH")
+    }
+    return {**ours, "PYTHONPATH": str(ROOT), **settings}
+
+
+def free_port() -> int:
+    """A port nobody uses now, below those that clients get: none takes it before the server does."""
+    while True:
+        port = random.randrange(*PORTS)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def poll(found: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> float:
+    """Asks until ``found`` says yes and gives how long that took. Raises AssertionError naming ``what``."""
+    began = time.monotonic()
+    while not found():
+        waited = time.monotonic() - began
+        assert waited < seconds, f"after {waited:.1f} s still not: {what}"
+        time.sleep(POLL_SECONDS)
+    return time.monotonic() - began
+
+
+class Running:
+    """One server, started in a process group of its own."""
+
+    def __init__(self, settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER) -> None:
+        self.port = free_port()
+        self.log = log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment({"PORT": str(self.port), **settings}),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The arbiter's."""
+        return self.process.pid
+
+    def workers(self) -> list[int]:
+        """The worker processes that live now."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = psutil.Process(self.pid).children()
+            return sorted(child.pid for child in children if child.status() != psutil.STATUS_ZOMBIE)
+        return []
+
+    def read_log(self) -> str:
+        """All it wrote so far."""
+        return self.log.read_text("utf-8", "replace")
+
+    def wait_until_live(self) -> None:
+        """Until ``/health`` answers; ready or not is another matter."""
+        poll(self._answers, f"the server answers; it wrote:\n{self.read_log()}")
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.read_log()}"
+        with contextlib.suppress(ConnectionError):
+            return self.ask("GET", "/health").status == 200
+        return False
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
+    ) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection(host, self.port, timeout=10)
+        try:
+            sent = dict(headers or {})
+            if body is not None:
+                sent.setdefault("content-type", "application/json")
+            connection.request(method, path, body, sent)
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read())
+        finally:
+            connection.close()
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Sends a signal to every process of the server, as a terminal or a dyno does."""
+        os.killpg(self.pid, number)
+
+    def stop(self) -> int:
+        """Ends it and gives its exit status; by force, and with an error, where it does not end by itself."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.signal_all(signal.SIGKILL)
+            self.process.wait()
+            raise AssertionError(f"the server did not stop within {STOP_SECONDS} s:\n{self.read_log()}") from None
+
+
+@contextlib.contextmanager
+def running(settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER) -> Iterator[Running]:
+    """A server that answers; it is ended in any case."""
+    server = Running(settings, log, command)
+    try:
+        server.wait_until_live()
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,166 @@
+"""A batcher in the hand of a test: a runtime that waits on a gate, a clock moved by hand, callers that check."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from server.artefact.runtime import CostCurve, Feed
+from server.artefact.tensors import Array, InputLayout
+from server.batching.batch import Entry
+from server.batching.batcher import Batcher
+from server.codecs.json_columns import Lane, values
+from server.errors import ServerError
+from server.metrics.scoreboard import Board, ModelMetrics
+
+LAYOUT = InputLayout("X", np.dtype(np.int64), (1,))
+LANES = tuple(Lane([output], {"y": values(0)}, "1") for output in ("double", "square"))
+MODEL: dict[str, Callable[[Array], Array]] = {"double": lambda x: x * 2, "square": lambda x: x * x}
+ALL_TIME = 1e9
+SLOW = 0.002  # seconds: a run expected to take so long goes to the thread
+PATIENCE = 30  # seconds after which a test that waits for ever is broken
+
+
+def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Runs a test in an event loop of its own."""
+
+    @functools.wraps(test)
+    def run(*arguments: Any, **named: Any) -> None:
+        asyncio.run(asyncio.wait_for(test(*arguments, **named), PATIENCE))
+
+    return run
+
+
+async def turns() -> None:
+    """Lets the loop turn a few times; nothing in it waits."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Curve(CostCurve):
+    """A cost that stays as it is; what it should have learned is written down."""
+
+    def __init__(self, fixed_seconds: float = 0.0, row_seconds: float = 0.0) -> None:
+        super().__init__()
+        self.fixed_seconds, self.row_seconds = fixed_seconds, row_seconds
+        self.learned: list[int] = []
+
+    def learn(self, rows: int, seconds: float) -> None:
+        assert seconds >= 0.0
+        self.learned.append(rows)
+
+
+class Gated:
+    """A runtime that waits on a gate, refuses rows below zero, and writes down what it was given."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        self.runs: list[tuple[str, list[int]]] = []
+
+    def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
+        (output,) = outputs
+        rows = feed["X"][:, 0]
+        self.runs.append((output, rows.tolist()))
+        self.entered.release()
+        assert self.gate.wait(PATIENCE)
+        if (rows < 0).any():
+            raise RuntimeError("a row below zero")
+        return [MODEL[output](rows)]
+
+    async def until_entered(self) -> None:
+        """Waits until a run has begun in its thread."""
+        assert await asyncio.to_thread(self.entered.acquire, timeout=PATIENCE)
+
+    @property
+    def rows(self) -> list[list[int]]:
+        """The rows of each run."""
+        return [rows for _, rows in self.runs]
+
+
+class Caller(Entry):
+    """A request for some numbers."""
+
+    def __init__(self, *numbers: int, lane: Lane = LANES[0], deadline: float = ALL_TIME) -> None:
+        self.numbers = numbers
+        self.lane = lane
+        self.parts = (np.array(numbers, np.int64).tobytes(),)
+        self.rows = len(numbers)
+        self.single = False
+        self.deadline = deadline
+        self.arrived = 0.0
+        self.outcome: asyncio.Future[bytes | ServerError] = asyncio.get_running_loop().create_future()
+
+    def answer(self, body: bytes) -> None:
+        self.outcome.set_result(body)
+
+    def refuse(self, error: ServerError) -> None:
+        self.outcome.set_result(error)
+
+    async def served(self) -> bool:
+        """Whether it got, in the end, exactly what its numbers are worth."""
+        body = await self.outcome
+        want = MODEL[self.lane.outputs[0]](np.array(self.numbers)).tolist()
+        return not isinstance(body, ServerError) and orjson.loads(body) == {"y": want, "model_version": "1"}
+
+    async def code(self) -> str:
+        """The code of its error."""
+        error = await self.outcome
+        return error.code if isinstance(error, ServerError) else "no error"
+
+
+class Rig:
+    """A batcher with everything round it in the hand of a test."""
+
+    def __init__(self, curve: CostCurve | None = None, runtime: Any = None, **settings: Any) -> None:
+        self.runtime = runtime or Gated()
+        self.curve = curve or Curve()
+        self.time = 100.0
+        self.looked = 0  # times the batcher asked what time it is
+        self.board = Board(1, 1)
+        self.metrics = ModelMetrics(self.board, 0, self.board.block_of("m", "1"))
+        usual = {"joinable": True, "max_batch_rows": 1024, "max_wait_seconds": 0.0, "queue_seconds": 1.0}
+        layouts = (LAYOUT,)
+        self.batcher = Batcher(
+            "m", self.runtime, layouts, self.curve, self.metrics, now=self.now, **{**usual, **settings}
+        )
+
+    def now(self) -> float:
+        """The clock."""
+        self.looked += 1
+        return self.time
+
+    def submit(self, *callers: Caller) -> None:
+        """Hands requests in, as one turn of the loop would."""
+        for caller in callers:
+            caller.arrived = self.time
+            self.batcher.submit(caller)
+
+    async def busy(self) -> Caller:
+        """Sends a first request and gives it back once its run is in the thread, behind the gate."""
+        self.runtime.gate.clear()
+        first = Caller(7)
+        self.submit(first)
+        await self.runtime.until_entered()
+        return first
+
+    def count(self, line: str) -> float:
+        """A number of the scrape, by how its line begins."""
+        text = self.board.exposition(1).decode()
+        (found,) = [row for row in text.splitlines() if row.startswith(line)]
+        return float(found.split()[-1])
+
+    def failures(self, code: str) -> float:
+        """How many requests failed with this code."""
+        return self.count(f'nv_inference_request_failure{{model="m",version="1",reason="{code}"}}')
+
+    def dispatched(self, reason: str) -> float:
+        """How many runs began for this reason."""
+        return self.count(f'dynonnx_dispatch_total{{model="m",version="1",reason="{reason}"}}')
