@@ -1,4 +1,4 @@
-"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs and what that costs."""
+"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ NUMPY_DTYPES: Mapping[str, np.dtype[Any]] = {
     "tensor(double)": np.dtype(np.float64),
     "tensor(string)": np.dtype(np.object_),
 }
-
-MOST_ROWS = 1 << 30  # stands for "no limit" where rows cost nothing
 
 Feed = Mapping[str, np.ndarray[Any, Any]]
 
@@ -76,62 +74,3 @@ def _spec(node: Any) -> TensorSpec:
         raise BadModel(f"'{node.name}' is a {node.type}; only tensors of numbers, booleans or strings are served")
     shape = tuple(size if isinstance(size, int) else None for size in node.shape)
     return TensorSpec(node.name, NUMPY_DTYPES[node.type], shape)
-
-
-class CostCurve:
-    """What a run costs, ``a + b * rows`` seconds, learned from the runs themselves by weighted least squares.
-
-    Old runs fade, so the curve follows a box whose speed changes. Before the first two sizes are seen it is flat.
-    """
-
-    FADE = 0.98  # weight of a run after each further one: the last 50 or so decide
-
-    def __init__(self) -> None:
-        self._weight = self._rows = self._rows2 = self._seconds = self._rows_seconds = 0.0
-        self.fixed_seconds = 0.0
-        self.row_seconds = 0.0
-
-    def state(self) -> dict[str, float]:
-        """All that was learned, to be given to `restored` in another process."""
-        return dict(vars(self))
-
-    @classmethod
-    def restored(cls, state: Mapping[str, float]) -> CostCurve:
-        """The curve whose `state` this was."""
-        curve = cls()
-        vars(curve).update(state)
-        return curve
-
-    def learn(self, rows: int, seconds: float) -> None:
-        """Adds one run."""
-        fade = self.FADE
-        self._weight = self._weight * fade + 1.0
-        self._rows = self._rows * fade + rows
-        self._rows2 = self._rows2 * fade + rows * rows
-        self._seconds = self._seconds * fade + seconds
-        self._rows_seconds = self._rows_seconds * fade + rows * seconds
-        self._fit()
-
-    def _fit(self) -> None:
-        mean_rows, mean_seconds = self._rows / self._weight, self._seconds / self._weight
-        spread = self._rows2 / self._weight - mean_rows * mean_rows
-        slope = self.row_seconds
-        if spread > 1e-9 * mean_rows * mean_rows + 1e-12:
-            slope = (self._rows_seconds / self._weight - mean_rows * mean_seconds) / spread
-        # Neither part of a cost is negative; what noise would make so is given to the other part.
-        self.row_seconds = min(max(slope, 0.0), mean_seconds / mean_rows)
-        self.fixed_seconds = max(mean_seconds - self.row_seconds * mean_rows, 0.0)
-
-    def seconds(self, rows: int) -> float:
-        """What a run of so many rows is expected to take."""
-        return self.fixed_seconds + self.row_seconds * rows
-
-    def rows_within(self, seconds: float) -> int:
-        """The most rows whose run is expected to end within ``seconds``, or to take twice its fixed part; at least 1.
-
-        A run that is slow however few rows it has gets not faster with one: it may double, so that many share its cost.
-        """
-        budget = max(seconds - self.fixed_seconds, self.fixed_seconds)
-        if budget >= self.row_seconds * MOST_ROWS:
-            return MOST_ROWS
-        return max(1, int(budget / self.row_seconds))

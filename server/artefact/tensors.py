@@ -1,7 +1,7 @@
-"""Owns how the rows of a request are held until their batch runs, and how rows become arrays. Knows no protocol.
+"""Owns tensors: their specs, the buffers that hold a request's rows until its batch runs, arrays of many such rows.
 
-A *part* is what one request brings for one graph input: row-major bytes for numbers, a flat list for strings. Joining
-the parts of many requests is then one `bytes.join`, whoever they came from.
+A *buffer* is what one request brings for one graph input: row-major bytes for numbers, a flat list for strings.
+Concatenating the buffers of many requests is then one `bytes.join`. Knows no protocol.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Part = bytes | memoryview | list[str]
+Buffer = bytes | memoryview | list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +45,19 @@ class InputLayout:
         return prod(self.row_shape)
 
 
-def join(layout: InputLayout, parts: Sequence[Part]) -> Array:
-    """One ``[rows, *row_shape]`` array of what several requests bring for one input; a single buffer is not copied."""
+def concatenate(layout: InputLayout, buffers: Sequence[Buffer]) -> Array:
+    """One ``[rows, *row_shape]`` array of the buffers of several requests for one input; a single one is not copied."""
     if layout.dtype.kind == "O":
-        flat: Array = np.array([*chain.from_iterable(cast("Sequence[list[str]]", parts))], np.object_)
+        flat: Array = np.array([*chain.from_iterable(cast("Sequence[list[str]]", buffers))], np.object_)
     else:
-        buffers = cast("Sequence[bytes]", parts)
-        flat = np.frombuffer(buffers[0] if len(buffers) == 1 else b"".join(buffers), layout.dtype)
+        numbers = cast("Sequence[bytes]", buffers)
+        flat = np.frombuffer(numbers[0] if len(numbers) == 1 else b"".join(numbers), layout.dtype)
     return flat.reshape(layout.shape)
 
 
-def cut(layout: InputLayout, part: Part, start: int, stop: int) -> Part:
-    """The rows ``start`` to ``stop`` of a part, without a copy where it is a buffer."""
-    if isinstance(part, list):
-        return part[start * layout.row_items : stop * layout.row_items]
+def slice_rows(layout: InputLayout, buffer: Buffer, start: int, stop: int) -> Buffer:
+    """The rows ``start`` to ``stop`` of a buffer, without a copy where it is bytes."""
+    if isinstance(buffer, list):
+        return buffer[start * layout.row_items : stop * layout.row_items]
     row_bytes = layout.row_items * layout.dtype.itemsize
-    return memoryview(part).cast("B")[start * row_bytes : stop * row_bytes]
+    return memoryview(buffer).cast("B")[start * row_bytes : stop * row_bytes]

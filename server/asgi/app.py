@@ -17,7 +17,8 @@ from server.asgi.openapi import document
 from server.asgi.repository_routes import build_repository_router
 from server.asgi.routes import build_router
 from server.asgi.v2_routes import build_v2_router
-from server.endpoints.serving import JSON, Endpoints
+from server.endpoints.lifecycle import Endpoints
+from server.endpoints.reads import JSON
 from server.errors import CODE_OF_STATUS, ServerError, envelope
 from server.logs import log
 from server.models.repository import Repository
@@ -35,7 +36,7 @@ MESSAGES = {
 
 
 class App:
-    """The ASGI application. ``line``: which line of the metrics board this process writes."""
+    """The ASGI application. ``line``: which line of the metrics scoreboard this process writes."""
 
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
@@ -44,9 +45,9 @@ class App:
         self._operations = self._inner.openapi()["paths"]
         self._document()
 
-    def take(self, repository: Repository) -> None:
-        """`Endpoints.take`. The routes stay: FastAPI keeps every route it was ever given, and what that refers to."""
-        self.endpoints.take(repository)
+    def replace_models(self, repository: Repository) -> None:
+        """As `Endpoints` does. The routes stay: FastAPI keeps every one it was ever given, and what that refers to."""
+        self.endpoints.replace_models(repository)
         self._document()
 
     def _document(self) -> None:

@@ -11,11 +11,11 @@ from server.asgi.schemas import (
     Schema,
     error_schema,
     list_of,
+    mlflow_answer_schema,
+    mlflow_request_schema,
     predict_schema,
     prediction_schema,
     row_schemas,
-    scored_schema,
-    scoring_schema,
 )
 from server.endpoints.gate import OPEN_PATHS
 from server.models.repository import Model, Repository
@@ -50,12 +50,12 @@ def document(repository: Repository, operations: dict[str, Any], keyed: bool) ->
     paths: dict[str, Any] = {}
     if repository.default_model in repository.models:
         default = repository.get_default()
-        if default.codec is not None:
+        if default.predict is not None:
             schemas["Rows"] = list_of({"anyOf": row_schemas(default)}, minItems=1)
             paths["/predict"] = {"post": _predict(default, f"{default.name}, the default", "predict")}
             paths["/invocations"] = {"post": _invocations(default)}
     for model in repository:
-        if model.codec is not None and model is repository.get(model.name):
+        if model.predict is not None and model is repository.get(model.name):
             paths[f"/models/{model.name}/predict"] = {"post": _predict(model, model.name, f"predict_{model.name}")}
     described: dict[str, Any] = {
         "openapi": "3.1.0",
@@ -115,7 +115,10 @@ def _predict(model: Model, title: str, operation: str) -> dict[str, Any]:
 
 def _invocations(model: Model) -> dict[str, Any]:
     rows = {"$ref": "#/components/schemas/Rows"}
-    content: dict[str, Any] = {"application/json": {"schema": scoring_schema(model, rows)}, "text/csv": _csv(model)}
+    content: dict[str, Any] = {
+        "application/json": {"schema": mlflow_request_schema(model, rows)},
+        "text/csv": _csv(model),
+    }
     if model.artefact and model.artefact.golden.rows:
         content["application/json"]["examples"] = _scoring_examples(model.artefact)
     return {
@@ -123,7 +126,7 @@ def _invocations(model: Model) -> dict[str, Any]:
         "operationId": "invocations",
         "summary": f"Predict with {model.name}, the default, by the protocol of MLflow and SageMaker",
         "requestBody": {"required": True, "content": content},
-        "responses": _responses("The prediction of each row", scored_schema(model)),
+        "responses": _responses("The prediction of each row", mlflow_answer_schema(model)),
     }
 
 

@@ -9,9 +9,12 @@ from fastapi import APIRouter, Request, Response
 
 from server.asgi.openapi import answers, error_responses
 from server.asgi.routes import read_body, respond
-from server.endpoints.serving import Endpoints
+from server.endpoints import reads
+from server.endpoints.lifecycle import Endpoints
+from server.endpoints.reads import Answer
 from server.errors import ServerError
 
+DONE = Answer(b"")
 TEXT = {"type": "string"}
 STATE = {
     "type": "object",
@@ -39,7 +42,7 @@ def build_repository_router(endpoints: Endpoints) -> APIRouter:
         ready = asked.get("ready", False)
         if not isinstance(ready, bool):
             raise ServerError("bad_request", "'ready' is true, false or left out")
-        return respond(endpoints.repository_index(ready))
+        return respond(reads.repository_index(endpoints, ready))
 
     return router
 
@@ -56,13 +59,15 @@ def _add_control(router: APIRouter, endpoints: Endpoints) -> None:
     async def load(request: Request, name: str) -> Response:
         endpoints.gate.authorise_admin(request.scope["headers"])
         _check_parameters(await _read_object(request, endpoints))
-        return respond(await endpoints.load(name))
+        await endpoints.load(name)
+        return respond(DONE)
 
     @router.post("/models/{name}/unload", summary="Let a model go until it is loaded", **described)
     async def unload(request: Request, name: str) -> Response:
         endpoints.gate.authorise_admin(request.scope["headers"])
         await _read_object(request, endpoints)
-        return respond(await endpoints.unload(name))
+        await endpoints.unload(name)
+        return respond(DONE)
 
 
 async def _read_object(request: Request, endpoints: Endpoints) -> dict[str, Any]:
@@ -71,12 +76,12 @@ async def _read_object(request: Request, endpoints: Endpoints) -> dict[str, Any]
     if not body:
         return {}
     try:
-        found = orjson.loads(body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise ServerError("bad_json", f"the body is not JSON, at byte {error.pos}") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ServerError("bad_request", "the body is not a JSON object")
-    return found
+    return document
 
 
 def _check_parameters(asked: dict[str, Any]) -> None:

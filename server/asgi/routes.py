@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
 from time import monotonic
 
 from fastapi import APIRouter, Request, Response
@@ -12,11 +10,11 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from server.asgi.openapi import answers
 from server.asgi.schemas import HEALTH, INDEX, LIVE, MODEL, MODELS, READY
-from server.batching.batch import Entry
-from server.codecs.mlflow import media_of
-from server.codecs.v2.body import Reply
-from server.endpoints.gate import Admission
-from server.endpoints.serving import JSON, Answer, Endpoints, HotRoute, server_timing
+from server.batching.entry import Entry, PiecedAnswer
+from server.endpoints import reads
+from server.endpoints.lifecycle import Endpoints
+from server.endpoints.reads import JSON, Answer
+from server.endpoints.serving import HotRoute, enter, server_timing
 from server.errors import ServerError
 
 
@@ -30,7 +28,7 @@ def build_router(endpoints: Endpoints, docs_page: bytes) -> APIRouter:
     async def index(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
             return HTMLResponse(docs_page)
-        return respond(endpoints.index())
+        return respond(reads.index())
 
     @router.get("/docs", tags=["pages"], summary="The models, with a form to try each", response_class=HTMLResponse)
     async def docs() -> Response:
@@ -38,7 +36,7 @@ def build_router(endpoints: Endpoints, docs_page: bytes) -> APIRouter:
 
     @router.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
-        return respond(endpoints.openapi())
+        return respond(reads.openapi(endpoints))
 
     return router
 
@@ -46,29 +44,29 @@ def build_router(endpoints: Endpoints, docs_page: bytes) -> APIRouter:
 def _add_predict(router: APIRouter, endpoints: Endpoints) -> None:
     @router.post("/predict", include_in_schema=False)
     async def predict_default(request: Request) -> Response:
-        return await _predict(endpoints, request, None, None)
+        return await ask(endpoints, request, endpoints.serving.find("predict"))
 
     @router.post("/models/{name}/predict", include_in_schema=False)
     async def predict(request: Request, name: str) -> Response:
-        return await _predict(endpoints, request, name, None)
+        return await ask(endpoints, request, endpoints.serving.find("predict", name))
 
     @router.post("/models/{name}/versions/{version}/predict", include_in_schema=False)
     async def predict_version(request: Request, name: str, version: str) -> Response:
-        return await _predict(endpoints, request, name, version)
+        return await ask(endpoints, request, endpoints.serving.find("predict", name, version))
 
     @router.post("/invocations", include_in_schema=False)
     async def invocations(request: Request) -> Response:
-        return await _invoke(endpoints, request)
+        return await ask(endpoints, request, endpoints.serving.find("mlflow"))
 
 
 def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
     @router.get("/models", tags=["models"], summary="What is served", responses=answers(MODELS))
     async def models() -> Response:
-        return respond(endpoints.models())
+        return respond(reads.models(endpoints))
 
     @router.get("/models/{name}", tags=["models"], summary="One model", responses=answers(MODEL, "404", "503"))
     async def model(name: str) -> Response:
-        return respond(endpoints.model(name))
+        return respond(reads.model(endpoints, name))
 
     @router.get(
         "/models/{name}/versions/{version}",
@@ -77,27 +75,27 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
         responses=answers(MODEL, "404", "503"),
     )
     async def model_version(name: str, version: str) -> Response:
-        return respond(endpoints.model(name, version))
+        return respond(reads.model(endpoints, name, version))
 
     @router.get("/health", tags=["operations"], summary="This process runs", responses=answers(HEALTH))
     async def health() -> Response:
-        return respond(endpoints.health())
+        return respond(reads.health())
 
     @router.get("/ping", tags=["operations"], summary="Models are loaded", responses=answers(READY, "503"))
     async def ping() -> Response:
-        return respond(endpoints.ready())
+        return respond(reads.ready(endpoints))
 
     @router.get("/version", tags=["operations"], summary="The server's version", response_class=PlainTextResponse)
     async def version() -> Response:
-        return respond(endpoints.version())
+        return respond(reads.version())
 
     @router.get("/v2/health/live", tags=["operations"], summary="This process runs", responses=answers(LIVE))
     async def live() -> Response:
-        return respond(endpoints.live())
+        return respond(reads.live())
 
     @router.get("/v2/health/ready", tags=["operations"], summary="Models are loaded", responses=answers(READY, "503"))
     async def ready() -> Response:
-        return respond(endpoints.ready())
+        return respond(reads.ready(endpoints))
 
     @router.get(
         "/metrics",
@@ -106,7 +104,7 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
         response_class=PlainTextResponse,
     )
     async def metrics() -> Response:
-        return respond(endpoints.exposition())
+        return respond(reads.metrics(endpoints))
 
 
 def respond(answer: Answer) -> Response:
@@ -114,69 +112,52 @@ def respond(answer: Answer) -> Response:
     return Response(answer.body, answer.status, media_type=answer.media_type)
 
 
-class _Waiting(Entry):
-    """An entry whose caller awaits a future."""
+class _AwaitedEntry(Entry):
+    """An entry whose answer a coroutine awaits."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
         self.arrived = monotonic()
-        self.future: asyncio.Future[bytes | Reply] = asyncio.get_running_loop().create_future()
+        self.future: asyncio.Future[bytes | PiecedAnswer] = asyncio.get_running_loop().create_future()
 
     def answer(self, body: bytes) -> None:
         if not self.future.done():
             self.future.set_result(body)
 
-    def reply(self, reply: Reply) -> None:
+    def answer_in_pieces(self, answer: PiecedAnswer) -> None:
         if not self.future.done():
-            self.future.set_result(reply)
+            self.future.set_result(answer)
 
     def refuse(self, error: ServerError) -> None:
         if not self.future.done():
             self.future.set_exception(error)
 
 
-async def _predict(endpoints: Endpoints, request: Request, name: str | None, version: str | None) -> Response:
-    route = endpoints.find(name, version)
-    admission = endpoints.gate.admit(request.scope["headers"])
-    return await ask(endpoints, request, route, admission, endpoints.predict)
-
-
-async def _invoke(endpoints: Endpoints, request: Request) -> Response:
-    route = endpoints.find(None, None)
+async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Response:
+    """Enters a request and awaits its answer; its client may disconnect meanwhile. Raises ServerError."""
     headers = request.scope["headers"]
-    media = media_of(value for header, value in headers if header == b"content-type")
-    admission = endpoints.gate.admit((header, value) for header, value in headers if header != b"content-type")
-    return await ask(endpoints, request, route, admission, partial(endpoints.invoke, media=media))
-
-
-async def ask(
-    endpoints: Endpoints,
-    request: Request,
-    route: HotRoute,
-    admission: Admission,
-    enter: Callable[[HotRoute, Entry, bytes], None],
-) -> Response:
-    """Waits for the answer of what ``enter`` submits; its caller may leave meanwhile. Raises ServerError."""
+    admission = endpoints.gate.admit(headers)
+    described = route.codec.read_headers(headers)
     route.batcher.check_capacity()
     body = await read_body(request, endpoints)
-    began = monotonic()
-    entry = _Waiting(admission.deadline)
+    entry = _AwaitedEntry(admission.deadline)
+    entry.request = described
     enter(route, entry, body)
     watching = asyncio.create_task(_watch(request, entry))
     try:
-        result = await entry.future
+        answer = await entry.future
     finally:
         entry.done = True
         watching.cancel()
-    timing = {"server-timing": server_timing(entry, began)} if entry.timing else {}
-    if isinstance(result, bytes):
-        return Response(result, media_type=JSON, headers=timing)
-    named = {name.decode(): value.decode() for name, value in result.headers}
-    return Response(b"".join(result.pieces), media_type=result.media_type.decode(), headers=named | timing)
+    timing = {"server-timing": server_timing(entry)} if entry.timing else {}
+    if isinstance(answer, bytes):
+        return Response(answer, media_type=JSON, headers=timing)
+    named = {name.decode(): value.decode() for name, value in answer.headers}
+    return Response(b"".join(answer.pieces), media_type=answer.media_type.decode(), headers=named | timing)
 
 
-async def _watch(request: Request, entry: _Waiting) -> None:
-    """Lets the request go whose caller leaves: it is not run, and what is answered reaches nobody."""
+async def _watch(request: Request, entry: _AwaitedEntry) -> None:
+    """Marks the entry done when its client disconnects: it is not run, and nobody waits for it."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     entry.done = True

@@ -95,7 +95,7 @@ def predict_schema(model: Model) -> Schema:
     return record(properties, optional=("probabilities",))
 
 
-def scoring_schema(model: Model, rows: Schema) -> Schema:
+def mlflow_request_schema(model: Model, rows: Schema) -> Schema:
     """The body of `/invocations` as JSON; ``rows``: the schema of a list of rows, or a reference to it."""
     names = [feature.name for feature in model.artefact.features] if model.artefact else []
     split = record(
@@ -150,16 +150,16 @@ def prediction_schema(model: Model) -> Schema:
         fields["prediction"] = _predicted(artefact, "label" if artefact.output_names("label") else "value")
     if artefact.output_names("probabilities"):
         fields["probability"] = _per_target(artefact, [NUMBER] * len(_targets(artefact)))
-        chances = [
+        probabilities = [
             record({class_key(label).decode()[1:-1]: NUMBER for label in labels}) for labels in _targets(artefact)
         ]
-        fields["probabilities"] = _per_target(artefact, chances)
+        fields["probabilities"] = _per_target(artefact, probabilities)
     fields |= {role: _predicted(artefact, role) for role in ("scores", "transformed") if artefact.output_names(role)}
     fields = {name: {"anyOf": [one, list_of(one, minItems=1)]} for name, one in fields.items()}
     return record(fields | version, optional=("probabilities",))
 
 
-def scored_schema(model: Model) -> Schema:
+def mlflow_answer_schema(model: Model) -> Schema:
     """The answer of `/invocations`."""
     artefact = model.artefact
     if artefact is None:

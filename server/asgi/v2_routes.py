@@ -7,10 +7,8 @@ from fastapi import APIRouter, Request, Response
 from server.asgi.openapi import answers, error_responses
 from server.asgi.routes import ask, respond
 from server.asgi.v2_schemas import CONFIG, METADATA, MODEL_READY, SERVER, STATISTICS, infer
-from server.batching.batch import Entry
-from server.codecs.v2.body import read_head
 from server.endpoints import v2_reads as v2
-from server.endpoints.serving import Endpoints, HotRoute
+from server.endpoints.lifecycle import Endpoints
 
 MODEL = "/v2/models/{name}"
 VERSION = "/v2/models/{name}/versions/{version}"
@@ -40,7 +38,7 @@ def build_v2_router(endpoints: Endpoints) -> APIRouter:
 def _add_infer(router: APIRouter, endpoints: Endpoints) -> None:
     @router.post(f"{MODEL}/infer", summary="Infer with tensors", openapi_extra=infer(error_responses(*INFERRING)))
     async def infer_model(request: Request, name: str) -> Response:
-        return await _infer(endpoints, request, name, None)
+        return await ask(endpoints, request, endpoints.serving.find("v2", name))
 
     @router.post(
         f"{VERSION}/infer",
@@ -48,20 +46,7 @@ def _add_infer(router: APIRouter, endpoints: Endpoints) -> None:
         openapi_extra=infer(error_responses(*INFERRING)),
     )
     async def infer_version(request: Request, name: str, version: str) -> Response:
-        return await _infer(endpoints, request, name, version)
-
-
-async def _infer(endpoints: Endpoints, request: Request, name: str, version: str | None) -> Response:
-    route = endpoints.find(name, version, tensors=True)
-    headers = request.scope["headers"]
-    admission = endpoints.gate.admit(headers, tensors=True)
-    head = read_head(headers)
-
-    def enter(route: HotRoute, entry: Entry, body: bytes) -> None:
-        entry.head = head
-        endpoints.infer(route, entry, body)
-
-    return await ask(endpoints, request, route, admission, enter)
+        return await ask(endpoints, request, endpoints.serving.find("v2", name, version))
 
 
 def _add_server(router: APIRouter, endpoints: Endpoints) -> None:

@@ -13,10 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic, perf_counter
 from typing import Protocol
 
-from server.artefact.runtime import CostCurve, Feed
-from server.artefact.tensors import Array, InputLayout
-from server.batching.batch import Batch, Entry, Timing, check_rows, deliver, feed_of, reading_of, take
-from server.codecs.v2.answer import TensorLane
+from server.artefact.runtime import Feed
+from server.artefact.tensors import Array
+from server.batching.batch import Batch, check_rows, decode_seconds_of, deliver, feed_of, next_batch
+from server.batching.cost import CostCurve
+from server.batching.entry import Entry, Timing
 from server.errors import ServerError, overloaded
 from server.logs import log
 from server.metrics.scoreboard import ModelMetrics
@@ -25,8 +26,8 @@ INLINE_SECONDS = 0.001  # a run expected to be shorter is not worth a thread: th
 RUN_SHARE_SECONDS = 0.025  # no run should outlast this: its rows are capped by what the curve expects
 SURE_SECONDS = 0.0001  # of shorter runs, every few teach enough: learning from each would cost as much as they do
 LEARN_EVERY = 8
-LINGER_SECONDS = 0.0001  # how soon the next request must follow to be worth looking out for
-SWEEP_SECONDS = 0.01  # how late a deadline may be noticed while a run is in its thread
+BUSY_POLL_SECONDS = 0.0001  # how soon the next request must follow to be worth looking out for
+DEADLINE_CHECK_SECONDS = 0.01  # how late a deadline may be noticed while a run is in its thread
 
 
 class Runs(Protocol):
@@ -43,27 +44,25 @@ class Batcher:
         self,
         name: str,
         runtime: Runs,
-        layouts: Sequence[InputLayout],
         curve: CostCurve,
         metrics: ModelMetrics,
         *,
-        joinable: bool,
+        row_independent: bool,
         max_batch_rows: int,
         max_wait_seconds: float,
         queue_seconds: float,
         timed: bool = False,
-        lingers: bool = False,
+        busy_poll: bool = False,
         now: Callable[[], float] = monotonic,
     ) -> None:
         self.name = name
         self.curve = curve
         self.metrics = metrics
-        self.joinable = joinable
+        self.row_independent = row_independent
         self.now = now
         self._timed = timed
-        self._lingers = lingers
+        self._busy_poll = busy_poll
         self._runtime = runtime
-        self._layouts = layouts
         self._max_batch_rows = max_batch_rows
         self._max_wait_seconds = max_wait_seconds
         self._queue_seconds = queue_seconds
@@ -72,7 +71,7 @@ class Batcher:
         self._unlearned = 0  # runs since the curve learned from one
         self._row_cap = max_batch_rows  # of the next run; the curve may ask for less
         self._easy_rows = 0.0  # so many may wait for sure; beyond, it is reckoned
-        self._heed_curve()
+        self._apply_curve()
         self._next_deadline = float("inf")  # of all that wait, so that a turn need not look at each
         self._scheduled = False
         self._closed = False
@@ -80,7 +79,7 @@ class Batcher:
         self._gap = 1.0  # seconds from the answers before those to the requests that followed
         self._wait_timer: asyncio.TimerHandle | None = None  # for company, where `max_wait_seconds` says so
         self._running: Batch | None = None
-        self._sweeping: asyncio.TimerHandle | None = None
+        self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
 
@@ -92,7 +91,7 @@ class Batcher:
     def _seconds_to_serve(self) -> float:
         """What serving all that waits is expected to take: each run costs its fixed part again."""
         rows, curve = self._waiting_rows, self.curve
-        runs = 1 + (rows - 1) // self._row_cap if self.joinable else len(self._queue)
+        runs = 1 + (rows - 1) // self._row_cap if self.row_independent else len(self._queue)
         return runs * curve.fixed_seconds + rows * curve.row_seconds
 
     def submit(self, entry: Entry) -> None:
@@ -105,7 +104,7 @@ class Batcher:
             self._scheduled = True
             if self._max_wait_seconds:
                 self._wait_timer = self._loop.call_later(self._max_wait_seconds, self._turn, "wait")
-                self._sweep_later()
+                self._check_deadlines_later()
             else:
                 self._loop.call_soon(self._turn, "turn")
         elif self._wait_timer is not None and self._waiting_rows >= self._row_cap:
@@ -141,14 +140,14 @@ class Batcher:
         self._gap = now - self._ended
         if now >= self._next_deadline:
             self._expire(now)
-        batch = take(self._queue, self._row_cap, self.joinable)
-        self._waiting_rows = sum([entry.rows - entry.taken for entry in self._queue]) if self._queue else 0
+        batch = next_batch(self._queue, self._row_cap, self.row_independent)
+        self._waiting_rows = sum([entry.rows - entry.dispatched_rows for entry in self._queue]) if self._queue else 0
         if batch is None:
             return
         if self._queue and batch.rows >= self._row_cap:
             reason = "full"
         if self.curve.seconds(batch.rows) <= INLINE_SECONDS:
-            self._finish(batch, now, reason, *_timed_run(self._runtime, self._layouts, batch))
+            self._finish(batch, now, reason, *_timed_run(self._runtime, batch))
         else:
             self._run_in_thread(batch, now, reason)
 
@@ -156,20 +155,20 @@ class Batcher:
         self._unlearned = 0
         if len(outcomes) == 1 and not isinstance(outcomes[0][1], ServerError):
             self.curve.learn(batch.rows, seconds)
-        self._heed_curve()
+        self._apply_curve()
 
-    def _heed_curve(self) -> None:
+    def _apply_curve(self) -> None:
         curve = self.curve
         self._row_cap = min(self._max_batch_rows, curve.rows_within(RUN_SHARE_SECONDS))
-        row_seconds = curve.row_seconds + curve.fixed_seconds / (self._row_cap if self.joinable else 1)
+        row_seconds = curve.row_seconds + curve.fixed_seconds / (self._row_cap if self.row_independent else 1)
         spare = max(self._queue_seconds - curve.fixed_seconds, 0.0)
         self._easy_rows = spare / row_seconds if row_seconds > 0.0 else float("inf")
 
     def _run_in_thread(self, batch: Batch, started: float, reason: str) -> None:
         self._running = batch
         self.metrics.pending(len(self._queue) + len(batch.entries))
-        self._sweep_later()
-        future = self._thread.submit(_timed_run, self._runtime, self._layouts, batch)
+        self._check_deadlines_later()
+        future = self._thread.submit(_timed_run, self._runtime, batch)
         future.add_done_callback(lambda done: self._hand_back(done, batch, started, reason))
 
     def _hand_back(self, future: Future[_Timed], batch: Batch, started: float, reason: str) -> None:
@@ -187,28 +186,28 @@ class Batcher:
             timing = Timing(0.0, seconds, self.now(), batch.rows)
             for entry in batch.entries:
                 entry.timing = timing._replace(queue=started - entry.arrived)
-        tensors = isinstance(batch.entries[0].lane, TensorLane)
-        answering = self.now() if tensors else 0.0
+        counts_stages = batch.entries[0].group.counts_stages
+        answering = self.now() if counts_stages else 0.0
         for part, outputs in outcomes:
             self._answer(part, outputs, started)
-        if tensors:
-            self.metrics.tensors(batch.rows, reading_of(batch), self.now() - answering)
+        if counts_stages:
+            self.metrics.stages(batch.rows, decode_seconds_of(batch), self.now() - answering)
         self.metrics.pending(len(self._queue))
         if self._queue and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn, "slot")
-        elif self._lingers:
+        elif self._busy_poll:
             self._ended = self.now()
-            if self._gap < LINGER_SECONDS:
-                self._loop.call_soon(self._linger)
+            if self._gap < BUSY_POLL_SECONDS:
+                self._loop.call_soon(self._poll_busily)
 
-    def _linger(self) -> None:
+    def _poll_busily(self) -> None:
         """Keeps the loop from sleeping for a moment, where the last requests came as soon as the ones before were done.
 
         Going to sleep and waking up costs more than a small model's run, and after it all code runs from cold caches.
         """
-        if not self._scheduled and self._running is None and self.now() - self._ended < LINGER_SECONDS:
-            self._loop.call_soon(self._linger)
+        if not self._scheduled and self._running is None and self.now() - self._ended < BUSY_POLL_SECONDS:
+            self._loop.call_soon(self._poll_busily)
 
     def _answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
         if not isinstance(outputs, ServerError):
@@ -237,17 +236,17 @@ class Batcher:
         self.metrics.answered(requests, requests * self.now() - arrived, requests * started - arrived)
 
     def _expire(self, now: float) -> None:
-        """Answers 504 to every waiting entry whose time is over; `take` drops it later."""
+        """Answers 504 to every waiting entry whose time is over; `next_batch` drops it later."""
         for entry in [entry for entry in self._queue if entry.deadline <= now]:  # a refusal may bring the next request
             self._fail(entry, _too_late())
         self._next_deadline = min((entry.deadline for entry in self._queue if not entry.done), default=float("inf"))
 
-    def _sweep_later(self) -> None:
-        if self._sweeping is None:
-            self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+    def _check_deadlines_later(self) -> None:
+        if self._deadline_timer is None:
+            self._deadline_timer = self._loop.call_later(DEADLINE_CHECK_SECONDS, self._check_deadlines)
 
-    def _sweep(self) -> None:
-        self._sweeping = None
+    def _check_deadlines(self) -> None:
+        self._deadline_timer = None
         if self._running is None and self._wait_timer is None:
             return
         now = self.now()
@@ -257,7 +256,7 @@ class Batcher:
             if entry.deadline <= now:
                 self._fail(entry, _too_late())
         self.metrics.pending(len(self._queue) + len(running))
-        self._sweep_later()
+        self._check_deadlines_later()
 
 
 def _too_late() -> ServerError:
@@ -268,26 +267,26 @@ _Outcome = tuple[Batch, list[Array] | ServerError]
 _Timed = tuple[list[_Outcome], float]
 
 
-def _timed_run(runtime: Runs, layouts: Sequence[InputLayout], batch: Batch) -> _Timed:
+def _timed_run(runtime: Runs, batch: Batch) -> _Timed:
     """Runs a batch, in whatever thread; also when it fails, something comes back for every entry."""
     began = perf_counter()
-    outcomes = _run(runtime, layouts, batch)
+    outcomes = _run(runtime, batch)
     return outcomes, perf_counter() - began
 
 
-def _run(runtime: Runs, layouts: Sequence[InputLayout], batch: Batch) -> list[_Outcome]:
+def _run(runtime: Runs, batch: Batch) -> list[_Outcome]:
     """One run; if it fails and holds several requests, its halves apart, so that only the guilty one gets the error."""
     try:
-        lane = batch.entries[0].lane
-        outputs = runtime.run(lane.outputs, feed_of(layouts, batch))
-        if lane.rows_first:
+        group = batch.entries[0].group
+        outputs = runtime.run(group.outputs, feed_of(batch))
+        if group.rows_first:
             check_rows(outputs, batch.rows)
     except Exception as error:  # noqa: BLE001  ONNX Runtime raises a dozen unrelated types of its own
         if len(batch.entries) > 1:
             middle = len(batch.entries) // 2
             return [
-                *_run(runtime, layouts, _of(batch.entries[:middle])),
-                *_run(runtime, layouts, _of(batch.entries[middle:])),
+                *_run(runtime, _of(batch.entries[:middle])),
+                *_run(runtime, _of(batch.entries[middle:])),
             ]
         if isinstance(error, ServerError):
             return [(batch, error)]

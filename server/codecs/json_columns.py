@@ -1,4 +1,4 @@
-"""Owns how output arrays become the JSON of `/predict`. Knows nothing of requests, sessions or HTTP.
+"""Owns how output arrays become JSON, and what JSON requests of one kind have in common. Knows no sessions, no HTTP.
 
 Work is done once per batch, column by column: every field becomes a list with the JSON bytes of each row; an answer
 then only joins its own rows.
@@ -13,10 +13,14 @@ import numpy as np
 import orjson
 
 from server.artefact.metadata import Artefact, Scalar
-from server.artefact.tensors import Array, TensorSpec
+from server.artefact.runtime import Feed
+from server.artefact.tensors import Array, Buffer, InputLayout, TensorSpec, concatenate, slice_rows
+from server.batching.entry import Entry
 
 HALF_BYTES, DOUBLE_BYTES = 2, 8
 FEW_NUMBERS = 256  # up to here Python's own lists are faster than numpy's fancy indexing
+
+JsonRequest = tuple[tuple[Buffer, ...], bool]  # what an entry brings: a buffer per input; whether it is one bare row
 
 Column = list[bytes]
 Render = Callable[[Sequence[Array]], Column]
@@ -33,22 +37,26 @@ class Field(NamedTuple):
         return b"[" + b",".join(self.rows(outputs)) + b"]" if self.whole is None else self.whole(outputs)
 
 
-class Lane:
-    """One way to answer a model: which graph outputs it wants, and the JSON fields made of them.
+class JsonGroup:
+    """The requests that are answered with the same JSON fields: which graph outputs they want, what is made of them."""
 
-    Requests join a batch only with others of the same lane.
-    """
-
-    rows_first = True  # every output has one row for each row that was asked
+    rows_first = True
+    counts_stages = False
 
     def __init__(
-        self, outputs: Sequence[str], fields: Mapping[str, Field], version: str | None, within: str | None = None
+        self,
+        layouts: Sequence[InputLayout],
+        outputs: Sequence[str],
+        fields: Mapping[str, Field],
+        version: str | None,
+        within: str | None = None,
     ) -> None:
         """``within``: the key of an object that holds the fields, where they do not stand by themselves.
 
         ``version`` None: answers do not tell it.
         """
         self.outputs = tuple(outputs)
+        self._layouts = tuple(layouts)
         self._fields = tuple(fields.values())
         self._renders = tuple([field.rows for field in self._fields])
         keys = b",".join(_escaped(orjson.dumps(key)) + b":%b" for key in fields)
@@ -56,6 +64,45 @@ class Lane:
             keys = _escaped(orjson.dumps(within)) + b":{" + keys + b"}"
         told = b"" if version is None else b',"model_version":' + _escaped(orjson.dumps(version))
         self._template = b"{" + keys + told + b"}"
+
+    def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
+        """The graph inputs for the rows of all entries; or for ``rows`` of the only one from row ``start`` on."""
+        if start is not None:
+            buffers, _ = entries[0].request
+            return {
+                layout.name: concatenate(layout, [slice_rows(layout, buffer, start, start + rows)])
+                for layout, buffer in zip(self._layouts, buffers, strict=True)
+            }
+        return {
+            layout.name: concatenate(layout, [entry.request[0][index] for entry in entries])
+            for index, layout in enumerate(self._layouts)
+        }
+
+    def deliver(self, entries: Sequence[Entry], outputs: Sequence[Array]) -> None:
+        """Answers every entry that is not done: a bare row with values, a list of rows with lists."""
+        if len(entries) == 1 and not entries[0].request[1]:
+            self._answer_alone(entries[0], outputs)
+            return
+        columns = self.encode(outputs)
+        if len(outputs[0]) == len(entries):
+            for row, (entry, body) in enumerate(zip(entries, self.bodies(columns), strict=True)):
+                if not entry.done:
+                    entry.done = True
+                    entry.answer(body if entry.request[1] else self.body_of(columns, row, row + 1))
+            return
+        row = 0
+        for entry in entries:
+            end = row + entry.rows
+            if not entry.done:
+                entry.done = True
+                entry.answer(self.body(columns, row) if entry.request[1] else self.body_of(columns, row, end))
+            row = end
+
+    def _answer_alone(self, entry: Entry, outputs: Sequence[Array]) -> None:
+        if not entry.done:
+            body = self.whole(outputs)
+            entry.done = True
+            entry.answer(body)
 
     def encode(self, outputs: Sequence[Array]) -> tuple[Column, ...]:
         """The JSON of every row, field by field; done once for a batch."""
@@ -221,42 +268,45 @@ def by_class_lists(positions: Sequence[int], classes: Sequence[Sequence[Scalar]]
     return Field(render)
 
 
-def lanes_of(artefact: Artefact, version: str) -> tuple[Lane, Lane | None]:
-    """The lane of a plain request, and that of one that asks for ``probabilities`` (None where there are none)."""
-    label, chances = artefact.output_names("label"), artefact.output_names("probabilities")
+def groups_of(artefact: Artefact, version: str, layouts: Sequence[InputLayout]) -> tuple[JsonGroup, JsonGroup | None]:
+    """The group of plain requests, and that of those that ask for ``probabilities`` (None where there are none)."""
+    label, probabilities = artefact.output_names("label"), artefact.output_names("probabilities")
     others = [output for output in artefact.outputs if output.role in ("scores", "value", "transformed")]
-    outputs = (*label, *chances, *(output.name for output in others))
+    outputs = (*label, *probabilities, *(output.name for output in others))
     fields: dict[str, Field] = {}
     if label:
-        fields |= _label_fields(artefact, chances)
-    for position, output in enumerate(others, start=len(label) + len(chances)):
+        fields |= _label_fields(artefact, probabilities)
+    for position, output in enumerate(others, start=len(label) + len(probabilities)):
         fields["prediction" if output.role == "value" else output.role] = values(position)
-    plain = Lane(outputs, fields, version)
-    if not chances:
+    plain = JsonGroup(layouts, outputs, fields, version)
+    if not probabilities:
         return plain, None
-    return plain, Lane(outputs, fields | {"probabilities": _chances_field(artefact, chances)}, version)
+    fields |= {"probabilities": _probabilities_field(artefact, probabilities)}
+    return plain, JsonGroup(layouts, outputs, fields, version)
 
 
-def _label_fields(artefact: Artefact, chances: Sequence[str]) -> dict[str, Field]:
+def _label_fields(artefact: Artefact, probabilities: Sequence[str]) -> dict[str, Field]:
     classes: Any = artefact.classes
     if not _several(classes):
         fields = {"prediction": labels(0, classes)}
-        return fields | ({"probability": probability(0, 1, classes)} if chances else {})
+        return fields | ({"probability": probability(0, 1, classes)} if probabilities else {})
     fields = {"prediction": label_lists(0, classes)}
-    positions = range(1, 1 + len(chances))
-    return fields | ({"probability": probability_lists(0, positions, classes)} if chances else {})
+    positions = range(1, 1 + len(probabilities))
+    return fields | ({"probability": probability_lists(0, positions, classes)} if probabilities else {})
 
 
-def _chances_field(artefact: Artefact, chances: Sequence[str]) -> Field:
+def _probabilities_field(artefact: Artefact, probabilities: Sequence[str]) -> Field:
     classes: Any = artefact.classes
-    return by_class_lists(range(1, 1 + len(chances)), classes) if _several(classes) else by_class(1, classes)
+    return by_class_lists(range(1, 1 + len(probabilities)), classes) if _several(classes) else by_class(1, classes)
 
 
 def _several(classes: Any) -> bool:
     return bool(classes) and isinstance(classes[0], tuple)
 
 
-def plain_lane(outputs: Sequence[TensorSpec], version: str) -> Lane:
-    """The lane of a file that dynonnx did not make: every output under its own name."""
+def group_of_outputs(
+    outputs: Sequence[TensorSpec], version: str | None, layouts: Sequence[InputLayout], within: str
+) -> JsonGroup:
+    """The group of a file that dynonnx did not make: every output under its own name, within an object."""
     names = [output.name for output in outputs]
-    return Lane(names, {name: anything(at) for at, name in enumerate(names)}, version, within="outputs")
+    return JsonGroup(layouts, names, {name: anything(at) for at, name in enumerate(names)}, version, within)

@@ -1,6 +1,6 @@
-"""Owns MLflow's scoring protocol, which is SageMaker's too: a table in, as JSON or CSV; parts and a lane out.
+"""Owns MLflow's scoring protocol, which is SageMaker's too: a table in, as JSON or CSV; rows and a group out.
 
-Knows nothing of batches, sessions or HTTP, but the media types that the protocol names. As strict as `/predict`: the
+Knows nothing of sessions or HTTP, but the media types that the protocol names. As strict as `/predict`: the
 same rows are taken, and the same refused.
 """
 
@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from server.artefact.metadata import Artefact, Feature, Role
-from server.artefact.tensors import TensorSpec
+from server.artefact.tensors import InputLayout, TensorSpec
+from server.batching.entry import Entry
+from server.codecs.codec import Headers, NoRowsCodec, check_plain
 from server.codecs.csv import NUMERIC_DTYPES, converters, read_table
-from server.codecs.json_columns import Field, Lane, anything, label_lists, labels, values
-from server.codecs.predict import Request, features_of_signature, parse
-from server.codecs.rows import Place, RowReader, listed, refuse, shown
+from server.codecs.json_columns import Field, JsonGroup, group_of_outputs, label_lists, labels, values
+from server.codecs.predict import features_of_signature, parse
+from server.codecs.rows import Locate, RowReader, listed, refuse, shown
 from server.errors import ServerError
 
 Media = Literal["json", "csv"]
@@ -46,50 +48,70 @@ def media_of(content_types: Iterable[bytes]) -> Media:
     return media
 
 
-class ScoringCodec:
+def read_media(headers: Headers) -> Media:
+    """How a body is written. Raises ServerError ``unsupported_media_type``, also where it is compressed."""
+    check_plain(headers)
+    return media_of(value for name, value in headers if name.lower() == b"content-type")
+
+
+NO_ROWS = NoRowsCodec(read_media)
+
+
+class MlflowCodec:
     """The protocol for one model. ``tensor``: the name of its only input where features have no names of their own."""
 
-    def __init__(self, features: Sequence[Feature], lane: Lane, max_rows: int, tensor: str | None = None) -> None:
+    reads_headers = True
+    counts_stages = False
+
+    def __init__(
+        self, reader: RowReader, features: Sequence[Feature], group: JsonGroup, max_rows: int, tensor: str | None = None
+    ) -> None:
         self._names = [feature.name for feature in features]
-        self._reader = RowReader(features)
+        self._reader = reader
         self._converters = converters(features)
         self._numeric = all(feature.dtype in NUMERIC_DTYPES for feature in features)
-        self._lane = lane
+        self._group = group
         self._max_rows = max_rows
         self._tensor = tensor
 
-    def decode(self, body: bytes | bytearray, media: Media) -> Request:
+    def read_headers(self, headers: Headers) -> Media:
+        """How the body is written. Raises ServerError ``unsupported_media_type``."""
+        return read_media(headers)
+
+    def decode(self, entry: Entry, body: bytes | bytearray) -> None:
         """Reads and checks a body. Raises ServerError: bad_json or bad_request, too_deep, too_many_rows, ..."""
-        if media == "csv":
-            rows, place, clean = *self._csv_rows(body), True
+        if entry.request == "csv":
+            rows, locate, clean = *self._csv_rows(body), True
         else:
-            rows, place = self._json_rows(parse(body))
+            rows, locate = self._json_rows(parse(body))
             clean = b"true" not in body and b"false" not in body
         if not rows:
             raise ServerError("invalid_input", "no rows; send at least one")
         if len(rows) > self._max_rows:
             raise ServerError("too_many_rows", f"{len(rows)} rows are more than the {self._max_rows} allowed")
-        return self._reader.read_rows(rows, clean, place), len(rows), False, self._lane
+        entry.group = self._group
+        entry.request = self._reader.read_rows(rows, clean, locate), False
+        entry.rows = len(rows)
 
-    def _csv_rows(self, body: bytes | bytearray) -> tuple[list[Any], Place]:
+    def _csv_rows(self, body: bytes | bytearray) -> tuple[list[Any], Locate]:
         columns, rows, typed = read_table(body, self._numeric, self._max_rows)
         rows = self._in_order(rows, columns, "header")
         if not typed:
             width = len(self._names)
             rows = [self._converted(cells) if len(cells) == width else cells for cells in rows]
-        return rows, _csv_place
+        return rows, _locate_in_csv
 
     def _converted(self, cells: list[str]) -> list[Any]:
         return [convert(cell) for convert, cell in zip(self._converters, cells, strict=True)]
 
-    def _json_rows(self, document: Any) -> tuple[list[Any], Place]:
+    def _json_rows(self, document: Any) -> tuple[list[Any], Locate]:
         form = _form_of(document)
         table = document[form]
         if form == "dataframe_split":
-            return self._split_rows(table), _place("dataframe_split.data")
+            return self._split_rows(table), _locate_in("dataframe_split.data")
         if form == "inputs" and type(table) is dict:
             return self._column_rows(table)
-        return _listed_rows(table, form), _place(form)
+        return _listed_rows(table, form), _locate_in(form)
 
     def _split_rows(self, table: Any) -> list[Any]:
         if type(table) is not dict or "data" not in table or not table.keys() <= SPLIT_KEYS:
@@ -106,18 +128,18 @@ class ScoringCodec:
             return rows
         return self._in_order(rows, _listed_rows(columns, "dataframe_split.columns"), "dataframe_split.columns")
 
-    def _column_rows(self, table: dict[str, Any]) -> tuple[list[Any], Place]:
+    def _column_rows(self, table: dict[str, Any]) -> tuple[list[Any], Locate]:
         """The rows of ``inputs`` as an object: by feature a list or, for one row, a value; or the only tensor."""
         if self._tensor is not None and table.keys() == {self._tensor}:
             where = f"inputs.{self._tensor}"
-            return _listed_rows(table[self._tensor], where), _place(where)
+            return _listed_rows(table[self._tensor], where), _locate_in(where)
         columns = list(table.values())
         if not any(type(column) is list for column in columns):
-            return [table], _place("inputs")
+            return [table], _locate_in("inputs")
         order = self._order(list(table), "inputs")
         if not all(type(column) is list and len(column) == len(columns[0]) for column in columns):
             refuse(table, "inputs: expected a list of one length for every feature, or a value for each: one row")
-        return list(map(list, zip(*(columns[at] for at in order), strict=True))), _column_place
+        return list(map(list, zip(*(columns[at] for at in order), strict=True))), _locate_in_columns
 
     def _in_order(self, rows: list[Any], columns: list[Any], where: str) -> list[Any]:
         """The rows with their values in schema order; one of another width stays as it is, to be refused."""
@@ -131,14 +153,14 @@ class ScoringCodec:
         """Where each feature stands among columns; the numbers 0, 1, ... are no names, but places."""
         names = self._names
         told = [str(name) if type(name) is int else name for name in columns]
-        if told == [str(place) for place in range(len(names))] and not set(told) & set(names):
+        if told == [str(number) for number in range(len(names))] and not set(told) & set(names):
             return list(range(len(names)))
-        at = {name: place for place, name in enumerate(told) if type(name) is str}
+        at = {name: position for position, name in enumerate(told) if type(name) is str}
         for name in names:
             if name not in at:
                 refuse(columns, f"{where}: missing feature '{name}': this model takes {listed(names)}")
         if len(told) > len(names):
-            extra = next(name for place, name in enumerate(told) if name not in names or name in told[:place])
+            extra = next(name for position, name in enumerate(told) if name not in names or name in told[:position])
             hint = "; pandas leaves its index out with to_csv(index=False)" if extra == "" else ""
             refuse(columns, f"{where}: unexpected or repeated feature {shown(extra)}{hint}")
         return [at[name] for name in names]
@@ -163,32 +185,34 @@ def _listed_rows(table: Any, where: str) -> list[Any]:
     return table
 
 
-def _place(where: str) -> Place:
+def _locate_in(where: str) -> Locate:
     return lambda row, name: f"{where}[{row}], feature '{name}'" if name else f"{where}[{row}]"
 
 
-def _column_place(row: int, name: str) -> str:
+def _locate_in_columns(row: int, name: str) -> str:
     return f"inputs, value {row} of feature '{name}'"
 
 
-def _csv_place(row: int, name: str) -> str:
+def _locate_in_csv(row: int, name: str) -> str:
     return f"row {row + 1}, feature '{name}'" if name else f"row {row + 1}"
 
 
-def scoring_codec(
+def mlflow_codec(
     artefact: Artefact | None, inputs: tuple[TensorSpec, ...], outputs: Sequence[TensorSpec], max_rows: int
-) -> ScoringCodec | None:
+) -> MlflowCodec | None:
     """The codec of a model; of a plain ONNX file only if it can be asked in rows, else None."""
     if artefact is not None:
-        return ScoringCodec(artefact.features, _lane(artefact), max_rows)
+        reader = RowReader(artefact.features)
+        return MlflowCodec(reader, artefact.features, _group(artefact, reader.layouts), max_rows)
     features = features_of_signature(inputs)
     if not features or not outputs:
         return None
-    fields = {output.name: anything(at) for at, output in enumerate(outputs)}
-    return ScoringCodec(features, Lane(list(fields), fields, None, within="predictions"), max_rows, inputs[0].name)
+    reader = RowReader(features)
+    group = group_of_outputs(outputs, None, reader.layouts, "predictions")
+    return MlflowCodec(reader, features, group, max_rows, inputs[0].name)
 
 
-def _lane(artefact: Artefact) -> Lane:
+def _group(artefact: Artefact, layouts: Sequence[InputLayout]) -> JsonGroup:
     """Answers ``{"predictions": [...]}``: one value per row, a list where a row has several."""
     role, output = next((role, names[0]) for role in PREDICTIONS if (names := artefact.output_names(role)))
     field: Field = values(0)
@@ -196,4 +220,4 @@ def _lane(artefact: Artefact) -> Lane:
         classes: Any = artefact.classes
         several = bool(classes) and isinstance(classes[0], tuple)
         field = label_lists(0, classes) if several else labels(0, classes)
-    return Lane([output], {"predictions": field}, None)
+    return JsonGroup(layouts, [output], {"predictions": field}, None)

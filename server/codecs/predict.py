@@ -1,4 +1,4 @@
-"""Owns the body of `/predict`: JSON in, parts and the wanted lane out. Knows nothing of batches, sessions or HTTP."""
+"""Owns the protocol of `/predict`: JSON rows in, the wanted group out. Knows nothing of sessions or HTTP."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 import orjson
 
 from server.artefact.metadata import Artefact, Feature
-from server.artefact.tensors import InputLayout, Part, TensorSpec
-from server.codecs.json_columns import Lane, lanes_of, plain_lane
+from server.artefact.tensors import InputLayout, TensorSpec
+from server.batching.entry import Entry
+from server.codecs.codec import Headers, NoRowsCodec, check_plain
+from server.codecs.json_columns import JsonGroup, group_of_outputs, groups_of
 from server.codecs.rows import NUMPY_OF_DTYPE, RowReader, refuse, shown
 from server.errors import ServerError
 
@@ -19,31 +21,35 @@ _U, _L = b"ul"
 TOO_DEEP_WORDS = ("depth limit", "allocate memory")
 
 
-# What a body asks: its parts, one per input; how many rows; whether it was one bare row; which lane answers. A bare
-# tuple, as it is made for every request: a named one takes 0.2 us more.
-Request = tuple[tuple[Part, ...], int, bool, Lane]
-
-
-class SimpleCodec:
+class PredictCodec:
     """The `/predict` protocol for one model."""
 
-    def __init__(self, reader: RowReader, lane: Lane, chances_lane: Lane | None, max_rows: int) -> None:
+    reads_headers = False
+    counts_stages = False
+
+    def __init__(
+        self, reader: RowReader, group: JsonGroup, probabilities_group: JsonGroup | None, max_rows: int
+    ) -> None:
         self._reader = reader
-        self._lane = lane
-        self._chances_lane = chances_lane
+        self._group = group
+        self._probabilities_group = probabilities_group
         self._max_rows = max_rows
         self.layouts: tuple[InputLayout, ...] = reader.layouts
 
-    def decode(self, body: bytes | bytearray) -> Request:
+    def read_headers(self, headers: Headers) -> None:
+        """Nothing that the body does not say itself. Raises ServerError ``unsupported_media_type``."""
+        check_json(headers)
+
+    def decode(self, entry: Entry, body: bytes | bytearray) -> None:
         """Reads and checks a request body. Raises ServerError: bad_json, too_deep, too_many_rows, invalid_input, ..."""
         document = parse(body)
         # "true" and "null" hold a u, "false" an l; the key "features" has one u and no l. (Searched for as numbers,
         # which takes a tenth of the time.)
         if type(document) is dict and len(document) == 1 and "features" in document:
-            lane, clean = self._lane, body.find(_U) == body.rfind(_U) and _L not in body
+            entry.group, clean = self._group, body.find(_U) == body.rfind(_U) and _L not in body
         else:
-            lane = self._wanted_lane(document)
-            wanted = lane is not self._lane
+            entry.group = self._wanted_group(document)
+            wanted = entry.group is not self._group
             clean = body.count(_U) == 1 + wanted and body.count(_L) == 2 - wanted
         features = document["features"]
         if type(features) is list and (not features or type(features[0]) in (list, dict)):
@@ -51,10 +57,13 @@ class SimpleCodec:
                 raise ServerError("invalid_input", "features: no rows; send at least one")
             if len(features) > self._max_rows:
                 raise ServerError("too_many_rows", f"{len(features)} rows are more than the {self._max_rows} allowed")
-            return self._reader.read_rows(features, clean), len(features), False, lane
-        return self._reader.read_row(features, clean), 1, True, lane
+            entry.request = self._reader.read_rows(features, clean), False
+            entry.rows = len(features)
+        else:
+            entry.request = self._reader.read_row(features, clean), True
+            entry.rows = 1
 
-    def _wanted_lane(self, document: Any) -> Lane:
+    def _wanted_group(self, document: Any) -> JsonGroup:
         if type(document) is not dict:
             refuse(document, f'expected an object like {{"features": [...]}}, got {shown(document)}')
         for key in document:
@@ -66,10 +75,28 @@ class SimpleCodec:
         if type(wanted) is not bool:
             refuse(wanted, f"probabilities: expected true or false, got {shown(wanted)}")
         if not wanted:
-            return self._lane
-        if self._chances_lane is None:
+            return self._group
+        if self._probabilities_group is None:
             raise ServerError("invalid_input", "probabilities: this model has none")
-        return self._chances_lane
+        return self._probabilities_group
+
+
+def check_json(headers: Headers) -> None:
+    """Raises ServerError ``unsupported_media_type`` for a body that is compressed or not JSON."""
+    for name, value in headers:
+        if value != _JSON and len(name) == _TYPE_LENGTH and name.lower() == _TYPE and not _is_json(value):
+            raise ServerError("unsupported_media_type", "send JSON as 'Content-Type: application/json'")
+    check_plain(headers)
+
+
+def _is_json(content_type: bytes) -> bool:
+    return content_type.split(b";", 1)[0].strip().lower() == _JSON
+
+
+_JSON = b"application/json"
+_TYPE = b"content-type"
+_TYPE_LENGTH = len(_TYPE)
+NO_ROWS = NoRowsCodec(check_json)
 
 
 def parse(body: bytes | bytearray | memoryview) -> Any:
@@ -92,20 +119,21 @@ def _reason(error: orjson.JSONDecodeError) -> str:
     return error.msg.split(":")[0].split(" at ")[0]
 
 
-def codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> SimpleCodec:
+def codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> PredictCodec:
     """The codec of a file that dynonnx made: features by name, answers by role."""
-    lane, chances_lane = lanes_of(artefact, version)
-    return SimpleCodec(RowReader(artefact.features), lane, chances_lane, max_rows)
+    reader = RowReader(artefact.features)
+    return PredictCodec(reader, *groups_of(artefact, version, reader.layouts), max_rows)
 
 
 def codec_of_signature(
     inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], version: str, max_rows: int
-) -> SimpleCodec | None:
+) -> PredictCodec | None:
     """The codec of any other ONNX file: only one input ``[rows, fixed width]`` can be asked in rows; else None."""
     features = features_of_signature(inputs)
     if not features or not outputs:
         return None
-    return SimpleCodec(RowReader(features), plain_lane(outputs, version), None, max_rows)
+    reader = RowReader(features)
+    return PredictCodec(reader, group_of_outputs(outputs, version, reader.layouts, "outputs"), None, max_rows)
 
 
 def features_of_signature(inputs: tuple[TensorSpec, ...]) -> tuple[Feature, ...]:

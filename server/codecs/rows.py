@@ -1,4 +1,4 @@
-"""Owns JSON rows: from parsed JSON to parts, strictly, with an error that names the feature. Knows nothing of answers.
+"""Owns JSON rows: from parsed JSON to buffers, strictly, with an error that names the feature. Knows no answers.
 
 The fast path packs a row with `struct`: it takes numbers only, refuses what a type cannot hold, and needs no loop of
 ours. Only when it fails, or when the text could hold a boolean, are values looked at one by one.
@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from server.artefact.metadata import MISSING_TEXT, Feature
-from server.artefact.tensors import InputLayout, Part
+from server.artefact.tensors import Buffer, InputLayout
 from server.errors import ServerError
 
 # What packing raises for a row of another length, or with anything but numbers that its type can hold: a JSON object
@@ -26,7 +26,7 @@ _UNFIT = (struct.error, OverflowError, TypeError)
 MAX_DEPTH = 8
 MAX_SHOWN_CHARACTERS = 64
 
-Place = Callable[[int, str], str]  # where a value stands, by the number of its row and its feature; "": the row itself
+Locate = Callable[[int, str], str]  # where a value stands, by the number of its row and its feature; "": the row itself
 
 NUMPY_OF_DTYPE: Mapping[str, np.dtype[Any]] = {
     "float64": np.dtype(np.float64),
@@ -46,7 +46,7 @@ EXPECTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class _InputColumns:
     """The columns ``start`` to ``stop`` of a row: those that share one graph input. ``pack`` is None for strings."""
 
     layout: InputLayout
@@ -56,14 +56,14 @@ class _Group:
 
 
 class RowReader:
-    """Turns rows of parsed JSON into parts, one per graph input, in the order of `layouts`."""
+    """Turns rows of parsed JSON into buffers, one per graph input, in the order of `layouts`."""
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self._features = tuple(features)
         self._names = tuple(feature.name for feature in features)
         self._name_set = frozenset(self._names)
-        self._groups = _groups(self._features)
-        self.layouts = tuple(group.layout for group in self._groups)
+        self._inputs = _input_columns(self._features)
+        self.layouts = tuple(columns.layout for columns in self._inputs)
         self._width = len(self._features)
         self._pick = itemgetter(*self._names) if self._width > 1 else None
         self._categories = {
@@ -72,11 +72,11 @@ class RowReader:
             if feature.categories is not None
         }
         # One matrix of numbers without rules of its own: a row is good if it packs.
-        plain = len(self._groups) == 1 and not self._categories and self._features[0].dtype not in ("bool", "string")
-        self._pack_row = self._groups[0].pack if plain else None
+        plain = len(self._inputs) == 1 and not self._categories and self._features[0].dtype not in ("bool", "string")
+        self._pack_row = self._inputs[0].pack if plain else None
 
-    def read_row(self, row: Any, clean: bool) -> tuple[Part, ...]:
-        """The parts of one row, a list in schema order or an object by name.
+    def read_row(self, row: Any, clean: bool) -> tuple[Buffer, ...]:
+        """The buffers of one row, a list in schema order or an object by name.
 
         ``clean`` says that the JSON text holds no boolean. Raises ServerError ``invalid_input`` or ``out_of_range``.
         """
@@ -85,22 +85,22 @@ class RowReader:
                 return (self._pack_row(*row),)
             except _UNFIT:
                 pass  # the slow path finds the value and says what is wrong with it
-        return self._slow_parts([self._checked(row, "features")])
+        return self._slow_buffers([self._checked(row, "features")])
 
-    def read_rows(self, rows: list[Any], clean: bool, place: Place | None = None) -> tuple[Part, ...]:
-        """The parts of many rows. ``clean`` and errors as in `read_row`; ``place``: how they say where, if not so."""
+    def read_rows(self, rows: list[Any], clean: bool, locate: Locate | None = None) -> tuple[Buffer, ...]:
+        """The buffers of many rows. ``clean`` and errors as in `read_row`; ``locate``: how errors say where."""
         pack = self._pack_row
         if pack is not None and clean:
             try:
                 return (b"".join([pack(*row) for row in rows]),)
             except _UNFIT:
                 pass  # as above
-        if place is not None:
-            return self._slow_parts([self._checked_at(index, row, place) for index, row in enumerate(rows)])
-        return self._slow_parts([self._checked(row, f"features[{index}]") for index, row in enumerate(rows)])
+        if locate is not None:
+            return self._slow_buffers([self._checked_at(index, row, locate) for index, row in enumerate(rows)])
+        return self._slow_buffers([self._checked(row, f"features[{index}]") for index, row in enumerate(rows)])
 
-    def _slow_parts(self, rows: list[list[Any]]) -> tuple[Part, ...]:
-        return tuple(_part(group, rows) for group in self._groups)
+    def _slow_buffers(self, rows: list[list[Any]]) -> tuple[Buffer, ...]:
+        return tuple(_buffer(columns, rows) for columns in self._inputs)
 
     def _checked(self, row: Any, where: str) -> list[Any]:
         values = self._values(row, where)
@@ -110,9 +110,9 @@ class RowReader:
             for index, value in enumerate(values)
         ]
 
-    def _checked_at(self, index: int, row: Any, place: Place) -> list[Any]:
-        values = self._values(row, place(index, ""))
-        return [self._check(column, value, place(index, self._names[column])) for column, value in enumerate(values)]
+    def _checked_at(self, index: int, row: Any, locate: Locate) -> list[Any]:
+        values = self._values(row, locate(index, ""))
+        return [self._check(column, value, locate(index, self._names[column])) for column, value in enumerate(values)]
 
     def _values(self, row: Any, where: str) -> Sequence[Any]:
         if type(row) is dict:
@@ -146,8 +146,8 @@ class RowReader:
         return checked
 
 
-def _groups(features: Sequence[Feature]) -> tuple[_Group, ...]:
-    groups: list[_Group] = []
+def _input_columns(features: Sequence[Feature]) -> tuple[_InputColumns, ...]:
+    inputs: list[_InputColumns] = []
     start = 0
     while start < len(features):
         first = features[start]
@@ -157,16 +157,16 @@ def _groups(features: Sequence[Feature]) -> tuple[_Group, ...]:
         code = STRUCT_CODES.get(first.dtype)
         pack = struct.Struct(f"={stop - start}{code}").pack if code else None
         layout = InputLayout(first.input, NUMPY_OF_DTYPE[first.dtype], (stop - start,))
-        groups.append(_Group(layout, start, stop, pack))
+        inputs.append(_InputColumns(layout, start, stop, pack))
         start = stop
-    return tuple(groups)
+    return tuple(inputs)
 
 
-def _part(group: _Group, rows: list[list[Any]]) -> Part:
-    if group.pack is None:
-        return [value for row in rows for value in row[group.start : group.stop]]
-    pack = group.pack
-    return b"".join([pack(*row[group.start : group.stop]) for row in rows])
+def _buffer(columns: _InputColumns, rows: list[list[Any]]) -> Buffer:
+    if columns.pack is None:
+        return [value for row in rows for value in row[columns.start : columns.stop]]
+    pack = columns.pack
+    return b"".join([pack(*row[columns.start : columns.stop]) for row in rows])
 
 
 def _typed(dtype: str, value: Any, where: str) -> Any:

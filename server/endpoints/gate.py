@@ -1,4 +1,4 @@
-"""Owns who may pass: key, size, media type, deadline; decided on the headers alone, before a body is read or parsed."""
+"""Owns who may pass: key, size, deadline; decided on the headers alone, before a body is read or parsed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,12 @@ OLDEST_START, NEWEST_START = 60.0, -1.0
 
 
 # What a header is to the gate. Keys are names as clients spell them; `_kind_of` adds other spellings as they come.
-IRRELEVANT, HOST, LENGTH, TYPE, REQUEST_ID, START, ENCODING, CONNECTION, COLD = range(9)
+IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CONNECTION, COLD = range(7)
 _KINDS: dict[bytes, int] = {
     b"host": HOST,
     b"content-length": LENGTH,
-    b"content-type": TYPE,
     b"x-request-id": REQUEST_ID,
     b"x-request-start": START,
-    b"content-encoding": ENCODING,
     b"connection": CONNECTION,
     b"expect": COLD,
     b"origin": COLD,
@@ -136,10 +134,10 @@ class Gate:
         """Whether callers need a key."""
         return bool(self._digests)
 
-    def admit(self, headers: Headers, tensors: bool = False) -> Admission:
-        """What a JSON prediction may bring, or one of v2 ``tensors``; names of ``headers`` in any case.
+    def admit(self, headers: Headers) -> Admission:
+        """What the head of a prediction says, whatever its protocol; names of ``headers`` in any case.
 
-        Raises ServerError: bad_request, body_too_large, unsupported_media_type.
+        Raises ServerError: bad_request, body_too_large.
         """
         request_id = None
         waited = 0.0
@@ -157,9 +155,6 @@ class Gate:
                     self._check_host_value(value)
             elif kind == LENGTH:
                 self._check_length(value)
-            elif kind == TYPE:
-                if value != b"application/json" and not tensors:
-                    _check_type(value)
             elif kind == REQUEST_ID:
                 if REQUEST_ID_PATTERN.fullmatch(value):
                     request_id = value
@@ -167,10 +162,8 @@ class Gate:
                 waited = _waited(value)
             elif kind == CONNECTION:
                 has_connection = True
-            elif kind == COLD:
+            else:
                 cold = True
-            elif not tensors and value.lower() != b"identity":
-                raise ServerError("unsupported_media_type", "compressed bodies are not taken here")
         if hosts > 1:
             raise _one_host()
         return Admission(request_id, monotonic() + self._deadline_seconds - waited, cold, hosts == 1, has_connection)
@@ -213,11 +206,6 @@ def _unauthorized(what: str) -> ServerError:
 
 def _one_host() -> ServerError:
     return ServerError("bad_request", "send exactly one Host header", CLOSE)
-
-
-def _check_type(value: bytes) -> None:
-    if value.split(b";", 1)[0].strip().lower() != b"application/json":
-        raise ServerError("unsupported_media_type", "send JSON as 'Content-Type: application/json'")
 
 
 def _waited(value: bytes) -> float:

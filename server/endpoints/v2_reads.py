@@ -8,7 +8,8 @@ from typing import Any
 from server import __version__
 from server.artefact.tensors import TensorSpec
 from server.codecs.v2.datatypes import BYTES, NAMES
-from server.endpoints.serving import Answer, Endpoints, json_answer
+from server.endpoints.lifecycle import Endpoints
+from server.endpoints.reads import Answer, json_answer
 from server.errors import ServerError
 from server.metrics.statistics import statistics
 from server.models.repository import Model
@@ -69,14 +70,15 @@ def model_statistics(endpoints: Endpoints, name: str | None = None, version: str
     if name is None:
         models = list(endpoints.repository)
     elif version is None:
-        models = [endpoints.repository.get(name, one) for one in endpoints.repository.models.get(name, (None,))]
+        models = [endpoints.repository.get(name, number) for number in endpoints.repository.models.get(name, (None,))]
     else:
         models = [endpoints.repository.get(name, version)]
     return json_answer({"model_stats": [_statistics(endpoints, model) for model in models]})
 
 
 def _statistics(endpoints: Endpoints, model: Model) -> dict[str, Any]:
-    return statistics(endpoints.board, endpoints.block_of(model), model.name, model.version)
+    block = endpoints.scoreboard.blocks[model.name, model.version]
+    return statistics(endpoints.scoreboard, block, model.name, model.version)
 
 
 def unsupported(what: str) -> ServerError:
@@ -86,7 +88,7 @@ def unsupported(what: str) -> ServerError:
 
 def _is_batched(model: Model) -> bool:
     """Whether Triton would call it so: rows may join, and every output's shape says that its rows come first."""
-    return model.tensors.joinable and all(spec.shape and spec.shape[0] is None for spec in model.runtime.outputs)
+    return model.v2.row_independent and all(spec.shape and spec.shape[0] is None for spec in model.runtime.outputs)
 
 
 def _metadata(spec: TensorSpec) -> dict[str, Any]:

@@ -3,14 +3,24 @@
 A request is hot when it is a POST to the exact path of a loaded model. It needs no task, no scope and no routing: its
 bytes go through the gate to the batcher, and its answer is written when its batch has run, in the order in which the
 connection asked. Everything else takes uvicorn's own way to the ASGI application, door one, through the same endpoints.
+
+What a connection waits for, and what changes it:
+
+    waits for                    on                                   then
+    FRESH  the very first byte   a request begins                     HEAD
+    HEAD   the rest of a head    the head is complete                 BODY, hot or cold; answered at once if refused
+    BODY   the rest of a body    the body is complete                 IDLE, and the request is entered
+    IDLE   the next request      a request begins                     HEAD
+    FRESH, IDLE                  a whole request with a known head    IDLE, and the request is entered
+    any                          what no request can be, or overdue   refused: nothing is read any more, then closed
+
+A hot request is an `Exchange`, queued in ``exchanges`` until its answer and all before it are written. A cold one is
+uvicorn's ``cycle``, or waits in ``pipeline``; no request is hot while the application owes this connection an answer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import termios
-from array import array
 from collections import deque
 from time import monotonic
 
@@ -18,30 +28,24 @@ import httptools
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from server.codecs.v2.body import ALL_JSON, read_head
-from server.endpoints.serving import Endpoints, HotRoute
+from server.endpoints.lifecycle import Endpoints
+from server.endpoints.serving import HotRoute, enter
 from server.errors import ServerError
 from server.http.exchange import Exchange, WorkerState
-from server.http.head_cache import MAX_HEAD_BYTES, Recognised
+from server.http.head_cache import Recognised
 from server.http.limits import (
-    BODY,
-    BYTES_PER_SECOND,
-    FRESH,
-    HEAD,
-    IDLE,
+    MAX_HEAD_BYTES,
     MAX_PIPELINED,
     MAX_PIPELINED_BYTES,
     MAX_URL_BYTES,
-    SWEEP_SECONDS,
-    WRITE_SECONDS,
     check_head,
     headers_too_large,
-    overdue,
 )
+from server.http.timeouts import BODY, FRESH, HEAD, IDLE, WriteProgress, overdue
 from server.logs import log
 
 
-class _Refused(Exception):
+class _StopParsing(Exception):
     """Stops the parser in the middle of a request that has been answered already."""
 
 
@@ -54,18 +58,22 @@ class Connection(HttpToolsProtocol):
         """A client has connected."""
         super().connection_made(transport)
         self.worker.watch(self.server_state, self.loop)
-        self.exchanges: deque[Exchange] = deque()
-        self._exchange: Exchange | None = None  # the hot request whose body is being read
-        self._route: HotRoute | None = None
-        self._body: bytes | bytearray = b""
+        # As long as the connection
+        self.exchanges: deque[Exchange] = deque()  # hot requests in the order in which they were asked
+        self._refused = False  # nothing is read any more
+        self._write_progress: WriteProgress | None = None  # while the client does not take its answers
+
+        # Until what it waits for has come
         self._waits_for = FRESH
         self._since = self.worker.now  # of the coarse clock: when it began to wait for that
         self._received = 0  # bytes of the head or body being read
-        self._cold = False  # the request being read is the application's
         self._large_head = False  # the head being read may be larger than allowed: measure it
-        self._refused = False
-        self._stalled_since = 0.0  # when the client last took some of its answers, once writing is paused
-        self._unwritten = 0  # bytes it had not taken at the last sweep
+
+        # As long as one request is read
+        self._cold = False  # it is the application's
+        self._route: HotRoute | None = None  # of a hot one
+        self._exchange: Exchange | None = None  # of a hot one
+        self._body: bytes | bytearray = b""  # of a hot one
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: what it asked is not worth running any more."""
@@ -108,7 +116,7 @@ class Connection(HttpToolsProtocol):
 
     def _callback_failed(self, error: httptools.HttpParserCallbackError) -> None:
         cause = error.__context__
-        if isinstance(cause, _Refused):
+        if isinstance(cause, _StopParsing):
             return
         if isinstance(cause, httptools.HttpParserError):
             self._refuse(ServerError("bad_request", "the request is not valid HTTP/1.1"))
@@ -119,7 +127,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request starts."""
         if self._refused:
-            raise _Refused
+            raise _StopParsing
         self.url = b""
         self.headers = []
         self._cold = False
@@ -157,11 +165,11 @@ class Connection(HttpToolsProtocol):
         try:
             if gate.keyed:
                 gate.authorise(route.path, self._lowered())
-            request_id, deadline, cold, has_host, has_connection = gate.admit(self.headers, route.tensors)
+            request_id, deadline, cold, has_host, has_connection = gate.admit(self.headers)
             if cold or not has_host:
                 self._go_cold()
                 return
-            tensor_head = read_head(self.headers) if route.tensors else ALL_JSON
+            described = route.codec.read_headers(self.headers)
             route.batcher.check_capacity()
         except ServerError as error:
             exchange = Exchange(self, gate.identify(self._lowered()), 0.0)
@@ -172,10 +180,9 @@ class Connection(HttpToolsProtocol):
         exchange = Exchange(self, request_id or gate.next_id(), deadline)
         if not self._keeps_alive(has_connection):
             exchange.close = True
-        elif not gate.keyed and not route.tensors:
-            self.worker.heads.learn(self.headers)
-        if route.tensors:
-            exchange.head = tensor_head
+        elif not gate.keyed and not route.codec.reads_headers:
+            self.worker.head_cache.learn(self.headers)
+        exchange.request = described
         self.exchanges.append(exchange)
         self._exchange, self._route, self._body = exchange, route, b""
 
@@ -195,7 +202,7 @@ class Connection(HttpToolsProtocol):
         except ServerError as error:
             exchange.fail(error)
             return
-        self._predict(route, exchange, body)
+        self._enter(route, exchange, body)
 
     def _keeps_alive(self, has_connection: bool) -> bool:
         """As uvicorn has it: HTTP/1.0 never does, and without a Connection header the parser already knows."""
@@ -249,7 +256,7 @@ class Connection(HttpToolsProtocol):
             self._exchange = None
             self._refused = True
             exchange.fail(error)
-            raise _Refused from None
+            raise _StopParsing from None
 
     def on_message_complete(self) -> None:
         """The request is read whole."""
@@ -262,12 +269,10 @@ class Connection(HttpToolsProtocol):
             return
         self._exchange = None
         exchange.arrived = monotonic()
-        self._predict(route, exchange, self._body)
+        self._enter(route, exchange, self._body)
 
-    def _predict(self, route: HotRoute, exchange: Exchange, body: bytes | bytearray) -> None:
-        if self.worker.timed:
-            exchange.began = monotonic()
-        route.serve(route, exchange, body)
+    def _enter(self, route: HotRoute, exchange: Exchange, body: bytes | bytearray) -> None:
+        enter(route, exchange, body)
         if len(self.exchanges) > MAX_PIPELINED or (len(body) > MAX_PIPELINED_BYTES and self.exchanges):
             self.flow.pause_reading()
 
@@ -313,7 +318,7 @@ class Connection(HttpToolsProtocol):
     def _stop(self, error: ServerError) -> None:
         """`_refuse`, from within the parser."""
         self._refuse(error)
-        raise _Refused
+        raise _StopParsing
 
     def _refuse(self, error: ServerError) -> None:
         """Answers what is no request we can read, after all that came before, and closes."""
@@ -332,41 +337,26 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not take its answers: nothing more is read from it meanwhile."""
         super().pause_writing()
-        self._stalled_since = monotonic()
-        self._unwritten = self._not_taken()
+        self._write_progress = WriteProgress(self.transport, monotonic())
         self.flow.pause_reading()
 
     def resume_writing(self) -> None:
         """It takes them again."""
         super().resume_writing()
+        self._write_progress = None
         self._read_on()
 
     def check_time(self, now: float) -> None:
         """Ends a connection that is over one of its time limits. Called by the sweep."""
         waited = now - self._since
-        if self.flow.write_paused:
-            self._check_writing(now)
+        if self._write_progress is not None:
+            if self._write_progress.is_stalled(now):
+                self.transport.abort()
         elif self._is_idle() and self._waits_for == IDLE:
             if waited > self.timeout_keep_alive:
                 self.transport.close()
         elif not self.flow.read_paused and (message := overdue(self._waits_for, waited, self._received)):
             self._give_up(message)
-
-    def _check_writing(self, now: float) -> None:
-        unwritten = self._not_taken()
-        if self._unwritten - unwritten >= BYTES_PER_SECOND * SWEEP_SECONDS:
-            self._stalled_since = now
-        elif now - self._stalled_since > WRITE_SECONDS:
-            self.transport.abort()
-        self._unwritten = unwritten
-
-    def _not_taken(self) -> int:
-        """Bytes the client has not acknowledged, in our buffer and in the kernel's, which may be megabytes."""
-        kernels = array("i", [0])
-        connected = self.transport.get_extra_info("socket")
-        if connected is not None:
-            fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, kernels)
-        return self.transport.get_write_buffer_size() + kernels[0]
 
     def _give_up(self, message: str) -> None:
         if self._waits_for == FRESH:

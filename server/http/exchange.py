@@ -12,20 +12,20 @@ from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from server.batching.batch import Entry
-from server.codecs.v2.body import Reply
-from server.endpoints.serving import Endpoints, HotRoute, server_timing
+from server.batching.entry import Entry, PiecedAnswer
+from server.endpoints.lifecycle import Endpoints
+from server.endpoints.serving import HotRoute, server_timing
 from server.errors import ServerError, envelope
-from server.http.head_cache import KnownHeads
-from server.http.limits import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
+from server.http.head_cache import HeadCache
+from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 
 OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PLAIN = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n\r\n%b"
-REPLY_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b\r\n"
+PIECES_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b\r\n"
 CLOSE_HEADER = b"connection: close\r\n"
 
 
-class Asker(Protocol):
+class AnswersInOrder(Protocol):
     """What an exchange needs of its connection."""
 
     worker: WorkerState
@@ -42,10 +42,9 @@ class Exchange(Entry):
     """One hot request from its head to its answer. ``output`` is None until the answer is there."""
 
     output: bytes | None = None
-    began = 0.0  # when its parsing did, where answers tell it
     close = False  # the connection ends with this answer
 
-    def __init__(self, connection: Asker, request_id: bytes, deadline: float, arrived: float = 0.0) -> None:
+    def __init__(self, connection: AnswersInOrder, request_id: bytes, deadline: float, arrived: float = 0.0) -> None:
         self.connection = connection
         self.request_id = request_id
         self.deadline = deadline
@@ -62,7 +61,7 @@ class Exchange(Entry):
             return
         start = worker.ok_start
         if self.timing is not None:
-            start = b"%bserver-timing: %b\r\n" % (start, server_timing(self, self.began).encode())
+            start = b"%bserver-timing: %b\r\n" % (start, server_timing(self).encode())
         end = b""
         if self.close or (worker.retiring and connection.is_last(self)):
             self.close = True
@@ -71,22 +70,22 @@ class Exchange(Entry):
         if connection.exchanges[0] is self:
             connection.flush()
 
-    def reply(self, reply: Reply) -> None:
-        """As `answer`, for tensors: headers of their own, and pieces that are joined once, for the wire."""
+    def answer_in_pieces(self, answer: PiecedAnswer) -> None:
+        """Writes it likewise; its pieces are joined once, for the wire."""
         connection = self.connection
         self.close = self.close or (connection.worker.retiring and connection.is_last(self))
-        headers = reply.headers
+        headers = answer.headers
         if self.timing is not None:
-            headers = [*headers, (b"server-timing", server_timing(self, self.began).encode())]
-        head = REPLY_HEAD % (
+            headers = [*headers, (b"server-timing", server_timing(self).encode())]
+        head = PIECES_HEAD % (
             connection.worker.ok_start,
             b"".join([b"%b: %b\r\n" % header for header in headers]),
-            sum(map(len, reply.pieces)),
-            reply.media_type,
+            sum(map(len, answer.pieces)),
+            answer.media_type,
             self.request_id,
             CLOSE_HEADER if self.close else b"",
         )
-        self.output = b"".join([head, *reply.pieces])
+        self.output = b"".join([head, *answer.pieces])
         if connection.exchanges[0] is self:
             connection.flush()
 
@@ -119,9 +118,8 @@ class WorkerState:
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
         self.hot: dict[bytes, HotRoute] = {}
-        self.heads = KnownHeads(self.hot)
-        self.recognise = self.heads.recognise
-        self.timed = endpoints.settings.server_timing
+        self.head_cache = HeadCache(self.hot)
+        self.recognise = self.head_cache.recognise
         self.now = monotonic()
         self.retiring = False
         self.default_headers: list[tuple[bytes, bytes]] = []
@@ -132,10 +130,12 @@ class WorkerState:
         """Starts the sweep over the connections of this worker; called by each of them, does it once."""
         if self._server_state is None:
             self._server_state = server_state
-            self.hot = self.endpoints.hot_routes()
-            # Heads of v2 say too much of their bodies to be remembered.
-            self.heads = KnownHeads({path: route for path, route in self.hot.items() if not route.tensors})
-            self.recognise = self.heads.recognise
+            self.hot = self.endpoints.serving.hot_routes()
+            # Heads that say more of their bodies than a length are read each time.
+            self.head_cache = HeadCache(
+                {path: route for path, route in self.hot.items() if not route.codec.reads_headers}
+            )
+            self.recognise = self.head_cache.recognise
             self.ok_start = self.start_of(200)
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 

@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
+from server.http.limits import MAX_HEAD_BYTES, MAX_HEADERS
+
 MAX_LINES = 2048  # remembered at one time; then all are forgotten, and those in use come back
 MAX_LINE_BYTES = 512
-MAX_HEAD_BYTES = 16_384
-MAX_HEADERS = 100
 
 _PASSED, _HOST = -1, -2  # what a remembered line is; a Content-Length is its number
 
@@ -38,8 +38,8 @@ Route = TypeVar("Route")
 Recognised = tuple[Route, bytes | None, bytes | None, bytes]
 
 
-class KnownHeads(Generic[Route]):
-    """The lines that have passed. ``routes``: by path, as in a request line."""
+class HeadCache(Generic[Route]):
+    """The lines and whole heads that have passed. ``routes``: by path, as in a request line."""
 
     def __init__(self, routes: Mapping[bytes, Route]) -> None:
         self._routes = {b"POST %b HTTP/1.1" % path: route for path, route in routes.items()}
@@ -93,12 +93,12 @@ class KnownHeads(Generic[Route]):
                 if length >= 0:
                     return None
                 length = kind
-            elif found := _REQUEST_ID.fullmatch(line):
-                request_id = found[1]
-            elif found := _START.fullmatch(line):
-                start = found[1]
-            elif length < 0 and (found := _LENGTH.fullmatch(line)):
-                length = int(found[1])
+            elif match := _REQUEST_ID.fullmatch(line):
+                request_id = match[1]
+            elif match := _START.fullmatch(line):
+                start = match[1]
+            elif length < 0 and (match := _LENGTH.fullmatch(line)):
+                length = int(match[1])
             else:
                 return None
         if hosts != 1 or length != len(body):

@@ -1,32 +1,33 @@
-"""Owns the statistics of the v2 protocol: the numbers of the metrics board in Triton's words. Knows no requests."""
+"""Owns what the scoreboard's numbers say of one version: in Triton's words, and in a person's. Knows no requests."""
 
 from __future__ import annotations
 
 from time import monotonic, time
 from typing import Any
 
-from server.metrics.scoreboard import BATCH_ROWS_BUCKETS, Board
+from server.metrics.families import BATCH_ROWS_BUCKETS, COMPUTE_INFER, DISPATCH_REASONS
+from server.metrics.scoreboard import Scoreboard
 
 NS_PER_US = 1000
 NS_PER_SECOND = 1_000_000_000
 STAGES = ("compute_input", "compute_infer", "compute_output")
 
 
-def statistics(board: Board, block: int, model: str, version: str) -> dict[str, Any]:
+def statistics(scoreboard: Scoreboard, block: int, model: str, version: str) -> dict[str, Any]:
     """What all workers did for one version. Stages are counted per run, the rest per request.
 
     Reading requests and making answers is timed for v2 alone. ``batch_size`` is a power of two: the runs of so many
     rows, down to the next smaller size.
     """
-    stages = {stage: _stage(board, block, stage) for stage in STAGES}
-    ended = board.last_run(block)
+    stages = {stage: _stage(scoreboard, block, stage) for stage in STAGES}
+    ended = scoreboard.last_run(block)
     return {
         "name": model,
         "version": version,
         "last_inference": round((time() - (monotonic() - ended)) * 1000) if ended else 0,
-        "inference_count": _count(board, block, "nv_inference_count"),
-        "execution_count": _count(board, block, "nv_inference_exec_count"),
-        "inference_stats": _inference_stats(board, block)
+        "inference_count": _count(scoreboard, block, "nv_inference_count"),
+        "execution_count": _count(scoreboard, block, "nv_inference_exec_count"),
+        "inference_stats": _inference_stats(scoreboard, block)
         | {
             stage: {"count": sum(count for count, _ in sizes), "ns": sum(ns for _, ns in sizes)}
             for stage, sizes in stages.items()
@@ -41,31 +42,54 @@ def statistics(board: Board, block: int, model: str, version: str) -> dict[str, 
     }
 
 
-def _inference_stats(board: Board, block: int) -> dict[str, Any]:
-    success = _count(board, block, "nv_inference_request_success")
-    answered = sum(board.totals(block, "nv_inference_request_duration_us"))
-    reading = sum(board.totals(block, "nv_inference_compute_input_duration_us"))
-    failed = sum(board.totals(block, "dynonnx_failed_request_seconds_total"))
+def _inference_stats(scoreboard: Scoreboard, block: int) -> dict[str, Any]:
+    success = _count(scoreboard, block, "nv_inference_request_success")
+    answered = sum(scoreboard.totals(block, "nv_inference_request_duration_us"))
+    reading = sum(scoreboard.totals(block, "nv_inference_compute_input_duration_us"))
+    failed = sum(scoreboard.totals(block, "dynonnx_failed_request_seconds_total"))
     return {
         "success": {"count": success, "ns": _ns(answered + reading)},
         "fail": {
-            "count": _count(board, block, "nv_inference_request_failure"),
+            "count": _count(scoreboard, block, "nv_inference_request_failure"),
             "ns": round(failed * NS_PER_SECOND),
         },
-        "queue": {"count": success, "ns": _ns(sum(board.totals(block, "nv_inference_queue_duration_us")))},
+        "queue": {"count": success, "ns": _ns(sum(scoreboard.totals(block, "nv_inference_queue_duration_us")))},
     }
 
 
-def _stage(board: Board, block: int, stage: str) -> list[tuple[int, int]]:
+def _stage(scoreboard: Scoreboard, block: int, stage: str) -> list[tuple[int, int]]:
     """How many runs there were, and nanoseconds, by the size of the run."""
-    runs = board.totals(block, "dynonnx_batch_rows" if stage == "compute_infer" else "dynonnx_tensor_runs_total")
-    spent = board.totals(block, f"nv_inference_{stage}_duration_us")
+    runs = scoreboard.totals(block, "dynonnx_batch_rows" if stage == "compute_infer" else "dynonnx_tensor_runs_total")
+    spent = scoreboard.totals(block, f"nv_inference_{stage}_duration_us")
     return [(int(count), _ns(us)) for count, us in zip(runs[: len(spent)], spent, strict=True)]
 
 
-def _count(board: Board, block: int, family: str) -> int:
-    return int(sum(board.totals(block, family)))
+def _count(scoreboard: Scoreboard, block: int, family: str) -> int:
+    return int(sum(scoreboard.totals(block, family)))
 
 
 def _ns(microseconds: float) -> int:
     return max(0, round(microseconds * NS_PER_US))
+
+
+def served(scoreboard: Scoreboard, block: int) -> dict[str, Any]:
+    """What all workers did for one version, as a person wants to know it: means in microseconds."""
+
+    def total(family: str) -> float:
+        return sum(scoreboard.totals(block, family))
+
+    requests, runs, rows = (
+        total("nv_inference_request_success"),
+        total("nv_inference_exec_count"),
+        total("nv_inference_count"),
+    )
+    reasons = dict(zip(DISPATCH_REASONS, map(int, scoreboard.totals(block, "dynonnx_dispatch_total")), strict=True))
+    return {
+        "requests": int(requests),
+        "rows": int(rows),
+        "runs": int(runs),
+        "rows_per_run": rows / runs if runs else None,
+        "mean_run_us": total(COMPUTE_INFER) / runs if runs else None,
+        "mean_queue_us": total("nv_inference_queue_duration_us") / requests if requests else None,
+        "dispatched": reasons,
+    }

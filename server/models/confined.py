@@ -38,7 +38,7 @@ class Died(Exception):
     """The child gave no result; the message says how it ended, as the rest of a sentence."""
 
 
-class Confined:
+class SandboxedChild:
     """A child that runs ``work`` and sends the bytes it gives. Forked at once; never waited for unless asked."""
 
     def __init__(self, work: Callable[[], bytes], limits: Limits) -> None:

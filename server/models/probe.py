@@ -9,8 +9,9 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 
-from server.artefact.runtime import CostCurve, Runtime
+from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout, TensorSpec
+from server.batching.cost import CostCurve
 from server.codecs.v2.codec import has_rows
 from server.logs import log
 from server.models.trial import TrialFailed, Verdict, examine, probe_feed, seconds_of_run, warm_up

@@ -1,43 +1,42 @@
-"""Owns the folder of artefacts: which models and versions there are, and each one loaded. Knows no HTTP.
+"""Owns which models and versions there are: in the folder as files, in this process loaded. Knows no HTTP.
 
 ``<name>/<version>/model.onnx``, or ``<name>.onnx`` for version 1. Requests never touch the folder: they look up a dict.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from server.artefact.metadata import NAME_PATTERN, Artefact, BadArtefact, from_metadata
-from server.artefact.onnxfile import MAX_BYTES, BadFile, check_known, read_onnxfile
-from server.artefact.runtime import CostCurve, Runtime
-from server.artefact.tensors import InputLayout, TensorSpec
-from server.codecs.predict import SimpleCodec, codec_of_artefact, codec_of_signature
-from server.codecs.v2.codec import TensorCodec, labels_of
+from server.artefact.metadata import NAME_PATTERN, Artefact
+from server.artefact.runtime import Runtime
+from server.artefact.tensors import InputLayout
+from server.batching.cost import CostCurve
+from server.codecs.mlflow import MlflowCodec
+from server.codecs.predict import PredictCodec
+from server.codecs.v2.codec import TensorCodec
 from server.errors import ServerError
 from server.models.bulletin import Bulletin
-from server.models.probe import probe, run_once
-from server.models.trial import Findings, Verdict, examine, first_run, warm_up
+from server.models.trial import Verdict
 
 NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
 
 
-class Place(NamedTuple):
-    """Where a version of a model lies."""
+class VersionFile(NamedTuple):
+    """The file of one version of a model."""
 
     name: str
     version: str
     path: Path
 
 
-class Found(NamedTuple):
-    """What lies in the folder. ``misplaced``: what cannot be told apart or named, and why."""
+class Listing(NamedTuple):
+    """What lies in the folder. ``misplaced``: what cannot be told apart or named, and why, by name and version."""
 
-    places: tuple[Place, ...]
+    files: tuple[VersionFile, ...]
     misplaced: dict[tuple[str, str], str]
 
 
@@ -45,24 +44,25 @@ class BadRepository(ValueError):
     """The folder cannot be served as it is; the message says what to change."""
 
 
-class ChangedMeanwhile(Exception):
-    """The file is not the one that was tried."""
-
-
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One version, loaded, tried and warm. Made before the fork; it never changes."""
+    """One version, loaded, tried and warm, with its codecs. Made before the fork; it never changes."""
 
     name: str
     version: str
     sha256: str
     runtime: Runtime
     artefact: Artefact | None
-    codec: SimpleCodec | None
-    tensors: TensorCodec
-    layouts: tuple[InputLayout, ...]
+    predict: PredictCodec | None  # None: it cannot be asked in rows
+    mlflow: MlflowCodec | None  # None: likewise
+    v2: TensorCodec
     verdict: Verdict
     curve: CostCurve
+
+    @property
+    def layouts(self) -> tuple[InputLayout, ...]:
+        """The inputs in rows; none where it cannot be asked so."""
+        return self.predict.layouts if self.predict else ()
 
 
 class Repository:
@@ -118,11 +118,11 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     return (*pieces, (1, 0, ""), (0, 0, version))  # the text itself last: 1.0 and 1_0 differ, in one order
 
 
-def scan(folder: Path) -> Found:
+def scan(folder: Path) -> Listing:
     """Every version in the folder, by name, then by version. Raises OSError where the folder cannot be read."""
     if not folder.is_dir():
-        return Found((), {})
-    places: list[Place] = []
+        return Listing((), {})
+    versions: list[VersionFile] = []
     misplaced: dict[tuple[str, str], str] = {}
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
@@ -133,88 +133,20 @@ def scan(folder: Path) -> Found:
                     f"{entry.name} and {entry.stem}/ both hold a model '{entry.stem}': remove one"
                 )
             else:
-                places.append(Place(entry.stem, "1", entry))
+                versions.append(VersionFile(entry.stem, "1", entry))
         elif entry.is_dir() and not (folder / f"{entry.name}.onnx").is_file():
             files = (file for file in entry.glob("*/model.onnx") if not file.parent.name.startswith("."))
-            places += [Place(entry.name, file.parent.name, file) for file in files]
-    for place in places:
-        if not (NAME_PATTERN.fullmatch(place.name) and NAME_PATTERN.fullmatch(place.version)):
-            misplaced[_shown(place.name), _shown(place.version)] = (
-                f"{_shown(str(place.path.relative_to(folder)))}: a model name and a version are letters, digits, '_',"
+            versions += [VersionFile(entry.name, file.parent.name, file) for file in files]
+    for version in versions:
+        if not (NAME_PATTERN.fullmatch(version.name) and NAME_PATTERN.fullmatch(version.version)):
+            misplaced[_shown(version.name), _shown(version.version)] = (
+                f"{_shown(str(version.path.relative_to(folder)))}: a model name and a version are letters, digits, '_',"
                 " '.' and '-', at most 64 characters, the first a letter or a digit; rename it"
             )
-    named = (place for place in places if (_shown(place.name), _shown(place.version)) not in misplaced)
-    return Found(tuple(sorted(named, key=lambda place: (place.name, version_key(place.version)))), misplaced)
+    named = (file for file in versions if (_shown(file.name), _shown(file.version)) not in misplaced)
+    return Listing(tuple(sorted(named, key=lambda file: (file.name, version_key(file.version)))), misplaced)
 
 
 def _shown(name: str) -> str:
     """A file's name as text: the system may hold bytes that are none."""
     return name.encode("utf-8", "backslashreplace").decode()
-
-
-def load_model(
-    place: Place, tried: Findings | None = None, *, max_rows: int, max_batch_rows: int, ort_threads: int
-) -> Model:
-    """Opens, tries and warms one version; one that was ``tried`` in another process is only opened and run once.
-
-    Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError or OSError; ChangedMeanwhile for another file.
-    """
-    data = _read(place.path)
-    sha256 = hashlib.sha256(data).hexdigest()
-    if tried is None:
-        check_known(read_onnxfile(data))
-    elif tried.sha256 != sha256:
-        raise ChangedMeanwhile
-    runtime = Runtime(data, ort_threads)
-    artefact = from_metadata(runtime.metadata)
-    if artefact is not None:
-        codec = _codec_of_artefact(artefact, place.version, max_rows)
-    else:
-        codec = codec_of_signature(runtime.inputs, runtime.outputs, place.version, max_rows)
-    layouts = codec.layouts if codec else ()
-    if codec is not None:
-        _check_inputs(layouts, runtime.inputs)
-    if tried is not None:
-        verdict, curve = tried.verdict, tried.curve
-        first_run(runtime, artefact, layouts) if artefact else run_once(runtime)
-    elif artefact is not None:
-        verdict = examine(runtime, artefact, layouts)
-        curve = warm_up(runtime, artefact, layouts, max_batch_rows)
-    else:
-        verdict, curve = probe(runtime, max_batch_rows)
-    tensors = TensorCodec(
-        place.name,
-        place.version,
-        runtime.inputs,
-        runtime.outputs,
-        joinable=verdict.joinable,
-        labels=labels_of(artefact),
-        max_rows=max_rows,
-    )
-    return Model(place.name, place.version, sha256, runtime, artefact, codec, tensors, layouts, verdict, curve)
-
-
-def _read(path: Path) -> bytes:
-    if not path.is_file():
-        raise BadFile("is not a file: put the .onnx file itself here")
-    if path.stat().st_size > MAX_BYTES:
-        raise BadFile(f"is larger than the {MAX_BYTES} bytes that an ONNX file may have: make the model smaller")
-    return path.read_bytes()
-
-
-def _codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> SimpleCodec | None:
-    try:
-        return codec_of_artefact(artefact, version, max_rows)
-    except (IndexError, TypeError, ValueError) as error:
-        raise BadArtefact(f"the classes do not fit the outputs, or the categories their features: {error}") from error
-
-
-def _check_inputs(layouts: Sequence[InputLayout], inputs: Sequence[TensorSpec]) -> None:
-    found = {spec.name: spec.dtype for spec in inputs}
-    wanted = {layout.name: layout.dtype for layout in layouts}
-    if found != wanted:
-        raise BadArtefact(f"the features describe the inputs {_told(wanted)}, the graph has {_told(found)}")
-
-
-def _told(dtypes: Mapping[str, Any]) -> str:
-    return ", ".join(f"'{name}' of {dtype}" for name, dtype in sorted(dtypes.items()))

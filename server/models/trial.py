@@ -11,8 +11,9 @@ import numpy as np
 import orjson
 
 from server.artefact.metadata import Artefact, Golden, worst_excess
-from server.artefact.runtime import CostCurve, Runtime
-from server.artefact.tensors import Array, InputLayout, join
+from server.artefact.runtime import Runtime
+from server.artefact.tensors import Array, InputLayout, concatenate
+from server.batching.cost import CostCurve
 from server.codecs.rows import RowReader
 from server.errors import ServerError
 
@@ -29,10 +30,10 @@ class TrialFailed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found out at load. ``golden_rows``: how many were checked and held; ``joinable``: rows stand alone."""
+    """What a trial shows. ``golden_rows``: how many were checked and held; ``row_independent``: rows stand alone."""
 
     golden_rows: int
-    joinable: bool
+    row_independent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
     golden_rows = len(artefact.golden.rows) if artefact else 0
     if artefact is not None and golden_rows:
         check_golden(artefact, together)
-    chances = artefact.output_names("probabilities") if artefact else ()
-    return Verdict(golden_rows, _stands_alone(runtime, names, feed, together, chances))
+    probabilities = artefact.output_names("probabilities") if artefact else ()
+    return Verdict(golden_rows, _stands_alone(runtime, names, feed, together, probabilities))
 
 
 def _run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> list[Any]:
@@ -87,8 +88,8 @@ def trial_feed(artefact: Artefact | None, layouts: Sequence[InputLayout]) -> dic
 def golden_feed(artefact: Artefact) -> dict[str, Array]:
     """The golden rows as graph inputs."""
     reader = RowReader(artefact.features)
-    parts = reader.read_rows([list(row) for row in artefact.golden.rows], clean=False)
-    return {layout.name: join(layout, [part]) for layout, part in zip(reader.layouts, parts, strict=True)}
+    buffers = reader.read_rows([list(row) for row in artefact.golden.rows], clean=False)
+    return {layout.name: concatenate(layout, [buffer]) for layout, buffer in zip(reader.layouts, buffers, strict=True)}
 
 
 def probe_feed(layouts: Sequence[InputLayout]) -> dict[str, Array]:
@@ -161,9 +162,9 @@ def _ties(artefact: Artefact, golden: Golden) -> frozenset[int]:
     """Rows whose two best probabilities are so close that either label is right."""
     ties: set[int] = set()
     for name in artefact.output_names("probabilities"):
-        chances = np.array(golden.outputs[name], np.float64)
-        if chances.ndim == 2 and chances.shape[1] > 1:
-            best = np.sort(chances, axis=1)[:, -2:]
+        probabilities = np.array(golden.outputs[name], np.float64)
+        if probabilities.ndim == 2 and probabilities.shape[1] > 1:
+            best = np.sort(probabilities, axis=1)[:, -2:]
             ties.update(np.nonzero(best[:, 1] - best[:, 0] < TIE)[0].tolist())
     return frozenset(ties)
 
@@ -173,7 +174,7 @@ def _stands_alone(
     names: Sequence[str],
     feed: Mapping[str, Array],
     together: Mapping[str, Any],
-    chances: Sequence[str],
+    probabilities: Sequence[str],
 ) -> bool:
     """Whether each row gets alone what it gets among others; a model that mixes rows must never be batched."""
     rows = len(next(iter(feed.values())))
@@ -183,7 +184,7 @@ def _stands_alone(
             whole = together[name]
             if not _has_rows(output, 1) or not _has_rows(whole, rows):
                 return False
-            if not _agree(whole[row : row + 1], output, whole, name in chances):
+            if not _agree(whole[row : row + 1], output, whole, name in probabilities):
                 return False
     return True
 

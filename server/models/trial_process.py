@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 
 from server.artefact.onnxfile import BadFile
-from server.models.confined import Confined, Died, Limits, memory_limit
-from server.models.repository import ChangedMeanwhile, Model, Place
+from server.models.confined import Died, Limits, SandboxedChild, memory_limit
+from server.models.loading import ChangedMeanwhile
+from server.models.repository import Model, VersionFile
 from server.models.trial import Findings
 
 MIB = 1 << 20
@@ -20,10 +21,10 @@ OUT_OF_MEMORY = "bad_alloc"  # as C++ says it
 REFUSED = b"refused"  # how a child's verdict begins that is not Findings
 BUILD_TALK = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+ |\bonnxruntime::[^)]*\) ")
 
-Load = Callable[..., Model]  # of a Place and perhaps Findings: `load_model` with its settings
+Load = Callable[..., Model]  # of a VersionFile and perhaps Findings: `load_model` with its settings
 
 
-class Refused(Exception):
+class FileRefused(Exception):
     """The file does not serve. The message goes on from its name: " is empty: ..." or ": golden row 3 ..."."""
 
 
@@ -34,38 +35,38 @@ def trial_limits(file_bytes: int, box_bytes: int | None) -> Limits:
     return Limits(min(memory, box_bytes // 2) if box_bytes else memory, cpu, WALL_PER_CPU * cpu)
 
 
-class Attempt:
-    """A file that is being tried, from the moment it is made. Raises Refused where no process can be started."""
+class TrialProcess:
+    """A file that is being tried, from the moment it is made. Raises FileRefused where no process can be started."""
 
-    def __init__(self, load: Load, place: Place, limits: Limits) -> None:
-        self.place = place
+    def __init__(self, load: Load, file: VersionFile, limits: Limits) -> None:
+        self.file = file
         self._load = load
         self._limits = limits
         try:
-            self._child = Confined(functools.partial(_try, load, place), limits)
+            self._child = SandboxedChild(functools.partial(_try, load, file), limits)
         except OSError as error:
-            raise Refused(f": no process could be started to try it: {error}") from error
+            raise FileRefused(f": no process could be started to try it: {error}") from error
         self.fileno = self._child.fileno
         self.kill = self._child.kill
         self.note_exit = self._child.note_exit
 
     def collect(self) -> Model | None:
-        """The model, opened in this process; None while the child is at it. Raises Refused, or ChangedMeanwhile."""
+        """The model, opened in this process; None while the child is at it. Raises FileRefused, or ChangedMeanwhile."""
         try:
             result = self._child.collect()
         except Died as error:
-            raise Refused(f": its trial {error}; this model cannot serve here") from None
+            raise FileRefused(f": its trial {error}; this model cannot serve here") from None
         if result is None:
             return None
         if result.startswith(REFUSED):
-            raise Refused(self._memory_told(result.removeprefix(REFUSED).decode()))
+            raise FileRefused(self._memory_told(result.removeprefix(REFUSED).decode()))
         try:
             with memory_limit(self._limits.memory_bytes):
-                return self._load(self.place, Findings.from_bytes(result))
+                return self._load(self.file, Findings.from_bytes(result))
         except ChangedMeanwhile:
             raise
         except Exception as error:  # no file may end the server
-            raise Refused(self._memory_told(_rest_of_sentence(error))) from error
+            raise FileRefused(self._memory_told(_rest_of_sentence(error))) from error
 
     def _memory_told(self, rest: str) -> str:
         if OUT_OF_MEMORY in rest or "allocate memory" in rest:
@@ -74,10 +75,10 @@ class Attempt:
         return rest
 
 
-def _try(load: Load, place: Place) -> bytes:
+def _try(load: Load, file: VersionFile) -> bytes:
     """What the confined child does; any error it meets is one of the file."""
     try:
-        model = load(place)
+        model = load(file)
     except Exception as error:  # noqa: BLE001
         return REFUSED + _rest_of_sentence(error).encode()
     return Findings(model.sha256, model.verdict, model.curve).to_bytes()

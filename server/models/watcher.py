@@ -14,8 +14,9 @@ from time import monotonic
 
 from server.logs import log
 from server.models.bulletin import Bulletin
-from server.models.repository import BadRepository, ChangedMeanwhile, Model, Place, Repository, scan
-from server.models.trial_process import Attempt, Load, Refused, trial_limits
+from server.models.loading import ChangedMeanwhile
+from server.models.repository import BadRepository, Model, Repository, VersionFile, scan
+from server.models.trial_process import FileRefused, Load, TrialProcess, trial_limits
 
 LOOK_SECONDS = 0.5  # between two looks at the folder
 SETTLE_SECONDS = 0.5  # a file that nobody announced is tried once it has been the same for so long
@@ -25,10 +26,10 @@ Signature = tuple[int, ...]
 
 
 @dataclass
-class _Entry:
+class _Version:
     """One version. ``seen``: its file at the last look, None when gone; ``acted``: the file that was tried last."""
 
-    place: Place
+    file: VersionFile
     seen: Signature | None = None
     since: float = 0.0  # when it was first seen so
     announced: bool = False  # to be tried at once
@@ -37,7 +38,7 @@ class _Entry:
     reason: str | None = None  # why the file that was tried last does not serve
 
 
-class Living:
+class RepositoryWatcher:
     """The models of a folder. ``load`` opens one; ``bulletin`` is told what does not serve and why."""
 
     def __init__(
@@ -48,10 +49,10 @@ class Living:
         self._bulletin = bulletin
         self._default_model = default_model
         self._box_bytes = box_bytes
-        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._versions: dict[tuple[str, str], _Version] = {}
         self._misplaced: dict[tuple[str, str], str] = {}
         self._unloaded: set[str] = set()
-        self._trial: tuple[_Entry, Attempt] | None = None
+        self._trial: tuple[_Version, TrialProcess] | None = None
         self._changed = False
         self._next_look = 0.0
         self._complaint = ""
@@ -66,7 +67,7 @@ class Living:
                 select.select(self.waits_for(), [], [], LOOK_SECONDS)
             self._changed = False
         self._strict = False
-        names = {name for name, _ in (*self._entries, *self._misplaced)}
+        names = {name for name, _ in (*self._versions, *self._misplaced)}
         if names and self._default_model is not None and self._default_model not in names:
             raise BadRepository(
                 f"DYNONNX_DEFAULT_MODEL is {self._default_model!r}, but {self._folder} has no such model"
@@ -75,7 +76,7 @@ class Living:
     def repository(self) -> Repository:
         """What serves now; what has changed is thereby taken notice of."""
         self._changed = False
-        models = [entry.model for entry in self._entries.values() if entry.model]
+        models = [version.model for version in self._versions.values() if version.model]
         return Repository(models, self._bulletin, self._default_model)
 
     def step(self) -> bool:
@@ -86,8 +87,8 @@ class Living:
             if now >= self._next_look:
                 self._look(now)
             self._forget_gone(now)
-            if (entry := next(self._due(now), None)) is not None:
-                self._begin(entry)
+            if (version := next(self._due(now), None)) is not None:
+                self._begin(version)
         self._publish()
         return self._changed and self._trial is None
 
@@ -96,7 +97,7 @@ class Living:
         """Whether other models serve now than when `repository` was last asked."""
         return self._changed
 
-    def waits_for(self) -> list[Attempt]:
+    def waits_for(self) -> list[TrialProcess]:
         """What becomes readable when a step can go on."""
         return [self._trial[1]] if self._trial else []
 
@@ -107,9 +108,9 @@ class Living:
     def announce(self, name: str | None = None) -> None:
         """Looks now, at once tries what is new, and again what was refused; of one name or of all."""
         self._look(monotonic())
-        for entry in self._named(name):
-            entry.announced = True
-            entry.acted = entry.acted if entry.model and not entry.reason else None
+        for version in self._named(name):
+            version.announced = True
+            version.acted = version.acted if version.model and not version.reason else None
 
     def load(self, name: str) -> None:
         """Tries what the folder has of a name; it may have been unloaded."""
@@ -120,9 +121,9 @@ class Living:
         """Lets every version of a name go until `load`."""
         self._unloaded.add(name)
         self._look(monotonic())
-        for entry in self._named(name):
-            self._changed |= entry.model is not None
-            entry.model = entry.acted = None
+        for version in self._named(name):
+            self._changed |= version.model is not None
+            version.model = version.acted = None
         self._publish()
 
     def knows(self, name: str) -> bool:
@@ -131,13 +132,15 @@ class Living:
 
     def is_pending(self, name: str) -> bool:
         """Whether a trial of that name is yet to end."""
-        trying = self._trial is not None and self._trial[1].place.name == name
-        return trying or any(entry.seen != entry.acted for entry in self._named(name) if name not in self._unloaded)
+        trying = self._trial is not None and self._trial[1].file.name == name
+        return trying or any(
+            version.seen != version.acted for version in self._named(name) if name not in self._unloaded
+        )
 
     def reasons(self, name: str | None = None) -> list[str]:
         """Why versions of one name, or of any, do not serve."""
-        misplaced = [reason for (found, _), reason in self._misplaced.items() if name in (None, found)]
-        return [*misplaced, *(entry.reason for entry in self._named(name) if entry.reason)]
+        misplaced = [reason for (claimed, _), reason in self._misplaced.items() if name in (None, claimed)]
+        return [*misplaced, *(version.reason for version in self._named(name) if version.reason)]
 
     def close(self) -> None:
         """Ends the trial that runs."""
@@ -150,32 +153,34 @@ class Living:
         if self._trial is not None:
             self._trial[1].note_exit()
 
-    def _named(self, name: str | None) -> Iterator[_Entry]:
-        return (entry for entry in self._entries.values() if name in (None, entry.place.name))
+    def _named(self, name: str | None) -> Iterator[_Version]:
+        return (version for version in self._versions.values() if name in (None, version.file.name))
 
     # The folder
 
     def _look(self, now: float) -> None:
         self._next_look = now + LOOK_SECONDS
         try:
-            found = scan(self._folder) if self._folder.is_dir() or not self._entries else None
+            listing = scan(self._folder) if self._folder.is_dir() or not self._versions else None
         except OSError as error:
             self._complain(f"the models folder cannot be read, what is loaded serves on: {error}")
             return
-        if found is None:
+        if listing is None:
             self._complain(f"the models folder {self._folder} is gone, what is loaded serves on")
             return
         self._complaint = ""
-        self._misplace(found.misplaced)
-        places = {(place.name, place.version): place for place in found.places}
-        for key, place in places.items():
-            self._entries.setdefault(key, _Entry(place)).place = place
-        unclear = {name for name, _ in found.misplaced}  # two files claim one name: neither is taken for it, none goes
-        for key, entry in self._entries.items():
+        self._misplace(listing.misplaced)
+        files = {(file.name, file.version): file for file in listing.files}
+        for key, file in files.items():
+            self._versions.setdefault(key, _Version(file)).file = file
+        unclear = {
+            name for name, _ in listing.misplaced
+        }  # two files claim one name: neither is taken for it, none goes
+        for key, version in self._versions.items():
             if key[0] not in unclear:
-                seen = _signature(entry.place.path) if key in places else None
-                if seen != entry.seen:
-                    entry.seen, entry.since = seen, now
+                seen = _signature(version.file.path) if key in files else None
+                if seen != version.seen:
+                    version.seen, version.since = seen, now
 
     def _misplace(self, misplaced: dict[tuple[str, str], str]) -> None:
         for key in misplaced.keys() - self._misplaced.keys():
@@ -187,25 +192,25 @@ class Living:
             log.error("%s", message)
             self._complaint = message
 
-    def _is_due(self, entry: _Entry, now: float) -> bool:
-        settled = entry.announced or now - entry.since >= SETTLE_SECONDS
-        return entry.seen != entry.acted and settled
+    def _is_due(self, version: _Version, now: float) -> bool:
+        settled = version.announced or now - version.since >= SETTLE_SECONDS
+        return version.seen != version.acted and settled
 
-    def _due(self, now: float) -> Iterator[_Entry]:
-        for entry in self._named(None):
-            if entry.seen is not None and entry.place.name not in self._unloaded and self._is_due(entry, now):
-                yield entry
+    def _due(self, now: float) -> Iterator[_Version]:
+        for version in self._named(None):
+            if version.seen is not None and version.file.name not in self._unloaded and self._is_due(version, now):
+                yield version
 
     def _forget_gone(self, now: float) -> None:
-        for key, entry in list(self._entries.items()):
-            if entry.seen is None and (self._is_due(entry, now) or entry.acted is None):
-                del self._entries[key]
-                self._changed |= entry.model is not None
+        for key, version in list(self._versions.items()):
+            if version.seen is None and (self._is_due(version, now) or version.acted is None):
+                del self._versions[key]
+                self._changed |= version.model is not None
 
     def _publish(self) -> None:
         reasons = dict(self._misplaced)
-        for key, entry in self._entries.items():
-            reason = UNLOADED if entry.place.name in self._unloaded else entry.reason
+        for key, version in self._versions.items():
+            reason = UNLOADED if version.file.name in self._unloaded else version.reason
             if reason is not None:
                 reasons[key] = reason
         if reasons != self._bulletin.read():
@@ -213,33 +218,33 @@ class Living:
 
     # Trials
 
-    def _begin(self, entry: _Entry) -> None:
-        entry.acted, entry.announced = entry.seen, False
-        limits = trial_limits(entry.seen[1] if entry.seen else 0, self._box_bytes)
+    def _begin(self, version: _Version) -> None:
+        version.acted, version.announced = version.seen, False
+        limits = trial_limits(version.seen[1] if version.seen else 0, self._box_bytes)
         try:
-            self._trial = entry, Attempt(self._load, entry.place, limits)
-        except Refused as error:
-            self._refuse(entry, str(error))
+            self._trial = version, TrialProcess(self._load, version.file, limits)
+        except FileRefused as error:
+            self._refuse(version, str(error))
 
     def _collect(self) -> None:
         if self._trial is None:
             return
-        entry, attempt = self._trial
+        version, process = self._trial
         try:
-            model = attempt.collect()
+            model = process.collect()
         except ChangedMeanwhile:
-            entry.acted, entry.since = None, monotonic()
-        except Refused as error:
-            self._refuse(entry, str(error))
+            version.acted, version.since = None, monotonic()
+        except FileRefused as error:
+            self._refuse(version, str(error))
         else:
             if model is None:
                 return
-            entry.model, entry.reason, self._changed = model, None, True
+            version.model, version.reason, self._changed = model, None, True
         self._trial = None
 
-    def _refuse(self, entry: _Entry, rest: str) -> None:
-        entry.reason = f"{entry.place.path.relative_to(self._folder)}{rest}"
-        self._tell(entry.place.name, entry.place.version, entry.reason)
+    def _refuse(self, version: _Version, rest: str) -> None:
+        version.reason = f"{version.file.path.relative_to(self._folder)}{rest}"
+        self._tell(version.file.name, version.file.version, version.reason)
 
     def _tell(self, name: str, version: str, reason: str) -> None:
         if self._strict:
@@ -250,7 +255,7 @@ class Living:
 def _signature(path: Path) -> Signature | None:
     """What changes with a file, its size second; None where there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_dev)
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev)

@@ -19,19 +19,20 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.asgi.app import App
-from server.endpoints.serving import Endpoints
+from server.endpoints.lifecycle import Endpoints
 from server.logs import log
-from server.metrics.scoreboard import Board
+from server.metrics.scoreboard import Scoreboard
 from server.models.bulletin import Bulletin
-from server.models.repository import Repository, load_model
-from server.models.watcher import Living
-from server.processes.control import Desk, Link
+from server.models.loading import load_model
+from server.models.repository import Repository
+from server.models.watcher import RepositoryWatcher
+from server.processes.control import ControlChannel, ControlServer
 from server.processes.plan import DynoPlan
 from server.processes.worker import FORK_SIGNALS, Worker
 from server.settings import Settings
 
-BOARD_LINES = 1024  # worker processes alive at one time, retiring ones among them
-BOARD_MODELS = 512  # model versions ever served by one arbiter
+SCOREBOARD_LINES = 1024  # worker processes alive at one time, retiring ones among them
+SCOREBOARD_MODELS = 512  # model versions ever served by one arbiter
 GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter itself is gone within 25
 SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
 POLL_SECONDS = 0.02  # between two looks at the shared memory in which workers say that they accept
@@ -58,7 +59,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.desk = Desk(server.living)
+        self.control_server = ControlServer(server.watcher)
         self._restart = False  # fresh workers are wanted, even if no model has changed
         self._wake, waker = os.pipe()
         os.set_blocking(self._wake, False)
@@ -77,14 +78,14 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def reload(self) -> None:
         """SIGHUP: looks at the whole folder at once; fresh workers are forked when the last trial has ended."""
         self._restart = True
-        self.server.living.announce()
+        self.server.watcher.announce()
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
         """The signals that came. Waits for them, a trial's verdict, a worker's call or the next look at the folder."""
-        living = self.server.living
-        links = [worker.link for worker in self.WORKERS.values()]
-        wait = min(timeout, POLL_SECONDS if self._is_changing() else living.seconds_to_wait())
-        select.select([self._wake, *links, *living.waits_for()], [], [], wait)
+        watcher = self.server.watcher
+        channels = [worker.channel for worker in self.WORKERS.values()]
+        wait = min(timeout, POLL_SECONDS if self._is_changing() else watcher.seconds_to_wait())
+        select.select([self._wake, *channels, *watcher.waits_for()], [], [], wait)
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake, 1 << 16)
         signals: list[int] = super().wait_for_signals(timeout=0.0)
@@ -101,20 +102,20 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         for pid in current[: len(current) - self.num_workers]:  # SIGTTOU: the oldest go
             self._retire(pid)
         now = monotonic()
-        if all(self.server.board.serves(self.WORKERS[pid].line) for pid in self._current()):
+        if all(self.server.scoreboard.serves(self.WORKERS[pid].line) for pid in self._current()):
             for pid in list(self.outgoing):
                 self._retire(pid)
         for pid in [pid for pid, since in self.retiring.items() if now - since > GRACEFUL_SECONDS]:
             self.kill_worker(pid, signal.SIGKILL)
-        self.desk.answer(settled=not self._is_changing())
+        self.control_server.answer(settled=not self._is_changing())
 
     def _mind_models(self) -> None:
         """Whatever goes wrong here, those who serve go on."""
         try:
             for worker in self.WORKERS.values():
-                self.desk.take(worker.link)
-            changed = self.server.living.step()
-            idle = not self.server.living.waits_for()
+                self.control_server.receive(worker.channel)
+            changed = self.server.watcher.step()
+            idle = not self.server.watcher.waits_for()
             if not self.outgoing and idle and (changed or self._restart):
                 self._restart = False
                 self.server.renew()
@@ -124,30 +125,30 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     def _is_changing(self) -> bool:
         """Whether workers with models from before accept yet, or fresh ones not yet."""
-        board = self.server.board
-        leaving = any(board.serves(self.WORKERS[pid].line) for pid in self.retiring if pid in self.WORKERS)
-        coming = not all(board.serves(self.WORKERS[pid].line) for pid in self._current())
-        return bool(self._restart or self.outgoing or leaving or coming or self.server.living.has_changed)
+        scoreboard = self.server.scoreboard
+        leaving = any(scoreboard.serves(self.WORKERS[pid].line) for pid in self.retiring if pid in self.WORKERS)
+        coming = not all(scoreboard.serves(self.WORKERS[pid].line) for pid in self._current())
+        return bool(self._restart or self.outgoing or leaving or coming or self.server.watcher.has_changed)
 
     def spawn_worker(self) -> int:
         """Forks a worker that no stop signal misses, however early it comes."""
         signal.pthread_sigmask(signal.SIG_BLOCK, FORK_SIGNALS)
         try:
             pid: int = super().spawn_worker()
-            self.WORKERS[pid].link.workers.close()
+            self.WORKERS[pid].channel.workers.close()
             return pid
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, FORK_SIGNALS)
 
     def reap_workers(self) -> None:
         """Reaps every child; how a trial's died is kept first."""
-        self.server.living.note_exit()
+        self.server.watcher.note_exit()
         super().reap_workers()
 
     def stop(self, graceful: bool = True) -> None:
         """Ends a trial and open calls with the workers."""
-        self.server.living.close()
-        self.desk.close()
+        self.server.watcher.close()
+        self.control_server.close()
         super().stop(graceful)
 
     def handle_int(self) -> None:
@@ -155,17 +156,17 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         raise StopIteration
 
     def free_line(self) -> int:
-        """The lowest line of the board that no living worker writes; what its last owner had in hand is forgotten."""
+        """The lowest line that no living worker writes; what its last owner had in hand is forgotten."""
         taken = {worker.line for worker in self.WORKERS.values()}
-        line = next(number for number in range(BOARD_LINES) if number not in taken)
-        self.server.board.clear_gauges(line)
+        line = next(number for number in range(SCOREBOARD_LINES) if number not in taken)
+        self.server.scoreboard.clear_gauges(line)
         return line
 
     def mind_exit(self, worker: Worker) -> None:
         """Called for every worker that is gone: one that never served would only be followed by another like it."""
-        worker.link.close()
-        self.desk.forget(worker.link)
-        if not self.server.board.has_served(worker.line):
+        worker.channel.close()
+        self.control_server.forget(worker.channel)
+        if not self.server.scoreboard.has_served(worker.line):
             self._spawn_after = monotonic() + RESPAWN_SECONDS
 
     def _current(self) -> list[int]:
@@ -191,8 +192,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._settings = settings
         self._plan = plan
         self._host = settings.host or default_host()
-        self.board = Board(BOARD_LINES, BOARD_MODELS)
-        self.living = self._living()
+        self.scoreboard = Scoreboard(SCOREBOARD_LINES, SCOREBOARD_MODELS)
+        self.watcher = self._watcher()
         self._versions: set[tuple[str, str]] = set()
         super().__init__()
 
@@ -218,9 +219,11 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> App:
         """Tries, opens and warms every model, once, before any worker is forked. Raises BadRepository."""
-        self.living.load_all(self._settings.strict)
+        self.watcher.load_all(self._settings.strict)
         plan = self._plan
-        app = App(Endpoints(self._repository(), self._settings, self.board, plan.workers, lingers=plan.core_each))
+        app = App(
+            Endpoints(self._repository(), self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
+        )
         _freeze()
         return app
 
@@ -228,26 +231,27 @@ class Server(BaseApplication):  # type: ignore[misc]
         """The models as they are now, for the workers that are forked from now on; where it raises, nothing changes."""
         gc.unfreeze()
         app: App = self.callable
-        app.take(self._repository())
+        app.replace_models(self._repository())
         _freeze()
         log.info("reloaded: %s", self._served())
 
     def _repository(self) -> Repository:
-        repository = self.living.repository()
+        repository = self.watcher.repository()
         versions = {(model.name, model.version) for model in repository}
-        self.board.keep(versions | self._versions)  # those who leave write their numbers yet
+        self.scoreboard.keep(versions | self._versions)  # those who leave write their numbers yet
         self._versions = versions
         return repository
 
-    def _living(self) -> Living:
+    def _watcher(self) -> RepositoryWatcher:
         settings = self._settings
         load = functools.partial(
             load_model,
             max_rows=settings.max_rows,
             max_batch_rows=settings.max_batch_rows,
+            max_body_bytes=settings.max_body_bytes,
             ort_threads=settings.ort_threads,
         )
-        return Living(
+        return RepositoryWatcher(
             settings.models,
             load,
             Bulletin(),
@@ -284,14 +288,14 @@ def _freeze() -> None:
 
 def _equip(arbiter: _Arbiter, worker: Worker) -> None:
     worker.line = arbiter.free_line()
-    worker.link = Link()
+    worker.channel = ControlChannel()
 
 
 def _close_others(arbiter: _Arbiter, worker: Worker) -> None:
     """In the fresh worker: what belongs to the arbiter and to its siblings."""
     for sibling in arbiter.WORKERS.values():
-        sibling.link.close()
-    worker.link.arbiters.close()
+        sibling.channel.close()
+    worker.channel.arbiters.close()
 
 
 def _mind_exit(arbiter: _Arbiter, worker: Worker) -> None:

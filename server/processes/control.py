@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import orjson
 
 from server.errors import Code, ServerError
-from server.models.watcher import Living
+from server.models.watcher import RepositoryWatcher
 
 MAX_MESSAGE_BYTES = 1 << 16
 MAX_TEXT = 4000  # characters of a refusal
@@ -23,7 +23,7 @@ MAX_TEXT = 4000  # characters of a refusal
 Action = Literal["load", "unload"]
 
 
-class Call(NamedTuple):
+class ControlRequest(NamedTuple):
     """What a worker asks for. ``number``: its own, to know the reply by."""
 
     number: int
@@ -31,7 +31,7 @@ class Call(NamedTuple):
     name: str
 
 
-class Reply(NamedTuple):
+class ControlReply(NamedTuple):
     """How the call with this number ended; without a code, well."""
 
     number: int
@@ -39,22 +39,22 @@ class Reply(NamedTuple):
     message: str = ""
 
 
-def encode(message: Call | Reply) -> bytes:
+def encode(message: ControlRequest | ControlReply) -> bytes:
     """A message as one datagram."""
     return orjson.dumps(tuple(message))
 
 
-def decode_call(data: bytes) -> Call:
+def decode_request(data: bytes) -> ControlRequest:
     """The call in a datagram."""
-    return Call(*orjson.loads(data))
+    return ControlRequest(*orjson.loads(data))
 
 
-def decode_reply(data: bytes) -> Reply:
+def decode_reply(data: bytes) -> ControlReply:
     """The reply in a datagram."""
-    return Reply(*orjson.loads(data))
+    return ControlReply(*orjson.loads(data))
 
 
-class Link:
+class ControlChannel:
     """The pair of sockets between the arbiter and one worker."""
 
     def __init__(self) -> None:
@@ -66,15 +66,15 @@ class Link:
         """Readable for the arbiter once the worker has asked for something."""
         return self.arbiters.fileno()
 
-    def receive(self) -> list[Call]:
+    def receive(self) -> list[ControlRequest]:
         """What the worker asks for by now."""
-        calls: list[Call] = []
+        calls: list[ControlRequest] = []
         with contextlib.suppress(BlockingIOError, ConnectionError):
             while True:
-                calls.append(decode_call(self.arbiters.recv(MAX_MESSAGE_BYTES)))
+                calls.append(decode_request(self.arbiters.recv(MAX_MESSAGE_BYTES)))
         return calls
 
-    def reply(self, reply: Reply) -> None:
+    def reply(self, reply: ControlReply) -> None:
         """Tells the worker, if it is still there."""
         with contextlib.suppress(OSError):
             self.arbiters.send(encode(reply))
@@ -85,62 +85,62 @@ class Link:
         self.workers.close()
 
 
-class Desk:
+class ControlServer:
     """The arbiter's calls that are not answered yet."""
 
-    def __init__(self, living: Living) -> None:
-        self._living = living
-        self._open: list[tuple[Link, Call]] = []
+    def __init__(self, watcher: RepositoryWatcher) -> None:
+        self._watcher = watcher
+        self._open: list[tuple[ControlChannel, ControlRequest]] = []
 
-    def take(self, link: Link) -> None:
+    def receive(self, channel: ControlChannel) -> None:
         """Begins what a worker asks for."""
-        for call in link.receive():
-            (self._living.load if call.action == "load" else self._living.unload)(call.name)
-            self._open.append((link, call))
+        for call in channel.receive():
+            (self._watcher.load if call.action == "load" else self._watcher.unload)(call.name)
+            self._open.append((channel, call))
 
     def answer(self, settled: bool) -> None:
         """Answers what is decided. ``settled``: only workers with all that is loaded now accept."""
-        still: list[tuple[Link, Call]] = []
-        for link, call in self._open:
+        still: list[tuple[ControlChannel, ControlRequest]] = []
+        for channel, call in self._open:
             reply = self._outcome(call, settled)
             if reply is None:
-                still.append((link, call))
+                still.append((channel, call))
             else:
-                link.reply(reply)
+                channel.reply(reply)
         self._open = still
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def _outcome(self, call: Call, settled: bool) -> Reply | None:
-        living = self._living
-        if not living.knows(call.name):
-            return Reply(call.number, "not_found", "there is no such model in the models folder")
+    def _outcome(self, call: ControlRequest, settled: bool) -> ControlReply | None:
+        watcher = self._watcher
+        if not watcher.knows(call.name):
+            return ControlReply(call.number, "not_found", "there is no such model in the models folder")
         if call.action == "load":
-            if living.is_pending(call.name):
+            if watcher.is_pending(call.name):
                 return None
-            if reasons := living.reasons(call.name):
-                return Reply(call.number, "bad_request", f"not loaded: {'; '.join(reasons)}"[:MAX_TEXT])
-        return Reply(call.number) if settled else None
+            if reasons := watcher.reasons(call.name):
+                return ControlReply(call.number, "bad_request", f"not loaded: {'; '.join(reasons)}"[:MAX_TEXT])
+        return ControlReply(call.number) if settled else None
 
-    def forget(self, link: Link) -> None:
+    def forget(self, channel: ControlChannel) -> None:
         """A worker is gone, and with it who asked."""
-        self._open = [(other, call) for other, call in self._open if other is not link]
+        self._open = [(other, call) for other, call in self._open if other is not channel]
 
     def close(self) -> None:
         """Refuses all that is open: the server stops."""
-        for link, call in self._open:
-            link.reply(Reply(call.number, "draining", "this server is stopping"))
+        for channel, call in self._open:
+            channel.reply(ControlReply(call.number, "draining", "this server is stopping"))
         self._open = []
 
 
-class Asker:
+class ControlClient:
     """The worker's side: sends calls and awaits their replies."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._numbers = itertools.count()
-        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._waiting: dict[int, asyncio.Future[ControlReply]] = {}
         self._listens = False
 
     async def ask(self, action: Action, name: str) -> None:
@@ -148,7 +148,7 @@ class Asker:
         if not self._listens:
             asyncio.get_running_loop().add_reader(self._end, self._receive)
             self._listens = True
-        call = Call(next(self._numbers), action, name)
+        call = ControlRequest(next(self._numbers), action, name)
         waiting = self._waiting[call.number] = asyncio.get_running_loop().create_future()
         try:
             self._end.send(encode(call))

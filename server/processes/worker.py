@@ -14,7 +14,7 @@ from uvicorn_worker import UvicornWorker
 
 from server.asgi.app import App
 from server.http.connection import Connection, connection_class
-from server.processes.control import Asker, Link
+from server.processes.control import ControlChannel, ControlClient
 
 # Held back while a worker is forked: until it has handlers of its own, the arbiter's copy would swallow them.
 FORK_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT})
@@ -52,7 +52,7 @@ def _backlog(listener: socket.socket) -> list[socket.socket]:
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
-    """A forked child that serves. ``line``, ``link``: its line on the metrics board and its way to the arbiter.
+    """A forked child that serves. ``line``, ``channel``: its line on the metrics scoreboard and its way to the arbiter.
 
     Both are set by the arbiter before the fork.
     """
@@ -67,7 +67,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         "timeout_graceful_shutdown": STOP_SECONDS,
     }
     line = 0
-    link: Link
+    channel: ControlChannel
 
     def init_signals(self) -> None:
         """Ctrl-C reaches every process of a terminal; the arbiter alone acts on it."""
@@ -79,7 +79,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         """Serves until told to stop."""
         app: App = self.wsgi
         app.line = self.line
-        app.endpoints.control = Asker(self.link.workers).ask
+        app.endpoints.control = ControlClient(self.channel.workers).ask
         self.config.http = connection_class(app.endpoints)
         super().run()
 

@@ -1,4 +1,4 @@
-"""Owns how output arrays become the answer of a v2 request, and what requests of one lane have in common. No HTTP."""
+"""Owns how output arrays become v2 answers, and what v2 requests that may share a run have in common. No HTTP."""
 
 from __future__ import annotations
 
@@ -8,76 +8,89 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from server.artefact.tensors import Array, InputLayout, Part, cut, join
-from server.codecs.v2.body import Reply, pack
+from server.artefact.runtime import Feed
+from server.artefact.tensors import Array, Buffer, InputLayout, concatenate, slice_rows
+from server.batching.entry import Entry, PiecedAnswer
+from server.codecs.v2.body import pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
-from server.codecs.v2.request import Wanted
+from server.codecs.v2.request import RequestedOutput
 
 Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, where the file says them
 
 
-class Form(NamedTuple):
-    """How one caller wants its answer: ``start`` is its JSON up to the outputs, which follow as ``wanted``."""
+class OutputFormat(NamedTuple):
+    """How one caller wants its answer: ``start`` is its JSON up to the outputs, which follow."""
 
     start: bytes
-    wanted: tuple[Wanted, ...]
+    outputs: tuple[RequestedOutput, ...]
     labels: Labels
     compression: bytes | None
 
 
-class TensorLane:
-    """What v2 requests that may join have in common: the inputs' row shapes, the wanted outputs.
+TensorRequest = tuple[tuple[Buffer, ...], OutputFormat]  # what an entry brings: a buffer per input, how it is answered
 
-    Where rows do not stand alone (``rows_first`` false) a lane is one request's own, and its layouts' row shapes are
+
+class TensorGroup:
+    """What v2 requests that may share a run have in common: the inputs' row shapes, the wanted outputs.
+
+    Where rows do not stand alone (``rows_first`` false) a group is one request's own, and its layouts' row shapes are
     the whole shapes of its tensors.
     """
+
+    counts_stages = True
 
     def __init__(self, outputs: Sequence[str], layouts: Sequence[InputLayout], rows_first: bool) -> None:
         self.outputs = tuple(outputs)
         self.layouts = tuple(layouts)
         self.rows_first = rows_first
 
-    def feed(self, requests: Sequence[Sequence[Part]], start: int | None, rows: int) -> dict[str, Array]:
-        """The graph inputs for the parts of several requests; or from row ``start`` on the next ``rows`` of one's."""
+    def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
+        """The graph inputs for the rows of all entries; or for ``rows`` of the only one from row ``start`` on."""
         return {
-            layout.name: self._array(layout, [parts[at] for parts in requests], start, rows)
-            for at, layout in enumerate(self.layouts)
+            layout.name: self._array(layout, [entry.request[0][index] for entry in entries], start, rows)
+            for index, layout in enumerate(self.layouts)
         }
 
-    def _array(self, layout: InputLayout, parts: list[Part], start: int | None, rows: int) -> Array:
+    def _array(self, layout: InputLayout, buffers: list[Buffer], start: int | None, rows: int) -> Array:
         shape = (rows, *layout.row_shape) if self.rows_first else layout.row_shape
         if not layout.row_items:
             return np.empty(shape, layout.dtype)
         if start is not None:
-            parts = [cut(layout, parts[0], start, start + rows)]
-        array = join(layout, parts).reshape(shape)
+            buffers = [slice_rows(layout, buffers[0], start, start + rows)]
+        array = concatenate(layout, buffers).reshape(shape)
         # Binary data begins wherever its JSON ends; not every graph bears numbers that begin at odd addresses.
         return array if array.flags.aligned else array.copy()
 
-    def reply(self, outputs: Sequence[Array], start: int, stop: int, form: Form) -> Reply:
-        """The answer for the rows ``start`` to ``stop`` of a run, or for all of it where rows do not stand alone."""
-        if self.rows_first:
-            outputs = [output[start:stop] for output in outputs]
-        return render(form, outputs, self.rows_first)
+    def deliver(self, entries: Sequence[Entry], outputs: Sequence[Array]) -> None:
+        """Answers every entry that is not done with its own rows, in the format it asked for."""
+        row = 0
+        for entry in entries:
+            end = row + entry.rows
+            if not entry.done:
+                own = [output[row:end] for output in outputs] if self.rows_first else outputs
+                answer = render(entry.request[1], own, self.rows_first)
+                entry.done = True
+                entry.answer_in_pieces(answer)
+            row = end
 
 
-def render(form: Form, outputs: Sequence[Array], rows_first: bool) -> Reply:
+def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> PiecedAnswer:
     """One caller's answer; ``outputs`` are its own, in the order in which it wants them."""
     described: list[bytes] = []
     binary: list[bytes | memoryview] = []
-    for wanted, output in zip(form.wanted, outputs, strict=True):
+    for requested, output in zip(output_format.outputs, outputs, strict=True):
         array = output
-        if wanted.classes:
-            array = best_classes(output, rows_first, wanted.classes, form.labels.get(wanted.name, ()))
-        said = (orjson.dumps(wanted.name), NAMES[array.dtype].encode(), orjson.dumps(array.shape))
-        if wanted.binary:
+        if requested.classes:
+            array = best_classes(output, rows_first, requested.classes, output_format.labels.get(requested.name, ()))
+        said = (orjson.dumps(requested.name), NAMES[array.dtype].encode(), orjson.dumps(array.shape))
+        if requested.binary:
             data = to_binary(array)
             described.append(_BINARY % (*said, len(data)))
             binary.append(data)
         else:
             described.append(_JSON % (*said, to_json(array)))
-    head = form.start + b",".join(described) + b"]}"
-    return pack(head, binary, form.compression)
+    head = output_format.start + b",".join(described) + b"]}"
+    return pack(head, binary, output_format.compression)
 
 
 _BINARY = b'{"name":%b,"datatype":"%b","shape":%b,"parameters":{"binary_data_size":%d}}'

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from server.batching.entry import PiecedAnswer
 from server.codecs.v2.datatypes import bad
 from server.errors import ServerError
 
@@ -34,14 +35,6 @@ class TensorHead(NamedTuple):
 
 
 ALL_JSON = TensorHead()
-
-
-class Reply(NamedTuple):
-    """An answer in pieces, with its headers in order; ``media_type`` goes with them."""
-
-    pieces: list[bytes | memoryview]
-    media_type: bytes
-    headers: list[tuple[bytes, bytes]]
 
 
 def read_head(headers: Iterable[tuple[bytes, bytes]]) -> TensorHead:
@@ -103,7 +96,7 @@ def split(body: bytes | bytearray, json_bytes: int | None) -> tuple[memoryview, 
     return view[:json_bytes], view[json_bytes:]
 
 
-def pack(head: bytes, binary: list[bytes | memoryview], wants: bytes | None) -> Reply:
+def pack(head: bytes, binary: list[bytes | memoryview], wants: bytes | None) -> PiecedAnswer:
     """An answer of JSON and binary data, compressed where the caller asked for it."""
     media_type = b"application/octet-stream" if binary else b"application/json"
     headers = [(JSON_LENGTH_HEADER, b"%d" % len(head))] if binary else []
@@ -111,4 +104,4 @@ def pack(head: bytes, binary: list[bytes | memoryview], wants: bytes | None) -> 
     if wants is not None:
         pieces = [_COMPRESS[wants](b"".join(pieces))]
         headers.append((b"content-encoding", wants))
-    return Reply(pieces, media_type, headers)
+    return PiecedAnswer(pieces, media_type, headers)

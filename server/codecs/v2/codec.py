@@ -1,22 +1,24 @@
-"""Owns the v2 protocol for one model: a body in, parts and the wanted lane out. Knows nothing of batches or HTTP."""
+"""Owns the v2 protocol for one model: headers and a body in, tensors and their group out. No sessions, no HTTP."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from server.artefact.metadata import Artefact
-from server.artefact.tensors import InputLayout, Part, TensorSpec
+from server.artefact.tensors import InputLayout, TensorSpec
+from server.batching.entry import Entry
+from server.codecs.codec import Headers
 from server.codecs.predict import parse
-from server.codecs.v2.answer import Form, Labels, TensorLane, start_of
-from server.codecs.v2.body import TensorHead, split
+from server.codecs.v2.answer import Labels, OutputFormat, TensorGroup, start_of
+from server.codecs.v2.body import TensorHead, read_head, split, unpack
 from server.codecs.v2.datatypes import Shape, bad
-from server.codecs.v2.request import Asked, Wanted, read, read_raw
+from server.codecs.v2.request import InferRequest, read, read_raw
 from server.errors import ServerError
 
 NOT_FINITE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")  # as some clients write what JSON has no word for
-MAX_LANES = 256  # shapes and wanted outputs remembered at one time; then all are forgotten, and those in use come back
+MAX_GROUPS = 256  # shapes and wanted outputs remembered at one time; then all are forgotten, and those in use come back
 
 
 def _parse(json: memoryview) -> Any:
@@ -26,16 +28,6 @@ def _parse(json: memoryview) -> Any:
         if error.code == "bad_json" and NOT_FINITE.search(json):
             raise ServerError("bad_json", "JSON has no NaN or Infinity: send the input that has it in binary") from None
         raise
-
-
-class TensorRequest(NamedTuple):
-    """What a body asks: parts, one per input; rows; which lane answers in which form; within how many seconds."""
-
-    parts: tuple[Part, ...]
-    rows: int
-    lane: TensorLane
-    form: Form
-    timeout: float | None
 
 
 def has_rows(inputs: Sequence[TensorSpec]) -> bool:
@@ -53,7 +45,10 @@ def labels_of(artefact: Artefact | None) -> Labels:
 
 
 class TensorCodec:
-    """The v2 protocol for one model. ``joinable``: its rows stand alone, so that requests may share a run."""
+    """The v2 protocol for one model. ``row_independent``: its rows stand alone, so that requests may share a run."""
+
+    reads_headers = True
+    counts_stages = True
 
     def __init__(
         self,
@@ -62,38 +57,48 @@ class TensorCodec:
         inputs: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec],
         *,
-        joinable: bool,
+        row_independent: bool,
         labels: Labels,
         max_rows: int,
+        max_body_bytes: int,
     ) -> None:
         self._model = model
         self._version = version
         self._inputs: Mapping[str, TensorSpec] = {spec.name: spec for spec in inputs}
         self._outputs: Mapping[str, TensorSpec] = {spec.name: spec for spec in outputs}
         self._rows_first = has_rows(inputs)
-        self._joinable = joinable and self._rows_first
+        self._row_independent = row_independent and self._rows_first
         self._labels = labels
         self._max_rows = max_rows
-        self._lanes: dict[tuple[tuple[Shape, ...], tuple[str, ...]], TensorLane] = {}
+        self._max_body_bytes = max_body_bytes
+        self._groups: dict[tuple[tuple[Shape, ...], tuple[str, ...]], TensorGroup] = {}
         self._start = start_of(model, version, None)
 
     @property
-    def joinable(self) -> bool:
+    def row_independent(self) -> bool:
         """Whether requests may share a run."""
-        return self._joinable
+        return self._row_independent
 
-    def decode(self, body: bytes | bytearray, head: TensorHead) -> TensorRequest:
-        """Reads and checks an unpacked body. Raises ServerError: bad_request, bad_json, too_deep, too_many_rows, ..."""
-        asked = self._read(body, head.json_bytes)
+    def read_headers(self, headers: Headers) -> TensorHead:
+        """How the body is written and the answer wanted. Raises ServerError: bad_request, unsupported_media_type."""
+        return read_head(headers)
+
+    def decode(self, entry: Entry, body: bytes | bytearray) -> None:
+        """Reads and checks a body. Raises ServerError: bad_request, bad_json, too_deep, too_many_rows, ..."""
+        head: TensorHead = entry.request
+        asked = self._read(unpack(body, head.encoding, self._max_body_bytes), head.json_bytes)
         tensors = [asked.tensors[name] for name in self._inputs]
-        rows = self._rows([tensor.shape for tensor in tensors])
-        lane = self._lane([tensor.shape for tensor in tensors], asked.wanted)
+        shapes = [tensor.shape for tensor in tensors]
+        entry.rows = self._rows(shapes)
+        entry.group = self._group(shapes, tuple([output.name for output in asked.outputs]))
         named = asked.request_id is not None
         start = start_of(self._model, self._version, asked.request_id) if named else self._start
-        form = Form(start, asked.wanted, self._labels, head.wants)
-        return TensorRequest(tuple(tensor.part for tensor in tensors), rows, lane, form, asked.timeout)
+        output_format = OutputFormat(start, asked.outputs, self._labels, head.wants)
+        entry.request = tuple([tensor.buffer for tensor in tensors]), output_format
+        if asked.timeout is not None:
+            entry.deadline = min(entry.deadline, entry.arrived + asked.timeout)
 
-    def _read(self, body: bytes | bytearray, json_bytes: int | None) -> Asked:
+    def _read(self, body: bytes | bytearray, json_bytes: int | None) -> InferRequest:
         if json_bytes == 0:
             return read_raw(memoryview(body), self._inputs, self._rows_first, tuple(self._outputs))
         json, binary = split(body, json_bytes)
@@ -114,17 +119,16 @@ class TensorCodec:
             raise ServerError("too_many_rows", f"{rows} rows are more than the {self._max_rows} allowed")
         return rows
 
-    def _lane(self, shapes: Sequence[Shape], wanted: Sequence[Wanted]) -> TensorLane:
-        outputs = tuple([one.name for one in wanted])
-        if not self._joinable:
-            return TensorLane(outputs, self._layouts(shapes), False)
+    def _group(self, shapes: Sequence[Shape], outputs: tuple[str, ...]) -> TensorGroup:
+        if not self._row_independent:
+            return TensorGroup(outputs, self._layouts(shapes), False)
         row_shapes = tuple([shape[1:] for shape in shapes])
-        lane = self._lanes.get((row_shapes, outputs))
-        if lane is None:
-            if len(self._lanes) >= MAX_LANES:
-                self._lanes.clear()
-            lane = self._lanes[row_shapes, outputs] = TensorLane(outputs, self._layouts(row_shapes), True)
-        return lane
+        group = self._groups.get((row_shapes, outputs))
+        if group is None:
+            if len(self._groups) >= MAX_GROUPS:
+                self._groups.clear()
+            group = self._groups[row_shapes, outputs] = TensorGroup(outputs, self._layouts(row_shapes), True)
+        return group
 
     def _layouts(self, row_shapes: Sequence[Shape]) -> tuple[InputLayout, ...]:
         pairs = zip(self._inputs.values(), row_shapes, strict=True)

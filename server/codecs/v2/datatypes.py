@@ -1,7 +1,8 @@
 """Owns the data types of the v2 protocol: names, widening, and their forms in JSON and in binary. Knows no requests.
 
-What comes in becomes a part (see `tensors`): a view of the received bytes where it is binary, packed bytes where it is
-JSON, a list where it is text. Every size is compared with what is there before anything of that size is made.
+What comes in becomes a buffer (see `artefact.tensors`): a view of the received bytes where it is binary, packed bytes
+where it is JSON, a list where it is text. Every size is compared with what is there before anything of that size is
+made.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 import orjson
 
-from server.artefact.tensors import Array, Part
+from server.artefact.tensors import Array, Buffer
 from server.codecs.rows import shown
 from server.errors import ServerError
 
@@ -54,8 +55,8 @@ def listed(names: Sequence[str]) -> str:
     return first if len(names) <= 8 else f"{first} and {len(names) - 8} more"
 
 
-def from_binary(buffer: memoryview, datatype: str, shape: Shape, where: str) -> Part:
-    """The part that binary data is: the buffer itself, or a list of texts. Raises ServerError ``bad_request``."""
+def from_binary(buffer: memoryview, datatype: str, shape: Shape, where: str) -> Buffer:
+    """The buffer that binary data is: itself, or a list of texts. Raises ServerError ``bad_request``."""
     count = prod(shape)
     if datatype == BYTES:
         return _texts(buffer, count, where)
@@ -87,8 +88,8 @@ def _texts(buffer: memoryview, count: int, where: str) -> list[str]:
     return texts
 
 
-def from_json(data: Any, datatype: str, shape: Shape, where: str) -> Part:
-    """The part that JSON data is, flat (row-major) or nested as its shape. Raises ServerError ``bad_request``."""
+def from_json(data: Any, datatype: str, shape: Shape, where: str) -> Buffer:
+    """The buffer of JSON data, flat (row-major) or nested as its shape. Raises ServerError ``bad_request``."""
     if type(data) is not list:
         raise bad(f"{where}: expected a list in 'data', got {shown(data)}")
     flat = _flat(data, shape, where)
@@ -169,12 +170,12 @@ def widens(datatype: str, dtype: np.dtype[Any]) -> bool:
     return source == dtype or (source.kind in "iuf" and dtype.kind in "iuf" and np.can_cast(source, dtype, "safe"))
 
 
-def widen(part: Part, datatype: str, dtype: np.dtype[Any], where: str) -> Part:
-    """A part as ``dtype``; itself where it is that. Raises ServerError ``bad_request`` for what is not exact."""
+def widen(buffer: Buffer, datatype: str, dtype: np.dtype[Any], where: str) -> Buffer:
+    """A buffer as ``dtype``; itself where it is that. Raises ServerError ``bad_request`` for what is not exact."""
     source = DTYPES[datatype]
-    if source == dtype or isinstance(part, list):
-        return part
-    values = np.frombuffer(part, source)
+    if source == dtype or isinstance(buffer, list):
+        return buffer
+    values = np.frombuffer(buffer, source)
     if dtype.kind == "f" and source.kind in "iu" and source.itemsize == 8 and values.size:
         low, high = int(values.min()), int(values.max())
         if low < -EXACT_WHOLE or high > EXACT_WHOLE:

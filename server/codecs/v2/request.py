@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from server.artefact.tensors import Part, TensorSpec
+from server.artefact.tensors import Buffer, TensorSpec
 from server.codecs.rows import shown
 from server.codecs.v2.datatypes import BYTES, DTYPES, NAMES, Shape, bad, from_binary, from_json, listed, widen, widens
 from server.errors import ServerError
@@ -26,11 +26,11 @@ Specs = Mapping[str, TensorSpec]  # inputs or outputs by name, in the order of t
 class Tensor(NamedTuple):
     """One input as a request brings it."""
 
-    part: Part
+    buffer: Buffer
     shape: Shape
 
 
-class Wanted(NamedTuple):
+class RequestedOutput(NamedTuple):
     """One output as a request wants it; ``classes``: the number of best classes instead of the values, or 0."""
 
     name: str
@@ -38,16 +38,16 @@ class Wanted(NamedTuple):
     classes: int
 
 
-class Asked(NamedTuple):
+class InferRequest(NamedTuple):
     """A whole request. ``timeout``: seconds, or None."""
 
     tensors: dict[str, Tensor]
-    wanted: tuple[Wanted, ...]
+    outputs: tuple[RequestedOutput, ...]
     request_id: str | None
     timeout: float | None
 
 
-def read(document: Any, binary: memoryview, inputs: Specs, outputs: Specs) -> Asked:
+def read(document: Any, binary: memoryview, inputs: Specs, outputs: Specs) -> InferRequest:
     """A parsed request with the binary data behind it. Raises ServerError: bad_request, unsupported."""
     if type(document) is not dict:
         raise bad(f'expected an object like {{"inputs": [...]}}, got {shown(document)}')
@@ -60,21 +60,21 @@ def read(document: Any, binary: memoryview, inputs: Specs, outputs: Specs) -> As
             raise bad(f"parameters: names that begin with '{RESERVED}' are reserved, got {shown(name)}")
     timeout = _timeout(parameters)
     tensors = _tensors(document.get("inputs"), binary, inputs)
-    wanted = _wanted(document.get("outputs"), _flag(parameters, "binary_data_output", "the request"), outputs)
-    return Asked(tensors, wanted, request_id, timeout)
+    requested = _requested(document.get("outputs"), _flag(parameters, "binary_data_output", "the request"), outputs)
+    return InferRequest(tensors, requested, request_id, timeout)
 
 
-def read_raw(body: memoryview, inputs: Specs, rows_first: bool, outputs: Sequence[str]) -> Asked:
+def read_raw(body: memoryview, inputs: Specs, rows_first: bool, outputs: Sequence[str]) -> InferRequest:
     """A body that is nothing but one tensor of one row; all outputs come back binary. Raises ServerError."""
     if len(inputs) != 1:
         raise bad(f"a raw body is for models of one input, this one takes {listed(list(inputs))}: send JSON as well")
     (spec,) = inputs.values()
     shape = _shape_of_raw(spec, (1, *spec.shape[1:]) if rows_first else spec.shape, len(body))
-    part: Part = (
+    buffer: Buffer = (
         [_text(body)] if spec.dtype == DTYPES[BYTES] else from_binary(body, NAMES[spec.dtype], shape, "the body")
     )
-    wanted = tuple(Wanted(name, True, 0) for name in outputs)
-    return Asked({spec.name: Tensor(part, shape)}, wanted, None, None)
+    requested = tuple(RequestedOutput(name, True, 0) for name in outputs)
+    return InferRequest({spec.name: Tensor(buffer, shape)}, requested, None, None)
 
 
 def _shape_of_raw(spec: TensorSpec, sizes: Sequence[int | None], length: int) -> Shape:
@@ -149,7 +149,7 @@ def _binary_size(given: dict[str, Any], name: str) -> int | None:
     return size
 
 
-def _tensor(given: dict[str, Any], spec: TensorSpec, buffer: memoryview | None) -> Tensor:
+def _tensor(given: dict[str, Any], spec: TensorSpec, binary: memoryview | None) -> Tensor:
     where = f"input '{spec.name}'"
     datatype = given.get("datatype")
     if type(datatype) is not str or datatype not in DTYPES:
@@ -159,11 +159,11 @@ def _tensor(given: dict[str, Any], spec: TensorSpec, buffer: memoryview | None) 
             f"{where}: this model takes {NAMES[spec.dtype]}, got {datatype}, which does not go into it without loss"
         )
     shape = _shape(given.get("shape"), spec, where)
-    if buffer is None:
-        part = from_json(given["data"], datatype, shape, where)
+    if binary is None:
+        buffer = from_json(given["data"], datatype, shape, where)
     else:
-        part = from_binary(buffer, datatype, shape, where)
-    return Tensor(widen(part, datatype, spec.dtype, where), shape)
+        buffer = from_binary(binary, datatype, shape, where)
+    return Tensor(widen(buffer, datatype, spec.dtype, where), shape)
 
 
 def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:
@@ -182,21 +182,21 @@ def _dims(spec: TensorSpec) -> list[int]:
     return [-1 if size is None else size for size in spec.shape]
 
 
-def _wanted(given: Any, all_binary: bool, outputs: Specs) -> tuple[Wanted, ...]:
+def _requested(given: Any, all_binary: bool, outputs: Specs) -> tuple[RequestedOutput, ...]:
     if given is None or given == []:
-        return tuple(Wanted(name, all_binary, 0) for name in outputs)
+        return tuple(RequestedOutput(name, all_binary, 0) for name in outputs)
     if type(given) is not list:
         raise bad(f"outputs: expected a list of objects with a name, got {shown(given)}")
-    wanted: dict[str, Wanted] = {}
+    requested: dict[str, RequestedOutput] = {}
     for number, each in enumerate(given):
-        one = _wanted_one(each, f"outputs[{number}]", all_binary, outputs)
-        if one.name in wanted:
-            raise bad(f"output '{one.name}' is asked for twice")
-        wanted[one.name] = one
-    return tuple(wanted.values())
+        output = _requested_output(each, f"outputs[{number}]", all_binary, outputs)
+        if output.name in requested:
+            raise bad(f"output '{output.name}' is asked for twice")
+        requested[output.name] = output
+    return tuple(requested.values())
 
 
-def _wanted_one(given: Any, where: str, all_binary: bool, outputs: Specs) -> Wanted:
+def _requested_output(given: Any, where: str, all_binary: bool, outputs: Specs) -> RequestedOutput:
     if type(given) is not dict:
         raise bad(f"{where}: expected an object with a name, got {shown(given)}")
     name = given.get("name")
@@ -207,7 +207,7 @@ def _wanted_one(given: Any, where: str, all_binary: bool, outputs: Specs) -> Wan
     if "shared_memory_region" in parameters:
         raise _no_shared_memory(named)
     binary = _flag(parameters, "binary_data", named) if "binary_data" in parameters else all_binary
-    return Wanted(name, binary, _classes(parameters, outputs[name], named))
+    return RequestedOutput(name, binary, _classes(parameters, outputs[name], named))
 
 
 def _classes(parameters: dict[str, Any], spec: TensorSpec, where: str) -> int:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from server.artefact.tensors import join
-from server.models.repository import Model, Place, load_model
+from server.artefact.tensors import concatenate
+from server.models.repository import Model, VersionFile
 from tests.support.integration.originals import Original, ask_original, more_rows
+from tests.support.server.loading import load_version
 
 PAIRS = 25_000  # of each of four models
 DISTINCT_ROWS = 2000
@@ -18,15 +19,15 @@ ULPS = {"iris": 4, "diabetes": 4, "churn": 4, "breast-cancer": 0}
 
 
 def feed_of(model: Model, rows: list[list[object]]) -> dict[str, np.ndarray]:
-    assert model.codec is not None
-    parts = model.codec._reader.read_rows(rows, clean=False)
-    return {layout.name: join(layout, [part]) for layout, part in zip(model.layouts, parts, strict=True)}
+    assert model.predict is not None
+    buffers = model.predict._reader.read_rows(rows, clean=False)
+    return {layout.name: concatenate(layout, [buffer]) for layout, buffer in zip(model.layouts, buffers, strict=True)}
 
 
 @pytest.mark.parametrize("name", ULPS)
 def test_pairs_of_rows_answer_as_each_alone(name: str, models: Path, originals: dict[str, Original]) -> None:
-    place = Place(name, "1", models / name / "1" / "model.onnx")
-    model = load_model(place, max_rows=10_000, max_batch_rows=1024, ort_threads=1)
+    file = VersionFile(name, "1", models / name / "1" / "model.onnx")
+    model = load_version(file, max_rows=10_000, max_batch_rows=1024)
     rows = ask_original(originals[name], more_rows(originals[name], DISTINCT_ROWS, seed=5)).rows
     feed = feed_of(model, rows)
     outputs = [output.name for output in model.runtime.outputs]
@@ -38,8 +39,8 @@ def test_pairs_of_rows_answer_as_each_alone(name: str, models: Path, originals: 
     for pair in picks:
         together = model.runtime.run(outputs, {key: array[pair] for key, array in feed.items()})
         for at, row in enumerate(pair):
-            for output, one in zip(together, alone[row], strict=True):
-                assert_close(one[0], output[at], ULPS[name])
+            for output, by_itself in zip(together, alone[row], strict=True):
+                assert_close(by_itself[0], output[at], ULPS[name])
 
 
 def assert_close(alone: np.ndarray, together: np.ndarray, ulps: int) -> None:

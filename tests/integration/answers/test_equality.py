@@ -109,13 +109,13 @@ def test_the_comparison_sees_an_answer_to_another_row(originals: dict[str, Origi
 
 
 def _outcome(expected: Expected, row: int) -> float:
-    return float(expected.predictions[row] if expected.chances is None else expected.chances[row].max())
+    return float(expected.predictions[row] if expected.probabilities is None else expected.probabilities[row].max())
 
 
 def _answer(model: Original, expected: Expected, row: int) -> dict[str, list[Any]]:
     answer: dict[str, list[Any]] = {"prediction": [expected.predictions[row]]}
-    if expected.chances is not None and model.classes:
-        answer["probability"] = [expected.chances[row][model.classes.index(expected.predictions[row])]]
+    if expected.probabilities is not None and model.classes:
+        answer["probability"] = [expected.probabilities[row][model.classes.index(expected.predictions[row])]]
     return answer
 
 

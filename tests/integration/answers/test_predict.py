@@ -19,7 +19,7 @@ NAMES = ("sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal wi
 
 
 @pytest.fixture(scope="module")
-def chances(originals: dict[str, Original]) -> Any:
+def probabilities(originals: dict[str, Original]) -> Any:
     """scikit-learn's probabilities of the classes for ROW."""
     return originals["iris"].estimator.predict_proba(pandas.DataFrame([ROW], columns=NAMES))[0]
 
@@ -30,11 +30,11 @@ def predict(server: Running, path: str, value: Any) -> Any:
     return answer.json()
 
 
-def test_a_list_answers_setosa_with_its_probability(served: Running, chances: Any) -> None:
+def test_a_list_answers_setosa_with_its_probability(served: Running, probabilities: Any) -> None:
     said = predict(served, "/predict", {"features": ROW})
     assert list(said) == ["prediction", "probability", "model_version"]
     assert said["prediction"] == "setosa"
-    assert said["probability"] == pytest.approx(max(chances), abs=1e-5)
+    assert said["probability"] == pytest.approx(max(probabilities), abs=1e-5)
     assert said["model_version"] == "1"
 
 
@@ -59,10 +59,10 @@ def test_many_rows_get_lists_even_if_there_is_one(served: Running, originals: di
     assert predict(served, "/predict", {"features": [ROW]})["prediction"] == ["setosa"]
 
 
-def test_probabilities_are_given_by_class_when_asked_for(served: Running, chances: Any) -> None:
+def test_probabilities_are_given_by_class_when_asked_for(served: Running, probabilities: Any) -> None:
     said = predict(served, "/predict", {"features": ROW, "probabilities": True})["probabilities"]
     assert list(said) == ["setosa", "versicolor", "virginica"]
-    assert list(said.values()) == pytest.approx(list(chances), abs=1e-5)
+    assert list(said.values()) == pytest.approx(list(probabilities), abs=1e-5)
 
 
 def test_probabilities_of_a_regressor_are_refused(served: Running) -> None:

@@ -12,9 +12,10 @@ import pytest
 
 from server.asgi.openapi import ERRORS, document, error_responses
 from server.asgi.schemas import OF_DTYPE
-from server.batching.batch import Batch, Entry, feed_of
 from server.errors import CODES
-from server.models.repository import Model, Place, Repository, load_model
+from server.models.repository import Model, Repository, VersionFile
+from tests.support.server.decoding import decode
+from tests.support.server.loading import load_version
 from tests.support.server.models import ARTEFACTS, PLAIN, mixed, plain_two_inputs
 
 
@@ -22,7 +23,7 @@ def load(folder: Path, name: str, version: str, data: bytes) -> Model:
     """One file as a served model."""
     path = folder / f"{name}-{version}.onnx"
     path.write_bytes(data)
-    return load_model(Place(name, version, path), max_rows=100, max_batch_rows=64, ort_threads=1)
+    return load_version(VersionFile(name, version, path))
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +102,11 @@ def test_examples_fit_the_schema_and_the_codec(models: dict[str, Model], kind: s
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     shown = examples(operation)
     assert len(shown) == 3
-    codec = models[kind].codec
+    codec = models[kind].predict
     assert codec is not None
     for example in shown:
         assert list(errors_of(schema, example)) == []
-        codec.decode(orjson.dumps(example))
+        decode(codec, orjson.dumps(example))
 
 
 @pytest.mark.parametrize(("kind", "wanted"), [*((kind, False) for kind in KINDS), *((kind, True) for kind in LIKELY)])
@@ -124,13 +125,12 @@ def test_answers_fit_the_schema(models: dict[str, Model], kind: str, wanted: boo
 
 def answered(model: Model, body: Any) -> Any:
     """What the server answers to a body."""
-    assert model.codec is not None
-    entry = Entry()
-    entry.parts, entry.rows, entry.single, entry.lane = model.codec.decode(orjson.dumps(body))
-    outputs = model.runtime.run(entry.lane.outputs, feed_of(model.layouts, Batch([entry], entry.rows)))
-    columns = entry.lane.encode(outputs)
-    whole = entry.lane.body(columns, 0) if entry.single else entry.lane.body_of(columns, 0, entry.rows)
-    return orjson.loads(whole)
+    assert model.predict is not None
+    entry = decode(model.predict, orjson.dumps(body))
+    group = entry.group
+    group.deliver([entry], model.runtime.run(group.outputs, group.feed([entry], None, entry.rows)))
+    assert entry.body is not None
+    return orjson.loads(entry.body)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,15 @@ import numpy as np
 import orjson
 import pytest
 
-from server.asgi.schemas import OF_DTYPE, Schema, error_schema, list_of, row_schemas, scored_schema, scoring_schema
+from server.asgi.schemas import (
+    OF_DTYPE,
+    Schema,
+    error_schema,
+    list_of,
+    mlflow_answer_schema,
+    mlflow_request_schema,
+    row_schemas,
+)
 from server.errors import ServerError, envelope
 from tests.server.codecs.test_mlflow import Served, forms_of
 from tests.support.server.models import ARTEFACTS, PLAIN
@@ -32,7 +40,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
 
 def body_schema(one: Served) -> Schema:
     """The schema of a scoring body."""
-    return scoring_schema(one.model, list_of({"anyOf": row_schemas(one.model)}, minItems=1))
+    return mlflow_request_schema(one.model, list_of({"anyOf": row_schemas(one.model)}, minItems=1))
 
 
 def rows_of(kind: str) -> list[list[Any]]:
@@ -50,7 +58,7 @@ def test_scoring_bodies_and_their_answers_fit(served: dict[str, Served], kind: s
     for form, body in forms_of(names, rows_of(kind)).items():
         if artefact or ("by" not in form and "records" not in form):
             assert fits(body_schema(one), body), form
-        assert fits(scored_schema(one.model), one.answer(body)), form
+        assert fits(mlflow_answer_schema(one.model), one.answer(body)), form
 
 
 @pytest.mark.parametrize(

@@ -117,11 +117,11 @@ def test_narrower_numbers_are_widened(door: Door, datatype: str, binary: bool) -
 
 def test_classification(door: Door) -> None:
     outputs: list[dict[str, Any]] = [{"name": "probabilities", "parameters": {"classification": 2}}, {"name": "label"}]
-    chances = alone("iris", {"X": X})["probabilities"]
+    probabilities = alone("iris", {"X": X})["probabilities"]
     document, got = read(door.ask(Request({"X": X}, outputs=outputs).post("iris")))
     assert document["outputs"][0]["datatype"] == "BYTES"
     names = ["setosa", "versicolor", "virginica"]
-    for row, told in zip(chances, got["probabilities"], strict=True):
+    for row, told in zip(probabilities, got["probabilities"], strict=True):
         best = np.argsort(-row)[:2]
         assert told.tolist() == [f"{row[at]:f}:{at}:{names[at]}" for at in best]
 

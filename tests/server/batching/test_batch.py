@@ -1,4 +1,4 @@
-"""Batches: whatever the sizes, caps, lanes and leavers, every row is run once, in order, for its own caller."""
+"""Batches: whatever the sizes, caps, groups and leavers, every row is run once, in order, for its own caller."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout
-from server.batching.batch import Batch, Entry, check_rows, deliver, feed_of, take
-from server.codecs.json_columns import Lane, values
+from server.batching.batch import Batch, check_rows, deliver, feed_of, next_batch
+from server.batching.entry import Entry
+from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
 
 LAYOUTS = (InputLayout("X", np.dtype(np.float64), (2,)), InputLayout("S", np.dtype(np.object_), (1,)))
-LANES = tuple(Lane(["y"], {"y": values(0)}, str(number)) for number in range(3))
+GROUPS = tuple(JsonGroup(LAYOUTS, ["y"], {"y": values(0)}, str(number)) for number in range(3))
 
 
 class Caller(Entry):
     """A request whose rows hold its own number and theirs, so that a row in the wrong place shows."""
 
-    def __init__(self, number: int, rows: int, lane: Lane = LANES[0], single: bool = False) -> None:
+    def __init__(self, number: int, rows: int, group: JsonGroup = GROUPS[0], single: bool = False) -> None:
         own = [[float(number), float(row)] for row in range(rows)]
         self.number = number
-        self.lane = lane
-        self.parts = (np.array(own).tobytes(), [f"{number}/{row}" for row in range(rows)])
+        self.group = group
+        self.request = ((np.array(own).tobytes(), [f"{number}/{row}" for row in range(rows)]), single)
         self.rows = rows
         self.single = single
         self.deadline = 0.0
@@ -45,22 +47,22 @@ class Caller(Entry):
     def due(self) -> bytes:
         """The one answer it must get."""
         found = [self.number * 1000 + row for row in range(self.rows)]
-        body = {"y": found[0] if self.single else found, "model_version": LANES.index(self.lane)}
+        body = {"y": found[0] if self.single else found, "model_version": GROUPS.index(self.group)}
         return orjson.dumps({"y": body["y"], "model_version": str(body["model_version"])})
 
 
-def model(feed: dict[str, Array]) -> list[Array]:
+def model(feed: Feed) -> list[Array]:
     """The number of the caller and of the row in one, after a look whether both inputs tell the same."""
     x, s = feed["X"], feed["S"]
     assert [f"{int(number)}/{int(row)}" for number, row in x.tolist()] == s[:, 0].tolist()
     return [(x[:, 0] * 1000 + x[:, 1]).astype(np.int64)]
 
 
-def serve(queue: deque[Entry], max_rows: int, joinable: bool = True) -> list[Batch]:
+def serve(queue: deque[Entry], max_rows: int, row_independent: bool = True) -> list[Batch]:
     """Takes, runs and delivers until nothing waits."""
     batches: list[Batch] = []
-    while (batch := take(queue, max_rows, joinable)) is not None:
-        outputs = model(feed_of(LAYOUTS, batch))
+    while (batch := next_batch(queue, max_rows, row_independent)) is not None:
+        outputs = model(feed_of(batch))
         check_rows(outputs, batch.rows)
         deliver(batch, outputs)
         batches.append(batch)
@@ -69,14 +71,14 @@ def serve(queue: deque[Entry], max_rows: int, joinable: bool = True) -> list[Bat
 
 
 requests = st.lists(
-    st.tuples(st.integers(1, 5), st.sampled_from(LANES[:2]), st.booleans(), st.booleans()), min_size=4, max_size=16
+    st.tuples(st.integers(1, 5), st.sampled_from(GROUPS[:2]), st.booleans(), st.booleans()), min_size=4, max_size=16
 )
 
 
-def callers_of(drawn: Sequence[tuple[int, Lane, bool, bool]]) -> list[Caller]:
+def callers_of(drawn: Sequence[tuple[int, JsonGroup, bool, bool]]) -> list[Caller]:
     """A caller for each drawn request; the last flag says that it leaves before its batch."""
     callers = [
-        Caller(number, 1 if single else rows, lane, single) for number, (rows, lane, single, _) in enumerate(drawn)
+        Caller(number, 1 if single else rows, group, single) for number, (rows, group, single, _) in enumerate(drawn)
     ]
     for caller, (_, _, _, left) in zip(callers, drawn, strict=True):
         caller.done = left and caller.number % 3 == 0
@@ -86,32 +88,32 @@ def callers_of(drawn: Sequence[tuple[int, Lane, bool, bool]]) -> list[Caller]:
 @settings(max_examples=max(500, settings().max_examples))
 @given(requests, st.integers(1, 12), st.sampled_from([True, True, True, False]))
 def test_every_row_is_served_once_in_order_to_its_own_caller(
-    drawn: list[tuple[int, Lane, bool, bool]], max_rows: int, joinable: bool
+    drawn: list[tuple[int, JsonGroup, bool, bool]], max_rows: int, row_independent: bool
 ) -> None:
     callers = callers_of(drawn)
     left = [caller for caller in callers if caller.done]
-    batches = serve(deque(callers), max_rows, joinable)
+    batches = serve(deque(callers), max_rows, row_independent)
     for caller in callers:
         assert caller.answers == ([] if caller in left else [caller.due])
         assert caller.errors == []
     for batch in batches:
-        assert batch.rows <= max_rows or not joinable
+        assert batch.rows <= max_rows or not row_independent
         assert batch.rows == sum(entry.rows for entry in batch.entries) or batch.start is not None
-        assert len({id(entry.lane) for entry in batch.entries}) == 1
-        assert len(batch.entries) == 1 or joinable
+        assert len({id(entry.group) for entry in batch.entries}) == 1
+        assert len(batch.entries) == 1 or row_independent
         assert not set(map(id, left)) & set(map(id, batch.entries))
     assert sum(batch.rows for batch in batches) == sum(caller.rows for caller in callers if caller not in left)
 
 
 @given(requests, st.integers(1, 12))
 def test_callers_of_one_lane_that_fit_are_served_in_the_order_they_came(
-    drawn: list[tuple[int, Lane, bool, bool]], max_rows: int
+    drawn: list[tuple[int, JsonGroup, bool, bool]], max_rows: int
 ) -> None:
     """A smaller one may slip into a batch before one that does not fit; among equals nobody is overtaken."""
-    callers = [Caller(number, 1, lane) for number, (_, lane, _, _) in enumerate(drawn)]
+    callers = [Caller(number, 1, group) for number, (_, group, _, _) in enumerate(drawn)]
     order = [entry for batch in serve(deque(callers), max_rows) for entry in batch.entries]
-    for lane in LANES:
-        numbers = [caller.number for caller in order if isinstance(caller, Caller) and caller.lane is lane]
+    for group in GROUPS:
+        numbers = [caller.number for caller in order if isinstance(caller, Caller) and caller.group is group]
         assert numbers == sorted(numbers)
 
 
@@ -123,25 +125,25 @@ def numbers_of(batch: Batch | None) -> list[int]:
 
 def test_an_empty_queue_gives_no_batch() -> None:
     queue: deque[Entry] = deque()
-    assert take(queue, 8, joinable=True) is None
+    assert next_batch(queue, 8, row_independent=True) is None
     gone = Caller(0, 1)
     gone.done = True
     queue.append(gone)
-    assert take(queue, 8, joinable=True) is None
+    assert next_batch(queue, 8, row_independent=True) is None
     assert not queue
 
 
 def test_a_batch_is_the_oldest_and_what_fits_after_it() -> None:
     queue: deque[Entry] = deque(Caller(number, rows) for number, rows in enumerate([3, 4, 5, 1, 2]))
-    assert numbers_of(take(queue, 8, joinable=True)) == [0, 1, 3]
-    assert numbers_of(take(queue, 8, joinable=True)) == [2, 4]
+    assert numbers_of(next_batch(queue, 8, row_independent=True)) == [0, 1, 3]
+    assert numbers_of(next_batch(queue, 8, row_independent=True)) == [2, 4]
 
 
 def test_lanes_do_not_mix_and_keep_their_places() -> None:
-    one, other = LANES[:2]
-    queue: deque[Entry] = deque(Caller(number, 1, lane) for number, lane in enumerate([one, other, one, other, one]))
-    assert numbers_of(take(queue, 8, joinable=True)) == [0, 2, 4]
-    assert numbers_of(take(queue, 8, joinable=True)) == [1, 3]
+    one, other = GROUPS[:2]
+    queue: deque[Entry] = deque(Caller(number, 1, group) for number, group in enumerate([one, other, one, other, one]))
+    assert numbers_of(next_batch(queue, 8, row_independent=True)) == [0, 2, 4]
+    assert numbers_of(next_batch(queue, 8, row_independent=True)) == [1, 3]
 
 
 def test_small_requests_pass_between_the_pieces_of_a_large_one() -> None:
@@ -161,21 +163,21 @@ def test_a_large_one_is_whole_even_if_the_cap_changes_meanwhile() -> None:
     large = Caller(0, 10)
     queue: deque[Entry] = deque([large])
     for max_rows, rows in ((3, 3), (1, 1), (100, 6)):
-        batch = take(queue, max_rows, joinable=True)
+        batch = next_batch(queue, max_rows, row_independent=True)
         assert batch is not None
         assert batch.rows == rows
-        deliver(batch, model(feed_of(LAYOUTS, batch)))
+        deliver(batch, model(feed_of(batch)))
     assert large.answers == [large.due]
 
 
 def test_the_rest_of_a_large_one_is_not_joined() -> None:
     large, small = Caller(0, 10), Caller(1, 1)
     queue: deque[Entry] = deque([large])
-    first = take(queue, 8, joinable=True)
+    first = next_batch(queue, 8, row_independent=True)
     assert first is not None
     queue.appendleft(small)
-    assert numbers_of(take(queue, 100, joinable=True)) == [1]
-    rest = take(queue, 100, joinable=True)
+    assert numbers_of(next_batch(queue, 100, row_independent=True)) == [1]
+    rest = next_batch(queue, 100, row_independent=True)
     assert rest is not None
     assert (rest.rows, rest.start) == (2, 8)
 
@@ -184,32 +186,32 @@ def test_a_large_one_whose_caller_leaves_during_the_last_piece_gets_nothing() ->
     large = Caller(0, 10)
     queue: deque[Entry] = deque([large])
     for _ in range(2):
-        batch = take(queue, 5, joinable=True)
+        batch = next_batch(queue, 5, row_independent=True)
         assert batch is not None
         large.done = not queue
-        deliver(batch, model(feed_of(LAYOUTS, batch)))
+        deliver(batch, model(feed_of(batch)))
     assert large.answers == []
 
 
 def test_a_batch_is_never_larger_than_it_may_be() -> None:
     queue: deque[Entry] = deque([Caller(0, 3), Caller(1, 2), Caller(2, 1)])
-    assert numbers_of(take(queue, 4, joinable=True)) == [0, 2]
+    assert numbers_of(next_batch(queue, 4, row_independent=True)) == [0, 2]
 
 
 def test_a_large_one_whose_caller_leaves_is_run_no_further() -> None:
     large = Caller(0, 10)
     queue: deque[Entry] = deque([large])
-    first = take(queue, 4, joinable=True)
+    first = next_batch(queue, 4, row_independent=True)
     assert first is not None
     large.done = True
-    deliver(first, model(feed_of(LAYOUTS, first)))
-    assert take(queue, 4, joinable=True) is None
+    deliver(first, model(feed_of(first)))
+    assert next_batch(queue, 4, row_independent=True) is None
     assert large.answers == []
 
 
 def test_a_model_that_mixes_rows_gets_one_whole_request() -> None:
     queue: deque[Entry] = deque([Caller(0, 1), Caller(1, 100), Caller(2, 1)])
-    found = [take(queue, 8, joinable=False) for _ in range(3)]
+    found = [next_batch(queue, 8, row_independent=False) for _ in range(3)]
     assert [(numbers_of(batch), batch.rows, batch.start) for batch in found if batch] == [
         ([0], 1, None),
         ([1], 100, None),
@@ -220,10 +222,10 @@ def test_a_model_that_mixes_rows_gets_one_whole_request() -> None:
 def test_a_caller_who_left_while_running_gets_nothing_and_the_others_theirs() -> None:
     for single in (True, False):
         callers = [Caller(number, 1 if single else number + 1, single=single) for number in range(4)]
-        batch = take(deque(callers), 100, joinable=True)
+        batch = next_batch(deque(callers), 100, row_independent=True)
         assert batch is not None
         callers[1].done = True
-        deliver(batch, model(feed_of(LAYOUTS, batch)))
+        deliver(batch, model(feed_of(batch)))
         assert [caller.answers for caller in callers] == [
             [] if caller is callers[1] else [caller.due] for caller in callers
         ]

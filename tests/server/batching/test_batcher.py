@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from server.artefact.runtime import Feed, Runtime
 from server.artefact.tensors import Array
-from server.batching.batcher import LEARN_EVERY, LINGER_SECONDS
-from server.codecs.json_columns import Lane, values
+from server.batching.batcher import BUSY_POLL_SECONDS, LEARN_EVERY
+from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
 from tests.support.server.models import table_lookup
-from tests.support.server.rig import LANES, PATIENCE, SLOW, Caller, Curve, Gated, Rig, in_loop, turns
+from tests.support.server.rig import GROUPS, LAYOUT, PATIENCE, SLOW, Caller, Curve, Gated, Rig, in_loop, turns
 
 
 @in_loop
@@ -38,7 +38,7 @@ async def test_what_arrives_in_one_turn_is_one_run() -> None:
     rig.submit(*callers)
     assert all([await caller.served() for caller in callers])
     assert len(rig.runtime.runs) == 1
-    assert rig.metrics.line_totals() == {"rows": 40, "runs": 1, "requests": 20}
+    assert rig.totals() == {"rows": 40, "runs": 1, "requests": 20}
 
 
 @in_loop
@@ -68,7 +68,7 @@ async def test_a_neighbour_who_leaves_while_queued_is_not_run() -> None:
     assert all([await caller.served() for caller in callers if caller is not callers[2]])
     assert rig.runtime.rows == [[7], [0, 1, 3]]
     assert not callers[2].outcome.done()
-    assert rig.metrics.line_totals()["requests"] == 4
+    assert rig.totals()["requests"] == 4
 
 
 @in_loop
@@ -82,7 +82,7 @@ async def test_a_neighbour_who_leaves_while_running_is_let_go() -> None:
     callers[1].outcome.cancel()
     rig.runtime.gate.set()
     assert all([await caller.served() for caller in callers if caller is not callers[1]])
-    assert rig.metrics.line_totals()["requests"] == 3
+    assert rig.totals()["requests"] == 3
     assert rig.batcher.idle
 
 
@@ -98,7 +98,7 @@ async def test_of_a_run_that_fails_only_the_guilty_get_the_error(fixed_seconds: 
         else:
             assert await caller.served()
     assert rig.failures("model_error") == 2
-    assert rig.metrics.line_totals()["requests"] == 30
+    assert rig.totals()["requests"] == 30
     assert rig.curve.learned == [], "a run that was repeated in halves says nothing of cost"  # type: ignore[attr-defined]
     after = Caller(1)
     rig.submit(after)
@@ -108,9 +108,9 @@ async def test_of_a_run_that_fails_only_the_guilty_get_the_error(fixed_seconds: 
 @in_loop
 async def test_one_bad_row_among_31_good_in_a_real_session() -> None:
     runtime = Runtime(table_lookup().data)
-    lane = Lane(["Y"], {"y": values(0)}, "1")
+    group = JsonGroup([LAYOUT], ["Y"], {"y": values(0)}, "1")
     rig = Rig(runtime=runtime)
-    callers = [Caller(number if number != 20 else 10**6, lane=lane) for number in range(32)]
+    callers = [Caller(number if number != 20 else 10**6, group=group) for number in range(32)]
     rig.submit(*callers)
     await turns()
     for number, caller in enumerate(callers):
@@ -145,7 +145,7 @@ async def test_a_model_that_gives_too_few_rows_shifts_nobodys_answer() -> None:
 @in_loop
 async def test_lanes_do_not_mix() -> None:
     rig = Rig()
-    callers = [Caller(number, lane=LANES[number % 2]) for number in range(10)]
+    callers = [Caller(number, group=GROUPS[number % 2]) for number in range(10)]
     rig.submit(*callers)
     assert all([await caller.served() for caller in callers])
     assert rig.runtime.runs == [("double", [0, 2, 4, 6, 8]), ("square", [1, 3, 5, 7, 9])]
@@ -159,7 +159,7 @@ async def test_a_large_request_is_split_and_put_together_and_lets_small_ones_pas
     assert await large.served()
     assert await small.served()
     assert rig.runtime.rows == [[0, 1, 2, 3], [50], [4, 5, 6, 7], [8, 9]]
-    assert rig.metrics.line_totals() == {"rows": 11, "runs": 4, "requests": 2}
+    assert rig.totals() == {"rows": 11, "runs": 4, "requests": 2}
     assert rig.dispatched("full") == 2
 
 
@@ -173,7 +173,7 @@ async def test_a_large_request_that_fails_in_one_piece_fails_once_and_runs_no_fu
     await turns()
     assert rig.runtime.rows == [[1, 2], [9], [-3, 4]]
     assert rig.batcher.idle
-    assert rig.metrics.line_totals()["requests"] == 1
+    assert rig.totals()["requests"] == 1
 
 
 @in_loop
@@ -204,11 +204,11 @@ async def test_a_full_queue_refuses_and_says_how_long() -> None:
     rig.batcher.check_capacity()
 
 
-@pytest.mark.parametrize("joinable", [True, False])
+@pytest.mark.parametrize("row_independent", [True, False])
 @in_loop
-async def test_the_fixed_cost_counts_for_each_run_that_must_be_made(joinable: bool) -> None:
+async def test_the_fixed_cost_counts_for_each_run_that_must_be_made(row_independent: bool) -> None:
     """Rows that cost nothing still wait for the runs before them, where few fit a run or none may join."""
-    rig = Rig(Curve(0.1), joinable=joinable, max_batch_rows=1)
+    rig = Rig(Curve(0.1), row_independent=row_independent, max_batch_rows=1)
     first = await rig.busy()
     waiting = [Caller(number) for number in range(10)]
     rig.submit(*waiting)
@@ -291,7 +291,7 @@ async def test_a_deadline_that_passes_during_the_run_is_a_504_for_that_caller_al
     rig.runtime.gate.set()
     assert await patient.served()
     assert rig.failures("deadline_exceeded") == 1
-    assert rig.metrics.line_totals()["requests"] == 1
+    assert rig.totals()["requests"] == 1
 
 
 @in_loop
@@ -351,7 +351,7 @@ async def test_a_request_brought_by_a_refusal_waits_for_the_run_of_the_same_turn
 
 @in_loop
 async def test_requests_that_must_not_be_joined_are_not() -> None:
-    rig = Rig(joinable=False, max_batch_rows=4)
+    rig = Rig(row_independent=False, max_batch_rows=4)
     callers = [Caller(1), Caller(2), Caller(*range(10)), Caller(3)]
     rig.submit(*callers)
     assert all([await caller.served() for caller in callers])
@@ -405,8 +405,8 @@ async def test_a_caller_that_cannot_take_its_answer_costs_the_others_nothing() -
 @in_loop
 async def test_an_answer_that_cannot_be_made_is_an_error_and_not_the_end() -> None:
     rig = Rig()
-    broken = Lane(["double"], {"y": values(5)}, "1")  # there is no sixth output
-    callers = [Caller(1, lane=broken), Caller(2, lane=broken), Caller(3)]
+    broken = JsonGroup([LAYOUT], ["double"], {"y": values(5)}, "1")  # there is no sixth output
+    callers = [Caller(1, group=broken), Caller(2, group=broken), Caller(3)]
     rig.submit(*callers)
     assert [await caller.code() for caller in callers[:2]] == ["internal"] * 2
     assert await callers[2].served()
@@ -464,7 +464,7 @@ async def test_pending_is_what_waits_or_runs() -> None:
     st.lists(
         st.tuples(
             st.lists(st.integers(-1, 1000), min_size=1, max_size=6),
-            st.sampled_from(LANES),
+            st.sampled_from(GROUPS),
             st.sampled_from(["turn", "leave", "gate", "stay", "stay"]),
         ),
         max_size=25,
@@ -474,15 +474,15 @@ async def test_pending_is_what_waits_or_runs() -> None:
     st.booleans(),
 )
 def test_whatever_happens_everybody_gets_his_own(
-    script: list[tuple[list[int], Lane, str]], max_rows: int, fixed_seconds: float, joinable: bool
+    script: list[tuple[list[int], JsonGroup, str]], max_rows: int, fixed_seconds: float, row_independent: bool
 ) -> None:
-    """Sizes, lanes, bad rows, leavers, a gate that opens and shuts: an answer is right, an error is one's own fault."""
+    """Sizes, groups, bad rows, leavers, a gate that opens and shuts: an answer is right, an error its own fault."""
 
     async def play() -> None:
-        rig = Rig(Curve(fixed_seconds), max_batch_rows=max_rows, joinable=joinable)
+        rig = Rig(Curve(fixed_seconds), max_batch_rows=max_rows, row_independent=row_independent)
         callers = []
-        for numbers, lane, then in script:
-            caller = Caller(*numbers, lane=lane)
+        for numbers, group, then in script:
+            caller = Caller(*numbers, group=group)
             callers.append(caller)
             rig.submit(caller)
             if then == "turn":
@@ -513,19 +513,19 @@ async def _looks_while_idle(rig: Rig) -> int:
 
 @in_loop
 async def test_the_loop_stays_awake_a_moment_where_requests_follow_at_once() -> None:
-    rig = Rig(lingers=True)
+    rig = Rig(busy_poll=True)
     for _ in range(2):
         rig.submit(caller := Caller(1))
         assert await caller.served()
     assert await _looks_while_idle(rig) > 0
-    rig.time += LINGER_SECONDS
+    rig.time += BUSY_POLL_SECONDS
     await turns()
     assert await _looks_while_idle(rig) == 0, "and then it sleeps"
 
 
 @in_loop
 async def test_the_loop_sleeps_at_once_where_they_do_not_follow_or_a_core_is_shared() -> None:
-    for rig, gap in ((Rig(lingers=True), LINGER_SECONDS), (Rig(), 0.0)):
+    for rig, gap in ((Rig(busy_poll=True), BUSY_POLL_SECONDS), (Rig(), 0.0)):
         for _ in range(2):
             rig.time += gap
             rig.submit(caller := Caller(1))
@@ -535,9 +535,9 @@ async def test_the_loop_sleeps_at_once_where_they_do_not_follow_or_a_core_is_sha
 
 @in_loop
 async def test_a_request_that_comes_while_the_loop_is_kept_awake_is_served_as_ever() -> None:
-    rig = Rig(Curve(SLOW), lingers=True)
+    rig = Rig(Curve(SLOW), busy_poll=True)
     for number in range(5):
         rig.submit(caller := Caller(number))
         assert await caller.served()
-        rig.time += LINGER_SECONDS / 2
+        rig.time += BUSY_POLL_SECONDS / 2
     assert rig.runtime.rows == [[0], [1], [2], [3], [4]]

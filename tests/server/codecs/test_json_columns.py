@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 
 from server.artefact.metadata import Artefact, Golden, Output, Scalar
 from server.artefact.tensors import Array, TensorSpec
-from server.codecs.json_columns import Lane, class_key, lanes_of, numbers, plain_lane
+from server.codecs.json_columns import JsonGroup, class_key, group_of_outputs, groups_of, numbers
 from tests.support.server.models import artefact_of, matrix
 
 FLOATS = st.sampled_from([np.float64, np.float32, np.float16])
@@ -28,19 +28,19 @@ def artefact(outputs: Sequence[Output], classes: Any = None) -> Artefact:
     return artefact_of(kind, matrix(["a"]), outputs, classes, [], {})  # type: ignore[arg-type]
 
 
-def bodies(lane: Lane, outputs: Sequence[Array]) -> list[Any]:
+def bodies(group: JsonGroup, outputs: Sequence[Array]) -> list[Any]:
     """The answer to each row alone, in every way there is to make it; they are one."""
-    columns = lane.encode(outputs)
+    columns = group.encode(outputs)
     rows = len(outputs[0])
-    assert lane.bodies(columns) == [lane.body(columns, row) for row in range(rows)]
-    return [orjson.loads(body) for body in lane.bodies(columns)]
+    assert group.bodies(columns) == [group.body(columns, row) for row in range(rows)]
+    return [orjson.loads(body) for body in group.bodies(columns)]
 
 
-def together(lane: Lane, outputs: Sequence[Array], start: int = 0, stop: int | None = None) -> Any:
+def together(group: JsonGroup, outputs: Sequence[Array], start: int = 0, stop: int | None = None) -> Any:
     """The answer to several rows; to all of them in every way there is to make it."""
     if start == 0 and stop is None:
-        assert lane.whole(outputs) == lane.body_of(lane.encode(outputs), 0, len(outputs[0]))
-    return orjson.loads(lane.body_of(lane.encode(outputs), start, len(outputs[0]) if stop is None else stop))
+        assert group.whole(outputs) == group.body_of(group.encode(outputs), 0, len(outputs[0]))
+    return orjson.loads(group.body_of(group.encode(outputs), start, len(outputs[0]) if stop is None else stop))
 
 
 def finite(value: Any) -> Any:
@@ -74,22 +74,22 @@ VALUES = npst.arrays(FLOATS, st.tuples(st.integers(1, 5), st.integers(1, 3)))
 
 @given(VALUES)
 def test_a_value_is_a_number_where_a_row_has_one_else_a_list(array: Array) -> None:
-    lane, chances = lanes_of(artefact([Output("value", "y")]), "7")
-    assert chances is None
+    group, probabilities = groups_of(artefact([Output("value", "y")]), "7", [])
+    assert probabilities is None
     want = [[finite(value) for value in row] for row in array.astype(np.float64).tolist()]
     if array.shape[1] == 1:
         want = [row[0] for row in want]
-    found = [answer["prediction"] for answer in bodies(lane, [array])]
+    found = [answer["prediction"] for answer in bodies(group, [array])]
     if array.dtype == np.float64:
         assert found == want
     np.testing.assert_array_equal(np.array(found, array.dtype), np.array(want, array.dtype))
-    assert together(lane, [array]) == {"prediction": found, "model_version": "7"}
-    assert together(lane, [array], 0, 1) == {"prediction": found[:1], "model_version": "7"}
+    assert together(group, [array]) == {"prediction": found, "model_version": "7"}
+    assert together(group, [array], 0, 1) == {"prediction": found[:1], "model_version": "7"}
 
 
 def test_a_flat_value() -> None:
-    lane, _ = lanes_of(artefact([Output("value", "y")]), "1")
-    assert bodies(lane, [np.array([1.5, 2.0])]) == [
+    group, _ = groups_of(artefact([Output("value", "y")]), "1", [])
+    assert bodies(group, [np.array([1.5, 2.0])]) == [
         {"prediction": 1.5, "model_version": "1"},
         {"prediction": 2.0, "model_version": "1"},
     ]
@@ -97,22 +97,22 @@ def test_a_flat_value() -> None:
 
 @pytest.mark.parametrize("role", ["scores", "transformed"])
 def test_a_role_is_a_key(role: Any) -> None:
-    lane, _ = lanes_of(artefact([Output(role, "y")]), "1")
-    assert together(lane, [np.array([[1.0, 2.0], [3.0, math.nan]])]) == {
+    group, _ = groups_of(artefact([Output(role, "y")]), "1", [])
+    assert together(group, [np.array([[1.0, 2.0], [3.0, math.nan]])]) == {
         role: [[1.0, 2.0], [3.0, None]],
         "model_version": "1",
     }
 
 
 def test_no_columns_are_empty_lists() -> None:
-    lane, _ = lanes_of(artefact([Output("transformed", "y")]), "1")
-    assert together(lane, [np.empty((2, 0))]) == {"transformed": [[], []], "model_version": "1"}
+    group, _ = groups_of(artefact([Output("transformed", "y")]), "1", [])
+    assert together(group, [np.empty((2, 0))]) == {"transformed": [[], []], "model_version": "1"}
 
 
 def test_transformed_text() -> None:
-    lane, _ = lanes_of(artefact([Output("transformed", "y")]), "1")
+    group, _ = groups_of(artefact([Output("transformed", "y")]), "1", [])
     array = np.array([["a,b", 'c"'], ["%b", "é"]], np.object_)
-    assert together(lane, [array])["transformed"] == array.tolist()
+    assert together(group, [array])["transformed"] == array.tolist()
 
 
 CLASSES: dict[str, tuple[tuple[Scalar, ...], Any]] = {
@@ -136,31 +136,31 @@ GRAPH_DTYPES: dict[str, list[Any]] = {
 def test_a_label_keeps_its_type_and_its_own_probability(kind: str, dtype: Any, shape: tuple[int, ...]) -> None:
     classes, at = CLASSES[kind]
     label = np.array([classes[i] for i in at]).astype(dtype).reshape(shape)
-    chances = np.array([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.3, 0.3, 0.4]])[:, : len(classes)]
-    plain, asked = lanes_of(artefact([Output("label", "l"), Output("probabilities", "p")], classes), "1")
+    probabilities = np.array([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.3, 0.3, 0.4]])[:, : len(classes)]
+    plain, asked = groups_of(artefact([Output("label", "l"), Output("probabilities", "p")], classes), "1", [])
     assert plain.outputs == ("l", "p")
     assert asked is not None
-    answer = together(plain, [label, chances])
+    answer = together(plain, [label, probabilities])
     assert answer["prediction"] == [classes[i] for i in at]
     assert [type(found) for found in answer["prediction"]] == [type(classes[0])] * 3
-    assert answer["probability"] == [chances[row, i] for row, i in enumerate(at)]
+    assert answer["probability"] == [probabilities[row, i] for row, i in enumerate(at)]
     assert list(answer) == ["prediction", "probability", "model_version"]
     keys = [found if isinstance(found, str) else orjson.dumps(found).decode() for found in classes]
-    whole = together(asked, [label, chances])
-    assert whole["probabilities"] == [dict(zip(keys, row, strict=True)) for row in chances.tolist()]
+    whole = together(asked, [label, probabilities])
+    assert whole["probabilities"] == [dict(zip(keys, row, strict=True)) for row in probabilities.tolist()]
     assert {key: value for key, value in whole.items() if key != "probabilities"} == answer
     assert [list(row) for row in whole["probabilities"]] == [keys] * 3
-    assert bodies(plain, [label, chances])[1]["prediction"] == classes[at[1]]
+    assert bodies(plain, [label, probabilities])[1]["prediction"] == classes[at[1]]
 
 
 def test_a_label_without_classes_is_itself() -> None:
     for label in (np.array([-1, 1]), np.array(["a", "b"], np.object_), np.array([1.5, math.nan])):
-        lane, _ = lanes_of(artefact([Output("label", "l")]), "1")
-        assert together(lane, [label])["prediction"] == [finite(value) for value in label.tolist()]
+        group, _ = groups_of(artefact([Output("label", "l")]), "1", [])
+        assert together(group, [label])["prediction"] == [finite(value) for value in label.tolist()]
 
 
 def test_probabilities_that_are_no_numbers_are_null() -> None:
-    plain, asked = lanes_of(artefact([Output("label", "l"), Output("probabilities", "p")], ("a", "b")), "1")
+    plain, asked = groups_of(artefact([Output("label", "l"), Output("probabilities", "p")], ("a", "b")), "1", [])
     outputs = [np.array(["b"], np.object_), np.array([[0.5, math.nan]], np.float32)]
     assert asked is not None
     assert bodies(plain, outputs)[0]["probability"] is None
@@ -171,7 +171,7 @@ def test_probabilities_that_are_no_numbers_are_null() -> None:
 def test_several_targets_are_lists_per_row() -> None:
     classes = ((0, 1, 2), (False, True))
     outputs = [Output("label", "l"), Output("probabilities", "p"), Output("probabilities", "q")]
-    plain, asked = lanes_of(artefact(outputs, classes), "1")
+    plain, asked = groups_of(artefact(outputs, classes), "1", [])
     arrays = [
         np.array([[2, 0], [1, 1]]),
         np.array([[0.1, 0.2, 0.7], [0.2, 0.6, 0.2]]),
@@ -190,9 +190,9 @@ def test_several_targets_are_lists_per_row() -> None:
 
 
 def test_scores_beside_a_label() -> None:
-    lane, chances = lanes_of(artefact([Output("label", "l"), Output("scores", "s")], ("a", "b")), "1")
-    assert chances is None
-    answer = together(lane, [np.array(["b"], np.object_), np.array([[0.25]])])
+    group, probabilities = groups_of(artefact([Output("label", "l"), Output("scores", "s")], ("a", "b")), "1", [])
+    assert probabilities is None
+    answer = together(group, [np.array(["b"], np.object_), np.array([[0.25]])])
     assert answer == {"prediction": ["b"], "scores": [0.25], "model_version": "1"}
 
 
@@ -205,8 +205,8 @@ def test_class_key(label: Scalar, key: bytes) -> None:
 
 
 def test_versions_and_names_may_hold_percent_signs_and_quotes() -> None:
-    lane = plain_lane([TensorSpec('100%b"', np.dtype(np.float32), (None, 1))], "1.0%s")
-    assert bodies(lane, [np.array([[1.5]], np.float32)]) == [{"outputs": {'100%b"': [1.5]}, "model_version": "1.0%s"}]
+    group = group_of_outputs([TensorSpec('100%b"', np.dtype(np.float32), (None, 1))], "1.0%s", [], "outputs")
+    assert bodies(group, [np.array([[1.5]], np.float32)]) == [{"outputs": {'100%b"': [1.5]}, "model_version": "1.0%s"}]
 
 
 @given(st.data())
@@ -214,8 +214,10 @@ def test_a_plain_file_answers_every_output_in_its_own_shape(data: st.DataObject)
     rows = data.draw(st.integers(1, 4))
     shapes = data.draw(st.lists(st.lists(st.integers(0, 3), max_size=2), min_size=1, max_size=3))
     arrays = [data.draw(npst.arrays(FLOATS | WHOLE | st.just(np.bool_), st.just((rows, *shape)))) for shape in shapes]
-    lane = plain_lane([TensorSpec(f"o{at}", array.dtype, (None,)) for at, array in enumerate(arrays)], "1")
-    answer = together(lane, arrays)["outputs"]
+    group = group_of_outputs(
+        [TensorSpec(f"o{at}", array.dtype, (None,)) for at, array in enumerate(arrays)], "1", [], "outputs"
+    )
+    answer = together(group, arrays)["outputs"]
     assert list(answer) == [f"o{at}" for at in range(len(arrays))]
     for want, found in zip(arrays, answer.values(), strict=True):
         assert len(found) == rows
@@ -226,12 +228,15 @@ def test_a_plain_file_answers_every_output_in_its_own_shape(data: st.DataObject)
 
 
 def test_a_plain_file_answers_text_and_short_numbers() -> None:
-    lane = plain_lane(
-        [TensorSpec("t", np.dtype(np.object_), (None, 2)), TensorSpec("y", np.dtype(np.float32), (None,))], "1"
+    group = group_of_outputs(
+        [TensorSpec("t", np.dtype(np.object_), (None, 2)), TensorSpec("y", np.dtype(np.float32), (None,))],
+        "1",
+        [],
+        "outputs",
     )
     arrays = [np.array([["a", "%b"]], np.object_), np.array([0.1], np.float32)]
-    columns = lane.encode(arrays)
-    assert lane.body(columns, 0) == b'{"outputs":{"t":["a","%b"],"y":0.1},"model_version":"1"}'
+    columns = group.encode(arrays)
+    assert group.body(columns, 0) == b'{"outputs":{"t":["a","%b"],"y":0.1},"model_version":"1"}'
 
 
 def test_golden_is_not_part_of_an_answer() -> None:

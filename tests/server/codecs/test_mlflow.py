@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 
 from server.artefact.metadata import Feature
-from server.batching.batch import Batch, Entry, feed_of
-from server.codecs.json_columns import Lane
-from server.codecs.mlflow import Media, ScoringCodec, media_of, scoring_codec
+from server.codecs.json_columns import JsonGroup
+from server.codecs.mlflow import Media, MlflowCodec, media_of, mlflow_codec
+from server.codecs.rows import RowReader
 from server.errors import ServerError
-from server.models.repository import Model, Place, load_model
+from server.models.repository import Model, VersionFile
+from tests.support.server.decoding import decode
+from tests.support.server.loading import load_version
 from tests.support.server.models import ARTEFACTS, PLAIN, mixed, mixed_matrix, plain_two_inputs
 
 MAX_ROWS = 100
@@ -29,22 +31,21 @@ class Served:
     def __init__(self, folder: Path, data: bytes) -> None:
         path = folder / "m.onnx"
         path.write_bytes(data)
-        self.model: Model = load_model(Place("m", "1", path), max_rows=MAX_ROWS, max_batch_rows=64, ort_threads=1)
-        runtime = self.model.runtime
-        codec = scoring_codec(self.model.artefact, runtime.inputs, runtime.outputs, MAX_ROWS)
-        assert isinstance(codec, ScoringCodec)
-        self.codec = codec
+        self.model: Model = load_version(VersionFile("m", "1", path), max_rows=MAX_ROWS)
+        assert isinstance(self.model.mlflow, MlflowCodec)
+        self.codec = self.model.mlflow
 
     def answer(self, body: Any, media: Media = "json") -> Any:
         """What the model answers to a body, which is JSON unless it is bytes."""
-        entry = Entry()
         text = body if isinstance(body, bytes) else orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
-        entry.parts, entry.rows, entry.single, entry.lane = self.codec.decode(text, media)
+        entry = decode(self.codec, text, media)
         assert not entry.single
-        outputs = self.model.runtime.run(entry.lane.outputs, feed_of(self.model.layouts, Batch([entry], entry.rows)))
-        whole = entry.lane.whole(outputs)
-        assert whole == entry.lane.body_of(entry.lane.encode(outputs), 0, entry.rows)
-        return orjson.loads(whole)
+        group = entry.group
+        outputs = self.model.runtime.run(group.outputs, group.feed([entry], None, entry.rows))
+        group.deliver([entry], outputs)
+        assert entry.body is not None
+        assert entry.body == group.body_of(group.encode(outputs), 0, entry.rows)
+        return orjson.loads(entry.body)
 
     def refusal(self, body: Any, media: Media = "json") -> str:
         """Code and message of what is refused."""
@@ -167,8 +168,8 @@ def test_plain_files_answer_output_by_output(served: dict[str, Served]) -> None:
 
 def test_a_plain_file_of_two_inputs_has_no_rows(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(plain_two_inputs().data)
-    model = load_model(Place("m", "1", tmp_path / "m.onnx"), max_rows=9, max_batch_rows=9, ort_threads=1)
-    assert scoring_codec(None, model.runtime.inputs, model.runtime.outputs, 9) is None
+    model = load_version(VersionFile("m", "1", tmp_path / "m.onnx"), max_rows=9, max_batch_rows=9)
+    assert mlflow_codec(None, model.runtime.inputs, model.runtime.outputs, 9) is None
 
 
 ROW = ["Bern", "gold", 31.5, 3, True]
@@ -323,12 +324,13 @@ def test_a_million_columns_are_refused(served: dict[str, Served]) -> None:
 
 def test_names_that_are_numbers_are_names() -> None:
     features = [Feature(name, "float64", "X") for name in ("1", "0")]
-    codec = ScoringCodec(features, Lane(["value"], {}, None), MAX_ROWS)
+    reader = RowReader(features)
+    codec = MlflowCodec(reader, features, JsonGroup(reader.layouts, ["value"], {}, None), MAX_ROWS)
     want = np.array([[2.0, 1.0]]).tobytes()
     for columns in ([0, 1], ["0", "1"]):
         body = orjson.dumps({"dataframe_split": {"columns": columns, "data": [[1, 2]]}})
-        assert codec.decode(body, "json")[0] == (want,)
-    assert codec.decode(b"0,1\n1,2", "csv")[0] == (want,)
+        assert decode(codec, body, "json").buffers == (want,)
+    assert decode(codec, b"0,1\n1,2", "csv").buffers == (want,)
 
 
 @pytest.mark.parametrize(

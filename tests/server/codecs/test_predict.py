@@ -1,8 +1,8 @@
-"""The body of `/predict`: strict JSON, one row or many, which lane; every refusal is one of ours and echoes little."""
+"""The body of `/predict`: strict JSON, one row or many, which group; every refusal is one of ours and echoes little."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.artefact.metadata import Artefact
-from server.artefact.tensors import Part, TensorSpec, join
-from server.codecs.json_columns import Lane
-from server.codecs.predict import SimpleCodec, codec_of_artefact, codec_of_signature
+from server.artefact.tensors import TensorSpec, concatenate
+from server.codecs.json_columns import JsonGroup
+from server.codecs.predict import NO_ROWS, PredictCodec, codec_of_artefact, codec_of_signature
 from server.errors import ServerError
+from tests.support.server.decoding import Decoded, decode
 from tests.support.server.models import classifier, mixed, regressor
 
 
@@ -31,27 +32,13 @@ ROW = [5.1, 3.5, 1.4, 0.2]
 NAMED = dict(zip([feature.name for feature in artefact_of(classifier()).features], ROW, strict=True))
 
 
-class Asked(NamedTuple):
-    """What a body asks, by name."""
-
-    parts: tuple[Part, ...]
-    rows: int
-    single: bool
-    lane: Lane
-
-
-def decode(codec: SimpleCodec, body: bytes | bytearray) -> Asked:
-    """What a body asks of a codec."""
-    return Asked(*codec.decode(body))
-
-
-def rows_of(codec: SimpleCodec, body: bytes) -> Any:
+def rows_of(codec: PredictCodec, body: bytes) -> Any:
     """The first input of a body, as lists."""
     request = decode(codec, body)
-    return join(codec.layouts[0], [request.parts[0]]).tolist()
+    return concatenate(codec.layouts[0], [request.buffers[0]]).tolist()
 
 
-def refusal(body: bytes, codec: SimpleCodec = IRIS) -> ServerError:
+def refusal(body: bytes, codec: PredictCodec = IRIS) -> ServerError:
     """The error of a body."""
     with pytest.raises(ServerError) as caught:
         decode(codec, body)
@@ -75,16 +62,16 @@ def test_as_many_rows_as_are_allowed() -> None:
 
 
 def test_a_bytearray_is_read_too() -> None:
-    assert decode(IRIS, bytearray(body_of(ROW))).parts == decode(IRIS, body_of(ROW)).parts
+    assert decode(IRIS, bytearray(body_of(ROW))).buffers == decode(IRIS, body_of(ROW)).buffers
 
 
-def test_lanes() -> None:
-    plain = decode(IRIS, body_of(ROW)).lane
-    chances = decode(IRIS, body_of(ROW, probabilities=True)).lane
-    assert isinstance(plain, Lane)
-    assert plain is not chances
-    assert plain is decode(IRIS, body_of([ROW], probabilities=False)).lane
-    assert chances is decode(IRIS, body_of([NAMED], probabilities=True)).lane
+def test_groups() -> None:
+    plain = decode(IRIS, body_of(ROW)).group
+    probabilities = decode(IRIS, body_of(ROW, probabilities=True)).group
+    assert isinstance(plain, JsonGroup)
+    assert plain is not probabilities
+    assert plain is decode(IRIS, body_of([ROW], probabilities=False)).group
+    assert probabilities is decode(IRIS, body_of([NAMED], probabilities=True)).group
     error = refusal(body_of([1, 2], probabilities=True), DIABETES)
     assert (error.status, str(error)) == (422, "probabilities: this model has none")
 
@@ -158,7 +145,7 @@ def test_of_a_key_that_is_there_twice_the_last_counts() -> None:
     assert rows_of(IRIS, b'{"features": ' + row + b"}") == [ROW]
 
 
-def outcome(codec: SimpleCodec, body: bytes) -> Asked | None:
+def outcome(codec: PredictCodec, body: bytes) -> Decoded | None:
     """What a body asks, or None where it is refused as a client's fault."""
     try:
         return decode(codec, body)
@@ -197,7 +184,7 @@ def test_almost_json_is_read_as_json_or_refused(body: bytes) -> None:
     features = orjson.loads(body)["features"]
     rows = [features] if request.single else features
     assert not any(type(value) is bool for row in rows for value in row)
-    np.testing.assert_array_equal(join(IRIS.layouts[0], [request.parts[0]]), np.array(rows, np.float64))
+    np.testing.assert_array_equal(concatenate(IRIS.layouts[0], [request.buffers[0]]), np.array(rows, np.float64))
 
 
 def spec(name: str, dtype: Any, *shape: int | None) -> TensorSpec:
@@ -233,3 +220,24 @@ def test_a_signature_of_one_matrix(dtype: Any) -> None:
     assert rows_of(codec, body_of([values])) == [values]
     assert "expected 2 values ('a[0]', 'a[1]'), got 1" in str(refusal(body_of([[1]]), codec))
     assert "probabilities: this model has none" in str(refusal(body_of(values, probabilities=True), codec))
+
+
+@pytest.mark.parametrize("name", [b"content-type", b"Content-Type", b"cOnTeNt-TyPe"])
+@pytest.mark.parametrize(
+    "value", [b"application/json", b"application/json; charset=utf-8", b"Application/JSON", b" application/json ;x"]
+)
+def test_json_by_any_spelling(name: bytes, value: bytes) -> None:
+    for codec in (IRIS, NO_ROWS):
+        codec.read_headers([(b"accept", b"*/*"), (name, value)])
+        codec.read_headers([])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"text/plain", b"application/jsonx", b"application/x-www-form-urlencoded", b"multipart/form-data", b"\xff"],
+)
+def test_no_json(value: bytes) -> None:
+    for name in (b"content-type", b"Content-Type"):
+        with pytest.raises(ServerError) as caught:
+            IRIS.read_headers([(b"content-type", b"application/json"), (name, value)])
+        assert (caught.value.code, caught.value.status) == ("unsupported_media_type", 415)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.artefact.metadata import MISSING_TEXT, Dtype, Feature
-from server.artefact.tensors import Array, join
+from server.artefact.tensors import Array, concatenate
 from server.codecs.rows import MAX_SHOWN_CHARACTERS, NUMPY_OF_DTYPE, RowReader, shown
 from server.errors import ServerError
 from tests.support.server.models import MIXED_FEATURES
@@ -25,8 +25,8 @@ def features(dtype: Dtype, width: int, **more: Any) -> list[Feature]:
 
 def arrays(reader: RowReader, rows: list[Any], clean: bool) -> list[Array]:
     """What the rows become, by input."""
-    parts = reader.read_rows(rows, clean)
-    return [join(layout, [part]) for layout, part in zip(reader.layouts, parts, strict=True)]
+    buffers = reader.read_rows(rows, clean)
+    return [concatenate(layout, [buffer]) for layout, buffer in zip(reader.layouts, buffers, strict=True)]
 
 
 def refusal(reader: RowReader, row: Any, clean: bool = False) -> ServerError:
@@ -75,7 +75,7 @@ JSON_VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
 @given(row=st.lists(JSON_VALUES | st.lists(JSON_VALUES, max_size=2), min_size=1, max_size=3))
 def test_fast_and_slow_path_agree(dtype: Dtype, row: list[Any]) -> None:
-    """`clean` is a promise about the text; where it can be given, both paths give the same parts or the same error."""
+    """`clean` is a promise about the text; where it can be given, both paths give the same buffers or error."""
     row = orjson.loads(orjson.dumps(row))
     clean = not any(value is True or value is False for value in row)
     reader = RowReader(features(dtype, len(row)))
@@ -174,7 +174,7 @@ def test_among_many_rows_the_guilty_one_is_named() -> None:
 def test_one_feature() -> None:
     reader = RowReader(features("float64", 1))
     for row in ([1.5], {"f0": 1.5}):
-        assert join(reader.layouts[0], list(reader.read_row(row, True))).tolist() == [[1.5]]
+        assert concatenate(reader.layouts[0], list(reader.read_row(row, True))).tolist() == [[1.5]]
     assert str(refusal(reader, [])) == "features: expected 1 value ('f0'), got 0"
 
 

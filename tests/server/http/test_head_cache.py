@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from server.endpoints.serving import Endpoints
+from server.endpoints.lifecycle import Endpoints
 from server.http import head_cache as heads
 from server.http.connection import Connection, connection_class
-from server.http.head_cache import KnownHeads
-from server.metrics.scoreboard import Board
+from server.http.head_cache import HeadCache
+from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
 from server.settings import read_settings
 from tests.support.server import models
@@ -30,8 +30,8 @@ HEADERS = ((b"Host", b"test"), (b"Content-Type", b"application/json"), (b"Conten
 
 
 @pytest.fixture
-def known() -> KnownHeads[str]:
-    found: KnownHeads[str] = KnownHeads({b"/predict": "iris"})
+def known() -> HeadCache[str]:
+    found: HeadCache[str] = HeadCache({b"/predict": "iris"})
     found.learn(HEADERS)
     return found
 
@@ -40,12 +40,12 @@ def request(*headers: tuple[bytes, bytes], body: bytes = ROW, line: bytes = b"PO
     return b"\r\n".join([line, *(b"%b: %b" % header for header in headers), b"", b""]) + body
 
 
-def test_a_head_whose_lines_have_passed_is_recognised_again_and_again(known: KnownHeads[str]) -> None:
+def test_a_head_whose_lines_have_passed_is_recognised_again_and_again(known: HeadCache[str]) -> None:
     for _ in range(3):
         assert known.recognise(request(*HEADERS)) == ("iris", None, None, ROW)
 
 
-def test_ids_and_lengths_are_read_where_they_differ(known: KnownHeads[str]) -> None:
+def test_ids_and_lengths_are_read_where_they_differ(known: HeadCache[str]) -> None:
     own = ((b"x-request-id", b"a-1"), (b"X-Request-Start", b"1790000000000"))
     for number in range(3):
         body = ROW + b" " * number
@@ -74,7 +74,7 @@ def test_ids_and_lengths_are_read_where_they_differ(known: KnownHeads[str]) -> N
         b"",
     ],
 )
-def test_what_is_odd_is_the_parsers(known: KnownHeads[str], data: bytes) -> None:
+def test_what_is_odd_is_the_parsers(known: HeadCache[str], data: bytes) -> None:
     for _ in range(2):
         assert known.recognise(data) is None
 
@@ -93,12 +93,12 @@ def test_what_is_odd_is_the_parsers(known: KnownHeads[str], data: bytes) -> None
         (b"X-Long", b"x" * heads.MAX_LINE_BYTES),
     ],
 )
-def test_some_lines_are_never_remembered(known: KnownHeads[str], header: tuple[bytes, bytes]) -> None:
+def test_some_lines_are_never_remembered(known: HeadCache[str], header: tuple[bytes, bytes]) -> None:
     known.learn((*HEADERS, header))
     assert known.recognise(request(*HEADERS, header)) is None
 
 
-def test_what_is_remembered_is_bounded(known: KnownHeads[str]) -> None:
+def test_what_is_remembered_is_bounded(known: HeadCache[str]) -> None:
     for number in range(3 * heads.MAX_LINES):
         known.learn([(b"X-A", b"%d" % number)])
     assert len(known._lines) <= heads.MAX_LINES
@@ -199,7 +199,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     repository = Repository([dataclasses.replace(model, curve=Curve()) for model in loaded], {})
 
     async def ask_all(recognising: bool, connections: list[list[bytes]]) -> list[tuple[bytes, str]]:
-        endpoints = Endpoints(repository, settings, Board(1, 1), 1)
+        endpoints = Endpoints(repository, settings, Scoreboard(1, 1), 1)
         endpoints.open(0)
         config = Config(lambda scope: None, http=connection_class(endpoints), log_config=None)
         config.load()

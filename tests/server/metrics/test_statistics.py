@@ -1,26 +1,26 @@
-"""The statistics of v2 are the numbers of the board."""
+"""The statistics of v2 are the numbers of the scoreboard."""
 
 from __future__ import annotations
 
 from time import monotonic, time
 
-from server.metrics.scoreboard import Board, ModelMetrics
+from server.metrics.scoreboard import ModelMetrics, Scoreboard
 from server.metrics.statistics import statistics
 
 
 def test_statistics_are_summed_over_workers_and_told_by_size() -> None:
-    board = Board(2, 2)
-    board.block_of("other", "1")
-    block = board.block_of("m", "3")
+    scoreboard = Scoreboard(2, 2)
+    scoreboard.assign("other", "1")
+    block = scoreboard.assign("m", "3")
     for line, rows in ((0, 1), (1, 1), (1, 5)):
-        metrics = ModelMetrics(board, line, block)
+        metrics = ModelMetrics(scoreboard, line, block)
         metrics.batch(rows, 0.002, "turn", monotonic())
-        metrics.tensors(rows, 0.0005, 0.00025)
+        metrics.stages(rows, 0.0005, 0.00025)
         metrics.answered(rows, rows * 0.01, rows * 0.001)
-    ModelMetrics(board, 0, block).batch(4000, 0.5, "turn", monotonic())
-    ModelMetrics(board, 0, block).failed("bad_request")
-    ModelMetrics(board, 0, block).failed("model_error", 0.25)
-    told = statistics(board, block, "m", "3")
+    ModelMetrics(scoreboard, 0, block).batch(4000, 0.5, "turn", monotonic())
+    ModelMetrics(scoreboard, 0, block).failed("bad_request")
+    ModelMetrics(scoreboard, 0, block).failed("model_error", 0.25)
+    told = statistics(scoreboard, block, "m", "3")
     assert abs(told.pop("last_inference") - time() * 1000) < 60_000
     inference = told.pop("inference_stats")
     sizes = {each["batch_size"]: each for each in told.pop("batch_stats")}
@@ -38,7 +38,7 @@ def test_statistics_are_summed_over_workers_and_told_by_size() -> None:
 
 
 def test_before_anything_was_done_all_is_nought() -> None:
-    board = Board(1, 1)
-    told = statistics(board, board.block_of("m", "1"), "m", "1")
+    scoreboard = Scoreboard(1, 1)
+    told = statistics(scoreboard, scoreboard.assign("m", "1"), "m", "1")
     assert (told["last_inference"], told["inference_count"], told["batch_stats"]) == (0, 0, [])
     assert told["inference_stats"]["success"] == {"count": 0, "ns": 0}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from server.models.confined import Confined, Died, Limits, memory_in_use, memory_limit
+from server.models.confined import Died, Limits, SandboxedChild, memory_in_use, memory_limit
 
 # The test process may have threads of libraries; the child uses none of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
@@ -20,7 +20,7 @@ LIMITS = Limits(memory_bytes=256 << 20, cpu_seconds=1, wall_seconds=20)
 
 def outcome(work: Callable[[], bytes], limits: Limits = LIMITS) -> bytes:
     """The result, waited for. Raises Died."""
-    child = Confined(work, limits)
+    child = SandboxedChild(work, limits)
     while (result := child.collect()) is None:
         select.select([child], [], [], 0.2)
     return result
@@ -66,7 +66,7 @@ def test_every_death_is_told(work: Callable[[], bytes], words: str) -> None:
 
 
 def test_one_that_only_waits_is_ended_too() -> None:
-    child = Confined(idle, Limits(1 << 28, 1, 0.3))
+    child = SandboxedChild(idle, Limits(1 << 28, 1, 0.3))
     assert child.collect() is None
     select.select([child], [], [], 0.4)
     with pytest.raises(Died, match="did not end within"):
@@ -74,14 +74,14 @@ def test_one_that_only_waits_is_ended_too() -> None:
     assert is_reaped(child)
 
 
-def is_reaped(child: Confined) -> bool:
+def is_reaped(child: SandboxedChild) -> bool:
     with pytest.raises(ChildProcessError):
         os.waitpid(child._pid, os.WNOHANG)
     return True
 
 
 def test_a_child_that_somebody_else_has_reaped_is_no_error() -> None:
-    child = Confined(die(signal.SIGSEGV), LIMITS)
+    child = SandboxedChild(die(signal.SIGSEGV), LIMITS)
     select.select([child], [], [])
     os.waitpid(-1, 0)
     with pytest.raises(Died, match="ended without a result"):
@@ -89,7 +89,7 @@ def test_a_child_that_somebody_else_has_reaped_is_no_error() -> None:
 
 
 def test_the_cause_is_kept_for_whoever_asks_after_all_were_reaped() -> None:
-    child = Confined(die(signal.SIGSEGV), LIMITS)
+    child = SandboxedChild(die(signal.SIGSEGV), LIMITS)
     select.select([child], [], [])
     while child._status is None:
         child.note_exit()
@@ -108,7 +108,7 @@ def test_the_child_holds_nothing_of_its_parents() -> None:
 
 
 def test_kill_leaves_nothing() -> None:
-    child = Confined(spin, LIMITS)
+    child = SandboxedChild(spin, LIMITS)
     child.kill()
     assert is_reaped(child)
 

@@ -32,13 +32,13 @@ def test_whether_rows_stand_alone_and_what_a_run_costs(name: str) -> None:
     runtime = Runtime(tensors.SERVED[name]().data)
     verdict, curve = probe(runtime, 64)
     run_once(runtime)
-    assert (verdict.golden_rows, verdict.joinable) == (0, JOINABLE[name])
+    assert (verdict.golden_rows, verdict.row_independent) == (0, JOINABLE[name])
     assert 0.0 < curve.seconds(1) != UNKNOWN_SECONDS
 
 
 def test_a_file_that_made_up_inputs_do_not_suit_serves_by_itself() -> None:
     verdict, curve = probe(Runtime(tensors.parsed().data), 64)
-    assert not verdict.joinable
+    assert not verdict.row_independent
     assert curve.seconds(1) == UNKNOWN_SECONDS
 
 

@@ -18,16 +18,11 @@ from onnx import helper
 from server.artefact.metadata import BadArtefact, to_metadata
 from server.artefact.onnxfile import MAX_BYTES, BadFile
 from server.errors import ServerError
-from server.models.repository import (
-    ChangedMeanwhile,
-    Model,
-    Place,
-    Repository,
-    load_model,
-    scan,
-    version_key,
-)
+from server.models.loading import ChangedMeanwhile
+from server.models.repository import Model, Repository, VersionFile, scan, version_key
 from server.models.trial import Findings, TrialFailed
+from tests.support.server.decoding import decode
+from tests.support.server.loading import load_version
 from tests.support.server.models import (
     FLOAT,
     classifier,
@@ -40,7 +35,6 @@ from tests.support.server.models import (
     with_metadata,
 )
 
-LIMITS: dict[str, Any] = {"max_rows": 100, "max_batch_rows": 64, "ort_threads": 1}
 ORDERED = (
     "a",
     "b",
@@ -81,29 +75,29 @@ def test_the_order_is_the_same_however_they_come(versions: list[str]) -> None:
     assert len({version_key(version) for version in versions}) == len(versions)
 
 
-def put(folder: Path, place: str, data: bytes | None = None) -> Path:
+def put(folder: Path, file: str, data: bytes | None = None) -> Path:
     """Writes a model file."""
-    path = folder / place
+    path = folder / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(plain().data if data is None else data)
     return path
 
 
 def test_scan_finds_both_forms_by_name_and_version(tmp_path: Path) -> None:
-    for place in ("b/10/model.onnx", "b/2/model.onnx", "b/2-rc1/model.onnx", "a.onnx", "B-1.x/v1/model.onnx"):
-        put(tmp_path, place)
+    for file in ("b/10/model.onnx", "b/2/model.onnx", "b/2-rc1/model.onnx", "a.onnx", "B-1.x/v1/model.onnx"):
+        put(tmp_path, file)
     assert scan(tmp_path).misplaced == {}
-    assert scan(tmp_path).places == (
-        Place("B-1.x", "v1", tmp_path / "B-1.x/v1/model.onnx"),
-        Place("a", "1", tmp_path / "a.onnx"),
-        Place("b", "2-rc1", tmp_path / "b/2-rc1/model.onnx"),
-        Place("b", "2", tmp_path / "b/2/model.onnx"),
-        Place("b", "10", tmp_path / "b/10/model.onnx"),
+    assert scan(tmp_path).files == (
+        VersionFile("B-1.x", "v1", tmp_path / "B-1.x/v1/model.onnx"),
+        VersionFile("a", "1", tmp_path / "a.onnx"),
+        VersionFile("b", "2-rc1", tmp_path / "b/2-rc1/model.onnx"),
+        VersionFile("b", "2", tmp_path / "b/2/model.onnx"),
+        VersionFile("b", "10", tmp_path / "b/10/model.onnx"),
     )
 
 
 def test_scan_passes_over_what_is_no_model(tmp_path: Path) -> None:
-    for place in (
+    for file in (
         ".hidden/1/model.onnx",
         ".hidden.onnx",
         "a/.1.part/model.onnx",
@@ -112,7 +106,7 @@ def test_scan_passes_over_what_is_no_model(tmp_path: Path) -> None:
         "a/model.onnx",
         "README.md",
     ):
-        put(tmp_path, place)
+        put(tmp_path, file)
     (tmp_path / "empty").mkdir()
     assert scan(tmp_path) == ((), {})
     assert scan(tmp_path / "there is no such folder") == ((), {})
@@ -123,7 +117,7 @@ def test_one_name_in_two_forms_is_told_by_both_and_stops_no_other(tmp_path: Path
     put(tmp_path, "m/2/model.onnx")
     put(tmp_path, "other.onnx")
     assert scan(tmp_path) == (
-        (Place("other", "1", tmp_path / "other.onnx"),),
+        (VersionFile("other", "1", tmp_path / "other.onnx"),),
         {("m", "1"): "m.onnx and m/ both hold a model 'm': remove one"},
     )
 
@@ -136,7 +130,7 @@ def test_names_that_no_path_could_hold_are_told(tmp_path: Path, place: str) -> N
     put(tmp_path, place)
     put(tmp_path, "other.onnx")
     found = scan(tmp_path)
-    assert [found.name for found in found.places] == ["other"]
+    assert [found.name for found in found.files] == ["other"]
     (reason,) = found.misplaced.values()
     assert reason.startswith(f"{place}: a model name and a version are letters, digits")
 
@@ -149,7 +143,7 @@ def test_a_name_that_is_no_text_is_told_as_text(tmp_path: Path) -> None:
 
 def load(path: Path) -> Model:
     """One file as model m, version 7."""
-    return load_model(Place("m", "7", path), **LIMITS)
+    return load_version(VersionFile("m", "7", path))
 
 
 def test_a_model_knows_all_there_is_to_know(tmp_path: Path) -> None:
@@ -158,34 +152,38 @@ def test_a_model_knows_all_there_is_to_know(tmp_path: Path) -> None:
     assert (model.name, model.version) == ("m", "7")
     assert model.sha256 == hashlib.sha256(classifier().data).hexdigest()
     assert model.artefact == classifier().artefact
-    assert model.codec is not None
-    assert model.layouts == model.codec.layouts
-    assert (model.verdict.golden_rows, model.verdict.joinable) == (16, True)
+    assert model.predict is not None
+    assert model.layouts == model.predict.layouts
+    assert (model.verdict.golden_rows, model.verdict.row_independent) == (16, True)
     assert model.curve.seconds(1) > 0.0
-    *_, lane = model.codec.decode(b'{"features": [5.1, 3.5, 1.4, 0.2]}')
-    assert lane.outputs == ("label", "probabilities")
+    group = decode(model.predict, b'{"features": [5.1, 3.5, 1.4, 0.2]}').group
+    assert group.outputs == ("label", "probabilities")
 
 
 def test_a_plain_file_has_a_codec_where_one_can_be_made(tmp_path: Path) -> None:
-    one = load(put(tmp_path, "one.onnx"))
-    assert one.artefact is None
-    assert one.codec is not None
-    two = load(put(tmp_path, "two.onnx", plain_two_inputs().data))
-    assert two.codec is None
-    assert two.layouts == ()
-    assert two.verdict.joinable
-    assert not load(put(tmp_path, "mixing.onnx", row_mixing().data)).verdict.joinable
+    asked_in_rows = load(put(tmp_path, "one.onnx"))
+    assert asked_in_rows.artefact is None
+    assert asked_in_rows.predict is not None
+    not_in_rows = load(put(tmp_path, "two.onnx", plain_two_inputs().data))
+    assert not_in_rows.predict is None
+    assert not_in_rows.layouts == ()
+    assert not_in_rows.verdict.row_independent
+    assert not load(put(tmp_path, "mixing.onnx", row_mixing().data)).verdict.row_independent
 
 
 @pytest.mark.parametrize(
-    ("shape", "joinable"), [([], False), ([1, 2], False), (["N", "M"], True), (["N", 2, "K"], True)]
+    ("shape", "row_independent"), [([], False), ([1, 2], False), (["N", "M"], True), (["N", 2, "K"], True)]
 )
 def test_inputs_of_any_shape_serve_those_without_rows_by_themselves(
-    tmp_path: Path, shape: list[Any], joinable: bool
+    tmp_path: Path, shape: list[Any], row_independent: bool
 ) -> None:
     data = onnx_file([helper.make_node("Identity", ["X"], ["Y"])], [("X", FLOAT, shape)], [("Y", FLOAT, shape)])
     model = load(put(tmp_path, "m.onnx", data))
-    assert (model.codec, model.verdict.joinable, model.tensors.joinable) == (None, joinable, joinable)
+    assert (model.predict, model.verdict.row_independent, model.v2.row_independent) == (
+        None,
+        row_independent,
+        row_independent,
+    )
 
 
 def test_features_that_are_not_the_graphs_inputs_are_refused(tmp_path: Path) -> None:
@@ -228,12 +226,12 @@ def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp
     path = put(tmp_path, "m.onnx", classifier().data)
     first = load(path)
     findings = Findings(first.sha256, dataclasses.replace(first.verdict, golden_rows=7), first.curve)
-    again = load_model(Place("m", "7", path), findings, **LIMITS)
+    again = load_version(VersionFile("m", "7", path), findings)
     assert again.verdict.golden_rows == 7
     assert again.curve is first.curve
     put(tmp_path, "m.onnx", regressor().data)
     with pytest.raises(ChangedMeanwhile):
-        load_model(Place("m", "7", path), findings, **LIMITS)
+        load_version(VersionFile("m", "7", path), findings)
 
 
 def test_what_is_no_file_or_no_model_is_refused_by_its_bytes(tmp_path: Path) -> None:
@@ -262,7 +260,7 @@ def folder(tmp_path: Path) -> Path:
 
 def load_all(folder: Path, default_model: str | None = None) -> Repository:
     """The whole folder, and some that were refused."""
-    models = [load_model(place, **LIMITS) for place in scan(folder).places]
+    models = [load_version(file) for file in scan(folder).files]
     return Repository(models, REFUSED, default_model)
 
 

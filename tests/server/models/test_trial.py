@@ -60,18 +60,18 @@ def with_golden(made: Made, **outputs: Any) -> Artefact:
 @pytest.mark.parametrize("name", ARTEFACTS)
 def test_real_models_pass_and_join(name: str) -> None:
     verdict = examined(ARTEFACTS[name]())
-    assert (verdict.golden_rows, verdict.joinable) == (len(ARTEFACTS[name]().artefact.golden.rows), True)  # type: ignore[union-attr]
+    assert (verdict.golden_rows, verdict.row_independent) == (len(ARTEFACTS[name]().artefact.golden.rows), True)  # type: ignore[union-attr]
     assert verdict.golden_rows >= 14
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_plain_files_pass_and_join(name: str) -> None:
     verdict = examined(PLAIN[name]())
-    assert (verdict.golden_rows, verdict.joinable) == (0, True)
+    assert (verdict.golden_rows, verdict.row_independent) == (0, True)
 
 
 def test_rows_that_mix_are_not_joined() -> None:
-    assert not examined(row_mixing()).joinable
+    assert not examined(row_mixing()).row_independent
 
 
 def test_an_artefact_without_golden_rows_is_tried_with_made_up_ones() -> None:
@@ -79,7 +79,7 @@ def test_an_artefact_without_golden_rows_is_tried_with_made_up_ones() -> None:
     assert made.artefact is not None
     bare = dataclasses.replace(made.artefact, golden=Golden((), {"value": []}))
     verdict = examined(made, bare)
-    assert (verdict.golden_rows, verdict.joinable) == (0, True)
+    assert (verdict.golden_rows, verdict.row_independent) == (0, True)
 
 
 def changed(values: Sequence[Any], row: int, value: Any) -> list[Any]:
@@ -143,18 +143,18 @@ def test_golden_rows_that_do_not_fit_the_features_are_told(rows: Any) -> None:
 
 
 def test_a_label_may_be_either_of_two_that_tie() -> None:
-    chances = [[0.5, 0.5], [0.9, 0.1]]
+    probabilities = [[0.5, 0.5], [0.9, 0.1]]
     artefact = artefact_of(
         "classifier",
         matrix(["a"]),
         (Output("label", "label"), Output("probabilities", "p")),
         ("x", "y"),
         [[0.0], [1.0]],
-        {"label": np.array(["x", "x"], np.object_), "p": chances},
+        {"label": np.array(["x", "x"], np.object_), "p": probabilities},
     )
-    check_golden(artefact, {"label": np.array(["y", "x"], np.object_), "p": np.array(chances)})
+    check_golden(artefact, {"label": np.array(["y", "x"], np.object_), "p": np.array(probabilities)})
     with pytest.raises(TrialFailed, match="golden row 1"):
-        check_golden(artefact, {"label": np.array(["x", "y"], np.object_), "p": np.array(chances)})
+        check_golden(artefact, {"label": np.array(["x", "y"], np.object_), "p": np.array(probabilities)})
 
 
 def test_the_rule_is_that_of_parity() -> None:
@@ -167,12 +167,12 @@ def test_the_rule_is_that_of_parity() -> None:
     check_golden(values, {"y": np.array([[-1000.0], [0.99e-5 * spread], [1000.0]])})
     with pytest.raises(TrialFailed, match="golden row 1"):
         check_golden(values, {"y": np.array([[-1000.0], [1.01e-5 * spread], [1000.0]])})
-    chances = [[0.001, 0.999], [0.002, 0.998], [0.003, 0.997]]
+    probabilities = [[0.001, 0.999], [0.002, 0.998], [0.003, 0.997]]
     outputs = (Output("probabilities", "p"),)
-    likely = artefact_of("classifier", matrix(["a"]), outputs, ("x", "y"), rows, {"p": chances})
-    check_golden(likely, {"p": np.array(chances) + 0.9e-5})
+    likely = artefact_of("classifier", matrix(["a"]), outputs, ("x", "y"), rows, {"p": probabilities})
+    check_golden(likely, {"p": np.array(probabilities) + 0.9e-5})
     with pytest.raises(TrialFailed, match="golden row 0"):
-        check_golden(likely, {"p": np.array(chances) + 1.1e-5})
+        check_golden(likely, {"p": np.array(probabilities) + 1.1e-5})
 
 
 def test_golden_answers_that_are_no_numbers_are_null() -> None:
@@ -217,10 +217,10 @@ class Fake:
 LAYOUT = InputLayout("X", np.dtype(np.float64), (10,))
 
 
-def joinable(answer: Any) -> bool:
+def row_independent(answer: Any) -> bool:
     """Whether a model that answers so may be joined."""
     runtime: Any = Fake(answer)
-    return examine(runtime, None, [LAYOUT]).joinable
+    return examine(runtime, None, [LAYOUT]).row_independent
 
 
 def noisy(x: Array) -> Array:
@@ -229,28 +229,28 @@ def noisy(x: Array) -> Array:
 
 
 def test_rounding_is_no_mixing() -> None:
-    assert joinable(lambda x: x.sum(axis=1))
-    assert joinable(noisy)
+    assert row_independent(lambda x: x.sum(axis=1))
+    assert row_independent(noisy)
 
 
 def test_answers_that_depend_on_the_company_are_mixing() -> None:
-    assert not joinable(lambda x: x.sum(axis=1) * (1 + 1e-3 * len(x)))
-    assert not joinable(lambda x: x.sum(axis=1) + x.mean())
-    assert not joinable(lambda x: np.array([f"{len(x)}"] * len(x), np.object_))
+    assert not row_independent(lambda x: x.sum(axis=1) * (1 + 1e-3 * len(x)))
+    assert not row_independent(lambda x: x.sum(axis=1) + x.mean())
+    assert not row_independent(lambda x: np.array([f"{len(x)}"] * len(x), np.object_))
 
 
 def test_answers_without_rows_of_their_own_are_not_joined() -> None:
-    assert not joinable(lambda x: x.sum())
-    assert not joinable(lambda x: np.array(1.0))
-    assert not joinable(lambda x: x[:, 0][: max(1, len(x) - 1)])
-    assert not joinable(lambda x: np.zeros((1, 3)))
-    assert not joinable(lambda x: np.zeros((len(x), len(x))))
+    assert not row_independent(lambda x: x.sum())
+    assert not row_independent(lambda x: np.array(1.0))
+    assert not row_independent(lambda x: x[:, 0][: max(1, len(x) - 1)])
+    assert not row_independent(lambda x: np.zeros((1, 3)))
+    assert not row_independent(lambda x: np.zeros((len(x), len(x))))
 
 
 def test_answers_that_are_no_numbers_do_not_forbid_joining() -> None:
-    assert joinable(lambda x: np.where(x[:, 0] > 0, np.inf, x[:, 0]))
-    assert joinable(lambda x: np.full(len(x), np.nan))
-    assert joinable(lambda x: np.where(x > 0, 1e308, -1e308))
+    assert row_independent(lambda x: np.where(x[:, 0] > 0, np.inf, x[:, 0]))
+    assert row_independent(lambda x: np.full(len(x), np.nan))
+    assert row_independent(lambda x: np.where(x > 0, 1e308, -1e308))
 
 
 def test_a_model_that_runs_only_with_company_or_only_with_many_fails_its_trial() -> None:

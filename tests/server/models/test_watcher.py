@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import re
@@ -19,16 +18,18 @@ import pytest
 from server.errors import ServerError
 from server.models.bulletin import Bulletin
 from server.models.confined import Limits
-from server.models.repository import BadRepository, ChangedMeanwhile, Model, Place, load_model
+from server.models.loading import ChangedMeanwhile
+from server.models.repository import BadRepository, Model, VersionFile
 from server.models.trial import Findings
 from server.models.trial_process import MIB, trial_limits
-from server.models.watcher import Living
+from server.models.watcher import RepositoryWatcher
 from tests.support.server.bad_models import BAD, endless
+from tests.support.server.loading import load_version
 from tests.support.server.models import classifier, plain, regressor
 
 # The test process may have threads of libraries; a trial's child uses none of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-LOAD = functools.partial(load_model, max_rows=100, max_batch_rows=64, ort_threads=1)
+LOAD = load_version
 PATIENCE = 30.0
 
 
@@ -42,19 +43,19 @@ def put(folder: Path, place: str, data: bytes | None = None) -> Path:
     return path
 
 
-def living(folder: Path, load: Callable[..., Model] = LOAD, default_model: str | None = None) -> Living:
+def watcher(folder: Path, load: Callable[..., Model] = LOAD, default_model: str | None = None) -> RepositoryWatcher:
     """The models of a folder, none loaded yet."""
-    return Living(folder, load, Bulletin(), default_model=default_model, box_bytes=None)
+    return RepositoryWatcher(folder, load, Bulletin(), default_model=default_model, box_bytes=None)
 
 
-def started(folder: Path, **settings: Any) -> Living:
+def started(folder: Path, **settings: Any) -> RepositoryWatcher:
     """The models of a folder, all that is good loaded."""
-    found = living(folder, **settings)
+    found = watcher(folder, **settings)
     found.load_all(strict=False)
     return found
 
 
-def until(found: Living, reached: Callable[[], bool]) -> float:
+def until(found: RepositoryWatcher, reached: Callable[[], bool]) -> float:
     """Steps until something is so; gives how long that took."""
     began = time.monotonic()
     while True:
@@ -65,7 +66,7 @@ def until(found: Living, reached: Callable[[], bool]) -> float:
         select.select(found.waits_for(), [], [], min(0.05, found.seconds_to_wait()))
 
 
-def served(found: Living) -> list[tuple[str, str]]:
+def served(found: RepositoryWatcher) -> list[tuple[str, str]]:
     """The versions that serve, the default of each name first."""
     return [(model.name, model.version) for model in found.repository()]
 
@@ -95,7 +96,7 @@ def test_a_start_loads_what_is_good_and_tells_what_is_not(folder: Path, caplog: 
 def test_what_was_found_in_the_child_is_what_the_model_has(folder: Path) -> None:
     model = started(folder).repository().get("iris")
     assert model.verdict.golden_rows == 16
-    assert model.verdict.joinable
+    assert model.verdict.row_independent
     assert model.curve.seconds(64) > 0.0
 
 
@@ -130,11 +131,11 @@ def test_one_that_never_ends_is_ended_while_others_go_on(folder: Path, monkeypat
     assert re.search("took more than 1 s of processor time|did not end within 3 s", found.reasons()[0])
 
 
-def crash(place: Place, tried: Findings | None = None, **limits: Any) -> Model:
+def crash(file: VersionFile, tried: Findings | None = None, **limits: Any) -> Model:
     """Loads as ONNX Runtime might that is given something it cannot bear."""
-    if place.name == "crash" and tried is None:
+    if file.name == "crash" and tried is None:
         os.kill(os.getpid(), signal.SIGSEGV)
-    return LOAD(place, tried, **limits)
+    return LOAD(file, tried, **limits)
 
 
 def test_one_that_crashes_its_process_is_refused(folder: Path) -> None:
@@ -144,11 +145,11 @@ def test_one_that_crashes_its_process_is_refused(folder: Path) -> None:
     assert served(found) == [("iris", "1")]
 
 
-def greedy(place: Place, tried: Findings | None = None, **limits: Any) -> Model:
+def greedy(file: VersionFile, tried: Findings | None = None, **limits: Any) -> Model:
     """Takes far more memory when it is opened for good than it did in its trial."""
-    if tried is not None and place.name == "greedy":
+    if tried is not None and file.name == "greedy":
         bytes(4 << 30)
-    return LOAD(place, tried, **limits)
+    return LOAD(file, tried, **limits)
 
 
 def test_opening_for_good_is_limited_as_the_trial_was(folder: Path) -> None:
@@ -225,12 +226,12 @@ def test_a_file_that_grows_all_the_time_is_not_tried_meanwhile(folder: Path) -> 
 def test_a_file_that_changes_between_trial_and_opening_is_tried_again(folder: Path) -> None:
     tries: list[str] = []
 
-    def load(place: Place, tried: Findings | None = None, **limits: Any) -> Model:
-        if tried is not None and place.name == "new":
+    def load(file: VersionFile, tried: Findings | None = None, **limits: Any) -> Model:
+        if tried is not None and file.name == "new":
             tries.append(tried.sha256)
             if len(tries) == 1:
                 raise ChangedMeanwhile
-        return LOAD(place, tried, **limits)
+        return LOAD(file, tried, **limits)
 
     found = started(folder, load=load)
     put(folder, "new.onnx")
@@ -304,11 +305,11 @@ def test_a_load_tries_at_once_and_again_what_was_refused(folder: Path, caplog: p
 def test_strict_stops_at_the_first_that_does_not_load(folder: Path) -> None:
     put(folder, "bad.onnx", b"")
     with pytest.raises(BadRepository, match=r"bad\.onnx is empty"):
-        living(folder).load_all(strict=True)
+        watcher(folder).load_all(strict=True)
     (folder / "bad.onnx").unlink()
     put(folder, "iris.onnx")
     with pytest.raises(BadRepository, match="both hold"):
-        living(folder).load_all(strict=True)
+        watcher(folder).load_all(strict=True)
 
 
 def test_a_default_that_is_not_there_stops_the_start_unless_nothing_is(folder: Path, tmp_path: Path) -> None:
@@ -322,7 +323,7 @@ def test_a_default_that_is_not_there_stops_the_start_unless_nothing_is(folder: P
 
 def test_closing_ends_a_trial(folder: Path) -> None:
     put(folder, "endless.onnx", endless())
-    found = living(folder)
+    found = watcher(folder)
     found.announce("endless")
     until(found, lambda: bool(found.waits_for()))
     (child,) = found.waits_for()

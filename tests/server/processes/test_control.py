@@ -11,15 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import ServerError
-from server.processes.control import Asker, Call, Desk, Link, Reply, decode_call, decode_reply, encode
+from server.processes.control import (
+    ControlChannel,
+    ControlClient,
+    ControlReply,
+    ControlRequest,
+    ControlServer,
+    decode_reply,
+    decode_request,
+    encode,
+)
 from tests.support.server.rig import in_loop, turns
 
 
 @given(st.integers(0, 2**40), st.sampled_from(["load", "unload"]), st.text(max_size=80))
 def test_calls_and_replies_travel_unchanged(number: int, action: Any, text: str) -> None:
-    assert decode_call(encode(Call(number, action, text))) == Call(number, action, text)
-    assert decode_reply(encode(Reply(number, "bad_request", text))) == Reply(number, "bad_request", text)
-    assert decode_reply(encode(Reply(number))) == Reply(number)
+    assert decode_request(encode(ControlRequest(number, action, text))) == ControlRequest(number, action, text)
+    assert decode_reply(encode(ControlReply(number, "bad_request", text))) == ControlReply(number, "bad_request", text)
+    assert decode_reply(encode(ControlReply(number))) == ControlReply(number)
 
 
 class Shelf:
@@ -47,20 +56,20 @@ class Shelf:
 
 
 class Office:
-    """A desk, what it asks, and a worker at the other end."""
+    """A control_server, what it asks, and a worker at the other end."""
 
     def __init__(self) -> None:
         self.shelf = Shelf()
-        living: Any = self.shelf
-        self.desk = Desk(living)
-        self.link = Link()
-        self.asker = Asker(self.link.workers)
+        watcher: Any = self.shelf
+        self.control_server = ControlServer(watcher)
+        self.channel = ControlChannel()
+        self.asker = ControlClient(self.channel.workers)
 
     async def begin(self, action: Any, name: str) -> asyncio.Task[None]:
-        """A call that has reached the desk."""
+        """A call that has reached the control_server."""
         task = asyncio.create_task(self.asker.ask(action, name))
         await turns()
-        self.desk.take(self.link)
+        self.control_server.receive(self.channel)
         return task
 
 
@@ -68,7 +77,7 @@ class Office:
 def office() -> Iterator[Office]:
     opened = Office()
     yield opened
-    opened.link.close()
+    opened.channel.close()
 
 
 async def refusal(task: asyncio.Task[None]) -> ServerError:
@@ -84,14 +93,14 @@ def test_a_load_is_answered_once_only_fresh_workers_accept(office: Office) -> No
         office.shelf.pending = True
         task = await office.begin("load", "iris")
         assert office.shelf.asked == [("load", "iris")]
-        office.desk.answer(settled=True)
+        office.control_server.answer(settled=True)
         office.shelf.pending = False
-        office.desk.answer(settled=False)
+        office.control_server.answer(settled=False)
         await turns()
         assert not task.done()
-        office.desk.answer(settled=True)
+        office.control_server.answer(settled=True)
         await asyncio.wait_for(task, 5)
-        assert len(office.desk) == 0
+        assert len(office.control_server) == 0
 
     run()
 
@@ -101,7 +110,7 @@ def test_a_refusal_is_answered_at_once_with_its_reason(office: Office) -> None:
     async def run() -> None:
         office.shelf.refusals = ["iris/2/model.onnx is empty: copy it again"]
         task = await office.begin("load", "iris")
-        office.desk.answer(settled=False)
+        office.control_server.answer(settled=False)
         error = await refusal(task)
         assert (error.status, error.message) == (400, "not loaded: iris/2/model.onnx is empty: copy it again")
 
@@ -114,10 +123,10 @@ def test_an_unload_waits_for_no_trial_and_a_name_that_is_not_there_is_told(offic
         office.shelf.pending = True
         office.shelf.refusals = ["anything"]
         task = await office.begin("unload", "iris")
-        office.desk.answer(settled=True)
+        office.control_server.answer(settled=True)
         await asyncio.wait_for(task, 5)
         other = await office.begin("unload", "nobody")
-        office.desk.answer(settled=False)
+        office.control_server.answer(settled=False)
         assert (await refusal(other)).status == 404
 
     run()
@@ -128,10 +137,10 @@ def test_each_gets_its_own_reply(office: Office) -> None:
     async def run() -> None:
         good = await office.begin("load", "iris")
         bad = await office.begin("load", "nobody")
-        office.desk.answer(settled=False)
+        office.control_server.answer(settled=False)
         assert (await refusal(bad)).status == 404
         assert not good.done()
-        office.desk.close()
+        office.control_server.close()
         assert (await refusal(good)).code == "draining"
 
     run()
@@ -141,8 +150,8 @@ def test_calls_of_a_worker_that_is_gone_are_forgotten(office: Office) -> None:
     @in_loop
     async def run() -> None:
         task = await office.begin("load", "iris")
-        office.desk.forget(office.link)
-        assert len(office.desk) == 0
+        office.control_server.forget(office.channel)
+        assert len(office.control_server) == 0
         task.cancel()
 
     run()
@@ -151,7 +160,7 @@ def test_calls_of_a_worker_that_is_gone_are_forgotten(office: Office) -> None:
 def test_an_arbiter_that_is_gone_is_told(office: Office) -> None:
     @in_loop
     async def run() -> None:
-        office.link.arbiters.close()
+        office.channel.arbiters.close()
         assert (await refusal(asyncio.create_task(office.asker.ask("load", "iris")))).code == "draining"
 
     run()

@@ -39,11 +39,11 @@ class Original:
 
 @dataclass(frozen=True)
 class Expected:
-    """scikit-learn's answers to a table of rows. ``chances``: None for a regressor; ``scale``: of the parity rule."""
+    """scikit-learn's answers to a table of rows. ``probabilities``: None for a regressor; ``scale``: of parity."""
 
     rows: list[list[Any]]
     predictions: list[Any]
-    chances: Numbers | None
+    probabilities: Numbers | None
     scale: float
 
 
@@ -85,32 +85,32 @@ def more_rows(original: Original, count: int, seed: int) -> Any:
 def ask_original(original: Original, table: Any) -> Expected:
     """scikit-learn's own answers, all in one call."""
     predictions = original.estimator.predict(table)
-    chances = original.estimator.predict_proba(table) if original.classes else None
+    probabilities = original.estimator.predict_proba(table) if original.classes else None
     scale = 1.0 if original.classes else float(np.std(predictions))
     rows = table.astype(object).where(table.notna(), None).to_numpy().tolist()
-    return Expected(rows, predictions.tolist(), chances, scale)
+    return Expected(rows, predictions.tolist(), probabilities, scale)
 
 
 def differences(original: Original, expected: Expected, rows: Sequence[int], answer: Any) -> list[str]:
     """What an answer to these rows says otherwise than scikit-learn; ``answer`` has lists, as for many rows."""
-    if expected.chances is None:
+    if expected.probabilities is None:
         wanted = np.array([expected.predictions[row] for row in rows])
         return _apart("prediction", wanted, answer["prediction"], expected.scale)
     classes = original.classes or []
-    chances = expected.chances[list(rows)]
+    probabilities = expected.probabilities[list(rows)]
     if any(label not in classes for label in answer["prediction"]) or len(answer["prediction"]) != len(rows):
         return [f"prediction: {answer['prediction']}"]
     columns = [classes.index(label) for label in answer["prediction"]]
-    best = np.sort(chances, axis=1)
+    best = np.sort(probabilities, axis=1)
     found = [
         f"row {row}: {label!r}, scikit-learn says {expected.predictions[row]!r}"
         for at, (row, label) in enumerate(zip(rows, answer["prediction"], strict=True))
         if label != expected.predictions[row] and best[at, -1] - best[at, -2] >= TIE
     ]
-    found += _apart("probability", chances[range(len(rows)), columns], answer["probability"], 1.0)
+    found += _apart("probability", probabilities[range(len(rows)), columns], answer["probability"], 1.0)
     if "probabilities" in answer:
         for at, given in enumerate(answer["probabilities"]):
-            found += _apart("probabilities", chances[at], list(given.values()), 1.0)
+            found += _apart("probabilities", probabilities[at], list(given.values()), 1.0)
     return found
 
 

@@ -1,7 +1,7 @@
 """The server as it is, but each of its processes tells its modules: on SIGRTMIN it writes them to FOLDER/<pid>.
 
-``python tests/support/integration/spy.py FOLDER``. The handler is set before the server's first import and lives on in every
-forked worker; nothing is imported that the server would not import by itself.
+``python tests/support/integration/spy.py FOLDER``. The handler is set before the server's first import and
+lives on in every forked worker; nothing is imported that the server would not import by itself.
 """
 
 import os

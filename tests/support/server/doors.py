@@ -18,11 +18,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
 
 from server.asgi.app import App
-from server.endpoints.serving import Endpoints
+from server.endpoints.lifecycle import Endpoints
 from server.http.connection import Connection, connection_class
-from server.metrics.scoreboard import Board
-from server.models.repository import Repository, load_model, scan
+from server.metrics.scoreboard import Scoreboard
+from server.models.repository import Repository, scan
 from server.settings import Settings, read_settings
+from tests.support.server.loading import load_version
 from tests.support.server.models import Made
 
 DOORS = ("one", "two")
@@ -36,13 +37,14 @@ def load(folder: Path, models: Mapping[str, Made], settings: Settings) -> Reposi
         (folder / name / "1").mkdir(parents=True, exist_ok=True)
         (folder / name / "1" / "model.onnx").write_bytes(made.data)
     loaded = [
-        load_model(
-            place,
+        load_version(
+            file,
             max_rows=settings.max_rows,
             max_batch_rows=settings.max_batch_rows,
+            max_body_bytes=settings.max_body_bytes,
             ort_threads=settings.ort_threads,
         )
-        for place in scan(folder).places
+        for file in scan(folder).files
     ]
     return Repository(loaded, {}, settings.default_model)
 
@@ -188,7 +190,7 @@ def get(path: str, method: str = "GET", *headers: bytes) -> bytes:
 def open_door(door: str, folder: Path, models: Mapping[str, Made], **environment: str) -> Iterator[Door]:
     """Serves ``models`` behind door ``one`` (any ASGI server's way in) or ``two`` until the block ends."""
     settings = read_settings({f"DYNONNX_{name}": value for name, value in environment.items()})
-    endpoints = Endpoints(load(folder, models, settings), settings, Board(2, len(models)), 1)
+    endpoints = Endpoints(load(folder, models, settings), settings, Scoreboard(2, len(models)), 1)
     app = App(endpoints)
     protocol: type[Any] = HttpToolsProtocol if door == "one" else connection_class(endpoints)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -197,7 +197,7 @@ def multi_output_classifier() -> Made:
         nodes.append(helper.make_node("Unsqueeze", [f"label{target}", f"axes{target}"], [f"column{target}"]))
     nodes.append(helper.make_node("Concat", ["column0", "column1"], ["label"], axis=1))
     rows = x[::7]
-    chances = model.predict_proba(rows)
+    probabilities = model.predict_proba(rows)
     artefact = artefact_of(
         "classifier",
         matrix(features),
@@ -208,7 +208,7 @@ def multi_output_classifier() -> Made:
         ),
         ((0, 1, 2), (0, 1)),
         rows.tolist(),
-        {"label": model.predict(rows), "probabilities0": chances[0], "probabilities1": chances[1]},
+        {"label": model.predict(rows), "probabilities0": probabilities[0], "probabilities1": probabilities[1]},
     )
     data = onnx_file(
         nodes,

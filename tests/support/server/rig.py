@@ -11,16 +11,18 @@ from typing import Any
 import numpy as np
 import orjson
 
-from server.artefact.runtime import CostCurve, Feed
+from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout
-from server.batching.batch import Entry
 from server.batching.batcher import Batcher
-from server.codecs.json_columns import Lane, values
+from server.batching.cost import CostCurve
+from server.batching.entry import Entry
+from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
-from server.metrics.scoreboard import Board, ModelMetrics
+from server.metrics.exposition import exposition
+from server.metrics.scoreboard import ModelMetrics, Scoreboard
 
 LAYOUT = InputLayout("X", np.dtype(np.int64), (1,))
-LANES = tuple(Lane([output], {"y": values(0)}, "1") for output in ("double", "square"))
+GROUPS = tuple(JsonGroup([LAYOUT], [output], {"y": values(0)}, "1") for output in ("double", "square"))
 MODEL: dict[str, Callable[[Array], Array]] = {"double": lambda x: x * 2, "square": lambda x: x * x}
 ALL_TIME = 1e9
 SLOW = 0.002  # seconds: a run expected to take so long goes to the thread
@@ -88,12 +90,11 @@ class Gated:
 class Caller(Entry):
     """A request for some numbers."""
 
-    def __init__(self, *numbers: int, lane: Lane = LANES[0], deadline: float = ALL_TIME) -> None:
+    def __init__(self, *numbers: int, group: JsonGroup = GROUPS[0], deadline: float = ALL_TIME) -> None:
         self.numbers = numbers
-        self.lane = lane
-        self.parts = (np.array(numbers, np.int64).tobytes(),)
+        self.group = group
+        self.request = (np.array(numbers, np.int64).tobytes(),), False
         self.rows = len(numbers)
-        self.single = False
         self.deadline = deadline
         self.arrived = 0.0
         self.outcome: asyncio.Future[bytes | ServerError] = asyncio.get_running_loop().create_future()
@@ -107,7 +108,7 @@ class Caller(Entry):
     async def served(self) -> bool:
         """Whether it got, in the end, exactly what its numbers are worth."""
         body = await self.outcome
-        want = MODEL[self.lane.outputs[0]](np.array(self.numbers)).tolist()
+        want = MODEL[self.group.outputs[0]](np.array(self.numbers)).tolist()
         return not isinstance(body, ServerError) and orjson.loads(body) == {"y": want, "model_version": "1"}
 
     async def code(self) -> str:
@@ -124,13 +125,10 @@ class Rig:
         self.curve = curve or Curve()
         self.time = 100.0
         self.looked = 0  # times the batcher asked what time it is
-        self.board = Board(1, 1)
-        self.metrics = ModelMetrics(self.board, 0, self.board.block_of("m", "1"))
-        usual = {"joinable": True, "max_batch_rows": 1024, "max_wait_seconds": 0.0, "queue_seconds": 1.0}
-        layouts = (LAYOUT,)
-        self.batcher = Batcher(
-            "m", self.runtime, layouts, self.curve, self.metrics, now=self.now, **{**usual, **settings}
-        )
+        self.scoreboard = Scoreboard(1, 1)
+        self.metrics = ModelMetrics(self.scoreboard, 0, self.scoreboard.assign("m", "1"))
+        usual = {"row_independent": True, "max_batch_rows": 1024, "max_wait_seconds": 0.0, "queue_seconds": 1.0}
+        self.batcher = Batcher("m", self.runtime, self.curve, self.metrics, now=self.now, **{**usual, **settings})
 
     def now(self) -> float:
         """The clock."""
@@ -153,9 +151,18 @@ class Rig:
 
     def count(self, line: str) -> float:
         """A number of the scrape, by how its line begins."""
-        text = self.board.exposition(1).decode()
+        text = exposition(self.scoreboard, 1).decode()
         (found,) = [row for row in text.splitlines() if row.startswith(line)]
         return float(found.split()[-1])
+
+    def totals(self) -> dict[str, float]:
+        """Rows, runs and answered requests so far."""
+        counts = {
+            "rows": "nv_inference_count",
+            "runs": "nv_inference_exec_count",
+            "requests": "nv_inference_request_success",
+        }
+        return {name: sum(self.scoreboard.totals(0, family)) for name, family in counts.items()}
 
     def failures(self, code: str) -> float:
         """How many requests failed with this code."""

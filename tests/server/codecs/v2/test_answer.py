@@ -8,8 +8,8 @@ import numpy as np
 import orjson
 import pytest
 
-from server.codecs.v2.answer import Form, best_classes, render, start_of
-from server.codecs.v2.request import Wanted
+from server.codecs.v2.answer import OutputFormat, best_classes, render, start_of
+from server.codecs.v2.request import RequestedOutput
 
 
 def test_the_start_of_an_answer() -> None:
@@ -44,7 +44,7 @@ def test_the_best_classes_of_a_vector_without_rows() -> None:
 @pytest.mark.parametrize("binary", [True, False])
 def test_shapes_and_sizes_fit_what_follows(shape: tuple[int, ...], dtype: Any, binary: bool) -> None:
     array = np.full(shape, "é" if dtype is np.object_ else 1, dtype)
-    form = Form(start_of("m", "1", None), (Wanted("y", binary, 0),), {}, None)
+    form = OutputFormat(start_of("m", "1", None), (RequestedOutput("y", binary, 0),), {}, None)
     reply = render(form, [array], True)
     (output,) = orjson.loads(reply.pieces[0])["outputs"]
     assert output["shape"] == list(shape)
@@ -57,5 +57,5 @@ def test_shapes_and_sizes_fit_what_follows(shape: tuple[int, ...], dtype: Any, b
 
 def test_numbers_are_written_from_where_they_are() -> None:
     array = np.arange(1000, dtype=np.float64)
-    reply = render(Form(start_of("m", "1", None), (Wanted("y", True, 0),), {}, None), [array], True)
+    reply = render(OutputFormat(start_of("m", "1", None), (RequestedOutput("y", True, 0),), {}, None), [array], True)
     assert np.shares_memory(np.frombuffer(reply.pieces[1], np.float64), array)

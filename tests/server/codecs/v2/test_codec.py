@@ -1,4 +1,4 @@
-"""The v2 codec of a model: lanes, rows, and bodies that nobody should send."""
+"""The v2 codec of a model: groups, rows, and bodies that nobody should send."""
 
 from __future__ import annotations
 
@@ -12,74 +12,77 @@ from hypothesis import strategies as st
 
 from server.artefact.tensors import TensorSpec
 from server.codecs.v2.body import TensorHead
-from server.codecs.v2.codec import MAX_LANES, TensorCodec, has_rows, labels_of
+from server.codecs.v2.codec import MAX_GROUPS, TensorCodec, has_rows, labels_of
 from server.errors import ServerError
 from tests.support.server import models
+from tests.support.server.decoding import Decoded, decode
 from tests.support.server.v2 import Request, attempt
 
 FLOAT, TEXT = np.dtype(np.float32), np.dtype(np.object_)
 
 
-def codec(*inputs: TensorSpec, joinable: bool = True, max_rows: int = 100) -> TensorCodec:
+def codec(*inputs: TensorSpec, row_independent: bool = True, max_rows: int = 100) -> TensorCodec:
     outputs = (TensorSpec("a", FLOAT, (None, 1)), TensorSpec("b", TEXT, (None,)))
-    return TensorCodec("m", "1", inputs, outputs, joinable=joinable, labels={}, max_rows=max_rows)
+    return TensorCodec(
+        "m", "1", inputs, outputs, row_independent=row_independent, labels={}, max_rows=max_rows, max_body_bytes=1 << 24
+    )
 
 
 OPEN = codec(TensorSpec("x", FLOAT, (None, None)))
 
 
-def decode(target: TensorCodec, request: Request) -> Any:
+def decoded(target: TensorCodec, request: Request) -> Decoded:
     json, data = request.parts()
-    return target.decode(json + data, TensorHead(len(json)))
+    return decode(target, json + data, TensorHead(len(json)))
 
 
 def numbers(rows: int, width: int) -> dict[str, Any]:
     return {"x": np.zeros((rows, width), np.float32)}
 
 
-def test_requests_of_equal_row_shapes_and_outputs_share_a_lane() -> None:
-    lane = decode(OPEN, Request(numbers(1, 2))).lane
-    assert decode(OPEN, Request(numbers(3, 2), request_id="x")).lane is lane
-    assert decode(OPEN, Request(numbers(1, 3))).lane is not lane
+def test_requests_of_equal_row_shapes_and_outputs_share_a_group() -> None:
+    group = decoded(OPEN, Request(numbers(1, 2))).group
+    assert decoded(OPEN, Request(numbers(3, 2), request_id="x")).group is group
+    assert decoded(OPEN, Request(numbers(1, 3))).group is not group
     for names in (["a"], ["b", "a"]):
-        assert decode(OPEN, Request(numbers(1, 2), outputs=[{"name": name} for name in names])).lane is not lane
+        assert decoded(OPEN, Request(numbers(1, 2), outputs=[{"name": name} for name in names])).group is not group
     binary = Request(numbers(1, 2), parameters={"binary_data_output": True})
-    assert decode(OPEN, binary).lane is lane  # how an answer is written is each caller's own
+    assert decoded(OPEN, binary).group is group  # how an answer is written is each caller's own
 
 
-def test_lanes_do_not_grow_without_end() -> None:
+def test_groups_do_not_grow_without_end() -> None:
     target = codec(TensorSpec("x", FLOAT, (None, None)))
-    for width in range(3 * MAX_LANES):
-        decode(target, Request(numbers(1, width)))
-    assert len(target._lanes) <= MAX_LANES
+    for width in range(3 * MAX_GROUPS):
+        decoded(target, Request(numbers(1, width)))
+    assert len(target._groups) <= MAX_GROUPS
 
 
-def test_rows_that_do_not_stand_alone_never_share_a_lane() -> None:
-    target = codec(TensorSpec("x", FLOAT, (None, 2)), joinable=False)
-    first, second = (decode(target, Request(numbers(4, 2))) for _ in range(2))
-    assert first.lane is not second.lane
-    assert (first.rows, first.lane.rows_first) == (4, False)
-    assert first.lane.feed([first.parts], None, 4)["x"].shape == (4, 2)
+def test_rows_that_do_not_stand_alone_never_share_a_group() -> None:
+    target = codec(TensorSpec("x", FLOAT, (None, 2)), row_independent=False)
+    first, second = (decoded(target, Request(numbers(4, 2))) for _ in range(2))
+    assert first.group is not second.group
+    assert (first.rows, first.group.rows_first) == (4, False)
+    assert first.group.feed([first], None, 4)["x"].shape == (4, 2)
 
 
 @pytest.mark.parametrize(("rows", "width"), [(1, 0), (3, 0), (2, 3)])
 def test_rows_may_be_empty(rows: int, width: int) -> None:
-    request = decode(OPEN, Request(numbers(rows, width)))
+    request = decoded(OPEN, Request(numbers(rows, width)))
     assert request.rows == rows
-    assert request.lane.feed([request.parts] * 2, None, 2 * rows)["x"].shape == (2 * rows, width)
-    assert request.lane.feed([request.parts], rows - 1, 1)["x"].shape == (1, width)
+    assert request.group.feed([request] * 2, None, 2 * rows)["x"].shape == (2 * rows, width)
+    assert request.group.feed([request], rows - 1, 1)["x"].shape == (1, width)
 
 
 def test_tensors_that_begin_at_odd_addresses_are_moved() -> None:
     for offset in range(4):
         request = Request(numbers(2, 3), request_id="i" * offset)
-        read = decode(OPEN, request)
-        assert read.lane.feed([read.parts], None, 2)["x"].flags.aligned
+        read = decoded(OPEN, request)
+        assert read.group.feed([read], None, 2)["x"].flags.aligned
 
 
 def test_too_many_rows() -> None:
     with pytest.raises(ServerError) as raised:
-        decode(OPEN, Request(numbers(101, 1)))
+        decoded(OPEN, Request(numbers(101, 1)))
     assert raised.value.code == "too_many_rows"
 
 
@@ -133,9 +136,9 @@ def test_a_good_body_with_a_byte_changed_is_answered_or_refused(data: st.DataObj
 
 
 def refused_or_read(body: bytes, json_bytes: int | None) -> None:
-    request, error = attempt(lambda: OPEN.decode(body, TensorHead(json_bytes)))
+    request, error = attempt(lambda: decode(OPEN, body, TensorHead(json_bytes)))
     if error is None:
-        feed = request.lane.feed([request.parts], None, request.rows)
+        feed = request.group.feed([request], None, request.rows)
         assert feed["x"].shape[0] == request.rows
     else:
         assert error.status in (400, 413, 501)

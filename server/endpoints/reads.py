@@ -1,0 +1,154 @@
+"""Owns what the routes answer that only tell: what is served, health, numbers. Knows no ASGI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from server import __version__
+from server.artefact.metadata import Artefact
+from server.artefact.tensors import TensorSpec
+from server.endpoints.lifecycle import Endpoints
+from server.errors import ServerError
+from server.metrics.exposition import exposition
+from server.metrics.statistics import served
+from server.models.repository import NO_MODEL, Model
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: status, media type, body."""
+
+    body: bytes
+    status: int = 200
+    media_type: str = JSON
+
+
+def json_answer(value: Any) -> Answer:
+    """A value as a 200 of JSON."""
+    return Answer(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def index() -> Answer:
+    """`GET /`: what this is and where to go on."""
+    links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/models", "metrics": "/metrics"}
+    return json_answer({"name": "dynonnx", "version": __version__, **links})
+
+
+def openapi(endpoints: Endpoints) -> Answer:
+    """`GET /openapi.json`."""
+    return json_answer(endpoints.openapi_document)
+
+
+def models(endpoints: Endpoints) -> Answer:
+    """`GET /models`: every version with its state; refused ones with the reason."""
+    refused = dict(endpoints.repository.refused)
+    rows: list[dict[str, Any]] = []
+    for served_model in endpoints.repository:
+        key = (served_model.name, served_model.version)
+        row = {"name": key[0], "version": key[1], "ready": True, "kind": _kind(served_model.artefact)}
+        reason = refused.pop(key, None)  # of a file put in its place since
+        rows.append(row if reason is None else row | {"reason": reason})
+    for (name, version), reason in refused.items():
+        rows.append({"name": name, "version": version, "ready": False, "reason": reason})
+    return json_answer({"default": endpoints.repository.default_model, "models": rows})
+
+
+def repository_index(endpoints: Endpoints, only_ready: bool) -> Answer:
+    """`POST /v2/repository/index`: every version with its state, as Triton writes it."""
+    refused = dict(endpoints.repository.refused)
+    rows = [
+        _state(model.name, model.version, "READY", refused.pop((model.name, model.version), ""))
+        for model in endpoints.repository
+    ]
+    if not only_ready:
+        rows += [_state(name, version, "UNAVAILABLE", reason) for (name, version), reason in refused.items()]
+    return json_answer(rows)
+
+
+def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
+    """`GET /models/{name}`: one model as a person wants to know it. Raises ServerError."""
+    return json_answer(describe(endpoints, endpoints.repository.get(name, version)))
+
+
+def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
+    """Schema, classes, parity, golden check, cost and batching of one version."""
+    described: dict[str, Any] = {
+        "name": model.name,
+        "version": model.version,
+        "versions": list(endpoints.repository.models[model.name]),
+        "kind": _kind(model.artefact),
+        "sha256": model.sha256,
+        "golden_rows_checked": model.verdict.golden_rows,
+        "batched": model.verdict.row_independent,
+        "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
+        "served": served(endpoints.scoreboard, endpoints.scoreboard.blocks[model.name, model.version]),
+        "inputs": [_tensor(spec) for spec in model.runtime.inputs],
+        "outputs": [_tensor(spec) | _role(model.artefact, spec.name) for spec in model.runtime.outputs],
+    }
+    return described | (_described(model.artefact) if model.artefact else {})
+
+
+def health() -> Answer:
+    """`GET /health`: this process runs."""
+    return json_answer({"status": "ok"})
+
+
+def live() -> Answer:
+    """`GET /v2/health/live`."""
+    return json_answer({"live": True})
+
+
+def ready(endpoints: Endpoints) -> Answer:
+    """`GET /v2/health/ready`: models are loaded and the worker is not on its way out. Raises ServerError."""
+    if endpoints.draining:
+        raise ServerError("draining", "this server is stopping")
+    if not any(True for _ in endpoints.repository):
+        raise ServerError("model_unavailable", NO_MODEL)
+    return json_answer({"ready": True})
+
+
+def version() -> Answer:
+    """`GET /version`: the server's own, as text."""
+    return Answer(__version__.encode(), media_type="text/plain; charset=utf-8")
+
+
+def metrics(endpoints: Endpoints) -> Answer:
+    """`GET /metrics`: Prometheus text, summed over all workers."""
+    text = exposition(endpoints.scoreboard, endpoints.workers)
+    return Answer(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _state(name: str, version: str, state: str, reason: str) -> dict[str, str]:
+    return {"name": name, "version": version, "state": state, "reason": reason}
+
+
+def _kind(artefact: Artefact | None) -> str:
+    return artefact.kind if artefact else "onnx"
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    dtype = "string" if spec.dtype.kind == "O" else spec.dtype.name
+    return {"name": spec.name, "dtype": dtype, "shape": [-1 if size is None else size for size in spec.shape]}
+
+
+def _role(artefact: Artefact | None, name: str) -> dict[str, str]:
+    roles = {output.name: output.role for output in artefact.outputs} if artefact else {}
+    return {"role": roles[name]} if name in roles else {}
+
+
+def _described(artefact: Artefact) -> dict[str, Any]:
+    names = [feature.name for feature in artefact.features]
+    return {
+        "features": artefact.features,
+        "classes": artefact.classes,
+        "example": dict(zip(names, artefact.golden.rows[0], strict=True)) if artefact.golden.rows else None,
+        "producer": artefact.producer,
+        "created": artefact.created,
+        "source_sha256": artefact.source_sha256,
+        "parity": artefact.parity,
+    }

@@ -1,0 +1,101 @@
+"""Owns the way from one file to one model: read, opened, tried, warmed, with its codecs. Knows no folder, no HTTP."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from server.artefact.metadata import Artefact, BadArtefact, from_metadata
+from server.artefact.onnxfile import MAX_BYTES, BadFile, check_known, read_onnxfile
+from server.artefact.runtime import Runtime
+from server.artefact.tensors import InputLayout, TensorSpec
+from server.codecs.mlflow import MlflowCodec, mlflow_codec
+from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_signature
+from server.codecs.v2.codec import TensorCodec, labels_of
+from server.models.probe import probe, run_once
+from server.models.repository import Model, VersionFile
+from server.models.trial import Findings, examine, first_run, warm_up
+
+
+class ChangedMeanwhile(Exception):
+    """The file is not the one that was tried."""
+
+
+def load_model(
+    file: VersionFile,
+    tried: Findings | None = None,
+    *,
+    max_rows: int,
+    max_batch_rows: int,
+    max_body_bytes: int,
+    ort_threads: int,
+) -> Model:
+    """Opens, tries and warms one version; one that was ``tried`` in another process is only opened and run once.
+
+    Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError or OSError; ChangedMeanwhile for another file.
+    """
+    data = _read(file.path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if tried is None:
+        check_known(read_onnxfile(data))
+    elif tried.sha256 != sha256:
+        raise ChangedMeanwhile
+    runtime = Runtime(data, ort_threads)
+    artefact = from_metadata(runtime.metadata)
+    predict, mlflow = _row_codecs(runtime, artefact, file.version, max_rows)
+    layouts = predict.layouts if predict else ()
+    if predict is not None:
+        _check_inputs(layouts, runtime.inputs)
+    if tried is not None:
+        verdict, curve = tried.verdict, tried.curve
+        first_run(runtime, artefact, layouts) if artefact else run_once(runtime)
+    elif artefact is not None:
+        verdict = examine(runtime, artefact, layouts)
+        curve = warm_up(runtime, artefact, layouts, max_batch_rows)
+    else:
+        verdict, curve = probe(runtime, max_batch_rows)
+    v2 = TensorCodec(
+        file.name,
+        file.version,
+        runtime.inputs,
+        runtime.outputs,
+        row_independent=verdict.row_independent,
+        labels=labels_of(artefact),
+        max_rows=max_rows,
+        max_body_bytes=max_body_bytes,
+    )
+    return Model(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve)
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise BadFile("is not a file: put the .onnx file itself here")
+    if path.stat().st_size > MAX_BYTES:
+        raise BadFile(f"is larger than the {MAX_BYTES} bytes that an ONNX file may have: make the model smaller")
+    return path.read_bytes()
+
+
+def _row_codecs(
+    runtime: Runtime, artefact: Artefact | None, version: str, max_rows: int
+) -> tuple[PredictCodec | None, MlflowCodec | None]:
+    mlflow = functools.partial(mlflow_codec, artefact, runtime.inputs, runtime.outputs, max_rows)
+    if artefact is None:
+        return codec_of_signature(runtime.inputs, runtime.outputs, version, max_rows), mlflow()
+    try:
+        return codec_of_artefact(artefact, version, max_rows), mlflow()
+    except (IndexError, TypeError, ValueError) as error:
+        raise BadArtefact(f"the classes do not fit the outputs, or the categories their features: {error}") from error
+
+
+def _check_inputs(layouts: Sequence[InputLayout], inputs: Sequence[TensorSpec]) -> None:
+    taken = {spec.name: spec.dtype for spec in inputs}
+    described = {layout.name: layout.dtype for layout in layouts}
+    if taken != described:
+        raise BadArtefact(f"the features describe the inputs {_listed(described)}, the graph has {_listed(taken)}")
+
+
+def _listed(dtypes: Mapping[str, Any]) -> str:
+    return ", ".join(f"'{name}' of {dtype}" for name, dtype in sorted(dtypes.items()))

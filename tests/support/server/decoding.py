@@ -1,0 +1,39 @@
+"""Hands bodies to codecs as a door does, and shows what they made of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.artefact.tensors import Buffer
+from server.batching.entry import Entry
+from server.codecs.codec import Codec
+
+
+class Decoded(Entry):
+    """An entry that a codec has filled in, and the answer it gets."""
+
+    group: Any  # a concrete group, whose own methods a test may want
+    body: bytes | None = None
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """One per input."""
+        buffers: tuple[Buffer, ...] = self.request[0]
+        return buffers
+
+    @property
+    def single(self) -> bool:
+        """Of JSON rows: whether it is one bare row."""
+        return bool(self.request[1])
+
+    def answer(self, body: bytes) -> None:
+        self.body = body
+
+
+def decode(codec: Codec, body: bytes | bytearray, described: Any = None) -> Decoded:
+    """What a codec makes of a body whose headers are ``described``. Raises ServerError."""
+    entry = Decoded()
+    entry.arrived, entry.deadline = 0.0, 1e9
+    entry.request = described
+    codec.decode(entry, body)
+    return entry
