@@ -45,9 +45,15 @@ class NoRowsCodec:
 def check_plain(headers: Headers) -> None:
     """Raises ServerError ``unsupported_media_type`` for a body that is compressed."""
     for name, value in headers:
-        if len(name) == _ENCODING_LENGTH and name.lower() == _ENCODING and value.lower() != b"identity":
-            raise ServerError("unsupported_media_type", "compressed bodies are not taken here")
+        if len(name) == ENCODING_LENGTH:
+            check_encoding(name, value)
+
+
+def check_encoding(name: bytes, value: bytes) -> None:
+    """As `check_plain`, of one header whose name has the length of Content-Encoding."""
+    if name.lower() == _ENCODING and value.lower() != b"identity":
+        raise ServerError("unsupported_media_type", "compressed bodies are not taken here")
 
 
 _ENCODING = b"content-encoding"
-_ENCODING_LENGTH = len(_ENCODING)
+ENCODING_LENGTH = len(_ENCODING)  # told apart by length first: most headers are neither

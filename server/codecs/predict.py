@@ -9,7 +9,7 @@ import orjson
 from server.artefact.metadata import Artefact, Feature
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.batching.entry import Entry
-from server.codecs.codec import Headers, NoRowsCodec, check_plain
+from server.codecs.codec import ENCODING_LENGTH, Headers, NoRowsCodec, check_encoding
 from server.codecs.json_columns import JsonGroup, group_of_outputs, groups_of
 from server.codecs.rows import NUMPY_OF_DTYPE, RowReader, refuse, shown
 from server.errors import ServerError
@@ -84,9 +84,12 @@ class PredictCodec:
 def check_json(headers: Headers) -> None:
     """Raises ServerError ``unsupported_media_type`` for a body that is compressed or not JSON."""
     for name, value in headers:
-        if value != _JSON and len(name) == _TYPE_LENGTH and name.lower() == _TYPE and not _is_json(value):
-            raise ServerError("unsupported_media_type", "send JSON as 'Content-Type: application/json'")
-    check_plain(headers)
+        length = len(name)
+        if length == _TYPE_LENGTH:
+            if value != _JSON and name.lower() == _TYPE and not _is_json(value):
+                raise ServerError("unsupported_media_type", "send JSON as 'Content-Type: application/json'")
+        elif length == ENCODING_LENGTH:
+            check_encoding(name, value)
 
 
 def _is_json(content_type: bytes) -> bool:
