@@ -16,7 +16,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from server.endpoints.lifecycle import Endpoints
-from server.http import head_cache as heads
+from server.http import head_cache
 from server.http.connection import Connection, connection_class
 from server.http.head_cache import HeadCache
 from server.metrics.scoreboard import Scoreboard
@@ -90,7 +90,7 @@ def test_what_is_odd_is_the_parsers(known: HeadCache[str], data: bytes) -> None:
         (b"Origin", b"https://example.org"),
         (b"Authorization", b"Bearer x"),
         (b"Content-Encoding", b"gzip"),
-        (b"X-Long", b"x" * heads.MAX_LINE_BYTES),
+        (b"X-Long", b"x" * head_cache.MAX_LINE_BYTES),
     ],
 )
 def test_some_lines_are_never_remembered(known: HeadCache[str], header: tuple[bytes, bytes]) -> None:
@@ -99,14 +99,14 @@ def test_some_lines_are_never_remembered(known: HeadCache[str], header: tuple[by
 
 
 def test_what_is_remembered_is_bounded(known: HeadCache[str]) -> None:
-    for number in range(3 * heads.MAX_LINES):
+    for number in range(3 * head_cache.MAX_LINES):
         known.learn([(b"X-A", b"%d" % number)])
-    assert len(known._lines) <= heads.MAX_LINES
+    assert len(known._lines) <= head_cache.MAX_LINES
     known.learn(HEADERS)
-    for number in range(3 * heads.MAX_LINES):
+    for number in range(3 * head_cache.MAX_LINES):
         body = b" " * number
         known.recognise(request(*HEADERS[:2], (b"Content-Length", b"%d" % number), body=body))
-    assert len(known._heads) <= heads.MAX_LINES
+    assert len(known._heads) <= head_cache.MAX_LINES
 
 
 # The same bytes to a connection that recognises heads and to one that never does.
