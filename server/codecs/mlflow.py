@@ -50,8 +50,9 @@ def media_of(content_types: Iterable[bytes]) -> Media:
 
 def read_media(headers: Headers) -> Media:
     """How a body is written. Raises ServerError ``unsupported_media_type``, also where it is compressed."""
+    media = media_of(value for name, value in headers if name.lower() == b"content-type")
     check_plain(headers)
-    return media_of(value for name, value in headers if name.lower() == b"content-type")
+    return media
 
 
 NO_ROWS = NoRowsCodec(read_media)
