@@ -112,11 +112,6 @@ class Batcher:
             self._wait_timer = None
             self._loop.call_soon(self._turn, "full")
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits and nothing runs."""
-        return not self._queue and self._running is None
-
     def close(self) -> None:
         """Refuses what waits, then or later, and lets the thread go; what still runs in it is answered when it ends."""
         self._closed = True

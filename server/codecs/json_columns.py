@@ -14,13 +14,11 @@ import orjson
 
 from server.artefact.metadata import Artefact, Scalar
 from server.artefact.runtime import Feed
-from server.artefact.tensors import Array, Buffer, InputLayout, TensorSpec, concatenate, slice_rows
+from server.artefact.tensors import Array, InputLayout, TensorSpec, concatenate, slice_rows
 from server.batching.entry import Entry
 
 HALF_BYTES, DOUBLE_BYTES = 2, 8
 FEW_NUMBERS = 256  # up to here Python's own lists are faster than numpy's fancy indexing
-
-JsonRequest = tuple[tuple[Buffer, ...], bool]  # what an entry brings: a buffer per input; whether it is one bare row
 
 Column = list[bytes]
 Render = Callable[[Sequence[Array]], Column]
@@ -38,7 +36,10 @@ class Field(NamedTuple):
 
 
 class JsonGroup:
-    """The requests that are answered with the same JSON fields: which graph outputs they want, what is made of them."""
+    """The requests that are answered with the same JSON fields, made from the same graph outputs.
+
+    An entry's ``request`` is a pair: a tuple of one buffer per input, and whether it is a single row outside a list.
+    """
 
     rows_first = True
     counts_stages = False

@@ -49,9 +49,9 @@ class Admission(NamedTuple):
 
     request_id: bytes | None
     deadline: float
-    cold: bool = False
-    has_host: bool = True
-    has_connection: bool = False
+    cold: bool
+    has_host: bool
+    has_connection: bool
 
 
 def _kind_of(name: bytes) -> int:

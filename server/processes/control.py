@@ -109,9 +109,6 @@ class ControlServer:
                 channel.reply(reply)
         self._open = still
 
-    def __len__(self) -> int:
-        return len(self._open)
-
     def _outcome(self, call: ControlRequest, settled: bool) -> ControlReply | None:
         watcher = self._watcher
         if not watcher.knows(call.name):

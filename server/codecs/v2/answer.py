@@ -27,14 +27,11 @@ class OutputFormat(NamedTuple):
     compression: bytes | None
 
 
-TensorRequest = tuple[tuple[Buffer, ...], OutputFormat]  # what an entry brings: a buffer per input, how it is answered
-
-
 class TensorGroup:
-    """What v2 requests that may share a run have in common: the inputs' row shapes, the wanted outputs.
+    """The v2 requests with the same row shapes of their inputs and the same wanted outputs.
 
-    Where rows do not stand alone (``rows_first`` false) a group is one request's own, and its layouts' row shapes are
-    the whole shapes of its tensors.
+    An entry's ``request`` is a pair: a tuple of one buffer per input, and its `OutputFormat`. Where rows depend on each
+    other (``rows_first`` false) a group has one request, and its layouts' row shapes are the tensors' whole shapes.
     """
 
     counts_stages = True

@@ -34,9 +34,6 @@ class TensorHead(NamedTuple):
     wants: bytes | None = None
 
 
-ALL_JSON = TensorHead()
-
-
 def read_head(headers: Iterable[tuple[bytes, bytes]]) -> TensorHead:
     """Reads the headers, names in any case. Raises ServerError: bad_request, unsupported_media_type.
 

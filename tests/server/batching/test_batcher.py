@@ -27,7 +27,7 @@ async def test_a_lone_request_is_answered_at_the_end_of_its_turn() -> None:
     assert not caller.outcome.done()
     await asyncio.sleep(0)
     assert await caller.served()
-    assert rig.batcher.idle
+    assert rig.idle
     assert rig.dispatched("turn") == 1
 
 
@@ -83,7 +83,7 @@ async def test_a_neighbour_who_leaves_while_running_is_let_go() -> None:
     rig.runtime.gate.set()
     assert all([await caller.served() for caller in callers if caller is not callers[1]])
     assert rig.totals()["requests"] == 3
-    assert rig.batcher.idle
+    assert rig.idle
 
 
 @pytest.mark.parametrize("fixed_seconds", [0.0, SLOW])
@@ -172,7 +172,7 @@ async def test_a_large_request_that_fails_in_one_piece_fails_once_and_runs_no_fu
     assert await large.code() == "model_error"
     await turns()
     assert rig.runtime.rows == [[1, 2], [9], [-3, 4]]
-    assert rig.batcher.idle
+    assert rig.idle
     assert rig.totals()["requests"] == 1
 
 
@@ -258,7 +258,7 @@ async def test_close_while_busy_answers_what_runs_and_refuses_what_waits() -> No
     last = Caller(3)
     rig.submit(last)
     assert await last.code() == "draining"
-    assert rig.batcher.idle
+    assert rig.idle
 
 
 @in_loop

@@ -135,6 +135,11 @@ class Rig:
         self.looked += 1
         return self.time
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return not self.batcher._queue and self.batcher._running is None
+
     def submit(self, *callers: Caller) -> None:
         """Hands requests in, as one turn of the loop would."""
         for caller in callers:
