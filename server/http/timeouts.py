@@ -13,7 +13,7 @@ from array import array
 
 SWEEP_SECONDS = 1.0  # between two checks of the time limits
 HEAD_SECONDS = 10.0  # for the first byte of a connection, and for a whole head
-BODY_GRACE_SECONDS = 10.0  # a body may start slower than BYTES_PER_SECOND for so long
+BODY_GRACE_SECONDS = 10.0  # a body must keep BYTES_PER_SECOND after these
 BYTES_PER_SECOND = 500.0  # least rate of bodies and of acknowledged answers; slow mobile connections are faster
 WRITE_SECONDS = 10.0  # a client that acknowledges answers slower than that for so long is disconnected
 RETIRE_GRACE_SECONDS = 2.0  # docs/decisions.md: "A retiring worker waits 2 s on open connections"
