@@ -217,7 +217,7 @@ def test_a_file_that_grows_all_the_time_is_not_tried_meanwhile(folder: Path) -> 
     with (folder / "grows.onnx").open("wb", 0) as file:
         for piece in range(30):
             file.write(regressor().data[piece * 100 : piece * 100 + 100])
-            found._next_look = 0.0
+            found._next_scan = 0.0
             assert not found.step()
             assert not found.waits_for()
     assert found.reasons() == []
@@ -258,7 +258,7 @@ def test_a_folder_that_is_gone_lets_nothing_go(folder: Path, caplog: pytest.LogC
     with caplog.at_level(logging.ERROR, "dynonnx"):
         until(found, lambda: bool(caplog.records))
         for _ in range(3):
-            found._next_look = 0.0
+            found._next_scan = 0.0
             found.step()
     assert len(caplog.records) == 1
     assert "is gone, what is loaded serves on" in caplog.text
