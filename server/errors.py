@@ -74,7 +74,7 @@ class ServerError(Exception):
 
 
 def overloaded(seconds: float) -> ServerError:
-    """The error of a full queue. ``seconds``: the work in it, which ``Retry-After`` tells rounded up."""
+    """The error of a full queue. ``seconds``: of work in the queue, rounded up for ``Retry-After``."""
     wait = max(1, math.ceil(seconds))
     return ServerError(
         "overloaded",

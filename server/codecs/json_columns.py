@@ -60,8 +60,8 @@ class JsonGroup:
         keys = b",".join(_escaped(orjson.dumps(key)) + b":%b" for key in fields)
         if within is not None:
             keys = _escaped(orjson.dumps(within)) + b":{" + keys + b"}"
-        told = b"" if version is None else b',"model_version":' + _escaped(orjson.dumps(version))
-        self._template = b"{" + keys + told + b"}"
+        version_field = b"" if version is None else b',"model_version":' + _escaped(orjson.dumps(version))
+        self._template = b"{" + keys + version_field + b"}"
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
         """Makes the graph inputs, ``[rows, width]`` each; of the only entry from row ``start`` on, else of all."""
