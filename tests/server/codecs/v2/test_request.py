@@ -191,43 +191,5 @@ def test_what_is_wrong_is_told_in_a_sentence_by_both_doors_alike(both: tuple[Doo
     assert sentence in error
 
 
-OTHERS: dict[str, tuple[bytes, int, str]] = {
-    "too many rows": (Request({"X": np.zeros((51, 3), np.float16)}).post("halves"), 413, "too_many_rows"),
-    "a zip bomb": (post(PAIR, gzip.compress(b" " * 10_000_000, 9)[:5000], b"Content-Encoding: gzip"), 413, "body_too"),
-    "a deflated bomb": (post(PAIR, zlib.compress(b" " * 1_000_000), b"Content-Encoding: deflate"), 413, "body_too"),
-    "a body too large": (post(PAIR, b" " * 6000), 413, "body_too_large"),
-    "brotli": (post(PAIR, b"", b"Content-Encoding: br"), 415, "unsupported_media_type"),
-    "twice compressed": (post(PAIR, b"", b"Content-Encoding: gzip, gzip"), 415, "unsupported_media_type"),
-    "an unknown model": (post("nobody", b"{}"), 404, "not_found"),
-    "an unknown version": (post(PAIR, b"{}", version="7"), 404, "not_found"),
-    "shared memory in": (
-        post(PAIR, described(data=None, parameters={"shared_memory_region": "r"})),
-        501,
-        "unsupported",
-    ),
-    "shared memory out": (
-        Request(INPUTS["pair"], outputs=[{"name": "total", "parameters": {"shared_memory_region": "r"}}]).post(PAIR),
-        501,
-        "unsupported",
-    ),
-    "trace settings": (get("/v2/trace/setting"), 501, "unsupported"),
-    "trace settings of a model": (get("/v2/models/pair/trace/setting"), 501, "unsupported"),
-    "log settings": (get("/v2/logging"), 501, "unsupported"),
-    "shared memory": (get("/v2/systemsharedmemory/status"), 501, "unsupported"),
-    "shared memory of a card": (get("/v2/cudasharedmemory/region/r/status"), 501, "unsupported"),
-    "an unknown model's metadata": (get("/v2/models/nobody"), 404, "not_found"),
-    "an unknown model's readiness": (get("/v2/models/nobody/ready"), 404, "not_found"),
-    "an unknown model's statistics": (get("/v2/models/nobody/stats"), 404, "not_found"),
-    "an unknown route": (get("/v2/nowhere"), 404, "not_found"),
-    "a GET": (get("/v2/models/pair/infer"), 405, "method_not_allowed"),
-}
 
 
-@pytest.mark.parametrize("what", OTHERS)
-def test_other_refusals_by_both_doors_alike(both: tuple[Door, Door], what: str) -> None:
-    request, status, code = OTHERS[what]
-    one, two = (each.ask(request) for each in both)
-    assert one.masked == two.masked
-    got, told, _ = refusal(two)
-    assert got == status
-    assert told.startswith(code)
