@@ -238,13 +238,6 @@ def test_a_list_of_one_row_is_answered_with_a_list_beside_single_rows() -> None:
     assert orjson.loads(callers[1].due)["y"] == [1000]
 
 
-def test_an_entry_is_refused_once() -> None:
-    caller, error = Caller(0, 1), ServerError("internal", "x")
-    assert caller.fail(error)
-    assert not caller.fail(ServerError("draining", "y"))
-    assert caller.errors == [error]
-
-
 @pytest.mark.parametrize(
     "outputs",
     [
