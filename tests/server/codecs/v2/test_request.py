@@ -1,9 +1,8 @@
-"""The v2 protocol over both doors: every way to be wrong is told in a sentence, alike by both doors."""
+"""The JSON of v2 requests: what they bring and want; every way to be wrong is one sentence, alike at both doors."""
 
 from __future__ import annotations
 
 import gzip
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +10,82 @@ import numpy as np
 import orjson
 import pytest
 
-from tests.support.server.doors import Door, Reply, get, open_door
+from server.artefact.tensors import TensorSpec
+from server.codecs.v2.request import InferRequest, RequestedOutput, read, read_raw
+from server.errors import ServerError
+from tests.support.server.doors import Door, Reply, open_door
 from tests.support.server.tensors import INPUTS, PAIR, SERVED
 from tests.support.server.v2 import Request, post
+
+FLOAT, TEXT = np.dtype(np.float32), np.dtype(np.object_)
+SPECS_IN = {"x": TensorSpec("x", FLOAT, (None, 2)), "t": TensorSpec("t", TEXT, (None,))}
+SPECS_OUT = {"y": TensorSpec("y", FLOAT, (None, 3)), "label": TensorSpec("label", TEXT, (None,))}
+T = {"name": "t", "shape": [1], "datatype": "BYTES", "data": ["a"]}
+X = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
+
+
+def parsed(binary: bytes = b"", **changed: Any) -> InferRequest:
+    """A request of both inputs, with some keys of the document changed."""
+    return read({"inputs": [X, T], **changed}, memoryview(binary), SPECS_IN, SPECS_OUT)
+
+
+def test_a_request_without_wishes_wants_every_output_in_json() -> None:
+    request = parsed()
+    assert request.outputs == (RequestedOutput("y", False, 0), RequestedOutput("label", False, 0))
+    assert (request.request_id, request.timeout) == (None, None)
+    assert request.tensors["x"].shape == (1, 2)
+    assert bytes(request.tensors["x"].buffer) == np.array([1, 2], np.float32).tobytes()  # type: ignore[arg-type]
+    assert request.tensors["t"].buffer == ["a"]
+
+
+def test_outputs_are_wanted_in_the_order_asked_each_in_its_own_way() -> None:
+    outputs = [{"name": "label", "parameters": {"binary_data": False}}, {"name": "y"}]
+    asked = parsed(outputs=outputs, parameters={"binary_data_output": True}, id="7")
+    assert asked.outputs == (RequestedOutput("label", False, 0), RequestedOutput("y", True, 0))
+    assert asked.request_id == "7"
+    classified = parsed(outputs=[{"name": "y", "parameters": {"classification": 2}}])
+    assert classified.outputs == (RequestedOutput("y", False, 2),)
+
+
+def test_a_timeout_is_seconds_and_none_is_none() -> None:
+    assert parsed(parameters={"timeout": 1_500_000}).timeout == 1.5
+    assert parsed(parameters={"timeout": 0}).timeout is None
+
+
+def test_binary_data_belongs_to_the_inputs_in_the_order_of_the_json() -> None:
+    data = np.array([3, 4], np.float32).tobytes()
+    x = {"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}}
+    t = {"name": "t", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": 5}}
+    request = parsed(b"\1\0\0\0b" + data, inputs=[t, x])
+    assert bytes(request.tensors["x"].buffer) == data  # type: ignore[arg-type]
+    assert request.tensors["t"].buffer == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows_first", "values", "given"),
+    [
+        ((None, 3), True, 3, (1, 3)),
+        ((None, None), True, 5, (1, 5)),
+        ((2, 3), False, 6, (2, 3)),
+        ((None, 2, None), False, 0, None),
+        ((), False, 1, ()),
+        ((), False, 4, (4,)),
+        ((None, 3), True, 4, None),
+        ((None, None, None), True, 4, None),
+    ],
+)
+def test_the_shape_of_a_raw_body_follows_from_its_length(
+    shape: tuple[int | None, ...], rows_first: bool, values: int, given: tuple[int, ...] | None
+) -> None:
+    inputs = {"x": TensorSpec("x", FLOAT, shape)}
+    body = memoryview(np.arange(values, dtype=np.float32).tobytes())
+    if given is None:
+        with pytest.raises(ServerError, match="does not say the shape"):
+            read_raw(body, inputs, rows_first, ["y"])
+        return
+    request = read_raw(body, inputs, rows_first, ["y", "z"])
+    assert request.tensors["x"].shape == given
+    assert request.outputs == (RequestedOutput("y", True, 0), RequestedOutput("z", True, 0))
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +261,3 @@ def test_what_is_wrong_is_told_in_a_sentence_by_both_doors_alike(both: tuple[Doo
     status, code, error = refusal(two)
     assert (status, code in ("bad_request", "bad_json", "too_deep")) == (400, True)
     assert sentence in error
-
-
-
-
