@@ -69,12 +69,12 @@ def trial_of(server: Running) -> list[psutil.Process]:
 
 def accepting(server: Running) -> set[int]:
     """The processes that have a listener."""
-    found = set()
+    pids = set()
     for pid in server.workers():
         with contextlib.suppress(psutil.NoSuchProcess):
             if psutil.Process(pid).net_connections("tcp"):
-                found.add(pid)
-    return found
+                pids.add(pid)
+    return pids
 
 
 def all_serve(server: Running, wanted: str) -> bool:

@@ -37,8 +37,8 @@ def door(
 def both(made: dict[str, Made], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door]]:
     settings = {"DEFAULT_MODEL": "iris", "MAX_ROWS": "50", "MAX_BODY_BYTES": "5000"}
     folder = tmp_path_factory.mktemp("m")
-    with open_door("one", folder, made, **settings) as one, open_door("two", folder, made, **settings) as two:
-        yield one, two
+    with open_door("one", folder, made, **settings) as first, open_door("two", folder, made, **settings) as second:
+        yield first, second
 
 
 def alone(name: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -268,9 +268,9 @@ RIGHT = {
 
 @pytest.mark.parametrize("what", RIGHT)
 def test_both_doors_answer_the_same_bytes(both: tuple[Door, Door], what: str) -> None:
-    one, two = (each.ask(RIGHT[what]) for each in both)
-    assert one.masked == two.masked
-    assert one.status == (404 if what == "an expectation" else 200)
+    first, second = (each.ask(RIGHT[what]) for each in both)
+    assert first.masked == second.masked
+    assert first.status == (404 if what == "an expectation" else 200)
 
 
 @pytest.mark.parametrize("name", DOORS)
@@ -337,9 +337,9 @@ OTHERS: dict[str, tuple[bytes, int, str]] = {
 @pytest.mark.parametrize("what", OTHERS)
 def test_other_refusals_by_both_doors_alike(both: tuple[Door, Door], what: str) -> None:
     request, status, code = OTHERS[what]
-    one, two = (each.ask(request) for each in both)
-    assert one.masked == two.masked
-    envelope = orjson.loads(two.body)
+    first, second = (each.ask(request) for each in both)
+    assert first.masked == second.masked
+    envelope = orjson.loads(second.body)
     assert set(envelope) == {"error", "code", "request_id"}
-    assert two.status == status
+    assert second.status == status
     assert envelope["code"].startswith(code)

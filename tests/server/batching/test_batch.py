@@ -46,8 +46,8 @@ class Caller(Entry):
     @property
     def due(self) -> bytes:
         """The one answer it must get."""
-        found = [self.number * 1000 + row for row in range(self.rows)]
-        body = {"y": found[0] if self.single else found, "model_version": GROUPS.index(self.group)}
+        values = [self.number * 1000 + row for row in range(self.rows)]
+        body = {"y": values[0] if self.single else values, "model_version": GROUPS.index(self.group)}
         return orjson.dumps({"y": body["y"], "model_version": str(body["model_version"])})
 
 
@@ -106,7 +106,7 @@ def test_every_row_is_served_once_in_order_to_its_own_caller(
 
 
 @given(requests, st.integers(1, 12))
-def test_callers_of_one_lane_that_fit_are_served_in_the_order_they_came(
+def test_entries_of_one_group_that_fit_are_served_in_the_order_they_came(
     drawn: list[tuple[int, JsonGroup, bool, bool]], max_rows: int
 ) -> None:
     """A smaller one may slip into a batch before one that does not fit; among equals nobody is overtaken."""
@@ -139,9 +139,11 @@ def test_a_batch_is_the_oldest_and_what_fits_after_it() -> None:
     assert numbers_of(next_batch(queue, 8, row_independent=True)) == [2, 4]
 
 
-def test_lanes_do_not_mix_and_keep_their_places() -> None:
-    one, other = GROUPS[:2]
-    queue: deque[Entry] = deque(Caller(number, 1, group) for number, group in enumerate([one, other, one, other, one]))
+def test_groups_do_not_mix_and_keep_their_places() -> None:
+    first, other = GROUPS[:2]
+    queue: deque[Entry] = deque(
+        Caller(number, 1, group) for number, group in enumerate([first, other, first, other, first])
+    )
     assert numbers_of(next_batch(queue, 8, row_independent=True)) == [0, 2, 4]
     assert numbers_of(next_batch(queue, 8, row_independent=True)) == [1, 3]
 
@@ -170,7 +172,7 @@ def test_a_large_one_is_whole_even_if_the_cap_changes_meanwhile() -> None:
     assert large.answers == [large.due]
 
 
-def test_the_rest_of_a_large_one_is_not_joined() -> None:
+def test_the_rest_of_a_large_one_shares_no_run() -> None:
     large, small = Caller(0, 10), Caller(1, 1)
     queue: deque[Entry] = deque([large])
     first = next_batch(queue, 8, row_independent=True)
@@ -211,8 +213,8 @@ def test_a_large_one_whose_caller_leaves_is_run_no_further() -> None:
 
 def test_a_model_that_mixes_rows_gets_one_whole_request() -> None:
     queue: deque[Entry] = deque([Caller(0, 1), Caller(1, 100), Caller(2, 1)])
-    found = [next_batch(queue, 8, row_independent=False) for _ in range(3)]
-    assert [(numbers_of(batch), batch.rows, batch.start) for batch in found if batch] == [
+    batches = [next_batch(queue, 8, row_independent=False) for _ in range(3)]
+    assert [(numbers_of(batch), batch.rows, batch.start) for batch in batches if batch] == [
         ([0], 1, None),
         ([1], 100, None),
         ([2], 1, None),

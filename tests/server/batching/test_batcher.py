@@ -143,7 +143,7 @@ async def test_a_model_that_gives_too_few_rows_shifts_nobodys_answer() -> None:
 
 
 @in_loop
-async def test_lanes_do_not_mix() -> None:
+async def test_groups_do_not_mix() -> None:
     rig = Rig()
     callers = [Caller(number, group=GROUPS[number % 2]) for number in range(10)]
     rig.submit(*callers)
@@ -207,7 +207,7 @@ async def test_a_full_queue_refuses_and_says_how_long() -> None:
 @pytest.mark.parametrize("row_independent", [True, False])
 @in_loop
 async def test_the_fixed_cost_counts_for_each_run_that_must_be_made(row_independent: bool) -> None:
-    """Rows that cost nothing still wait for the runs before them, where few fit a run or none may join."""
+    """Rows that cost nothing still wait for the runs before them, where few fit a run or each needs its own."""
     rig = Rig(Curve(0.1), row_independent=row_independent, max_batch_rows=1)
     first = await rig.busy()
     waiting = [Caller(number) for number in range(10)]
@@ -222,7 +222,7 @@ async def test_the_fixed_cost_counts_for_each_run_that_must_be_made(row_independ
 
 
 @in_loop
-async def test_many_rows_that_join_are_not_many_runs() -> None:
+async def test_many_rows_that_share_a_run_are_not_many_runs() -> None:
     rig = Rig(Curve(0.1))
     first = await rig.busy()
     waiting = [Caller(number) for number in range(500)]
@@ -350,7 +350,7 @@ async def test_a_request_brought_by_a_refusal_waits_for_the_run_of_the_same_turn
 
 
 @in_loop
-async def test_requests_that_must_not_be_joined_are_not() -> None:
+async def test_requests_that_must_not_share_a_run_do_not() -> None:
     rig = Rig(row_independent=False, max_batch_rows=4)
     callers = [Caller(1), Caller(2), Caller(*range(10)), Caller(3)]
     rig.submit(*callers)

@@ -47,8 +47,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door]
     made = {name: make() for name, make in SERVED.items()}
     folder = tmp_path_factory.mktemp("m")
     settings = {"DEFAULT_MODEL": "iris", "MAX_ROWS": "50", "MAX_BODY_BYTES": "5000"}
-    with open_door("one", folder, made, **settings) as one, open_door("two", folder, made, **settings) as two:
-        yield one, two
+    with open_door("one", folder, made, **settings) as first, open_door("two", folder, made, **settings) as second:
+        yield first, second
 
 
 def predict(door: Door, body: Any, path: str = "/predict") -> Any:
@@ -173,17 +173,17 @@ SAME = {
 
 @pytest.mark.parametrize("what", SAME)
 def test_both_doors_answer_the_same_bytes(both: tuple[Door, Door], what: str) -> None:
-    one, two = (door.ask(SAME[what]) for door in both)
+    first, second = (door.ask(SAME[what]) for door in both)
     if what == "models":  # what a run costs is learned, and so differs
-        described = [orjson.loads(answer.body) | {"cost": None, "served": None} for answer in (one, two)]
+        described = [orjson.loads(answer.body) | {"cost": None, "served": None} for answer in (first, second)]
         assert described[0] == described[1]
         return
-    assert two.masked == one.masked
-    assert one.headers["x-request-id"]
-    if one.status >= 400:
-        envelope = orjson.loads(one.body)
+    assert second.masked == first.masked
+    assert first.headers["x-request-id"]
+    if first.status >= 400:
+        envelope = orjson.loads(first.body)
         assert set(envelope) == {"error", "code", "request_id"}
-        assert envelope["request_id"] == one.headers["x-request-id"]
+        assert envelope["request_id"] == first.headers["x-request-id"]
 
 
 def test_head_is_answered_like_get_without_its_body(door: Door) -> None:

@@ -18,10 +18,10 @@ from tests.support.server.scrape import IRIS, made, samples
 
 
 def test_an_empty_board_says_who_it_is() -> None:
-    found = samples(Scoreboard(1, 1))
-    assert found["dynonnx_build_info", (("version", __version__),)] == 1
-    assert found["dynonnx_workers", ()] == 2
-    assert found["dynonnx_errors_total", (("code", "overloaded"),)] == 0
+    scraped = samples(Scoreboard(1, 1))
+    assert scraped["dynonnx_build_info", (("version", __version__),)] == 1
+    assert scraped["dynonnx_workers", ()] == 2
+    assert scraped["dynonnx_errors_total", (("code", "overloaded"),)] == 0
 
 
 def test_every_family_has_help_and_type() -> None:
@@ -40,17 +40,17 @@ def test_histograms_are_cumulative_and_end_at_their_count(runs: list[tuple[int, 
     metrics = ModelMetrics(scoreboard, 0, block)
     for rows, seconds in runs:
         metrics.batch(rows, seconds, "turn")
-    found = samples(scoreboard)
+    scraped = samples(scoreboard)
     for at, bound in enumerate(BATCH_ROWS_BUCKETS):
         want = sum(bisect_left(BATCH_ROWS_BUCKETS, rows) <= at for rows, _ in runs)
         assert want == sum(rows <= bound for rows, _ in runs)
-        assert found["dynonnx_batch_rows_bucket", (("le", str(bound)), *IRIS.items())] == want
+        assert scraped["dynonnx_batch_rows_bucket", (("le", str(bound)), *IRIS.items())] == want
     for upper in SECONDS_BUCKETS:
         want = sum(seconds <= upper for _, seconds in runs)
-        assert found["dynonnx_run_seconds_bucket", (("le", str(upper)), *IRIS.items())] == want
-    assert found["dynonnx_batch_rows_count", tuple(IRIS.items())] == len(runs)
-    assert found["dynonnx_batch_rows_sum", tuple(IRIS.items())] == sum(rows for rows, _ in runs)
-    assert found["dynonnx_run_seconds_bucket", (("le", "+Inf"), *IRIS.items())] == len(runs)
+        assert scraped["dynonnx_run_seconds_bucket", (("le", str(upper)), *IRIS.items())] == want
+    assert scraped["dynonnx_batch_rows_count", tuple(IRIS.items())] == len(runs)
+    assert scraped["dynonnx_batch_rows_sum", tuple(IRIS.items())] == sum(rows for rows, _ in runs)
+    assert scraped["dynonnx_run_seconds_bucket", (("le", "+Inf"), *IRIS.items())] == len(runs)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -58,10 +58,10 @@ def test_every_code_has_its_own_cells(code: str) -> None:
     scoreboard, block = made()
     ServerMetrics(scoreboard, 1).error(code)  # type: ignore[arg-type]  # CODES are those codes
     ModelMetrics(scoreboard, 1, block).failed(code)  # type: ignore[arg-type]
-    found = samples(scoreboard)
-    assert [key for key, count in found.items() if key[0] == "dynonnx_errors_total" and count] == [
+    scraped = samples(scoreboard)
+    assert [key for key, count in scraped.items() if key[0] == "dynonnx_errors_total" and count] == [
         ("dynonnx_errors_total", (("code", code),))
     ]
-    assert [key for key, count in found.items() if key[0] == "nv_inference_request_failure" and count] == [
+    assert [key for key, count in scraped.items() if key[0] == "nv_inference_request_failure" and count] == [
         ("nv_inference_request_failure", (("model", "iris"), ("reason", code), ("version", "1")))
     ]

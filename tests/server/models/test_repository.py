@@ -104,9 +104,9 @@ def test_one_name_in_two_forms_is_told_by_both_and_stops_no_other(tmp_path: Path
 def test_names_that_no_path_could_hold_are_told(tmp_path: Path, place: str) -> None:
     put(tmp_path, place)
     put(tmp_path, "other.onnx")
-    found = scan(tmp_path)
-    assert [found.name for found in found.files] == ["other"]
-    (reason,) = found.misplaced.values()
+    listing = scan(tmp_path)
+    assert [file.name for file in listing.files] == ["other"]
+    (reason,) = listing.misplaced.values()
     assert reason.startswith(f"{place}: a model name and a version are letters, digits")
 
 

@@ -45,10 +45,10 @@ def free_port() -> int:
             return port
 
 
-def poll(found: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> float:
-    """Asks until ``found`` says yes and gives how long that took. Raises AssertionError naming ``what``."""
+def poll(reached: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> float:
+    """Asks until ``reached`` says yes and gives how long that took. Raises AssertionError naming ``what``."""
     began = time.monotonic()
-    while not found():
+    while not reached():
         waited = time.monotonic() - began
         assert waited < seconds, f"after {waited:.1f} s still not: {what}"
         time.sleep(POLL_SECONDS)
@@ -113,8 +113,8 @@ class Running:
                 sent.setdefault("content-type", "application/json")
             connection.request(method, path, body, sent)
             response = connection.getresponse()
-            found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, response.read())
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, headers, response.read())
         finally:
             connection.close()
 

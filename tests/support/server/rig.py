@@ -157,8 +157,8 @@ class Rig:
     def count(self, line: str) -> float:
         """A number of the scrape, by how its line begins."""
         text = exposition(self.scoreboard, 1).decode()
-        (found,) = [row for row in text.splitlines() if row.startswith(line)]
-        return float(found.split()[-1])
+        (sample,) = [row for row in text.splitlines() if row.startswith(line)]
+        return float(sample.split()[-1])
 
     def totals(self) -> dict[str, float]:
         """Rows, runs and answered requests so far."""

@@ -19,14 +19,14 @@ def samples(scoreboard: Scoreboard) -> Samples:
     """
     text = exposition(scoreboard, 2).decode()
     written = set(re.findall(r"^[a-z_]+", text, re.MULTILINE))
-    found: Samples = {}
+    read: Samples = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             name = sample.name if sample.name in written else sample.name.removesuffix("_total")
             key = (name, tuple(sorted(sample.labels.items())))
-            assert key not in found, f"{key} is there twice"
-            found[key] = sample.value
-    return found
+            assert key not in read, f"{key} is there twice"
+            read[key] = sample.value
+    return read
 
 
 def value(scoreboard: Scoreboard, name: str, **labels: str) -> float:

@@ -92,8 +92,8 @@ def test_the_shape_of_a_raw_body_follows_from_its_length(
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door]]:
     settings = {"DEFAULT_MODEL": "iris", "MAX_ROWS": "50", "MAX_BODY_BYTES": "5000"}
     folder, made = tmp_path_factory.mktemp("m"), {name: make() for name, make in SERVED.items()}
-    with open_door("one", folder, made, **settings) as one, open_door("two", folder, made, **settings) as two:
-        yield one, two
+    with open_door("one", folder, made, **settings) as first, open_door("two", folder, made, **settings) as second:
+        yield first, second
 
 
 def refusal(reply: Reply) -> tuple[int, str, str]:
@@ -112,25 +112,25 @@ def described(**changed: Any) -> bytes:
 
 def binary(size: Any, data: bytes, length: bytes | None = None, **changed: Any) -> bytes:
     """A request for `halves` whose binary data is as said."""
-    one = {"name": "X", "shape": [1, 3], "datatype": "FP16", "parameters": {"binary_data_size": size}} | changed
-    json = orjson.dumps({"inputs": [one]})
+    tensor = {"name": "X", "shape": [1, 3], "datatype": "FP16", "parameters": {"binary_data_size": size}} | changed
+    json = orjson.dumps({"inputs": [tensor]})
     header = b"Inference-Header-Content-Length: " + (b"%d" % len(json) if length is None else length)
     return post("halves", json + data, header)
 
 
-def one_of(model: str, name: str, datatype: str, data: bytes) -> bytes:
+def one_input(model: str, name: str, datatype: str, data: bytes) -> bytes:
     """A request of one binary input ``[1, 2]``."""
-    one = {"name": name, "shape": [1, 2], "datatype": datatype, "parameters": {"binary_data_size": len(data)}}
-    json = orjson.dumps({"inputs": [one]})
+    tensor = {"name": name, "shape": [1, 2], "datatype": datatype, "parameters": {"binary_data_size": len(data)}}
+    json = orjson.dumps({"inputs": [tensor]})
     return post(model, json + data, b"Inference-Header-Content-Length: %d" % len(json))
 
 
 def text(data: bytes) -> bytes:
-    return one_of("words", "W", "BYTES", data)
+    return one_input("words", "W", "BYTES", data)
 
 
 def flags(data: bytes) -> bytes:
-    return one_of("types", "BOOL", "BOOL", data)
+    return one_input("types", "BOOL", "BOOL", data)
 
 
 def asking_for(outputs: Any) -> bytes:
@@ -256,8 +256,8 @@ WRONG: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_wrong_is_told_in_a_sentence_by_both_doors_alike(both: tuple[Door, Door], what: str) -> None:
     request, sentence = WRONG[what]
-    one, two = (each.ask(request) for each in both)
-    assert one.masked == two.masked
-    status, code, error = refusal(two)
+    first, second = (each.ask(request) for each in both)
+    assert first.masked == second.masked
+    status, code, error = refusal(second)
     assert (status, code in ("bad_request", "bad_json", "too_deep")) == (400, True)
     assert sentence in error
