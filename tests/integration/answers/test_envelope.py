@@ -1,4 +1,4 @@
-"""Every refusal, on bare sockets: its status, its three keys, its request id; the worker lives on."""
+"""Every refusal, on bare sockets: its status, its three keys, its request id; the worker keeps serving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document against a real server, by the real schemathesis: no 5xx, no answer that it does not describe."""
+"""schemathesis holds a real server to its OpenAPI document: no 5xx, no undocumented answer."""
 
 from __future__ import annotations
 

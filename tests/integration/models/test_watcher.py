@@ -1,4 +1,4 @@
-"""The folder of a running server: what comes, goes or is bad in it, and whatever happens meanwhile."""
+"""The watcher of a running server: new, removed and bad files, and signals meanwhile."""
 
 from __future__ import annotations
 

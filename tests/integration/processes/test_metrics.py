@@ -1,4 +1,4 @@
-"""What the metrics say of two workers is what was asked of both."""
+"""The metrics of two workers are the sums of both."""
 
 from __future__ import annotations
 

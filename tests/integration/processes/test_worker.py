@@ -1,4 +1,4 @@
-"""What a running worker holds: no library of the training side, and little memory."""
+"""A running worker has loaded no training library, and uses little memory."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_a_file_that_has_no_rows_says_so(door: Door) -> None:
 # (what, request): every one is sent to both doors, and the answers must be equal to the byte.
 SAME = {
     "a row": post(ROW),
-    "a request id of the caller": post(ROW, "/predict", b"X-Request-ID: abc-123"),
+    "a request id of the client": post(ROW, "/predict", b"X-Request-ID: abc-123"),
     "a bad request id": post(ROW, "/predict", b"X-Request-ID: a b"),
     "a charset": post(ROW).replace(b"application/json", b"application/json; charset=utf-8"),
     "no content type": post(ROW).replace(b"Content-Type: application/json\r\n", b""),

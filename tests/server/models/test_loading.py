@@ -45,13 +45,13 @@ def test_a_model_knows_all_there_is_to_know(tmp_path: Path) -> None:
 
 
 def test_a_plain_file_has_a_codec_where_one_can_be_made(tmp_path: Path) -> None:
-    asked_in_rows = load(put(tmp_path, "one.onnx"))
-    assert asked_in_rows.artefact is None
-    assert asked_in_rows.predict is not None
-    not_in_rows = load(put(tmp_path, "two.onnx", plain_two_inputs().data))
-    assert not_in_rows.predict is None
-    assert not_in_rows.layouts == ()
-    assert not_in_rows.verdict.row_independent
+    with_rows = load(put(tmp_path, "one.onnx"))
+    assert with_rows.artefact is None
+    assert with_rows.predict is not None
+    without_rows = load(put(tmp_path, "two.onnx", plain_two_inputs().data))
+    assert without_rows.predict is None
+    assert without_rows.layouts == ()
+    assert without_rows.verdict.row_independent
     assert not load(put(tmp_path, "mixing.onnx", row_mixing().data)).verdict.row_independent
 
 

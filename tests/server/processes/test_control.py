@@ -1,4 +1,4 @@
-"""The messages between worker and arbiter: both ways whole, answered when it is so, and nobody waits for the dead."""
+"""The messages between worker and arbiter: whole both ways, answered once decided, and no call outlives its worker."""
 
 from __future__ import annotations
 

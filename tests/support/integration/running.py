@@ -37,7 +37,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port nobody uses now, below those that clients get: none takes it before the server does."""
+    """A free port below the ephemeral range, so that no client gets it before the server."""
     while True:
         port = random.randrange(*PORTS)
         with contextlib.suppress(OSError), socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""A batcher in the hand of a test: a runtime that waits on a gate, a clock moved by hand, callers that check."""
+"""A batcher under a test's control: a runtime that waits on a gate, a clock set by hand, entries that check."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Gated:
         return [rows for _, rows in self.runs]
 
 
-class Caller(Entry):
+class NumbersEntry(Entry):
     """A request for some numbers."""
 
     def __init__(self, *numbers: int, group: JsonGroup = GROUPS[0], deadline: float = ALL_TIME) -> None:
@@ -118,7 +118,7 @@ class Caller(Entry):
 
 
 class Rig:
-    """A batcher with everything round it in the hand of a test."""
+    """A batcher with its runtime, curve, clock and metrics under the test's control."""
 
     def __init__(self, curve: CostCurve | None = None, runtime: Any = None, **settings: Any) -> None:
         self.runtime = runtime or Gated()
@@ -140,16 +140,16 @@ class Rig:
         """Whether nothing waits and nothing runs."""
         return not self.batcher._queue and self.batcher._running is None
 
-    def submit(self, *callers: Caller) -> None:
+    def submit(self, *entries: NumbersEntry) -> None:
         """Hands requests in, as one turn of the loop would."""
-        for caller in callers:
-            caller.arrived = self.time
-            self.batcher.submit(caller)
+        for entry in entries:
+            entry.arrived = self.time
+            self.batcher.submit(entry)
 
-    async def busy(self) -> Caller:
+    async def busy(self) -> NumbersEntry:
         """Sends a first request and gives it back once its run is in the thread, behind the gate."""
         self.runtime.gate.clear()
-        first = Caller(7)
+        first = NumbersEntry(7)
         self.submit(first)
         await self.runtime.until_entered()
         return first
