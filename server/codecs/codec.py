@@ -14,7 +14,9 @@ Headers = Iterable[tuple[bytes, bytes]]  # names in any case
 class Codec(Protocol):
     """Decodes the requests of one protocol for one model; its `BatchGroup`s encode the answers."""
 
-    reads_headers: bool  # `decode` needs what `read_headers` returns; else ``request`` may be None
+    # `decode` needs what `read_headers` returns. If False, ``request`` may be None, and `read_headers` must check the same
+    # as that of `/predict`: such codecs share the head cache, which remembers a line for all of their routes.
+    reads_headers: bool
     counts_stages: bool  # as of its `BatchGroup`s
 
     def read_headers(self, headers: Headers) -> Any:

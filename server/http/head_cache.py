@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 from server.http.limits import MAX_HEAD_BYTES, MAX_HEADERS
 
+# docs/decisions.md: "Heads whose lines have passed need no parser"
 MAX_LINES = 2048  # lines in the cache, and heads; at the limit it is cleared, and those in use return
 MAX_LINE_BYTES = 512
 
@@ -39,10 +40,7 @@ Recognised = tuple[Route, bytes | None, bytes | None, bytes]
 
 
 class HeadCache(Generic[Route]):
-    """The lines and whole heads that have passed. ``routes``: by path as in a request line.
-
-    docs/decisions.md: "Heads whose lines have passed need no parser".
-    """
+    """The lines and whole heads that have passed. ``routes``: by path as in a request line."""
 
     def __init__(self, routes: Mapping[bytes, Route]) -> None:
         self._routes = {b"POST %b HTTP/1.1" % path: route for path, route in routes.items()}
