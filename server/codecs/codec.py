@@ -14,8 +14,8 @@ Headers = Iterable[tuple[bytes, bytes]]  # names in any case
 class Codec(Protocol):
     """Decodes the requests of one protocol for one model; its `BatchGroup`s encode the answers."""
 
-    # `decode` needs what `read_headers` returns. If False, ``request`` may be None, and `read_headers` must check the same
-    # as that of `/predict`: such codecs share the head cache, which remembers a line for all of their routes.
+    # `decode` needs what `read_headers` returns. If False, ``request`` may be None, and `read_headers` must check as
+    # that of `/predict` does: such codecs share the head cache, which remembers a line for all of their routes.
     reads_headers: bool
     counts_stages: bool  # as of its `BatchGroup`s
 

@@ -88,7 +88,7 @@ def entries_of(drawn: Sequence[tuple[int, JsonGroup, bool, bool]]) -> list[Numbe
 
 @settings(max_examples=max(500, settings().max_examples))
 @given(requests, st.integers(1, 12), st.sampled_from([True, True, True, False]))
-def test_every_row_is_served_once_in_order_to_its_own_caller(
+def test_every_row_is_served_once_in_order_to_its_own_entry(
     drawn: list[tuple[int, JsonGroup, bool, bool]], max_rows: int, row_independent: bool
 ) -> None:
     entries = entries_of(drawn)
