@@ -1,4 +1,4 @@
-"""Owns the time limits of a connection and decides which it exceeds. Pure: is given the time, reads no clock.
+"""Owns the time limits of a connection and decides which it exceeds. Reads no clock: it is given the time.
 
 A sweep once a second looks at every connection, so no request needs a timer of its own. Figures and sources:
 docs/behavior.md, "Limits"; docs/decisions.md, "A slow reader is judged by what its kernel acknowledged".

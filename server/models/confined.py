@@ -39,7 +39,7 @@ class Died(Exception):
 
 
 class SandboxedChild:
-    """A child that runs ``work`` and sends the returned bytes. Forked at once; no method but `kill` waits for it."""
+    """A child that runs ``work`` and sends the returned bytes. Forked at once; `collect` does not wait for ``work``."""
 
     def __init__(self, work: Callable[[], bytes], limits: Limits) -> None:
         self._limits = limits

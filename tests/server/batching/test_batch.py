@@ -110,7 +110,7 @@ def test_every_row_is_served_once_in_order_to_its_own_entry(
 def test_entries_of_one_group_that_fit_are_served_in_the_order_they_came(
     drawn: list[tuple[int, JsonGroup, bool, bool]], max_rows: int
 ) -> None:
-    """A smaller one may slip into a batch before one that does not fit; among equals nobody is overtaken."""
+    """A smaller entry may join a batch before one that does not fit; entries of one size keep their order."""
     entries = [NumbersEntry(number, 1, group) for number, (_, group, _, _) in enumerate(drawn)]
     order = [entry for batch in serve(deque(entries), max_rows) for entry in batch.entries]
     for group in GROUPS:

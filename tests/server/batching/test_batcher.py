@@ -1,4 +1,4 @@
-"""The batcher: who is served when, alone or together, and that nobody ever gets another's answer or none."""
+"""The batcher: which entries share a run and when; every entry gets its own answer, or an error."""
 
 from __future__ import annotations
 
@@ -306,7 +306,7 @@ async def test_a_request_that_comes_too_late_is_not_run_at_all() -> None:
 
 @in_loop
 async def test_a_refusal_may_bring_the_clients_next_request() -> None:
-    """Pipelined: to be told of one request lets the door hand in the next, in the middle of our own work."""
+    """Pipelined: the refusal of one request may lead its door to submit the next, within the batcher's own loop."""
     rig = Rig(Curve(SLOW))
     first = await rig.busy()
     following = [NumbersEntry(10), NumbersEntry(11)]

@@ -32,7 +32,7 @@ def worker_state() -> WorkerState:
 
 
 class FakeConnection:
-    """A connection that keeps what it is told to write."""
+    """A connection that keeps its written bytes."""
 
     def __init__(self, worker: WorkerState | None = None) -> None:
         self.worker = worker or worker_state()
