@@ -1,4 +1,4 @@
-"""The command `python -m server`: reads the environment, shows help or the plan, or serves. Decides nothing else."""
+"""Owns the command `python -m server`: reads the environment; shows help or the plan, or serves. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CGROUP_FILES = {
 
 
 def main() -> int:
-    """Gives the exit status: 0 after a clean stop, 1 when it cannot serve, 2 for a setting that cannot be used."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the arbiter listens to it, Ctrl-C ends a start without a word
+    """Returns the exit status: 0 after a clean stop, 1 if it cannot serve, 2 for a bad setting."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the arbiter handles it, Ctrl-C ends the start silently
     arguments = _parser().parse_args()
     try:
         settings = read_settings(os.environ)
@@ -65,7 +65,7 @@ def _config(settings: Settings, plan: DynoPlan) -> str:
 
 
 def _serve(settings: Settings, plan: DynoPlan) -> int:
-    # Imported here: a wrong setting and --help then answer at once, without loading a web server.
+    # Imported here, so that --help and bad settings are answered without loading a web server.
     from server.models.repository import BadRepository
     from server.processes.arbiter import Server, default_host
 
@@ -79,7 +79,7 @@ def _serve(settings: Settings, plan: DynoPlan) -> int:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Raises BadSetting now for an address that cannot be listened on, instead of after loading and five tries."""
+    """Raises BadSetting for an address that cannot be bound, before loading and gunicorn's five tries."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:

@@ -1,6 +1,6 @@
-"""Owns every error this server answers: its code, its status, its JSON. Knows nothing of what went wrong or where.
+"""Owns the error answers: codes, statuses, JSON. Knows nothing of their causes.
 
-A request is refused by raising `ServerError` at the place that notices; both doors turn it into the same bytes.
+Code that refuses a request raises `ServerError`; both doors turn it into the same bytes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ CODE_OF_STATUS: Mapping[int, Code] = {status: code for code, status in reversed(
 
 
 class ServerError(Exception):
-    """A request that is not answered as asked. ``message`` is one sentence for the client; it never quotes a secret."""
+    """The refusal of a request. ``message``: one sentence for the client, without secrets; ``headers``: to add."""
 
     def __init__(self, code: Code, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -74,7 +74,7 @@ class ServerError(Exception):
 
 
 def overloaded(seconds: float) -> ServerError:
-    """The refusal of a full queue, with an honest ``Retry-After``: the seconds of work that wait already."""
+    """The error of a full queue. ``seconds``: of work in the queue, rounded up for ``Retry-After``."""
     wait = max(1, math.ceil(seconds))
     return ServerError(
         "overloaded",
@@ -84,5 +84,5 @@ def overloaded(seconds: float) -> ServerError:
 
 
 def envelope(error: ServerError, request_id: str) -> bytes:
-    """The JSON body of an error, the same for every route and both doors."""
+    """The JSON body of an error, for every route and both doors."""
     return orjson.dumps({"error": error.message, "code": error.code, "request_id": request_id})

@@ -1,6 +1,6 @@
-"""Owns how a log line looks, as text or as JSON, and who writes it. Knows nothing of what is logged.
+"""Owns the format of log lines, text or JSON, and the logger. Knows nothing of what is logged.
 
-A log line is always one line: control characters of a value are escaped, so that no client can forge one.
+A message is one line: control characters are escaped, so that no client can forge a line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LOGGER_NAME = "dynonnx"
 log = logging.getLogger(LOGGER_NAME)
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_LINE_ENDS = (0x2028, 0x2029)  # no control characters, yet many a reader ends a line there
+_LINE_ENDS = (0x2028, 0x2029)  # no control characters, but many readers end a line there
 _ESCAPES = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160), *_LINE_ENDS)}
 
 
@@ -29,18 +29,18 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """``time level message key=value``; a traceback follows, its line ends escaped away in the message itself."""
+    """``time level message key=value``, then the traceback, if any, on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line for a person."""
         extras = "".join(f" {key}={value}" for key, value in _extras(record).items())
         line = f"{_time(record)} {record.levelname.lower()} {record.getMessage()}{extras}".translate(_ESCAPES)
-        line = line.encode("utf-8", "backslashreplace").decode()  # a file name may hold what is not text
+        line = line.encode("utf-8", "backslashreplace").decode()  # a file name may have bytes that are no text
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, message, pid, what the call added, the traceback where there is one."""
+    """One JSON object per line: time, level, message, pid, extras, and the traceback, if any."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line for a machine."""
@@ -55,11 +55,11 @@ class JsonFormatter(logging.Formatter):
             entry["traceback"] = self.formatException(record.exc_info)
         try:
             return orjson.dumps(entry, default=str).decode()
-        except TypeError:  # a number beyond 64 bits, a text that is not UTF-8: shown as Python would
-            return orjson.dumps({key: _sayable(value) for key, value in entry.items()}, default=str).decode()
+        except TypeError:  # a number beyond 64 bits or a text that is not UTF-8
+            return orjson.dumps({key: _encodable(value) for key, value in entry.items()}, default=str).decode()
 
 
-def _sayable(value: Any) -> Any:
+def _encodable(value: Any) -> Any:
     try:
         orjson.dumps(value, default=str)
     except TypeError:
@@ -68,7 +68,7 @@ def _sayable(value: Any) -> Any:
 
 
 def configure(level: str, form: str) -> None:
-    """Sends everything that logs to standard output, in our form; the libraries' chatter below warning is left out."""
+    """Sends every log record to standard output in our format; libraries' records only from warning up."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     root = logging.getLogger()

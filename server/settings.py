@@ -1,6 +1,6 @@
-"""Owns every setting: its name, its default, what it may be. Reads a mapping; knows nothing of the environment.
+"""Owns every setting: name, default, allowed values. Reads a mapping; knows nothing of the environment.
 
-Sources in order: the mapping that `__main__` hands over, then the default. The first bad value stops the start.
+A value in the mapping overrides the default. The first bad value stops the start.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LogFormat = Literal["text", "json"]
 
 
 class BadSetting(ValueError):
-    """A setting that cannot be used; the message names it and says what is expected. Never quotes a key."""
+    """A bad value of a setting; the message names the setting and what is expected. Never quotes a key."""
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
@@ -73,7 +73,7 @@ def _setting(default: Any, parse: Callable[[str], Any], text: str, env: str | No
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a person can set. In the environment a name is upper case with ``DYNONNX_`` before it, but for two."""
+    """Every setting. Environment names: ``DYNONNX_`` and the name in upper case, or PORT and WEB_CONCURRENCY."""
 
     port: int = _setting(8000, _whole(1, 65535), "port to listen on", "PORT")
     workers: int | None = _setting(
@@ -108,12 +108,12 @@ SECRET_FIELDS = frozenset({"api_keys", "admin_keys"})
 
 
 def environment_name(field: dataclasses.Field[Any]) -> str:
-    """The name under which a field of Settings stands in the environment."""
+    """The environment name of a field of Settings."""
     return field.metadata["env"] or PREFIX + field.name.upper()
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Builds Settings from a mapping of environment variables. Raises BadSetting, naming the first bad one."""
+    """Makes Settings from a mapping of environment variables. Raises BadSetting for the first bad one."""
     fields = {environment_name(field): field for field in dataclasses.fields(Settings)}
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in fields:
@@ -126,7 +126,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def _set_by_buildpack(name: str, environment: Mapping[str, str]) -> bool:
-    """Heroku's buildpack sets WEB_CONCURRENCY by itself and says so; only a person's own value counts."""
+    """Whether Heroku's buildpack set WEB_CONCURRENCY, which it marks; only a person's value counts."""
     return name == "WEB_CONCURRENCY" and bool(environment.get("WEB_CONCURRENCY_SET_BY"))
 
 
@@ -138,7 +138,7 @@ def _parse(name: str, field: dataclasses.Field[Any], text: str) -> Any:
 
 
 def public_settings(settings: Settings) -> dict[str, Any]:
-    """The settings as a person may see them: by environment name, secrets counted instead of shown."""
+    """The settings by environment name; of secrets only their number."""
     shown: dict[str, Any] = {}
     for field in dataclasses.fields(Settings):
         value = getattr(settings, field.name)
@@ -149,7 +149,7 @@ def public_settings(settings: Settings) -> dict[str, Any]:
 
 
 def help_text() -> str:
-    """A line per setting: its name, what it does, its default."""
+    """One line per setting: name, meaning, default."""
     lines = []
     for field in dataclasses.fields(Settings):
         default = "" if field.default in (None, ()) else f" ({_shown_default(field.default)})"

@@ -1,1 +1,1 @@
-"""The file: its metadata, what its bytes use, the session that runs it, its tensors. All that convert/ may import."""
+"""The artefact: its metadata, its bytes, its session, its tensors. All that convert/ may import of the server."""

@@ -1,7 +1,7 @@
 """Owns the dynonnx metadata in an ONNX file, the contract of convert/ and server/. Knows nothing of sessions or HTTP.
 
-Each part stands as JSON under its own ``dynonnx.*`` key of the file's ``metadata_props``. A new format gets the next
-``FORMAT`` number; a reader refuses numbers it does not know, so raise it only where an old server would misread.
+Each value is JSON under its own ``dynonnx.*`` key of the file's ``metadata_props``. A reader refuses a ``FORMAT`` it
+does not know, so raise the number only for a change that an old server would misread.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ FORMAT = 1
 PREFIX = "dynonnx."
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RELATIVE_TOLERANCE = 1e-5
-# How a missing value stands in a tensor of strings, which has no null (a missing number is NaN). A Unicode
-# noncharacter, which no text that people exchange holds, while the empty string may well be a category.
+# A missing value in a tensor of strings, which has no null (a missing number is NaN). It is a Unicode noncharacter,
+# which exchanged text does not contain; the empty string may be a category.
 MISSING_TEXT = "\ufdd0"
 
 Dtype = Literal["float64", "float32", "int64", "bool", "string"]
@@ -33,9 +33,8 @@ Scalar = bool | int | float | str | None
 class Feature:
     """One column of a row, in schema order.
 
-    ``input`` names the graph input that holds it: features that share an input are the columns of one ``[rows, k]``
-    matrix, in this order. ``nullable`` says whether a missing value is allowed; ``categories`` lists the only values
-    the model takes, or is None where it takes any.
+    ``input`` names its graph input: the features of one input are the columns of its ``[rows, k]`` matrix, in order.
+    ``nullable``: a missing value is allowed. ``categories``: the only values the model accepts; None: it accepts any.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One graph output and what it means. Several ``probabilities`` (one per target) make a multi-output classifier."""
+    """One graph output and its meaning. A classifier with several targets has one ``probabilities`` per target."""
 
     role: Role
     name: str
@@ -55,10 +54,9 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """Synthesised rows with the answers of the original model: checked at load, published as examples.
+    """Synthesised rows with the original model's answers: checked at load, published as examples.
 
-    ``rows`` are in schema order with missing values as None; ``outputs`` maps an output's name to its values, rows
-    first.
+    ``rows``: in schema order, None for a missing value. ``outputs``: by output name the values, rows first.
     """
 
     rows: tuple[tuple[Scalar, ...], ...]
@@ -67,7 +65,7 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """What a file says of its model. ``classes`` keep their own JSON type; several targets have one list each."""
+    """The metadata of a file. ``classes`` keep their JSON type; several targets have a tuple each."""
 
     name: str
     kind: Kind
@@ -81,17 +79,17 @@ class Artefact:
     parity: Mapping[str, Any] = field(default_factory=dict)
 
     def output_names(self, role: Role) -> tuple[str, ...]:
-        """The graph outputs that play ``role``, in target order."""
+        """The names of the graph outputs with a role, in target order."""
         return tuple(output.name for output in self.outputs if output.role == role)
 
 
 class BadArtefact(ValueError):
-    """The metadata is not what this version of dynonnx reads; the message says which key and why."""
+    """The metadata is damaged or of an unknown format; the message names the key and the reason."""
 
 
 def to_metadata(artefact: Artefact) -> dict[str, str]:
-    """The ``metadata_props`` entries of an artefact: ``dynonnx.*`` keys, JSON values."""
-    parts: dict[str, Any] = {
+    """The ``metadata_props`` of an artefact: ``dynonnx.*`` keys, JSON values."""
+    values: dict[str, Any] = {
         "format": FORMAT,
         "model": {"name": artefact.name, "kind": artefact.kind},
         "features": artefact.features,
@@ -103,19 +101,19 @@ def to_metadata(artefact: Artefact) -> dict[str, str]:
         "source_sha256": artefact.source_sha256,
         "parity": dict(artefact.parity),
     }
-    return {PREFIX + key: orjson.dumps(value).decode() for key, value in parts.items()}
+    return {PREFIX + key: orjson.dumps(value).decode() for key, value in values.items()}
 
 
 def from_metadata(metadata: Mapping[str, str]) -> Artefact | None:
-    """Reads what `to_metadata` wrote; None for a file that dynonnx did not make.
+    """Reads what `to_metadata` wrote; None for a file without dynonnx metadata.
 
-    Raises BadArtefact where the metadata is damaged or of a format this version does not know.
+    Raises BadArtefact for metadata that is damaged or of an unknown format.
     """
     if PREFIX + "format" not in metadata:
         return None
-    found = _part(metadata, "format")
-    if found != FORMAT:
-        raise BadArtefact(f"dynonnx.format is {found!r}; this version reads format {FORMAT}: convert the model again")
+    number = _value(metadata, "format")
+    if number != FORMAT:
+        raise BadArtefact(f"dynonnx.format is {number!r}; this version reads format {FORMAT}: convert the model again")
     try:
         return _build(metadata)
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
@@ -125,13 +123,13 @@ def from_metadata(metadata: Mapping[str, str]) -> Artefact | None:
 
 
 def _build(metadata: Mapping[str, str]) -> Artefact:
-    model = _part(metadata, "model")
+    model = _value(metadata, "model")
     if model["kind"] not in get_args(Kind):
         raise BadArtefact(f"dynonnx.model: unknown kind {model['kind']!r}")
-    golden = _part(metadata, "golden")
-    features = tuple(_feature(entry) for entry in _part(metadata, "features"))
-    outputs = tuple(_output(entry) for entry in _part(metadata, "outputs"))
-    classes = _frozen(_part(metadata, "classes"))
+    golden = _value(metadata, "golden")
+    features = tuple(_feature(entry) for entry in _value(metadata, "features"))
+    outputs = tuple(_output(entry) for entry in _value(metadata, "outputs"))
+    classes = _frozen(_value(metadata, "classes"))
     _check_features(features)
     if not outputs or (not classes and any(output.role == "probabilities" for output in outputs)):
         raise BadArtefact("dynonnx.outputs: there is none, or there are probabilities without classes")
@@ -142,14 +140,14 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
         outputs=outputs,
         classes=classes,
         golden=Golden(_frozen(golden["rows"]), _mapping(golden["outputs"], "golden")),
-        producer=_mapping(_part(metadata, "producer"), "producer"),
-        created=str(_part(metadata, "created")),
-        source_sha256=str(_part(metadata, "source_sha256")),
-        parity=_mapping(_part(metadata, "parity"), "parity"),
+        producer=_mapping(_value(metadata, "producer"), "producer"),
+        created=str(_value(metadata, "created")),
+        source_sha256=str(_value(metadata, "source_sha256")),
+        parity=_mapping(_value(metadata, "parity"), "parity"),
     )
 
 
-def _part(metadata: Mapping[str, str], key: str) -> Any:
+def _value(metadata: Mapping[str, str], key: str) -> Any:
     try:
         return orjson.loads(metadata[PREFIX + key])
     except KeyError:
@@ -173,7 +171,7 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
 
 
 def _check_features(features: tuple[Feature, ...]) -> None:
-    """Raises BadArtefact for features that do not say how one row becomes tensors."""
+    """Raises BadArtefact for features that do not determine how a row becomes tensors."""
     names = {feature.name for feature in features}
     runs = [feature.input for at, feature in enumerate(features) if not at or features[at - 1].input != feature.input]
     columns = {(feature.input, feature.dtype) for feature in features}
@@ -199,7 +197,7 @@ def _frozen(value: Any) -> Any:
 
 
 def worst_excess(expected: npt.NDArray[Any], got: npt.NDArray[Any], scale: float) -> npt.NDArray[np.float64]:
-    """How far apart two arrays are by the one rule of parity, as a multiple of what it allows (at most 1 = equal).
+    """The element-wise difference of two arrays as a multiple of what parity allows (at most 1: equal); their shape.
 
     The rule: ``|a-b| <= 1e-5 * max(|a|, scale)``, with ``scale`` 1 for probabilities, else the standard deviation of
     the original's output. NaN equals NaN and an infinity equals itself; nothing else equals either.

@@ -1,8 +1,9 @@
-"""Owns what the bytes of an ONNX file use, read from the protobuf wire format alone. Knows no sessions and no folders.
+"""Owns what the bytes of an ONNX file use, read from the protobuf wire format. Knows no sessions and no folders.
 
-Every tensor is looked at, wherever it hides (attributes, sub-graphs, functions, sparse halves), before ONNX Runtime
-sees the file: loaded from bytes it would still read the files that a tensor names. Nothing is allocated by a length
-that the file claims, and no byte is read more often than messages may be nested.
+It reads every tensor (in attributes, sub-graphs, functions, sparse tensors) before ONNX Runtime gets the file: even
+from bytes, ONNX Runtime would open the external files that a tensor names. No allocation depends on a length that the
+file claims, and no byte is read more than MAX_DEPTH times.
+docs/decisions.md: "What a file uses is read from its bytes".
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from enum import IntEnum
 from types import MappingProxyType
 
 MAX_BYTES = 2**31 - 1  # protobuf's own limit
-MAX_DEPTH = 64  # messages within messages; a graph within a graph is three
+MAX_DEPTH = 64  # nested messages; a graph within a graph is three
 NEWEST_IR = 14
-# What ONNX Runtime's CPU provider knows, by domain; "" is also written "ai.onnx". A test asks the library itself.
+# The opsets of ONNX Runtime's CPU provider by domain; "" is also written "ai.onnx". A test asks the library.
 NEWEST_OPSETS: Mapping[str, int] = MappingProxyType({"": 28, "ai.onnx.ml": 5, "com.microsoft": 1})
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types; groups (3, 4) are in no ONNX file
 
 
 class BadFile(ValueError):
-    """The bytes are no model that serves. The message goes on from the file's name: "is empty: copy it again"."""
+    """The file cannot be served. The message continues its name: "is empty: copy it again"."""
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxFile:
-    """What a file says and uses. Domains are "" for ONNX's own; ``functions`` are those that the file brings itself."""
+    """What a file uses. ONNX's own domain is ""; ``operators``, ``functions`` (defined in the file): (domain, name)."""
 
     ir_version: int
     opsets: Mapping[str, int]
@@ -42,7 +43,7 @@ class _Kind(IntEnum):
 
 
 _K = _Kind
-# Where a message of one kind holds messages of another: field number -> kind.
+# The fields of a kind of message that hold messages: field number -> kind.
 _INSIDE: Mapping[_Kind, Mapping[int, _Kind]] = {
     _K.MODEL: {7: _K.GRAPH, 8: _K.OPSET, 14: _K.ENTRY, 20: _K.TRAINING, 25: _K.FUNCTION},
     _K.GRAPH: {1: _K.NODE, 5: _K.TENSOR, 15: _K.SPARSE},
@@ -59,22 +60,22 @@ _INSIDE: Mapping[_Kind, Mapping[int, _Kind]] = {
     _K.FUNCTION: {7: _K.NODE, 9: _K.OPSET, 11: _K.ATTRIBUTE},
     _K.TRAINING: {1: _K.GRAPH, 2: _K.GRAPH},
 }
-# Text fields that matter: number -> name.
+# The text fields that are read: field number -> name.
 _TEXTS: Mapping[_Kind, Mapping[int, str]] = {
     _K.NODE: {4: "operator", 7: "domain"},
     _K.FUNCTION: {1: "name", 10: "domain"},
     _K.OPSET: {1: "domain"},
     _K.ENTRY: {1: "key", 2: "value"},
 }
-# Numbers that matter, by the tag that stands before them.
+# The number that is read of a kind, by its tag.
 _NUMBERS: Mapping[_Kind, int] = {_K.MODEL: 1 << 3, _K.OPSET: 2 << 3, _K.TENSOR: 14 << 3}
-_EXTERNAL_DATA = 13  # of a tensor: where in which other file its values are
+_EXTERNAL_DATA = 13  # field of a tensor: the file and offset of its values
 
 
 def read_onnxfile(data: bytes) -> OnnxFile:
-    """What the file uses. Raises BadFile for bytes that are no ONNX file, and for data in other files."""
-    if looks := _looks_like(data):
-        raise BadFile(looks)
+    """Reads what a file uses. Raises BadFile for bytes that are no ONNX file, and for external data."""
+    if message := _other_format(data):
+        raise BadFile(message)
     reading = _Reading(data)
     try:
         reading.walk()
@@ -92,7 +93,7 @@ def read_onnxfile(data: bytes) -> OnnxFile:
 
 
 def check_known(file: OnnxFile) -> None:
-    """Raises BadFile for a format, an operator set or a domain that our ONNX Runtime does not know."""
+    """Raises BadFile for an IR version, an opset or a domain that our ONNX Runtime does not have."""
     if file.ir_version > NEWEST_IR:
         raise BadFile(
             f"has IR version {file.ir_version}; this server reads up to {NEWEST_IR}: export it with an older IR version"
@@ -116,7 +117,7 @@ def _named(domain: str) -> str:
 
 
 class _Reading:
-    """One pass over the file, by a stack of messages yet to be read."""
+    """One pass over the file, with a stack of the messages still to read."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -135,7 +136,7 @@ class _Reading:
 
     def _read(self, kind: _Kind, start: int, end: int, depth: int) -> None:
         inside, texts = _INSIDE.get(kind, {}), _TEXTS.get(kind, {})
-        said: dict[str, str] = {}
+        strings: dict[str, str] = {}
         number = 0
         for tag, at, stop in _fields(self._data, start, end, _NUMBERS.get(kind, -1)):
             field = tag >> 3
@@ -146,24 +147,24 @@ class _Reading:
                     raise BadFile(f"nests messages more than {MAX_DEPTH} deep: no exporter writes such a file")
                 self._waiting.append((inside[field], at, stop, depth + 1))
             elif tag & 7 == BYTES and field in texts:
-                said[texts[field]] = self._data[at:stop].decode("utf-8", "backslashreplace")
+                strings[texts[field]] = self._data[at:stop].decode("utf-8", "backslashreplace")
             elif kind is _K.TENSOR and field == _EXTERNAL_DATA:
                 raise _external()
-        self._note(kind, said, number)
+        self._note(kind, strings, number)
 
-    def _note(self, kind: _Kind, said: Mapping[str, str], number: int) -> None:
-        domain = said.get("domain", "")
+    def _note(self, kind: _Kind, strings: Mapping[str, str], number: int) -> None:
+        domain = strings.get("domain", "")
         domain = "" if domain == "ai.onnx" else domain
         if kind is _K.TENSOR and number:
             raise _external()
         if kind is _K.NODE:
-            self.operators.add((domain, said.get("operator", "")))
+            self.operators.add((domain, strings.get("operator", "")))
         elif kind is _K.FUNCTION:
-            self.functions.add((domain, said.get("name", "")))
+            self.functions.add((domain, strings.get("name", "")))
         elif kind is _K.OPSET:
             self.opsets[domain] = max(number, self.opsets.get(domain, 0))
         elif kind is _K.ENTRY:
-            self.metadata[said.get("key", "")] = said.get("value", "")
+            self.metadata[strings.get("key", "")] = strings.get("value", "")
         elif kind is _K.MODEL:
             self.ir_version = number
         self.graphs += kind is _K.GRAPH
@@ -173,9 +174,9 @@ def _external() -> BadFile:
     return BadFile("keeps data in other files: save the model as one file, without external data")
 
 
-# A run of numbers that matter to nobody, as forests have them by the million, is passed over by one match each.
+# One regex match skips a sequence of numbers that are not read; forests have millions.
 _ONE_NUMBER = {VARINT: rb"[\x80-\xff]{0,9}[\x00-\x7f]", FIXED64: rb"[\x00-\xff]{8}", FIXED32: rb"[\x00-\xff]{4}"}
-_RUNS = {
+_NUMBER_SEQUENCES = {
     tag: re.compile(b"(?:%b%b)++" % (re.escape(bytes([tag])), _ONE_NUMBER[tag & 7]))
     for tag in range(8, 128)
     if tag & 7 in _ONE_NUMBER
@@ -183,17 +184,17 @@ _RUNS = {
 
 
 def _fields(data: bytes, at: int, end: int, number_tag: int) -> Iterator[tuple[int, int, int]]:
-    """The fields of a message as (tag, start, end), and those of ``number_tag`` as (tag, 0, number); no other number.
+    """Yields length-delimited fields as (tag, start, end) and numbers of ``number_tag`` as (tag, 0, number).
 
     Raises BadFile for a field beyond its message, IndexError for one beyond the file.
     """
     while at < end:
         tag = data[at]
-        if (run := _RUNS.get(tag)) is not None and tag != number_tag:
-            found = run.match(data, at, end)
-            if found is None:
+        if (numbers := _NUMBER_SEQUENCES.get(tag)) is not None and tag != number_tag:
+            match = numbers.match(data, at, end)
+            if match is None:
                 raise _overrun(data, end)
-            at = found.end()
+            at = match.end()
             continue
         tag, at = _varint(data, at)
         wire = tag & 7
@@ -217,7 +218,7 @@ def _fields(data: bytes, at: int, end: int, number_tag: int) -> Iterator[tuple[i
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at ``at`` and where it ends. Raises IndexError at the end of the file, BadFile for an endless one."""
+    """The number at ``at`` and its end. Raises IndexError at the end of the file, BadFile after 10 bytes."""
     byte = data[at]
     if byte < 0x80:
         return byte, at + 1
@@ -244,8 +245,8 @@ def _damaged() -> BadFile:
     return BadFile("is damaged, or no ONNX file at all: copy it again, or convert the model")
 
 
-def _looks_like(data: bytes) -> str | None:
-    """What a file is that is plainly no ONNX file."""
+def _other_format(data: bytes) -> str | None:
+    """The message for a file of another recognised format; None for all else."""
     start = data[:512].lstrip().lower()
     if not data:
         return "is empty: copy the whole file again"

@@ -1,4 +1,4 @@
-"""Owns one ONNX Runtime session: how it opens, what it takes and gives, how it runs."""
+"""Owns one ONNX Runtime session: opening, input and output specs, running. Knows no batches and no HTTP."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Feed = Mapping[str, np.ndarray[Any, Any]]
 
 
 class BadModel(ValueError):
-    """ONNX Runtime does not open the file, or its signature is one we do not serve; the message says why."""
+    """ONNX Runtime does not open the file, or an input or output is no tensor we serve; the message says why."""
 
 
 class Runtime:
-    """One session over one ONNX file.
+    """One session of one ONNX file. ``threads``: intra-op threads; with 1 the session survives a fork.
 
-    ``threads`` is ONNX Runtime's intra-op count; with 1 the session survives a fork. Raises BadModel.
+    Raises BadModel.
     """
 
     def __init__(self, model: Path | bytes, threads: int = 1) -> None:
@@ -51,9 +51,12 @@ class Runtime:
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
 
     def run(self, outputs: Sequence[str], feed: Feed) -> list[Any]:
-        """Runs the graph once; answers one array per wanted output, in that order. Releases the GIL meanwhile."""
-        # The session's own run, without the checks in Python round it: a sixth of the time of a small model. What they
-        # check, names and types, is checked at load and by the codecs.
+        """Runs the graph once without the GIL; returns one array per name in ``outputs``, in order.
+
+        Raises what ONNX Runtime raises.
+        """
+        # The C++ session's run, without the Python checks around it, which take a sixth of a small model's time. Load
+        # and codecs check the same names and types.
         answers: list[Any] = self._session._sess.run(outputs, feed, None)
         return answers
 
@@ -62,10 +65,10 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # the arena keeps its high-water mark for ever; without it memory stays steady
-    options.log_severity_level = 4  # its warnings name no file; what matters reaches us as an exception
+    options.enable_cpu_mem_arena = False  # the arena never shrinks; without it memory stays steady
+    options.log_severity_level = 4  # its warnings name no file; errors are raised
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.load_model_format", "ONNX")  # ORT's own format would pass checks unseen
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # the ORT format would bypass our checks
     return options
 
 

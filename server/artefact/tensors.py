@@ -1,7 +1,7 @@
-"""Owns tensors: their specs, the buffers that hold a request's rows until its batch runs, arrays of many such rows.
+"""Owns tensors: specs, the buffers that hold a request's rows until its run, arrays of several buffers.
 
-A *buffer* is what one request brings for one graph input: row-major bytes for numbers, a flat list for strings.
-Concatenating the buffers of many requests is then one `bytes.join`. Knows no protocol.
+A *buffer* has the rows of one request for one graph input: row-major bytes for numbers, a flat list for strings. One
+`bytes.join` concatenates the buffers of many requests. Knows no protocol.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class InputLayout:
-    """One graph input, rows first: ``row_shape`` is the shape of a single row in it."""
+    """One graph input of shape ``[rows, *row_shape]``."""
 
     name: str
     dtype: np.dtype[Any]
     row_shape: tuple[int, ...]
-    shape: tuple[int, ...] = field(init=False)  # of all rows, however many
+    shape: tuple[int, ...] = field(init=False)  # with -1 for the rows
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", (-1, *self.row_shape))
@@ -46,7 +46,7 @@ class InputLayout:
 
 
 def concatenate(layout: InputLayout, buffers: Sequence[Buffer]) -> Array:
-    """One ``[rows, *row_shape]`` array of the buffers of several requests for one input; a single one is not copied."""
+    """Makes one ``[rows, *row_shape]`` array of the buffers for one input; copies no single buffer of numbers."""
     if layout.dtype.kind == "O":
         flat: Array = np.array([*chain.from_iterable(cast("Sequence[list[str]]", buffers))], np.object_)
     else:
@@ -56,7 +56,7 @@ def concatenate(layout: InputLayout, buffers: Sequence[Buffer]) -> Array:
 
 
 def slice_rows(layout: InputLayout, buffer: Buffer, start: int, stop: int) -> Buffer:
-    """The rows ``start`` to ``stop`` of a buffer, without a copy where it is bytes."""
+    """The rows ``start`` to ``stop`` of a buffer, without a copy of numbers."""
     if isinstance(buffer, list):
         return buffer[start * layout.row_items : stop * layout.row_items]
     row_bytes = layout.row_items * layout.dtype.itemsize

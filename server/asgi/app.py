@@ -1,4 +1,4 @@
-"""Owns the assembly of door one: FastAPI with our routes, and round it what every request passes."""
+"""Owns the assembly of door one: FastAPI with our routes, and the checks and errors round every request."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MESSAGES = {
 
 
 class App:
-    """The ASGI application. ``line``: which line of the metrics scoreboard this process writes."""
+    """The ASGI application. ``line``: the process's line on the scoreboard."""
 
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
@@ -46,7 +46,7 @@ class App:
         self._document()
 
     def replace_models(self, repository: Repository) -> None:
-        """As `Endpoints` does. The routes stay: FastAPI keeps every one it was ever given, and what that refers to."""
+        """Raises as `Endpoints.replace_models`. The routes stay: FastAPI never frees one, nor what it refers to."""
         self.endpoints.replace_models(repository)
         self._document()
 
@@ -56,7 +56,7 @@ class App:
         endpoints.openapi_document = document(endpoints.repository, deepcopy(self._operations), keyed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request; the worker's lifespan opens and closes the endpoints."""
+        """Serves a request; the lifespan opens and closes the endpoints."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
@@ -85,13 +85,13 @@ class App:
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
             await send(message)
 
-        # A HEAD is answered as the GET would be; the server leaves its body out.
+        # HEAD is routed as GET; uvicorn omits the body.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         try:
             self.endpoints.gate.check_host(scope["headers"], scope["http_version"])
             self.endpoints.gate.authorise(scope["path"], scope["headers"])
             await self._inner(inner, receive, send_with_id)
-        except Exception as error:  # noqa: BLE001  the last resort: a client always gets the envelope
+        except Exception as error:  # noqa: BLE001  every error reaches the client as an envelope
             if not isinstance(error, ServerError):
                 log.exception("a request failed", extra={"request_id": request_id.decode()})
                 error = ServerError("internal", "the server failed on this request; its log says why")
@@ -130,7 +130,7 @@ def _on_server_error(endpoints: Endpoints) -> Any:
 
 
 def _on_http_exception(endpoints: Endpoints) -> Any:
-    """What the framework itself refuses: an unknown route, a wrong method."""
+    """Handles what the framework refuses: an unknown route, a wrong method."""
 
     async def handle(request: Request, error: HTTPException) -> Response:
         code = CODE_OF_STATUS.get(error.status_code, "bad_request")

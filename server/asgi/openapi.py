@@ -1,4 +1,4 @@
-"""Owns the OpenAPI document: one concrete path per loaded model, with its real features and a golden row as example."""
+"""Owns the OpenAPI document: a path per loaded model, with its features and a golden row as example. Knows no ASGI."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ERRORS = {
     "503": "Too much work waits, or the model is not available; see Retry-After",
     "504": "Not answered before the deadline",
 }
-ANYWHERE = ("400", "408", "414", "431", "500")  # what any request may be answered
+ANYWHERE = ("400", "408", "414", "431", "500")  # statuses of every operation
 PREDICTING = ("404", "413", "415", "422", "503", "504")
 DESCRIPTION = """Predictions from verified ONNX artefacts.
 
@@ -45,7 +45,7 @@ REQUEST_ID = {"X-Request-ID": {"required": True, "schema": {"type": "string", "p
 
 
 def document(repository: Repository, operations: dict[str, Any], keyed: bool) -> dict[str, Any]:
-    """The whole document. ``operations``: the paths that are the same for every model; ``keyed``: a key is needed."""
+    """Makes the document. ``operations``: the paths that do not depend on models; ``keyed``: clients need a key."""
     schemas: Schema = {"Error": error_schema()}
     paths: dict[str, Any] = {}
     if repository.default_model in repository.models:
@@ -78,7 +78,7 @@ def _operations(paths: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _complete(operation: dict[str, Any], repository: Repository, keyed: bool) -> None:
-    """Adds what holds for every operation, and takes away what the framework supposes."""
+    """Adds what every operation has, and removes what the framework adds wrongly."""
     responses = operation.setdefault("responses", {})
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
@@ -94,7 +94,7 @@ def _complete(operation: dict[str, Any], repository: Repository, keyed: bool) ->
 
 
 def _path_schema(name: str, repository: Repository) -> Schema:
-    """The schema of ``{name}`` or ``{version}``, with those that are there as examples."""
+    """The schema of ``{name}`` or ``{version}``, with the served ones as examples."""
     versions = {version for versions in repository.models.values() for version in versions}
     known = sorted(repository.models) if name == "name" else sorted(versions)
     return {"type": "string", "pattern": f"^{NAME_PATTERN.pattern}$", **({"examples": known} if known else {})}
@@ -142,7 +142,7 @@ def _responses(description: str, schema: Schema) -> dict[str, Any]:
 
 
 def error_responses(*statuses: str) -> dict[str, Any]:
-    """The responses of an operation that may answer these statuses."""
+    """The error responses with these statuses."""
     schema = {"$ref": "#/components/schemas/Error"}
     return {
         status: {"description": ERRORS[status], "content": {"application/json": {"schema": schema}}}
@@ -151,7 +151,7 @@ def error_responses(*statuses: str) -> dict[str, Any]:
 
 
 def answers(schema: Schema, *errors: str, html: bool = False) -> Any:
-    """The responses of a read that answers JSON of this schema, or a page, or one of these statuses."""
+    """The responses of a reading route: 200 with JSON of this schema (``html``: or a page), and these errors."""
     page = {"text/html": {"schema": {"type": "string"}}} if html else {}
     return {"200": {"content": {"application/json": {"schema": schema}, **page}}, **error_responses(*errors)}
 

@@ -1,4 +1,4 @@
-"""Owns the routes of the model repository, as Triton's clients call them: thin, over the same endpoints."""
+"""Owns the model repository's routes of door one, in Triton's protocol. Knows no folder: calls the endpoints."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONTROL_BODY = {"type": "object", "properties": {"parameters": {"type": "object"
 
 
 def build_repository_router(endpoints: Endpoints) -> APIRouter:
-    """The index, and load and unload, which need an admin key."""
+    """Makes the index route, and load and unload, which need an admin key."""
     router = APIRouter(prefix="/v2/repository", tags=["repository"])
     _add_control(router, endpoints)
 
@@ -38,8 +38,8 @@ def build_repository_router(endpoints: Endpoints) -> APIRouter:
         openapi_extra=_body(INDEX_BODY),
     )
     async def index(request: Request) -> Response:
-        asked = await _read_object(request, endpoints)
-        ready = asked.get("ready", False)
+        document = await _read_object(request, endpoints)
+        ready = document.get("ready", False)
         if not isinstance(ready, bool):
             raise ServerError("bad_request", "'ready' is true, false or left out")
         return respond(reads.repository_index(endpoints, ready))
@@ -71,7 +71,10 @@ def _add_control(router: APIRouter, endpoints: Endpoints) -> None:
 
 
 async def _read_object(request: Request, endpoints: Endpoints) -> dict[str, Any]:
-    """The body as a JSON object; no body is an empty one. Any media type: Triton's clients send none, or bytes."""
+    """Reads the body as a JSON object, empty without a body. Any media type: Triton's clients send none.
+
+    Raises ServerError: bad_json, bad_request, body_too_large.
+    """
     body = await read_body(request, endpoints)
     if not body:
         return {}
@@ -84,9 +87,9 @@ async def _read_object(request: Request, endpoints: Endpoints) -> dict[str, Any]
     return document
 
 
-def _check_parameters(asked: dict[str, Any]) -> None:
-    """Raises ServerError for a load that brings a model or its settings along."""
-    parameters = asked.get("parameters", {})
+def _check_parameters(document: dict[str, Any]) -> None:
+    """Raises ServerError ``bad_request`` for a load that sends a model or its configuration."""
+    parameters = document.get("parameters", {})
     if not isinstance(parameters, dict):
         raise ServerError("bad_request", "'parameters' is not a JSON object")
     if any(name == "config" or name.startswith("file:") for name in parameters):

@@ -1,4 +1,4 @@
-"""Owns door one: thin FastAPI routes over the endpoints. Decides nothing; any ASGI server can run it."""
+"""Owns the routes of door one but v2's, and `ask`, which awaits an entry's answer. Knows no server but ASGI's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from server.errors import ServerError
 
 
 def build_router(endpoints: Endpoints, docs_page: bytes) -> APIRouter:
-    """Every route there is."""
+    """Makes the routes of pages, predictions and reads."""
     router = APIRouter()
     _add_predict(router, endpoints)
     _add_reads(router, endpoints)
@@ -108,7 +108,7 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
 
 
 def respond(answer: Answer) -> Response:
-    """An endpoint's answer as an ASGI response."""
+    """An answer of the endpoints as an ASGI response."""
     return Response(answer.body, answer.status, media_type=answer.media_type)
 
 
@@ -134,7 +134,7 @@ class _AwaitedEntry(Entry):
 
 
 async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Response:
-    """Enters a request and awaits its answer; its client may disconnect meanwhile. Raises ServerError."""
+    """Enters a request and awaits its answer; the client may disconnect meanwhile. Raises ServerError."""
     headers = request.scope["headers"]
     admission = endpoints.gate.admit(headers)
     described = route.codec.read_headers(headers)
@@ -157,7 +157,7 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
 
 
 async def _watch(request: Request, entry: _AwaitedEntry) -> None:
-    """Marks the entry done when its client disconnects: it is not run, and nobody waits for it."""
+    """Marks the entry done when its client disconnects, so that it is not run."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
     entry.done = True
@@ -165,7 +165,7 @@ async def _watch(request: Request, entry: _AwaitedEntry) -> None:
 
 
 async def read_body(request: Request, endpoints: Endpoints) -> bytes:
-    """The whole body. Raises ServerError ``body_too_large`` before it is."""
+    """Reads the whole body. Raises ServerError ``body_too_large`` as soon as it is too large."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

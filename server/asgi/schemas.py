@@ -1,6 +1,6 @@
-"""Owns what requests and answers look like, as JSON Schema: a model's rows and predictions, errors, what reads answer.
+"""Owns the JSON Schemas of requests and answers: rows, predictions, errors, reading routes. Pure: knows no routes.
 
-Pure. As strict as the codecs wherever JSON Schema can say it.
+As strict as the codecs, as far as JSON Schema can express it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": ["number", "null"], "description": "null where it is not finite"}
 ANYTHING: Schema = {"type": ["number", "string", "boolean", "null"]}
-FLOAT32_END = float(2**128 - 2**103)  # from here on a number rounds to what float32 cannot hold
+FLOAT32_END = float(2**128 - 2**103)  # numbers from here on round beyond float32
 OF_DTYPE: dict[str, Schema] = {
     "float64": {"type": "number"},
     "float32": {"type": "number", "exclusiveMinimum": -FLOAT32_END, "exclusiveMaximum": FLOAT32_END},
@@ -31,13 +31,13 @@ OF_DTYPE: dict[str, Schema] = {
 
 
 def record(properties: Schema, optional: tuple[str, ...] = (), **more: Any) -> Schema:
-    """An object with these properties and no others; all but the ``optional`` are there."""
+    """An object with these properties only; all but the ``optional`` are required."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "required": required, "additionalProperties": False, "properties": properties, **more}
 
 
 def list_of(items: Schema, **more: Any) -> Schema:
-    """An array of equal items."""
+    """An array with one schema for every item."""
     return {"type": "array", "items": items, **more}
 
 
@@ -50,9 +50,9 @@ def error_schema() -> Schema:
 
 
 def row_schemas(model: Model) -> list[Schema]:
-    """The ways to write one row: a list, and where features have names an object."""
+    """The forms of a row: a list, and an object if features have names."""
     features = model.artefact.features if model.artefact else ()
-    # A file without names is served in rows only if one matrix is all it takes.
+    # A file without feature names has rows only if its one input is a matrix.
     columns = [OF_DTYPE[DTYPE_OF_NUMPY[model.layouts[0].dtype]]] * model.layouts[0].row_items
     items = [_feature_schema(feature) for feature in features] or columns
     width = len(items)
@@ -117,7 +117,7 @@ def _columns_are_alike(model: Model) -> bool:
 
 
 def _rows_in_any_order(model: Model) -> Schema:
-    """Rows whose columns say themselves where they stand; which value belongs to which no schema can say."""
+    """Rows whose ``columns`` give their order, so that any position may have any column's schema."""
     row = row_schemas(model)[0]["prefixItems"]
     return list_of(list_of({"anyOf": row}, minItems=len(row), maxItems=len(row)), minItems=1)
 
@@ -155,7 +155,7 @@ def prediction_schema(model: Model) -> Schema:
         ]
         fields["probabilities"] = _per_target(artefact, probabilities)
     fields |= {role: _predicted(artefact, role) for role in ("scores", "transformed") if artefact.output_names(role)}
-    fields = {name: {"anyOf": [one, list_of(one, minItems=1)]} for name, one in fields.items()}
+    fields = {name: {"anyOf": [schema, list_of(schema, minItems=1)]} for name, schema in fields.items()}
     return record(fields | version, optional=("probabilities",))
 
 
@@ -170,20 +170,20 @@ def mlflow_answer_schema(model: Model) -> Schema:
 
 
 def _predicted(artefact: Artefact, role: str) -> Schema:
-    """What an output of this role says of one row."""
+    """The schema of one row of an output with this role."""
     if role == "label" and artefact.classes:
         return _per_target(artefact, [{"enum": list(labels)} for labels in _targets(artefact)])
     return {"anyOf": [ANYTHING, list_of(ANYTHING)]}
 
 
 def _targets(artefact: Artefact) -> list[tuple[Scalar, ...]]:
-    """The classes of each target."""
+    """The classes of each target, as a list of tuples."""
     classes: Any = artefact.classes or ()
     return list(classes) if classes and isinstance(classes[0], tuple) else [classes]
 
 
 def _per_target(artefact: Artefact, schemas: list[Schema]) -> Schema:
-    """The schema of the only target, or of a list with one value for each."""
+    """The schema of the only target, or of a list with a value for each."""
     classes = artefact.classes
     if not classes or not isinstance(classes[0], tuple):
         return schemas[0]

@@ -1,4 +1,4 @@
-"""Owns the v2 protocol behind door one: thin FastAPI routes over the endpoints. Decides nothing."""
+"""Owns the v2 protocol's routes of door one. Knows no tensors: thin FastAPI routes over the endpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODEL = "/v2/models/{name}"
 VERSION = "/v2/models/{name}/versions/{version}"
 BOTH = ["GET", "POST"]
 INFERRING = ("404", "413", "415", "501", "503", "504")
-# Extensions of the protocol that we do not have, by the paths that ask for them.
+# Extensions of the protocol that this server does not have, by path.
 UNSUPPORTED = {
     "/v2/trace/setting": "trace settings",
     "/v2/models/{name}/trace/setting": "trace settings",
@@ -24,7 +24,7 @@ UNSUPPORTED = {
 
 
 def build_v2_router(endpoints: Endpoints) -> APIRouter:
-    """Every route of the protocol but health, which is nobody's own."""
+    """Makes the protocol's routes but health, which `routes` has."""
     router = APIRouter(tags=["v2"])
     _add_infer(router, endpoints)
     _add_server(router, endpoints)

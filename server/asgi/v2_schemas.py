@@ -1,4 +1,4 @@
-"""Owns what requests and answers of the v2 protocol look like, as JSON Schema. Pure."""
+"""Owns the JSON Schemas of the v2 protocol's requests and answers. Pure: knows no routes."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ LENGTH = "JSON, its length in Inference-Header-Content-Length, then binary tenso
 
 
 def infer(errors: dict[str, Any]) -> dict[str, Any]:
-    """What an infer route takes and gives beyond its path and these ``errors``."""
+    """The request body and responses of an infer route; ``errors``: its error responses."""
     length = {"schema": {"type": "integer"}, "description": LENGTH}
-    given = {"application/json": {"schema": ANSWER}, "application/octet-stream": {"schema": BINARY}}
-    taken = {"application/json": {"schema": REQUEST}, "application/octet-stream": {"schema": BINARY}}
-    ok = {"description": "The outputs", "headers": {"Inference-Header-Content-Length": length}, "content": given}
+    answer = {"application/json": {"schema": ANSWER}, "application/octet-stream": {"schema": BINARY}}
+    request = {"application/json": {"schema": REQUEST}, "application/octet-stream": {"schema": BINARY}}
+    ok = {"description": "The outputs", "headers": {"Inference-Header-Content-Length": length}, "content": answer}
     return {
-        "requestBody": {"required": True, "description": LENGTH, "content": taken},
+        "requestBody": {"required": True, "description": LENGTH, "content": request},
         "responses": {"200": ok} | errors,
     }

@@ -1,1 +1,1 @@
-"""Which waiting requests share a run, when it starts, what it is expected to cost. Knows no protocol."""
+"""Which entries share a run, when the run starts, what it is expected to cost. Knows no protocol."""

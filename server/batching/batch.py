@@ -1,7 +1,7 @@
-"""Owns which waiting entries form a batch, and how a large one is served in pieces. Pure: knows no clock, no protocol.
+"""Owns which entries form a batch, and how a large entry is served in pieces. Pure: knows no clock, no protocol.
 
-A batch is several whole entries; or the next piece of an entry that has more rows than a batch may: such a request is
-served piece by piece, between the batches of others, and its outputs are put together again.
+A batch is several whole entries, or the next piece of one entry that has more rows than a run may have: such an entry
+is served piece by piece, between the batches of others, and the outputs of its runs are concatenated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from server.errors import ServerError
 
 
 class Batch(NamedTuple):
-    """What goes through one run: whole entries, or from row ``start`` on the next ``rows`` of a single large one."""
+    """What goes through one run: whole entries, or ``rows`` rows of a single large entry from row ``start`` on."""
 
     entries: list[Entry]
     rows: int
@@ -27,10 +27,10 @@ class Batch(NamedTuple):
 
 
 def next_batch(queue: deque[Entry], max_rows: int, row_independent: bool) -> Batch | None:
-    """Pops the next batch off the queue: the oldest entry, and all after it of the same group that still fit.
+    """Pops the next batch off the queue: the oldest entry and the later entries of its group that fit in ``max_rows``.
 
-    Entries that are done are dropped. Entries that do not fit or are of other groups keep their places; a large one
-    goes to the end after each piece. A model that is not ``row_independent`` gets one whole entry, in one run.
+    Entries that are done are dropped. Entries that do not fit, or belong to other groups, keep their places; a large
+    entry goes to the end after each piece. Where rows are not ``row_independent`` a batch is one whole entry.
     """
     first = _first_waiting(queue)
     if first is None:
@@ -73,25 +73,25 @@ def _piece(queue: deque[Entry], entry: Entry, max_rows: int) -> Batch:
 
 
 def feed_of(batch: Batch) -> Feed:
-    """The graph inputs for a batch."""
+    """Makes the graph inputs of a batch."""
     entries, rows, start = batch
     return entries[0].group.feed(entries, start, rows)
 
 
 def decode_seconds_of(batch: Batch) -> float:
-    """Seconds it took to decode the requests of a batch; those of a large one count with its first piece."""
+    """Seconds spent on decoding the entries of a batch; a large entry counts with its first piece."""
     return 0.0 if batch.start else sum(entry.decode_seconds for entry in batch.entries)
 
 
 def check_rows(outputs: Sequence[Any], rows: int) -> None:
-    """Raises ServerError ``model_error`` unless every output has as many rows as the model was given."""
+    """Raises ServerError ``model_error`` unless every output is an array of ``rows`` rows."""
     for output in outputs:
         if not isinstance(output, np.ndarray) or not output.ndim or len(output) != rows:
             raise ServerError("model_error", f"the model did not give one answer for each of {rows} rows")
 
 
 def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
-    """Answers every entry of a batch whose rows are complete with these outputs of its run."""
+    """Answers each entry of a batch whose rows are complete. ``outputs``: of its run, ``[rows, ...]`` each."""
     entries = batch.entries
     if batch.start is None:
         entries[0].group.deliver(entries, outputs)

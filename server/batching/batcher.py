@@ -1,7 +1,8 @@
-"""Owns the waiting: when a model's batch starts, inline or in its thread, for how long, until when. Knows no HTTP.
+"""Owns when a model's batch starts, whether it runs inline or in a thread, and deadlines. Knows no HTTP.
 
-Nothing waits for a timer unless asked: what was parsed in one turn of the event loop is one run, started at the end of
-that turn; while a run is in its thread, what arrives becomes the next batch. Times are seconds of the monotonic clock.
+No timer delays a batch unless `max_wait_seconds` is set: the entries of one turn of the event loop are one run, started
+at the end of that turn; entries that arrive during a run in the thread form the next batch. Times are seconds of the
+monotonic clock.
 """
 
 from __future__ import annotations
@@ -22,23 +23,26 @@ from server.errors import ServerError, overloaded
 from server.logs import log
 from server.metrics.scoreboard import ModelMetrics
 
-INLINE_SECONDS = 0.001  # a run expected to be shorter is not worth a thread: the loop waits for it
-RUN_SHARE_SECONDS = 0.025  # no run should outlast this: its rows are capped by what the curve expects
-SURE_SECONDS = 0.0001  # of shorter runs, every few teach enough: learning from each would cost as much as they do
+INLINE_SECONDS = 0.001  # a run expected to be shorter blocks the loop: a thread would cost more than it saves
+# docs/decisions.md: "A run may take 25 ms, or twice its fixed cost"
+RUN_SHARE_SECONDS = 0.025  # the curve caps the rows of a run so that it is not expected to take longer
+# docs/decisions.md: "Short runs teach the cost curve one time in eight"
+SURE_SECONDS = 0.0001  # the curve learns from each longer run, and from every LEARN_EVERYth shorter one
 LEARN_EVERY = 8
-BUSY_POLL_SECONDS = 0.0001  # how soon the next request must follow to be worth looking out for
-DEADLINE_CHECK_SECONDS = 0.01  # how late a deadline may be noticed while a run is in its thread
+# docs/decisions.md: "The loop stays awake for 100 us where requests follow at once"
+BUSY_POLL_SECONDS = 0.0001
+DEADLINE_CHECK_SECONDS = 0.01  # how late a missed deadline is noticed during a run in the thread
 
 
 class Runs(Protocol):
     """What a batcher needs of a runtime."""
 
     def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
-        """Answers one array per wanted output."""
+        """Runs the graph: returns one array per name in ``outputs``."""
 
 
 class Batcher:
-    """The one slot of one model in one worker."""
+    """Runs the batches of one model version in one worker, one at a time."""
 
     def __init__(
         self,
@@ -69,33 +73,33 @@ class Batcher:
         self._queue: deque[Entry] = deque()
         self._waiting_rows = 0
         self._unlearned = 0  # runs since the curve learned from one
-        self._row_cap = max_batch_rows  # of the next run; the curve may ask for less
-        self._easy_rows = 0.0  # so many may wait for sure; beyond, it is reckoned
+        self._row_cap = max_batch_rows  # of the next run, as the curve allows
+        self._easy_rows = 0.0  # up to so many waiting rows need no capacity check
         self._apply_curve()
-        self._next_deadline = float("inf")  # of all that wait, so that a turn need not look at each
+        self._next_deadline = float("inf")  # the earliest in the queue: a turn need not look at each
         self._scheduled = False
         self._closed = False
-        self._ended = 0.0  # when the last answers were given
-        self._gap = 1.0  # seconds from the answers before those to the requests that followed
-        self._wait_timer: asyncio.TimerHandle | None = None  # for company, where `max_wait_seconds` says so
+        self._ended = 0.0  # when the last batch was answered
+        self._gap = 1.0  # seconds from the last answers to the latest turn
+        self._wait_timer: asyncio.TimerHandle | None = None  # runs while a batch is held back by `max_wait_seconds`
         self._running: Batch | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
 
     def check_capacity(self) -> None:
-        """Raises ServerError ``overloaded`` when what waits already would take longer than may wait."""
+        """Raises ServerError ``overloaded`` when the entries in the queue need more than `queue_seconds` to serve."""
         if self._waiting_rows > self._easy_rows and (seconds := self._seconds_to_serve()) > self._queue_seconds:
             raise overloaded(seconds)
 
     def _seconds_to_serve(self) -> float:
-        """What serving all that waits is expected to take: each run costs its fixed part again."""
+        """Seconds that serving the queue is expected to take: each run costs the fixed part again."""
         rows, curve = self._waiting_rows, self.curve
         runs = 1 + (rows - 1) // self._row_cap if self.row_independent else len(self._queue)
         return runs * curve.fixed_seconds + rows * curve.row_seconds
 
     def submit(self, entry: Entry) -> None:
-        """Takes an entry in; it is answered or refused at the earliest at the end of this turn of the loop."""
+        """Queues an entry; it is answered or refused at the end of this turn of the loop or later."""
         self._queue.append(entry)
         self._waiting_rows += entry.rows
         if entry.deadline < self._next_deadline:
@@ -112,13 +116,8 @@ class Batcher:
             self._wait_timer = None
             self._loop.call_soon(self._turn, "full")
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits and nothing runs."""
-        return not self._queue and self._running is None
-
     def close(self) -> None:
-        """Refuses what waits, then or later, and lets the thread go; what still runs in it is answered when it ends."""
+        """Refuses the queue and every later entry, and ends the thread; a batch that still runs in it is answered."""
         self._closed = True
         self._thread.shutdown(wait=False)
         self._refuse_all()
@@ -172,7 +171,7 @@ class Batcher:
         future.add_done_callback(lambda done: self._hand_back(done, batch, started, reason))
 
     def _hand_back(self, future: Future[_Timed], batch: Batch, started: float, reason: str) -> None:
-        """Called in the model's thread: brings the outcome back to the loop."""
+        """Called in the thread: hands the outcome to the loop."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._finish, batch, started, reason, *future.result())
 
@@ -188,8 +187,8 @@ class Batcher:
                 entry.timing = timing._replace(queue=started - entry.arrived)
         counts_stages = batch.entries[0].group.counts_stages
         answering = self.now() if counts_stages else 0.0
-        for part, outputs in outcomes:
-            self._answer(part, outputs, started)
+        for answered, outputs in outcomes:
+            self._answer(answered, outputs, started)
         if counts_stages:
             self.metrics.stages(batch.rows, decode_seconds_of(batch), self.now() - answering)
         self.metrics.pending(len(self._queue))
@@ -202,9 +201,9 @@ class Batcher:
                 self._loop.call_soon(self._poll_busily)
 
     def _poll_busily(self) -> None:
-        """Keeps the loop from sleeping for a moment, where the last requests came as soon as the ones before were done.
+        """Keeps the loop from sleeping for BUSY_POLL_SECONDS after requests that followed the last batch at once.
 
-        Going to sleep and waking up costs more than a small model's run, and after it all code runs from cold caches.
+        Sleeping and waking costs more than a run of a small model, and leaves cold caches.
         """
         if not self._scheduled and self._running is None and self.now() - self._ended < BUSY_POLL_SECONDS:
             self._loop.call_soon(self._poll_busily)
@@ -212,12 +211,12 @@ class Batcher:
     def _answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
         if not isinstance(outputs, ServerError):
             self._count(batch, started)
-            # A caller whose answer cannot be taken is done after the first try; it must not cost the others theirs.
+            # An entry whose `answer` raises is done after the first try; the others are answered by the second.
             for _ in range(2):
                 try:
                     deliver(batch, outputs)
                     return
-                except Exception:  # noqa: BLE001  a caller is never left without an answer, whatever broke
+                except Exception:  # noqa: BLE001  an entry is never left without an answer
                     log.exception("a batch could not be answered", extra={"model": self.name})
             outputs = ServerError("internal", "the answer could not be made; the server's log says why")
         for entry in batch.entries:
@@ -228,7 +227,7 @@ class Batcher:
             self.metrics.failed(error.code, self.now() - entry.arrived)
 
     def _count(self, batch: Batch, started: float) -> None:
-        """Counts the requests that end with this batch."""
+        """Counts the requests whose last rows are in this batch."""
         if batch.start is not None and batch.start + batch.rows < batch.entries[0].rows:
             return
         arrivals = [entry.arrived for entry in batch.entries if not entry.done]
@@ -236,8 +235,8 @@ class Batcher:
         self.metrics.answered(requests, requests * self.now() - arrived, requests * started - arrived)
 
     def _expire(self, now: float) -> None:
-        """Answers 504 to every waiting entry whose time is over; `next_batch` drops it later."""
-        for entry in [entry for entry in self._queue if entry.deadline <= now]:  # a refusal may bring the next request
+        """Refuses every queued entry past its deadline; `next_batch` drops it later."""
+        for entry in [entry for entry in self._queue if entry.deadline <= now]:  # a refusal may submit the next request
             self._fail(entry, _too_late())
         self._next_deadline = min((entry.deadline for entry in self._queue if not entry.done), default=float("inf"))
 
@@ -268,14 +267,14 @@ _Timed = tuple[list[_Outcome], float]
 
 
 def _timed_run(runtime: Runs, batch: Batch) -> _Timed:
-    """Runs a batch, in whatever thread; also when it fails, something comes back for every entry."""
+    """Runs a batch in the calling thread: returns outcomes that cover every entry, and the seconds it took."""
     began = perf_counter()
     outcomes = _run(runtime, batch)
     return outcomes, perf_counter() - began
 
 
 def _run(runtime: Runs, batch: Batch) -> list[_Outcome]:
-    """One run; if it fails and holds several requests, its halves apart, so that only the guilty one gets the error."""
+    """Runs a batch; a batch of several entries that fails is bisected, so that only the failing entry is refused."""
     try:
         group = batch.entries[0].group
         outputs = runtime.run(group.outputs, feed_of(batch))

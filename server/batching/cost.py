@@ -1,4 +1,4 @@
-"""Owns what a run of a model is expected to cost, learned from its runs. Pure: is told sizes and seconds."""
+"""Owns what a run of a model is expected to cost, learned from its runs. Pure: is given rows and seconds."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ MOST_ROWS = 1 << 30  # stands for "no limit" where rows cost nothing
 
 
 class CostCurve:
-    """What a run costs, ``a + b * rows`` seconds, learned from the runs themselves by weighted least squares.
+    """The seconds of a run as ``fixed_seconds + row_seconds * rows``, fitted by weighted least squares.
 
-    Old runs fade, so the curve follows a box whose speed changes. Before the first two sizes are seen it is flat.
+    Old runs lose weight, so the curve follows a machine whose speed changes. Until it has seen two sizes it is flat.
     """
 
-    FADE = 0.98  # weight of a run after each further one: the last 50 or so decide
+    FADE = 0.98  # factor on the weight of a run for each later run: about the last 50 count
 
     def __init__(self) -> None:
         self._weight = self._rows = self._rows2 = self._seconds = self._rows_seconds = 0.0
@@ -21,18 +21,18 @@ class CostCurve:
         self.row_seconds = 0.0
 
     def state(self) -> dict[str, float]:
-        """All that was learned, to be given to `restored` in another process."""
+        """The fitted state, for `restored` in another process."""
         return dict(vars(self))
 
     @classmethod
     def restored(cls, state: Mapping[str, float]) -> CostCurve:
-        """The curve whose `state` this was."""
+        """The curve with this `state`."""
         curve = cls()
         vars(curve).update(state)
         return curve
 
     def learn(self, rows: int, seconds: float) -> None:
-        """Adds one run."""
+        """Adds one run of ``rows`` rows that took ``seconds``."""
         fade = self.FADE
         self._weight = self._weight * fade + 1.0
         self._rows = self._rows * fade + rows
@@ -47,18 +47,18 @@ class CostCurve:
         slope = self.row_seconds
         if spread > 1e-9 * mean_rows * mean_rows + 1e-12:
             slope = (self._rows_seconds / self._weight - mean_rows * mean_seconds) / spread
-        # Neither part of a cost is negative; what noise would make so is given to the other part.
+        # Neither part of a cost is negative: where noise makes one so, it counts for the other part.
         self.row_seconds = min(max(slope, 0.0), mean_seconds / mean_rows)
         self.fixed_seconds = max(mean_seconds - self.row_seconds * mean_rows, 0.0)
 
     def seconds(self, rows: int) -> float:
-        """What a run of so many rows is expected to take."""
+        """The seconds that a run of ``rows`` rows is expected to take."""
         return self.fixed_seconds + self.row_seconds * rows
 
     def rows_within(self, seconds: float) -> int:
-        """The most rows whose run is expected to end within ``seconds``, or to take twice its fixed part; at least 1.
+        """The most rows whose run is expected to take at most ``seconds``, or twice its fixed part; at least 1.
 
-        A run that is slow however few rows it has gets not faster with one: it may double, so that many share its cost.
+        docs/decisions.md: "A run may take 25 ms, or twice its fixed cost".
         """
         budget = max(seconds - self.fixed_seconds, self.fixed_seconds)
         if budget >= self.row_seconds * MOST_ROWS:

@@ -1,7 +1,7 @@
-"""Owns one request while it waits, and what batching asks of the codec that read it. Knows no protocol and no clock.
+"""Owns the seam between protocols and batching: the entry, and what batching needs of its group. Knows no protocol.
 
-This is the seam between protocols and batching: a codec fills an `Entry` and gives it a `BatchGroup`; batching decides
-which entries of a group share a run, and the group turns entries into graph inputs and outputs into answers.
+A codec fills an `Entry` and gives it a `BatchGroup`. Batching decides which entries of a group share a run. The group
+turns entries into graph inputs, and outputs into answers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from server.errors import ServerError
 
 
 class Timing(NamedTuple):
-    """Where the time of an answered request went, in seconds; ``ended``: when its run did. ``rows``: of its batch."""
+    """Seconds in the queue and in the run; ``ended``: monotonic time of the run's end; ``rows``: of its batch."""
 
     queue: float
     run: float
@@ -24,7 +24,7 @@ class Timing(NamedTuple):
 
 
 class PiecedAnswer(NamedTuple):
-    """An answer whose body comes in pieces, with a media type of its own and further headers, in order."""
+    """An answer whose body is in pieces, with its own media type and further headers, in order."""
 
     pieces: Sequence[bytes | memoryview]
     media_type: bytes
@@ -32,53 +32,53 @@ class PiecedAnswer(NamedTuple):
 
 
 class BatchGroup(Protocol):
-    """What requests that may share a run have in common; two entries share one only if their group is one object."""
+    """The requests that may share a run: two entries share one only if their group is the same object."""
 
-    outputs: tuple[str, ...]  # graph outputs to run, by name
-    rows_first: bool  # every output has one row for each row that was asked
-    counts_stages: bool  # its protocol's statistics tell how long reading and answering took
+    outputs: tuple[str, ...]  # names of the graph outputs that a run computes
+    rows_first: bool  # every output has as many rows as the run, else an error
+    counts_stages: bool  # the protocol's statistics have the seconds of decoding and answering
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
-        """Makes the graph inputs for ``rows`` rows: of all entries, or of the only one from row ``start`` on."""
+        """Makes the graph inputs, ``rows`` rows each: of all entries, or of the only entry from row ``start`` on."""
 
     def deliver(self, entries: Sequence[Entry], outputs: Sequence[Array]) -> None:
-        """Answers every entry that is not done from the outputs of their run, row after row in their order."""
+        """Answers every entry that is not done. ``outputs``: of their run, with the entries' rows in order."""
 
 
 class Entry:
-    """One request while it waits: what it brings, and until when, in seconds of the monotonic clock.
+    """A request while it waits. ``deadline``, ``arrived``: seconds of the monotonic clock.
 
-    A door makes it and overrides `answer`, `answer_in_pieces` and `refuse`, of which exactly one is called, once,
-    unless `done` is set before: an entry whose client has disconnected is `done`. A codec fills in ``group``,
-    ``request`` and ``rows``. What most never change stands on the class. ``arrived``: when its body was there, of the
-    monotonic clock in seconds; where stages are timed, when it was decoded.
+    A door makes it and overrides `answer`, `answer_in_pieces` and `refuse`. Exactly one of them is called, once, unless
+    ``done`` is set before: the door sets it when the client disconnects. A codec sets ``group``, ``request`` and
+    ``rows``. ``arrived`` is when the body was complete; where stages are timed, when it was decoded. Defaults stand on
+    the class, as most entries keep them.
     """
 
     group: BatchGroup
     rows: int
-    request: Any = None  # the codec's own: what its headers say, then what its body says; nobody else reads it
+    request: Any = None  # for its codec and group alone: what `Codec.read_headers` returned, then the decoded body
     deadline: float
     arrived: float
     done = False
     decode_seconds = 0.0  # where stages are timed
-    dispatched_rows = 0  # rows already given to a run, of an entry that is served in pieces
-    piece_outputs: list[Sequence[Array]] | None = None  # of those runs
-    timing: Timing | None = None  # only where answers tell it
+    dispatched_rows = 0  # of a large entry: rows already in a run
+    piece_outputs: list[Sequence[Array]] | None = None  # of a large entry: the outputs of its runs so far
+    timing: Timing | None = None  # set where answers have Server-Timing
 
     def answer(self, body: bytes) -> None:
-        """Takes a whole answer in JSON."""
+        """Sends a whole answer, in JSON."""
         raise NotImplementedError
 
     def answer_in_pieces(self, answer: PiecedAnswer) -> None:
-        """Takes an answer with a media type and headers of its own instead."""
+        """Sends an answer with its own media type and headers instead."""
         raise NotImplementedError
 
     def refuse(self, error: ServerError) -> None:
-        """Takes the error instead."""
+        """Sends the error instead."""
         raise NotImplementedError
 
     def fail(self, error: ServerError) -> bool:
-        """Refuses the entry unless it is done; tells whether it was not."""
+        """Refuses the entry and marks it done, unless it is done; returns whether it was refused."""
         if self.done:
             return False
         self.done = True

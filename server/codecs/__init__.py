@@ -1,1 +1,1 @@
-"""One protocol per file: bytes to rows, outputs to bytes. Pure."""
+"""The protocols: from headers and bytes to entries, from outputs to answers. Knows no sessions."""

@@ -1,4 +1,4 @@
-"""Owns what every codec is: one protocol for one model, from headers and body to an entry. Knows no protocol itself."""
+"""Owns the interface of a codec: one protocol for one model, from headers and body to an entry. Knows no protocol."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ Headers = Iterable[tuple[bytes, bytes]]  # names in any case
 
 
 class Codec(Protocol):
-    """One protocol for one model. Its `BatchGroup`s make the answers."""
+    """Decodes the requests of one protocol for one model; its `BatchGroup`s encode the answers."""
 
-    reads_headers: bool  # headers say more of a body than its length
-    counts_stages: bool  # the protocol's statistics tell how long reading and answering took
+    # `decode` needs what `read_headers` returns. If False, ``request`` may be None, and `read_headers` must check as
+    # that of `/predict` does: such codecs share the head cache, which remembers a line for all of their routes.
+    reads_headers: bool
+    counts_stages: bool  # as of its `BatchGroup`s
 
     def read_headers(self, headers: Headers) -> Any:
-        """What the headers say of the body, to be kept as the entry's ``request``. Raises ServerError."""
+        """Checks the headers; returns what they say of the body, for the entry's ``request``. Raises ServerError."""
 
     def decode(self, entry: Entry, body: bytes | bytearray) -> None:
-        """Reads and checks a body: sets the entry's ``group``, ``request`` and ``rows``. Raises ServerError."""
+        """Parses and checks a body: sets the entry's ``group``, ``request`` and ``rows``. Raises ServerError."""
 
 
 class NoRowsCodec:
-    """Stands for the codec of a model that cannot be asked in rows, and says so. ``check``: of the headers."""
+    """The codec of a model that has no rows: it refuses every body. ``check`` checks the headers."""
 
-    reads_headers = True
+    reads_headers = False
     counts_stages = False
 
     def __init__(self, check: Callable[[Headers], object]) -> None:
         self._check = check
 
     def read_headers(self, headers: Headers) -> None:
-        """Raises ServerError as the codec does that it stands for."""
+        """Raises ServerError as ``check`` does."""
         self._check(headers)
 
     def decode(self, entry: Entry, body: bytes | bytearray) -> None:
@@ -50,10 +52,10 @@ def check_plain(headers: Headers) -> None:
 
 
 def check_encoding(name: bytes, value: bytes) -> None:
-    """As `check_plain`, of one header whose name has the length of Content-Encoding."""
+    """`check_plain` for one header, whose name has the length of Content-Encoding."""
     if name.lower() == _ENCODING and value.lower() != b"identity":
         raise ServerError("unsupported_media_type", "compressed bodies are not taken here")
 
 
 _ENCODING = b"content-encoding"
-ENCODING_LENGTH = len(_ENCODING)  # told apart by length first: most headers are neither
+ENCODING_LENGTH = len(_ENCODING)  # compared first: most header names have another length

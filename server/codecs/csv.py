@@ -1,7 +1,7 @@
-"""Owns CSV: from the bytes of a table to its header and its rows of typed values, strictly. Knows no protocol.
+"""Owns CSV: parses the bytes of a table, strictly, into a header and rows of cells. Knows no protocol.
 
-A table of numbers alone is read by the JSON parser, line by line as lists: its numbers are a subset of ours, and it
-takes a twentieth of the time of looking at each cell.
+A table of numbers only is rewritten as JSON lists for the JSON parser, which takes a twentieth of the time of
+converting each cell. docs/decisions.md: "/invocations takes what MLflow 3.17 takes, but no column too many".
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 INT64_LEAST = -(2**63)
 BOOLEANS = {"True": True, "true": True, "TRUE": True, "False": False, "false": False, "FALSE": False}
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # what Excel puts first
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Excel writes it first
 _NUMERIC_BYTES = b"0123456789+-.eE,\n"
 
 Convert = Callable[[str], Any]
 
 
 class Table(NamedTuple):
-    """A header and the rows under it. ``typed``: their cells are numbers already, else texts."""
+    """A header and the rows under it. ``typed``: cells are numbers, else texts."""
 
     columns: list[str]
     rows: list[Any]
@@ -38,9 +38,9 @@ class Table(NamedTuple):
 
 
 def read_table(body: bytes | bytearray, numeric: bool, max_rows: int) -> Table:
-    """Reads a whole table. ``numeric``: only numbers are wanted, so none of its cells is a text that looks like one.
+    """Parses a whole table. ``numeric``: every feature is a number, so that cells may be parsed as numbers.
 
-    Raises ServerError: bad_request where it is no CSV in UTF-8; too_many_rows.
+    Raises ServerError: ``bad_request`` for what is no CSV in UTF-8, ``too_many_rows``.
     """
     data = bytes(body).removeprefix(BYTE_ORDER_MARK)
     if not data.strip():
@@ -55,7 +55,7 @@ def read_table(body: bytes | bytearray, numeric: bool, max_rows: int) -> Table:
 
 
 def _read_numbers(data: bytes, max_rows: int) -> Table | None:
-    """The table, if under one line of header there are plain numbers and nothing else."""
+    """The table, if it is a header of one line and plain numbers; else None."""
     head, _, rest = data.partition(b"\n")
     rest = rest.replace(b"\r\n", b"\n").rstrip(b"\n")
     plain_head = head.strip() and b'"' not in head and b"\r" not in head.removesuffix(b"\r")
@@ -65,7 +65,7 @@ def _read_numbers(data: bytes, max_rows: int) -> Table | None:
     try:
         rows = orjson.loads(b"[[" + rest.replace(b"\n", b"],[") + b"]]")
         return Table(head.decode().removesuffix("\r").split(","), rows, typed=True)
-    except ValueError:  # the cells are looked at one by one
+    except ValueError:  # then cells are converted one by one
         return None
 
 
@@ -88,13 +88,13 @@ def _check_count(rows: int, max_rows: int) -> None:
 
 
 def converters(features: Sequence[Feature]) -> tuple[Convert, ...]:
-    """For each feature, from the text of a cell to its value; a text that is none stays, to be refused by name."""
+    """For each feature, converts a cell's text to a value; an invalid text stays, for `RowReader` to refuse."""
     return tuple(_converter(feature) for feature in features)
 
 
 def _converter(feature: Feature) -> Convert:
     convert = _OF_DTYPE[feature.dtype]
-    # NaN packs as it is; texts and categories have their own way to be missing, which None finds.
+    # NaN packs as it is; for texts and categories `RowReader` turns None into their missing value.
     missing = None if feature.dtype == "string" or feature.categories is not None else math.nan
     return (lambda text: convert(text) if text else missing) if feature.nullable else convert
 
@@ -106,7 +106,7 @@ def _number(text: str) -> Any:
 
 def _whole_number(text: str) -> Any:
     value = int(text) if WHOLE_NUMBER.fullmatch(text) else INT64_LEAST - 1
-    return value if value >= INT64_LEAST else text  # what is too large is told by whom it is for
+    return value if value >= INT64_LEAST else text  # `RowReader` refuses one that is too large
 
 
 def _boolean(text: str) -> Any:

@@ -1,7 +1,7 @@
-"""Owns how output arrays become JSON, and what JSON requests of one kind have in common. Knows no sessions, no HTTP.
+"""Owns the encoding of output arrays as JSON, and the group of JSON requests. Knows no sessions and no HTTP.
 
-Work is done once per batch, column by column: every field becomes a list with the JSON bytes of each row; an answer
-then only joins its own rows.
+A batch is encoded once, column by column: every field becomes a list with the JSON bytes of each row; an answer then
+joins its own rows.
 """
 
 from __future__ import annotations
@@ -14,31 +14,32 @@ import orjson
 
 from server.artefact.metadata import Artefact, Scalar
 from server.artefact.runtime import Feed
-from server.artefact.tensors import Array, Buffer, InputLayout, TensorSpec, concatenate, slice_rows
+from server.artefact.tensors import Array, InputLayout, TensorSpec, concatenate, slice_rows
 from server.batching.entry import Entry
 
 HALF_BYTES, DOUBLE_BYTES = 2, 8
-FEW_NUMBERS = 256  # up to here Python's own lists are faster than numpy's fancy indexing
-
-JsonRequest = tuple[tuple[Buffer, ...], bool]  # what an entry brings: a buffer per input; whether it is one bare row
+FEW_NUMBERS = 256  # for so many numbers lists are faster than numpy's fancy indexing
 
 Column = list[bytes]
 Render = Callable[[Sequence[Array]], Column]
 
 
 class Field(NamedTuple):
-    """How outputs become a field: the JSON of each row, or, where that is less work, of all rows as one list."""
+    """How outputs become a JSON field: ``rows`` encodes row by row; ``whole``, if faster, all rows as one list."""
 
     rows: Render
     whole: Callable[[Sequence[Array]], bytes] | None = None
 
     def all_rows(self, outputs: Sequence[Array]) -> bytes:
-        """The JSON list of every row."""
+        """Encodes all rows as one JSON list."""
         return b"[" + b",".join(self.rows(outputs)) + b"]" if self.whole is None else self.whole(outputs)
 
 
 class JsonGroup:
-    """The requests that are answered with the same JSON fields: which graph outputs they want, what is made of them."""
+    """The requests that are answered with the same JSON fields, made from the same graph outputs.
+
+    An entry's ``request`` is a pair: a tuple of one buffer per input, and whether it is a single row outside a list.
+    """
 
     rows_first = True
     counts_stages = False
@@ -51,10 +52,7 @@ class JsonGroup:
         version: str | None,
         within: str | None = None,
     ) -> None:
-        """``within``: the key of an object that holds the fields, where they do not stand by themselves.
-
-        ``version`` None: answers do not tell it.
-        """
+        """``within``: the key of an object around the fields, None for none. ``version``: of answers, None for none."""
         self.outputs = tuple(outputs)
         self._layouts = tuple(layouts)
         self._fields = tuple(fields.values())
@@ -62,11 +60,11 @@ class JsonGroup:
         keys = b",".join(_escaped(orjson.dumps(key)) + b":%b" for key in fields)
         if within is not None:
             keys = _escaped(orjson.dumps(within)) + b":{" + keys + b"}"
-        told = b"" if version is None else b',"model_version":' + _escaped(orjson.dumps(version))
-        self._template = b"{" + keys + told + b"}"
+        version_field = b"" if version is None else b',"model_version":' + _escaped(orjson.dumps(version))
+        self._template = b"{" + keys + version_field + b"}"
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
-        """The graph inputs for the rows of all entries; or for ``rows`` of the only one from row ``start`` on."""
+        """Makes the graph inputs, ``[rows, width]`` each; of the only entry from row ``start`` on, else of all."""
         if start is not None:
             buffers, _ = entries[0].request
             return {
@@ -79,7 +77,7 @@ class JsonGroup:
         }
 
     def deliver(self, entries: Sequence[Entry], outputs: Sequence[Array]) -> None:
-        """Answers every entry that is not done: a bare row with values, a list of rows with lists."""
+        """Answers every entry that is not done: a single row with values, a list of rows with lists."""
         if len(entries) == 1 and not entries[0].request[1]:
             self._answer_alone(entries[0], outputs)
             return
@@ -105,24 +103,24 @@ class JsonGroup:
             entry.answer(body)
 
     def encode(self, outputs: Sequence[Array]) -> tuple[Column, ...]:
-        """The JSON of every row, field by field; done once for a batch."""
+        """Encodes a batch: for each field the JSON of every row."""
         return tuple([render(outputs) for render in self._renders])
 
     def bodies(self, columns: tuple[Column, ...]) -> list[bytes]:
-        """The JSON body for each row of an encoded batch as a request of its own."""
+        """The JSON body of each row of an encoded batch, as single rows."""
         template = self._template
         return [template % row for row in zip(*columns, strict=True)]
 
     def body(self, columns: tuple[Column, ...], row: int) -> bytes:
-        """The JSON body for one row."""
+        """The JSON body of a single row."""
         return self._template % tuple([column[row] for column in columns])
 
     def body_of(self, columns: tuple[Column, ...], start: int, stop: int) -> bytes:
-        """The JSON body for the rows ``start`` to ``stop`` as a list."""
+        """The JSON body of the rows ``start`` to ``stop`` as a list."""
         return self._template % tuple([b"[" + b",".join(column[start:stop]) + b"]" for column in columns])
 
     def whole(self, outputs: Sequence[Array]) -> bytes:
-        """The JSON body for all rows of a batch as one list: `body_of` for a request that was alone."""
+        """The JSON body of all rows as a list: `body_of` for a batch of one entry."""
         return self._template % tuple([field.all_rows(outputs) for field in self._fields])
 
 
@@ -131,7 +129,7 @@ def _escaped(json: bytes) -> bytes:
 
 
 def numbers(array: Array) -> list[bytes]:
-    """Each element as JSON, shortest form that reads back the same; NaN and infinities are null. Strings too."""
+    """Each element as JSON: numbers in the shortest form that reads back the same, NaN and infinities as null."""
     if not array.size:
         return []
     if array.dtype.kind == "O":
@@ -143,7 +141,7 @@ def numbers(array: Array) -> list[bytes]:
 
 
 def _dumped(array: Array) -> bytes:
-    """An array as JSON, nested as it is; numbers and null as `numbers` has them."""
+    """An array as JSON, nested as its shape; numbers as in `numbers`."""
     if array.dtype.kind == "O":
         return orjson.dumps(array.tolist())
     plain = array.astype(np.float32) if array.dtype == np.float16 else np.ascontiguousarray(array)
@@ -151,7 +149,7 @@ def _dumped(array: Array) -> bytes:
 
 
 def _rows_of(array: Array) -> Column:
-    """One JSON value per row: the number itself where a row holds one, else a list."""
+    """One JSON value per row: its number where it has one element, else a list."""
     return numbers(array) if array.size == len(array) else _lists_of(array)
 
 
@@ -166,14 +164,14 @@ def _lists_of(array: Array) -> Column:
 
 
 def _nested(array: Array) -> Column:
-    """One JSON value per row, nested as the row is."""
+    """One JSON value per row, nested as its shape."""
     if array.ndim <= 2:
         return numbers(array) if array.ndim == 1 else _lists_of(array)
     return [_dumped(row) for row in array]
 
 
 def values(position: int) -> Field:
-    """A field of plain numbers: a regressor's value, decision values, transformed features."""
+    """A field of numbers: a regressor's value, decision values, transformed features."""
 
     def whole(outputs: Sequence[Array]) -> bytes:
         array = outputs[position]
@@ -183,26 +181,26 @@ def values(position: int) -> Field:
 
 
 def anything(position: int) -> Field:
-    """A field of an output that does not say what it means: each row as it is."""
+    """A field of an output without a role: each row as it is."""
     return Field(lambda outputs: _nested(outputs[position]), lambda outputs: _dumped(outputs[position]))
 
 
 def labels(position: int, classes: Sequence[Scalar] | None) -> Field:
-    """The predicted label of each row, with the type its class has: a graph may give 1 where the class is true."""
+    """A field of the predicted labels, with the type of the class: a graph may give 1 for the class true."""
     table = {label: orjson.dumps(label) for label in classes or ()}
 
     def render(outputs: Sequence[Array]) -> Column:
-        found = outputs[position].reshape(-1).tolist()
+        predicted = outputs[position].reshape(-1).tolist()
         try:
-            return [table[label] for label in found]
-        except KeyError:  # a label beside the classes, or no classes at all
-            return [orjson.dumps(label) for label in found]
+            return [table[label] for label in predicted]
+        except KeyError:  # a label that is no class, or a model without classes
+            return [orjson.dumps(label) for label in predicted]
 
     return Field(render)
 
 
 def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Field:
-    """The labels of each row of a model with several targets, as a list."""
+    """A field of the labels of a model with several targets: a list per row."""
     tables = [{label: orjson.dumps(label) for label in target} for target in classes]
 
     def render(outputs: Sequence[Array]) -> Column:
@@ -212,8 +210,8 @@ def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Field:
     return Field(render)
 
 
-def _of_label(found: Array, probabilities: Array, column_of: Mapping[Any, int]) -> list[bytes]:
-    columns = [column_of[label] for label in found.tolist()]
+def _of_label(predicted: Array, probabilities: Array, column_of: Mapping[Any, int]) -> list[bytes]:
+    columns = [column_of[label] for label in predicted.tolist()]
     if probabilities.itemsize == DOUBLE_BYTES and probabilities.size <= FEW_NUMBERS:
         rows = probabilities.tolist()
         return orjson.dumps([row[column] for row, column in zip(rows, columns, strict=True)])[1:-1].split(b",")
@@ -221,7 +219,7 @@ def _of_label(found: Array, probabilities: Array, column_of: Mapping[Any, int]) 
 
 
 def probability(label: int, position: int, classes: Sequence[Scalar]) -> Field:
-    """The probability of the label that was predicted; not always the largest, as a threshold may have been tuned."""
+    """A field of the predicted label's probability; not always the largest, as a threshold may be tuned."""
     column_of = {name: column for column, name in enumerate(classes)}
     return Field(lambda outputs: _of_label(outputs[label].reshape(-1), outputs[position], column_of))
 
@@ -241,12 +239,12 @@ def probability_lists(label: int, positions: Sequence[int], classes: Sequence[Se
 
 
 def class_key(label: Scalar) -> bytes:
-    """A class as a JSON object key: the text of its JSON value."""
+    """A class as the key of a JSON object: the text of its JSON value."""
     return orjson.dumps(label if isinstance(label, str) else orjson.dumps(label).decode())
 
 
 def by_class(position: int, classes: Sequence[Scalar]) -> Field:
-    """``{class: probability}`` per row."""
+    """A field of objects ``{class: probability}``."""
     template = b"{" + b",".join(_escaped(class_key(label)) + b":%b" for label in classes) + b"}"
     width = len(classes)
 
@@ -269,7 +267,7 @@ def by_class_lists(positions: Sequence[int], classes: Sequence[Sequence[Scalar]]
 
 
 def groups_of(artefact: Artefact, version: str, layouts: Sequence[InputLayout]) -> tuple[JsonGroup, JsonGroup | None]:
-    """The group of plain requests, and that of those that ask for ``probabilities`` (None where there are none)."""
+    """The group of plain requests, and of those with ``"probabilities": true``; None for a model without them."""
     label, probabilities = artefact.output_names("label"), artefact.output_names("probabilities")
     others = [output for output in artefact.outputs if output.role in ("scores", "value", "transformed")]
     outputs = (*label, *probabilities, *(output.name for output in others))
@@ -307,6 +305,6 @@ def _several(classes: Any) -> bool:
 def group_of_outputs(
     outputs: Sequence[TensorSpec], version: str | None, layouts: Sequence[InputLayout], within: str
 ) -> JsonGroup:
-    """The group of a file that dynonnx did not make: every output under its own name, within an object."""
+    """The group of any other ONNX file: every output by its name in the object ``within``."""
     names = [output.name for output in outputs]
     return JsonGroup(layouts, names, {name: anything(at) for at, name in enumerate(names)}, version, within)

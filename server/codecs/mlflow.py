@@ -1,7 +1,7 @@
-"""Owns MLflow's scoring protocol, which is SageMaker's too: a table in, as JSON or CSV; rows and a group out.
+"""Owns MLflow's scoring protocol, which is SageMaker's too: decodes a table in JSON or CSV. Knows no sessions.
 
-Knows nothing of sessions or HTTP, but the media types that the protocol names. As strict as `/predict`: the
-same rows are taken, and the same refused.
+As strict as `/predict`: it accepts and refuses the same rows. Of HTTP it knows the media types of the protocol.
+docs/decisions.md: "/invocations takes what MLflow 3.17 takes, but no column too many".
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from server.errors import ServerError
 Media = Literal["json", "csv"]
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 SPLIT_KEYS = frozenset({"columns", "data", "index"})
-# What a model answers first, by what it has: MLflow calls `predict`, and a transformer has no other answer.
+# The first of these roles that a model has is its prediction; a transformer has no `predict` and answers its output.
 PREDICTIONS: tuple[Role, ...] = ("label", "value", "transformed", "scores")
 
 
 def media_of(content_types: Iterable[bytes]) -> Media:
-    """How a body is written, by its Content-Type headers; JSON where there is none.
+    """The media of a body by its Content-Type headers; JSON without one.
 
-    Raises ServerError ``unsupported_media_type``, also for parameters beside ``charset=utf-8``, as MLflow does.
+    Raises ServerError ``unsupported_media_type``, also for parameters other than ``charset=utf-8``, as MLflow does.
     """
     media: Media = "json"
     for value in content_types:
@@ -49,7 +49,7 @@ def media_of(content_types: Iterable[bytes]) -> Media:
 
 
 def read_media(headers: Headers) -> Media:
-    """How a body is written. Raises ServerError ``unsupported_media_type``, also where it is compressed."""
+    """The media of a body. Raises ServerError ``unsupported_media_type``, also for a compressed body."""
     media = media_of(value for name, value in headers if name.lower() == b"content-type")
     check_plain(headers)
     return media
@@ -59,7 +59,7 @@ NO_ROWS = NoRowsCodec(read_media)
 
 
 class MlflowCodec:
-    """The protocol for one model. ``tensor``: the name of its only input where features have no names of their own."""
+    """The protocol for one model. ``tensor``: the name of its only input if its features have no names."""
 
     reads_headers = True
     counts_stages = False
@@ -76,11 +76,11 @@ class MlflowCodec:
         self._tensor = tensor
 
     def read_headers(self, headers: Headers) -> Media:
-        """How the body is written. Raises ServerError ``unsupported_media_type``."""
+        """The media of the body. Raises ServerError ``unsupported_media_type``."""
         return read_media(headers)
 
     def decode(self, entry: Entry, body: bytes | bytearray) -> None:
-        """Reads and checks a body. Raises ServerError: bad_json or bad_request, too_deep, too_many_rows, ..."""
+        """Parses and checks a body. Raises ServerError: bad_json or bad_request, too_deep, too_many_rows, ..."""
         if entry.request == "csv":
             rows, locate, clean = *self._csv_rows(body), True
         else:
@@ -130,7 +130,7 @@ class MlflowCodec:
         return self._in_order(rows, _listed_rows(columns, "dataframe_split.columns"), "dataframe_split.columns")
 
     def _column_rows(self, table: dict[str, Any]) -> tuple[list[Any], Locate]:
-        """The rows of ``inputs`` as an object: by feature a list or, for one row, a value; or the only tensor."""
+        """The rows of ``inputs`` as an object: a list per feature, a value per feature (one row), or the tensor."""
         if self._tensor is not None and table.keys() == {self._tensor}:
             where = f"inputs.{self._tensor}"
             return _listed_rows(table[self._tensor], where), _locate_in(where)
@@ -143,7 +143,7 @@ class MlflowCodec:
         return list(map(list, zip(*(columns[at] for at in order), strict=True))), _locate_in_columns
 
     def _in_order(self, rows: list[Any], columns: list[Any], where: str) -> list[Any]:
-        """The rows with their values in schema order; one of another width stays as it is, to be refused."""
+        """The rows in schema order; a row of another width stays as it is, for `RowReader` to refuse."""
         order = self._order(columns, where)
         if order == list(range(len(order))):
             return rows
@@ -151,24 +151,24 @@ class MlflowCodec:
         return [[row[at] for at in order] if type(row) is list and len(row) == width else row for row in rows]
 
     def _order(self, columns: list[Any], where: str) -> list[int]:
-        """Where each feature stands among columns; the numbers 0, 1, ... are no names, but places."""
+        """The position of each feature among ``columns``; the numbers 0, 1, ... are positions, not names."""
         names = self._names
-        told = [str(name) if type(name) is int else name for name in columns]
-        if told == [str(number) for number in range(len(names))] and not set(told) & set(names):
+        given = [str(name) if type(name) is int else name for name in columns]
+        if given == [str(number) for number in range(len(names))] and not set(given) & set(names):
             return list(range(len(names)))
-        at = {name: position for position, name in enumerate(told) if type(name) is str}
+        at = {name: position for position, name in enumerate(given) if type(name) is str}
         for name in names:
             if name not in at:
                 refuse(columns, f"{where}: missing feature '{name}': this model takes {listed(names)}")
-        if len(told) > len(names):
-            extra = next(name for position, name in enumerate(told) if name not in names or name in told[:position])
+        if len(given) > len(names):
+            extra = next(name for position, name in enumerate(given) if name not in names or name in given[:position])
             hint = "; pandas leaves its index out with to_csv(index=False)" if extra == "" else ""
             refuse(columns, f"{where}: unexpected or repeated feature {shown(extra)}{hint}")
         return [at[name] for name in names]
 
 
 def _form_of(document: Any) -> str:
-    """Which of the four forms a document has. ``params`` are ignored, as MLflow does for a model that takes none."""
+    """The one of FORMS that a document has. ``params`` are ignored, as MLflow does for a model without parameters."""
     if type(document) is not dict:
         refuse(document, f'expected an object like {{"inputs": [...]}}, got {shown(document)}')
     forms: list[str] = [key for key in document if key in FORMS]
@@ -201,7 +201,7 @@ def _locate_in_csv(row: int, name: str) -> str:
 def mlflow_codec(
     artefact: Artefact | None, inputs: tuple[TensorSpec, ...], outputs: Sequence[TensorSpec], max_rows: int
 ) -> MlflowCodec | None:
-    """The codec of a model; of a plain ONNX file only if it can be asked in rows, else None."""
+    """Makes the codec of a model; None for an ONNX file that is not dynonnx's and has no rows."""
     if artefact is not None:
         reader = RowReader(artefact.features)
         return MlflowCodec(reader, artefact.features, _group(artefact, reader.layouts), max_rows)
@@ -214,7 +214,7 @@ def mlflow_codec(
 
 
 def _group(artefact: Artefact, layouts: Sequence[InputLayout]) -> JsonGroup:
-    """Answers ``{"predictions": [...]}``: one value per row, a list where a row has several."""
+    """The group of answers ``{"predictions": [...]}``: a value per row, a list where a row has several."""
     role, output = next((role, names[0]) for role in PREDICTIONS if (names := artefact.output_names(role)))
     field: Field = values(0)
     if role == "label":

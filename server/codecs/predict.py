@@ -1,4 +1,4 @@
-"""Owns the protocol of `/predict`: JSON rows in, the wanted group out. Knows nothing of sessions or HTTP."""
+"""Owns the protocol of `/predict`: decodes JSON rows and chooses the entry's group. Knows no sessions, no sockets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from server.errors import ServerError
 DTYPE_OF_NUMPY = {dtype: name for name, dtype in NUMPY_OF_DTYPE.items()}
 KEYS = frozenset({"features", "probabilities"})
 _U, _L = b"ul"
-# What the parser says of JSON beyond its own limit of 1,024 levels, and of half a JSON of some 600 levels.
+# Words in orjson's errors for JSON beyond its limit of 1,024 levels, and for truncated JSON of some 600 levels.
 TOO_DEEP_WORDS = ("depth limit", "allocate memory")
 
 
@@ -37,14 +37,14 @@ class PredictCodec:
         self.layouts: tuple[InputLayout, ...] = reader.layouts
 
     def read_headers(self, headers: Headers) -> None:
-        """Nothing that the body does not say itself. Raises ServerError ``unsupported_media_type``."""
+        """Checks the media type. Raises ServerError ``unsupported_media_type``."""
         check_json(headers)
 
     def decode(self, entry: Entry, body: bytes | bytearray) -> None:
-        """Reads and checks a request body. Raises ServerError: bad_json, too_deep, too_many_rows, invalid_input, ..."""
+        """Parses and checks a body. Raises ServerError: bad_json, too_deep, too_many_rows, invalid_input, ..."""
         document = parse(body)
-        # "true" and "null" hold a u, "false" an l; the key "features" has one u and no l. (Searched for as numbers,
-        # which takes a tenth of the time.)
+        # "true" and "null" have a u, "false" an l; the key "features" has one u and no l. (A search for a byte as a
+        # number is ten times as fast.)
         if type(document) is dict and len(document) == 1 and "features" in document:
             entry.group, clean = self._group, body.find(_U) == body.rfind(_U) and _L not in body
         else:
@@ -103,7 +103,7 @@ NO_ROWS = NoRowsCodec(check_json)
 
 
 def parse(body: bytes | bytearray | memoryview) -> Any:
-    """Strict JSON, or ServerError: bad_json with the byte it went wrong at, too_deep beyond what a parser may nest."""
+    """Parses strict JSON. Raises ServerError: ``bad_json``, naming the position; ``too_deep``."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -118,12 +118,12 @@ def parse(body: bytes | bytearray | memoryview) -> Any:
 
 
 def _reason(error: orjson.JSONDecodeError) -> str:
-    """The parser's own words up to where they start to quote the body or a position."""
+    """The parser's message up to where it quotes the body or a position."""
     return error.msg.split(":")[0].split(" at ")[0]
 
 
 def codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> PredictCodec:
-    """The codec of a file that dynonnx made: features by name, answers by role."""
+    """Makes the codec of a dynonnx file: features by name, answers by role."""
     reader = RowReader(artefact.features)
     return PredictCodec(reader, *groups_of(artefact, version, reader.layouts), max_rows)
 
@@ -131,7 +131,7 @@ def codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> Predic
 def codec_of_signature(
     inputs: tuple[TensorSpec, ...], outputs: tuple[TensorSpec, ...], version: str, max_rows: int
 ) -> PredictCodec | None:
-    """The codec of any other ONNX file: only one input ``[rows, fixed width]`` can be asked in rows; else None."""
+    """Makes the codec of any other ONNX file with one input ``[rows, fixed width]``; None for other inputs."""
     features = features_of_signature(inputs)
     if not features or not outputs:
         return None
@@ -140,7 +140,7 @@ def codec_of_signature(
 
 
 def features_of_signature(inputs: tuple[TensorSpec, ...]) -> tuple[Feature, ...]:
-    """The columns of a file's only input ``[rows, fixed width]``; none where its inputs are others."""
+    """The columns of a file's only input ``[rows, fixed width]`` as features; empty for other inputs."""
     if len(inputs) != 1 or len(inputs[0].shape) != 2 or inputs[0].shape[0] is not None:
         return ()
     spec, width = inputs[0], inputs[0].shape[1]

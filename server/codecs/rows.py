@@ -1,7 +1,8 @@
-"""Owns JSON rows: from parsed JSON to buffers, strictly, with an error that names the feature. Knows no answers.
+"""Owns JSON rows: checks parsed JSON and packs it into buffers; errors name the feature. Knows no answers.
 
-The fast path packs a row with `struct`: it takes numbers only, refuses what a type cannot hold, and needs no loop of
-ours. Only when it fails, or when the text could hold a boolean, are values looked at one by one.
+The fast path packs a row with `struct`, which accepts numbers only, refuses what a type cannot hold, and needs no loop
+in Python. Values are checked one by one only if packing fails or the text may hold a boolean.
+docs/decisions.md: "A row is packed with struct".
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from server.artefact.metadata import MISSING_TEXT, Feature
 from server.artefact.tensors import Buffer, InputLayout
 from server.errors import ServerError
 
-# What packing raises for a row of another length, or with anything but numbers that its type can hold: a JSON object
-# packs as its keys and a string as its characters, which are no numbers.
+# What `pack(*row)` raises for a row of another length or with a value that is no number of its type. A JSON object is
+# unpacked into its keys and a string into its characters, which are no numbers.
 _UNFIT = (struct.error, OverflowError, TypeError)
 MAX_DEPTH = 8
 MAX_SHOWN_CHARACTERS = 64
 
-Locate = Callable[[int, str], str]  # where a value stands, by the number of its row and its feature; "": the row itself
+Locate = Callable[[int, str], str]  # where a value is, by row number and feature name; "": the whole row
 
 NUMPY_OF_DTYPE: Mapping[str, np.dtype[Any]] = {
     "float64": np.dtype(np.float64),
@@ -47,7 +48,7 @@ EXPECTED = {
 
 @dataclass(frozen=True, slots=True)
 class _InputColumns:
-    """The columns ``start`` to ``stop`` of a row: those that share one graph input. ``pack`` is None for strings."""
+    """The columns ``start`` to ``stop`` of a row, which share a graph input. ``pack`` is None for strings."""
 
     layout: InputLayout
     start: int
@@ -56,7 +57,7 @@ class _InputColumns:
 
 
 class RowReader:
-    """Turns rows of parsed JSON into buffers, one per graph input, in the order of `layouts`."""
+    """Packs rows of parsed JSON into buffers, one per graph input, in the order of ``layouts``."""
 
     def __init__(self, features: Sequence[Feature]) -> None:
         self._features = tuple(features)
@@ -71,24 +72,24 @@ class RowReader:
             for index, feature in enumerate(self._features)
             if feature.categories is not None
         }
-        # One matrix of numbers without rules of its own: a row is good if it packs.
+        # One matrix of numbers without categories: a row that packs is valid.
         plain = len(self._inputs) == 1 and not self._categories and self._features[0].dtype not in ("bool", "string")
         self._pack_row = self._inputs[0].pack if plain else None
 
     def read_row(self, row: Any, clean: bool) -> tuple[Buffer, ...]:
-        """The buffers of one row, a list in schema order or an object by name.
+        """Packs one row, a list in schema order or an object by feature name.
 
-        ``clean`` says that the JSON text holds no boolean. Raises ServerError ``invalid_input`` or ``out_of_range``.
+        ``clean``: the JSON text has no boolean. Raises ServerError ``invalid_input`` or ``out_of_range``.
         """
         if self._pack_row is not None and clean and type(row) is list:
             try:
                 return (self._pack_row(*row),)
             except _UNFIT:
-                pass  # the slow path finds the value and says what is wrong with it
+                pass  # the slow path raises the error, which names the value
         return self._slow_buffers([self._checked(row, "features")])
 
     def read_rows(self, rows: list[Any], clean: bool, locate: Locate | None = None) -> tuple[Buffer, ...]:
-        """The buffers of many rows. ``clean`` and errors as in `read_row`; ``locate``: how errors say where."""
+        """Packs many rows. ``clean``, errors: as in `read_row`; ``locate``: how errors say where a value is."""
         pack = self._pack_row
         if pack is not None and clean:
             try:
@@ -183,21 +184,21 @@ def _typed(dtype: str, value: Any, where: str) -> Any:
         refuse(value, f"{where}: expected {EXPECTED[dtype]}, got {shown(value)}")
     if dtype in ("float32", "int64"):
         try:
-            struct.pack(f"={STRUCT_CODES[dtype]}", value)  # without "=" a float beyond the range is packed as infinite
+            struct.pack(f"={STRUCT_CODES[dtype]}", value)  # without "=" a float beyond the range packs as infinity
         except (struct.error, OverflowError):
             raise ServerError("out_of_range", f"{where}: {shown(value)} is beyond the range of {dtype}") from None
     return value
 
 
 def refuse(value: Any, message: str) -> NoReturn:
-    """Raises the refusal of a value: `too_deep` where it is nested beyond any row, else `invalid_input`."""
+    """Raises ServerError: ``too_deep`` for a value nested beyond MAX_DEPTH, else ``invalid_input``."""
     if _depth(value) > MAX_DEPTH:
         raise ServerError("too_deep", f"the JSON is nested more than {MAX_DEPTH} levels deep")
     raise ServerError("invalid_input", message)
 
 
 def _depth(value: Any) -> int:
-    """How deep a JSON value is nested, counted level by level: recursion would overflow on hostile input."""
+    """The levels of a JSON value, counted without recursion, which hostile input would overflow."""
     depth, level = 0, [value]
     while level and depth <= MAX_DEPTH:
         level = [child for item in level for child in _children(item)]
@@ -212,7 +213,7 @@ def _children(value: Any) -> Sequence[Any]:
 
 
 def shown(value: Any) -> str:
-    """A client's value as an error may quote it: JSON, at most 64 characters, containers only by their kind."""
+    """A client's value as an error quotes it: JSON of at most 64 characters; a container by its type only."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "an array"
     text = orjson.dumps(value).decode()
@@ -220,7 +221,7 @@ def shown(value: Any) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names as an error lists them: the first eight."""
+    """Quoted names as an error lists them: the first eight."""
     return _few([f"'{name}'" for name in names])
 
 

@@ -1,1 +1,1 @@
-"""What each route does, whoever calls it: both doors do."""
+"""What the routes do, the same for both doors. Knows neither ASGI nor sockets."""

@@ -1,4 +1,4 @@
-"""Owns who may pass: key, size, deadline; decided on the headers alone, before a body is read or parsed."""
+"""Owns admission by headers alone: keys, Host, body size, request id, deadline. Knows no bodies and no models."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9-]{1,64}")
 HOST_PATTERN = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 OPEN_PATHS = frozenset({"/health", "/ping", "/v2/health/live", "/v2/health/ready"})
 CLOSE = {"connection": "close"}
-# X-Request-Start beyond these is a clock that is off, not a request that waited (seconds).
+# Seconds in the router: an X-Request-Start beyond these comes from a wrong clock.
 OLDEST_START, NEWEST_START = 60.0, -1.0
 
 
-# What a header is to the gate. Keys are names as clients spell them; `_kind_of` adds other spellings as they come.
+# What a header means to the gate, by name; `_kind_of` adds other spellings (upper and lower case) to _SPELLINGS.
 IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CONNECTION, COLD = range(7)
 _KINDS: dict[bytes, int] = {
     b"host": HOST,
@@ -41,21 +41,21 @@ MAX_SPELLINGS = 1024
 
 
 class Admission(NamedTuple):
-    """What the head of an admitted request said.
+    """What the head of an admitted request says.
 
-    ``request_id``: the caller's own, if well-formed. ``deadline``: seconds of the monotonic clock. ``cold``: it asks
-    for what only the application knows. ``has_host``, ``has_connection``: whether it has these headers.
+    ``request_id``: the client's, if well-formed. ``deadline``: seconds of the monotonic clock. ``cold``: only door one
+    can answer it. ``has_host``, ``has_connection``: whether it has these headers.
     """
 
     request_id: bytes | None
     deadline: float
-    cold: bool = False
-    has_host: bool = True
-    has_connection: bool = False
+    cold: bool
+    has_host: bool
+    has_connection: bool
 
 
 def _kind_of(name: bytes) -> int:
-    """The kind of a header that was not met in this spelling before; remembered, as long as there are not too many."""
+    """The kind of a header in a new spelling; remembers at most MAX_SPELLINGS."""
     kind = _KINDS.get(name.lower(), IRRELEVANT)
     if len(_SPELLINGS) < MAX_SPELLINGS:
         _SPELLINGS[name] = kind
@@ -63,13 +63,13 @@ def _kind_of(name: bytes) -> int:
 
 
 def request_ids() -> Callable[[], bytes]:
-    """A source of request ids: random per process, counted within it."""
+    """Makes a source of request ids: a random prefix per process and a counter."""
     pattern = secrets.token_hex(6).encode() + b"-%x"
     return map(pattern.__mod__, itertools.count(1)).__next__
 
 
 class Gate:
-    """Admits or refuses. ``keys``: none lets everybody in. ``admin_keys`` open what ``keys`` do, and more."""
+    """Admits or refuses requests. Without ``keys`` none is needed. ``admin_keys`` open all that ``keys`` do."""
 
     def __init__(
         self, *, keys: Sequence[str], max_body_bytes: int, deadline_seconds: float, admin_keys: Sequence[str] = ()
@@ -79,21 +79,21 @@ class Gate:
         self._max_body_bytes = max_body_bytes
         self._deadline_seconds = deadline_seconds
         self.next_id = request_ids()
-        self._good_host: bytes | None = None  # the last one that passed: most requests name the same
+        self._good_host: bytes | None = None  # the last that passed: most requests have the same
 
     def renew_ids(self) -> None:
-        """To be called after a fork, lest two workers give the same ids."""
+        """Called after a fork, so that no two workers make the same ids."""
         self.next_id = request_ids()
 
     def identify(self, headers: Headers) -> bytes:
-        """The caller's request id where it is well-formed, else a new one."""
+        """The client's request id if it is well-formed, else a new one."""
         for name, value in headers:
             if name == b"x-request-id" and REQUEST_ID_PATTERN.fullmatch(value):
                 return value
         return self.next_id()
 
     def check_host(self, headers: Headers, http_version: str) -> None:
-        """Raises ServerError ``bad_request`` unless there is one well-formed Host; HTTP/1.0 may leave it out."""
+        """Raises ServerError ``bad_request`` unless there is one well-formed Host; HTTP/1.0 may have none."""
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) > 1 or (not hosts and http_version != "1.0"):
             raise _one_host()
@@ -106,11 +106,11 @@ class Gate:
         self._good_host = host
 
     def authorise(self, path: str, headers: Headers) -> None:
-        """Raises ServerError ``unauthorized`` unless the path is open, no key is set, or the caller shows one."""
+        """Raises ServerError ``unauthorized`` unless the path is open, no keys are set, or the client sends one."""
         if not self._digests or path in OPEN_PATHS:
             return
-        shown = [value for name, value in headers if name == b"authorization"]
-        if len(shown) == 1 and _is_one_of(self._digests, shown[0]):
+        credentials = [value for name, value in headers if name == b"authorization"]
+        if len(credentials) == 1 and _is_one_of(self._digests, credentials[0]):
             return
         raise _unauthorized("a key")
 
@@ -120,22 +120,22 @@ class Gate:
             raise ServerError(
                 "unsupported", "this server is not controlled by HTTP; DYNONNX_ADMIN_KEYS switches that on"
             )
-        shown = [value for name, value in headers if name == b"authorization"]
-        if len(shown) != 1 or not _is_one_of(self._admin_digests, shown[0]):
+        credentials = [value for name, value in headers if name == b"authorization"]
+        if len(credentials) != 1 or not _is_one_of(self._admin_digests, credentials[0]):
             raise _unauthorized("an admin key")
 
     @property
     def controlled(self) -> bool:
-        """Whether there are admin keys, so that models are loaded and unloaded by HTTP."""
+        """Whether admin keys are set, so that clients with one can load and unload models."""
         return bool(self._admin_digests)
 
     @property
     def keyed(self) -> bool:
-        """Whether callers need a key."""
+        """Whether clients need a key."""
         return bool(self._digests)
 
     def admit(self, headers: Headers) -> Admission:
-        """What the head of a prediction says, whatever its protocol; names of ``headers`` in any case.
+        """Checks the head of a prediction of any protocol; names of ``headers`` in any case.
 
         Raises ServerError: bad_request, body_too_large.
         """
@@ -169,21 +169,21 @@ class Gate:
         return Admission(request_id, monotonic() + self._deadline_seconds - waited, cold, hosts == 1, has_connection)
 
     def deadline(self, now: float, start: bytes | None) -> float:
-        """When a request must be answered that its router saw at ``start``, in seconds of the monotonic clock."""
+        """The deadline of a request with X-Request-Start ``start``, in seconds of the monotonic clock."""
         return now + self._deadline_seconds - (_waited(start) if start else 0.0)
 
     def _check_length(self, value: bytes) -> None:
         if not value.isdigit():
             raise ServerError("bad_request", "Content-Length is not a number")
-        self.check_size(int(value) if len(value) < 20 else sys.maxsize)  # Python reads no number of 5,000 digits
+        self.check_size(int(value) if len(value) < 20 else sys.maxsize)  # int() refuses 5,000 digits
 
     def check_size(self, length: int) -> None:
-        """Raises ServerError ``body_too_large`` for a body of so many bytes."""
+        """Raises ServerError ``body_too_large`` if ``length`` bytes are too many."""
         if length > self._max_body_bytes:
             raise ServerError(
                 "body_too_large",
                 f"the body is larger than the {self._max_body_bytes} bytes allowed",
-                CLOSE,  # rather than read the rest of it
+                CLOSE,  # instead of reading the rest of the body
             )
 
 
@@ -194,8 +194,8 @@ def _digests(keys: Sequence[str]) -> tuple[bytes, ...]:
 def _is_one_of(digests: Sequence[bytes], authorization: bytes) -> bool:
     scheme, _, key = authorization.partition(b" ")
     digest = hashlib.sha256(key.strip()).digest()
-    found = [hmac.compare_digest(digest, known) for known in digests]  # all, so that time tells nothing
-    return scheme.lower() == b"bearer" and any(found)
+    matches = [hmac.compare_digest(digest, known) for known in digests]  # all, so that timing reveals nothing
+    return scheme.lower() == b"bearer" and any(matches)
 
 
 def _unauthorized(what: str) -> ServerError:
@@ -209,7 +209,7 @@ def _one_host() -> ServerError:
 
 
 def _waited(value: bytes) -> float:
-    """Seconds a request spent before it reached us, by the router's X-Request-Start (Unix time in milliseconds)."""
+    """Seconds a request spent in the router, by its X-Request-Start (Unix time in milliseconds)."""
     if not value.isdigit() or len(value) > 15:
         return 0.0
     age = time() - int(value) / 1000

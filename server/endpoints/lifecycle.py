@@ -1,7 +1,7 @@
-"""Owns what one process serves, from before the fork to its end: models, gate, numbers, how it is controlled.
+"""Owns the state that a process serves from, from before the fork to its end: models, gate, metrics, control.
 
-Knows neither ASGI nor sockets. `Endpoints` is what both doors hold; what they ask of it stands in `serving`,
-`reads` and `v2_reads`.
+Knows neither ASGI nor sockets. Both doors hold one `Endpoints`; their operations are in `serving`, `reads` and
+`v2_reads`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Control = Callable[[Literal["load", "unload"], str], Awaitable[None]]  # of a mo
 
 
 class Endpoints:
-    """What a process serves. Built before the fork; `open` gives it what only a running worker has."""
+    """The state of one process. Made before the fork; `open` adds what only a running worker has."""
 
     serving: Serving  # after `open`
 
@@ -33,7 +33,7 @@ class Endpoints:
         *,
         busy_poll: bool = False,
     ) -> None:
-        """``workers``: how many should serve; ``busy_poll``: as `Serving` has it. Raises as `replace_models`."""
+        """``workers``: the planned number; ``busy_poll``: as in `Serving`. Raises as `replace_models` does."""
         self.settings = settings
         self.scoreboard = scoreboard
         self.workers = workers
@@ -46,22 +46,22 @@ class Endpoints:
         self.metrics = ServerMetrics(scoreboard, 0)
         self.openapi_document: dict[str, Any] = {}
         self.draining = False
-        self.control: Control = _nobody_listens
+        self.control: Control = _refuse_control
         self._busy_poll = busy_poll
         self._line = 0
         self.replace_models(repository)
 
     def replace_models(self, repository: Repository) -> None:
-        """Serves these models, in workers that are forked from now on.
+        """Makes these the models of workers that are forked from now on.
 
-        Raises ValueError where they are more than the scoreboard has blocks for; then all is as before.
+        Raises ValueError if the scoreboard has too few blocks for them; then the models stay as they were.
         """
         for model in repository:
             self.scoreboard.assign(model.name, model.version)
         self.repository = repository
 
     def open(self, line: int) -> None:
-        """Starts the batchers of this worker, on the running loop; ``line`` is the worker's line on the scoreboard."""
+        """Starts the worker's batchers on the running loop; ``line``: the worker's line on the scoreboard."""
         self.gate.renew_ids()
         self._line = line
         self.metrics = ServerMetrics(self.scoreboard, line)
@@ -69,21 +69,21 @@ class Endpoints:
         self.scoreboard.begin_serving(line)
 
     def stop_accepting(self) -> None:
-        """Says that no new connection reaches this worker any more."""
+        """Marks this worker as accepting no new connections."""
         self.scoreboard.end_serving(self._line)
 
     def close(self) -> None:
-        """Lets the batchers' threads go."""
+        """Closes the batchers."""
         self.serving.close()
 
     async def load(self, name: str) -> None:
-        """Comes back once only workers with what the folder now holds of a model accept. Raises ServerError."""
+        """Returns once every accepting worker serves the model's files in the folder. Raises ServerError."""
         await self.control("load", name)
 
     async def unload(self, name: str) -> None:
-        """Comes back once only workers without a model accept. Raises ServerError."""
+        """Returns once no accepting worker serves the model. Raises ServerError."""
         await self.control("unload", name)
 
 
-async def _nobody_listens(action: str, name: str) -> None:
+async def _refuse_control(action: str, name: str) -> None:
     raise ServerError("unsupported", "there is no arbiter here that could load or unload a model")

@@ -1,4 +1,4 @@
-"""Owns what the routes answer that only tell: what is served, health, numbers. Knows no ASGI."""
+"""Owns the answers of the reading routes but v2's own: models, health, metrics. Knows no ASGI."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Answer:
 
 
 def json_answer(value: Any) -> Answer:
-    """A value as a 200 of JSON."""
+    """Answers 200 with a value as JSON."""
     return Answer(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def index() -> Answer:
-    """`GET /`: what this is and where to go on."""
+    """`GET /`: name, version and links."""
     links = {"docs": "/docs", "openapi": "/openapi.json", "models": "/models", "metrics": "/metrics"}
     return json_answer({"name": "dynonnx", "version": __version__, **links})
 
@@ -45,13 +45,13 @@ def openapi(endpoints: Endpoints) -> Answer:
 
 
 def models(endpoints: Endpoints) -> Answer:
-    """`GET /models`: every version with its state; refused ones with the reason."""
+    """`GET /models`: every version with its state; refused versions with the reason."""
     refused = dict(endpoints.repository.refused)
     rows: list[dict[str, Any]] = []
     for served_model in endpoints.repository:
         key = (served_model.name, served_model.version)
         row = {"name": key[0], "version": key[1], "ready": True, "kind": _kind(served_model.artefact)}
-        reason = refused.pop(key, None)  # of a file put in its place since
+        reason = refused.pop(key, None)  # why the file that replaced it was refused
         rows.append(row if reason is None else row | {"reason": reason})
     for (name, version), reason in refused.items():
         rows.append({"name": name, "version": version, "ready": False, "reason": reason})
@@ -59,7 +59,7 @@ def models(endpoints: Endpoints) -> Answer:
 
 
 def repository_index(endpoints: Endpoints, only_ready: bool) -> Answer:
-    """`POST /v2/repository/index`: every version with its state, as Triton writes it."""
+    """`POST /v2/repository/index`: every version with its state, in Triton's format."""
     refused = dict(endpoints.repository.refused)
     rows = [
         _state(model.name, model.version, "READY", refused.pop((model.name, model.version), ""))
@@ -71,12 +71,12 @@ def repository_index(endpoints: Endpoints, only_ready: bool) -> Answer:
 
 
 def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
-    """`GET /models/{name}`: one model as a person wants to know it. Raises ServerError."""
+    """`GET /models/{name}`: the description of one version. Raises ServerError."""
     return json_answer(describe(endpoints, endpoints.repository.get(name, version)))
 
 
 def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
-    """Schema, classes, parity, golden check, cost and batching of one version."""
+    """Schema, classes, parity, golden check, cost and batching of a version."""
     described: dict[str, Any] = {
         "name": model.name,
         "version": model.version,
@@ -94,7 +94,7 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
 
 
 def health() -> Answer:
-    """`GET /health`: this process runs."""
+    """`GET /health`: the process runs."""
     return json_answer({"status": "ok"})
 
 
@@ -104,7 +104,7 @@ def live() -> Answer:
 
 
 def ready(endpoints: Endpoints) -> Answer:
-    """`GET /v2/health/ready`: models are loaded and the worker is not on its way out. Raises ServerError."""
+    """`GET /v2/health/ready`: models are loaded and the worker is not retiring. Raises ServerError."""
     if endpoints.draining:
         raise ServerError("draining", "this server is stopping")
     if not any(True for _ in endpoints.repository):
@@ -113,7 +113,7 @@ def ready(endpoints: Endpoints) -> Answer:
 
 
 def version() -> Answer:
-    """`GET /version`: the server's own, as text."""
+    """`GET /version`: the server's version as text."""
     return Answer(__version__.encode(), media_type="text/plain; charset=utf-8")
 
 

@@ -1,6 +1,6 @@
-"""Owns what changes answers: which path leads to which model, its batcher and its codec; the one way in.
+"""Owns predictions: the routes of each model, its batchers and codecs, and `enter`, the one way to a batcher.
 
-Knows neither ASGI nor sockets, and no protocol: both doors enter here with a body for whatever codec a route has.
+Knows neither ASGI nor sockets: both doors call `enter` with a body. Only `codec_of` names protocols.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from server.metrics.scoreboard import ModelMetrics, Scoreboard
 from server.models.repository import Model, Repository
 from server.settings import Settings
 
-Protocol = Literal["predict", "mlflow", "v2"]
+ProtocolName = Literal["predict", "mlflow", "v2"]
 
 
 class HotRoute(NamedTuple):
-    """A path whose POST is a prediction by one protocol with one model, whose batcher runs in this worker.
+    """A path whose POST is a prediction with one model by one protocol; its batcher runs in this worker.
 
-    ``timed``: how long decoding takes is told, in answers or in statistics.
+    ``timed``: `enter` measures decoding, for Server-Timing or for statistics.
     """
 
     path: str
@@ -34,9 +34,9 @@ class HotRoute(NamedTuple):
 
 
 class Serving:
-    """The models of one running worker with their batchers. ``line``: the worker's line on the scoreboard.
+    """The models of a running worker with their batchers. ``line``: the worker's line on the scoreboard.
 
-    ``busy_poll``: whether a batcher may keep its worker awake for a moment, in hope of the next request.
+    ``busy_poll``: whether batchers may poll for the next request instead of letting the loop sleep.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class Serving:
         )
 
     def close(self) -> None:
-        """Lets the batchers' threads go."""
+        """Closes the batchers."""
         for batcher in self._batchers.values():
             batcher.close()
 
     def hot_routes(self) -> dict[bytes, HotRoute]:
-        """Every predict and infer path, as it stands in a request line."""
+        """Every predict and infer path, as in a request line."""
         routes: list[HotRoute] = []
         for name, versions in self._repository.models.items():
             newest = next(iter(versions.values()))
@@ -85,28 +85,28 @@ class Serving:
             routes.append(self._route("predict", self._repository.get_default(), "/predict"))
         return {route.path.encode(): route for route in routes}
 
-    def find(self, protocol: Protocol, name: str | None = None, version: str | None = None) -> HotRoute:
-        """What a route of this protocol names; without a name the default model's. Raises ServerError."""
+    def find(self, protocol: ProtocolName, name: str | None = None, version: str | None = None) -> HotRoute:
+        """The route of a protocol to a model; the default model without a name. Raises ServerError."""
         model = self._repository.get_default() if name is None else self._repository.get(name, version)
         return self._route(protocol, model)
 
-    def _route(self, protocol: Protocol, model: Model, path: str = "") -> HotRoute:
+    def _route(self, protocol: ProtocolName, model: Model, path: str = "") -> HotRoute:
         codec = codec_of(protocol, model)
         timed = self._settings.server_timing or codec.counts_stages
         return HotRoute(path, self._batchers[model.name, model.version], codec, timed)
 
 
-def codec_of(protocol: Protocol, model: Model) -> Codec:
-    """How a model is asked by a protocol."""
+def codec_of(protocol: ProtocolName, model: Model) -> Codec:
+    """The codec of a protocol for a model."""
     if protocol == "predict":
         return model.predict or predict.NO_ROWS
     return (model.mlflow or mlflow.NO_ROWS) if protocol == "mlflow" else model.v2
 
 
 def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
-    """Decodes a body and lets its entry wait for a run, or refuses it; it is answered now or later.
+    """Decodes a body and submits its entry to the batcher, or refuses it.
 
-    The entry knows its arrival, its deadline and, as ``request``, what `Codec.read_headers` said.
+    The door has set the entry's ``arrived``, ``deadline`` and, where `Codec.reads_headers`, ``request``.
     """
     began = monotonic() if route.timed else 0.0
     try:
@@ -122,7 +122,7 @@ def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
 
 
 def server_timing(entry: Entry) -> str:
-    """The value of Server-Timing: milliseconds per stage, and the rows of the batch."""
+    """The value of Server-Timing: milliseconds per stage and the rows of the batch; empty without `Entry.timing`."""
     timing = entry.timing
     if timing is None:
         return ""

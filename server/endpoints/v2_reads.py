@@ -1,4 +1,4 @@
-"""Owns what the reading routes of the v2 protocol answer: metadata, configuration, statistics. Knows no ASGI."""
+"""Owns the answers of the v2 protocol's reading routes: metadata, configuration, statistics. Knows no ASGI."""
 
 from __future__ import annotations
 
@@ -48,8 +48,7 @@ def model_metadata(endpoints: Endpoints, name: str, version: str | None = None) 
 def model_config(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
     """`GET /v2/models/{name}/config`. Raises ServerError.
 
-    As Triton has it: of a model whose requests may share a run ``max_batch_size`` is above 0 and ``dims`` leave out the
-    first dimension.
+    As in Triton: where requests may share a run, ``max_batch_size`` is above 0 and ``dims`` omit the first dimension.
     """
     model = endpoints.repository.get(name, version)
     batched = _is_batched(model)
@@ -65,7 +64,7 @@ def model_config(endpoints: Endpoints, name: str, version: str | None = None) ->
 
 
 def model_statistics(endpoints: Endpoints, name: str | None = None, version: str | None = None) -> Answer:
-    """`GET /v2/models/{name}/stats`: of a version, of all of a model, or of all models. Raises ServerError."""
+    """`GET /v2/models/{name}/stats`: of a version, of a model's versions, or of all. Raises ServerError."""
     models: Sequence[Model]
     if name is None:
         models = list(endpoints.repository)
@@ -82,12 +81,12 @@ def _statistics(endpoints: Endpoints, model: Model) -> dict[str, Any]:
 
 
 def unsupported(what: str) -> ServerError:
-    """The refusal of an extension that this server does not have."""
+    """The error for an extension that this server does not have."""
     return ServerError("unsupported", f"this server has no {what}; GET /v2 lists its extensions")
 
 
 def _is_batched(model: Model) -> bool:
-    """Whether Triton would call it so: rows may join, and every output's shape says that its rows come first."""
+    """Whether the model is batched in Triton's sense: requests may share a run, and every output has rows first."""
     return model.v2.row_independent and all(spec.shape and spec.shape[0] is None for spec in model.runtime.outputs)
 
 

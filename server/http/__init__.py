@@ -1,1 +1,1 @@
-"""Door two: uvicorn's protocol class, which answers hot requests itself."""
+"""Door two: uvicorn's protocol class, extended to answer hot requests itself."""

@@ -1,8 +1,8 @@
-"""Owns door two: uvicorn's HTTP/1.1 protocol, which answers hot requests itself and leaves others to the application.
+"""Owns door two: uvicorn's HTTP/1.1 protocol, which answers hot requests itself. Knows no protocol of predictions.
 
-A request is hot when it is a POST to the exact path of a loaded model. It needs no task, no scope and no routing: its
-bytes go through the gate to the batcher, and its answer is written when its batch has run, in the order in which the
-connection asked. Everything else takes uvicorn's own way to the ASGI application, door one, through the same endpoints.
+A request is hot when it is a POST to the exact path of a loaded model. It needs no task, no scope and no routing: it
+passes the gate, waits in the batcher, and its answer is written after its batch has run, in the order of the requests
+on the connection. Every other request is cold: uvicorn hands it to the ASGI application, door one.
 
 What a connection waits for, and what changes it:
 
@@ -12,10 +12,10 @@ What a connection waits for, and what changes it:
     BODY   the rest of a body    the body is complete                 IDLE, and the request is entered
     IDLE   the next request      a request begins                     HEAD
     FRESH, IDLE                  a whole request with a known head    IDLE, and the request is entered
-    any                          what no request can be, or overdue   refused: nothing is read any more, then closed
+    any                          invalid HTTP, or a time limit        refused: no more reading, then closed
 
-A hot request is an `Exchange`, queued in ``exchanges`` until its answer and all before it are written. A cold one is
-uvicorn's ``cycle``, or waits in ``pipeline``; no request is hot while the application owes this connection an answer.
+A hot request is an `Exchange`, queued in ``exchanges`` until its answer and all before it are written. A cold request
+is uvicorn's ``cycle`` or waits in ``pipeline``; while either is unanswered, every request is cold.
 """
 
 from __future__ import annotations
@@ -46,37 +46,37 @@ from server.logs import log
 
 
 class _StopParsing(Exception):
-    """Stops the parser in the middle of a request that has been answered already."""
+    """Stops the parser within a request that is refused."""
 
 
 class Connection(HttpToolsProtocol):
-    """One client connection. ``worker`` is set on a subclass, one per process: uvicorn makes instances itself."""
+    """One client connection. uvicorn makes the instances, so ``worker`` is set on a subclass, one per process."""
 
     worker: WorkerState
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
+        """Called when a client has connected."""
         super().connection_made(transport)
         self.worker.watch(self.server_state, self.loop)
-        # As long as the connection
-        self.exchanges: deque[Exchange] = deque()  # hot requests in the order in which they were asked
-        self._refused = False  # nothing is read any more
-        self._write_progress: WriteProgress | None = None  # while the client does not take its answers
+        # Lifetime: the connection
+        self.exchanges: deque[Exchange] = deque()  # hot requests, in order
+        self._refused = False  # no more reading
+        self._write_progress: WriteProgress | None = None  # while writing is paused
 
-        # Until what it waits for has come
+        # Lifetime: until what it waits for has arrived
         self._waits_for = FRESH
-        self._since = self.worker.now  # of the coarse clock: when it began to wait for that
+        self._since = self.worker.now  # coarse clock: when it began to wait
         self._received = 0  # bytes of the head or body being read
-        self._large_head = False  # the head being read may be larger than allowed: measure it
+        self._large_head = False  # the head being read may exceed MAX_HEAD_BYTES: measure it
 
-        # As long as one request is read
-        self._cold = False  # it is the application's
-        self._route: HotRoute | None = None  # of a hot one
-        self._exchange: Exchange | None = None  # of a hot one
-        self._body: bytes | bytearray = b""  # of a hot one
+        # Lifetime: one request being read
+        self._cold = False
+        self._route: HotRoute | None = None  # if hot
+        self._exchange: Exchange | None = None  # if hot
+        self._body: bytes | bytearray = b""  # if hot
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone: what it asked is not worth running any more."""
+        """Marks the hot requests done: the client has disconnected."""
         super().connection_lost(exc)
         self._drop_exchanges()
 
@@ -89,7 +89,7 @@ class Connection(HttpToolsProtocol):
     # Reading
 
     def data_received(self, data: bytes) -> None:
-        """Feeds the parser, whose callbacks follow below."""
+        """Enters a whole request with a known head; else feeds the parser, whose callbacks follow below."""
         if self._refused:
             return
         if self.timeout_keep_alive_task is not None:
@@ -104,14 +104,14 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            pass  # no other protocol is spoken here: the request is answered as if it had not asked
+            pass  # no upgrade is supported: the request is answered without one
         except httptools.HttpParserCallbackError as error:
             self._callback_failed(error)
         except httptools.HttpParserError:
             self._refuse(ServerError("bad_request", "the request is not valid HTTP/1.1"))
         if within_head and self._waits_for == HEAD:
             self._received += len(data)
-            if self._received > MAX_HEAD_BYTES:  # one endless header never reaches the parser's callbacks
+            if self._received > MAX_HEAD_BYTES:  # a header without end never reaches the parser's callbacks
                 self._refuse(headers_too_large())
 
     def _callback_failed(self, error: httptools.HttpParserCallbackError) -> None:
@@ -125,7 +125,7 @@ class Connection(HttpToolsProtocol):
         self._refuse(ServerError("internal", "the server failed on this request; its log says why"))
 
     def on_message_begin(self) -> None:
-        """A request starts."""
+        """A request begins."""
         if self._refused:
             raise _StopParsing
         self.url = b""
@@ -136,17 +136,17 @@ class Connection(HttpToolsProtocol):
         self._since = self.worker.now
 
     def on_url(self, url: bytes) -> None:
-        """A piece of its target."""
+        """A piece of the request target."""
         self.url += url
         if len(self.url) > MAX_URL_BYTES:
             self._stop(ServerError("uri_too_long", f"the request target is longer than {MAX_URL_BYTES} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A whole header, its name as the client spells it."""
+        """A whole header; the client decides the case of its name."""
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is read: hot or not, and may it pass? Decided before the body is looked at."""
+        """The head is complete: decides whether the request is hot and whether it passes the gate."""
         self._waits_for = BODY
         self._since = self.worker.now
         self._received = 0
@@ -187,7 +187,7 @@ class Connection(HttpToolsProtocol):
         self._exchange, self._route, self._body = exchange, route, b""
 
     def _go_known(self, known: Recognised[HotRoute]) -> None:
-        """A whole hot request whose head the parser need not see: it stays where it is, between two messages."""
+        """Enters a whole hot request with a known head; the parser stays between two messages."""
         route, request_id, start, body = known
         worker = self.worker
         gate = worker.endpoints.gate
@@ -205,7 +205,7 @@ class Connection(HttpToolsProtocol):
         self._enter(route, exchange, body)
 
     def _keeps_alive(self, has_connection: bool) -> bool:
-        """As uvicorn has it: HTTP/1.0 never does, and without a Connection header the parser already knows."""
+        """Whether the connection stays open, as uvicorn decides: HTTP/1.0 never, else as the parser says."""
         keeps: bool = self.parser.should_keep_alive()
         return keeps and not (has_connection and self.parser.get_http_version() == "1.0")
 
@@ -213,12 +213,12 @@ class Connection(HttpToolsProtocol):
         return [(name.lower(), value) for name, value in self.headers or ()]
 
     def _may_be_hot(self) -> bool:
-        """Only a POST, and only while the application owes this connection no answer: answers keep their order."""
+        """Whether it is a POST and no cold request is unanswered: answers keep their order."""
         cycle = self.cycle
         return (cycle is None or cycle.response_complete) and not self.pipeline and self.parser.get_method() == b"POST"
 
     def _go_cold(self) -> None:
-        """Hands the request to uvicorn, as if its parser had come this far alone."""
+        """Hands the head to uvicorn's own callbacks."""
         url, headers = self.url, self._lowered()
         self._cold = True
         try:
@@ -259,7 +259,7 @@ class Connection(HttpToolsProtocol):
             raise _StopParsing from None
 
     def on_message_complete(self) -> None:
-        """The request is read whole."""
+        """The request is complete."""
         self._waits_for = IDLE
         self._since = self.worker.now
         exchange, route = self._exchange, self._route
@@ -279,11 +279,11 @@ class Connection(HttpToolsProtocol):
     # Answering
 
     def is_last(self, exchange: Exchange) -> bool:
-        """Whether nothing came, or has begun to come, after this request."""
+        """Whether no request has begun after this one."""
         return self.exchanges[-1] is exchange and self._waits_for == IDLE and not self.pipeline
 
     def flush(self) -> None:
-        """Writes every answer that is there and whose turn it is."""
+        """Writes the answers at the head of the queue that are complete; the first must be."""
         exchanges = self.exchanges
         first = exchanges.popleft()
         output, close = first.output or b"", first.close
@@ -302,13 +302,13 @@ class Connection(HttpToolsProtocol):
             self._read_on()
 
     def _read_on(self) -> None:
-        """Reads again, once the client takes its answers and none is owed but that of the request being read."""
+        """Resumes reading once writing is not paused and only the request being read is unanswered."""
         owed = len(self.exchanges) - (self._exchange is not None)
         if not owed and not self.pipeline and not self.flow.write_paused:
             self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Starts a cold request, or keeps it until the hot ones before it are answered."""
+        """Starts a cold request, or queues it until the hot requests before it are answered."""
         if self.exchanges:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, app))
@@ -316,12 +316,12 @@ class Connection(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     def _stop(self, error: ServerError) -> None:
-        """`_refuse`, from within the parser."""
+        """Refuses as `_refuse` does, from within a parser callback."""
         self._refuse(error)
         raise _StopParsing
 
     def _refuse(self, error: ServerError) -> None:
-        """Answers what is no request we can read, after all that came before, and closes."""
+        """Refuses the request being read, after the answers before it, and closes the connection."""
         if self._refused:
             return
         self._refused = True
@@ -335,19 +335,19 @@ class Connection(HttpToolsProtocol):
     # Time
 
     def pause_writing(self) -> None:
-        """The client does not take its answers: nothing more is read from it meanwhile."""
+        """The write buffer is full: pauses reading too and watches the client's progress."""
         super().pause_writing()
         self._write_progress = WriteProgress(self.transport, monotonic())
         self.flow.pause_reading()
 
     def resume_writing(self) -> None:
-        """It takes them again."""
+        """The write buffer has drained."""
         super().resume_writing()
         self._write_progress = None
         self._read_on()
 
     def check_time(self, now: float) -> None:
-        """Ends a connection that is over one of its time limits. Called by the sweep."""
+        """Ends a connection that has exceeded a time limit. Called by the sweep with the monotonic time."""
         waited = now - self._since
         if self._write_progress is not None:
             if self._write_progress.is_stalled(now):
@@ -371,17 +371,17 @@ class Connection(HttpToolsProtocol):
         return self._waits_for in (FRESH, IDLE) and not self.exchanges and not owes
 
     def close_if_idle(self) -> None:
-        """Ends the connection of a retiring worker, if nothing is asked on it."""
+        """Closes the connection of a retiring worker if no request is on it."""
         if self._is_idle():
             self.transport.close()
 
     def shutdown(self) -> None:
-        """Called by uvicorn when the worker retires: what is asked is answered yet, with ``Connection: close``."""
+        """Called by uvicorn when the worker retires: open requests are answered with ``Connection: close``."""
         self.worker.retire(self.loop)
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
 
 
 def connection_class(endpoints: Endpoints) -> type[Connection]:
-    """The protocol class of one worker."""
+    """Makes the protocol class of one worker."""
     return type("Connection", (Connection,), {"worker": WorkerState(endpoints)})

@@ -1,6 +1,6 @@
-"""Owns one hot request of a connection and the bytes of its answer, and what all connections of a worker share.
+"""Owns a hot request and the bytes of its answer, and the state that all connections of a worker share.
 
-Knows nothing of parsing: a connection makes an exchange when a request's head has passed the gate.
+Knows nothing of parsing: a connection makes an exchange when the head of a hot request has passed the gate.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ CLOSE_HEADER = b"connection: close\r\n"
 
 
 class AnswersInOrder(Protocol):
-    """What an exchange needs of its connection."""
+    """The part of a connection that an exchange uses."""
 
     worker: WorkerState
-    exchanges: deque[Exchange]  # in the order in which they were asked
+    exchanges: deque[Exchange]  # in the order of the requests
 
     def flush(self) -> None:
-        """Writes every answer that is there and whose turn it is."""
+        """Writes the answers at the head of the queue that are complete."""
 
     def is_last(self, exchange: Exchange) -> bool:
-        """Whether nothing came, or has begun to come, after this request."""
+        """Whether no request has begun after this one."""
 
 
 class Exchange(Entry):
-    """One hot request from its head to its answer. ``output`` is None until the answer is there."""
+    """A hot request, from its head to its answer. ``output``: the bytes of its answer, None until it has one."""
 
     output: bytes | None = None
     close = False  # the connection ends with this answer
@@ -51,7 +51,7 @@ class Exchange(Entry):
         self.arrived = arrived
 
     def answer(self, body: bytes) -> None:
-        """Writes the prediction, as soon as all answers before it are written."""
+        """Makes the answer a 200 of JSON; it is written once all answers before it are."""
         connection = self.connection
         worker = connection.worker
         if self.timing is None and not (self.close or worker.retiring):
@@ -71,7 +71,7 @@ class Exchange(Entry):
             connection.flush()
 
     def answer_in_pieces(self, answer: PiecedAnswer) -> None:
-        """Writes it likewise; its pieces are joined once, for the wire."""
+        """Makes the answer a 200 with its own media type and headers; joins the pieces."""
         connection = self.connection
         self.close = self.close or (connection.worker.retiring and connection.is_last(self))
         headers = answer.headers
@@ -90,7 +90,7 @@ class Exchange(Entry):
             connection.flush()
 
     def refuse(self, error: ServerError) -> None:
-        """Writes the error likewise; its headers may say that the connection ends."""
+        """Makes the answer an error; the error's headers may close the connection."""
         connection = self.connection
         worker = connection.worker
         worker.endpoints.metrics.error(error.code)
@@ -113,7 +113,7 @@ class Exchange(Entry):
 
 
 class WorkerState:
-    """What all connections of one worker share: the hot table, the coarse clock, the date, the way out."""
+    """State shared by the connections of a worker: hot routes, head cache, coarse clock, date, retiring."""
 
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
@@ -124,14 +124,14 @@ class WorkerState:
         self.retiring = False
         self.default_headers: list[tuple[bytes, bytes]] = []
         self._server_state: Any = None
-        self.ok_start = b""  # `start_of` a 200; its date may be a sweep behind
+        self.ok_start = b""  # `start_of(200)`; its date may be SWEEP_SECONDS old
 
     def watch(self, server_state: Any, loop: asyncio.AbstractEventLoop) -> None:
-        """Starts the sweep over the connections of this worker; called by each of them, does it once."""
+        """Starts the sweep over the worker's connections, at the first call."""
         if self._server_state is None:
             self._server_state = server_state
             self.hot = self.endpoints.serving.hot_routes()
-            # Heads that say more of their bodies than a length are read each time.
+            # A codec that needs the headers parses them for each request.
             self.head_cache = HeadCache(
                 {path: route for path, route in self.hot.items() if not route.codec.reads_headers}
             )
@@ -140,11 +140,11 @@ class WorkerState:
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 
     def start_of(self, status: int) -> bytes:
-        """The status line and the headers every answer has, the date among them."""
+        """The status line and the headers of every answer, Date among them."""
         return STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in self._server_state.default_headers)
 
     def retire(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Lets open connections ask for a while yet, each answer their last; then closes the idle ones."""
+        """Answers with ``Connection: close`` from now on; closes idle connections after RETIRE_GRACE_SECONDS."""
         if not self.retiring:
             self.retiring = self.endpoints.draining = True
             loop.call_later(RETIRE_GRACE_SECONDS, self._close_idle)

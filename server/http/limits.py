@@ -1,4 +1,4 @@
-"""Owns the limits of a connection that are sizes and counts. Pure: knows no sockets. Times stand in `timeouts`."""
+"""Owns the sizes and counts that limit a connection. Pure: knows no sockets, and no times: see `timeouts`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from server.errors import ServerError
 MAX_HEAD_BYTES = 16_384
 MAX_HEADERS = 100
 MAX_URL_BYTES = 2048
-MAX_PIPELINED = 64  # requests of one connection that wait before reading from it pauses
-MAX_PIPELINED_BYTES = 16_384  # a larger body, and the next request waits for its answer: answers grow with bodies
+MAX_PIPELINED = 64  # unanswered requests of a connection at which reading pauses
+MAX_PIPELINED_BYTES = 16_384  # reading pauses until a request with a larger body is answered: answers grow with bodies
 
 
 def check_head(headers: list[tuple[bytes, bytes]], large: bool) -> None:
-    """Raises ServerError ``headers_too_large``. ``large``: the head may be over the size, so it is measured."""
+    """Raises ServerError ``headers_too_large``. ``large``: the head may exceed MAX_HEAD_BYTES, so it is measured."""
     if len(headers) > MAX_HEADERS or (
         large and sum([len(name) + len(value) for name, value in headers]) > MAX_HEAD_BYTES
     ):
@@ -20,7 +20,7 @@ def check_head(headers: list[tuple[bytes, bytes]], large: bool) -> None:
 
 
 def headers_too_large() -> ServerError:
-    """The refusal of a head that is too large."""
+    """The error of a head that is too large."""
     return ServerError(
         "headers_too_large", f"the headers are more than {MAX_HEADERS}, or larger than {MAX_HEAD_BYTES} bytes in all"
     )

@@ -1,4 +1,4 @@
-"""Owns the time limits of a connection and who is over one. Reads no clock: it is told the time.
+"""Owns the time limits of a connection and decides which it exceeds. Reads no clock: it is given the time.
 
 A sweep once a second looks at every connection, so no request needs a timer of its own. Figures and sources:
 docs/behavior.md, "Limits"; docs/decisions.md, "A slow reader is judged by what its kernel acknowledged".
@@ -11,19 +11,19 @@ import fcntl
 import termios
 from array import array
 
-SWEEP_SECONDS = 1.0  # how coarsely time limits are kept
-HEAD_SECONDS = 10.0  # for the first bytes and the whole head of a request
-BODY_GRACE_SECONDS = 10.0  # before a body must have come at the least rate
-BYTES_PER_SECOND = 500.0  # the least rate, of bodies and of answers taken; slow mobile connections are faster
-WRITE_SECONDS = 10.0  # a client that takes its answers slower than that for so long is let go
-RETIRE_GRACE_SECONDS = 2.0  # a retiring worker answers what still comes on open connections for so long
+SWEEP_SECONDS = 1.0  # between two checks of the time limits
+HEAD_SECONDS = 10.0  # for the first byte of a connection, and for a whole head
+BODY_GRACE_SECONDS = 10.0  # a body must keep BYTES_PER_SECOND after these
+BYTES_PER_SECOND = 500.0  # least rate of bodies and of acknowledged answers; slow mobile connections are faster
+WRITE_SECONDS = 10.0  # a client that acknowledges answers slower than that for so long is disconnected
+RETIRE_GRACE_SECONDS = 2.0  # docs/decisions.md: "A retiring worker waits 2 s on open connections"
 
-# What a connection waits for; the table on top of `connection` says when it changes.
+# What a connection waits for; the table in `connection` says when it changes.
 FRESH, IDLE, HEAD, BODY = range(4)
 
 
 def overdue(waits_for: int, seconds: float, received: int) -> str | None:
-    """What did not come in time, of a connection that has waited so long and received so many bytes meanwhile."""
+    """The message for a connection that has waited ``seconds`` and received ``received`` bytes; None if in time."""
     if waits_for in (FRESH, HEAD) and seconds > HEAD_SECONDS:
         return "the head of the request did not come in time"
     over = seconds - BODY_GRACE_SECONDS
@@ -33,15 +33,15 @@ def overdue(waits_for: int, seconds: float, received: int) -> str | None:
 
 
 class WriteProgress:
-    """Whether a client takes its answers, from when writing to it was paused, in seconds of the monotonic clock."""
+    """Whether a client acknowledges its answers since writing was paused. Times: seconds of the monotonic clock."""
 
     def __init__(self, transport: asyncio.Transport, now: float) -> None:
         self._transport = transport
-        self._since = now  # when the client last took some
+        self._since = now  # when the client last acknowledged enough
         self._unacknowledged = unacknowledged_bytes(transport)
 
     def is_stalled(self, now: float) -> bool:
-        """Whether it has been too slow for too long; to be asked at every sweep."""
+        """Whether the client has been too slow for WRITE_SECONDS. Called at every sweep."""
         unacknowledged = unacknowledged_bytes(self._transport)
         if self._unacknowledged - unacknowledged >= BYTES_PER_SECOND * SWEEP_SECONDS:
             self._since = now
@@ -50,7 +50,7 @@ class WriteProgress:
 
 
 def unacknowledged_bytes(transport: asyncio.Transport) -> int:
-    """Bytes the client has not acknowledged, in our buffer and in the kernel's, which may be megabytes."""
+    """Bytes that the client has not acknowledged, in our buffer and in the kernel's, which may hold megabytes."""
     in_kernel = array("i", [0])
     connected = transport.get_extra_info("socket")
     if connected is not None:

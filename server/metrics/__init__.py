@@ -1,1 +1,1 @@
-"""Numbers of all processes in shared memory, and how they are shown."""
+"""The metrics of all processes in shared memory, and their text. Knows no requests."""

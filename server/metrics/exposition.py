@@ -1,6 +1,6 @@
-"""Owns the text of `GET /metrics`: every family of the scoreboard in Prometheus' format. Knows no requests.
+"""Owns the text of `GET /metrics`: the scoreboard's families in Prometheus' format. Knows no requests.
 
-Written by hand: the client library ends every counter in ``_total``, and Triton's names do not.
+docs/decisions.md: "Metrics stand in shared memory, their text is ours".
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from server.metrics.scoreboard import Scoreboard
 
 
 def exposition(scoreboard: Scoreboard, workers: int) -> bytes:
-    """All metrics, summed over all workers. ``workers``: how many should serve."""
+    """Every family, summed over all workers. ``workers``: the planned number."""
     lines = [*_head("dynonnx_build_info", "gauge", "Version of the server")]
     lines.append(f'dynonnx_build_info{{version="{__version__}"}} 1')
     lines += [*_head("dynonnx_workers", "gauge", "Worker processes that should serve"), f"dynonnx_workers {workers}"]
@@ -54,5 +54,5 @@ def _head(name: str, kind: str, text: str) -> tuple[str, str]:
 
 
 def _labels(labels: Mapping[str, str]) -> str:
-    """Labels as the format writes them. Model names and versions hold no character that would need an escape."""
+    """Labels in the format. Model names and versions have no character that needs an escape."""
     return "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}" if labels else ""

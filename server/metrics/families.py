@@ -1,4 +1,4 @@
-"""Owns which metrics there are: name, kind, meaning, buckets, and the cells that each takes. Knows no numbers."""
+"""Owns the metric families: name, kind, help text, buckets, number of cells. Knows no values."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from server.errors import CODES
 
 BATCH_ROWS_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)  # rows in one run
 SECONDS_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
-DISPATCH_REASONS = ("turn", "slot", "full", "wait")  # end of the turn; slot came free; batch was full; waited its time
+DISPATCH_REASONS = ("turn", "slot", "full", "wait")  # end of a turn; end of a run; batch full; max wait over
 
 Kind = Literal["counter", "gauge", "histogram"]
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One metric: its name, kind, what it says; ``label`` beyond model and version and the values it takes.
+    """One metric. ``text``: its help; ``label``: a label beside model and version, ``label_values``: its values.
 
-    A counter with ``buckets`` is kept by the rows of a run and shown as one sum.
+    A counter with ``buckets`` has a cell per size of a run, and is shown as their sum.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Family:
 
     @property
     def cells(self) -> int:
-        """Cells one model takes: with buckets one each and one above them all; a histogram has its sum as well."""
+        """Cells per model version: with buckets one each and one above them; a histogram has one more for its sum."""
         own = len(self.buckets) + 1 + (self.kind == "histogram") if self.buckets else 1
         return own * len(self.label_values)
 

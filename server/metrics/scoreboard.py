@@ -1,7 +1,8 @@
-"""Owns the numbers of all processes, in one anonymous shared mapping made before the fork. Knows no requests.
+"""Owns the metrics of all processes, in one anonymous shared mapping made before the fork. Knows no requests.
 
-A line per worker, a cell per series. A worker adds to its own line without a lock; a reader sums the lines. A new
-worker goes on with the line of a dead one, so counters never go back and nothing grows with restarts.
+A line per worker; in it a block per model version; in it a cell per number. A worker writes its own line without a
+lock; a reader sums the lines. A new worker reuses the line of a dead one, so that counters never decrease and memory
+does not grow with restarts. docs/decisions.md: "Metrics stand in shared memory, their text is ours".
 """
 
 from __future__ import annotations
@@ -36,20 +37,20 @@ def _offsets(families: Sequence[Family]) -> tuple[dict[str, int], int]:
     return offsets, end
 
 
-# LAST_RUN: when the last run ended, by the monotonic clock, which processes share; not shown.
+# LAST_RUN: the cell with the end of the last run, by the monotonic clock, which processes share; not shown.
 MODEL_OFFSETS, LAST_RUN = _offsets(MODEL_FAMILIES)
 MODEL_CELLS = LAST_RUN + 1
 SERVER_OFFSETS, _COUNTERS = _offsets(SERVER_FAMILIES)
 _CELLS_OF = {family.name: family.cells for family in (*MODEL_FAMILIES, *SERVER_FAMILIES)}
-STATE = _COUNTERS  # of the worker, one of the three below; not shown
+STATE = _COUNTERS  # the cell with the worker's state, one of the three below; not shown
 STARTING, SERVING, LEAVING = 0.0, 1.0, 2.0
-ENTERED = _COUNTERS + 1  # whether any worker ever had this line: pages of others are never touched
+ENTERED = _COUNTERS + 1  # the cell that is 1 once a worker has had the line: the pages of other lines stay untouched
 SERVER_CELLS = _COUNTERS + 2
 _NOTHING = memoryview(bytes(MODEL_CELLS * CELL_BYTES)).cast("d")
 
 
 class Scoreboard:
-    """The shared memory: ``lines`` workers, the server's own cells, then a block of cells for each of ``models``."""
+    """The shared memory: ``lines`` lines, each with the server's cells and then ``models`` blocks."""
 
     def __init__(self, lines: int, models: int) -> None:
         self._lines = lines
@@ -60,9 +61,9 @@ class Scoreboard:
         self._free = deque(range(models))
 
     def assign(self, model: str, version: str) -> int:
-        """Gives a model's version a block of its own, or tells the one it has. Called before the fork only.
+        """Returns the block of a model version, a free one for a new version. Called before the fork only.
 
-        Raises ValueError when more versions are served than the scoreboard has blocks for.
+        Raises ValueError when no block is free.
         """
         if (model, version) not in self._blocks:
             if not self._free:
@@ -72,11 +73,11 @@ class Scoreboard:
 
     @property
     def blocks(self) -> Mapping[tuple[str, str], int]:
-        """The block of each served version, by model name and version."""
+        """The number of each version's block, by model name and version."""
         return self._blocks
 
     def keep(self, versions: Collection[tuple[str, str]]) -> None:
-        """Forgets the numbers of all other versions, which nobody serves any more. Called before the fork only."""
+        """Clears and frees the blocks of all other versions. Called before the fork only."""
         for gone in self._blocks.keys() - set(versions):
             block = self._blocks.pop(gone)
             for number in range(self._lines):
@@ -84,30 +85,30 @@ class Scoreboard:
                 if line[ENTERED]:
                     start = SERVER_CELLS + block * MODEL_CELLS
                     line[start : start + MODEL_CELLS] = _NOTHING
-            self._free.append(block)  # the last to be given again: a worker may yet show it under its old name
+            self._free.append(block)  # reused last: a worker may still show it under its old name
 
     def line(self, number: int) -> memoryview[float]:
-        """The cells of one worker."""
+        """The cells of one line."""
         return self._cells[number * self._width : (number + 1) * self._width]
 
     def begin_serving(self, number: int) -> None:
-        """Called by a worker once it accepts: the arbiter then lets go those that it replaces."""
+        """Called by a worker once it accepts; the arbiter then retires the workers it replaces."""
         self.line(number)[STATE] = SERVING
 
     def end_serving(self, number: int) -> None:
-        """Called by a worker that accepts no new connection any more."""
+        """Called by a worker that has stopped accepting."""
         self.line(number)[STATE] = LEAVING
 
     def serves(self, number: int) -> bool:
-        """Whether the worker of a line accepts."""
+        """Whether the line's worker accepts connections."""
         return self.line(number)[STATE] == SERVING
 
     def has_served(self, number: int) -> bool:
-        """Whether it ever did."""
+        """Whether the line's worker has ever accepted connections."""
         return self.line(number)[STATE] != STARTING
 
     def clear_gauges(self, number: int) -> None:
-        """Forgets what a dead worker had in hand; its counters stay."""
+        """Clears the gauges and the state of a dead worker's line; its counters stay."""
         line = self.line(number)
         line[STATE] = STARTING
         line[ENTERED] = 1.0
@@ -117,17 +118,17 @@ class Scoreboard:
                     line[SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family.name]] = 0.0
 
     def totals(self, block: int, family: str) -> list[float]:
-        """All cells of a family for one model version, each summed over all workers."""
+        """The cells of a family in one block, each summed over all lines."""
         start = SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family]
         return [self._total(start + at) for at in range(_CELLS_OF[family])]
 
     def server_totals(self, family: str) -> list[float]:
-        """All cells of a family of the server itself, likewise."""
+        """The cells of one of the server's own families, each summed over all lines."""
         start = SERVER_OFFSETS[family]
         return [self._total(start + at) for at in range(_CELLS_OF[family])]
 
     def last_run(self, block: int) -> float:
-        """When the last run of a model version ended, in seconds of the monotonic clock; 0 before the first."""
+        """The end of a version's last run, in seconds of the monotonic clock; 0 before the first."""
         return max(self._cells[SERVER_CELLS + block * MODEL_CELLS + LAST_RUN :: self._width].tolist())
 
     def _total(self, cell: int) -> float:
@@ -135,7 +136,7 @@ class Scoreboard:
 
 
 class ServerMetrics:
-    """What one worker counts for itself."""
+    """The server's own counters in one worker's line."""
 
     def __init__(self, scoreboard: Scoreboard, line: int) -> None:
         self._cells = scoreboard.line(line)
@@ -147,7 +148,7 @@ class ServerMetrics:
 
 
 class ModelMetrics:
-    """What one worker counts for one model. Times are seconds; counted per batch wherever that loses nothing."""
+    """A model version's counters in one worker's line. Times are seconds; most are counted once per batch."""
 
     def __init__(self, scoreboard: Scoreboard, line: int, block: int) -> None:
         start = SERVER_CELLS + block * MODEL_CELLS
@@ -157,7 +158,7 @@ class ModelMetrics:
         self._dispatch = {reason: dispatch + at for at, reason in enumerate(DISPATCH_REASONS)}
 
     def batch(self, rows: int, run_seconds: float, reason: str, ended: float = 0.0) -> None:
-        """Counts one run that ended at ``ended`` of the monotonic clock."""
+        """Counts one run. ``reason``: of its dispatch; ``ended``: its end on the monotonic clock."""
         cells = self._cells
         size = bisect_left(BATCH_ROWS_BUCKETS, rows)
         cells[_ROWS] += rows
@@ -171,7 +172,7 @@ class ModelMetrics:
         cells[_RUN_SECONDS + len(SECONDS_BUCKETS) + 1] += run_seconds
 
     def stages(self, rows: int, input_seconds: float, output_seconds: float) -> None:
-        """Counts what it took to read the requests of one run, and to make their answers, where a protocol tells it."""
+        """Counts the seconds of decoding and answering the entries of one run, where `BatchGroup.counts_stages`."""
         cells = self._cells
         size = bisect_left(BATCH_ROWS_BUCKETS, rows)
         cells[_TENSOR_RUNS + size] += 1.0
@@ -179,19 +180,19 @@ class ModelMetrics:
         cells[_OUTPUT_US + size] += output_seconds * 1e6
 
     def answered(self, requests: int, request_seconds: float, queue_seconds: float) -> None:
-        """Counts requests that got a prediction, with the sum of their times."""
+        """Counts requests answered with a prediction, and the sums of their seconds in all and in the queue."""
         cells = self._cells
         cells[_SUCCESS] += requests
         cells[_REQUEST_US] += request_seconds * 1e6
         cells[_QUEUE_US] += queue_seconds * 1e6
 
     def failed(self, code: Code, seconds: float = 0.0) -> None:
-        """Counts a request that got an error instead, so long after it was parsed."""
+        """Counts a request answered with an error, ``seconds`` after it was decoded."""
         self._cells[self._failure[code]] += 1.0
         self._cells[_FAILED_SECONDS] += seconds
 
     def pending(self, requests: int) -> None:
-        """Says how many requests wait or run now."""
+        """Sets the number of requests that wait or run."""
         self._cells[_PENDING] = requests
 
 

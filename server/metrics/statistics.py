@@ -1,4 +1,4 @@
-"""Owns what the scoreboard's numbers say of one version: in Triton's words, and in a person's. Knows no requests."""
+"""Owns the statistics of a model version from its block, in Triton's format and in ours. Knows no requests."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ STAGES = ("compute_input", "compute_infer", "compute_output")
 
 
 def statistics(scoreboard: Scoreboard, block: int, model: str, version: str) -> dict[str, Any]:
-    """What all workers did for one version. Stages are counted per run, the rest per request.
+    """Triton's statistics of a version, over all workers. Stages are counted per run, the rest per request.
 
-    Reading requests and making answers is timed for v2 alone. ``batch_size`` is a power of two: the runs of so many
-    rows, down to the next smaller size.
+    Decoding and answering are timed for v2 only. ``batch_size`` is a power of two, and stands for the runs with at most
+    so many rows and more than the next smaller size has.
     """
     stages = {stage: _stage(scoreboard, block, stage) for stage in STAGES}
     ended = scoreboard.last_run(block)
@@ -58,7 +58,7 @@ def _inference_stats(scoreboard: Scoreboard, block: int) -> dict[str, Any]:
 
 
 def _stage(scoreboard: Scoreboard, block: int, stage: str) -> list[tuple[int, int]]:
-    """How many runs there were, and nanoseconds, by the size of the run."""
+    """The runs and their nanoseconds, by size of the run."""
     runs = scoreboard.totals(block, "dynonnx_batch_rows" if stage == "compute_infer" else "dynonnx_tensor_runs_total")
     spent = scoreboard.totals(block, f"nv_inference_{stage}_duration_us")
     return [(int(count), _ns(us)) for count, us in zip(runs[: len(spent)], spent, strict=True)]
@@ -73,7 +73,7 @@ def _ns(microseconds: float) -> int:
 
 
 def served(scoreboard: Scoreboard, block: int) -> dict[str, Any]:
-    """What all workers did for one version, as a person wants to know it: means in microseconds."""
+    """Our statistics of a version, over all workers; means in microseconds."""
 
     def total(family: str) -> float:
         return sum(scoreboard.totals(block, family))

@@ -1,1 +1,1 @@
-"""The folder of artefacts: each file tried, loaded, watched. Knows no HTTP."""
+"""The repository: artefacts are tried in a child, loaded, and watched in the folder. Knows no HTTP."""

@@ -1,6 +1,7 @@
-"""Owns what the arbiter tells every worker at any time, in shared memory: which versions do not serve, and why.
+"""Owns the shared memory in which the arbiter tells all workers which versions do not serve, and why. Knows no files.
 
-One process writes, all read without a lock: a checksum tells a reader that it came in the middle of a write.
+One process writes, the others read without a lock: the checksum shows a reader that a write was not finished.
+docs/decisions.md: "Why versions do not serve stands in shared memory".
 """
 
 from __future__ import annotations
@@ -12,22 +13,22 @@ from collections.abc import Mapping
 
 import orjson
 
-BYTES = 1 << 18  # pages that are never written take no memory
+BYTES = 1 << 18  # pages that are never written use no memory
 HEAD = struct.Struct("=II")  # length, checksum
-TRIES = 1000
+TRIES = 1000  # of a read, while a write goes on
 
 Key = tuple[str, str]  # name, version
 
 
 class Bulletin:
-    """Reasons by model name and version. Made before the fork; `publish` is for the process that made it."""
+    """Reasons by model name and version. Made before the fork; only the process that made it may `publish`."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, BYTES)
         self.publish({})
 
     def publish(self, reasons: Mapping[Key, str]) -> None:
-        """Replaces everything. What does not fit is left out, the last first."""
+        """Replaces all reasons. Drops the last ones that do not fit in BYTES."""
         rows = [[*key, reason] for key, reason in reasons.items()]
         text = orjson.dumps(rows)
         while len(text) > BYTES - HEAD.size:
@@ -37,7 +38,7 @@ class Bulletin:
         self._memory[: HEAD.size] = HEAD.pack(len(text), zlib.crc32(text))
 
     def read(self) -> dict[Key, str]:
-        """What was published last."""
+        """The reasons published last."""
         for _ in range(TRIES):
             length, checksum = HEAD.unpack(self._memory[: HEAD.size])
             text = self._memory[HEAD.size : HEAD.size + length]

@@ -1,6 +1,6 @@
-"""Owns a forked child that works under limits and tells its result over a pipe. Knows nothing of models or HTTP.
+"""Owns a forked child that works under limits and sends its result over a pipe. Knows nothing of models or HTTP.
 
-The result never travels as an exit status, which gunicorn's arbiter reaps first; the status only says how a child died.
+The result is no exit status, which gunicorn's arbiter may reap first; the status only shows how a child ended.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from time import monotonic
 STATM = Path("/proc/self/statm")
 OOM_SCORE = Path("/proc/self/oom_score_adj")
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
-UNKNOWN = 0  # the status of a child that somebody else has reaped: as if it had ended by itself
-# Restored in the child, whose parent queues them for a loop that the child does not have.
+UNKNOWN = 0  # the status of a child that was reaped elsewhere: as if it had exited
+# Restored to their defaults in the child: the parent's handlers queue them for its loop.
 PARENT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGXCPU)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may take: bytes of memory beyond its parent's, seconds of processor time, seconds in all."""
+    """The limits of a child: bytes of memory beyond its parent's, processor seconds, seconds in all."""
 
     memory_bytes: int
     cpu_seconds: int
@@ -35,15 +35,15 @@ class Limits:
 
 
 class Died(Exception):
-    """The child gave no result; the message says how it ended, as the rest of a sentence."""
+    """The child sent no result; the message says how it ended, as the rest of a sentence."""
 
 
 class SandboxedChild:
-    """A child that runs ``work`` and sends the bytes it gives. Forked at once; never waited for unless asked."""
+    """A child that runs ``work`` and sends the returned bytes. Forked at once; `collect` does not wait for ``work``."""
 
     def __init__(self, work: Callable[[], bytes], limits: Limits) -> None:
         self._limits = limits
-        self._got = b""
+        self._received = b""
         self._status: int | None = None
         self._ends = monotonic() + limits.wall_seconds
         self._pipe, writer = os.pipe()
@@ -56,26 +56,26 @@ class SandboxedChild:
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
     def fileno(self) -> int:
-        """Readable once there is something to collect."""
+        """The pipe, readable once `collect` can go on."""
         return self._pipe
 
     def collect(self) -> bytes | None:
-        """The result, or None while there is none yet; then never again. Raises Died."""
+        """The result, None while there is none; not to be called again after that. Raises Died."""
         if monotonic() > self._ends:
             self.kill()
             raise Died(f"did not end within {self._limits.wall_seconds:.0f} s")
         try:
             while piece := os.read(self._pipe, 1 << 16):
-                self._got += piece
+                self._received += piece
         except BlockingIOError:
             return None
-        status = self._bury()
-        if self._got.endswith(b"\n"):
-            return self._got[:-1]
+        status = self._reap()
+        if self._received.endswith(b"\n"):
+            return self._received[:-1]
         raise Died(self._cause(status))
 
     def note_exit(self) -> None:
-        """Keeps how the child died, before somebody who reaps every child takes it for nothing."""
+        """Keeps the child's status, before gunicorn reaps every child and drops it."""
         if self._status is None:
             try:
                 pid, status = os.waitpid(self._pid, os.WNOHANG)
@@ -85,13 +85,13 @@ class SandboxedChild:
                 self._status = status if pid else None
 
     def kill(self) -> None:
-        """Ends the child at once."""
+        """Kills the child and reaps it."""
         self.note_exit()
         if self._status is None:
             os.kill(self._pid, signal.SIGKILL)
-        self._bury()
+        self._reap()
 
-    def _bury(self) -> int:
+    def _reap(self) -> int:
         os.close(self._pipe)
         try:
             self._status = os.waitpid(self._pid, 0)[1] if self._status is None else self._status
@@ -111,7 +111,7 @@ class SandboxedChild:
 
 
 def _work(work: Callable[[], bytes], limits: Limits, writer: int) -> None:
-    """The child's whole life. Whatever happens, nothing of its parent's code runs on in it."""
+    """Everything the child does; it exits here, and never returns into its parent's code."""
     try:
         _confine(limits, writer)
         result = work() + b"\n"
@@ -122,7 +122,7 @@ def _work(work: Callable[[], bytes], limits: Limits, writer: int) -> None:
 
 
 def _confine(limits: Limits, writer: int) -> None:
-    gc.disable()  # a collector that touched what the parent made would copy it
+    gc.disable()  # a collection would copy the parent's pages
     signal.set_wakeup_fd(-1)
     for number in PARENT_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
@@ -138,7 +138,7 @@ def _confine(limits: Limits, writer: int) -> None:
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
         _limit(resource.RLIMIT_AS, memory_in_use() + limits.memory_bytes)
         with contextlib.suppress(OSError):
-            OOM_SCORE.write_text("1000")  # rather this one than a worker
+            OOM_SCORE.write_text("1000")  # the kernel should kill this process before a worker
 
 
 def _limit(what: int, most: int) -> None:
@@ -148,13 +148,13 @@ def _limit(what: int, most: int) -> None:
 
 
 def memory_in_use() -> int:
-    """Bytes of address space that this process has taken."""
+    """Bytes of this process's address space."""
     return int(STATM.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextlib.contextmanager
 def memory_limit(extra_bytes: int) -> Iterator[None]:
-    """Lets this process itself take only so much more memory meanwhile: what a trial could not take, nor shall it."""
+    """Limits this process to ``extra_bytes`` more memory within the block: opening is limited as the trial was."""
     if sys.platform != "linux":
         yield
         return

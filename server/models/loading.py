@@ -1,4 +1,4 @@
-"""Owns the way from one file to one model: read, opened, tried, warmed, with its codecs. Knows no folder, no HTTP."""
+"""Owns the loading of one file as a model: read, open, try, warm up, make codecs. Knows no folder and no HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from server.models.trial import Findings, examine, first_run, warm_up
 
 
 class ChangedMeanwhile(Exception):
-    """The file is not the one that was tried."""
+    """The file has changed since its trial."""
 
 
 def load_model(
@@ -33,9 +33,9 @@ def load_model(
     max_body_bytes: int,
     ort_threads: int,
 ) -> Model:
-    """Opens, tries and warms one version; one that was ``tried`` in another process is only opened and run once.
+    """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it and runs it once.
 
-    Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError or OSError; ChangedMeanwhile for another file.
+    Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for another SHA-256.
     """
     data = _read(file.path)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -91,10 +91,10 @@ def _row_codecs(
 
 
 def _check_inputs(layouts: Sequence[InputLayout], inputs: Sequence[TensorSpec]) -> None:
-    taken = {spec.name: spec.dtype for spec in inputs}
+    dtypes = {spec.name: spec.dtype for spec in inputs}
     described = {layout.name: layout.dtype for layout in layouts}
-    if taken != described:
-        raise BadArtefact(f"the features describe the inputs {_listed(described)}, the graph has {_listed(taken)}")
+    if dtypes != described:
+        raise BadArtefact(f"the features describe the inputs {_listed(described)}, the graph has {_listed(dtypes)}")
 
 
 def _listed(dtypes: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""Owns what is found out of a file that says nothing of itself: whether its rows stand alone, what a run costs.
+"""Owns the trial of a file without dynonnx metadata: row-independence and cost, by made-up inputs. Knows no HTTP.
 
-Its inputs are made up, so a failure says little: such a file serves all the same, each request in a run of its own.
+A run that fails on made-up inputs proves little: such a file is served, with each request in its own run.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from server.codecs.v2.codec import has_rows
 from server.logs import log
 from server.models.trial import TrialFailed, Verdict, examine, probe_feed, seconds_of_run, warm_up
 
-GUESSES = (8, 32, 224, 1)  # for dimensions that vary: a few words, a small picture, a usual picture, a single value
-MAX_ITEMS = 1 << 20  # of one made-up row of an input: a graph that wants more is not tried
-MAX_WARM_ITEMS = 1 << 23  # of all rows of an input together
-UNKNOWN_SECONDS = 0.01  # a run of unknown cost goes to the thread, until one has been seen
-NO_MEMORY = re.compile("alloc", re.IGNORECASE)  # a graph that makes gigabytes out of next to nothing
+# docs/decisions.md: "A file that says nothing is tried with made-up inputs of several sizes"
+GUESSES = (8, 32, 224, 1)  # for dimensions that vary: a few words, a small image, a usual image, a single value
+MAX_ITEMS = 1 << 20  # elements of a made-up row: larger guesses are not tried
+MAX_WARM_ITEMS = 1 << 23  # elements of all made-up rows of an input
+UNKNOWN_SECONDS = 0.01  # an unknown cost sends the first run to the thread
+NO_MEMORY = re.compile("alloc", re.IGNORECASE)  # in the error of a graph that allocates gigabytes for small inputs
 
 
 def probe(runtime: Runtime, max_rows: int) -> tuple[Verdict, CostCurve]:
-    """Tries made-up inputs of several sizes; the first that run decide. Raises TrialFailed where memory ends."""
+    """Tries made-up inputs; the first size that runs decides. Raises TrialFailed if memory runs out."""
     rows_first = has_rows(runtime.inputs)
     for layouts in guessed(runtime.inputs):
         try:
@@ -40,7 +41,7 @@ def probe(runtime: Runtime, max_rows: int) -> tuple[Verdict, CostCurve]:
 
 
 def run_once(runtime: Runtime) -> None:
-    """Runs a file that was tried elsewhere, so that all workers share what a first run makes."""
+    """Runs a file that was tried elsewhere, so that all workers share what the first run allocates."""
     for layouts in guessed(runtime.inputs):
         with contextlib.suppress(TrialFailed):
             _cost_of_one(runtime, layouts)
@@ -48,7 +49,7 @@ def run_once(runtime: Runtime) -> None:
 
 
 def guessed(inputs: Sequence[TensorSpec]) -> Iterator[tuple[InputLayout, ...]]:
-    """The inputs with their varying dimensions guessed, all alike; without rows the whole shape is that of one row."""
+    """Yields the inputs with one guess for all varying dimensions; without rows ``row_shape`` is the whole shape."""
     rows_first = has_rows(inputs)
     varies = any(None in spec.shape[rows_first:] for spec in inputs)
     for guess in GUESSES if varies else GUESSES[:1]:

@@ -1,6 +1,6 @@
-"""Owns which models and versions there are: in the folder as files, in this process loaded. Knows no HTTP.
+"""Owns the models and versions: as files in the folder, and loaded in this process. Knows no HTTP.
 
-``<name>/<version>/model.onnx``, or ``<name>.onnx`` for version 1. Requests never touch the folder: they look up a dict.
+A file is ``<name>/<version>/model.onnx``, or ``<name>.onnx`` for version 1. Requests never read the folder.
 """
 
 from __future__ import annotations
@@ -34,39 +34,39 @@ class VersionFile(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What lies in the folder. ``misplaced``: what cannot be told apart or named, and why, by name and version."""
+    """The content of the folder. ``misplaced``: the reasons for files with ambiguous or bad names, by name, version."""
 
     files: tuple[VersionFile, ...]
     misplaced: dict[tuple[str, str], str]
 
 
 class BadRepository(ValueError):
-    """The folder cannot be served as it is; the message says what to change."""
+    """The folder cannot be served; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One version, loaded, tried and warm, with its codecs. Made before the fork; it never changes."""
+    """One loaded version with its codecs, after its trial. Made before the fork; never changes."""
 
     name: str
     version: str
     sha256: str
     runtime: Runtime
     artefact: Artefact | None
-    predict: PredictCodec | None  # None: it cannot be asked in rows
-    mlflow: MlflowCodec | None  # None: likewise
+    predict: PredictCodec | None  # None: its inputs are no rows of one matrix
+    mlflow: MlflowCodec | None  # likewise
     v2: TensorCodec
     verdict: Verdict
     curve: CostCurve
 
     @property
     def layouts(self) -> tuple[InputLayout, ...]:
-        """The inputs in rows; none where it cannot be asked so."""
+        """The layouts of the inputs; empty without ``predict``."""
         return self.predict.layouts if self.predict else ()
 
 
 class Repository:
-    """Models by name and version, the highest version first, and why others were refused."""
+    """Models by name and version, the highest version first, and the reasons why others were refused."""
 
     def __init__(
         self,
@@ -83,11 +83,11 @@ class Repository:
 
     @property
     def refused(self) -> Mapping[tuple[str, str], str]:
-        """Versions whose file does not serve, and why; on a bulletin it may change at any time."""
+        """The reasons why versions do not serve; those of a `Bulletin` change at any time."""
         return self._refused.read() if isinstance(self._refused, Bulletin) else self._refused
 
     def get(self, name: str, version: str | None = None) -> Model:
-        """The model asked for, its highest version where none is named. Raises ServerError ``not_found`` and others."""
+        """A version of a model, the highest without ``version``. Raises ServerError: not_found, model_unavailable."""
         versions = self.models.get(name)
         if versions and version is None:
             return next(iter(versions.values()))
@@ -98,7 +98,7 @@ class Repository:
         raise ServerError("not_found", "there is no such model or version; GET /models lists what is served")
 
     def get_default(self) -> Model:
-        """What `/predict` alone serves. Raises ServerError."""
+        """The model of `/predict`. Raises ServerError: not_found, model_unavailable."""
         if self.default_model is not None:
             return self.get(self.default_model)
         if not self.models:
@@ -113,13 +113,13 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     """Natural order: 2 < 10, 1.9.0 < 1.10.0, and 1.0.0-rc1 before 1.0.0."""
     pieces: list[tuple[int, int, str]] = []
     for token in re.findall(r"[0-9]+|[A-Za-z]+|-", version):
-        # A number ranks above the end of a version, the end above a dash or a word: 1.0 < 1.0.1, 1.0-rc1 < 1.0.
+        # A number is above the end of a version, the end above a dash or a word: 1.0 < 1.0.1, 1.0-rc1 < 1.0.
         pieces.append((2, int(token), "") if token.isdigit() else (0, 0, token))
-    return (*pieces, (1, 0, ""), (0, 0, version))  # the text itself last: 1.0 and 1_0 differ, in one order
+    return (*pieces, (1, 0, ""), (0, 0, version))  # the text last: 1.0 and 1_0 differ, in a fixed order
 
 
 def scan(folder: Path) -> Listing:
-    """Every version in the folder, by name, then by version. Raises OSError where the folder cannot be read."""
+    """Lists every version in the folder, by name, then by version. Raises OSError."""
     if not folder.is_dir():
         return Listing((), {})
     versions: list[VersionFile] = []
@@ -148,5 +148,5 @@ def scan(folder: Path) -> Listing:
 
 
 def _shown(name: str) -> str:
-    """A file's name as text: the system may hold bytes that are none."""
+    """A file name as text, its invalid bytes escaped."""
     return name.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Owns what a model must show before it serves: its golden answers, and whether its rows stand alone. Knows no HTTP."""
+"""Owns what a trial checks and measures: golden rows, row-independence, warm-up. Knows no processes and no HTTP."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from server.batching.cost import CostCurve
 from server.codecs.rows import RowReader
 from server.errors import ServerError
 
-TIE = 1e-6  # two best scores closer than this may give either label
-WARM_UP_ROWS = (1, 4, 16, 64, 256)
-WARM_UP_TRIES = 3  # the best counts: a cold first run says nothing of what a run costs
-WARM_UP_SECONDS = 0.25  # no further warm-up size is tried after this
+TIE = 1e-6  # either label is right where the two best probabilities are closer
+WARM_UP_ROWS = (1, 4, 16, 64, 256)  # sizes of the first runs, from which the curve learns
+WARM_UP_TRIES = 3  # per size, of which the fastest counts: a cold first run does not show the cost
+WARM_UP_SECONDS = 0.25  # no larger size is tried after this
 PROBE_ROWS = 8
 
 
 class TrialFailed(ValueError):
-    """The model does not give the answers its own file promises; the message says where."""
+    """The model does not give the answers that its file promises; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a trial shows. ``golden_rows``: how many were checked and held; ``row_independent``: rows stand alone."""
+    """The result of a trial. ``golden_rows``: how many passed; ``row_independent``: rows do not affect each other."""
 
     golden_rows: int
     row_independent: bool
@@ -38,21 +38,21 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a trial in one process tells another, of a file with this SHA-256."""
+    """What a trial sends to another process about the file with this SHA-256."""
 
     sha256: str
     verdict: Verdict
     curve: CostCurve
 
     def to_bytes(self) -> bytes:
-        """One line of JSON."""
+        """Encodes it as one line of JSON."""
         return orjson.dumps({"sha256": self.sha256, "verdict": self.verdict, "curve": self.curve.state()})
 
     @classmethod
     def from_bytes(cls, text: bytes) -> Findings:
-        """What `to_bytes` wrote."""
-        said = orjson.loads(text)
-        return cls(said["sha256"], Verdict(**said["verdict"]), CostCurve.restored(said["curve"]))
+        """Decodes what `to_bytes` wrote."""
+        document = orjson.loads(text)
+        return cls(document["sha256"], Verdict(**document["verdict"]), CostCurve.restored(document["curve"]))
 
 
 def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> Verdict:
@@ -64,7 +64,7 @@ def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
     if artefact is not None and golden_rows:
         check_golden(artefact, together)
     probabilities = artefact.output_names("probabilities") if artefact else ()
-    return Verdict(golden_rows, _stands_alone(runtime, names, feed, together, probabilities))
+    return Verdict(golden_rows, _is_row_independent(runtime, names, feed, together, probabilities))
 
 
 def _run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> list[Any]:
@@ -76,7 +76,7 @@ def _run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> l
 
 
 def trial_feed(artefact: Artefact | None, layouts: Sequence[InputLayout]) -> dict[str, Array]:
-    """The golden rows as graph inputs, or rows made up for a file that has none. Raises TrialFailed."""
+    """The golden rows as graph inputs, or made-up rows for a file without. Raises TrialFailed."""
     if artefact is None or not artefact.golden.rows:
         return probe_feed(layouts)
     try:
@@ -93,7 +93,7 @@ def golden_feed(artefact: Artefact) -> dict[str, Array]:
 
 
 def probe_feed(layouts: Sequence[InputLayout]) -> dict[str, Array]:
-    """Rows that differ from each other, for a file that brings none: small numbers, short words."""
+    """Makes PROBE_ROWS rows that differ from each other: small numbers, short strings."""
     random = np.random.default_rng(0)
     feed: dict[str, Array] = {}
     for layout in layouts:
@@ -107,42 +107,42 @@ def probe_feed(layouts: Sequence[InputLayout]) -> dict[str, Array]:
 
 
 def check_golden(artefact: Artefact, got: Mapping[str, Any]) -> None:
-    """Compares the golden answers by the one rule of parity. Raises TrialFailed naming output and row."""
+    """Compares outputs with the golden answers by the rule of parity. Raises TrialFailed, naming output and row."""
     golden = artefact.golden
     for output in artefact.outputs:
-        found, expected = got.get(output.name), golden.outputs.get(output.name)
-        if not isinstance(found, np.ndarray) or not isinstance(expected, list):
+        answers, expected = got.get(output.name), golden.outputs.get(output.name)
+        if not isinstance(answers, np.ndarray) or not isinstance(expected, list):
             raise TrialFailed(f"output '{output.name}' is missing in the graph or among the golden answers")
-        if not found.ndim or not len(expected) == len(found) == len(golden.rows):
+        if not answers.ndim or not len(expected) == len(answers) == len(golden.rows):
             raise TrialFailed(f"output '{output.name}' has not one answer for each golden row")
-    for output in sorted(artefact.outputs, key=lambda output: output.role == "label"):  # ties need sound probabilities
-        found, expected = got[output.name], golden.outputs[output.name]
-        if output.role == "label" or found.dtype.kind == "O":
-            wrong = _wrong_labels(expected, found) - _ties(artefact, golden)
+    for output in sorted(artefact.outputs, key=lambda output: output.role == "label"):  # for `_ties`
+        answers, expected = got[output.name], golden.outputs[output.name]
+        if output.role == "label" or answers.dtype.kind == "O":
+            wrong = _wrong_labels(expected, answers) - _ties(artefact, golden)
         else:
-            wrong = _wrong_numbers(expected, found, output.role == "probabilities")
+            wrong = _wrong_numbers(expected, answers, output.role == "probabilities")
         if wrong:
             raise TrialFailed(f"golden row {min(wrong)}: '{output.name}' is not what the original model answered")
 
 
-def _wrong_labels(expected: Sequence[Any], found: Array) -> set[int]:
-    pairs = zip(expected, found.tolist(), strict=True)
+def _wrong_labels(expected: Sequence[Any], labels: Array) -> set[int]:
+    pairs = zip(expected, labels.tolist(), strict=True)
     return {row for row, (wanted, label) in enumerate(pairs) if not _same(wanted, label)}
 
 
-def _wrong_numbers(expected: Sequence[Any], found: Array, probabilities: bool) -> set[int]:
+def _wrong_numbers(expected: Sequence[Any], numbers: Array, probabilities: bool) -> set[int]:
     try:
         wanted = np.array(expected, np.float64)
-        got = found.astype(np.float64).reshape(wanted.shape)
+        got = numbers.astype(np.float64).reshape(wanted.shape)
     except (TypeError, ValueError):
         return {0}
-    got = np.where(np.isfinite(got), got, np.nan)  # JSON has no infinity: what is no number is null
+    got = np.where(np.isfinite(got), got, np.nan)  # JSON has null for NaN and infinities alike
     excess = worst_excess(wanted, got, _scale(wanted, probabilities))
     return set(np.nonzero(excess > 1.0)[0].tolist())
 
 
 def _scale(values: Array, probabilities: bool) -> float:
-    """What a difference is held against: 1 for probabilities, else the standard deviation of what is finite."""
+    """The scale of the rule of parity: 1 for probabilities, else the standard deviation of the finite values."""
     finite = values[np.isfinite(values)]
     if probabilities or not finite.size:
         return 1.0
@@ -152,14 +152,14 @@ def _scale(values: Array, probabilities: bool) -> float:
 
 
 def _same(expected: Any, got: Any) -> bool:
-    """Labels, or lists of them where a model has several targets; a one-column label is the label itself."""
+    """Whether two labels are equal, or their lists for several targets; a list of one label equals the label."""
     if isinstance(got, list) and not isinstance(expected, list):
         got = got[0]
     return bool(expected == got)
 
 
 def _ties(artefact: Artefact, golden: Golden) -> frozenset[int]:
-    """Rows whose two best probabilities are so close that either label is right."""
+    """The rows whose two best probabilities are so close that either label is right."""
     ties: set[int] = set()
     for name in artefact.output_names("probabilities"):
         probabilities = np.array(golden.outputs[name], np.float64)
@@ -169,14 +169,14 @@ def _ties(artefact: Artefact, golden: Golden) -> frozenset[int]:
     return frozenset(ties)
 
 
-def _stands_alone(
+def _is_row_independent(
     runtime: Runtime,
     names: Sequence[str],
     feed: Mapping[str, Array],
     together: Mapping[str, Any],
     probabilities: Sequence[str],
 ) -> bool:
-    """Whether each row gets alone what it gets among others; a model that mixes rows must never be batched."""
+    """Whether each row has the same answer alone as among others; otherwise requests must not share a run."""
     rows = len(next(iter(feed.values())))
     for row in range(rows):
         alone = _run(runtime, names, {name: array[row : row + 1] for name, array in feed.items()})
@@ -201,9 +201,9 @@ def _agree(expected: Array, got: Array, whole: Array, probabilities: bool) -> bo
 
 
 def warm_up(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout], max_rows: int) -> CostCurve:
-    """Runs the model at growing sizes, so that its first request is not its slowest; gives the first cost curve.
+    """Runs the model at growing sizes up to ``max_rows``; returns the first cost curve.
 
-    Raises TrialFailed where it does not run at one of them.
+    Raises TrialFailed if a run fails.
     """
     curve = CostCurve()
     feed = trial_feed(artefact, layouts)
@@ -218,12 +218,12 @@ def warm_up(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
 
 
 def first_run(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> None:
-    """Runs a model that has passed its trial elsewhere once, so that all workers share what a first run makes."""
+    """Runs a model that was tried elsewhere, so that all workers share what the first run allocates."""
     _run(runtime, [output.name for output in runtime.outputs], trial_feed(artefact, layouts))
 
 
 def seconds_of_run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> float:
-    """Runs once. Raises TrialFailed."""
+    """Runs once and returns the seconds. Raises TrialFailed."""
     start = perf_counter()
     _run(runtime, names, feed)
     return perf_counter() - start

@@ -1,4 +1,7 @@
-"""Owns one try of one file: the confined child that does it, its limits, and what came of it. Knows no folder."""
+"""Owns the trial of one file in a sandboxed child: its limits, and its model or refusal. Knows no folder.
+
+docs/decisions.md: "A file is tried in a child, then opened in the arbiter under the same limit".
+"""
 
 from __future__ import annotations
 
@@ -13,30 +16,30 @@ from server.models.repository import Model, VersionFile
 from server.models.trial import Findings
 
 MIB = 1 << 20
-MEMORY_BYTES, MEMORY_PER_BYTE = 512 * MIB, 16  # what a trial may take, and for each byte of the file
+MEMORY_BYTES, MEMORY_PER_BYTE = 512 * MIB, 16  # memory of a trial, and more per byte of the file
 CPU_SECONDS, BYTES_PER_SECOND = 10, 10_000_000
 WALL_PER_CPU = 3  # a trial shares the processor with the workers
-MAX_REASON = 500
-OUT_OF_MEMORY = "bad_alloc"  # as C++ says it
-REFUSED = b"refused"  # how a child's verdict begins that is not Findings
-BUILD_TALK = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+ |\bonnxruntime::[^)]*\) ")
+MAX_REASON = 500  # characters
+OUT_OF_MEMORY = "bad_alloc"  # in errors of C++
+REFUSED = b"refused"  # the start of a child's result that is no Findings
+BUILD_DETAILS = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+ |\bonnxruntime::[^)]*\) ")
 
 Load = Callable[..., Model]  # of a VersionFile and perhaps Findings: `load_model` with its settings
 
 
 class FileRefused(Exception):
-    """The file does not serve. The message goes on from its name: " is empty: ..." or ": golden row 3 ..."."""
+    """The file cannot be served. The message continues its name: " is empty: ..." or ": golden row 3 ..."."""
 
 
 def trial_limits(file_bytes: int, box_bytes: int | None) -> Limits:
-    """What a file of so many bytes may take in its trial; never more than half of what the box has."""
+    """The limits of the trial of a file of so many bytes; at most half of the machine's memory."""
     memory = MEMORY_BYTES + MEMORY_PER_BYTE * file_bytes
     cpu = CPU_SECONDS + file_bytes // BYTES_PER_SECOND
     return Limits(min(memory, box_bytes // 2) if box_bytes else memory, cpu, WALL_PER_CPU * cpu)
 
 
 class TrialProcess:
-    """A file that is being tried, from the moment it is made. Raises FileRefused where no process can be started."""
+    """A trial, begun when it is made. Raises FileRefused if no process can be started."""
 
     def __init__(self, load: Load, file: VersionFile, limits: Limits) -> None:
         self.file = file
@@ -51,7 +54,7 @@ class TrialProcess:
         self.note_exit = self._child.note_exit
 
     def collect(self) -> Model | None:
-        """The model, opened in this process; None while the child is at it. Raises FileRefused, or ChangedMeanwhile."""
+        """The model, opened in this process; None while the child runs. Raises FileRefused, ChangedMeanwhile."""
         try:
             result = self._child.collect()
         except Died as error:
@@ -59,16 +62,16 @@ class TrialProcess:
         if result is None:
             return None
         if result.startswith(REFUSED):
-            raise FileRefused(self._memory_told(result.removeprefix(REFUSED).decode()))
+            raise FileRefused(self._explain_memory(result.removeprefix(REFUSED).decode()))
         try:
             with memory_limit(self._limits.memory_bytes):
                 return self._load(self.file, Findings.from_bytes(result))
         except ChangedMeanwhile:
             raise
         except Exception as error:  # no file may end the server
-            raise FileRefused(self._memory_told(_rest_of_sentence(error))) from error
+            raise FileRefused(self._explain_memory(_rest_of_sentence(error))) from error
 
-    def _memory_told(self, rest: str) -> str:
+    def _explain_memory(self, rest: str) -> str:
         if OUT_OF_MEMORY in rest or "allocate memory" in rest:
             most = self._limits.memory_bytes // MIB
             return f" needs more than {most} MB of memory to open and run: make the model smaller"
@@ -76,7 +79,7 @@ class TrialProcess:
 
 
 def _try(load: Load, file: VersionFile) -> bytes:
-    """What the confined child does; any error it meets is one of the file."""
+    """The child's work; every error counts as the file's."""
     try:
         model = load(file)
     except Exception as error:  # noqa: BLE001
@@ -85,9 +88,9 @@ def _try(load: Load, file: VersionFile) -> bytes:
 
 
 def _rest_of_sentence(error: Exception) -> str:
-    """What follows the name of the file: one line, without the paths of the machine that built ONNX Runtime."""
+    """An error as the text after the file's name: one line, without ONNX Runtime's build paths."""
     if isinstance(error, MemoryError):
         return OUT_OF_MEMORY
-    said = " ".join(BUILD_TALK.sub("", str(error) or repr(error)).split())
-    said = said if len(said) <= MAX_REASON else said[:MAX_REASON] + " ..."
-    return f" {said}" if isinstance(error, BadFile) else f": {said}"
+    reason = " ".join(BUILD_DETAILS.sub("", str(error) or repr(error)).split())
+    reason = reason if len(reason) <= MAX_REASON else reason[:MAX_REASON] + " ..."
+    return f" {reason}" if isinstance(error, BadFile) else f": {reason}"

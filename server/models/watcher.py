@@ -1,7 +1,7 @@
-"""Owns which versions serve: keeps what is loaded in step with the folder and with what an operator asks for.
+"""Owns which versions serve: keeps the loaded models in step with the folder and with load and unload calls.
 
-Nothing here waits: a `step` looks at the folder, takes a verdict, begins the next trial. A file is tried in a confined
-child and opened in this process only when it has passed there. Knows neither workers nor HTTP.
+Nothing here but `load_all` waits: a `step` scans the folder, collects the result of a trial and begins the next trial.
+A file is opened in this process only after its trial in a sandboxed child. Knows neither workers nor HTTP.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from server.models.loading import ChangedMeanwhile
 from server.models.repository import BadRepository, Model, Repository, VersionFile, scan
 from server.models.trial_process import FileRefused, Load, TrialProcess, trial_limits
 
-LOOK_SECONDS = 0.5  # between two looks at the folder
-SETTLE_SECONDS = 0.5  # a file that nobody announced is tried once it has been the same for so long
+LOOK_SECONDS = 0.5  # between two scans of the folder
+SETTLE_SECONDS = 0.5  # a file that was not announced is tried once it has not changed for so long
 UNLOADED = "unloaded by an operator; a load call brings it back"
 
 Signature = tuple[int, ...]
@@ -27,19 +27,19 @@ Signature = tuple[int, ...]
 
 @dataclass
 class _Version:
-    """One version. ``seen``: its file at the last look, None when gone; ``acted``: the file that was tried last."""
+    """One version. ``seen``: its file at the last scan, None when gone; ``acted``: the file of its last trial."""
 
     file: VersionFile
     seen: Signature | None = None
-    since: float = 0.0  # when it was first seen so
-    announced: bool = False  # to be tried at once
+    since: float = 0.0  # when ``seen`` last changed
+    announced: bool = False  # its trial is due at once
     acted: Signature | None = None
     model: Model | None = None
-    reason: str | None = None  # why the file that was tried last does not serve
+    reason: str | None = None  # why its last trial failed
 
 
 class RepositoryWatcher:
-    """The models of a folder. ``load`` opens one; ``bulletin`` is told what does not serve and why."""
+    """The models of a folder. ``load`` loads a file; reasons for refusals are published on ``bulletin``."""
 
     def __init__(
         self, folder: Path, load: Load, bulletin: Bulletin, *, default_model: str | None, box_bytes: int | None
@@ -54,12 +54,12 @@ class RepositoryWatcher:
         self._unloaded: set[str] = set()
         self._trial: tuple[_Version, TrialProcess] | None = None
         self._changed = False
-        self._next_look = 0.0
+        self._next_scan = 0.0
         self._complaint = ""
         self._strict = False
 
     def load_all(self, strict: bool) -> None:
-        """Tries and opens all there is, and waits for it. Raises BadRepository where nothing sensible would serve."""
+        """Tries and loads the whole folder, and waits. Raises BadRepository, with ``strict`` at the first refusal."""
         self._strict = strict
         self.announce()
         while self.step() or self._trial:
@@ -74,18 +74,18 @@ class RepositoryWatcher:
             )
 
     def repository(self) -> Repository:
-        """What serves now; what has changed is thereby taken notice of."""
+        """The models that serve now; resets `has_changed`."""
         self._changed = False
         models = [version.model for version in self._versions.values() if version.model]
         return Repository(models, self._bulletin, self._default_model)
 
     def step(self) -> bool:
-        """Goes on as far as it can without waiting; whether other models serve now than when last asked."""
+        """Does what it can without waiting; returns whether models have changed and no trial runs."""
         now = monotonic()
         self._collect()
         if self._trial is None:
-            if now >= self._next_look:
-                self._look(now)
+            if now >= self._next_scan:
+                self._scan(now)
             self._forget_gone(now)
             if (version := next(self._due(now), None)) is not None:
                 self._begin(version)
@@ -94,62 +94,62 @@ class RepositoryWatcher:
 
     @property
     def has_changed(self) -> bool:
-        """Whether other models serve now than when `repository` was last asked."""
+        """Whether models have changed since the last `repository`."""
         return self._changed
 
     def waits_for(self) -> list[TrialProcess]:
-        """What becomes readable when a step can go on."""
+        """The trial that becomes readable when a step can go on, or nothing."""
         return [self._trial[1]] if self._trial else []
 
     def seconds_to_wait(self) -> float:
-        """After how long a step is due, even if nothing becomes readable."""
-        return max(0.0, self._next_look - monotonic())
+        """Seconds until a step is due, even if nothing becomes readable."""
+        return max(0.0, self._next_scan - monotonic())
 
     def announce(self, name: str | None = None) -> None:
-        """Looks now, at once tries what is new, and again what was refused; of one name or of all."""
-        self._look(monotonic())
+        """Scans now; new files and refused ones of a name, or of all, are due for trial at once."""
+        self._scan(monotonic())
         for version in self._named(name):
             version.announced = True
             version.acted = version.acted if version.model and not version.reason else None
 
     def load(self, name: str) -> None:
-        """Tries what the folder has of a name; it may have been unloaded."""
+        """Announces a name, and ends its `unload`."""
         self._unloaded.discard(name)
         self.announce(name)
 
     def unload(self, name: str) -> None:
-        """Lets every version of a name go until `load`."""
+        """Unloads every version of a name until `load`."""
         self._unloaded.add(name)
-        self._look(monotonic())
+        self._scan(monotonic())
         for version in self._named(name):
             self._changed |= version.model is not None
             version.model = version.acted = None
         self._publish()
 
     def knows(self, name: str) -> bool:
-        """Whether the folder has anything of that name."""
+        """Whether the folder has files of a name."""
         return any(True for _ in self._named(name)) or any(name == misplaced for misplaced, _ in self._misplaced)
 
     def is_pending(self, name: str) -> bool:
-        """Whether a trial of that name is yet to end."""
-        trying = self._trial is not None and self._trial[1].file.name == name
-        return trying or any(
+        """Whether a trial of a name runs or is due."""
+        running = self._trial is not None and self._trial[1].file.name == name
+        return running or any(
             version.seen != version.acted for version in self._named(name) if name not in self._unloaded
         )
 
     def reasons(self, name: str | None = None) -> list[str]:
-        """Why versions of one name, or of any, do not serve."""
+        """The reasons why versions of a name, or of all, do not serve."""
         misplaced = [reason for (claimed, _), reason in self._misplaced.items() if name in (None, claimed)]
         return [*misplaced, *(version.reason for version in self._named(name) if version.reason)]
 
     def close(self) -> None:
-        """Ends the trial that runs."""
+        """Kills the trial that runs."""
         if self._trial is not None:
             self._trial[1].kill()
             self._trial = None
 
     def note_exit(self) -> None:
-        """To be called before all children are reaped, lest the cause of a trial's death be lost."""
+        """Called before all children are reaped, so that the trial's exit status is not lost."""
         if self._trial is not None:
             self._trial[1].note_exit()
 
@@ -158,8 +158,8 @@ class RepositoryWatcher:
 
     # The folder
 
-    def _look(self, now: float) -> None:
-        self._next_look = now + LOOK_SECONDS
+    def _scan(self, now: float) -> None:
+        self._next_scan = now + LOOK_SECONDS
         try:
             listing = scan(self._folder) if self._folder.is_dir() or not self._versions else None
         except OSError as error:
@@ -173,18 +173,16 @@ class RepositoryWatcher:
         files = {(file.name, file.version): file for file in listing.files}
         for key, file in files.items():
             self._versions.setdefault(key, _Version(file)).file = file
-        unclear = {
-            name for name, _ in listing.misplaced
-        }  # two files claim one name: neither is taken for it, none goes
+        ambiguous = {name for name, _ in listing.misplaced}  # files of these names change nothing
         for key, version in self._versions.items():
-            if key[0] not in unclear:
+            if key[0] not in ambiguous:
                 seen = _signature(version.file.path) if key in files else None
                 if seen != version.seen:
                     version.seen, version.since = seen, now
 
     def _misplace(self, misplaced: dict[tuple[str, str], str]) -> None:
         for key in misplaced.keys() - self._misplaced.keys():
-            self._tell(*key, misplaced[key])
+            self._report(*key, misplaced[key])
         self._misplaced = misplaced
 
     def _complain(self, message: str) -> None:
@@ -244,16 +242,16 @@ class RepositoryWatcher:
 
     def _refuse(self, version: _Version, rest: str) -> None:
         version.reason = f"{version.file.path.relative_to(self._folder)}{rest}"
-        self._tell(version.file.name, version.file.version, version.reason)
+        self._report(version.file.name, version.file.version, version.reason)
 
-    def _tell(self, name: str, version: str, reason: str) -> None:
+    def _report(self, name: str, version: str, reason: str) -> None:
         if self._strict:
             raise BadRepository(reason)
         log.error("model refused: %s", reason, extra={"model": name, "version": version})
 
 
 def _signature(path: Path) -> Signature | None:
-    """What changes with a file, its size second; None where there is none."""
+    """Numbers that change with the file, its size second; None without a file."""
     try:
         status = path.stat()
     except OSError:

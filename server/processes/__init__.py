@@ -1,1 +1,1 @@
-"""The processes: the arbiter, its workers, how they talk, how many there are."""
+"""The processes: the arbiter, its workers, their messages, their number."""

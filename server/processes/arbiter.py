@@ -1,4 +1,4 @@
-"""Owns the process manager: gunicorn's arbiter with our workers, forked after the models are loaded. Knows no HTTP."""
+"""Owns the process manager: gunicorn's arbiter, whose workers are forked after the models are loaded. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from server.processes.plan import DynoPlan
 from server.processes.worker import FORK_SIGNALS, Worker
 from server.settings import Settings
 
-SCOREBOARD_LINES = 1024  # worker processes alive at one time, retiring ones among them
-SCOREBOARD_MODELS = 512  # model versions ever served by one arbiter
-GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter itself is gone within 25
+SCOREBOARD_LINES = 1024  # workers alive at a time, retiring ones among them
+SCOREBOARD_MODELS = 512  # model versions served at a time, those of retiring workers among them
+GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter stops within 25
 SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
-POLL_SECONDS = 0.02  # between two looks at the shared memory in which workers say that they accept
+POLL_SECONDS = 0.02  # between two looks at the scoreboard while workers change
 RESPAWN_SECONDS = 1.0  # between workers that die before they serve
 KEEP_ALIVE_SECONDS = 95  # above the 90 s for which Heroku's router keeps an idle connection
 
 
 class _Logger(Logger):  # type: ignore[misc]
-    """gunicorn's logger, but its lines go where ours go."""
+    """gunicorn's logger with our handlers."""
 
     def setup(self, cfg: Any) -> None:
         root = logging.getLogger()
@@ -52,36 +52,37 @@ class _Logger(Logger):  # type: ignore[misc]
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's arbiter, whose reload never waits: old workers retire while the loop goes on.
+    """gunicorn's arbiter with a reload that never waits: old workers retire while the loop goes on.
 
-    Workers are current, then outgoing (until all current ones serve), then retiring (told to stop, not yet gone).
+    A worker is current, then outgoing (until all current ones serve), then retiring (stopping, not yet gone).
+    docs/decisions.md: "A reload forks first, then retires".
     """
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.control_server = ControlServer(server.watcher)
-        self._restart = False  # fresh workers are wanted, even if no model has changed
+        self._restart = False  # fork fresh workers, even if no model has changed
         self._wake, waker = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(waker, False)
         self._waker = waker
-        self.outgoing: dict[int, float] = {}  # since when, on the monotonic clock
+        self.outgoing: dict[int, float] = {}  # pid -> since when, on the monotonic clock
         self.retiring: dict[int, float] = {}
-        self._spawn_after = 0.0  # a worker that died before it served is not replaced before
+        self._spawn_after = 0.0  # no worker is forked before
         super().__init__(server)
 
     def init_signals(self) -> None:
-        """Every signal also ends the loop's wait."""
+        """Installs gunicorn's handlers; every signal also ends the wait of `wait_for_signals`."""
         super().init_signals()
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
 
     def reload(self) -> None:
-        """SIGHUP: looks at the whole folder at once; fresh workers are forked when the last trial has ended."""
+        """SIGHUP: announces the whole folder; fresh workers are forked once the last trial has ended."""
         self._restart = True
         self.server.watcher.announce()
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
-        """The signals that came. Waits for them, a trial's verdict, a worker's call or the next look at the folder."""
+        """Returns the signals that came. Waits for them, a trial, a worker's call or the next scan of the folder."""
         watcher = self.server.watcher
         channels = [worker.channel for worker in self.WORKERS.values()]
         wait = min(timeout, POLL_SECONDS if self._is_changing() else watcher.seconds_to_wait())
@@ -92,9 +93,9 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         return signals
 
     def manage_workers(self) -> None:
-        """Called at every turn of the loop, twice a second or more: minds the models, spawns, lets go what is over."""
+        """Called at every turn of the loop, at least twice a second: updates models, forks and retires workers."""
         self._forget_gone()
-        self._mind_models()
+        self._update_models()
         if monotonic() >= self._spawn_after:
             for _ in range(self.num_workers - len(self._current())):
                 self.spawn_worker()
@@ -109,8 +110,8 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
             self.kill_worker(pid, signal.SIGKILL)
         self.control_server.answer(settled=not self._is_changing())
 
-    def _mind_models(self) -> None:
-        """Whatever goes wrong here, those who serve go on."""
+    def _update_models(self) -> None:
+        """Receives calls, steps the watcher, and makes workers outgoing on a change; an error is only logged."""
         try:
             for worker in self.WORKERS.values():
                 self.control_server.receive(worker.channel)
@@ -124,14 +125,14 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
             log.exception("the models could not be renewed, those from before go on")
 
     def _is_changing(self) -> bool:
-        """Whether workers with models from before accept yet, or fresh ones not yet."""
+        """Whether outgoing or retiring workers still accept, or current ones do not yet."""
         scoreboard = self.server.scoreboard
         leaving = any(scoreboard.serves(self.WORKERS[pid].line) for pid in self.retiring if pid in self.WORKERS)
         coming = not all(scoreboard.serves(self.WORKERS[pid].line) for pid in self._current())
         return bool(self._restart or self.outgoing or leaving or coming or self.server.watcher.has_changed)
 
     def spawn_worker(self) -> int:
-        """Forks a worker that no stop signal misses, however early it comes."""
+        """Forks a worker with FORK_SIGNALS blocked, so that it loses no early stop signal."""
         signal.pthread_sigmask(signal.SIG_BLOCK, FORK_SIGNALS)
         try:
             pid: int = super().spawn_worker()
@@ -141,12 +142,12 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
             signal.pthread_sigmask(signal.SIG_UNBLOCK, FORK_SIGNALS)
 
     def reap_workers(self) -> None:
-        """Reaps every child; how a trial's died is kept first."""
+        """Reaps every child, after the watcher has noted a trial's exit status."""
         self.server.watcher.note_exit()
         super().reap_workers()
 
     def stop(self, graceful: bool = True) -> None:
-        """Ends a trial and open calls with the workers."""
+        """Ends the trial, open calls and the workers."""
         self.server.watcher.close()
         self.control_server.close()
         super().stop(graceful)
@@ -156,21 +157,21 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         raise StopIteration
 
     def free_line(self) -> int:
-        """The lowest line that no living worker writes; what its last owner had in hand is forgotten."""
-        taken = {worker.line for worker in self.WORKERS.values()}
-        line = next(number for number in range(SCOREBOARD_LINES) if number not in taken)
+        """The lowest line without a living worker, its gauges cleared."""
+        used = {worker.line for worker in self.WORKERS.values()}
+        line = next(number for number in range(SCOREBOARD_LINES) if number not in used)
         self.server.scoreboard.clear_gauges(line)
         return line
 
-    def mind_exit(self, worker: Worker) -> None:
-        """Called for every worker that is gone: one that never served would only be followed by another like it."""
+    def note_worker_exit(self, worker: Worker) -> None:
+        """Called for every worker that has exited; delays the next fork after one that never served."""
         worker.channel.close()
         self.control_server.forget(worker.channel)
         if not self.server.scoreboard.has_served(worker.line):
             self._spawn_after = monotonic() + RESPAWN_SECONDS
 
     def _current(self) -> list[int]:
-        """The workers that should serve, the oldest first."""
+        """The pids of the current workers, the oldest first."""
         ages = {pid: worker.age for pid, worker in self.WORKERS.items()}
         return sorted(ages.keys() - self.outgoing.keys() - self.retiring.keys(), key=lambda pid: ages[pid])
 
@@ -186,7 +187,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """The whole server: loads the repository, then forks workers and keeps them alive."""
+    """The server: loads the repository, then forks workers and replaces those that exit."""
 
     def __init__(self, settings: Settings, plan: DynoPlan) -> None:
         self._settings = settings
@@ -198,7 +199,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def load_config(self) -> None:
-        """gunicorn's settings. None is read from its environment variables or files."""
+        """Sets gunicorn's settings; none comes from its environment variables or files."""
         values = {
             "bind": [_bind(self._host, self._settings.port)],
             "workers": self._plan.workers,
@@ -209,16 +210,16 @@ class Server(BaseApplication):  # type: ignore[misc]
             "keepalive": KEEP_ALIVE_SECONDS,
             "control_socket_disable": True,
             "logger_class": _Logger,
-            "pre_fork": _equip,
-            "post_fork": _close_others,
-            "child_exit": _mind_exit,
+            "pre_fork": _assign_line,
+            "post_fork": _close_other_channels,
+            "child_exit": _note_worker_exit,
             "when_ready": self._announce,
         }
         for name, value in values.items():
             self.cfg.set(name, value)
 
     def load(self) -> App:
-        """Tries, opens and warms every model, once, before any worker is forked. Raises BadRepository."""
+        """Tries and loads every model before any worker is forked. Raises BadRepository."""
         self.watcher.load_all(self._settings.strict)
         plan = self._plan
         app = App(
@@ -228,7 +229,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         return app
 
     def renew(self) -> None:
-        """The models as they are now, for the workers that are forked from now on; where it raises, nothing changes."""
+        """Gives the present models to workers that are forked from now on. Raises as `App.replace_models` does."""
         gc.unfreeze()
         app: App = self.callable
         app.replace_models(self._repository())
@@ -238,7 +239,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def _repository(self) -> Repository:
         repository = self.watcher.repository()
         versions = {(model.name, model.version) for model in repository}
-        self.scoreboard.keep(versions | self._versions)  # those who leave write their numbers yet
+        self.scoreboard.keep(versions | self._versions)  # retiring workers still write their blocks
         self._versions = versions
         return repository
 
@@ -281,35 +282,35 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def _freeze() -> None:
-    """What lives now lives long: a child's collector that touched it would copy its pages."""
+    """Keeps the collector off all present objects: a child's collection would copy their pages."""
     gc.collect()
     gc.freeze()
 
 
-def _equip(arbiter: _Arbiter, worker: Worker) -> None:
+def _assign_line(arbiter: _Arbiter, worker: Worker) -> None:
     worker.line = arbiter.free_line()
     worker.channel = ControlChannel()
 
 
-def _close_others(arbiter: _Arbiter, worker: Worker) -> None:
-    """In the fresh worker: what belongs to the arbiter and to its siblings."""
+def _close_other_channels(arbiter: _Arbiter, worker: Worker) -> None:
+    """In a fresh worker, closes the sockets of the arbiter and of the other workers."""
     for sibling in arbiter.WORKERS.values():
         sibling.channel.close()
     worker.channel.arbiters.close()
 
 
-def _mind_exit(arbiter: _Arbiter, worker: Worker) -> None:
-    arbiter.mind_exit(worker)
+def _note_worker_exit(arbiter: _Arbiter, worker: Worker) -> None:
+    arbiter.note_worker_exit(worker)
 
 
 def _bind(host: str, port: int) -> str:
-    """An address as gunicorn takes it: IPv6 in brackets, which a person may leave out."""
+    """An address in gunicorn's form: adds the brackets of IPv6."""
     bare = host.strip("[]")
     return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
 
 
 def default_host() -> str:
-    """``[::]``, which answers IPv4 too, or ``0.0.0.0`` on a box without IPv6."""
+    """``[::]``, which accepts IPv4 too; ``0.0.0.0`` without IPv6."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind(("::", 0))

@@ -1,7 +1,6 @@
-"""Owns the messages between a worker and the arbiter: a call to load or unload a model, and how it ended.
+"""Owns the messages between workers and the arbiter: calls to load or unload a model, and replies. Knows no HTTP.
 
-A pair of datagram sockets is made for each worker before it is forked. The messages themselves are pure: bytes in,
-values out.
+Each worker has a pair of datagram sockets, made before its fork. Encoding and decoding a message is pure.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ Action = Literal["load", "unload"]
 
 
 class ControlRequest(NamedTuple):
-    """What a worker asks for. ``number``: its own, to know the reply by."""
+    """A worker's call. ``number``: identifies its reply."""
 
     number: int
     action: Action
@@ -32,7 +31,7 @@ class ControlRequest(NamedTuple):
 
 
 class ControlReply(NamedTuple):
-    """How the call with this number ended; without a code, well."""
+    """The end of the call with this number. ``code``: None for success."""
 
     number: int
     code: Code | None = None
@@ -40,17 +39,17 @@ class ControlReply(NamedTuple):
 
 
 def encode(message: ControlRequest | ControlReply) -> bytes:
-    """A message as one datagram."""
+    """Encodes a message as one datagram."""
     return orjson.dumps(tuple(message))
 
 
 def decode_request(data: bytes) -> ControlRequest:
-    """The call in a datagram."""
+    """Decodes a call."""
     return ControlRequest(*orjson.loads(data))
 
 
 def decode_reply(data: bytes) -> ControlReply:
-    """The reply in a datagram."""
+    """Decodes a reply."""
     return ControlReply(*orjson.loads(data))
 
 
@@ -63,11 +62,11 @@ class ControlChannel:
         self.workers.setblocking(False)
 
     def fileno(self) -> int:
-        """Readable for the arbiter once the worker has asked for something."""
+        """The arbiter's end, readable once the worker has sent a call."""
         return self.arbiters.fileno()
 
     def receive(self) -> list[ControlRequest]:
-        """What the worker asks for by now."""
+        """The calls that the worker has sent."""
         calls: list[ControlRequest] = []
         with contextlib.suppress(BlockingIOError, ConnectionError):
             while True:
@@ -75,42 +74,39 @@ class ControlChannel:
         return calls
 
     def reply(self, reply: ControlReply) -> None:
-        """Tells the worker, if it is still there."""
+        """Sends a reply, if the worker is still there."""
         with contextlib.suppress(OSError):
             self.arbiters.send(encode(reply))
 
     def close(self) -> None:
-        """Both ends, as far as this process has them."""
+        """Closes both ends in this process."""
         self.arbiters.close()
         self.workers.close()
 
 
 class ControlServer:
-    """The arbiter's calls that are not answered yet."""
+    """The arbiter's side: the calls that are not answered yet."""
 
     def __init__(self, watcher: RepositoryWatcher) -> None:
         self._watcher = watcher
         self._open: list[tuple[ControlChannel, ControlRequest]] = []
 
     def receive(self, channel: ControlChannel) -> None:
-        """Begins what a worker asks for."""
+        """Begins the calls that a worker has sent."""
         for call in channel.receive():
             (self._watcher.load if call.action == "load" else self._watcher.unload)(call.name)
             self._open.append((channel, call))
 
     def answer(self, settled: bool) -> None:
-        """Answers what is decided. ``settled``: only workers with all that is loaded now accept."""
-        still: list[tuple[ControlChannel, ControlRequest]] = []
+        """Replies to the calls that are decided. ``settled``: every accepting worker has the present models."""
+        undecided: list[tuple[ControlChannel, ControlRequest]] = []
         for channel, call in self._open:
             reply = self._outcome(call, settled)
             if reply is None:
-                still.append((channel, call))
+                undecided.append((channel, call))
             else:
                 channel.reply(reply)
-        self._open = still
-
-    def __len__(self) -> int:
-        return len(self._open)
+        self._open = undecided
 
     def _outcome(self, call: ControlRequest, settled: bool) -> ControlReply | None:
         watcher = self._watcher
@@ -124,18 +120,18 @@ class ControlServer:
         return ControlReply(call.number) if settled else None
 
     def forget(self, channel: ControlChannel) -> None:
-        """A worker is gone, and with it who asked."""
+        """Drops the calls of a worker that has exited."""
         self._open = [(other, call) for other, call in self._open if other is not channel]
 
     def close(self) -> None:
-        """Refuses all that is open: the server stops."""
+        """Refuses every open call: the server stops."""
         for channel, call in self._open:
             channel.reply(ControlReply(call.number, "draining", "this server is stopping"))
         self._open = []
 
 
 class ControlClient:
-    """The worker's side: sends calls and awaits their replies."""
+    """The worker's side: sends calls and awaits replies."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
@@ -144,7 +140,7 @@ class ControlClient:
         self._listens = False
 
     async def ask(self, action: Action, name: str) -> None:
-        """Comes back once the arbiter has done it. Raises ServerError where it has not."""
+        """Sends a call and returns once the arbiter has done it. Raises ServerError if it has not."""
         if not self._listens:
             asyncio.get_running_loop().add_reader(self._end, self._receive)
             self._listens = True

@@ -1,4 +1,4 @@
-"""Owns the dyno plan: from what a box has to how many workers it gets. Pure: numbers in, numbers out; reads no file."""
+"""Owns the dyno plan: the number of workers for the memory and processors of a machine. Pure: reads no file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEMORY_PER_WORKER_BYTES = 512 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """What a process may use. ``memory_bytes`` is None where nothing limits it; ``cpus`` may be a fraction."""
+    """What the server may use. ``memory_bytes``: None without a limit; ``cpus``: may be a fraction."""
 
     memory_bytes: int | None
     cpus: float
@@ -21,7 +21,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class DynoPlan:
-    """What the server makes of its box; shown by ``--print-config``."""
+    """How the server uses its box. ``workers_from``: what decided ``workers``; ``--print-config`` shows all."""
 
     memory_bytes: int | None
     cpus: float
@@ -31,12 +31,12 @@ class DynoPlan:
 
     @property
     def core_each(self) -> bool:
-        """Whether each worker has a core to itself, which it may then keep awake."""
+        """Whether each worker has a core of its own, which it may then keep awake."""
         return self.workers <= self.cpus
 
 
 def read_box(files: Mapping[str, str], processors: int) -> Box:
-    """The box, from the text of cgroup files (v1 or v2, by their own names) and the processors we may run on."""
+    """The box, from the text of cgroup files (v1 or v2) by name and the number of usable processors."""
     memory = _number(files.get("memory.max")) or _number(files.get("memory.limit_in_bytes"))
     if memory is not None and memory >= UNLIMITED_BYTES:
         memory = None
@@ -58,9 +58,10 @@ def _number(text: str | None) -> int | None:
 
 
 def make_plan(box: Box, asked_workers: int | None, ort_threads: int) -> DynoPlan:
-    """How many workers serve: what a person asked for, else one per core and at most one per 512 MB.
+    """Plans ``asked_workers``, else one worker per core and at most one per MEMORY_PER_WORKER_BYTES.
 
-    A Standard-1X reports eight cores and has a share of about one, so there memory decides: one worker.
+    A Standard-1X reports eight cores and has a share of about one: there memory decides.
+    docs/decisions.md: "One worker on a small dyno".
     """
     if asked_workers is not None:
         return DynoPlan(box.memory_bytes, box.cpus, asked_workers, "WEB_CONCURRENCY", ort_threads)

@@ -1,4 +1,4 @@
-"""Owns one worker process: uvicorn on uvloop inside a gunicorn worker, with our protocol class and our time limits."""
+"""Owns one worker process: uvicorn on uvloop in a gunicorn worker, with our protocol class. Knows no models."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from server.asgi.app import App
 from server.http.connection import Connection, connection_class
 from server.processes.control import ControlChannel, ControlClient
 
-# Held back while a worker is forked: until it has handlers of its own, the arbiter's copy would swallow them.
+# Blocked while a worker is forked: until it has handlers of its own, its copy of the arbiter's would swallow them.
 FORK_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT})
-STOP_SECONDS = 20  # what a worker gives its last requests; gunicorn ends it 2 s later
+STOP_SECONDS = 20  # for a worker's last requests; gunicorn kills it 2 s later
 
 
 class _Server(Server):
-    """uvicorn's server, which before it stops listening takes in the clients that the kernel has let in already."""
+    """uvicorn's server, which accepts the connections in the listen backlog before it stops listening."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Leaves nobody in the backlog, then stops as uvicorn does."""
+        """Accepts the backlog, then stops as uvicorn does."""
         loop = asyncio.get_running_loop()
         for listener in sockets or ():
             for client in _backlog(listener):
@@ -52,10 +52,7 @@ def _backlog(listener: socket.socket) -> list[socket.socket]:
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
-    """A forked child that serves. ``line``, ``channel``: its line on the metrics scoreboard and its way to the arbiter.
-
-    Both are set by the arbiter before the fork.
-    """
+    """A forked child that serves. The arbiter sets ``line``, on the scoreboard, and ``channel`` before the fork."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
@@ -70,13 +67,13 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     channel: ControlChannel
 
     def init_signals(self) -> None:
-        """Ctrl-C reaches every process of a terminal; the arbiter alone acts on it."""
+        """Ignores Ctrl-C, which reaches every process of a terminal: the arbiter acts on it."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORK_SIGNALS)
 
     def run(self) -> None:
-        """Serves until told to stop."""
+        """Serves until a stop signal."""
         app: App = self.wsgi
         app.line = self.line
         app.endpoints.control = ControlClient(self.channel.workers).ask

@@ -30,10 +30,10 @@ PROMISED = {
 
 
 def test_every_code_has_the_promised_status() -> None:
-    found: dict[int, set[str]] = {}
+    codes_of_status: dict[int, set[str]] = {}
     for code in CODES:
-        found.setdefault(STATUS[code], set()).add(code)
-    assert found == PROMISED
+        codes_of_status.setdefault(STATUS[code], set()).add(code)
+    assert codes_of_status == PROMISED
     assert set(STATUS) == set(CODES)
 
 

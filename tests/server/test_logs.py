@@ -55,11 +55,11 @@ def test_text_is_one_line_whatever_a_client_sends(message: str, value: str) -> N
 def test_json_is_one_object_whatever_a_client_sends(message: str, value: str) -> None:
     line = JsonFormatter().format(record("got %s", message, path=value, size=2**70))
     assert "\n" not in line
-    found = orjson.loads(line)
-    assert found["level"] == "info"
+    entry = orjson.loads(line)
+    assert entry["level"] == "info"
     if not any("\ud800" <= character <= "\udfff" for character in message + value):
-        assert found["message"] == f"got {message}"
-        assert found["path"] == value
+        assert entry["message"] == f"got {message}"
+        assert entry["path"] == value
 
 
 def test_a_traceback_is_kept() -> None:

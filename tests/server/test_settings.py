@@ -1,4 +1,4 @@
-"""Settings: names, defaults, what each takes, and errors that name the setting but never a key."""
+"""Settings: names, defaults, allowed values, and errors that name the setting but never a key."""
 
 from __future__ import annotations
 

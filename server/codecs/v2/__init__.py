@@ -1,1 +1,1 @@
-"""The Open Inference Protocol v2: bytes to tensors, tensors to bytes. Pure."""
+"""The Open Inference Protocol v2: from bytes to tensors and back. Pure."""

@@ -1,4 +1,4 @@
-"""Owns how output arrays become v2 answers, and what v2 requests that may share a run have in common. No HTTP."""
+"""Owns the encoding of output arrays as v2 answers, and the group of v2 requests. Knows no sessions and no HTTP."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from server.codecs.v2.body import pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
 from server.codecs.v2.request import RequestedOutput
 
-Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, where the file says them
+Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, if the file has them
 
 
 class OutputFormat(NamedTuple):
-    """How one caller wants its answer: ``start`` is its JSON up to the outputs, which follow."""
+    """How a request wants its answer. ``start``: the JSON up to the outputs; ``compression``: gzip, deflate or None."""
 
     start: bytes
     outputs: tuple[RequestedOutput, ...]
@@ -27,14 +27,11 @@ class OutputFormat(NamedTuple):
     compression: bytes | None
 
 
-TensorRequest = tuple[tuple[Buffer, ...], OutputFormat]  # what an entry brings: a buffer per input, how it is answered
-
-
 class TensorGroup:
-    """What v2 requests that may share a run have in common: the inputs' row shapes, the wanted outputs.
+    """The v2 requests with the same row shapes of their inputs and the same wanted outputs.
 
-    Where rows do not stand alone (``rows_first`` false) a group is one request's own, and its layouts' row shapes are
-    the whole shapes of its tensors.
+    An entry's ``request`` is a pair: a tuple of one buffer per input, and its `OutputFormat`. Where rows depend on each
+    other (``rows_first`` false) a group has one request, and its layouts' row shapes are the tensors' whole shapes.
     """
 
     counts_stages = True
@@ -45,7 +42,7 @@ class TensorGroup:
         self.rows_first = rows_first
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
-        """The graph inputs for the rows of all entries; or for ``rows`` of the only one from row ``start`` on."""
+        """Makes the graph inputs, ``rows`` rows each: of the only entry from row ``start`` on, else of all."""
         return {
             layout.name: self._array(layout, [entry.request[0][index] for entry in entries], start, rows)
             for index, layout in enumerate(self.layouts)
@@ -58,11 +55,11 @@ class TensorGroup:
         if start is not None:
             buffers = [slice_rows(layout, buffers[0], start, start + rows)]
         array = concatenate(layout, buffers).reshape(shape)
-        # Binary data begins wherever its JSON ends; not every graph bears numbers that begin at odd addresses.
+        # docs/decisions.md: "Binary tensors are views, but for odd addresses"
         return array if array.flags.aligned else array.copy()
 
     def deliver(self, entries: Sequence[Entry], outputs: Sequence[Array]) -> None:
-        """Answers every entry that is not done with its own rows, in the format it asked for."""
+        """Answers every entry that is not done with its own rows, in its own format."""
         row = 0
         for entry in entries:
             end = row + entry.rows
@@ -75,20 +72,20 @@ class TensorGroup:
 
 
 def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> PiecedAnswer:
-    """One caller's answer; ``outputs`` are its own, in the order in which it wants them."""
+    """Encodes the answer of one request from its own ``outputs``, in the order it asked for."""
     described: list[bytes] = []
     binary: list[bytes | memoryview] = []
     for requested, output in zip(output_format.outputs, outputs, strict=True):
         array = output
         if requested.classes:
             array = best_classes(output, rows_first, requested.classes, output_format.labels.get(requested.name, ()))
-        said = (orjson.dumps(requested.name), NAMES[array.dtype].encode(), orjson.dumps(array.shape))
+        description = (orjson.dumps(requested.name), NAMES[array.dtype].encode(), orjson.dumps(array.shape))
         if requested.binary:
             data = to_binary(array)
-            described.append(_BINARY % (*said, len(data)))
+            described.append(_BINARY % (*description, len(data)))
             binary.append(data)
         else:
-            described.append(_JSON % (*said, to_json(array)))
+            described.append(_JSON % (*description, to_json(array)))
     head = output_format.start + b",".join(described) + b"]}"
     return pack(head, binary, output_format.compression)
 
@@ -98,33 +95,33 @@ _JSON = b'{"name":%b,"datatype":"%b","shape":%b,"data":%b}'
 
 
 def start_of(model: str, version: str, request_id: str | None) -> bytes:
-    """The JSON of an answer up to its outputs."""
+    """The JSON of an answer up to the outputs. ``request_id``: the protocol's ``id``, None for none."""
     given: dict[str, Any] = {} if request_id is None else {"id": request_id}
     return orjson.dumps(given | {"model_name": model, "model_version": version})[:-1] + b',"outputs":['
 
 
 def best_classes(output: Array, rows_first: bool, classes: int, labels: Sequence[str]) -> Array:
-    """``value:index[:label]`` of the best columns, best first, per row: BYTES of shape ``[rows, classes]``.
+    """The texts ``value:index[:label]`` of the best columns of each row, best first: shape ``[rows, classes]``.
 
-    What is not a number comes last. Without rows a vector is one row, and the shape is ``[classes]``.
+    NaN sorts last. Without rows a vector counts as one row, and the shape is ``[classes]``.
     """
     has_rows = rows_first or output.ndim > 1
     rows = output.reshape(len(output), -1) if has_rows else output.reshape(1, -1)
     keys = -rows.astype(np.float64) if rows.dtype.kind == "f" else _descending(rows)
     best = np.argsort(keys, axis=1, kind="stable")[:, :classes]
     texts = [
-        [_told(row[column], column, labels) for column in columns]
+        [_classification(row[column], column, labels) for column in columns]
         for row, columns in zip(rows.tolist(), best.tolist(), strict=True)
     ]
-    found: Array = np.array(texts, np.object_).reshape(best.shape)
-    return found if has_rows else found[0]
+    classified: Array = np.array(texts, np.object_).reshape(best.shape)
+    return classified if has_rows else classified[0]
 
 
 def _descending(whole: Array) -> Array:
-    """Keys that sort whole numbers from the largest down, without the overflow that a minus would have."""
+    """Keys that sort whole numbers in descending order; negation would overflow."""
     return np.bitwise_not(whole)
 
 
-def _told(value: float, column: int, labels: Sequence[str]) -> str:
+def _classification(value: float, column: int, labels: Sequence[str]) -> str:
     number = f"{value:f}" if isinstance(value, float) else str(value)
     return f"{number}:{column}:{labels[column]}" if column < len(labels) else f"{number}:{column}"

@@ -1,4 +1,4 @@
-"""Owns a v2 body as it travels: what its headers say, compression, where JSON ends. Knows nothing of tensors."""
+"""Owns the framing of v2 bodies: their headers, compression, where JSON ends. Knows nothing of tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server.codecs.v2.datatypes import bad
 from server.errors import ServerError
 
 JSON_LENGTH_HEADER = b"inference-header-content-length"
-FAST = 1  # compression level: the loop waits for it
+FAST = 1  # compression level: compressing blocks the loop
 _NUMBER = re.compile(rb"[0-9]{1,18}")
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}  # deflate means zlib's format
 _COMPRESS: Mapping[bytes, Callable[[bytes], bytes]] = {
@@ -23,10 +23,10 @@ _COMPRESS: Mapping[bytes, Callable[[bytes], bytes]] = {
 
 
 class TensorHead(NamedTuple):
-    """What the headers of a v2 request say of it.
+    """What the headers of a v2 request say of its body.
 
-    ``json_bytes``: the length of its JSON before binary data; None where all is JSON, 0 where all is one raw tensor.
-    ``encoding``: how it is compressed; ``wants``: how the answer shall be. Each is gzip, deflate or None.
+    ``json_bytes``: the length of the JSON before binary data; None if all is JSON, 0 if all is one raw tensor.
+    ``encoding``, ``wants``: the compression of the body and of the answer; gzip, deflate or None.
     """
 
     json_bytes: int | None = None
@@ -34,14 +34,11 @@ class TensorHead(NamedTuple):
     wants: bytes | None = None
 
 
-ALL_JSON = TensorHead()
-
-
 def read_head(headers: Iterable[tuple[bytes, bytes]]) -> TensorHead:
-    """Reads the headers, names in any case. Raises ServerError: bad_request, unsupported_media_type.
+    """Parses the headers, names in any case. Raises ServerError: bad_request, unsupported_media_type.
 
-    An answer is compressed only for a caller who names one way and no other: clients that list what they could read
-    send that list with every request, and read errors and metadata as they come.
+    An answer is compressed only if Accept-Encoding names one compression alone: clients that list all they support
+    send the list with every request, and expect no compression.
     """
     json_bytes: int | None = None
     encoding = wants = None
@@ -68,26 +65,26 @@ def _encoding(value: bytes, before: bytes | None) -> bytes | None:
 
 
 def unpack(body: bytes | bytearray, encoding: bytes | None, max_bytes: int) -> bytes | bytearray:
-    """The body as it was before it was compressed. Never makes more than ``max_bytes`` of it.
+    """Decompresses a body to at most ``max_bytes``.
 
     Raises ServerError: bad_request, body_too_large.
     """
     if encoding is None:
         return body
-    opener = zlib.decompressobj(_WINDOW_BITS[encoding])
+    decompressor = zlib.decompressobj(_WINDOW_BITS[encoding])
     try:
-        whole = opener.decompress(body, max_bytes + 1)
+        whole = decompressor.decompress(body, max_bytes + 1)
     except zlib.error:
         raise bad(f"the body is not {encoding.decode()}, as its Content-Encoding says") from None
     if len(whole) > max_bytes:
         raise ServerError("body_too_large", f"the body unpacks to more than the {max_bytes} bytes allowed")
-    if not opener.eof or opener.unused_data:
+    if not decompressor.eof or decompressor.unused_data:
         raise bad(f"the body is not one whole {encoding.decode()} stream")
     return whole
 
 
 def split(body: bytes | bytearray, json_bytes: int | None) -> tuple[memoryview, memoryview]:
-    """The JSON and the binary data after it. Raises ServerError ``bad_request``."""
+    """Splits a body into its JSON and the binary data after it. Raises ServerError ``bad_request``."""
     view = memoryview(body)
     if json_bytes is None:
         return view, view[:0]
@@ -97,7 +94,7 @@ def split(body: bytes | bytearray, json_bytes: int | None) -> tuple[memoryview, 
 
 
 def pack(head: bytes, binary: list[bytes | memoryview], wants: bytes | None) -> PiecedAnswer:
-    """An answer of JSON and binary data, compressed where the caller asked for it."""
+    """Makes an answer of JSON and binary data; ``wants``: its compression, None for none."""
     media_type = b"application/octet-stream" if binary else b"application/json"
     headers = [(JSON_LENGTH_HEADER, b"%d" % len(head))] if binary else []
     pieces: list[bytes | memoryview] = [head, *binary]

@@ -1,4 +1,4 @@
-"""Owns the v2 protocol for one model: headers and a body in, tensors and their group out. No sessions, no HTTP."""
+"""Owns the v2 protocol for one model: decodes headers and body, and chooses the entry's group. Knows no sessions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from server.codecs.v2.datatypes import Shape, bad
 from server.codecs.v2.request import InferRequest, read, read_raw
 from server.errors import ServerError
 
-NOT_FINITE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")  # as some clients write what JSON has no word for
-MAX_GROUPS = 256  # shapes and wanted outputs remembered at one time; then all are forgotten, and those in use come back
+NOT_FINITE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")  # as some clients write them in JSON, which has neither
+MAX_GROUPS = 256  # remembered at a time; at the limit all are dropped, and those in use are made again
 
 
 def _parse(json: memoryview) -> Any:
@@ -31,7 +31,7 @@ def _parse(json: memoryview) -> Any:
 
 
 def has_rows(inputs: Sequence[TensorSpec]) -> bool:
-    """Whether every input has a first dimension that varies: rows."""
+    """Whether the first dimension of every input varies: its rows."""
     return bool(inputs) and all(spec.shape and spec.shape[0] is None for spec in inputs)
 
 
@@ -45,7 +45,7 @@ def labels_of(artefact: Artefact | None) -> Labels:
 
 
 class TensorCodec:
-    """The v2 protocol for one model. ``row_independent``: its rows stand alone, so that requests may share a run."""
+    """The v2 protocol for one model. ``row_independent``: its rows do not depend on each other."""
 
     reads_headers = True
     counts_stages = True
@@ -80,23 +80,23 @@ class TensorCodec:
         return self._row_independent
 
     def read_headers(self, headers: Headers) -> TensorHead:
-        """How the body is written and the answer wanted. Raises ServerError: bad_request, unsupported_media_type."""
+        """The format of the body and of the answer. Raises ServerError: bad_request, unsupported_media_type."""
         return read_head(headers)
 
     def decode(self, entry: Entry, body: bytes | bytearray) -> None:
-        """Reads and checks a body. Raises ServerError: bad_request, bad_json, too_deep, too_many_rows, ..."""
+        """Parses and checks a body. Raises ServerError: bad_request, bad_json, too_deep, too_many_rows, ..."""
         head: TensorHead = entry.request
-        asked = self._read(unpack(body, head.encoding, self._max_body_bytes), head.json_bytes)
-        tensors = [asked.tensors[name] for name in self._inputs]
+        infer = self._read(unpack(body, head.encoding, self._max_body_bytes), head.json_bytes)
+        tensors = [infer.tensors[name] for name in self._inputs]
         shapes = [tensor.shape for tensor in tensors]
         entry.rows = self._rows(shapes)
-        entry.group = self._group(shapes, tuple([output.name for output in asked.outputs]))
-        named = asked.request_id is not None
-        start = start_of(self._model, self._version, asked.request_id) if named else self._start
-        output_format = OutputFormat(start, asked.outputs, self._labels, head.wants)
+        entry.group = self._group(shapes, tuple([output.name for output in infer.outputs]))
+        has_id = infer.request_id is not None
+        start = start_of(self._model, self._version, infer.request_id) if has_id else self._start
+        output_format = OutputFormat(start, infer.outputs, self._labels, head.wants)
         entry.request = tuple([tensor.buffer for tensor in tensors]), output_format
-        if asked.timeout is not None:
-            entry.deadline = min(entry.deadline, entry.arrived + asked.timeout)
+        if infer.timeout is not None:
+            entry.deadline = min(entry.deadline, entry.arrived + infer.timeout)
 
     def _read(self, body: bytes | bytearray, json_bytes: int | None) -> InferRequest:
         if json_bytes == 0:
@@ -105,7 +105,7 @@ class TensorCodec:
         return read(_parse(json), binary, self._inputs, self._outputs)
 
     def _rows(self, shapes: Sequence[Shape]) -> int:
-        """Rows of the request; 1 for a model that knows none."""
+        """The rows of the request; 1 for a model without rows."""
         if not self._rows_first:
             return 1
         rows = shapes[0][0]

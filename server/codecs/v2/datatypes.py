@@ -1,8 +1,7 @@
-"""Owns the data types of the v2 protocol: names, widening, and their forms in JSON and in binary. Knows no requests.
+"""Owns the data types of the v2 protocol: names, widening, JSON and binary encoding. Knows no requests.
 
-What comes in becomes a buffer (see `artefact.tensors`): a view of the received bytes where it is binary, packed bytes
-where it is JSON, a list where it is text. Every size is compared with what is there before anything of that size is
-made.
+An input becomes a buffer (see `artefact.tensors`): binary data a view of the received bytes, JSON packed bytes, BYTES a
+list of strings. Every size is compared with the received data before anything of that size is allocated.
 """
 
 from __future__ import annotations
@@ -39,24 +38,24 @@ DTYPES: Mapping[str, np.dtype[Any]] = {
     BYTES: np.dtype(np.object_),
 }
 NAMES: Mapping[np.dtype[Any], str] = {dtype: name for name, dtype in DTYPES.items()}
-_CODES = dict(zip(DTYPES, "?bhiqBHIQefd", strict=False))  # how `struct` names them; BYTES has no code
+_CODES = dict(zip(DTYPES, "?bhiqBHIQefd", strict=False))  # format characters of `struct`; BYTES has none
 EXACT_WHOLE = 2**53  # up to here FP64 holds every whole number
 LENGTH = struct.Struct("<I")  # before each element of BYTES
 
 
 def bad(message: str) -> ServerError:
-    """A v2 request that does not fit its model: 400 with one sentence."""
+    """The error of a v2 request that does not fit its model: 400 with one sentence."""
     return ServerError("bad_request", message)
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names as a message gives them, the first eight."""
+    """Quoted names as an error lists them: the first eight."""
     first = ", ".join(f"'{name}'" for name in names[:8])
     return first if len(names) <= 8 else f"{first} and {len(names) - 8} more"
 
 
 def from_binary(buffer: memoryview, datatype: str, shape: Shape, where: str) -> Buffer:
-    """The buffer that binary data is: itself, or a list of texts. Raises ServerError ``bad_request``."""
+    """The buffer of binary data: the data itself, or a list of strings. Raises ServerError ``bad_request``."""
     count = prod(shape)
     if datatype == BYTES:
         return _texts(buffer, count, where)
@@ -128,7 +127,7 @@ def _check_count(level: list[Any], expected: int, shape: Shape, where: str) -> N
 
 
 def _has_boolean(flat: Sequence[Any], packed: bytes, datatype: str) -> bool:
-    """Whether a boolean was packed as a number: only where 0 or 1 came out can one have gone in."""
+    """Whether a boolean was packed as a number: only elements that packed as 0 or 1 can be one."""
     values = np.frombuffer(packed, DTYPES[datatype])
     suspects = np.flatnonzero((values == 0) | (values == 1)).tolist()
     return any(type(flat[at]) is bool for at in suspects)
@@ -136,7 +135,7 @@ def _has_boolean(flat: Sequence[Any], packed: bytes, datatype: str) -> bool:
 
 def _refuse_value(flat: Sequence[Any], datatype: str, where: str) -> NoReturn:
     for at, value in enumerate(flat):
-        if not _takes(datatype, value):
+        if not _is_valid(datatype, value):
             raise bad(f"{where}: element {at} is not {_EXPECTED[datatype[:3]]} of {datatype}: {shown(value)}")
     raise bad(f"{where}: 'data' does not fit {datatype}")
 
@@ -152,7 +151,7 @@ _EXPECTED = {
 }
 
 
-def _takes(datatype: str, value: Any) -> bool:
+def _is_valid(datatype: str, value: Any) -> bool:
     if datatype in (BYTES, "BOOL"):
         return type(value) is (str if datatype == BYTES else bool)
     if type(value) not in (int, float):
@@ -165,13 +164,13 @@ def _takes(datatype: str, value: Any) -> bool:
 
 
 def widens(datatype: str, dtype: np.dtype[Any]) -> bool:
-    """Whether values of a data type go into a graph input of ``dtype`` without loss, if they are not too large."""
+    """Whether a graph input of ``dtype`` holds the values of a data type without loss, but for large integers."""
     source = DTYPES[datatype]
     return source == dtype or (source.kind in "iuf" and dtype.kind in "iuf" and np.can_cast(source, dtype, "safe"))
 
 
 def widen(buffer: Buffer, datatype: str, dtype: np.dtype[Any], where: str) -> Buffer:
-    """A buffer as ``dtype``; itself where it is that. Raises ServerError ``bad_request`` for what is not exact."""
+    """Converts a buffer to ``dtype``. Raises ServerError ``bad_request`` for a value that would be rounded."""
     source = DTYPES[datatype]
     if source == dtype or isinstance(buffer, list):
         return buffer
@@ -184,7 +183,7 @@ def widen(buffer: Buffer, datatype: str, dtype: np.dtype[Any], where: str) -> Bu
 
 
 def to_binary(array: Array) -> bytes | memoryview:
-    """An array as binary data: its own memory, row-major; BYTES are built."""
+    """An array as binary data, row-major: its own memory, but for BYTES."""
     if array.dtype == np.object_:
         encoded = [text.encode() for text in array.reshape(-1).tolist()]
         return b"".join([piece for text in encoded for piece in (LENGTH.pack(len(text)), text)])
@@ -192,7 +191,7 @@ def to_binary(array: Array) -> bytes | memoryview:
 
 
 def to_json(array: Array) -> bytes:
-    """An array as a flat JSON list, row-major; what is not finite is null."""
+    """An array as a flat JSON list, row-major; NaN and infinities are null."""
     if array.dtype == np.object_:
         return orjson.dumps(array.reshape(-1).tolist())
     flat = np.ascontiguousarray(array).reshape(-1)

@@ -1,6 +1,6 @@
-"""Owns the JSON of a v2 request: which tensors it brings and what it wants back, each checked. Knows no batches.
+"""Owns the JSON of a v2 request: checks its tensors and its requested outputs. Knows no batches.
 
-Errors are 400 with a sentence that names the tensor. Nothing is allocated by a size that a client only claims.
+Errors are 400 with a sentence that names the tensor. No allocation depends on a size that a client only claims.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from server.codecs.v2.datatypes import BYTES, DTYPES, NAMES, Shape, bad, from_bi
 from server.errors import ServerError
 
 MAX_RANK = 32
-MAX_SIZE = 2**48  # of a tensor in elements, empty dimensions left out: no body holds more
+MAX_SIZE = 2**48  # elements of a tensor, empty dimensions left out: no body holds more
 MICROSECONDS = 1e-6
 RESERVED = "triton_"
 
@@ -24,14 +24,14 @@ Specs = Mapping[str, TensorSpec]  # inputs or outputs by name, in the order of t
 
 
 class Tensor(NamedTuple):
-    """One input as a request brings it."""
+    """One input of a request: its buffer, and the shape that the client gave."""
 
     buffer: Buffer
     shape: Shape
 
 
 class RequestedOutput(NamedTuple):
-    """One output as a request wants it; ``classes``: the number of best classes instead of the values, or 0."""
+    """One output that a request wants. ``classes``: how many best classes to answer; 0: the values."""
 
     name: str
     binary: bool
@@ -39,7 +39,7 @@ class RequestedOutput(NamedTuple):
 
 
 class InferRequest(NamedTuple):
-    """A whole request. ``timeout``: seconds, or None."""
+    """A parsed request. ``timeout``: seconds, or None."""
 
     tensors: dict[str, Tensor]
     outputs: tuple[RequestedOutput, ...]
@@ -48,7 +48,7 @@ class InferRequest(NamedTuple):
 
 
 def read(document: Any, binary: memoryview, inputs: Specs, outputs: Specs) -> InferRequest:
-    """A parsed request with the binary data behind it. Raises ServerError: bad_request, unsupported."""
+    """Checks the parsed JSON and the binary data after it. Raises ServerError: bad_request, unsupported."""
     if type(document) is not dict:
         raise bad(f'expected an object like {{"inputs": [...]}}, got {shown(document)}')
     request_id = document.get("id")
@@ -65,7 +65,10 @@ def read(document: Any, binary: memoryview, inputs: Specs, outputs: Specs) -> In
 
 
 def read_raw(body: memoryview, inputs: Specs, rows_first: bool, outputs: Sequence[str]) -> InferRequest:
-    """A body that is nothing but one tensor of one row; all outputs come back binary. Raises ServerError."""
+    """Checks a body that is one raw tensor, of one row where the model has rows; all outputs are wanted in binary.
+
+    Raises ServerError ``bad_request``.
+    """
     if len(inputs) != 1:
         raise bad(f"a raw body is for models of one input, this one takes {listed(list(inputs))}: send JSON as well")
     (spec,) = inputs.values()
@@ -80,7 +83,7 @@ def read_raw(body: memoryview, inputs: Specs, rows_first: bool, outputs: Sequenc
 def _shape_of_raw(spec: TensorSpec, sizes: Sequence[int | None], length: int) -> Shape:
     count = 1 if spec.dtype == DTYPES[BYTES] else length // spec.dtype.itemsize
     if not sizes and count != 1:
-        sizes = (None,)  # a graph that does not say its shape looks like one that takes a single value
+        sizes = (None,)  # ONNX Runtime shows a graph without a shape like one of a single value
     fixed = prod(size for size in sizes if size is not None)
     if sum(size is None for size in sizes) > 1 or not fixed or count % fixed:
         raise bad(
@@ -101,14 +104,14 @@ def _tensors(given: Any, binary: memoryview, inputs: Specs) -> dict[str, Tensor]
         raise bad(f"inputs: expected a list of tensors, got {shown(given)}")
     tensors: dict[str, Tensor] = {}
     at = 0
-    for number, each in enumerate(given):
-        spec = _spec_of(each, f"inputs[{number}]", inputs)
+    for number, tensor in enumerate(given):
+        spec = _spec_of(tensor, f"inputs[{number}]", inputs)
         if spec.name in tensors:
             raise bad(f"input '{spec.name}' is given twice")
-        size = _binary_size(each, spec.name)
+        size = _binary_size(tensor, spec.name)
         if size is not None and size > len(binary) - at:
             raise bad(_short(spec.name, size, len(binary) - at))
-        tensors[spec.name] = _tensor(each, spec, None if size is None else binary[at : at + size])
+        tensors[spec.name] = _tensor(tensor, spec, None if size is None else binary[at : at + size])
         at += size or 0
     if at != len(binary):
         raise bad(f"{len(binary) - at} bytes are left over after the binary data of the inputs")
@@ -135,7 +138,7 @@ def _spec_of(given: Any, where: str, inputs: Specs) -> TensorSpec:
 
 
 def _binary_size(given: dict[str, Any], name: str) -> int | None:
-    """The bytes of binary data of an input; None where its values are JSON."""
+    """The bytes of binary data of an input; None if its values are JSON."""
     parameters = _parameters(given, f"input '{name}'")
     if "shared_memory_region" in parameters:
         raise _no_shared_memory(f"input '{name}'")
@@ -169,7 +172,7 @@ def _tensor(given: dict[str, Any], spec: TensorSpec, binary: memoryview | None) 
 def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:
     if type(given) is not list or len(given) > MAX_RANK or any(type(size) is not int or size < 0 for size in given):
         raise bad(f"{where}: shape: expected a list of whole numbers like {_dims(spec)}, got {shown(given)}")
-    # A graph that does not say its shape looks like one that takes a single value: both take what comes.
+    # ONNX Runtime shows a graph without a shape like one of a single value: any shape fits either.
     fits = not spec.shape or len(given) == len(spec.shape)
     if not fits or any(size not in (None, own) for own, size in zip(given, spec.shape, strict=False)):
         raise bad(f"{where}: this model takes the shape {_dims(spec)}, got {given}")
@@ -188,8 +191,8 @@ def _requested(given: Any, all_binary: bool, outputs: Specs) -> tuple[RequestedO
     if type(given) is not list:
         raise bad(f"outputs: expected a list of objects with a name, got {shown(given)}")
     requested: dict[str, RequestedOutput] = {}
-    for number, each in enumerate(given):
-        output = _requested_output(each, f"outputs[{number}]", all_binary, outputs)
+    for number, description in enumerate(given):
+        output = _requested_output(description, f"outputs[{number}]", all_binary, outputs)
         if output.name in requested:
             raise bad(f"output '{output.name}' is asked for twice")
         requested[output.name] = output

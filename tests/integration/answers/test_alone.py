@@ -1,4 +1,4 @@
-"""A row gets in company what it gets alone: bit for bit from trees, within 4 ulp from linear models."""
+"""A row has the same answer in a batch as alone: bit for bit from trees, within 4 ulp from linear models."""
 
 from __future__ import annotations
 

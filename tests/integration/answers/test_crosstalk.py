@@ -1,4 +1,4 @@
-"""No answer reaches the wrong caller: by the number, and with a mutant that shows the test would see one."""
+"""No answer reaches another client: over many requests, and with a mutant that the test must catch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.integration.running import running
 
 SETTINGS = {"WEB_CONCURRENCY": "1", "DYNONNX_MAX_BATCH_ROWS": "64"}
 
-# The server, but of every batch with several callers the first two get each other's answer.
+# The server, but of every batch with several entries the first two get each other's answer.
 MUTANT = """
 import sys
 from server.batching import batch
@@ -52,20 +52,20 @@ def _summed(metrics: str, name: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if line.startswith(name + "{"))
 
 
-def test_no_answer_reaches_the_wrong_caller(tmp_path: Path, report: Report) -> None:
+def test_no_answer_reaches_another_client(tmp_path: Path, report: Report) -> None:
     campaign(50_000, tmp_path, report)
 
 
 @pytest.mark.slow
-def test_no_answer_of_a_million_reaches_the_wrong_caller(tmp_path: Path, report: Report) -> None:
+def test_no_answer_of_a_million_reaches_another_client(tmp_path: Path, report: Report) -> None:
     campaign(1_000_000, tmp_path, report)
 
 
-def test_a_server_that_swaps_two_callers_is_caught(tmp_path: Path) -> None:
+def test_a_server_that_swaps_two_answers_is_caught(tmp_path: Path) -> None:
     write_models(tmp_path / "models")
     launcher = tmp_path / "mutant.py"
     launcher.write_text(MUTANT)
     settings = {**SETTINGS, "DYNONNX_MODELS": str(tmp_path / "models")}
     with running(settings, tmp_path / "server.log", (sys.executable, str(launcher))) as server:
         tally = ask_many(server.port, 1000)
-    assert any(" got 200 " in wrong for wrong in tally.wrong), "two callers were swapped in every batch, unnoticed"
+    assert any(" got 200 " in wrong for wrong in tally.wrong), "two answers were swapped in every batch, unnoticed"

@@ -1,4 +1,4 @@
-"""Every refusal, on bare sockets: its status, its three keys, its request id; the worker lives on."""
+"""Every refusal, on bare sockets: its status, its three keys, its request id; the worker keeps serving."""
 
 from __future__ import annotations
 
@@ -204,8 +204,8 @@ def test_any_other_request_id_is_replaced(small: Running, name: str) -> None:
 
 def test_every_answer_has_an_id_of_its_own(small: Running) -> None:
     data = request("/predict", {"features": ROW})
-    found = exchange(small.port, data * 50, answers=50)
-    assert len({answer.headers["x-request-id"] for answer in found}) == 50
+    answers = exchange(small.port, data * 50, answers=50)
+    assert len({answer.headers["x-request-id"] for answer in answers}) == 50
 
 
 def test_pipelined_requests_are_answered_in_order(small: Running) -> None:
@@ -217,9 +217,9 @@ def test_pipelined_requests_are_answered_in_order(small: Running) -> None:
         request("/predict", {"features": ["x"]}, "X-Request-ID: e"),
         request("/predict", {"features": ROW}, "X-Request-ID: f"),
     ]
-    found = exchange(small.port, b"".join(asked), answers=len(asked))
-    assert [answer.headers["x-request-id"] for answer in found] == list("abcdef")
-    assert [answer.status for answer in found] == [200, 200, 200, 404, 422, 200]
+    answers = exchange(small.port, b"".join(asked), answers=len(asked))
+    assert [answer.headers["x-request-id"] for answer in answers] == list("abcdef")
+    assert [answer.status for answer in answers] == [200, 200, 200, 404, 422, 200]
 
 
 def test_a_body_one_byte_at_a_time(small: Running) -> None:

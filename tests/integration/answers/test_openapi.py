@@ -1,4 +1,4 @@
-"""The OpenAPI document against a real server, by the real schemathesis: no 5xx, no answer that it does not describe."""
+"""schemathesis holds a real server to its OpenAPI document: no 5xx, no undocumented answer."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def search(server: Running, folder: Path, examples: int, *more: str) -> subproce
 
 
 def check(server: Running, folder: Path, examples: int) -> None:
-    """Searches, and says what was found."""
-    found = search(server, folder, examples)
-    assert found.returncode == 0, found.stdout[-8000:] + found.stderr[-2000:]
-    assert "Unresolvable" not in found.stdout
+    """Searches, and says what was run."""
+    run = search(server, folder, examples)
+    assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
+    assert "Unresolvable" not in run.stdout
     log = server.read_log()
     assert "a request failed" not in log
     assert "could not be answered" not in log
@@ -101,6 +101,6 @@ def test_the_search_finds_what_is_wrong(tmp_path: Path, every_kind: Path) -> Non
         " import runpy; runpy.run_module('server', run_name='__main__')"
     )
     with running(settings, tmp_path / "server.log", [sys.executable, "-c", code]) as started:
-        found = search(started, tmp_path, 1, "--include-path", "/health")
-    assert found.returncode == 1
-    assert "/health" in found.stdout
+        run = search(started, tmp_path, 1, "--include-path", "/health")
+    assert run.returncode == 1
+    assert "/health" in run.stdout

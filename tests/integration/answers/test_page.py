@@ -1,4 +1,4 @@
-"""The page for people: whole in one file, for every code there is, and safe from what a model may be called."""
+"""The docs page: one file, every error code, and safe from hostile model names."""
 
 from __future__ import annotations
 

@@ -63,11 +63,11 @@ def sessions(folder: Path) -> dict[str, Any]:
 def feeds(originals: dict[str, Original], sessions: dict[str, Any]) -> Feeds:
     """Inputs for every model: for the examples rows of the tables they learnt from, and some they did not see."""
     random = np.random.default_rng(5)
-    found: Feeds = {name: feed_of(sessions[name], more_rows(original, ROWS, 3)) for name, original in originals.items()}
-    found["pair"] = {name: random.normal(size=(ROWS, 2)).astype(np.float32) for name in "AB"}
-    found["words"] = {"W": random.choice(np.array(["yes", "no", "", "Łódź"], np.object_), (ROWS, 2))}
-    found["halves"] = {"X": random.normal(size=(ROWS, 3)).astype(np.float16)}
-    return found
+    feeds: Feeds = {name: feed_of(sessions[name], more_rows(original, ROWS, 3)) for name, original in originals.items()}
+    feeds["pair"] = {name: random.normal(size=(ROWS, 2)).astype(np.float32) for name in "AB"}
+    feeds["words"] = {"W": random.choice(np.array(["yes", "no", "", "Łódź"], np.object_), (ROWS, 2))}
+    feeds["halves"] = {"X": random.normal(size=(ROWS, 3)).astype(np.float16)}
+    return feeds
 
 
 def feed_of(session: Any, table: Any) -> dict[str, Any]:
@@ -90,9 +90,9 @@ def expected(session: Any, feed: dict[str, Any]) -> dict[str, Any]:
 def inputs_of(feed: dict[str, Any], binary: bool, kind: Any = sync_client) -> list[Any]:
     inputs = []
     for name, array in feed.items():
-        one = kind.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
+        tensor = kind.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype))
         finite = array.dtype.kind != "f" or np.isfinite(array).all()  # JSON has no word for the rest
-        inputs.append(one.set_data_from_numpy(array, binary_data=bool(binary or not finite)))
+        inputs.append(tensor.set_data_from_numpy(array, binary_data=bool(binary or not finite)))
     return inputs
 
 
@@ -147,8 +147,8 @@ def test_compressed_infer(client: Any, sessions: Any, feeds: Feeds, name: str, w
 def test_many_at_once_are_batched_and_keep_their_answers(client: Any, sessions: Any, feeds: Feeds, name: str) -> None:
     rows = [{key: array[row : row + 1 + row % 3] for key, array in feeds[name].items()} for row in range(ROWS - 3)]
     waiting = [client.async_infer(name, inputs_of(feed, row % 2 == 0)) for row, feed in enumerate(rows)]
-    for feed, one in zip(rows, waiting, strict=True):
-        check(one.get_result(), expected(sessions[name], feed))
+    for feed, call in zip(rows, waiting, strict=True):
+        check(call.get_result(), expected(sessions[name], feed))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,7 +166,7 @@ def test_what_a_client_may_read_of_a_model(client: Any, sessions: Any, name: str
         assert (config["name"], config["max_batch_size"] > 0, "dynamic_batching" in config) == (name, True, True)
         assert [told["dims"] for told in config["input"]] == [told["shape"][1:] for told in metadata["inputs"]]
     stats = client.get_inference_statistics(name)["model_stats"]
-    assert [(one["name"], one["version"]) for one in stats] == [(name, "1")]
+    assert [(model["name"], model["version"]) for model in stats] == [(name, "1")]
     of_version = client.get_inference_statistics(name, "1")["model_stats"][0]
     for kind in ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output", "cache_hit"):
         assert set(of_version["inference_stats"][kind]) == {"count", "ns"}
@@ -176,7 +176,7 @@ def test_what_a_client_may_read_of_the_server(client: Any) -> None:
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.get_server_metadata()["name"] == "dynonnx"
-    assert {one["name"] for one in client.get_inference_statistics()["model_stats"]} == set(NAMES)
+    assert {model["name"] for model in client.get_inference_statistics()["model_stats"]} == set(NAMES)
     assert not client.is_model_ready("nobody")
     assert not client.is_model_ready("a/b c")
 

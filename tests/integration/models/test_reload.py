@@ -1,4 +1,4 @@
-"""SIGHUP serves what the folder holds now; nobody loses a request by it, and a worker killed meanwhile is replaced."""
+"""SIGHUP serves the present folder; no request is lost, and a worker killed meanwhile is replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A models folder with nothing in it, or with something bad, and what the server then says and serves."""
+"""A models folder that is empty or has bad files: what the server logs and serves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions change and bad files come under constant load: nothing is lost, nothing is mixed, memory comes back."""
+"""Versions change and bad files arrive under load: no request is lost, no version mixed, memory is freed."""
 
 from __future__ import annotations
 

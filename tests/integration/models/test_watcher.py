@@ -1,4 +1,4 @@
-"""The folder of a running server: what comes, goes or is bad in it, and whatever happens meanwhile."""
+"""The watcher of a running server: new, removed and bad files, and signals meanwhile."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def trial_of(server: Running) -> list[psutil.Process]:
 
 def accepting(server: Running) -> set[int]:
     """The processes that have a listener."""
-    found = set()
+    pids = set()
     for pid in server.workers():
         with contextlib.suppress(psutil.NoSuchProcess):
             if psutil.Process(pid).net_connections("tcp"):
-                found.add(pid)
-    return found
+                pids.add(pid)
+    return pids
 
 
 def all_serve(server: Running, wanted: str) -> bool:

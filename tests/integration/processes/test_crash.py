@@ -1,4 +1,4 @@
-"""Workers that die before they serve are replaced, but not in a whirl."""
+"""Workers that die before they serve are replaced, but at most one per second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that no longer turns is replaced, and keeps nobody from stopping."""
+"""A worker whose loop hangs is replaced, and does not delay a stop."""
 
 from __future__ import annotations
 

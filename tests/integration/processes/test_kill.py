@@ -1,4 +1,4 @@
-"""A worker that dies takes with it what it held, and nothing else."""
+"""A worker that is killed loses its own requests only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metrics say of two workers is what was asked of both."""
+"""The metrics of two workers are the sums of both."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NONE = request("/models/tulip/predict", {"features": ROW})
 
 def read_metrics(server: Running, **wanted: str) -> dict[str, float]:
     """Samples of which no label is other than wanted, summed by name; the parser gives every counter a ``_total``."""
-    found: dict[str, float] = {}
+    totals: dict[str, float] = {}
     for family in text_string_to_metric_families(server.ask("GET", "/metrics").body.decode()):
         for sample in family.samples:
             if all(sample.labels.get(name, value) == value for name, value in wanted.items()):
                 name = sample.name.removesuffix("_total")
-                found[name] = found.get(name, 0.0) + sample.value
-    return found
+                totals[name] = totals.get(name, 0.0) + sample.value
+    return totals
 
 
 async def ask_both_workers(server: Running) -> int:
@@ -51,14 +51,14 @@ def test_metrics_over_two_workers_are_the_requests_sent(start: Start) -> None:
     assert serving == 2, "one worker took every connection"
     each = rounds * CONNECTIONS
     for _ in range(6):  # whichever worker answers
-        found = read_metrics(server, model="iris", reason="invalid_input")
-        assert found["nv_inference_request_success"] == 2 * each
-        assert found["nv_inference_count"] == 8 * each
-        assert found["nv_inference_request_failure"] == each
-        assert found["nv_inference_pending_request_count"] == 0
-        assert found["dynonnx_batch_rows_sum"] == 8 * each
-        assert found["dynonnx_batch_rows_count"] == found["nv_inference_exec_count"] <= 2 * each
-        assert found["dynonnx_workers"] == 2
+        totals = read_metrics(server, model="iris", reason="invalid_input")
+        assert totals["nv_inference_request_success"] == 2 * each
+        assert totals["nv_inference_count"] == 8 * each
+        assert totals["nv_inference_request_failure"] == each
+        assert totals["nv_inference_pending_request_count"] == 0
+        assert totals["dynonnx_batch_rows_sum"] == 8 * each
+        assert totals["dynonnx_batch_rows_count"] == totals["nv_inference_exec_count"] <= 2 * each
+        assert totals["dynonnx_workers"] == 2
     assert read_metrics(server, code="invalid_input")["dynonnx_errors"] == each
     assert read_metrics(server, code="not_found")["dynonnx_errors"] == each
     assert read_metrics(server, model="churn")["nv_inference_request_success"] == 0

@@ -1,4 +1,4 @@
-"""A stop loses nothing that was accepted, whoever is told, and however often."""
+"""A stop loses no accepted request, whichever process gets the signal, and however often."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_a_server_on_its_way_out_is_not_ready(start: Start) -> None:
 
 
 def refuses(port: int) -> bool:
-    """Whether nobody listens there any more."""
+    """Whether the port refuses connections."""
     with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), 1):
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a running worker holds: no library of the training side, and little memory."""
+"""A running worker has loaded no training library, and uses little memory."""
 
 from __future__ import annotations
 
@@ -67,16 +67,16 @@ def private(pid: int) -> int:
 
 
 def test_memory_of_the_first_and_of_a_further_worker(start: Start, report: Report) -> None:
-    one = start(WEB_CONCURRENCY="1")
-    use_every_route(one)
-    (worker,) = one.workers()
-    pss = (read_memory(one.pid)["Pss"] + read_memory(worker)["Pss"]) / MIB
-    # Proportional shares shrink while other processes of this box use the same libraries; this is what it is alone.
-    first = (private(one.pid) + read_memory(worker)["Rss"]) / MIB
-    two = start(WEB_CONCURRENCY="3")
+    with_one = start(WEB_CONCURRENCY="1")
+    use_every_route(with_one)
+    (worker,) = with_one.workers()
+    pss = (read_memory(with_one.pid)["Pss"] + read_memory(worker)["Pss"]) / MIB
+    # Proportional shares shrink while other processes of this box use the same libraries; this is its own share alone.
+    first = (private(with_one.pid) + read_memory(worker)["Rss"]) / MIB
+    with_three = start(WEB_CONCURRENCY="3")
     for _ in range(10):
-        use_every_route(two)
-    further = max(private(pid) for pid in two.workers()) / MIB
+        use_every_route(with_three)
+    further = max(private(pid) for pid in with_three.workers()) / MIB
     report(
         f"memory with four models: arbiter and one worker {first:.1f} MB (PSS {pss:.1f}), "
         f"each further worker {further:.1f} MB"

@@ -1,4 +1,4 @@
-"""The artefact: what is written is what is read, damage is told, and the one rule of parity."""
+"""The metadata: what is written is what is read, damage is refused, and the rule of parity."""
 
 from __future__ import annotations
 

@@ -26,12 +26,12 @@ PLACES = ("initializer", "attribute", "sub-graph", "function", "sparse")
 def test_it_reads_what_the_onnx_package_reads(name: str) -> None:
     data = (ARTEFACTS | PLAIN)[name]().data
     model = onnx.load_model_from_string(data)
-    found = read_onnxfile(data)
-    check_known(found)
-    assert found.ir_version == model.ir_version
-    assert found.opsets == {entry.domain: entry.version for entry in model.opset_import}
-    assert found.operators == {(node.domain, node.op_type) for node in model.graph.node}
-    assert found.metadata == {entry.key: entry.value for entry in model.metadata_props}
+    file = read_onnxfile(data)
+    check_known(file)
+    assert file.ir_version == model.ir_version
+    assert file.opsets == {entry.domain: entry.version for entry in model.opset_import}
+    assert file.operators == {(node.domain, node.op_type) for node in model.graph.node}
+    assert file.metadata == {entry.key: entry.value for entry in model.metadata_props}
 
 
 def test_operators_of_sub_graphs_and_functions_count() -> None:
@@ -42,10 +42,10 @@ def test_operators_of_sub_graphs_and_functions_count() -> None:
     assert ("", "Odd") in read_onnxfile(data.SerializeToString()).operators
     function = onnx.load_model_from_string(external("function"))
     del function.functions[0].node[0].attribute[:]
-    found = read_onnxfile(function.SerializeToString())
-    assert found.functions == {("own", "F")}
-    assert ("own", "F") in found.operators
-    check_known(found)
+    file = read_onnxfile(function.SerializeToString())
+    assert file.functions == {("own", "F")}
+    assert ("own", "F") in file.operators
+    check_known(file)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -88,10 +88,10 @@ def test_every_beginning_of_a_file_is_refused() -> None:
     data = classifier().data
     for length in range(len(data)):
         try:
-            found = read_onnxfile(data[:length])
+            file = read_onnxfile(data[:length])
         except BadFile:
             continue
-        assert found.operators == read_onnxfile(data).operators, "cut between two whole fields, after the graph"
+        assert file.operators == read_onnxfile(data).operators, "cut between two whole fields, after the graph"
 
 
 def tensors(message: Any) -> Iterator[Any]:

@@ -55,9 +55,9 @@ def errors_of(schema: Any, value: Any) -> Iterator[str]:
     if wanted and not any(kinds[kind]() for kind in ([wanted] if isinstance(wanted, str) else wanted)):
         yield f"{value!r} is not {wanted}"
         return
-    if "enum" in schema and not any(value == one and type(value) is type(one) for one in schema["enum"]):
+    if "enum" in schema and not any(value == option and type(value) is type(option) for option in schema["enum"]):
         yield f"{value!r} is not one of {schema['enum']}"
-    if "anyOf" in schema and all(any(errors_of(one, value)) for one in schema["anyOf"]):
+    if "anyOf" in schema and all(any(errors_of(option, value)) for option in schema["anyOf"]):
         yield f"{value!r} fits none of {schema['anyOf']}"
     if type(value) is dict:
         yield from _errors_of_object(schema, value)
@@ -79,8 +79,8 @@ def _errors_of_array(schema: Any, value: list[Any]) -> Iterator[str]:
     if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", 10**9):
         yield f"{len(value)} items"
     prefix = schema.get("prefixItems", [])
-    for item, one in zip(value, prefix, strict=False):
-        yield from errors_of(one, item)
+    for item, of_item in zip(value, prefix, strict=False):
+        yield from errors_of(of_item, item)
     rest = schema.get("items", {})
     for item in value[len(prefix) :]:
         yield from ("one item too much",) if rest is False else errors_of(rest, item)
@@ -170,13 +170,13 @@ def test_one_path_per_model_the_default_first_and_only_the_highest_version(tmp_p
     two = load(tmp_path, "two-inputs", "1", plain_two_inputs().data)
     served = [load(tmp_path, "b", "1", data), load(tmp_path, "b", "2", data), load(tmp_path, "a", "1", data), two]
     operations: dict[str, Any] = {"/health": {"get": {}}}
-    found = document(Repository(served, {}, "b"), operations, keyed=True)
-    assert list(found["paths"]) == ["/predict", "/invocations", "/models/a/predict", "/models/b/predict", "/health"]
-    ids = [path["post"]["operationId"] for path in found["paths"].values() if "post" in path]
+    described = document(Repository(served, {}, "b"), operations, keyed=True)
+    assert list(described["paths"]) == ["/predict", "/invocations", "/models/a/predict", "/models/b/predict", "/health"]
+    ids = [path["post"]["operationId"] for path in described["paths"].values() if "post" in path]
     assert len(set(ids)) == len(ids)
-    assert found["security"] == [{"key": []}]
-    assert found["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
-    assert found["paths"]["/health"]["get"]["security"] == []
+    assert described["security"] == [{"key": []}]
+    assert described["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert described["paths"]["/health"]["get"]["security"] == []
     without = document(Repository(served, {}), {}, keyed=False)
     assert {"/predict", "/invocations"} & set(without["paths"]) == set()
     assert "security" not in without
@@ -190,9 +190,9 @@ def test_no_model_and_a_default_that_did_not_load() -> None:
 
 def test_the_document_is_json(models: dict[str, Model]) -> None:
     repository = Repository(list(models.values()), {})
-    found = orjson.loads(orjson.dumps(document(repository, {}, keyed=True)))
-    assert found["openapi"] == "3.1.0"
-    assert len(found["paths"]) == len(models)
+    described = orjson.loads(orjson.dumps(document(repository, {}, keyed=True)))
+    assert described["openapi"] == "3.1.0"
+    assert len(described["paths"]) == len(models)
 
 
 def test_every_operation_says_what_any_request_may_be_answered(models: dict[str, Model]) -> None:

@@ -52,9 +52,9 @@ def calls(door: Door) -> list[tuple[str, str]]:
 
 def error(reply: Reply) -> tuple[int, str]:
     """Status and code, of what must be our envelope."""
-    found = orjson.loads(reply.body)
-    assert isinstance(found["error"], str)
-    return reply.status, found["code"]
+    envelope = orjson.loads(reply.body)
+    assert isinstance(envelope["error"], str)
+    return reply.status, envelope["code"]
 
 
 @pytest.mark.parametrize("kind", [None, "application/octet-stream", "application/json"])

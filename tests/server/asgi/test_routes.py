@@ -1,4 +1,4 @@
-"""Routes that only door one answers, behind both: MLflow's scoring protocol, its pings, its limits and its errors."""
+"""Routes that only door one answers, behind both: MLflow's protocol, its pings, its limits and its errors."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def test_refusals_of_a_model_count_as_its_failures(door: Door) -> None:
     line = b'nv_inference_request_failure{model="iris",version="1",reason="invalid_input"}'
 
     def count() -> float:
-        found = [row for row in door.ask(get("/metrics")).body.splitlines() if row.startswith(line)]
-        return float(found[0].split()[-1]) if found else 0.0
+        lines = [row for row in door.ask(get("/metrics")).body.splitlines() if row.startswith(line)]
+        return float(lines[0].split()[-1]) if lines else 0.0
 
     before = count()
     door.ask(invocation(b'{"inputs": []}'))

@@ -38,9 +38,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
     return {kind: Served(folder, make().data) for kind, make in ALL.items()}
 
 
-def body_schema(one: Served) -> Schema:
-    """The schema of a scoring body."""
-    return mlflow_request_schema(one.model, list_of({"anyOf": row_schemas(one.model)}, minItems=1))
+def body_schema(served: Served) -> Schema:
+    """The schema of a body of `/invocations`."""
+    return mlflow_request_schema(served.model, list_of({"anyOf": row_schemas(served.model)}, minItems=1))
 
 
 def rows_of(kind: str) -> list[list[Any]]:
@@ -50,15 +50,15 @@ def rows_of(kind: str) -> list[list[Any]]:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_scoring_bodies_and_their_answers_fit(served: dict[str, Served], kind: str) -> None:
-    one = served[kind]
-    artefact = one.model.artefact
-    width = one.model.layouts[0].row_items
+def test_bodies_of_invocations_and_their_answers_fit(served: dict[str, Served], kind: str) -> None:
+    model = served[kind].model
+    artefact = model.artefact
+    width = model.layouts[0].row_items
     names = [feature.name for feature in artefact.features] if artefact else [f"X[{at}]" for at in range(width)]
     for form, body in forms_of(names, rows_of(kind)).items():
         if artefact or ("by" not in form and "records" not in form):
-            assert fits(body_schema(one), body), form
-        assert fits(mlflow_answer_schema(one.model), one.answer(body)), form
+            assert fits(body_schema(served[kind]), body), form
+        assert fits(mlflow_answer_schema(model), served[kind].answer(body)), form
 
 
 @pytest.mark.parametrize(

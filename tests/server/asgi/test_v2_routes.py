@@ -1,4 +1,4 @@
-"""The v2 protocol over both doors: every data type, every way to send it; equal to the byte."""
+"""The v2 protocol over both doors: every data type, every way to send it, refusals; equal to the byte."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def door(
 def both(made: dict[str, Made], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door]]:
     settings = {"DEFAULT_MODEL": "iris", "MAX_ROWS": "50", "MAX_BODY_BYTES": "5000"}
     folder = tmp_path_factory.mktemp("m")
-    with open_door("one", folder, made, **settings) as one, open_door("two", folder, made, **settings) as two:
-        yield one, two
+    with open_door("one", folder, made, **settings) as first, open_door("two", folder, made, **settings) as second:
+        yield first, second
 
 
 def alone(name: str, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -268,9 +268,9 @@ RIGHT = {
 
 @pytest.mark.parametrize("what", RIGHT)
 def test_both_doors_answer_the_same_bytes(both: tuple[Door, Door], what: str) -> None:
-    one, two = (each.ask(RIGHT[what]) for each in both)
-    assert one.masked == two.masked
-    assert one.status == (404 if what == "an expectation" else 200)
+    first, second = (each.ask(RIGHT[what]) for each in both)
+    assert first.masked == second.masked
+    assert first.status == (404 if what == "an expectation" else 200)
 
 
 @pytest.mark.parametrize("name", DOORS)
@@ -299,3 +299,47 @@ def test_a_head_of_tensors_teaches_predict_nothing(door: Door) -> None:
         request = post_json(b'{"features":[5.1,3.5,1.4,0.2]}').replace(b"Content-Type: application/json", line)
         assert client.send(request).read().status == 415
     client.close()
+
+
+SHARED = {"name": "A", "shape": [1, 2], "datatype": "FP32", "parameters": {"shared_memory_region": "r"}}
+OTHERS: dict[str, tuple[bytes, int, str]] = {
+    "too many rows": (Request({"X": np.zeros((51, 3), np.float16)}).post("halves"), 413, "too_many_rows"),
+    "a zip bomb": (post(PAIR, gzip.compress(b" " * 10_000_000, 9)[:5000], b"Content-Encoding: gzip"), 413, "body_too"),
+    "a deflated bomb": (post(PAIR, zlib.compress(b" " * 1_000_000), b"Content-Encoding: deflate"), 413, "body_too"),
+    "a body too large": (post(PAIR, b" " * 6000), 413, "body_too_large"),
+    "brotli": (post(PAIR, b"", b"Content-Encoding: br"), 415, "unsupported_media_type"),
+    "twice compressed": (post(PAIR, b"", b"Content-Encoding: gzip, gzip"), 415, "unsupported_media_type"),
+    "an unknown model": (post("nobody", b"{}"), 404, "not_found"),
+    "an unknown version": (post(PAIR, b"{}", version="7"), 404, "not_found"),
+    "shared memory in": (
+        post(PAIR, orjson.dumps({"inputs": [SHARED]})),
+        501,
+        "unsupported",
+    ),
+    "shared memory out": (
+        Request(INPUTS["pair"], outputs=[{"name": "total", "parameters": {"shared_memory_region": "r"}}]).post(PAIR),
+        501,
+        "unsupported",
+    ),
+    "trace settings": (get("/v2/trace/setting"), 501, "unsupported"),
+    "trace settings of a model": (get("/v2/models/pair/trace/setting"), 501, "unsupported"),
+    "log settings": (get("/v2/logging"), 501, "unsupported"),
+    "shared memory": (get("/v2/systemsharedmemory/status"), 501, "unsupported"),
+    "shared memory of a card": (get("/v2/cudasharedmemory/region/r/status"), 501, "unsupported"),
+    "an unknown model's metadata": (get("/v2/models/nobody"), 404, "not_found"),
+    "an unknown model's readiness": (get("/v2/models/nobody/ready"), 404, "not_found"),
+    "an unknown model's statistics": (get("/v2/models/nobody/stats"), 404, "not_found"),
+    "an unknown route": (get("/v2/nowhere"), 404, "not_found"),
+    "a GET": (get("/v2/models/pair/infer"), 405, "method_not_allowed"),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_other_refusals_by_both_doors_alike(both: tuple[Door, Door], what: str) -> None:
+    request, status, code = OTHERS[what]
+    first, second = (each.ask(request) for each in both)
+    assert first.masked == second.masked
+    envelope = orjson.loads(second.body)
+    assert set(envelope) == {"error", "code", "request_id"}
+    assert second.status == status
+    assert envelope["code"].startswith(code)

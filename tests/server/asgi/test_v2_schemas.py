@@ -35,23 +35,23 @@ def paths(door: Door) -> Any:
 
 def misfits(value: Any, schema: Any, where: str = "") -> list[str]:
     """Where a value is not what a schema says, of the words that ours use; every key must be named there."""
-    found = []
+    misfitting = []
     if "const" in schema and value != schema["const"]:
-        found.append(f"{where}: {value!r}")
+        misfitting.append(f"{where}: {value!r}")
     if "type" in schema and type(value) is not KINDS[schema["type"]]:
         return [f"{where}: {value!r}"]
     if "enum" in schema and value not in schema["enum"]:
-        found.append(f"{where}: {value!r}")
+        misfitting.append(f"{where}: {value!r}")
     if value.__class__ is int and value < schema.get("minimum", value):
-        found.append(f"{where}: {value!r}")
+        misfitting.append(f"{where}: {value!r}")
     if isinstance(value, list):
-        return found + [one for item in value for one in misfits(item, schema.get("items", {}), f"{where}[]")]
+        return misfitting + [place for item in value for place in misfits(item, schema.get("items", {}), f"{where}[]")]
     if isinstance(value, dict) and "properties" in schema:
-        found += [f"{where}: no {key}" for key in schema["required"] if key not in value]
-        found += [f"{where}: {key}" for key in value if key not in schema["properties"]]
+        misfitting += [f"{where}: no {key}" for key in schema["required"] if key not in value]
+        misfitting += [f"{where}: {key}" for key in value if key not in schema["properties"]]
         for key in value.keys() & schema["properties"].keys():
-            found += misfits(value[key], schema["properties"][key], f"{where}.{key}")
-    return found
+            misfitting += misfits(value[key], schema["properties"][key], f"{where}.{key}")
+    return misfitting
 
 
 def schema_of(operation: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Batches: whatever the sizes, caps, groups and leavers, every row is run once, in order, for its own caller."""
+"""Batches: whatever the sizes, caps, groups and disconnects, every row is run once, in order, for its own entry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAYOUTS = (InputLayout("X", np.dtype(np.float64), (2,)), InputLayout("S", np.dty
 GROUPS = tuple(JsonGroup(LAYOUTS, ["y"], {"y": values(0)}, str(number)) for number in range(3))
 
 
-class Caller(Entry):
+class NumbersEntry(Entry):
     """A request whose rows hold its own number and theirs, so that a row in the wrong place shows."""
 
     def __init__(self, number: int, rows: int, group: JsonGroup = GROUPS[0], single: bool = False) -> None:
@@ -46,20 +46,20 @@ class Caller(Entry):
     @property
     def due(self) -> bytes:
         """The one answer it must get."""
-        found = [self.number * 1000 + row for row in range(self.rows)]
-        body = {"y": found[0] if self.single else found, "model_version": GROUPS.index(self.group)}
+        values = [self.number * 1000 + row for row in range(self.rows)]
+        body = {"y": values[0] if self.single else values, "model_version": GROUPS.index(self.group)}
         return orjson.dumps({"y": body["y"], "model_version": str(body["model_version"])})
 
 
 def model(feed: Feed) -> list[Array]:
-    """The number of the caller and of the row in one, after a look whether both inputs tell the same."""
+    """The numbers of entry and row in one value, after a check that both inputs have the same."""
     x, s = feed["X"], feed["S"]
     assert [f"{int(number)}/{int(row)}" for number, row in x.tolist()] == s[:, 0].tolist()
     return [(x[:, 0] * 1000 + x[:, 1]).astype(np.int64)]
 
 
 def serve(queue: deque[Entry], max_rows: int, row_independent: bool = True) -> list[Batch]:
-    """Takes, runs and delivers until nothing waits."""
+    """Runs and delivers batches until the queue is empty."""
     batches: list[Batch] = []
     while (batch := next_batch(queue, max_rows, row_independent)) is not None:
         outputs = model(feed_of(batch))
@@ -75,58 +75,59 @@ requests = st.lists(
 )
 
 
-def callers_of(drawn: Sequence[tuple[int, JsonGroup, bool, bool]]) -> list[Caller]:
-    """A caller for each drawn request; the last flag says that it leaves before its batch."""
-    callers = [
-        Caller(number, 1 if single else rows, group, single) for number, (rows, group, single, _) in enumerate(drawn)
+def entries_of(drawn: Sequence[tuple[int, JsonGroup, bool, bool]]) -> list[NumbersEntry]:
+    """An entry for each drawn request; the last flag says that its client disconnects before its batch."""
+    entries = [
+        NumbersEntry(number, 1 if single else rows, group, single)
+        for number, (rows, group, single, _) in enumerate(drawn)
     ]
-    for caller, (_, _, _, left) in zip(callers, drawn, strict=True):
-        caller.done = left and caller.number % 3 == 0
-    return callers
+    for entry, (_, _, _, left) in zip(entries, drawn, strict=True):
+        entry.done = left and entry.number % 3 == 0
+    return entries
 
 
 @settings(max_examples=max(500, settings().max_examples))
 @given(requests, st.integers(1, 12), st.sampled_from([True, True, True, False]))
-def test_every_row_is_served_once_in_order_to_its_own_caller(
+def test_every_row_is_served_once_in_order_to_its_own_entry(
     drawn: list[tuple[int, JsonGroup, bool, bool]], max_rows: int, row_independent: bool
 ) -> None:
-    callers = callers_of(drawn)
-    left = [caller for caller in callers if caller.done]
-    batches = serve(deque(callers), max_rows, row_independent)
-    for caller in callers:
-        assert caller.answers == ([] if caller in left else [caller.due])
-        assert caller.errors == []
+    entries = entries_of(drawn)
+    left = [entry for entry in entries if entry.done]
+    batches = serve(deque(entries), max_rows, row_independent)
+    for entry in entries:
+        assert entry.answers == ([] if entry in left else [entry.due])
+        assert entry.errors == []
     for batch in batches:
         assert batch.rows <= max_rows or not row_independent
         assert batch.rows == sum(entry.rows for entry in batch.entries) or batch.start is not None
         assert len({id(entry.group) for entry in batch.entries}) == 1
         assert len(batch.entries) == 1 or row_independent
         assert not set(map(id, left)) & set(map(id, batch.entries))
-    assert sum(batch.rows for batch in batches) == sum(caller.rows for caller in callers if caller not in left)
+    assert sum(batch.rows for batch in batches) == sum(entry.rows for entry in entries if entry not in left)
 
 
 @given(requests, st.integers(1, 12))
-def test_callers_of_one_lane_that_fit_are_served_in_the_order_they_came(
+def test_entries_of_one_group_that_fit_are_served_in_the_order_they_came(
     drawn: list[tuple[int, JsonGroup, bool, bool]], max_rows: int
 ) -> None:
-    """A smaller one may slip into a batch before one that does not fit; among equals nobody is overtaken."""
-    callers = [Caller(number, 1, group) for number, (_, group, _, _) in enumerate(drawn)]
-    order = [entry for batch in serve(deque(callers), max_rows) for entry in batch.entries]
+    """A smaller entry may join a batch before one that does not fit; entries of one size keep their order."""
+    entries = [NumbersEntry(number, 1, group) for number, (_, group, _, _) in enumerate(drawn)]
+    order = [entry for batch in serve(deque(entries), max_rows) for entry in batch.entries]
     for group in GROUPS:
-        numbers = [caller.number for caller in order if isinstance(caller, Caller) and caller.group is group]
+        numbers = [entry.number for entry in order if isinstance(entry, NumbersEntry) and entry.group is group]
         assert numbers == sorted(numbers)
 
 
 def numbers_of(batch: Batch | None) -> list[int]:
     """Whose rows are in a batch."""
     assert batch is not None
-    return [entry.number for entry in batch.entries if isinstance(entry, Caller)]
+    return [entry.number for entry in batch.entries if isinstance(entry, NumbersEntry)]
 
 
 def test_an_empty_queue_gives_no_batch() -> None:
     queue: deque[Entry] = deque()
     assert next_batch(queue, 8, row_independent=True) is None
-    gone = Caller(0, 1)
+    gone = NumbersEntry(0, 1)
     gone.done = True
     queue.append(gone)
     assert next_batch(queue, 8, row_independent=True) is None
@@ -134,20 +135,22 @@ def test_an_empty_queue_gives_no_batch() -> None:
 
 
 def test_a_batch_is_the_oldest_and_what_fits_after_it() -> None:
-    queue: deque[Entry] = deque(Caller(number, rows) for number, rows in enumerate([3, 4, 5, 1, 2]))
+    queue: deque[Entry] = deque(NumbersEntry(number, rows) for number, rows in enumerate([3, 4, 5, 1, 2]))
     assert numbers_of(next_batch(queue, 8, row_independent=True)) == [0, 1, 3]
     assert numbers_of(next_batch(queue, 8, row_independent=True)) == [2, 4]
 
 
-def test_lanes_do_not_mix_and_keep_their_places() -> None:
-    one, other = GROUPS[:2]
-    queue: deque[Entry] = deque(Caller(number, 1, group) for number, group in enumerate([one, other, one, other, one]))
+def test_groups_do_not_mix_and_keep_their_places() -> None:
+    first, other = GROUPS[:2]
+    queue: deque[Entry] = deque(
+        NumbersEntry(number, 1, group) for number, group in enumerate([first, other, first, other, first])
+    )
     assert numbers_of(next_batch(queue, 8, row_independent=True)) == [0, 2, 4]
     assert numbers_of(next_batch(queue, 8, row_independent=True)) == [1, 3]
 
 
 def test_small_requests_pass_between_the_pieces_of_a_large_one() -> None:
-    large, small = Caller(0, 10), Caller(1, 1)
+    large, small = NumbersEntry(0, 10), NumbersEntry(1, 1)
     queue: deque[Entry] = deque([large, small])
     batches = serve(queue, 4)
     assert [(numbers_of(batch), batch.rows, batch.start) for batch in batches] == [
@@ -160,7 +163,7 @@ def test_small_requests_pass_between_the_pieces_of_a_large_one() -> None:
 
 
 def test_a_large_one_is_whole_even_if_the_cap_changes_meanwhile() -> None:
-    large = Caller(0, 10)
+    large = NumbersEntry(0, 10)
     queue: deque[Entry] = deque([large])
     for max_rows, rows in ((3, 3), (1, 1), (100, 6)):
         batch = next_batch(queue, max_rows, row_independent=True)
@@ -170,8 +173,8 @@ def test_a_large_one_is_whole_even_if_the_cap_changes_meanwhile() -> None:
     assert large.answers == [large.due]
 
 
-def test_the_rest_of_a_large_one_is_not_joined() -> None:
-    large, small = Caller(0, 10), Caller(1, 1)
+def test_the_rest_of_a_large_one_shares_no_run() -> None:
+    large, small = NumbersEntry(0, 10), NumbersEntry(1, 1)
     queue: deque[Entry] = deque([large])
     first = next_batch(queue, 8, row_independent=True)
     assert first is not None
@@ -182,8 +185,8 @@ def test_the_rest_of_a_large_one_is_not_joined() -> None:
     assert (rest.rows, rest.start) == (2, 8)
 
 
-def test_a_large_one_whose_caller_leaves_during_the_last_piece_gets_nothing() -> None:
-    large = Caller(0, 10)
+def test_a_large_one_whose_client_leaves_during_the_last_piece_gets_nothing() -> None:
+    large = NumbersEntry(0, 10)
     queue: deque[Entry] = deque([large])
     for _ in range(2):
         batch = next_batch(queue, 5, row_independent=True)
@@ -194,12 +197,12 @@ def test_a_large_one_whose_caller_leaves_during_the_last_piece_gets_nothing() ->
 
 
 def test_a_batch_is_never_larger_than_it_may_be() -> None:
-    queue: deque[Entry] = deque([Caller(0, 3), Caller(1, 2), Caller(2, 1)])
+    queue: deque[Entry] = deque([NumbersEntry(0, 3), NumbersEntry(1, 2), NumbersEntry(2, 1)])
     assert numbers_of(next_batch(queue, 4, row_independent=True)) == [0, 2]
 
 
-def test_a_large_one_whose_caller_leaves_is_run_no_further() -> None:
-    large = Caller(0, 10)
+def test_a_large_one_whose_client_leaves_is_run_no_further() -> None:
+    large = NumbersEntry(0, 10)
     queue: deque[Entry] = deque([large])
     first = next_batch(queue, 4, row_independent=True)
     assert first is not None
@@ -210,39 +213,30 @@ def test_a_large_one_whose_caller_leaves_is_run_no_further() -> None:
 
 
 def test_a_model_that_mixes_rows_gets_one_whole_request() -> None:
-    queue: deque[Entry] = deque([Caller(0, 1), Caller(1, 100), Caller(2, 1)])
-    found = [next_batch(queue, 8, row_independent=False) for _ in range(3)]
-    assert [(numbers_of(batch), batch.rows, batch.start) for batch in found if batch] == [
+    queue: deque[Entry] = deque([NumbersEntry(0, 1), NumbersEntry(1, 100), NumbersEntry(2, 1)])
+    batches = [next_batch(queue, 8, row_independent=False) for _ in range(3)]
+    assert [(numbers_of(batch), batch.rows, batch.start) for batch in batches if batch] == [
         ([0], 1, None),
         ([1], 100, None),
         ([2], 1, None),
     ]
 
 
-def test_a_caller_who_left_while_running_gets_nothing_and_the_others_theirs() -> None:
+def test_a_client_who_left_while_running_gets_nothing_and_the_others_theirs() -> None:
     for single in (True, False):
-        callers = [Caller(number, 1 if single else number + 1, single=single) for number in range(4)]
-        batch = next_batch(deque(callers), 100, row_independent=True)
+        entries = [NumbersEntry(number, 1 if single else number + 1, single=single) for number in range(4)]
+        batch = next_batch(deque(entries), 100, row_independent=True)
         assert batch is not None
-        callers[1].done = True
+        entries[1].done = True
         deliver(batch, model(feed_of(batch)))
-        assert [caller.answers for caller in callers] == [
-            [] if caller is callers[1] else [caller.due] for caller in callers
-        ]
+        assert [entry.answers for entry in entries] == [[] if entry is entries[1] else [entry.due] for entry in entries]
 
 
 def test_a_list_of_one_row_is_answered_with_a_list_beside_single_rows() -> None:
-    callers = [Caller(0, 1, single=True), Caller(1, 1, single=False), Caller(2, 1, single=True)]
-    serve(deque(callers), 100)
-    assert [caller.answers for caller in callers] == [[caller.due] for caller in callers]
-    assert orjson.loads(callers[1].due)["y"] == [1000]
-
-
-def test_an_entry_is_refused_once() -> None:
-    caller, error = Caller(0, 1), ServerError("internal", "x")
-    assert caller.fail(error)
-    assert not caller.fail(ServerError("draining", "y"))
-    assert caller.errors == [error]
+    entries = [NumbersEntry(0, 1, single=True), NumbersEntry(1, 1, single=False), NumbersEntry(2, 1, single=True)]
+    serve(deque(entries), 100)
+    assert [entry.answers for entry in entries] == [[entry.due] for entry in entries]
+    assert orjson.loads(entries[1].due)["y"] == [1000]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The batcher: who is served when, alone or together, and that nobody ever gets another's answer or none."""
+"""The batcher: which entries share a run and when; every entry gets its own answer, or an error."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from server.batching.batcher import BUSY_POLL_SECONDS, LEARN_EVERY
 from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
 from tests.support.server.models import table_lookup
-from tests.support.server.rig import GROUPS, LAYOUT, PATIENCE, SLOW, Caller, Curve, Gated, Rig, in_loop, turns
+from tests.support.server.rig import GROUPS, LAYOUT, PATIENCE, SLOW, Curve, Gated, NumbersEntry, Rig, in_loop, turns
 
 
 @in_loop
 async def test_a_lone_request_is_answered_at_the_end_of_its_turn() -> None:
     rig = Rig()
-    caller = Caller(3)
-    rig.submit(caller)
-    assert not caller.outcome.done()
+    entry = NumbersEntry(3)
+    rig.submit(entry)
+    assert not entry.outcome.done()
     await asyncio.sleep(0)
-    assert await caller.served()
-    assert rig.batcher.idle
+    assert await entry.served()
+    assert rig.idle
     assert rig.dispatched("turn") == 1
 
 
 @in_loop
 async def test_what_arrives_in_one_turn_is_one_run() -> None:
     rig = Rig()
-    callers = [Caller(number, number + 1) for number in range(20)]
-    rig.submit(*callers)
-    assert all([await caller.served() for caller in callers])
+    entries = [NumbersEntry(number, number + 1) for number in range(20)]
+    rig.submit(*entries)
+    assert all([await entry.served() for entry in entries])
     assert len(rig.runtime.runs) == 1
     assert rig.totals() == {"rows": 40, "runs": 1, "requests": 20}
 
@@ -45,13 +45,13 @@ async def test_what_arrives_in_one_turn_is_one_run() -> None:
 async def test_what_arrives_while_a_run_is_in_its_thread_is_the_next_run() -> None:
     rig = Rig(Curve(SLOW))
     first = await rig.busy()
-    later = [Caller(number) for number in range(5)]
-    for caller in later:
-        rig.submit(caller)
+    later = [NumbersEntry(number) for number in range(5)]
+    for entry in later:
+        rig.submit(entry)
         await turns()
-    assert not any(caller.outcome.done() for caller in later)
+    assert not any(entry.outcome.done() for entry in later)
     rig.runtime.gate.set()
-    assert all([await caller.served() for caller in (first, *later)])
+    assert all([await entry.served() for entry in (first, *later)])
     assert rig.runtime.rows == [[7], [0, 1, 2, 3, 4]]
     assert (rig.dispatched("turn"), rig.dispatched("slot")) == (1, 1)
 
@@ -60,14 +60,14 @@ async def test_what_arrives_while_a_run_is_in_its_thread_is_the_next_run() -> No
 async def test_a_neighbour_who_leaves_while_queued_is_not_run() -> None:
     rig = Rig(Curve(SLOW))
     first = await rig.busy()
-    callers = [Caller(number) for number in range(4)]
-    rig.submit(*callers)
-    callers[2].done = True
+    entries = [NumbersEntry(number) for number in range(4)]
+    rig.submit(*entries)
+    entries[2].done = True
     rig.runtime.gate.set()
     assert await first.served()
-    assert all([await caller.served() for caller in callers if caller is not callers[2]])
+    assert all([await entry.served() for entry in entries if entry is not entries[2]])
     assert rig.runtime.rows == [[7], [0, 1, 3]]
-    assert not callers[2].outcome.done()
+    assert not entries[2].outcome.done()
     assert rig.totals()["requests"] == 4
 
 
@@ -75,32 +75,32 @@ async def test_a_neighbour_who_leaves_while_queued_is_not_run() -> None:
 async def test_a_neighbour_who_leaves_while_running_is_let_go() -> None:
     rig = Rig(Curve(SLOW))
     rig.runtime.gate.clear()
-    callers = [Caller(number) for number in range(4)]
-    rig.submit(*callers)
+    entries = [NumbersEntry(number) for number in range(4)]
+    rig.submit(*entries)
     await rig.runtime.until_entered()
-    callers[1].done = True
-    callers[1].outcome.cancel()
+    entries[1].done = True
+    entries[1].outcome.cancel()
     rig.runtime.gate.set()
-    assert all([await caller.served() for caller in callers if caller is not callers[1]])
+    assert all([await entry.served() for entry in entries if entry is not entries[1]])
     assert rig.totals()["requests"] == 3
-    assert rig.batcher.idle
+    assert rig.idle
 
 
 @pytest.mark.parametrize("fixed_seconds", [0.0, SLOW])
 @in_loop
 async def test_of_a_run_that_fails_only_the_guilty_get_the_error(fixed_seconds: float) -> None:
     rig = Rig(Curve(fixed_seconds))
-    callers = [Caller(number) if number not in (3, 17) else Caller(1, -number) for number in range(32)]
-    rig.submit(*callers)
-    for number, caller in enumerate(callers):
+    entries = [NumbersEntry(number) if number not in (3, 17) else NumbersEntry(1, -number) for number in range(32)]
+    rig.submit(*entries)
+    for number, entry in enumerate(entries):
         if number in (3, 17):
-            assert await caller.code() == "model_error"
+            assert await entry.code() == "model_error"
         else:
-            assert await caller.served()
+            assert await entry.served()
     assert rig.failures("model_error") == 2
     assert rig.totals()["requests"] == 30
     assert rig.curve.learned == [], "a run that was repeated in halves says nothing of cost"  # type: ignore[attr-defined]
-    after = Caller(1)
+    after = NumbersEntry(1)
     rig.submit(after)
     assert await after.served()
 
@@ -110,11 +110,11 @@ async def test_one_bad_row_among_31_good_in_a_real_session() -> None:
     runtime = Runtime(table_lookup().data)
     group = JsonGroup([LAYOUT], ["Y"], {"y": values(0)}, "1")
     rig = Rig(runtime=runtime)
-    callers = [Caller(number if number != 20 else 10**6, group=group) for number in range(32)]
-    rig.submit(*callers)
+    entries = [NumbersEntry(number if number != 20 else 10**6, group=group) for number in range(32)]
+    rig.submit(*entries)
     await turns()
-    for number, caller in enumerate(callers):
-        body = await caller.outcome
+    for number, entry in enumerate(entries):
+        body = await entry.outcome
         if number == 20:
             assert isinstance(body, ServerError)
             assert body.code == "model_error"
@@ -135,26 +135,26 @@ class Short(Gated):
 @in_loop
 async def test_a_model_that_gives_too_few_rows_shifts_nobodys_answer() -> None:
     rig = Rig(runtime=Short())
-    alone = [Caller(number) for number in range(4)]
-    several = Caller(5, 6, 7)
+    alone = [NumbersEntry(number) for number in range(4)]
+    several = NumbersEntry(5, 6, 7)
     rig.submit(*alone, several)
-    assert all([await caller.served() for caller in alone])
+    assert all([await entry.served() for entry in alone])
     assert await several.code() == "model_error"
 
 
 @in_loop
-async def test_lanes_do_not_mix() -> None:
+async def test_groups_do_not_mix() -> None:
     rig = Rig()
-    callers = [Caller(number, group=GROUPS[number % 2]) for number in range(10)]
-    rig.submit(*callers)
-    assert all([await caller.served() for caller in callers])
+    entries = [NumbersEntry(number, group=GROUPS[number % 2]) for number in range(10)]
+    rig.submit(*entries)
+    assert all([await entry.served() for entry in entries])
     assert rig.runtime.runs == [("double", [0, 2, 4, 6, 8]), ("square", [1, 3, 5, 7, 9])]
 
 
 @in_loop
 async def test_a_large_request_is_split_and_put_together_and_lets_small_ones_pass() -> None:
     rig = Rig(max_batch_rows=4)
-    large, small = Caller(*range(10)), Caller(50)
+    large, small = NumbersEntry(*range(10)), NumbersEntry(50)
     rig.submit(large, small)
     assert await large.served()
     assert await small.served()
@@ -166,22 +166,22 @@ async def test_a_large_request_is_split_and_put_together_and_lets_small_ones_pas
 @in_loop
 async def test_a_large_request_that_fails_in_one_piece_fails_once_and_runs_no_further() -> None:
     rig = Rig(max_batch_rows=2)
-    large, small = Caller(1, 2, -3, 4, 5, 6), Caller(9)
+    large, small = NumbersEntry(1, 2, -3, 4, 5, 6), NumbersEntry(9)
     rig.submit(large, small)
     assert await small.served()
     assert await large.code() == "model_error"
     await turns()
     assert rig.runtime.rows == [[1, 2], [9], [-3, 4]]
-    assert rig.batcher.idle
+    assert rig.idle
     assert rig.totals()["requests"] == 1
 
 
 @in_loop
 async def test_the_curve_caps_the_rows_of_a_run() -> None:
     rig = Rig(Curve(0.0, 0.01))  # a run may take 25 ms: two rows
-    callers = [Caller(number) for number in range(5)]
-    rig.submit(*callers)
-    assert all([await caller.served() for caller in callers])
+    entries = [NumbersEntry(number) for number in range(5)]
+    rig.submit(*entries)
+    assert all([await entry.served() for entry in entries])
     assert rig.runtime.rows == [[0, 1], [2, 3], [4]]
 
 
@@ -190,46 +190,46 @@ async def test_a_full_queue_refuses_and_says_how_long() -> None:
     rig = Rig(Curve(SLOW, 0.1), max_batch_rows=1)
     first = await rig.busy()
     rig.batcher.check_capacity()
-    waiting = [Caller(number) for number in range(9)]
+    waiting = [NumbersEntry(number) for number in range(9)]
     rig.submit(*waiting)
     rig.batcher.check_capacity()  # 0.918 s of work wait, 1 s may
-    last = Caller(1, 2, 3)
+    last = NumbersEntry(1, 2, 3)
     rig.submit(last)
     with pytest.raises(ServerError) as caught:
         rig.batcher.check_capacity()  # now 1.224 s
     assert caught.value.code == "overloaded"
     assert caught.value.headers == {"retry-after": "2"}
     rig.runtime.gate.set()
-    assert all([await caller.served() for caller in (first, *waiting, last)])
+    assert all([await entry.served() for entry in (first, *waiting, last)])
     rig.batcher.check_capacity()
 
 
 @pytest.mark.parametrize("row_independent", [True, False])
 @in_loop
 async def test_the_fixed_cost_counts_for_each_run_that_must_be_made(row_independent: bool) -> None:
-    """Rows that cost nothing still wait for the runs before them, where few fit a run or none may join."""
+    """Rows that cost nothing still wait for the runs before them, where few fit a run or each needs its own."""
     rig = Rig(Curve(0.1), row_independent=row_independent, max_batch_rows=1)
     first = await rig.busy()
-    waiting = [Caller(number) for number in range(10)]
+    waiting = [NumbersEntry(number) for number in range(10)]
     rig.submit(*waiting)
     rig.batcher.check_capacity()
-    waiting.append(Caller(11))
+    waiting.append(NumbersEntry(11))
     rig.submit(waiting[-1])
     with pytest.raises(ServerError, match="try again in 2 s"):
         rig.batcher.check_capacity()
     rig.runtime.gate.set()
-    assert all([await caller.served() for caller in (first, *waiting)])
+    assert all([await entry.served() for entry in (first, *waiting)])
 
 
 @in_loop
-async def test_many_rows_that_join_are_not_many_runs() -> None:
+async def test_many_rows_that_share_a_run_are_not_many_runs() -> None:
     rig = Rig(Curve(0.1))
     first = await rig.busy()
-    waiting = [Caller(number) for number in range(500)]
+    waiting = [NumbersEntry(number) for number in range(500)]
     rig.submit(*waiting)
     rig.batcher.check_capacity()
     rig.runtime.gate.set()
-    assert all([await caller.served() for caller in (first, *waiting)])
+    assert all([await entry.served() for entry in (first, *waiting)])
     assert len(rig.runtime.runs) == 2
 
 
@@ -237,35 +237,35 @@ async def test_many_rows_that_join_are_not_many_runs() -> None:
 async def test_a_request_longer_than_the_queue_passes_where_nothing_waits() -> None:
     rig = Rig(Curve(0.0, 1.0))
     rig.batcher.check_capacity()
-    caller = Caller(1, 2, 3)
-    rig.submit(caller)
-    assert await caller.served()
+    entry = NumbersEntry(1, 2, 3)
+    rig.submit(entry)
+    assert await entry.served()
 
 
 @in_loop
 async def test_close_while_busy_answers_what_runs_and_refuses_what_waits() -> None:
     rig = Rig(Curve(SLOW))
     first = await rig.busy()
-    waiting = Caller(1)
+    waiting = NumbersEntry(1)
     rig.submit(waiting)
     rig.batcher.close()
     assert await waiting.code() == "draining"
-    late = Caller(2)
+    late = NumbersEntry(2)
     rig.submit(late)
     rig.runtime.gate.set()
     assert await first.served()
     assert await late.code() == "draining"
-    last = Caller(3)
+    last = NumbersEntry(3)
     rig.submit(last)
     assert await last.code() == "draining"
-    assert rig.batcher.idle
+    assert rig.idle
 
 
 @in_loop
 async def test_a_deadline_that_passes_in_the_queue_is_a_504_and_not_run() -> None:
     rig = Rig(Curve(SLOW))
     first = await rig.busy()
-    late, patient = Caller(1, deadline=105.0), Caller(2)
+    late, patient = NumbersEntry(1, deadline=105.0), NumbersEntry(2)
     rig.submit(late, patient)
     rig.time = 104.999
     await turns()
@@ -280,10 +280,10 @@ async def test_a_deadline_that_passes_in_the_queue_is_a_504_and_not_run() -> Non
 
 
 @in_loop
-async def test_a_deadline_that_passes_during_the_run_is_a_504_for_that_caller_alone() -> None:
+async def test_a_deadline_that_passes_during_the_run_is_a_504_for_that_client_alone() -> None:
     rig = Rig(Curve(SLOW))
     rig.runtime.gate.clear()
-    late, patient = Caller(1, deadline=105.0), Caller(2)
+    late, patient = NumbersEntry(1, deadline=105.0), NumbersEntry(2)
     rig.submit(late, patient)
     await rig.runtime.until_entered()
     rig.time = 105.0
@@ -297,21 +297,21 @@ async def test_a_deadline_that_passes_during_the_run_is_a_504_for_that_caller_al
 @in_loop
 async def test_a_request_that_comes_too_late_is_not_run_at_all() -> None:
     rig = Rig()
-    callers = [Caller(1, deadline=100.0), Caller(2, deadline=100.001)]
-    rig.submit(*callers)
-    assert await callers[0].code() == "deadline_exceeded"
-    assert await callers[1].served()
+    entries = [NumbersEntry(1, deadline=100.0), NumbersEntry(2, deadline=100.001)]
+    rig.submit(*entries)
+    assert await entries[0].code() == "deadline_exceeded"
+    assert await entries[1].served()
     assert rig.runtime.rows == [[2]]
 
 
 @in_loop
-async def test_a_refusal_may_bring_the_callers_next_request() -> None:
-    """Pipelined: to be told of one request lets the door hand in the next, in the middle of our own work."""
+async def test_a_refusal_may_bring_the_clients_next_request() -> None:
+    """Pipelined: the refusal of one request may lead its door to submit the next, within the batcher's own loop."""
     rig = Rig(Curve(SLOW))
     first = await rig.busy()
-    following = [Caller(10), Caller(11)]
+    following = [NumbersEntry(10), NumbersEntry(11)]
 
-    class Pipelined(Caller):
+    class Pipelined(NumbersEntry):
         def refuse(self, error: ServerError) -> None:
             super().refuse(error)
             rig.submit(following.pop())
@@ -320,53 +320,53 @@ async def test_a_refusal_may_bring_the_callers_next_request() -> None:
     more = list(following)
     rig.submit(*late)
     rig.time = 102.0
-    assert [await caller.code() for caller in late] == ["deadline_exceeded"] * 2
+    assert [await entry.code() for entry in late] == ["deadline_exceeded"] * 2
     rig.runtime.gate.set()
-    assert all([await caller.served() for caller in (first, *more)])
+    assert all([await entry.served() for entry in (first, *more)])
 
 
 @in_loop
 async def test_a_request_brought_by_a_refusal_waits_for_the_run_of_the_same_turn() -> None:
     rig = Rig(Curve(SLOW))
     rig.runtime.gate.clear()
-    following = Caller(10)
+    following = NumbersEntry(10)
 
-    class Pipelined(Caller):
+    class Pipelined(NumbersEntry):
         def refuse(self, error: ServerError) -> None:
             super().refuse(error)
             asyncio.get_running_loop().call_soon(rig.submit, following)
             rig.submit(early)
 
-    early = Caller(9)
-    late, patient = Pipelined(1, deadline=100.0), Caller(2)
+    early = NumbersEntry(9)
+    late, patient = Pipelined(1, deadline=100.0), NumbersEntry(2)
     rig.submit(late, patient)
     await rig.runtime.until_entered()
     await turns()
     assert len(rig.runtime.runs) == 1
     rig.runtime.gate.set()
     assert await late.code() == "deadline_exceeded"
-    assert all([await caller.served() for caller in (patient, early, following)])
+    assert all([await entry.served() for entry in (patient, early, following)])
     assert rig.runtime.rows == [[2, 9], [10]]
 
 
 @in_loop
-async def test_requests_that_must_not_be_joined_are_not() -> None:
+async def test_requests_that_must_not_share_a_run_do_not() -> None:
     rig = Rig(row_independent=False, max_batch_rows=4)
-    callers = [Caller(1), Caller(2), Caller(*range(10)), Caller(3)]
-    rig.submit(*callers)
-    assert all([await caller.served() for caller in callers])
+    entries = [NumbersEntry(1), NumbersEntry(2), NumbersEntry(*range(10)), NumbersEntry(3)]
+    rig.submit(*entries)
+    assert all([await entry.served() for entry in entries])
     assert rig.runtime.rows == [[1], [2], list(range(10)), [3]]
 
 
 @in_loop
 async def test_max_wait_gathers_over_many_turns() -> None:
     rig = Rig(max_wait_seconds=0.05)
-    callers = [Caller(number) for number in range(3)]
-    for caller in callers:
-        rig.submit(caller)
+    entries = [NumbersEntry(number) for number in range(3)]
+    for entry in entries:
+        rig.submit(entry)
         await turns()
     assert rig.runtime.runs == []
-    assert all([await caller.served() for caller in callers])
+    assert all([await entry.served() for entry in entries])
     assert rig.runtime.rows == [[0, 1, 2]]
     assert rig.dispatched("wait") == 1
 
@@ -374,30 +374,30 @@ async def test_max_wait_gathers_over_many_turns() -> None:
 @in_loop
 async def test_max_wait_does_not_keep_a_full_batch() -> None:
     rig = Rig(max_wait_seconds=PATIENCE * 2.0, max_batch_rows=4)
-    callers = [Caller(number) for number in range(4)]
-    rig.submit(*callers)
-    assert all([await caller.served() for caller in callers])
+    entries = [NumbersEntry(number) for number in range(4)]
+    rig.submit(*entries)
+    assert all([await entry.served() for entry in entries])
     assert rig.dispatched("full") == 1
 
 
 @in_loop
 async def test_max_wait_keeps_nobody_beyond_the_deadline() -> None:
     rig = Rig(max_wait_seconds=PATIENCE * 2.0)
-    caller = Caller(1, deadline=101.0)
-    rig.submit(caller)
+    entry = NumbersEntry(1, deadline=101.0)
+    rig.submit(entry)
     rig.time = 101.0
-    assert await caller.code() == "deadline_exceeded"
+    assert await entry.code() == "deadline_exceeded"
     rig.batcher.close()
 
 
 @in_loop
-async def test_a_caller_that_cannot_take_its_answer_costs_the_others_nothing() -> None:
+async def test_a_client_that_cannot_take_its_answer_costs_the_others_nothing() -> None:
     rig = Rig()
-    callers = [Caller(number) for number in range(6)]
-    callers[2].outcome.set_result(b"")  # so that a second result raises
-    rig.submit(*callers)
-    assert all([await caller.served() for caller in callers if caller is not callers[2]])
-    after = Caller(1)
+    entries = [NumbersEntry(number) for number in range(6)]
+    entries[2].outcome.set_result(b"")  # so that a second result raises
+    rig.submit(*entries)
+    assert all([await entry.served() for entry in entries if entry is not entries[2]])
+    after = NumbersEntry(1)
     rig.submit(after)
     assert await after.served()
 
@@ -406,10 +406,10 @@ async def test_a_caller_that_cannot_take_its_answer_costs_the_others_nothing() -
 async def test_an_answer_that_cannot_be_made_is_an_error_and_not_the_end() -> None:
     rig = Rig()
     broken = JsonGroup([LAYOUT], ["double"], {"y": values(5)}, "1")  # there is no sixth output
-    callers = [Caller(1, group=broken), Caller(2, group=broken), Caller(3)]
-    rig.submit(*callers)
-    assert [await caller.code() for caller in callers[:2]] == ["internal"] * 2
-    assert await callers[2].served()
+    entries = [NumbersEntry(1, group=broken), NumbersEntry(2, group=broken), NumbersEntry(3)]
+    rig.submit(*entries)
+    assert [await entry.code() for entry in entries[:2]] == ["internal"] * 2
+    assert await entries[2].served()
     assert rig.failures("internal") == 2
 
 
@@ -422,7 +422,7 @@ async def test_the_curve_learns_from_runs() -> None:
     assert await first.served()
     assert curve.learned == [first.rows]
     for _ in range(LEARN_EVERY):
-        rig.submit(Caller(1, 2), last := Caller(3))
+        rig.submit(NumbersEntry(1, 2), last := NumbersEntry(3))
         assert await last.served()
     assert 3 in curve.learned, "of short ones, every few"
 
@@ -431,19 +431,19 @@ async def test_the_curve_learns_from_runs() -> None:
 async def test_times_are_told_where_asked() -> None:
     rig = Rig(Curve(SLOW), timed=True)
     first = await rig.busy()
-    caller = Caller(1, 2)
-    rig.submit(caller)
+    entry = NumbersEntry(1, 2)
+    rig.submit(entry)
     rig.time += 0.5
     rig.runtime.gate.set()
     assert await first.served()
-    assert await caller.served()
-    assert caller.timing is not None
-    assert caller.timing.queue == 0.5
-    assert caller.timing.rows == 2
-    assert caller.timing.ended == rig.time
+    assert await entry.served()
+    assert entry.timing is not None
+    assert entry.timing.queue == 0.5
+    assert entry.timing.rows == 2
+    assert entry.timing.ended == rig.time
     assert rig.count("nv_inference_queue_duration_us{") == pytest.approx(0.5e6)
     plain = Rig()
-    untimed = Caller(1)
+    untimed = NumbersEntry(1)
     plain.submit(untimed)
     assert await untimed.served()
     assert untimed.timing is None
@@ -480,26 +480,26 @@ def test_whatever_happens_everybody_gets_his_own(
 
     async def play() -> None:
         rig = Rig(Curve(fixed_seconds), max_batch_rows=max_rows, row_independent=row_independent)
-        callers = []
+        entries = []
         for numbers, group, then in script:
-            caller = Caller(*numbers, group=group)
-            callers.append(caller)
-            rig.submit(caller)
+            entry = NumbersEntry(*numbers, group=group)
+            entries.append(entry)
+            rig.submit(entry)
             if then == "turn":
                 await asyncio.sleep(0)
             elif then == "leave":
-                caller.done = True
-                caller.outcome.cancel()
+                entry.done = True
+                entry.outcome.cancel()
             elif then == "gate" and fixed_seconds:
                 (rig.runtime.gate.clear if rig.runtime.gate.is_set() else rig.runtime.gate.set)()
         rig.runtime.gate.set()
-        for caller in callers:
-            if caller.outcome.cancelled():
+        for entry in entries:
+            if entry.outcome.cancelled():
                 continue
-            if min(caller.numbers) < 0:
-                assert await caller.code() == "model_error"
+            if min(entry.numbers) < 0:
+                assert await entry.code() == "model_error"
             else:
-                assert await caller.served()
+                assert await entry.served()
         rig.batcher.close()
 
     asyncio.run(asyncio.wait_for(play(), PATIENCE))
@@ -515,8 +515,8 @@ async def _looks_while_idle(rig: Rig) -> int:
 async def test_the_loop_stays_awake_a_moment_where_requests_follow_at_once() -> None:
     rig = Rig(busy_poll=True)
     for _ in range(2):
-        rig.submit(caller := Caller(1))
-        assert await caller.served()
+        rig.submit(entry := NumbersEntry(1))
+        assert await entry.served()
     assert await _looks_while_idle(rig) > 0
     rig.time += BUSY_POLL_SECONDS
     await turns()
@@ -528,8 +528,8 @@ async def test_the_loop_sleeps_at_once_where_they_do_not_follow_or_a_core_is_sha
     for rig, gap in ((Rig(busy_poll=True), BUSY_POLL_SECONDS), (Rig(), 0.0)):
         for _ in range(2):
             rig.time += gap
-            rig.submit(caller := Caller(1))
-            assert await caller.served()
+            rig.submit(entry := NumbersEntry(1))
+            assert await entry.served()
         assert await _looks_while_idle(rig) == 0
 
 
@@ -537,7 +537,7 @@ async def test_the_loop_sleeps_at_once_where_they_do_not_follow_or_a_core_is_sha
 async def test_a_request_that_comes_while_the_loop_is_kept_awake_is_served_as_ever() -> None:
     rig = Rig(Curve(SLOW), busy_poll=True)
     for number in range(5):
-        rig.submit(caller := Caller(number))
-        assert await caller.served()
+        rig.submit(entry := NumbersEntry(number))
+        assert await entry.served()
         rig.time += BUSY_POLL_SECONDS / 2
     assert rig.runtime.rows == [[0], [1], [2], [3], [4]]

@@ -79,12 +79,12 @@ def test_a_value_is_a_number_where_a_row_has_one_else_a_list(array: Array) -> No
     want = [[finite(value) for value in row] for row in array.astype(np.float64).tolist()]
     if array.shape[1] == 1:
         want = [row[0] for row in want]
-    found = [answer["prediction"] for answer in bodies(group, [array])]
+    predictions = [answer["prediction"] for answer in bodies(group, [array])]
     if array.dtype == np.float64:
-        assert found == want
-    np.testing.assert_array_equal(np.array(found, array.dtype), np.array(want, array.dtype))
-    assert together(group, [array]) == {"prediction": found, "model_version": "7"}
-    assert together(group, [array], 0, 1) == {"prediction": found[:1], "model_version": "7"}
+        assert predictions == want
+    np.testing.assert_array_equal(np.array(predictions, array.dtype), np.array(want, array.dtype))
+    assert together(group, [array]) == {"prediction": predictions, "model_version": "7"}
+    assert together(group, [array], 0, 1) == {"prediction": predictions[:1], "model_version": "7"}
 
 
 def test_a_flat_value() -> None:
@@ -142,10 +142,10 @@ def test_a_label_keeps_its_type_and_its_own_probability(kind: str, dtype: Any, s
     assert asked is not None
     answer = together(plain, [label, probabilities])
     assert answer["prediction"] == [classes[i] for i in at]
-    assert [type(found) for found in answer["prediction"]] == [type(classes[0])] * 3
+    assert [type(label) for label in answer["prediction"]] == [type(classes[0])] * 3
     assert answer["probability"] == [probabilities[row, i] for row, i in enumerate(at)]
     assert list(answer) == ["prediction", "probability", "model_version"]
-    keys = [found if isinstance(found, str) else orjson.dumps(found).decode() for found in classes]
+    keys = [label if isinstance(label, str) else orjson.dumps(label).decode() for label in classes]
     whole = together(asked, [label, probabilities])
     assert whole["probabilities"] == [dict(zip(keys, row, strict=True)) for row in probabilities.tolist()]
     assert {key: value for key, value in whole.items() if key != "probabilities"} == answer
@@ -219,12 +219,12 @@ def test_a_plain_file_answers_every_output_in_its_own_shape(data: st.DataObject)
     )
     answer = together(group, arrays)["outputs"]
     assert list(answer) == [f"o{at}" for at in range(len(arrays))]
-    for want, found in zip(arrays, answer.values(), strict=True):
-        assert len(found) == rows
-        read = np.array(found, want.dtype).reshape(want.shape)
+    for want, values in zip(arrays, answer.values(), strict=True):
+        assert len(values) == rows
+        read = np.array(values, want.dtype).reshape(want.shape)
         blank = np.where(np.isfinite(want), want, np.nan) if want.dtype.kind == "f" else want
         np.testing.assert_array_equal(read, blank)
-        assert np.shape(found) == np.shape(want.tolist())
+        assert np.shape(values) == np.shape(want.tolist())
 
 
 def test_a_plain_file_answers_text_and_short_numbers() -> None:

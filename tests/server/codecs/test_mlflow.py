@@ -1,4 +1,4 @@
-"""MLflow's scoring protocol: every form gives the original's own predictions; every refusal says where and why."""
+"""MLflow's protocol: every form gives the original's own predictions; every refusal says where and why."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_ROWS = 100
 
 
 class Served:
-    """A loaded model and its scoring codec."""
+    """A loaded model and its MLflow codec."""
 
     def __init__(self, folder: Path, data: bytes) -> None:
         path = folder / "m.onnx"
@@ -103,15 +103,15 @@ def test_every_form_gives_the_original_predictions(served: dict[str, Served], ki
     names = [feature.name for feature in made.artefact.features]
     rows = [list(row) for row in np.asarray(made.rows, dtype=object).tolist()]
     want = original(kind)
-    one = served[kind]
+    model = served[kind]
     for form, body in forms_of(names, rows).items():
-        check(one.answer(body), want, form)
+        check(model.answer(body), want, form)
     if kind != "mixed":  # its plan may be "", which an empty cell is not
-        check(one.answer(csv_of(names, rows), "csv"), want, "csv")
-        check(one.answer(csv_of(names[::-1], [row[::-1] for row in rows]), "csv"), want, "csv, turned")
+        check(model.answer(csv_of(names, rows), "csv"), want, "csv")
+        check(model.answer(csv_of(names[::-1], [row[::-1] for row in rows]), "csv"), want, "csv, turned")
         frame = pd.DataFrame(rows, columns=pd.Index(names))
-        check(one.answer(frame.to_csv(index=False).encode(), "csv"), want, "csv of pandas")
-        check(one.answer({"dataframe_split": frame.to_dict(orient="split")}), want, "split of pandas")
+        check(model.answer(frame.to_csv(index=False).encode(), "csv"), want, "csv of pandas")
+        check(model.answer({"dataframe_split": frame.to_dict(orient="split")}), want, "split of pandas")
 
 
 def check(answer: Any, want: Any, form: str) -> None:
@@ -159,11 +159,11 @@ def test_plain_files_answer_output_by_output(served: dict[str, Served]) -> None:
         {"dataframe_records": [{"X[0]": 1, "X[1]": 2}, [3, -4]]},
         {"inputs": {"X[0]": [1, 3], "X[1]": [2, -4]}},
     ]
-    one = served["whole numbers"]
+    model = served["whole numbers"]
     for body in bodies:
-        assert one.answer(body) == want
+        assert model.answer(body) == want
     for header in (b"0,1", b"X[0],X[1]"):
-        assert one.answer(header + b"\n1,2\n3,-4", "csv") == want
+        assert model.answer(header + b"\n1,2\n3,-4", "csv") == want
 
 
 def test_a_plain_file_of_two_inputs_has_no_rows(tmp_path: Path) -> None:

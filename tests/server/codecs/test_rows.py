@@ -61,9 +61,9 @@ def test_rows_are_what_numpy_reads(dtype: Dtype, data: st.DataObject) -> None:
     reader = RowReader(features(dtype, width))
     want = np.array(rows, NUMPY_OF_DTYPE[dtype])
     clean = dtype not in ("bool", "string")
-    for found in (arrays(reader, rows, clean), arrays(reader, rows, False)):
-        assert found[0].dtype == want.dtype
-        np.testing.assert_array_equal(found[0], want, strict=True)
+    for read in (arrays(reader, rows, clean), arrays(reader, rows, False)):
+        assert read[0].dtype == want.dtype
+        np.testing.assert_array_equal(read[0], want, strict=True)
     named = [dict(zip([f"f{i}" for i in reversed(range(width))], reversed(row), strict=True)) for row in rows]
     np.testing.assert_array_equal(arrays(reader, named, clean)[0], want, strict=True)
     assert reader.read_row(rows[0], clean) == reader.read_rows(rows[:1], clean)
@@ -180,8 +180,8 @@ def test_one_feature() -> None:
 
 def test_missing_values() -> None:
     numbers = RowReader(features("float64", 2, nullable=True))
-    found = arrays(numbers, [[1, None], [None, 2.5]], True)[0]
-    np.testing.assert_array_equal(found, [[1, math.nan], [math.nan, 2.5]])
+    read = arrays(numbers, [[1, None], [None, 2.5]], True)[0]
+    np.testing.assert_array_equal(read, [[1, math.nan], [math.nan, 2.5]])
     small = RowReader(features("float32", 1, nullable=True))
     assert math.isnan(arrays(small, [[None]], False)[0][0, 0])
     texts = RowReader(features("string", 2, nullable=True))
@@ -190,15 +190,15 @@ def test_missing_values() -> None:
 
 def test_a_column_of_each_dtype_is_an_input_of_its_own() -> None:
     reader = RowReader(MIXED_FEATURES)
-    found = arrays(reader, [["Bern", None, None, 3, True], ["Oslo", "tin", 40, -1, False]], False)
+    read = arrays(reader, [["Bern", None, None, 3, True], ["Oslo", "tin", 40, -1, False]], False)
     assert [layout.name for layout in reader.layouts] == ["city", "plan", "age", "visits", "member"]
-    assert [array.shape for array in found] == [(2, 1)] * 5
-    assert found[0].tolist() == [["Bern"], ["Oslo"]]
-    assert found[1].tolist() == [[MISSING_TEXT], ["tin"]]
-    np.testing.assert_array_equal(found[2], [[math.nan], [40.0]])
-    assert found[3].tolist() == [[3], [-1]]
-    assert found[4].tolist() == [[True], [False]]
-    assert [array.dtype.kind for array in found] == ["O", "O", "f", "i", "b"]
+    assert [array.shape for array in read] == [(2, 1)] * 5
+    assert read[0].tolist() == [["Bern"], ["Oslo"]]
+    assert read[1].tolist() == [[MISSING_TEXT], ["tin"]]
+    np.testing.assert_array_equal(read[2], [[math.nan], [40.0]])
+    assert read[3].tolist() == [[3], [-1]]
+    assert read[4].tolist() == [[True], [False]]
+    assert [array.dtype.kind for array in read] == ["O", "O", "f", "i", "b"]
 
 
 def test_only_known_categories_pass() -> None:

@@ -14,7 +14,7 @@ from server.batching.entry import Entry, PiecedAnswer
 from server.codecs.codec import Codec, Headers
 from server.endpoints.serving import HotRoute, enter
 from server.errors import ServerError
-from tests.support.server.rig import Caller, Curve, Rig, in_loop
+from tests.support.server.rig import Curve, NumbersEntry, Rig, in_loop
 
 
 class WordsGroup:
@@ -101,7 +101,7 @@ async def test_it_is_batched_and_each_gets_its_own() -> None:
 @in_loop
 async def test_it_shares_no_run_with_another_protocol_and_both_are_answered() -> None:
     rig = Rig()
-    json, entry = Caller(7), WordsEntry(1)
+    json, entry = NumbersEntry(7), WordsEntry(1)
     rig.submit(json)
     enter(route_to(rig), entry, words(5))
     assert await json.served()

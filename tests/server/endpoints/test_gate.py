@@ -114,14 +114,14 @@ def test_a_connection_header_is_told() -> None:
 
 
 @pytest.mark.parametrize("value", [b"a", b"A-1", b"x" * 64, b"0f8fad5b-d9cb-469f-a165-70867728950e"])
-def test_a_well_formed_request_id_is_the_callers(value: bytes) -> None:
+def test_a_well_formed_request_id_is_kept(value: bytes) -> None:
     gate = made()
     assert gate.admit([(b"X-Request-ID", value)]).request_id == value
     assert gate.identify([(b"x-request-id", value)]) == value
 
 
 @pytest.mark.parametrize("value", [b"", b"x" * 65, b"a b", b"a\r\nb: c", b"a\n", b"\x1b[31m", b"\xff", b'"'])
-def test_any_other_request_id_is_ours(value: bytes) -> None:
+def test_any_other_request_id_is_replaced(value: bytes) -> None:
     gate = made()
     assert gate.admit([(b"x-request-id", value)]).request_id is None
     first, second = gate.identify([(b"x-request-id", value)]), gate.identify([])

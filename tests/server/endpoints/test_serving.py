@@ -1,15 +1,26 @@
-"""One suite over both doors: same answers, same errors, to the byte."""
+"""Predictions: one suite over both doors, equal to the byte; and `enter` alone, with each codec."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import orjson
 import pytest
 
+from server.batching.entry import Entry, PiecedAnswer, Timing
+from server.codecs.codec import Codec
+from server.endpoints.lifecycle import Endpoints
+from server.endpoints.serving import ProtocolName, enter, server_timing
+from server.errors import CODES, Code, ServerError
+from server.metrics.scoreboard import Scoreboard
+from server.settings import Settings
 from tests.support.server import models
-from tests.support.server.doors import DOORS, ROW, Door, get, open_door, post
+from tests.support.server.doors import DOORS, ROW, Door, get, load, open_door, post
+from tests.support.server.rig import in_loop, turns
 
 SERVED = {
     "iris": models.classifier,
@@ -36,8 +47,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door]
     made = {name: make() for name, make in SERVED.items()}
     folder = tmp_path_factory.mktemp("m")
     settings = {"DEFAULT_MODEL": "iris", "MAX_ROWS": "50", "MAX_BODY_BYTES": "5000"}
-    with open_door("one", folder, made, **settings) as one, open_door("two", folder, made, **settings) as two:
-        yield one, two
+    with open_door("one", folder, made, **settings) as first, open_door("two", folder, made, **settings) as second:
+        yield first, second
 
 
 def predict(door: Door, body: Any, path: str = "/predict") -> Any:
@@ -108,7 +119,7 @@ def test_a_file_that_has_no_rows_says_so(door: Door) -> None:
 # (what, request): every one is sent to both doors, and the answers must be equal to the byte.
 SAME = {
     "a row": post(ROW),
-    "a request id of the caller": post(ROW, "/predict", b"X-Request-ID: abc-123"),
+    "a request id of the client": post(ROW, "/predict", b"X-Request-ID: abc-123"),
     "a bad request id": post(ROW, "/predict", b"X-Request-ID: a b"),
     "a charset": post(ROW).replace(b"application/json", b"application/json; charset=utf-8"),
     "no content type": post(ROW).replace(b"Content-Type: application/json\r\n", b""),
@@ -162,17 +173,17 @@ SAME = {
 
 @pytest.mark.parametrize("what", SAME)
 def test_both_doors_answer_the_same_bytes(both: tuple[Door, Door], what: str) -> None:
-    one, two = (door.ask(SAME[what]) for door in both)
+    first, second = (door.ask(SAME[what]) for door in both)
     if what == "models":  # what a run costs is learned, and so differs
-        described = [orjson.loads(answer.body) | {"cost": None, "served": None} for answer in (one, two)]
+        described = [orjson.loads(answer.body) | {"cost": None, "served": None} for answer in (first, second)]
         assert described[0] == described[1]
         return
-    assert two.masked == one.masked
-    assert one.headers["x-request-id"]
-    if one.status >= 400:
-        envelope = orjson.loads(one.body)
+    assert second.masked == first.masked
+    assert first.headers["x-request-id"]
+    if first.status >= 400:
+        envelope = orjson.loads(first.body)
         assert set(envelope) == {"error", "code", "request_id"}
-        assert envelope["request_id"] == one.headers["x-request-id"]
+        assert envelope["request_id"] == first.headers["x-request-id"]
 
 
 def test_head_is_answered_like_get_without_its_body(door: Door) -> None:
@@ -194,66 +205,6 @@ def test_a_failing_row_leaves_its_neighbours_alone(door: Door) -> None:
     client.close()
 
 
-def test_metrics_count_what_was_answered(tmp_path_factory: pytest.TempPathFactory) -> None:
-    with open_door("two", tmp_path_factory.mktemp("m"), {"iris": models.classifier()}) as door:
-        for _ in range(5):
-            door.ask(post(ROW))
-        door.ask(post(b"{}"))
-        text = door.ask(get("/metrics")).body.decode()
-    assert 'nv_inference_request_success{model="iris",version="1"} 5.0' in text
-    assert 'nv_inference_count{model="iris",version="1"} 5.0' in text
-    assert 'nv_inference_request_failure{model="iris",version="1",reason="invalid_input"} 1.0' in text
-    assert 'dynonnx_errors_total{code="invalid_input"} 1.0' in text
-
-
-@pytest.mark.parametrize("name", DOORS)
-def test_a_model_tells_how_it_was_batched(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with open_door(name, tmp_path_factory.mktemp("m"), {"iris": models.classifier()}) as door:
-        assert orjson.loads(door.ask(get("/models/iris")).body)["served"]["rows_per_run"] is None
-        for _ in range(4):
-            door.ask(post(orjson.dumps({"features": [[5.1, 3.5, 1.4, 0.2]] * 3})))
-        served = orjson.loads(door.ask(get("/models/iris")).body)["served"]
-    assert (served["requests"], served["rows"], served["runs"], served["rows_per_run"]) == (4, 12, 4, 3.0)
-    assert served["dispatched"] == {"turn": 4, "slot": 0, "full": 0, "wait": 0}
-    assert served["mean_run_us"] > 0
-    assert served["mean_queue_us"] >= 0
-
-
-@pytest.mark.parametrize("name", DOORS)
-def test_the_work_of_a_caller_who_left_is_not_done(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("m")
-    with open_door(name, folder, {"iris": models.classifier()}, MAX_WAIT_MS="400") as door:
-        gone = door.connect().send(post(ROW))
-        gone.close()
-        stays = door.ask(post(ROW))
-        text = door.ask(get("/metrics")).body.decode()
-    assert stays.status == 200
-    assert 'nv_inference_count{model="iris",version="1"} 1.0' in text
-
-
-@pytest.mark.parametrize("name", DOORS)
-def test_keys_guard_everything_but_health(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    key = "k" * 32
-    folder = tmp_path_factory.mktemp("m")
-    with open_door(name, folder, {"iris": models.classifier()}, API_KEYS=f"{'o' * 32},{key}") as door:
-        for wrong in (
-            b"",
-            b"Authorization: Bearer x",
-            b"Authorization: " + key.encode(),
-            b"Authorization: Bearer \xff",
-        ):
-            lines = [wrong] if wrong else []
-            for request in (post(ROW, "/predict", *lines), get("/metrics", "GET", *lines), get("/docs", "GET", *lines)):
-                answer = door.ask(request)
-                assert (answer.status, orjson.loads(answer.body)["code"]) == (401, "unauthorized")
-        right = b"Authorization: bearer " + key.encode()
-        assert door.ask(post(ROW, "/predict", right)).status == 200
-        assert door.ask(get("/models", "GET", right)).status == 200
-        assert door.ask(get("/nowhere")).status == 401
-        for path in ("/health", "/v2/health/live", "/v2/health/ready"):
-            assert door.ask(get(path)).status == 200
-
-
 @pytest.mark.parametrize("name", DOORS)
 def test_server_timing_when_asked(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     with open_door(name, tmp_path_factory.mktemp("m"), {"iris": models.classifier()}, SERVER_TIMING="1") as door:
@@ -264,10 +215,156 @@ def test_server_timing_when_asked(name: str, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.parametrize("name", DOORS)
-def test_origins_that_may_call(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_request_of_a_client_that_disconnects_is_not_run(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("m")
-    with open_door(name, folder, {"iris": models.classifier()}, CORS_ORIGINS="https://example.org") as door:
-        asked = door.ask(post(ROW, "/predict", b"Origin: https://example.org"))
-        assert asked.headers["access-control-allow-origin"] == "https://example.org"
-        other = door.ask(post(ROW, "/predict", b"Origin: https://evil.example"))
-        assert "access-control-allow-origin" not in other.headers
+    with open_door(name, folder, {"iris": models.classifier()}, MAX_WAIT_MS="400") as door:
+        gone = door.connect().send(post(ROW))
+        gone.close()
+        stays = door.ask(post(ROW))
+        text = door.ask(get("/metrics")).body.decode()
+    assert stays.status == 200
+    assert 'nv_inference_count{model="iris",version="1"} 1.0' in text
+
+
+# Serving itself, without a door: its routes, and `enter` with each codec.
+
+
+class Asked(Entry):
+    """An entry that keeps what it is answered with."""
+
+    def __init__(self, codec: Codec, headers: Sequence[tuple[bytes, bytes]] = (), arrived: float = 0.0) -> None:
+        self.arrived = arrived
+        self.deadline = float("inf")
+        self.request = codec.read_headers(headers)
+        self.answers: list[bytes | PiecedAnswer | ServerError] = []
+
+    def answer(self, body: bytes) -> None:
+        self.answers.append(body)
+
+    def answer_in_pieces(self, answer: PiecedAnswer) -> None:
+        self.answers.append(answer)
+
+    def refuse(self, error: ServerError) -> None:
+        self.answers.append(error)
+
+
+def opened(folder: Path, **settings: Any) -> Endpoints:
+    """The open endpoints of two models."""
+    made = {"iris": models.classifier(), "pair": models.plain_two_inputs()}
+    repository = load(folder, made, Settings(default_model="iris", **settings))
+    endpoints = Endpoints(repository, Settings(default_model="iris", **settings), Scoreboard(1, 3), 1)
+    endpoints.open(0)
+    return endpoints
+
+
+def failures(endpoints: Endpoints, code: Code) -> float:
+    """How many requests of the default model have failed with a code."""
+    counts = endpoints.scoreboard.totals(endpoints.scoreboard.blocks["iris", "1"], "nv_inference_request_failure")
+    return counts[CODES.index(code)]
+
+
+@in_loop
+async def test_hot_are_the_paths_of_every_version_and_of_the_default(tmp_path: Path) -> None:
+    folder = tmp_path / "pair/2"
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(models.plain_two_inputs().data)
+    endpoints = opened(tmp_path)
+    routes = endpoints.serving.hot_routes()
+    model_of = {path.decode(): (route.batcher.name, type(route.codec).__name__) for path, route in routes.items()}
+    assert model_of == {
+        "/predict": ("iris", "PredictCodec"),
+        "/models/iris/predict": ("iris", "PredictCodec"),
+        "/models/iris/versions/1/predict": ("iris", "PredictCodec"),
+        "/v2/models/iris/infer": ("iris", "TensorCodec"),
+        "/v2/models/iris/versions/1/infer": ("iris", "TensorCodec"),
+        "/models/pair/predict": ("pair", "NoRowsCodec"),
+        "/models/pair/versions/1/predict": ("pair", "NoRowsCodec"),
+        "/models/pair/versions/2/predict": ("pair", "NoRowsCodec"),
+        "/v2/models/pair/infer": ("pair", "TensorCodec"),
+        "/v2/models/pair/versions/1/infer": ("pair", "TensorCodec"),
+        "/v2/models/pair/versions/2/infer": ("pair", "TensorCodec"),
+    }
+    assert all(route.path.encode() == path for path, route in routes.items())
+    for path, newest in ((b"/models/pair/predict", b"2"), (b"/v2/models/pair/infer", b"2")):
+        prefix, _, last = path.rpartition(b"/")
+        assert routes[path].batcher is routes[b"%b/versions/%b/%b" % (prefix, newest, last)].batcher
+    assert {route.timed for path, route in routes.items() if path.startswith(b"/v2")} == {True}
+    assert {route.timed for path, route in routes.items() if not path.startswith(b"/v2")} == {False}
+    endpoints.close()
+
+
+@in_loop
+async def test_a_route_is_found_by_name_and_version_or_is_the_defaults(tmp_path: Path) -> None:
+    endpoints = opened(tmp_path)
+    find = endpoints.serving.find
+    batcher = find("predict").batcher
+    assert batcher.name == "iris"
+    assert {find("mlflow").batcher, find("v2", "iris", "1").batcher, find("predict", "iris").batcher} == {batcher}
+    for arguments in (("nobody",), ("iris", "2")):
+        with pytest.raises(ServerError) as caught:
+            find("predict", *arguments)
+        assert caught.value.code == "not_found"
+    endpoints.close()
+
+
+ROWS = [[5.1, 3.5, 1.4, 0.2], [6.9, 3.2, 5.7, 2.3]]
+INFER = {"inputs": [{"name": "X", "shape": [2, 4], "datatype": "FP64", "data": ROWS}]}
+JSON = [(b"Content-Type", b"application/json")]
+# By protocol: headers, a good body, a bad one, and the code of its refusal.
+BODIES: dict[ProtocolName, tuple[list[tuple[bytes, bytes]], Any, bytes, Code]] = {
+    "predict": (JSON, {"features": ROWS}, b'{"features":[[1]]}', "invalid_input"),
+    "mlflow": (JSON, {"inputs": ROWS}, b"{", "bad_json"),
+    "v2": ([], INFER, b'{"inputs":[]}', "bad_request"),
+}
+
+
+@pytest.mark.parametrize("timed", [False, True])
+@pytest.mark.parametrize("protocol", BODIES)
+@in_loop
+async def test_every_codec_is_entered_in_one_way(tmp_path: Path, protocol: ProtocolName, timed: bool) -> None:
+    endpoints = opened(tmp_path, server_timing=timed)
+    route = endpoints.serving.find(protocol)
+    headers, body, _, _ = BODIES[protocol]
+    entry = Asked(route.codec, headers, arrived=1.0)
+    enter(route, entry, orjson.dumps(body))
+    assert entry.answers == [], "answered at the end of the turn at the earliest"
+    await turns()
+    (answer,) = entry.answers
+    assert entry.done
+    assert isinstance(answer, PiecedAnswer if protocol == "v2" else bytes)
+    text = b"".join(answer.pieces) if isinstance(answer, PiecedAnswer) else answer
+    assert b'"setosa","virginica"' in text
+    assert (entry.decode_seconds > 0.0, entry.arrived > 1.0) == (route.timed, route.timed)
+    assert route.timed == (timed or protocol == "v2")
+    assert bool(server_timing(entry)) == timed
+    endpoints.close()
+
+
+@pytest.mark.parametrize("protocol", BODIES)
+@in_loop
+async def test_a_body_that_does_not_decode_is_refused_and_counted_once(tmp_path: Path, protocol: ProtocolName) -> None:
+    endpoints = opened(tmp_path)
+    route = endpoints.serving.find(protocol)
+    headers, _, body, code = BODIES[protocol]
+    entry = Asked(route.codec, headers)
+    enter(route, entry, body)
+    (error,) = entry.answers
+    assert isinstance(error, ServerError)
+    assert error.code == code
+    assert failures(endpoints, code) == 1.0
+    await turns()
+    assert len(entry.answers) == 1
+    assert endpoints.scoreboard.totals(0, "nv_inference_exec_count") == [0.0]
+    endpoints.close()
+
+
+def test_server_timing_has_the_stages_in_milliseconds_and_the_rows_of_the_batch() -> None:
+    entry = Entry()
+    assert server_timing(entry) == ""
+    entry.decode_seconds = 0.001
+    entry.timing = Timing(queue=0.25, run=0.0005, ended=monotonic(), rows=7)
+    parse, queue, run, encode, batch = server_timing(entry).split(", ")
+    assert (parse, queue, run, batch) == ("parse;dur=1.000", "queue;dur=250.000", "run;dur=0.500", "batch;desc=7")
+    assert re.fullmatch(r"encode;dur=[0-9]+\.[0-9]{3}", encode)

@@ -31,9 +31,9 @@ HEADERS = ((b"Host", b"test"), (b"Content-Type", b"application/json"), (b"Conten
 
 @pytest.fixture
 def known() -> HeadCache[str]:
-    found: HeadCache[str] = HeadCache({b"/predict": "iris"})
-    found.learn(HEADERS)
-    return found
+    cache: HeadCache[str] = HeadCache({b"/predict": "iris"})
+    cache.learn(HEADERS)
+    return cache
 
 
 def request(*headers: tuple[bytes, bytes], body: bytes = ROW, line: bytes = b"POST /predict HTTP/1.1") -> bytes:
@@ -180,8 +180,9 @@ def every_single_change() -> list[bytes]:
 
 def test_every_line_in_every_place_is_answered_as_by_the_parser(ask: Ask) -> None:
     requests = every_single_change()
-    told = [ask(recognising, [[request] for request in requests]) for recognising in (True, False)]
-    assert [request for request, one, other in zip(requests, *told, strict=True) if one != other] == []
+    recognised, parsed = (ask(recognising, [[request] for request in requests]) for recognising in (True, False))
+    answers = zip(requests, recognised, parsed, strict=True)
+    assert [request for request, answer, by_parser in answers if answer != by_parser] == []
 
 
 @given(st.lists(streams(), min_size=1, max_size=3))

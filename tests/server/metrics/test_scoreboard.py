@@ -1,71 +1,14 @@
-"""Metrics: what is counted is what a scrape reads, in Prometheus' own words, summed over forked processes."""
+"""The scoreboard: what workers count is what a reader sums, over forked processes and dead workers."""
 
 from __future__ import annotations
 
 import os
-import re
-from bisect import bisect_left
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from prometheus_client.parser import text_string_to_metric_families
 
-from server import __version__
-from server.errors import CODES
-from server.metrics.exposition import exposition
-from server.metrics.families import BATCH_ROWS_BUCKETS, DISPATCH_REASONS, MODEL_FAMILIES, SECONDS_BUCKETS
+from server.metrics.families import DISPATCH_REASONS
 from server.metrics.scoreboard import ModelMetrics, Scoreboard, ServerMetrics
-
-Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def samples(scoreboard: Scoreboard) -> Samples:
-    """Every sample of a scrape, read by the client library's parser, under the name it has in the text.
-
-    The parser calls every counter ``..._total``; Triton's names have no such end.
-    """
-    text = exposition(scoreboard, 2).decode()
-    written = set(re.findall(r"^[a-z_]+", text, re.MULTILINE))
-    found: Samples = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            name = sample.name if sample.name in written else sample.name.removesuffix("_total")
-            key = (name, tuple(sorted(sample.labels.items())))
-            assert key not in found, f"{key} is there twice"
-            found[key] = sample.value
-    return found
-
-
-def value(scoreboard: Scoreboard, name: str, **labels: str) -> float:
-    """One sample of a scrape."""
-    return samples(scoreboard)[name, tuple(sorted(labels.items()))]
-
-
-def made(lines: int = 3) -> tuple[Scoreboard, int]:
-    """A scoreboard with one model."""
-    scoreboard = Scoreboard(lines, 4)
-    return scoreboard, scoreboard.assign("iris", "1")
-
-
-IRIS = {"model": "iris", "version": "1"}
-
-
-def test_an_empty_board_says_who_it_is() -> None:
-    found = samples(Scoreboard(1, 1))
-    assert found["dynonnx_build_info", (("version", __version__),)] == 1
-    assert found["dynonnx_workers", ()] == 2
-    assert found["dynonnx_errors_total", (("code", "overloaded"),)] == 0
-
-
-def test_every_family_has_help_and_type() -> None:
-    scoreboard, _ = made()
-    families = {family.name: family for family in text_string_to_metric_families(exposition(scoreboard, 1).decode())}
-    for family in MODEL_FAMILIES:
-        name = family.name.removesuffix("_total")  # the parser's own name for a counter
-        assert families[name].type == family.kind
-        assert families[name].documentation == family.text
-    assert exposition(scoreboard, 1).endswith(b"\n")
+from tests.support.server.scrape import IRIS, made, samples, value
 
 
 def test_a_batch_counts_rows_runs_and_time() -> None:
@@ -90,39 +33,6 @@ def test_a_batch_counts_rows_runs_and_time() -> None:
     assert value(scoreboard, "dynonnx_batch_rows_bucket", **IRIS, le="+Inf") == 2
     assert value(scoreboard, "dynonnx_run_seconds_sum", **IRIS) == pytest.approx(30.002)
     assert value(scoreboard, "nv_inference_count", **IRIS) == 2003
-
-
-@given(st.lists(st.tuples(st.integers(1, 5000), st.floats(0, 60)), max_size=20))
-def test_histograms_are_cumulative_and_end_at_their_count(runs: list[tuple[int, float]]) -> None:
-    scoreboard, block = made(1)
-    metrics = ModelMetrics(scoreboard, 0, block)
-    for rows, seconds in runs:
-        metrics.batch(rows, seconds, "turn")
-    found = samples(scoreboard)
-    for at, bound in enumerate(BATCH_ROWS_BUCKETS):
-        want = sum(bisect_left(BATCH_ROWS_BUCKETS, rows) <= at for rows, _ in runs)
-        assert want == sum(rows <= bound for rows, _ in runs)
-        assert found["dynonnx_batch_rows_bucket", (("le", str(bound)), *IRIS.items())] == want
-    for upper in SECONDS_BUCKETS:
-        want = sum(seconds <= upper for _, seconds in runs)
-        assert found["dynonnx_run_seconds_bucket", (("le", str(upper)), *IRIS.items())] == want
-    assert found["dynonnx_batch_rows_count", tuple(IRIS.items())] == len(runs)
-    assert found["dynonnx_batch_rows_sum", tuple(IRIS.items())] == sum(rows for rows, _ in runs)
-    assert found["dynonnx_run_seconds_bucket", (("le", "+Inf"), *IRIS.items())] == len(runs)
-
-
-@pytest.mark.parametrize("code", CODES)
-def test_every_code_has_its_own_cells(code: str) -> None:
-    scoreboard, block = made()
-    ServerMetrics(scoreboard, 1).error(code)  # type: ignore[arg-type]  # CODES are those codes
-    ModelMetrics(scoreboard, 1, block).failed(code)  # type: ignore[arg-type]
-    found = samples(scoreboard)
-    assert [key for key, count in found.items() if key[0] == "dynonnx_errors_total" and count] == [
-        ("dynonnx_errors_total", (("code", code),))
-    ]
-    assert [key for key, count in found.items() if key[0] == "nv_inference_request_failure" and count] == [
-        ("nv_inference_request_failure", (("model", "iris"), ("reason", code), ("version", "1")))
-    ]
 
 
 def test_models_and_versions_do_not_mix() -> None:

@@ -25,9 +25,9 @@ def test_what_does_not_fit_is_left_out() -> None:
     bulletin = Bulletin()
     reasons = {(f"m{number}", "1"): "x" * 500 for number in range(BYTES // 500)}
     bulletin.publish(reasons)
-    found = bulletin.read()
-    assert len(found) > 400
-    assert found.items() <= reasons.items()
+    published = bulletin.read()
+    assert len(published) > 400
+    assert published.items() <= reasons.items()
 
 
 def _read(bulletin: Bulletin, over: Event) -> None:

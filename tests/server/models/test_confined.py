@@ -1,4 +1,4 @@
-"""The confined child: its result comes over a pipe, its end by whatever cause is told, and its parent is unharmed."""
+"""The sandboxed child: its result comes over a pipe, every cause of its end is named, its parent is unharmed."""
 
 from __future__ import annotations
 

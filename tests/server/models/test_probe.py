@@ -12,7 +12,7 @@ from server.models.probe import UNKNOWN_SECONDS, guessed, probe, run_once
 from server.models.trial import TrialFailed
 from tests.support.server import models, tensors
 
-JOINABLE = {
+ROW_INDEPENDENT = {
     "types": True,
     "words": True,
     "halves": True,
@@ -27,12 +27,12 @@ JOINABLE = {
 }
 
 
-@pytest.mark.parametrize("name", JOINABLE)
+@pytest.mark.parametrize("name", ROW_INDEPENDENT)
 def test_whether_rows_stand_alone_and_what_a_run_costs(name: str) -> None:
     runtime = Runtime(tensors.SERVED[name]().data)
     verdict, curve = probe(runtime, 64)
     run_once(runtime)
-    assert (verdict.golden_rows, verdict.row_independent) == (0, JOINABLE[name])
+    assert (verdict.golden_rows, verdict.row_independent) == (0, ROW_INDEPENDENT[name])
     assert 0.0 < curve.seconds(1) != UNKNOWN_SECONDS
 
 

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import itertools
 import os
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import helper
 
-from server.artefact.metadata import BadArtefact, to_metadata
-from server.artefact.onnxfile import MAX_BYTES, BadFile
 from server.errors import ServerError
-from server.models.loading import ChangedMeanwhile
-from server.models.repository import Model, Repository, VersionFile, scan, version_key
-from server.models.trial import Findings, TrialFailed
-from tests.support.server.decoding import decode
-from tests.support.server.loading import load_version
+from server.models.repository import Repository, VersionFile, scan, version_key
+from tests.support.server.loading import load, load_version, put
 from tests.support.server.models import (
-    FLOAT,
     classifier,
-    mixed,
-    onnx_file,
-    plain,
-    plain_two_inputs,
-    regressor,
-    row_mixing,
-    with_metadata,
 )
 
 ORDERED = (
@@ -73,14 +56,6 @@ def test_the_order_is_the_same_however_they_come(versions: list[str]) -> None:
     backwards = versions[::-1]
     assert sorted(backwards, key=version_key) == sorted(versions, key=version_key)
     assert len({version_key(version) for version in versions}) == len(versions)
-
-
-def put(folder: Path, file: str, data: bytes | None = None) -> Path:
-    """Writes a model file."""
-    path = folder / file
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(plain().data if data is None else data)
-    return path
 
 
 def test_scan_finds_both_forms_by_name_and_version(tmp_path: Path) -> None:
@@ -129,9 +104,9 @@ def test_one_name_in_two_forms_is_told_by_both_and_stops_no_other(tmp_path: Path
 def test_names_that_no_path_could_hold_are_told(tmp_path: Path, place: str) -> None:
     put(tmp_path, place)
     put(tmp_path, "other.onnx")
-    found = scan(tmp_path)
-    assert [found.name for found in found.files] == ["other"]
-    (reason,) = found.misplaced.values()
+    listing = scan(tmp_path)
+    assert [file.name for file in listing.files] == ["other"]
+    (reason,) = listing.misplaced.values()
     assert reason.startswith(f"{place}: a model name and a version are letters, digits")
 
 
@@ -139,111 +114,6 @@ def test_a_name_that_is_no_text_is_told_as_text(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff.onnx")).write_bytes(b"")
     ((name, _), reason) = scan(tmp_path).misplaced.popitem()
     assert orjson.loads(orjson.dumps([name, reason])) == [name, reason]
-
-
-def load(path: Path) -> Model:
-    """One file as model m, version 7."""
-    return load_version(VersionFile("m", "7", path))
-
-
-def test_a_model_knows_all_there_is_to_know(tmp_path: Path) -> None:
-    path = put(tmp_path, "m.onnx", classifier().data)
-    model = load(path)
-    assert (model.name, model.version) == ("m", "7")
-    assert model.sha256 == hashlib.sha256(classifier().data).hexdigest()
-    assert model.artefact == classifier().artefact
-    assert model.predict is not None
-    assert model.layouts == model.predict.layouts
-    assert (model.verdict.golden_rows, model.verdict.row_independent) == (16, True)
-    assert model.curve.seconds(1) > 0.0
-    group = decode(model.predict, b'{"features": [5.1, 3.5, 1.4, 0.2]}').group
-    assert group.outputs == ("label", "probabilities")
-
-
-def test_a_plain_file_has_a_codec_where_one_can_be_made(tmp_path: Path) -> None:
-    asked_in_rows = load(put(tmp_path, "one.onnx"))
-    assert asked_in_rows.artefact is None
-    assert asked_in_rows.predict is not None
-    not_in_rows = load(put(tmp_path, "two.onnx", plain_two_inputs().data))
-    assert not_in_rows.predict is None
-    assert not_in_rows.layouts == ()
-    assert not_in_rows.verdict.row_independent
-    assert not load(put(tmp_path, "mixing.onnx", row_mixing().data)).verdict.row_independent
-
-
-@pytest.mark.parametrize(
-    ("shape", "row_independent"), [([], False), ([1, 2], False), (["N", "M"], True), (["N", 2, "K"], True)]
-)
-def test_inputs_of_any_shape_serve_those_without_rows_by_themselves(
-    tmp_path: Path, shape: list[Any], row_independent: bool
-) -> None:
-    data = onnx_file([helper.make_node("Identity", ["X"], ["Y"])], [("X", FLOAT, shape)], [("Y", FLOAT, shape)])
-    model = load(put(tmp_path, "m.onnx", data))
-    assert (model.predict, model.verdict.row_independent, model.v2.row_independent) == (
-        None,
-        row_independent,
-        row_independent,
-    )
-
-
-def test_features_that_are_not_the_graphs_inputs_are_refused(tmp_path: Path) -> None:
-    other = mixed().artefact
-    assert other is not None
-    data = with_metadata(regressor().data, to_metadata(other))
-    with pytest.raises(BadArtefact, match=r"'age' of float64.*the graph has 'X' of float64"):
-        load(put(tmp_path, "m.onnx", data))
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("classes", [["a", "b"], ["a", "b"]]),
-        ("classes", [["a"], ["b"], []]),
-        ("classes", [{"a": 1}, "b", "c"]),
-        ("features", [{"name": "a", "dtype": "float64", "input": "X", "nullable": False, "categories": [[{}]]}]),
-    ],
-)
-def test_metadata_that_makes_no_codec_is_refused(tmp_path: Path, key: str, value: Any) -> None:
-    artefact = classifier().artefact
-    assert artefact is not None
-    metadata = to_metadata(artefact) | {f"dynonnx.{key}": orjson.dumps(value).decode()}
-    with pytest.raises(BadArtefact, match="classes"):
-        load(put(tmp_path, "m.onnx", with_metadata(classifier().data, metadata)))
-
-
-def test_a_graph_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
-    artefact = regressor().artefact
-    assert artefact is not None
-    metadata = to_metadata(artefact)
-    golden = orjson.loads(metadata["dynonnx.golden"])
-    golden["outputs"]["value"][2] = [0.0]
-    data = with_metadata(regressor().data, metadata | {"dynonnx.golden": orjson.dumps(golden).decode()})
-    with pytest.raises(TrialFailed, match="golden row 2"):
-        load(put(tmp_path, "m.onnx", data))
-
-
-def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp_path: Path) -> None:
-    path = put(tmp_path, "m.onnx", classifier().data)
-    first = load(path)
-    findings = Findings(first.sha256, dataclasses.replace(first.verdict, golden_rows=7), first.curve)
-    again = load_version(VersionFile("m", "7", path), findings)
-    assert again.verdict.golden_rows == 7
-    assert again.curve is first.curve
-    put(tmp_path, "m.onnx", regressor().data)
-    with pytest.raises(ChangedMeanwhile):
-        load_version(VersionFile("m", "7", path), findings)
-
-
-def test_what_is_no_file_or_no_model_is_refused_by_its_bytes(tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(BadFile, match="is not a file"):
-        load(tmp_path / "folder")
-    with pytest.raises(BadFile, match="is empty"):
-        load(put(tmp_path, "empty.onnx", b""))
-    with (tmp_path / "huge.onnx").open("wb") as file:
-        file.truncate(MAX_BYTES + 1)
-    with pytest.raises(BadFile, match="is larger than"):
-        load(tmp_path / "huge.onnx")
 
 
 REFUSED = {("iris", "9"): "it is damaged", ("bad", "1"): "it is empty"}

@@ -1,4 +1,4 @@
-"""The trial: golden rows hold or the file does not serve, and rows that depend on company are never joined."""
+"""The trial: golden rows hold or the file does not serve, and rows that depend on each other never share a run."""
 
 from __future__ import annotations
 
@@ -58,19 +58,19 @@ def with_golden(made: Made, **outputs: Any) -> Artefact:
 
 
 @pytest.mark.parametrize("name", ARTEFACTS)
-def test_real_models_pass_and_join(name: str) -> None:
+def test_real_models_pass_and_are_row_independent(name: str) -> None:
     verdict = examined(ARTEFACTS[name]())
     assert (verdict.golden_rows, verdict.row_independent) == (len(ARTEFACTS[name]().artefact.golden.rows), True)  # type: ignore[union-attr]
     assert verdict.golden_rows >= 14
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_plain_files_pass_and_join(name: str) -> None:
+def test_plain_files_pass_and_are_row_independent(name: str) -> None:
     verdict = examined(PLAIN[name]())
     assert (verdict.golden_rows, verdict.row_independent) == (0, True)
 
 
-def test_rows_that_mix_are_not_joined() -> None:
+def test_rows_that_mix_are_not_row_independent() -> None:
     assert not examined(row_mixing()).row_independent
 
 
@@ -84,9 +84,9 @@ def test_an_artefact_without_golden_rows_is_tried_with_made_up_ones() -> None:
 
 def changed(values: Sequence[Any], row: int, value: Any) -> list[Any]:
     """The values with one replaced."""
-    found = list(values)
-    found[row] = value
-    return found
+    replaced = list(values)
+    replaced[row] = value
+    return replaced
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ LAYOUT = InputLayout("X", np.dtype(np.float64), (10,))
 
 
 def row_independent(answer: Any) -> bool:
-    """Whether a model that answers so may be joined."""
+    """Whether the rows of a model that answers so are independent."""
     runtime: Any = Fake(answer)
     return examine(runtime, None, [LAYOUT]).row_independent
 
@@ -239,7 +239,7 @@ def test_answers_that_depend_on_the_company_are_mixing() -> None:
     assert not row_independent(lambda x: np.array([f"{len(x)}"] * len(x), np.object_))
 
 
-def test_answers_without_rows_of_their_own_are_not_joined() -> None:
+def test_answers_without_rows_of_their_own_are_not_row_independent() -> None:
     assert not row_independent(lambda x: x.sum())
     assert not row_independent(lambda x: np.array(1.0))
     assert not row_independent(lambda x: x[:, 0][: max(1, len(x) - 1)])
@@ -247,7 +247,7 @@ def test_answers_without_rows_of_their_own_are_not_joined() -> None:
     assert not row_independent(lambda x: np.zeros((len(x), len(x))))
 
 
-def test_answers_that_are_no_numbers_do_not_forbid_joining() -> None:
+def test_answers_that_are_no_numbers_may_be_row_independent() -> None:
     assert row_independent(lambda x: np.where(x[:, 0] > 0, np.inf, x[:, 0]))
     assert row_independent(lambda x: np.full(len(x), np.nan))
     assert row_independent(lambda x: np.where(x > 0, 1e308, -1e308))

@@ -1,4 +1,4 @@
-"""The messages between worker and arbiter: both ways whole, answered when it is so, and nobody waits for the dead."""
+"""The messages between worker and arbiter: whole both ways, answered once decided, and no call outlives its worker."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def test_calls_and_replies_travel_unchanged(number: int, action: Any, text: str)
     assert decode_reply(encode(ControlReply(number))) == ControlReply(number)
 
 
-class Shelf:
-    """Stands for the living repository: what is asked of it is written down, what it says is set by the test."""
+class FakeWatcher:
+    """A watcher that keeps its calls; the test sets what it answers."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
@@ -55,27 +55,27 @@ class Shelf:
         return self.refusals
 
 
-class Office:
-    """A control_server, what it asks, and a worker at the other end."""
+class Ends:
+    """A control server with its watcher, and a client in a worker at the other end."""
 
     def __init__(self) -> None:
-        self.shelf = Shelf()
-        watcher: Any = self.shelf
+        self.fake = FakeWatcher()
+        watcher: Any = self.fake
         self.control_server = ControlServer(watcher)
         self.channel = ControlChannel()
-        self.asker = ControlClient(self.channel.workers)
+        self.client = ControlClient(self.channel.workers)
 
     async def begin(self, action: Any, name: str) -> asyncio.Task[None]:
         """A call that has reached the control_server."""
-        task = asyncio.create_task(self.asker.ask(action, name))
+        task = asyncio.create_task(self.client.ask(action, name))
         await turns()
         self.control_server.receive(self.channel)
         return task
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
-    opened = Office()
+def ends() -> Iterator[Ends]:
+    opened = Ends()
     yield opened
     opened.channel.close()
 
@@ -87,80 +87,80 @@ async def refusal(task: asyncio.Task[None]) -> ServerError:
     return caught.value
 
 
-def test_a_load_is_answered_once_only_fresh_workers_accept(office: Office) -> None:
+def test_a_load_is_answered_once_only_fresh_workers_accept(ends: Ends) -> None:
     @in_loop
     async def run() -> None:
-        office.shelf.pending = True
-        task = await office.begin("load", "iris")
-        assert office.shelf.asked == [("load", "iris")]
-        office.control_server.answer(settled=True)
-        office.shelf.pending = False
-        office.control_server.answer(settled=False)
+        ends.fake.pending = True
+        task = await ends.begin("load", "iris")
+        assert ends.fake.asked == [("load", "iris")]
+        ends.control_server.answer(settled=True)
+        ends.fake.pending = False
+        ends.control_server.answer(settled=False)
         await turns()
         assert not task.done()
-        office.control_server.answer(settled=True)
+        ends.control_server.answer(settled=True)
         await asyncio.wait_for(task, 5)
-        assert len(office.control_server) == 0
+        assert ends.control_server._open == []
 
     run()
 
 
-def test_a_refusal_is_answered_at_once_with_its_reason(office: Office) -> None:
+def test_a_refusal_is_answered_at_once_with_its_reason(ends: Ends) -> None:
     @in_loop
     async def run() -> None:
-        office.shelf.refusals = ["iris/2/model.onnx is empty: copy it again"]
-        task = await office.begin("load", "iris")
-        office.control_server.answer(settled=False)
+        ends.fake.refusals = ["iris/2/model.onnx is empty: copy it again"]
+        task = await ends.begin("load", "iris")
+        ends.control_server.answer(settled=False)
         error = await refusal(task)
         assert (error.status, error.message) == (400, "not loaded: iris/2/model.onnx is empty: copy it again")
 
     run()
 
 
-def test_an_unload_waits_for_no_trial_and_a_name_that_is_not_there_is_told(office: Office) -> None:
+def test_an_unload_waits_for_no_trial_and_a_name_that_is_not_there_is_told(ends: Ends) -> None:
     @in_loop
     async def run() -> None:
-        office.shelf.pending = True
-        office.shelf.refusals = ["anything"]
-        task = await office.begin("unload", "iris")
-        office.control_server.answer(settled=True)
+        ends.fake.pending = True
+        ends.fake.refusals = ["anything"]
+        task = await ends.begin("unload", "iris")
+        ends.control_server.answer(settled=True)
         await asyncio.wait_for(task, 5)
-        other = await office.begin("unload", "nobody")
-        office.control_server.answer(settled=False)
+        other = await ends.begin("unload", "nobody")
+        ends.control_server.answer(settled=False)
         assert (await refusal(other)).status == 404
 
     run()
 
 
-def test_each_gets_its_own_reply(office: Office) -> None:
+def test_each_gets_its_own_reply(ends: Ends) -> None:
     @in_loop
     async def run() -> None:
-        good = await office.begin("load", "iris")
-        bad = await office.begin("load", "nobody")
-        office.control_server.answer(settled=False)
+        good = await ends.begin("load", "iris")
+        bad = await ends.begin("load", "nobody")
+        ends.control_server.answer(settled=False)
         assert (await refusal(bad)).status == 404
         assert not good.done()
-        office.control_server.close()
+        ends.control_server.close()
         assert (await refusal(good)).code == "draining"
 
     run()
 
 
-def test_calls_of_a_worker_that_is_gone_are_forgotten(office: Office) -> None:
+def test_calls_of_a_worker_that_is_gone_are_forgotten(ends: Ends) -> None:
     @in_loop
     async def run() -> None:
-        task = await office.begin("load", "iris")
-        office.control_server.forget(office.channel)
-        assert len(office.control_server) == 0
+        task = await ends.begin("load", "iris")
+        ends.control_server.forget(ends.channel)
+        assert ends.control_server._open == []
         task.cancel()
 
     run()
 
 
-def test_an_arbiter_that_is_gone_is_told(office: Office) -> None:
+def test_an_arbiter_that_is_gone_is_told(ends: Ends) -> None:
     @in_loop
     async def run() -> None:
-        office.channel.arbiters.close()
-        assert (await refusal(asyncio.create_task(office.asker.ask("load", "iris")))).code == "draining"
+        ends.channel.arbiters.close()
+        assert (await refusal(asyncio.create_task(ends.client.ask("load", "iris")))).code == "draining"
 
     run()

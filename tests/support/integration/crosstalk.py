@@ -49,7 +49,7 @@ def write_models(folder: Path) -> None:
 
 @dataclass
 class Tally:
-    """What came of the requests. ``wrong``: answers that were not their caller's, with what was asked."""
+    """The counts of the requests. ``wrong``: answers that were another client's, each with its request."""
 
     answered: int = 0
     refused: int = 0
@@ -129,7 +129,7 @@ async def _all(port: int, requests: int) -> Tally:
 
 
 def ask_many(port: int, requests: int) -> Tally:
-    """Sends so many requests from 64 connections at once; ends early at the first answer that is not its caller's."""
+    """Sends so many requests from 64 connections at once; ends early at the first answer of another client."""
     return uvloop.run(_all(port, requests))
 
 

@@ -1,4 +1,4 @@
-"""Owns load that keeps a book: every request with when it had been sent and what became of it."""
+"""Owns load that records every request: when it was sent and how it ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What schemathesis is told beside the document: how CSV looks, and what JSON Schema cannot say. It loads this."""
+"""Hooks that schemathesis loads: how CSV looks, and what JSON Schema cannot express."""
 
 from __future__ import annotations
 

@@ -102,16 +102,16 @@ def differences(original: Original, expected: Expected, rows: Sequence[int], ans
         return [f"prediction: {answer['prediction']}"]
     columns = [classes.index(label) for label in answer["prediction"]]
     best = np.sort(probabilities, axis=1)
-    found = [
+    differences = [
         f"row {row}: {label!r}, scikit-learn says {expected.predictions[row]!r}"
         for at, (row, label) in enumerate(zip(rows, answer["prediction"], strict=True))
         if label != expected.predictions[row] and best[at, -1] - best[at, -2] >= TIE
     ]
-    found += _apart("probability", probabilities[range(len(rows)), columns], answer["probability"], 1.0)
+    differences += _apart("probability", probabilities[range(len(rows)), columns], answer["probability"], 1.0)
     if "probabilities" in answer:
         for at, given in enumerate(answer["probabilities"]):
-            found += _apart("probabilities", probabilities[at], list(given.values()), 1.0)
-    return found
+            differences += _apart("probabilities", probabilities[at], list(given.values()), 1.0)
+    return differences
 
 
 def _apart(what: str, wanted: Numbers, got: Sequence[float], scale: float) -> list[str]:

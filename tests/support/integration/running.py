@@ -37,7 +37,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port nobody uses now, below those that clients get: none takes it before the server does."""
+    """A free port below the ephemeral range, so that no client gets it before the server."""
     while True:
         port = random.randrange(*PORTS)
         with contextlib.suppress(OSError), socket.socket() as probe:
@@ -45,10 +45,10 @@ def free_port() -> int:
             return port
 
 
-def poll(found: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> float:
-    """Asks until ``found`` says yes and gives how long that took. Raises AssertionError naming ``what``."""
+def poll(reached: Callable[[], bool], what: str, seconds: float = START_SECONDS) -> float:
+    """Asks until ``reached`` says yes and gives how long that took. Raises AssertionError naming ``what``."""
     began = time.monotonic()
-    while not found():
+    while not reached():
         waited = time.monotonic() - began
         assert waited < seconds, f"after {waited:.1f} s still not: {what}"
         time.sleep(POLL_SECONDS)
@@ -113,8 +113,8 @@ class Running:
                 sent.setdefault("content-type", "application/json")
             connection.request(method, path, body, sent)
             response = connection.getresponse()
-            found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, response.read())
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, headers, response.read())
         finally:
             connection.close()
 

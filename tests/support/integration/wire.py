@@ -1,4 +1,4 @@
-"""Owns HTTP/1.1 on bare sockets, as a test needs it: whole bytes out, whole answers in, and a word for every loss."""
+"""Owns HTTP/1.1 on bare sockets for tests: sends bytes, reads whole answers, names every loss."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Wire:
         return await self.receive()
 
     async def abandon(self) -> None:
-        """Leaves at once, with a reset: as a client that crashed."""
+        """Disconnects with a reset, like a client that crashed."""
         self._writer.transport.abort()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()

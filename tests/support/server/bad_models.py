@@ -1,4 +1,4 @@
-"""Files that must never serve: each writes bytes that look like a model and harm whoever opens or runs them."""
+"""Files that must be refused: bytes that look like a model and harm the process that opens or runs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hands bodies to codecs as a door does, and shows what they made of them."""
+"""Decodes bodies as a door does, and shows the filled entries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from server.codecs.codec import Codec
 
 
 class Decoded(Entry):
-    """An entry that a codec has filled in, and the answer it gets."""
+    """An entry that a codec has filled, and its answer."""
 
     group: Any  # a concrete group, whose own methods a test may want
     body: bytes | None = None
@@ -31,7 +31,7 @@ class Decoded(Entry):
 
 
 def decode(codec: Codec, body: bytes | bytearray, described: Any = None) -> Decoded:
-    """What a codec makes of a body whose headers are ``described``. Raises ServerError."""
+    """The entry of a body; ``described``: what `read_headers` returned. Raises ServerError."""
     entry = Decoded()
     entry.arrived, entry.deadline = 0.0, 1e9
     entry.request = described

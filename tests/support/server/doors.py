@@ -1,4 +1,4 @@
-"""Runs the server of a test inside this process, in a thread, behind either door, and speaks raw bytes to it."""
+"""Runs the server in a thread of this process, behind either door, and sends it raw bytes."""
 
 from __future__ import annotations
 
@@ -105,14 +105,14 @@ class Client:
         return Reply(int(lines[0].split()[1]), headers, body, head + b"\r\n\r\n" + body)
 
     def ended(self) -> bool:
-        """Whether the server ends the connection with nothing more to say. Leaves, whatever it does."""
+        """Whether the server closes the connection without sending more. Disconnects in any case."""
         with self.socket, contextlib.suppress(ConnectionResetError):
             while self._more():
                 pass
         return not self._buffer
 
     def close(self) -> None:
-        """Leaves."""
+        """Disconnects."""
         self.socket.close()
 
 

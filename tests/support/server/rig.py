@@ -1,4 +1,4 @@
-"""A batcher in the hand of a test: a runtime that waits on a gate, a clock moved by hand, callers that check."""
+"""A batcher under a test's control: a runtime that waits on a gate, a clock set by hand, entries that check."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Gated:
         return [rows for _, rows in self.runs]
 
 
-class Caller(Entry):
+class NumbersEntry(Entry):
     """A request for some numbers."""
 
     def __init__(self, *numbers: int, group: JsonGroup = GROUPS[0], deadline: float = ALL_TIME) -> None:
@@ -118,7 +118,7 @@ class Caller(Entry):
 
 
 class Rig:
-    """A batcher with everything round it in the hand of a test."""
+    """A batcher with its runtime, curve, clock and metrics under the test's control."""
 
     def __init__(self, curve: CostCurve | None = None, runtime: Any = None, **settings: Any) -> None:
         self.runtime = runtime or Gated()
@@ -135,16 +135,21 @@ class Rig:
         self.looked += 1
         return self.time
 
-    def submit(self, *callers: Caller) -> None:
-        """Hands requests in, as one turn of the loop would."""
-        for caller in callers:
-            caller.arrived = self.time
-            self.batcher.submit(caller)
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing runs."""
+        return not self.batcher._queue and self.batcher._running is None
 
-    async def busy(self) -> Caller:
+    def submit(self, *entries: NumbersEntry) -> None:
+        """Hands requests in, as one turn of the loop would."""
+        for entry in entries:
+            entry.arrived = self.time
+            self.batcher.submit(entry)
+
+    async def busy(self) -> NumbersEntry:
         """Sends a first request and gives it back once its run is in the thread, behind the gate."""
         self.runtime.gate.clear()
-        first = Caller(7)
+        first = NumbersEntry(7)
         self.submit(first)
         await self.runtime.until_entered()
         return first
@@ -152,8 +157,8 @@ class Rig:
     def count(self, line: str) -> float:
         """A number of the scrape, by how its line begins."""
         text = exposition(self.scoreboard, 1).decode()
-        (found,) = [row for row in text.splitlines() if row.startswith(line)]
-        return float(found.split()[-1])
+        (sample,) = [row for row in text.splitlines() if row.startswith(line)]
+        return float(sample.split()[-1])
 
     def totals(self) -> dict[str, float]:
         """Rows, runs and answered requests so far."""

@@ -64,14 +64,14 @@ class Request:
         """The JSON and the binary data."""
         described, data = [], b""
         for name, array in self.inputs.items():
-            one: dict[str, Any] = {"name": name, "shape": array.shape, "datatype": NAMES[array.dtype.name]}
+            tensor: dict[str, Any] = {"name": name, "shape": array.shape, "datatype": NAMES[array.dtype.name]}
             if self.binary is True or (self.binary and name in self.binary):
                 own = to_bytes(array)
-                one["parameters"] = {"binary_data_size": len(own)}
+                tensor["parameters"] = {"binary_data_size": len(own)}
                 data += own
             else:
-                one["data"] = array.reshape(-1).tolist()
-            described.append(one)
+                tensor["data"] = array.reshape(-1).tolist()
+            described.append(tensor)
         document: dict[str, Any] = {"inputs": described}
         if self.outputs is not None:
             document["outputs"] = self.outputs

@@ -30,13 +30,13 @@ def test_the_start_of_an_answer() -> None:
     ],
 )
 def test_the_best_classes_of_rows(output: Any, classes: int, wanted: list[list[str]]) -> None:
-    found = best_classes(output, True, classes, ())
-    assert (found.tolist(), found.shape, found.dtype.kind) == (wanted, (len(wanted), len(wanted[0])), "O")
+    best = best_classes(output, True, classes, ())
+    assert (best.tolist(), best.shape, best.dtype.kind) == (wanted, (len(wanted), len(wanted[0])), "O")
 
 
 def test_the_best_classes_of_a_vector_without_rows() -> None:
-    found = best_classes(np.array([1.0, 3.0, 2.0]), False, 2, ["a", "b"])
-    assert found.tolist() == ["3.000000:1:b", "2.000000:2"]
+    best = best_classes(np.array([1.0, 3.0, 2.0]), False, 2, ["a", "b"])
+    assert best.tolist() == ["3.000000:1:b", "2.000000:2"]
 
 
 @pytest.mark.parametrize("shape", [(), (0, 3), (2, 0), (2, 3)])

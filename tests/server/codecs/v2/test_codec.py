@@ -1,4 +1,4 @@
-"""The v2 codec of a model: groups, rows, and bodies that nobody should send."""
+"""The v2 codec of a model: groups, rows, and hostile bodies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_requests_of_equal_row_shapes_and_outputs_share_a_group() -> None:
     for names in (["a"], ["b", "a"]):
         assert decoded(OPEN, Request(numbers(1, 2), outputs=[{"name": name} for name in names])).group is not group
     binary = Request(numbers(1, 2), parameters={"binary_data_output": True})
-    assert decoded(OPEN, binary).group is group  # how an answer is written is each caller's own
+    assert decoded(OPEN, binary).group is group  # each request has its own output format
 
 
 def test_groups_do_not_grow_without_end() -> None:

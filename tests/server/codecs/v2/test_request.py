@@ -1,9 +1,8 @@
-"""The v2 protocol over both doors: every way to be wrong is told in a sentence, alike by both doors."""
+"""The JSON of v2 requests: what they bring and want; every way to be wrong is one sentence, alike at both doors."""
 
 from __future__ import annotations
 
 import gzip
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,17 +10,90 @@ import numpy as np
 import orjson
 import pytest
 
-from tests.support.server.doors import Door, Reply, get, open_door
+from server.artefact.tensors import TensorSpec
+from server.codecs.v2.request import InferRequest, RequestedOutput, read, read_raw
+from server.errors import ServerError
+from tests.support.server.doors import Door, Reply, open_door
 from tests.support.server.tensors import INPUTS, PAIR, SERVED
 from tests.support.server.v2 import Request, post
+
+FLOAT, TEXT = np.dtype(np.float32), np.dtype(np.object_)
+SPECS_IN = {"x": TensorSpec("x", FLOAT, (None, 2)), "t": TensorSpec("t", TEXT, (None,))}
+SPECS_OUT = {"y": TensorSpec("y", FLOAT, (None, 3)), "label": TensorSpec("label", TEXT, (None,))}
+T = {"name": "t", "shape": [1], "datatype": "BYTES", "data": ["a"]}
+X = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}
+
+
+def parsed(binary: bytes = b"", **changed: Any) -> InferRequest:
+    """A request of both inputs, with some keys of the document changed."""
+    return read({"inputs": [X, T], **changed}, memoryview(binary), SPECS_IN, SPECS_OUT)
+
+
+def test_a_request_without_wishes_wants_every_output_in_json() -> None:
+    request = parsed()
+    assert request.outputs == (RequestedOutput("y", False, 0), RequestedOutput("label", False, 0))
+    assert (request.request_id, request.timeout) == (None, None)
+    assert request.tensors["x"].shape == (1, 2)
+    assert bytes(request.tensors["x"].buffer) == np.array([1, 2], np.float32).tobytes()  # type: ignore[arg-type]
+    assert request.tensors["t"].buffer == ["a"]
+
+
+def test_outputs_are_wanted_in_the_order_asked_each_in_its_own_way() -> None:
+    outputs = [{"name": "label", "parameters": {"binary_data": False}}, {"name": "y"}]
+    asked = parsed(outputs=outputs, parameters={"binary_data_output": True}, id="7")
+    assert asked.outputs == (RequestedOutput("label", False, 0), RequestedOutput("y", True, 0))
+    assert asked.request_id == "7"
+    classified = parsed(outputs=[{"name": "y", "parameters": {"classification": 2}}])
+    assert classified.outputs == (RequestedOutput("y", False, 2),)
+
+
+def test_a_timeout_is_seconds_and_none_is_none() -> None:
+    assert parsed(parameters={"timeout": 1_500_000}).timeout == 1.5
+    assert parsed(parameters={"timeout": 0}).timeout is None
+
+
+def test_binary_data_belongs_to_the_inputs_in_the_order_of_the_json() -> None:
+    data = np.array([3, 4], np.float32).tobytes()
+    x = {"name": "x", "shape": [1, 2], "datatype": "FP32", "parameters": {"binary_data_size": 8}}
+    t = {"name": "t", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": 5}}
+    request = parsed(b"\1\0\0\0b" + data, inputs=[t, x])
+    assert bytes(request.tensors["x"].buffer) == data  # type: ignore[arg-type]
+    assert request.tensors["t"].buffer == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows_first", "values", "given"),
+    [
+        ((None, 3), True, 3, (1, 3)),
+        ((None, None), True, 5, (1, 5)),
+        ((2, 3), False, 6, (2, 3)),
+        ((None, 2, None), False, 0, None),
+        ((), False, 1, ()),
+        ((), False, 4, (4,)),
+        ((None, 3), True, 4, None),
+        ((None, None, None), True, 4, None),
+    ],
+)
+def test_the_shape_of_a_raw_body_follows_from_its_length(
+    shape: tuple[int | None, ...], rows_first: bool, values: int, given: tuple[int, ...] | None
+) -> None:
+    inputs = {"x": TensorSpec("x", FLOAT, shape)}
+    body = memoryview(np.arange(values, dtype=np.float32).tobytes())
+    if given is None:
+        with pytest.raises(ServerError, match="does not say the shape"):
+            read_raw(body, inputs, rows_first, ["y"])
+        return
+    request = read_raw(body, inputs, rows_first, ["y", "z"])
+    assert request.tensors["x"].shape == given
+    assert request.outputs == (RequestedOutput("y", True, 0), RequestedOutput("z", True, 0))
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, Door]]:
     settings = {"DEFAULT_MODEL": "iris", "MAX_ROWS": "50", "MAX_BODY_BYTES": "5000"}
     folder, made = tmp_path_factory.mktemp("m"), {name: make() for name, make in SERVED.items()}
-    with open_door("one", folder, made, **settings) as one, open_door("two", folder, made, **settings) as two:
-        yield one, two
+    with open_door("one", folder, made, **settings) as first, open_door("two", folder, made, **settings) as second:
+        yield first, second
 
 
 def refusal(reply: Reply) -> tuple[int, str, str]:
@@ -40,25 +112,25 @@ def described(**changed: Any) -> bytes:
 
 def binary(size: Any, data: bytes, length: bytes | None = None, **changed: Any) -> bytes:
     """A request for `halves` whose binary data is as said."""
-    one = {"name": "X", "shape": [1, 3], "datatype": "FP16", "parameters": {"binary_data_size": size}} | changed
-    json = orjson.dumps({"inputs": [one]})
+    tensor = {"name": "X", "shape": [1, 3], "datatype": "FP16", "parameters": {"binary_data_size": size}} | changed
+    json = orjson.dumps({"inputs": [tensor]})
     header = b"Inference-Header-Content-Length: " + (b"%d" % len(json) if length is None else length)
     return post("halves", json + data, header)
 
 
-def one_of(model: str, name: str, datatype: str, data: bytes) -> bytes:
+def one_input(model: str, name: str, datatype: str, data: bytes) -> bytes:
     """A request of one binary input ``[1, 2]``."""
-    one = {"name": name, "shape": [1, 2], "datatype": datatype, "parameters": {"binary_data_size": len(data)}}
-    json = orjson.dumps({"inputs": [one]})
+    tensor = {"name": name, "shape": [1, 2], "datatype": datatype, "parameters": {"binary_data_size": len(data)}}
+    json = orjson.dumps({"inputs": [tensor]})
     return post(model, json + data, b"Inference-Header-Content-Length: %d" % len(json))
 
 
 def text(data: bytes) -> bytes:
-    return one_of("words", "W", "BYTES", data)
+    return one_input("words", "W", "BYTES", data)
 
 
 def flags(data: bytes) -> bytes:
-    return one_of("types", "BOOL", "BOOL", data)
+    return one_input("types", "BOOL", "BOOL", data)
 
 
 def asking_for(outputs: Any) -> bytes:
@@ -184,50 +256,8 @@ WRONG: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("what", WRONG)
 def test_what_is_wrong_is_told_in_a_sentence_by_both_doors_alike(both: tuple[Door, Door], what: str) -> None:
     request, sentence = WRONG[what]
-    one, two = (each.ask(request) for each in both)
-    assert one.masked == two.masked
-    status, code, error = refusal(two)
+    first, second = (each.ask(request) for each in both)
+    assert first.masked == second.masked
+    status, code, error = refusal(second)
     assert (status, code in ("bad_request", "bad_json", "too_deep")) == (400, True)
     assert sentence in error
-
-
-OTHERS: dict[str, tuple[bytes, int, str]] = {
-    "too many rows": (Request({"X": np.zeros((51, 3), np.float16)}).post("halves"), 413, "too_many_rows"),
-    "a zip bomb": (post(PAIR, gzip.compress(b" " * 10_000_000, 9)[:5000], b"Content-Encoding: gzip"), 413, "body_too"),
-    "a deflated bomb": (post(PAIR, zlib.compress(b" " * 1_000_000), b"Content-Encoding: deflate"), 413, "body_too"),
-    "a body too large": (post(PAIR, b" " * 6000), 413, "body_too_large"),
-    "brotli": (post(PAIR, b"", b"Content-Encoding: br"), 415, "unsupported_media_type"),
-    "twice compressed": (post(PAIR, b"", b"Content-Encoding: gzip, gzip"), 415, "unsupported_media_type"),
-    "an unknown model": (post("nobody", b"{}"), 404, "not_found"),
-    "an unknown version": (post(PAIR, b"{}", version="7"), 404, "not_found"),
-    "shared memory in": (
-        post(PAIR, described(data=None, parameters={"shared_memory_region": "r"})),
-        501,
-        "unsupported",
-    ),
-    "shared memory out": (
-        Request(INPUTS["pair"], outputs=[{"name": "total", "parameters": {"shared_memory_region": "r"}}]).post(PAIR),
-        501,
-        "unsupported",
-    ),
-    "trace settings": (get("/v2/trace/setting"), 501, "unsupported"),
-    "trace settings of a model": (get("/v2/models/pair/trace/setting"), 501, "unsupported"),
-    "log settings": (get("/v2/logging"), 501, "unsupported"),
-    "shared memory": (get("/v2/systemsharedmemory/status"), 501, "unsupported"),
-    "shared memory of a card": (get("/v2/cudasharedmemory/region/r/status"), 501, "unsupported"),
-    "an unknown model's metadata": (get("/v2/models/nobody"), 404, "not_found"),
-    "an unknown model's readiness": (get("/v2/models/nobody/ready"), 404, "not_found"),
-    "an unknown model's statistics": (get("/v2/models/nobody/stats"), 404, "not_found"),
-    "an unknown route": (get("/v2/nowhere"), 404, "not_found"),
-    "a GET": (get("/v2/models/pair/infer"), 405, "method_not_allowed"),
-}
-
-
-@pytest.mark.parametrize("what", OTHERS)
-def test_other_refusals_by_both_doors_alike(both: tuple[Door, Door], what: str) -> None:
-    request, status, code = OTHERS[what]
-    one, two = (each.ask(request) for each in both)
-    assert one.masked == two.masked
-    got, told, _ = refusal(two)
-    assert got == status
-    assert told.startswith(code)

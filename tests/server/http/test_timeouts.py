@@ -1,0 +1,195 @@
+"""Time limits, without waiting: a connection, and the functions behind it, are given the time by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+import uvloop
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from server.endpoints.lifecycle import Endpoints
+from server.http import timeouts
+from server.http.connection import Connection, connection_class
+from server.http.timeouts import BODY, FRESH, HEAD, IDLE, WriteProgress, overdue, unacknowledged_bytes
+from server.metrics.scoreboard import Scoreboard
+from server.settings import read_settings
+from tests.support.server import models
+from tests.support.server.doors import ROW, Wire, load, post
+
+GRACE = timeouts.BODY_GRACE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("waits_for", "seconds", "received", "what"),
+    [
+        (FRESH, timeouts.HEAD_SECONDS, 0, None),
+        (FRESH, timeouts.HEAD_SECONDS + 0.1, 0, "head"),
+        (HEAD, timeouts.HEAD_SECONDS, 0, None),
+        (HEAD, timeouts.HEAD_SECONDS + 0.1, 10**9, "head"),
+        (BODY, GRACE, 0, None),
+        (BODY, GRACE + 0.1, 0, "body"),
+        (BODY, GRACE + 10, 10 * int(timeouts.BYTES_PER_SECOND), None),
+        (BODY, GRACE + 10, 10 * int(timeouts.BYTES_PER_SECOND) - 1, "body"),
+        (IDLE, 10**9, 0, None),
+    ],
+)
+def test_what_is_overdue(waits_for: int, seconds: float, received: int, what: str | None) -> None:
+    message = overdue(waits_for, seconds, received)
+    assert message == (what and f"the {what} of the request did not come in time")
+
+
+def progress_of(wire: Wire, now: float) -> WriteProgress:
+    """The progress of a client from ``now`` on."""
+    transport: Any = wire
+    return WriteProgress(transport, now)
+
+
+def test_a_client_that_acknowledges_nothing_is_stalled_after_ten_seconds() -> None:
+    wire = Wire()
+    wire.unwritten = 1000
+    progress = progress_of(wire, 100.0)
+    assert not progress.is_stalled(100.0 + timeouts.WRITE_SECONDS)
+    assert progress.is_stalled(100.1 + timeouts.WRITE_SECONDS)
+
+
+def test_a_client_at_the_least_rate_is_never_stalled() -> None:
+    wire = Wire()
+    wire.unwritten = 1_000_000
+    progress = progress_of(wire, 0.0)
+    for second in range(1, 100):
+        wire.unwritten -= int(timeouts.BYTES_PER_SECOND * timeouts.SWEEP_SECONDS)
+        assert not progress.is_stalled(float(second))
+
+
+def test_a_client_below_the_least_rate_is_stalled_as_one_that_acknowledges_nothing() -> None:
+    wire = Wire()
+    wire.unwritten = 1_000_000
+    progress = progress_of(wire, 0.0)
+    stalled = []
+    for second in range(1, 12):
+        wire.unwritten -= int(timeouts.BYTES_PER_SECOND * timeouts.SWEEP_SECONDS) - 1
+        stalled.append(progress.is_stalled(float(second)))
+    assert stalled == [False] * 10 + [True]
+
+
+def test_more_answers_to_a_client_are_no_progress_of_it() -> None:
+    wire = Wire()
+    progress = progress_of(wire, 0.0)
+    for second in range(1, 11):
+        wire.unwritten += 1000
+        assert not progress.is_stalled(float(second))
+    assert progress.is_stalled(10.1)
+
+
+def test_unacknowledged_are_the_bytes_in_our_buffer_and_in_the_kernels() -> None:
+    class Connected(Wire):
+        def get_extra_info(self, name: str, default: Any = None) -> Any:
+            return ours if name == "socket" else default
+
+    transport: Any = Connected()
+    transport.unwritten = 7
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+        with ours, theirs:
+            assert unacknowledged_bytes(transport) == 7
+            ours.setblocking(False)
+            with pytest.raises(BlockingIOError):  # noqa: PT012  until the client's buffers are full
+                while True:
+                    ours.send(b"x" * 65536)
+            assert unacknowledged_bytes(transport) > 7
+
+
+def with_connection(folder: Path, act: Callable[[Connection, Wire, float], Coroutine[Any, Any, None]]) -> None:
+    """Runs ``act`` with a connection whose worker's coarse clock stands at the time it is given."""
+
+    async def run() -> None:
+        settings = read_settings({})
+        endpoints = Endpoints(load(folder, {"iris": models.classifier()}, settings), settings, Scoreboard(1, 1), 1)
+        endpoints.open(0)
+        config = Config(lambda scope: None, http=connection_class(endpoints), log_config=None, timeout_keep_alive=95)
+        config.load()
+        wire = Wire()
+        made: Any = config.http_protocol_class
+        connection: Connection = made(config, ServerState(), {})
+        connection.connection_made(wire)  # type: ignore[arg-type]
+        await act(connection, wire, connection.worker.now)
+        endpoints.close()
+
+    uvloop.run(run())
+
+
+def test_a_silent_client_is_let_go_after_ten_seconds(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.check_time(now + timeouts.HEAD_SECONDS - 0.1)
+        assert wire.state() == "open"
+        connection.check_time(now + timeouts.HEAD_SECONDS + 0.1)
+        assert wire.state() == "closed"
+        assert wire.written == b""
+
+    with_connection(tmp_path, act)
+
+
+@pytest.mark.parametrize("part", [b"P", b"POST /predict HTTP/1.1\r\nHo", post(ROW)[:-45]])
+def test_half_a_head_is_told_408_after_ten_seconds(tmp_path: Path, part: bytes) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(part)
+        connection.check_time(now + timeouts.HEAD_SECONDS - 0.1)
+        assert wire.state() == "open"
+        connection.check_time(now + timeouts.HEAD_SECONDS + 0.1)
+        assert wire.state() == "closed"
+        assert wire.written.startswith(b"HTTP/1.1 408 Request Timeout")
+
+    with_connection(tmp_path, act)
+
+
+def test_a_body_must_come_at_the_least_rate(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(post(b"", length=100_000))
+        connection.data_received(b" " * 20_000)
+        enough = timeouts.BODY_GRACE_SECONDS + 20_000 / timeouts.BYTES_PER_SECOND
+        connection.check_time(now + enough - 1)
+        assert wire.state() == "open"  # slow, but honest
+        connection.check_time(now + enough + 1)
+        assert wire.state() == "closed"
+        assert wire.written.startswith(b"HTTP/1.1 408 Request Timeout")
+
+    with_connection(tmp_path, act)
+
+
+def test_an_idle_connection_stays_for_the_keep_alive(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(post(ROW))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert wire.written.startswith(b"HTTP/1.1 200 OK")
+        connection.check_time(now + 94)
+        assert wire.state() == "open"
+        connection.check_time(now + 96)
+        assert wire.state() == "closed"
+
+    with_connection(tmp_path, act)
+
+
+def test_a_client_that_takes_nothing_is_let_go_a_slow_one_is_not(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        wire.unwritten = 100_000
+        paused = monotonic()
+        connection.pause_writing()
+        for second in range(1, 60):
+            wire.unwritten -= int(timeouts.BYTES_PER_SECOND)
+            connection.check_time(paused + second)
+        assert wire.state() == "open"
+        connection.check_time(paused + 59 + timeouts.WRITE_SECONDS - 0.1)
+        assert wire.state() == "open"
+        connection.check_time(paused + 59 + timeouts.WRITE_SECONDS + 0.1)
+        assert wire.state() == "aborted"
+
+    with_connection(tmp_path, act)

@@ -1,0 +1,130 @@
+"""Loading: what a model knows after it, which files and metadata are refused, and what a trial elsewhere saves."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from onnx import helper
+
+from server.artefact.metadata import BadArtefact, to_metadata
+from server.artefact.onnxfile import MAX_BYTES, BadFile
+from server.models.loading import ChangedMeanwhile
+from server.models.repository import VersionFile
+from server.models.trial import Findings, TrialFailed
+from tests.support.server.decoding import decode
+from tests.support.server.loading import load, load_version, put
+from tests.support.server.models import (
+    FLOAT,
+    classifier,
+    mixed,
+    onnx_file,
+    plain_two_inputs,
+    regressor,
+    row_mixing,
+    with_metadata,
+)
+
+
+def test_a_model_knows_all_there_is_to_know(tmp_path: Path) -> None:
+    path = put(tmp_path, "m.onnx", classifier().data)
+    model = load(path)
+    assert (model.name, model.version) == ("m", "7")
+    assert model.sha256 == hashlib.sha256(classifier().data).hexdigest()
+    assert model.artefact == classifier().artefact
+    assert model.predict is not None
+    assert model.layouts == model.predict.layouts
+    assert (model.verdict.golden_rows, model.verdict.row_independent) == (16, True)
+    assert model.curve.seconds(1) > 0.0
+    group = decode(model.predict, b'{"features": [5.1, 3.5, 1.4, 0.2]}').group
+    assert group.outputs == ("label", "probabilities")
+
+
+def test_a_plain_file_has_a_codec_where_one_can_be_made(tmp_path: Path) -> None:
+    with_rows = load(put(tmp_path, "one.onnx"))
+    assert with_rows.artefact is None
+    assert with_rows.predict is not None
+    without_rows = load(put(tmp_path, "two.onnx", plain_two_inputs().data))
+    assert without_rows.predict is None
+    assert without_rows.layouts == ()
+    assert without_rows.verdict.row_independent
+    assert not load(put(tmp_path, "mixing.onnx", row_mixing().data)).verdict.row_independent
+
+
+@pytest.mark.parametrize(
+    ("shape", "row_independent"), [([], False), ([1, 2], False), (["N", "M"], True), (["N", 2, "K"], True)]
+)
+def test_inputs_of_any_shape_serve_those_without_rows_by_themselves(
+    tmp_path: Path, shape: list[Any], row_independent: bool
+) -> None:
+    data = onnx_file([helper.make_node("Identity", ["X"], ["Y"])], [("X", FLOAT, shape)], [("Y", FLOAT, shape)])
+    model = load(put(tmp_path, "m.onnx", data))
+    assert (model.predict, model.verdict.row_independent, model.v2.row_independent) == (
+        None,
+        row_independent,
+        row_independent,
+    )
+
+
+def test_features_that_are_not_the_graphs_inputs_are_refused(tmp_path: Path) -> None:
+    other = mixed().artefact
+    assert other is not None
+    data = with_metadata(regressor().data, to_metadata(other))
+    with pytest.raises(BadArtefact, match=r"'age' of float64.*the graph has 'X' of float64"):
+        load(put(tmp_path, "m.onnx", data))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("classes", [["a", "b"], ["a", "b"]]),
+        ("classes", [["a"], ["b"], []]),
+        ("classes", [{"a": 1}, "b", "c"]),
+        ("features", [{"name": "a", "dtype": "float64", "input": "X", "nullable": False, "categories": [[{}]]}]),
+    ],
+)
+def test_metadata_that_makes_no_codec_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    artefact = classifier().artefact
+    assert artefact is not None
+    metadata = to_metadata(artefact) | {f"dynonnx.{key}": orjson.dumps(value).decode()}
+    with pytest.raises(BadArtefact, match="classes"):
+        load(put(tmp_path, "m.onnx", with_metadata(classifier().data, metadata)))
+
+
+def test_a_graph_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
+    artefact = regressor().artefact
+    assert artefact is not None
+    metadata = to_metadata(artefact)
+    golden = orjson.loads(metadata["dynonnx.golden"])
+    golden["outputs"]["value"][2] = [0.0]
+    data = with_metadata(regressor().data, metadata | {"dynonnx.golden": orjson.dumps(golden).decode()})
+    with pytest.raises(TrialFailed, match="golden row 2"):
+        load(put(tmp_path, "m.onnx", data))
+
+
+def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp_path: Path) -> None:
+    path = put(tmp_path, "m.onnx", classifier().data)
+    first = load(path)
+    findings = Findings(first.sha256, dataclasses.replace(first.verdict, golden_rows=7), first.curve)
+    again = load_version(VersionFile("m", "7", path), findings)
+    assert again.verdict.golden_rows == 7
+    assert again.curve is first.curve
+    put(tmp_path, "m.onnx", regressor().data)
+    with pytest.raises(ChangedMeanwhile):
+        load_version(VersionFile("m", "7", path), findings)
+
+
+def test_what_is_no_file_or_no_model_is_refused_by_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadFile, match="is not a file"):
+        load(tmp_path / "folder")
+    with pytest.raises(BadFile, match="is empty"):
+        load(put(tmp_path, "empty.onnx", b""))
+    with (tmp_path / "huge.onnx").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(BadFile, match="is larger than"):
+        load(tmp_path / "huge.onnx")

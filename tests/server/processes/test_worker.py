@@ -1,0 +1,29 @@
+"""A worker's own parts: the listen backlog that it accepts before it stops. Whole workers are tested as processes."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+import pytest
+
+from server.processes.worker import FORK_SIGNALS, Worker, _backlog
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 5])
+def test_every_connection_in_the_backlog_is_accepted_and_none_is_waited_for(waiting: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(waiting)]
+        accepted = _backlog(listener)
+        assert {connection.getpeername() for connection in accepted} == {client.getsockname() for client in clients}
+        for connection in (*accepted, *clients):
+            connection.close()
+
+
+def test_the_signals_that_stop_a_worker_are_blocked_while_it_is_forked() -> None:
+    assert {signal.SIGTERM, signal.SIGQUIT} <= FORK_SIGNALS
+
+
+def test_uvicorn_trusts_no_proxy_and_keeps_no_access_log() -> None:
+    settings = Worker.CONFIG_KWARGS
+    assert (settings["proxy_headers"], settings["access_log"], settings["server_header"]) == (False, False, False)
