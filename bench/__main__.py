@@ -10,18 +10,21 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from bench import capacity, compare, footprint, report, results, session, table, workers
 from bench.arguments import parser
-from bench.cases import load_model, make_cases, write_cases
-from bench.contenders import Contender, Where, known
-from bench.dyno import Dyno, dyno
-from bench.findings import OURS, missed_goals
-from bench.host import check_leave, meet
-from bench.measure import Bench
-from bench.scenarios import SCENARIOS, Plan
-from bench.session import Subject
-from bench.sizes import size_named
-from bench.terminal import guarded, progress
+from bench.baselines.systems import Placement, System, known
+from bench.dyno.dyno import Dyno, dyno
+from bench.dyno.sizes import size_named
+from bench.load.cases import load_model, make_cases, write_cases
+from bench.record import capacity, compare, results
+from bench.record.findings import OURS, missed_goals
+from bench.report import page as report
+from bench.report import table
+from bench.report.progress import guarded, progress
+from bench.turns import footprint, session, workers
+from bench.turns.bench import Bench
+from bench.turns.host import check_leave, meet
+from bench.turns.scenarios import SCENARIOS, Plan
+from bench.turns.session import Subject
 
 QUICK = Plan(rate=500.0, seconds=5.0)
 
@@ -98,7 +101,7 @@ def draw(given: argparse.Namespace) -> int:
 
 
 def write_case_file(given: argparse.Namespace) -> int:
-    """Write the cases file that ``locust -f bench/locustfile.py --cases`` reads."""
+    """Write the cases file that ``locust -f bench/load/locustfile.py --cases`` reads."""
     pickle: Path = given.pickle
     rows = session.rows_of(given.model or pickle.stem, given.data)
     made = make_cases(load_model(pickle), rows, given.path, given.rows)
@@ -121,10 +124,10 @@ def show(bench: Bench) -> int:
     return int(bool(bench.results.wrong))
 
 
-def _chosen(given: argparse.Namespace, workers_each: int | None) -> list[Contender]:
+def _chosen(given: argparse.Namespace, workers_each: int | None) -> list[System]:
     """``workers_each`` None: as many as the server itself plans for the dyno, which is what a person gets."""
-    contenders = known(given.model, given.pickles, given.models, workers_each)
-    return [contenders[name] for name in given.contenders]
+    systems = known(given.model, given.pickles, given.models, workers_each)
+    return [systems[name] for name in given.systems]
 
 
 def _plan(given: argparse.Namespace) -> Plan:
@@ -133,7 +136,7 @@ def _plan(given: argparse.Namespace) -> Plan:
     def dynos(name: str) -> AbstractContextManager[Dyno]:
         return dyno(size, name, given.cpu)
 
-    where = Where(dynos, getattr(given, "dynos", 1), router=given.command == "run" and not given.direct)
+    where = Placement(dynos, getattr(given, "dynos", 1), router=given.command == "run" and not given.direct)
     return Plan(given.rate, given.seconds, given.goal_ms, where, math.ceil(given.cpu or size.cores))
 
 

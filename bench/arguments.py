@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bench.scenarios import SCENARIOS, Plan
-from bench.sizes import SIZES
-from bench.workers import COUNTS as WORKER_COUNTS
+from bench.dyno.sizes import SIZES
+from bench.turns.scenarios import SCENARIOS, Plan
+from bench.turns.workers import COUNTS as WORKER_COUNTS
 
 NAMES = ("dynonnx", "fastapi_onnx", "fastapi_pickle")
 DEFAULT_SCENARIOS = ("steady", "steps", "deploy")
@@ -41,7 +41,9 @@ def _add_run(commands: Commands) -> None:
     each = commands.add_parser("run", help="the chosen scenarios in a stand-in dyno")
     _where(each)
     _what(each, Plan().rate)
-    each.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (all three)")
+    each.add_argument(
+        "--systems", "--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (all three)"
+    )
     each.add_argument("--slo-p99", type=float, help="fail when dynonnx's p99 at the steady rate is above this, in ms")
     each.add_argument("--slo-held", type=float, help="fail when dynonnx holds fewer requests/s than this")
     each.add_argument("--dynos", type=int, default=1, help="dynos of each server behind the router (1)")
@@ -52,7 +54,9 @@ def _add_run(commands: Commands) -> None:
 def _add_quick(commands: Commands) -> None:
     each = commands.add_parser("quick", help="the three-minute form")
     _where(each)
-    each.add_argument("--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (all three)")
+    each.add_argument(
+        "--systems", "--contenders", nargs="+", choices=NAMES, default=list(NAMES), help="which servers (all three)"
+    )
 
 
 def _add_workers(commands: Commands) -> None:
@@ -99,7 +103,7 @@ def _add_report(commands: Commands) -> None:
 
 
 def _add_cases(commands: Commands) -> None:
-    each = commands.add_parser("cases", help="write requests and right answers for locust -f bench/locustfile.py")
+    each = commands.add_parser("cases", help="write requests and right answers for locust -f bench/load/locustfile.py")
     each.add_argument("--pickle", type=Path, required=True, help="the pickle that gives the answers")
     each.add_argument("--model", help="whose rows (default: the pickle's stem)")
     each.add_argument("--data", type=Path, help="CSV file with rows to ask about, columns in the model's order")

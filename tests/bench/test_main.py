@@ -14,16 +14,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import results, session
 from bench.__main__ import show
-from bench.cases import read_cases
-from bench.contenders import Contender
-from bench.measure import Bench
-from bench.scenarios import SCENARIOS, Plan
+from bench.baselines.systems import System
+from bench.load.cases import read_cases
+from bench.record import results
+from bench.turns import session
+from bench.turns.bench import Bench
+from bench.turns.scenarios import SCENARIOS, Plan
 from tests.bench.conftest import STANDIN
-from tests.bench.test_report import a_run
+from tests.bench.report.test_page import a_run
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def bench(*arguments: object) -> list[str]:
@@ -59,7 +60,7 @@ def test_an_interrupted_run_leaves_its_results_and_no_process(
     shutil.copy(pickles / "iris.pkl", models / "iris" / "1" / "model.onnx")  # only its being there is asked for here
     where = ("--pickles", pickles, "--models", models, "--results", tmp_path / "results")
     with subprocess.Popen(
-        bench("quick", "--contenders", "fastapi_pickle", *where),
+        bench("quick", "--systems", "fastapi_pickle", *where),
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -79,8 +80,8 @@ def test_an_interrupted_run_leaves_its_results_and_no_process(
 
 def test_wrong_answers_fail_the_run(made_bench: Bench, cases_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = (sys.executable, str(STANDIN), str(cases_file), "--port", "{port}", "--wrong-after", "120")
-    contender = Contender("standin", command)  # right when it is met, wrong under load
-    session.take(made_bench, [contender], [SCENARIOS["steady"]], Plan(rate=200, seconds=0.5))
+    system = System("standin", command)  # right when it is met, wrong under load
+    session.take(made_bench, [system], [SCENARIOS["steady"]], Plan(rate=200, seconds=0.5))
     assert 0 < made_bench.results.wrong < sum(turn.figures.requests for turn in made_bench.results.turns)
     assert show(made_bench) == 1
     assert "WRONG ANSWERS" in capsys.readouterr().out
@@ -107,7 +108,7 @@ def test_the_stock_locust_command_works(pickles: Path, tmp_path: Path) -> None:
     )
     said = json.loads(out.read_text("utf-8"))
     assert said[0]["expected"]["prediction"] == "setosa"
-    locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "bench" / "locustfile.py"), "--headless"]
+    locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "bench" / "load" / "locustfile.py"), "--headless"]
     refused = subprocess.run(
         [*locust, "--host", "https://app.example", "--cases", str(out)],
         cwd=tmp_path,

@@ -1,0 +1,146 @@
+"""Owns what running servers and the machine do meanwhile: memory, processor time, idle cores. Knows no requests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import psutil
+
+from bench.machine.cores import Cores
+
+_EVERY_S = 1.0  # a look takes some milliseconds of the generator's core
+_MB = 1e6
+_NS = 1e9
+_STAT = Path("/proc/stat")
+
+
+@dataclass(slots=True)
+class Usage:
+    """What was seen, one entry a look. ``pss_mb`` in MB (10^6 bytes): shared pages counted once over a tree.
+
+    Of several servers, ``pss_mb`` is the largest one's and ``cpu_s`` their sum. ``idle_s`` is None where the kernel
+    does not tell.
+    """
+
+    at: list[float] = field(default_factory=list)  # seconds on the monotonic clock
+    pss_mb: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)  # user + system of the trees since their start
+    router_s: list[float] = field(default_factory=list)  # the same of the router
+    router_waited_s: list[float] = field(default_factory=list)  # how long it was ready to run, but its core was not
+    server_idle_s: list[float] = field(default_factory=list)  # over the cores that serve
+    generator_idle_s: list[float] = field(default_factory=list)  # over the cores that make load
+
+    @property
+    def peak_mb(self) -> float | None:
+        """The most memory seen at a look."""
+        return max(self.pss_mb, default=None)
+
+    def gained(self, values: Sequence[float], begin: float, end: float) -> float | None:
+        """By how much one of the lists grew between two moments, a second.
+
+        None where there are too few looks, and where it fell, as the time of a process does that has ended.
+        """
+        if len(values) < 2 or end <= begin or any(after < before for before, after in pairwise(values)):
+            return None
+        first, last = np.interp([begin, end], self.at, values)
+        return float(last - first) / (end - begin)
+
+    def cpu_part(self, begin: float, end: float) -> float | None:
+        """Mean use of the processor between two moments on the monotonic clock, 1.0 being one core."""
+        return self.gained(self.cpu_s, begin, end)
+
+
+class Watch:
+    """Looks once a second, from a thread, while its block lasts."""
+
+    def __init__(self, servers: Sequence[int], router: int | None, cores: Cores) -> None:
+        self.usage = Usage()
+        self._servers, self._router, self._cores = servers, router, cores
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look_until_over, name="watch", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+        self._look()
+
+    def _look_until_over(self) -> None:
+        self._look()
+        while not self._over.wait(_EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        trees = [tree_of([pid]) for pid in self._servers]
+        self.usage.at.append(time.perf_counter())
+        self.usage.pss_mb.append(max((pss for pss, _ in trees), default=0.0) / _MB)
+        self.usage.cpu_s.append(sum(cpu for _, cpu in trees))
+        if self._router is not None:
+            self.usage.router_s.append(_cpu_s(self._router))
+            self.usage.router_waited_s.append(waited_s(self._router))
+        for cores, kept in (
+            (self._cores.server, self.usage.server_idle_s),
+            (self._cores.generator, self.usage.generator_idle_s),
+        ):
+            if cores and (idle := idle_s(cores)) is not None:
+                kept.append(idle)
+
+
+def tree_of(roots: Sequence[int]) -> tuple[float, float]:
+    """PSS in bytes and processor seconds of these processes and all below them."""
+    pss = cpu = 0.0
+    for root in roots:
+        try:
+            tree = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
+        except psutil.NoSuchProcess:
+            continue
+        for process in tree:
+            try:
+                pss += process.memory_full_info().pss
+                times = process.cpu_times()
+            except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                continue  # it ended between the listing and the look
+            cpu += times.user + times.system
+    return pss, cpu
+
+
+def idle_s(cores: frozenset[int]) -> float | None:
+    """Seconds since boot in which these cores had nothing to do, added up; None where the kernel does not tell."""
+    if not _STAT.exists():
+        return None
+    ticks = 0
+    for line in _STAT.read_text("ascii").splitlines():
+        name, *values = line.split()
+        if name.startswith("cpu") and name[3:].isdigit() and int(name[3:]) in cores:
+            ticks += int(values[3]) + int(values[4])  # idle, and idle while a disk is waited for
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def waited_s(pid: int) -> float:
+    """Seconds for which the threads of a process have waited for a processor; 0 where the kernel does not tell."""
+    waited_ns = 0
+    for told in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError):  # the thread has ended since
+            waited_ns += int(told.read_text("ascii").split()[1])
+    return waited_ns / _NS
+
+
+def _cpu_s(pid: int) -> float:
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return 0.0
+    return float(times.user + times.system)

@@ -1,0 +1,236 @@
+"""Owns what a run comes to: each system's standing, the verdict in words. Pure; knows nothing of HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from bench.record.results import DIRECT, ROUTED, Knee, Results, Turn
+
+OURS = "dynonnx"
+CODES = {
+    "H12": "no first byte within 30 s",
+    "H13": "connection closed without an answer",
+    "H15": "an answer that stopped for 55 s",
+    "H17": "an answer that is not HTTP",
+    "H18": "connection closed inside an answer",
+    "H19": "no connection to the dyno within 5 s",
+    "H20": "no dyno started within 75 s",
+    "H21": "the dyno refused the connection",
+    "H26": "a request that is not HTTP",
+    "H27": "the caller went away",
+    "H28": "the caller stopped for 55 s",
+    "H99": "no dyno took the connection within 75 s",
+    "R12": "still there 30 s after SIGTERM: killed",
+    "R14": "memory above the quota at a sample",
+    "R15": "memory far above the quota: killed",
+}
+_NOISY_PART = 1 / 3
+_ALIKE_PART = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One system over the whole run; None for what was not measured. Latencies at the steady rate, in ms."""
+
+    name: str
+    held: float | None
+    lost: float | None  # the lowest rate that it did not hold
+    at_least: bool  # the generator, not the server, ended the climb
+    peak: float | None
+    steady_rate: float | None
+    p50_ms: float | None
+    p99_ms: float | None
+    server_p50_ms: float | None  # its own part of the median, where it tells
+    memory_mb: float | None
+    start_s: float | None
+    requests: int
+    errors: Counter[str]
+    throttled_s: float | None
+
+    @property
+    def right(self) -> int:
+        """How many answers came and were right."""
+        return self.requests - self.errors.total()
+
+    @property
+    def wrong(self) -> int:
+        """How many answers came and were wrong."""
+        return sum(number for name, number in self.errors.items() if name.startswith("wrong answer"))
+
+
+def standings(results: Results) -> list[Standing]:
+    """Every system's, in the order in which they were started."""
+    return [_standing(results, name) for name in results.systems]
+
+
+def _standing(results: Results, name: str) -> Standing:
+    turns = [turn for turn in results.turns if turn.system == name]
+    steady = [turn.figures for turn in turns if turn.scenario == "steady"]
+    knee = next((knee for knee in results.knees if knee.system == name), None)
+    throttled = [turn.throttled_s for turn in turns if turn.throttled_s is not None]
+    return Standing(
+        name=name,
+        held=knee.held if knee else None,
+        lost=knee.lost if knee else None,
+        at_least=bool(knee and knee.generator_bound),
+        peak=results.peaks.get(name),
+        steady_rate=steady[0].asked_rate if steady else None,
+        p50_ms=middle(figures.p50_ms for figures in steady),
+        p99_ms=middle(figures.p99_ms for figures in steady),
+        server_p50_ms=middle(figures.server_p50_ms for figures in steady),
+        memory_mb=max((turn.memory_mb for turn in turns if turn.memory_mb is not None), default=None),
+        start_s=results.start_s.get(name),
+        requests=sum(turn.figures.requests for turn in turns),
+        errors=errors_of(turns),
+        throttled_s=sum(throttled) if throttled else None,
+    )
+
+
+def missed_goals(results: Results, p99_ms: float | None, held: float | None) -> list[str]:
+    """Which of the goals given for dynonnx the run did not meet; a goal that was not measured is not met."""
+    ours = next((each for each in standings(results) if each.name == OURS), None)
+    missed = []
+    if p99_ms is not None and (ours is None or ours.p99_ms is None or ours.p99_ms > p99_ms):
+        found = "not measured" if ours is None or ours.p99_ms is None else f"{ours.p99_ms:.1f} ms"
+        missed.append(f"p99 at the steady rate: {found}, asked for at most {p99_ms:g} ms")
+    if held is not None and (ours is None or (ours.held or 0.0) < held):
+        found = "not measured" if ours is None or ours.held is None else f"{ours.held:,.0f}/s"
+        missed.append(f"rate held: {found}, asked for at least {held:,.0f}/s")
+    failed = sum(turn.figures.failed for turn in results.turns if turn.system == OURS and turn.scenario == "steady")
+    if failed and (p99_ms is not None or held is not None):
+        missed.append(f"{failed} requests failed at the steady rate")
+    return missed
+
+
+def middle(values: Iterable[float | None]) -> float | None:
+    """The median of what is known, None where nothing is."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def errors_of(turns: Iterable[Turn]) -> Counter[str]:
+    """Errors by name over several turns."""
+    counts: Counter[str] = Counter()
+    for turn in turns:
+        counts.update(turn.figures.errors)
+    return counts
+
+
+def verdict(results: Results) -> list[str]:
+    """Sentences, the most important first; the first one can stand alone."""
+    every = {each.name: each for each in standings(results)}
+    ours = every.get(OURS) or max(every.values(), key=lambda each: each.held or 0.0, default=None)
+    if results.wrong:
+        return [f"{results.wrong:,} answers were wrong: these figures are no measurement."]
+    if ours is None or not ours.requests:
+        return ["Nothing was measured."]
+    sentences = [_holds(results, ours)] if ours.held else [_answers(ours)]
+    if ours.held:
+        sentences += [_against(ours, other) for other in every.values() if other.name != ours.name]
+    sentences += _memory(results, ours) + _network(ours) + _way(results, ours)
+    sentences.append(f"All of its {ours.right:,} answers were checked and right.")
+    return sentences
+
+
+def warnings(results: Results) -> list[str]:
+    """What a reader must know before the verdict."""
+    said = []
+    if results.wrong:
+        said.append("Wrong answers were given. Speed figures of a server that answers wrongly mean nothing.")
+    if results.interrupted:
+        said.append("The run was interrupted: this is what was measured until then.")
+    late = sum(turn.figures.limit is not None for turn in results.turns)
+    if late > len(results.turns) * _NOISY_PART:
+        turns = f"{late} of {len(results.turns)} turns"
+        said.append(
+            f"In {turns} the machine had other work, or the load generator was late or at its limit. "
+            "Latencies are rough, and rates are lower bounds."
+        )
+    return said
+
+
+def _holds(results: Results, ours: Standing) -> str:
+    least = "at least " if ours.at_least else ""
+    goal = results.settings.get("goal_ms", 0)
+    who = "" if ours.name == OURS else f" with {ours.name}"
+    verb = "hold" if results.settings.get("dynos", 1) > 1 else "holds"
+    return f"{place(results)}{who} {verb} {least}{ours.held:,.0f} predictions/s with p99 under {goal:g} ms."
+
+
+def _answers(ours: Standing) -> str:
+    if ours.p50_ms is None or ours.p99_ms is None:
+        return f"{ours.name} gave {ours.right:,} right answers to {ours.requests:,} requests."
+    half = f"half the answers came within {ours.p50_ms:.2f} ms and 99 % within {ours.p99_ms:.1f} ms"
+    return f"At {ours.steady_rate:,.0f}/s, {half}."
+
+
+def _against(ours: Standing, other: Standing) -> str:
+    if ours.held and other.lost and not other.held:
+        most = f"less than {other.lost:,.0f}/s"
+        return f"That is more than {times(ours.held / other.lost)} what {other.name} holds ({most})."
+    if not ours.held or not other.held:
+        return f"How much {other.name} holds was not found out."
+    if abs(ours.held / other.held - 1.0) < _ALIKE_PART:
+        return f"As much as {other.name}: {other.held:,.0f}/s."
+    least = "at least " if ours.at_least and not other.at_least else ""
+    return f"That is {least}{times(ours.held / other.held)} what {other.name} holds ({other.held:,.0f}/s)."
+
+
+def _memory(results: Results, ours: Standing) -> list[str]:
+    if ours.memory_mb is None:
+        return []
+    quota = results.settings.get("memory_mib")
+    one = "It" if results.settings.get("dynos", 1) == 1 else "A dyno"
+    return [f"{one} takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")]
+
+
+def _way(results: Results, ours: Standing) -> list[str]:
+    """Where the highest rate did not pass the router that stood in front."""
+    knee = next((knee for knee in results.knees if knee.system == ours.name), None)
+    if not results.settings.get("router") or knee is None or knee.way != DIRECT:
+        return []
+    through = [
+        turn.figures.asked_rate
+        for turn in results.turns
+        if turn.system == ours.name and turn.scenario == "steps" and turn.way == ROUTED
+    ]
+    return [f"From {max(through, default=0.0):,.0f}/s on it was asked past the stand-in router, which is slower."]
+
+
+def _network(ours: Standing) -> list[str]:
+    """How the time divides, where the server says how long it took itself."""
+    if ours.server_p50_ms is None or ours.p50_ms is None:
+        return []
+    rest = max(0.0, ours.p50_ms - ours.server_p50_ms)
+    return [
+        f"Of the median {ours.p50_ms:.1f} ms, {ours.server_p50_ms:.1f} ms were the server's own; {rest:.1f} ms the way."
+    ]
+
+
+def place(results: Results) -> str:
+    """Where it ran, as the subject of a sentence."""
+    if "url" in results.settings:
+        return f"{results.settings['url']}"
+    size = results.settings.get("size")
+    if size is None:
+        return "One core of this machine"
+    cores = results.settings.get("cores", 1.0)
+    name = "-".join(
+        word.upper() if word in ("1x", "2x", "xl", "2xl") else word.capitalize() for word in size.split("-")
+    )
+    dynos = results.settings.get("dynos", 1)
+    share = f" with {cores:g} of a core" if cores != 1 else ""
+    return f"A {name} dyno{share}" if dynos == 1 else f"{dynos} {name} dynos{share} each"
+
+
+def times(ratio: float) -> str:
+    """A ratio in words: 5.6 times, 23 times."""
+    return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times"
+
+
+def why(knee: Knee | None) -> str:
+    """What ended a climb."""
+    return "" if knee is None or knee.why is None else knee.why

@@ -1,0 +1,54 @@
+"""Watching: memory and time of whole trees, idle cores, and no figure where a process has ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.machine.cores import available, split
+from bench.machine.processes import Child
+from bench.machine.watch import Usage, Watch, idle_s, tree_of
+
+
+def test_a_tree_is_counted_with_its_children() -> None:
+    alone, cpu_s = tree_of([os.getpid()])
+    assert alone > 5e6
+    assert cpu_s > 0
+    assert tree_of([]) == (0.0, 0.0)
+
+
+def test_of_a_counter_that_fell_nothing_is_said() -> None:
+    usage = Usage(at=[0.0, 1.0, 2.0], cpu_s=[1.0, 1.5, 2.0])
+    assert usage.cpu_part(0.0, 2.0) == 0.5
+    usage.cpu_s = [1.0, 1.5, 0.2]  # as when the dyno was replaced
+    assert usage.cpu_part(0.0, 2.0) is None
+    assert usage.cpu_part(2.0, 2.0) is None
+
+
+def test_what_is_seen_is_seen_of_all_that_was_asked_for(tmp_path: Path) -> None:
+    cores = split(available())
+    pause = [sys.executable, "-c", "held = bytearray(60 << 20); import signal; signal.pause()"]
+    with (
+        Child(pause, tmp_path / "a", os.environ) as one,
+        Child(pause, tmp_path / "b", os.environ) as other,
+        Watch([one.pid, other.pid], other.pid, cores) as watch,
+    ):
+        while (watch.usage.peak_mb or 0.0) < 60:
+            pass
+    usage = watch.usage
+    assert usage.peak_mb is not None
+    assert 60 < usage.peak_mb < 110  # of the larger one, not of both
+    assert len(usage.at) == len(usage.cpu_s) == len(usage.router_s) >= 2
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="this machine does not tell how idle its cores are")
+def test_idle_time_is_that_of_the_cores_asked_for() -> None:
+    every = available()
+    each = [idle_s(frozenset([core])) for core in every]
+    together = idle_s(every)
+    assert together is not None
+    assert together == pytest.approx(sum(idle or 0.0 for idle in each), rel=0.01)
+    assert idle_s(frozenset()) == 0.0
