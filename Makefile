@@ -69,7 +69,7 @@ bench-quick: models ## the same without a dyno, within three minutes
 	$(PY) -m bench quick
 
 bench-micro: models ## peak rates on one core beside baselines and nginx, by wrk: ARGS="--quick"
-	$(PY) -m bench.micro $(ARGS)
+	$(PY) -m bench micro $(ARGS)
 
 bench-compare: install ## two runs side by side: A=bench/results/... B=bench/results/...
 	$(PY) -m bench compare $(A) $(B)

@@ -1,15 +1,49 @@
-"""Owns how a baseline process runs: one uvicorn worker, uvloop, httptools, no access log. Knows nothing of models."""
+"""Owns what the baselines share: what they are asked and answer, and one uvicorn worker. Knows nothing of models."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from pydantic import BaseModel
 
 KEEP_ALIVE_S = 95  # above the 90 s of Heroku's router, as a well-kept app has it
+Cell = float | str | None
+
+
+class PredictRequest(BaseModel):
+    """One row, or a list of rows, in the order of the model's columns."""
+
+    features: list[Cell] | list[list[Cell]]
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one row."""
+        return not isinstance(self.features[0], list)
+
+    @property
+    def rows(self) -> Any:
+        """Always a list of rows."""
+        return [self.features] if self.single else self.features
+
+
+class PredictResponse(BaseModel):
+    """One answer, or lists of them where rows came as a list. A regressor has no probability."""
+
+    prediction: Any
+    probability: float | list[float] | None = None
+    model_version: str = "1"
+
+
+def respond(request: PredictRequest, predictions: Sequence[Any], probabilities: Any = None) -> PredictResponse:
+    """The answer. ``probabilities``: rows x classes, None for a regressor; a row's is the highest."""
+    highest = None if probabilities is None else probabilities.max(axis=1).tolist()
+    if request.single:
+        return PredictResponse(prediction=predictions[0], probability=None if highest is None else highest[0])
+    return PredictResponse(prediction=predictions, probability=highest)
 
 
 def arguments(description: str) -> tuple[Path, int]:
@@ -22,7 +56,7 @@ def arguments(description: str) -> tuple[Path, int]:
 
 
 def serve(app: Callable[..., Any], port: int) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM, with uvloop and httptools, without an access log."""
     uvicorn.run(
         app,
         host="127.0.0.1",

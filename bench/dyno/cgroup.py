@@ -50,11 +50,11 @@ class Group:
 
     def processes(self) -> list[int]:
         """All process numbers in the group."""
-        found: set[int] = set()
+        pids: set[int] = set()
         for file in self.join_files():
             with suppress(OSError):
-                found.update(int(line) for line in file.read_text("ascii").split())
-        return sorted(found)
+                pids.update(int(line) for line in file.read_text("ascii").split())
+        return sorted(pids)
 
     def readings(self) -> Readings:
         """How much has been used."""

@@ -1,204 +1,136 @@
-"""Owns the stand-in router: HTTP/1.1 from callers to dynos, as Heroku's router passes it. Knows nothing of load.
+"""Owns the stand-in router: HAProxy in front of dynos, and Heroku's codes from its log. Knows nothing of load.
 
-``python -m bench.dyno.router --port N --dynos FILE --counts FILE``. FILE holds the ports of the dynos that are up, one a
-line; it is read again on SIGHUP. With no dyno up, requests are held, as Heroku holds them for a starting dyno. What
-goes wrong is counted under Heroku's code and answered with 503; the counts are written when the router ends.
-
-Simulated: random choice, pooled keep-alive connections idle for at most 90 s, headers, the time limits, quarantine of a
-dyno that does not connect. Not simulated: TLS, HTTP/2, several router nodes, the 1 MB response buffer.
+HAProxy does what Heroku's router does to a request: random choice, pooled connections, headers, time limits
+(``haproxy.cfg``). Requests that find no dyno up are held by ``hold.lua``, as Heroku holds them for a starting one.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import json
-import random
+import shutil
 import signal
+import socket
 import time
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
-import uvloop
+from bench.errors import BenchError, ServerFailed
+from bench.load.client import Address, Connection
+from bench.machine.processes import Child, clean_environment, free_port
 
-from bench.dyno.messages import read_message, with_headers, without_close
+SAID = (
+    "router: HAProxy (random choice, pooled connections idle for 90 s, Heroku's headers, 30 s to the first byte, "
+    "requests held for 75 s where no dyno is up, H-codes). Not simulated: 55 s between bytes after the first (30 s "
+    "here), quarantine by router node, TLS, HTTP/2, several router nodes"
+)
+MISSING = "HAProxy is not installed (Debian: apt install haproxy): no router in front, no deploy"
+_START_S = 20.0
+_FINISH_S = 4.0
+_FILES = Path(__file__).parent
+_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nrouter\n"
+_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"  # sbin is often on no user's
 
-_MAX_HEAD = 65536
-_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+# Who ended the session and in which state, as HAProxy's documentation of its log names them.
+_CODES = {"sC": "H19", "SC": "H21", "sH": "H12", "SH": "H13", "PH": "H17", "SD": "H18", "sD": "H15", "cD": "H28"}
+_CODES |= {"cH": "H28", "PR": "H26"}
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """Heroku's limits in seconds; tests shorten them."""
-
-    connect: float = 5.0
-    first_byte: float = 30.0
-    rolling: float = 55.0
-    quarantine: float = 5.0
-    hold: float = 75.0
-    idle: float = 90.0
-
-
-class Failed(Exception):
-    """A request that ends with one of Heroku's codes instead of an answer."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-@dataclass(slots=True)
-class Dyno:
-    """A port, its idle connections, and until when nobody tries it."""
-
-    port: int
-    idle: deque[tuple[Streams, float]] = field(default_factory=deque)
-    shunned_until: float = 0.0
-
-    def take(self, longest: float) -> Streams | None:
-        """An idle connection that is still open."""
-        while self.idle:
-            (reader, writer), since = self.idle.pop()
-            if time.monotonic() - since < longest and not reader.at_eof():
-                return reader, writer
-            writer.close()
-        return None
-
-
 class Router:
-    """All dynos that are up, and what went wrong so far."""
+    """A running HAProxy. ``control_port`` is that of its runtime interface."""
 
-    def __init__(self, timing: Timing) -> None:
-        self.timing = timing
-        self.dynos: dict[int, Dyno] = {}
-        self.counts: Counter[str] = Counter()
+    child: Child
+    url: str
+    control_port: int
+    log: Path
 
-    def set_ports(self, ports: list[int]) -> None:
-        """From now on only these; requests on their way to another finish there."""
-        self.dynos = {port: self.dynos.get(port) or Dyno(port) for port in ports}
+    def hold(self) -> None:
+        """From now on the first dyno gets no new request: they wait, unless another dyno is up."""
+        self._tell("set server dynos/web.1 state maint")
 
-    async def close(self) -> None:
-        """Let go of the idle connections to dynos."""
-        for dyno in self.dynos.values():
-            for (_, writer), _ in dyno.idle:
-                writer.close()
-        await asyncio.sleep(0)  # the transports close in the loop's next turn
+    def send_to(self, port: int) -> None:
+        """From now on the first dyno is the one on ``port``; the requests that were held go there."""
+        self._tell(f"set server dynos/web.1 addr 127.0.0.1 port {port}; set server dynos/web.1 state ready")
 
-    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One caller's connection: request after request until either side closes."""
-        peer = writer.get_extra_info("peername")[0]
+    def end(self) -> Counter[str]:
+        """End it; what went wrong until then, by Heroku's codes."""
+        self.child.signal(signal.SIGUSR1)  # SIGTERM would end it before its last log lines
+        self.child.wait(_FINISH_S)
+        return self.codes()
+
+    def codes(self) -> Counter[str]:
+        """What went wrong up to now, by Heroku's codes."""
+        return codes_in(self.log.read_text("utf-8"))
+
+    def _tell(self, command: str) -> None:
+        with socket.create_connection(("127.0.0.1", self.control_port), 5.0) as control:
+            control.sendall(f"{command}\n".encode())
+            while control.recv(4096):
+                pass
+
+
+def executable() -> str | None:
+    """Where HAProxy is, None where it is not installed."""
+    return shutil.which("haproxy", path=_PATH)
+
+
+@contextmanager
+def routing(folder: Path, name: str, cores: frozenset[int], dyno_ports: Sequence[int]) -> Iterator[Router]:
+    """A router in front of these dynos as long as the block lasts. Raises BenchError, ServerFailed."""
+    port, control_port, log = free_port(), free_port(), folder / f"router-{name}.log"
+    file = write_configuration(folder, port, control_port, dyno_ports)
+    with Child([executable() or "", "-db", "-f", str(file)], log, clean_environment(), cores) as child:
+        router = Router(child, f"http://127.0.0.1:{port}", control_port, log)
         try:
-            while (request := await read_message(reader)) is not None:
-                await self._answer(with_headers(request, peer), writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            self.counts["H27"] += 1
+            yield _met(router)
         finally:
-            writer.close()
-
-    async def _answer(self, request: bytes, writer: asyncio.StreamWriter) -> None:
-        try:
-            writer.write(await self._forward(request))
-        except Failed as failed:
-            self.counts[failed.code] += 1
-            body = json.dumps({"error": f"router: {failed.code}", "code": failed.code}).encode()
-            writer.write(_UNAVAILABLE + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-        await writer.drain()
-
-    async def _forward(self, request: bytes) -> bytes:
-        dyno, (reader, writer) = await self._connection()
-        try:
-            writer.write(request)
-            await writer.drain()
-            answer = await self._read_answer(reader)
-        except BaseException:
-            writer.close()
-            raise
-        if b"\r\nconnection: close" in answer[:_MAX_HEAD].lower().partition(b"\r\n\r\n")[0]:
-            writer.close()
-        else:
-            dyno.idle.append(((reader, writer), time.monotonic()))
-        return without_close(answer)
-
-    async def _connection(self) -> tuple[Dyno, Streams]:
-        """An open connection to a dyno chosen at random; waits while none is up."""
-        deadline = time.monotonic() + self.timing.hold
-        while True:
-            now = time.monotonic()
-            able = [dyno for dyno in self.dynos.values() if dyno.shunned_until <= now]
-            if able:
-                dyno = random.choice(able)
-                streams = dyno.take(self.timing.idle) or await self._connect(dyno)
-                if streams is not None:
-                    return dyno, streams
-            elif now > deadline:
-                raise Failed("H99" if self.dynos else "H20")
-            else:
-                await asyncio.sleep(0.01)
-
-    async def _connect(self, dyno: Dyno) -> Streams | None:
-        """None where the dyno refuses or is silent: then it is left alone for a while."""
-        try:
-            return await asyncio.wait_for(asyncio.open_connection("127.0.0.1", dyno.port), self.timing.connect)
-        except TimeoutError:
-            self.counts["H19"] += 1
-        except OSError:
-            self.counts["H21"] += 1
-        dyno.shunned_until = time.monotonic() + self.timing.quarantine
-        return None
-
-    async def _read_answer(self, reader: asyncio.StreamReader) -> bytes:
-        try:
-            first = await asyncio.wait_for(reader.read(1), self.timing.first_byte)
-        except TimeoutError:
-            raise Failed("H12") from None
-        except ConnectionError:
-            raise Failed("H13") from None
-        if not first:
-            raise Failed("H13")
-        try:
-            answer = await asyncio.wait_for(read_message(reader, first), self.timing.rolling)
-        except TimeoutError:
-            raise Failed("H15") from None
-        except (ConnectionError, asyncio.IncompleteReadError):
-            raise Failed("H18") from None
-        return answer or b""
+            router.end()
 
 
-def read_ports(file: Path) -> list[int]:
-    """The ports of the dynos that are up."""
-    return [int(line) for line in file.read_text("ascii").split()]
+def write_configuration(folder: Path, port: int, control_port: int, dyno_ports: Sequence[int]) -> Path:
+    """The file that HAProxy starts with. Raises BenchError where HAProxy is not installed."""
+    if executable() is None:
+        raise BenchError(MISSING)
+    unavailable, file = folder / f"router-{port}.http", folder / f"router-{port}.cfg"
+    unavailable.write_bytes(_UNAVAILABLE)  # what a caller gets when no dyno gave an answer
+    servers = "".join(
+        f"    server web.{number} 127.0.0.1:{dyno_port} pool-max-conn 100 pool-purge-delay 90s\n"
+        for number, dyno_port in enumerate(dyno_ports, 1)
+    )
+    template = Template((_FILES / "haproxy.cfg").read_text("ascii"))
+    places = {"port": port, "control_port": control_port, "unavailable": unavailable, "hold": _FILES / "hold.lua"}
+    file.write_text(template.substitute(places) + servers, "utf-8")
+    return file
 
 
-async def run(port: int, dynos: Path, timing: Timing) -> Counter[str]:
-    """Serve until SIGTERM; what went wrong until then."""
-    router, loop, over = Router(timing), asyncio.get_running_loop(), asyncio.Event()
-
-    def reread() -> None:
-        router.set_ports(read_ports(dynos))
-
-    reread()
-    loop.add_signal_handler(signal.SIGHUP, reread)
-    loop.add_signal_handler(signal.SIGTERM, over.set)
-    server = await asyncio.start_server(router.converse, "127.0.0.1", port, limit=_MAX_HEAD)
-    await over.wait()
-    server.close()
-    await router.close()
-    return router.counts
-
-
-def main() -> None:
-    """Reads the command line."""
-    parser = argparse.ArgumentParser(description="A stand-in for Heroku's router.")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--dynos", type=Path, required=True, help="file with the ports of the dynos that are up")
-    parser.add_argument("--counts", type=Path, required=True, help="file for what went wrong, by Heroku's codes")
-    given = parser.parse_args()
-    counts = uvloop.run(run(given.port, given.dynos, Timing()))
-    given.counts.write_text(json.dumps(counts), "ascii")
+def codes_in(log: str) -> Counter[str]:
+    """What went wrong, by Heroku's codes; what Heroku has no code for keeps HAProxy's letters."""
+    counts: Counter[str] = Counter()
+    for words in (line.split() for line in log.splitlines()):
+        if len(words) != 4 or len(words[0]) != 2 or not words[1].lstrip("-").isdigit():
+            continue
+        ended, _, retries, held_in_vain = words
+        if retries.lstrip("+") != "0":
+            counts["H21"] += int(retries.lstrip("+"))  # a dyno that did not connect, and another was tried
+        if held_in_vain != "-":
+            counts[held_in_vain] += 1
+        elif ended != "--":
+            counts["H27" if ended.startswith("C") else _CODES.get(ended, f"router {ended}")] += 1
+    return counts
 
 
-if __name__ == "__main__":
-    main()
+def _met(router: Router) -> Router:
+    """Once it accepts; it need not answer, as it may have no dyno yet."""
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and router.child.status() is None:
+        with Connection(Address.parse(router.url), timeout_s=1.0) as connection:
+            try:
+                connection.open()
+            except OSError:
+                time.sleep(0.02)
+                continue
+        return router
+    raise ServerFailed("the stand-in router did not start.", router.child.log_tail())

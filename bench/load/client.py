@@ -44,6 +44,11 @@ class Address:
         return cls(parts.hostname, parts.port or (443 if tls else 80), tls, parts.path.rstrip("/"))
 
     @property
+    def is_this_machine(self) -> bool:
+        """Whether asking here asks nobody else's server."""
+        return self.host in ("127.0.0.1", "localhost", "::1")
+
+    @property
     def authority(self) -> str:
         """The value of the ``Host`` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -1,6 +1,6 @@
 """Owns one turn of load: Locust in a process of its own, its samples read back. Knows nothing of which server it is.
 
-Locust runs as its stock command with ``bench/load/locustfile.py``, so what the suite measures is what a person measures who
+Locust runs as its stock command with ``bench/load/locustfile.py``, so the suite measures what a person measures who
 runs that file by hand, and gevent's monkey patching stays in that process.
 """
 
@@ -35,7 +35,7 @@ class Generator:
     owned: bool = False  # whether the person has said that a host beyond this machine is theirs
 
 
-def drive(
+def send(
     url: str,
     cases: Path,
     phases: Sequence[Phase],

@@ -1,9 +1,9 @@
 """Owns the Locust user: open-loop requests to /predict, every answer checked. Knows nothing of who serves.
 
-``locust -f bench/load/locustfile.py --host http://127.0.0.1:8000 --cases FILE --phases 500x30`` works as any locustfile, web
-page, ``--processes`` and distributed runs included; ``python -m bench cases`` writes FILE. Each Locust user is one
-connection and brings its share of the rate. A request waits for nobody: it has a due time, and its latency is counted
-from there, also when no connection was free.
+``locust -f bench/load/locustfile.py --host http://127.0.0.1:8000 --cases FILE --phases 500x30`` works as any
+locustfile, web page, ``--processes`` and distributed runs included; ``python -m bench cases`` writes FILE. Each Locust
+user is one connection and brings its share of the rate. A request waits for nobody: it has a due time, and its latency
+is counted from there, also when no connection was free.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bench.load.arrivals import due_times, parse_phases, seconds_of
 from bench.load.cases import read_cases
 from bench.load.client import Address, BrokenAnswer, Connection
 from bench.load.pacer import IdleMeter, Pacer
-from bench.load.samples import UNFINISHED, Generator, Recorder
+from bench.load.samples import UNFINISHED, GeneratorLog, Recorder
 
 _DRAIN_S = 5.0  # how long after the last arrival an answer may still come
 _IDLE_CHECK_S = 0.005
@@ -66,7 +66,7 @@ class Load:
     def __init__(self, environment: Environment) -> None:
         options: Any = environment.parsed_options
         target = Address.parse(environment.host or "")
-        if target.host not in ("127.0.0.1", "localhost", "::1") and not options.i_own_this_host:
+        if not target.is_this_machine and not options.i_own_this_host:
             raise BadUse(f"{target.host} is not this machine; if it is yours, say --i-own-this-host")
         if not options.cases:
             raise BadUse("--cases FILE is missing: python -m bench cases --pickle build/iris.pkl --out FILE makes one")
@@ -120,8 +120,8 @@ class Load:
             self.record(due, offered, now, now, _unanswered(UNFINISHED))
         self.in_flight.clear()
         if self.recorder is not None and self.started:
-            said = Generator(self.started, self.share, self.connections, tuple(self.idle))
-            self.recorder.close(said)
+            log = GeneratorLog(self.started, self.share, self.connections, tuple(self.idle))
+            self.recorder.close(log)
             self.recorder = None
 
     def record(self, due: float, offered: float, sent: float, done: float, said: Outcome) -> None:
@@ -200,7 +200,7 @@ class Caller(User):
     def _serve(self, load: Load, connection: Connection) -> None:
         me, last = id(self), 0.0
         while True:
-            due, offered = load.pacer.take()
+            due, offered = load.pacer.next_arrival()
             sent = time.perf_counter()
             load.in_flight[me] = (due, offered, sent)
             if sent - last > _IDLE_CHECK_S:

@@ -64,7 +64,7 @@ class Pacer:
             self._offers.put((due, time.perf_counter()))
         self.exhausted = True
 
-    def take(self) -> Offer:
+    def next_arrival(self) -> Offer:
         """The oldest arrival that nobody has taken: when it was due, and when it was offered. Waits for one."""
         self._steps += 1  # an answer came
         offer: Offer = self._offers.get()

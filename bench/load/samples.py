@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Generator:
+class GeneratorLog:
     """What one generator process says of itself; ``started`` on the monotonic clock.
 
     ``idle`` holds looks, four a second: the moment, and the seconds until then in which it slept, and in which it
@@ -70,7 +70,7 @@ class Samples:
     server_s: Floats
     outcome: npt.NDArray[np.int64]
     outcomes: tuple[str, ...]
-    generators: tuple[Generator, ...]
+    generators: tuple[GeneratorLog, ...]
 
     @property
     def started(self) -> float:
@@ -95,7 +95,7 @@ class Recorder:
         if len(self._values) >= _FLUSH_VALUES:
             self._flush()
 
-    def close(self, generator: Generator) -> None:
+    def close(self, generator: GeneratorLog) -> None:
         """Write the rest and the sidecar; a folder without a sidecar is a generator that did not end well."""
         self._flush()
         self._file.close()
@@ -116,7 +116,7 @@ def read(folder: Path) -> Samples:
     tables, generators = [], []
     for sidecar in sidecars:
         said = json.loads(sidecar.read_text("utf-8"))
-        generators.append(Generator(**said["generator"]))
+        generators.append(GeneratorLog(**said["generator"]))
         table = np.fromfile(sidecar.with_suffix(".bin"), np.float64).reshape(-1, _COLUMNS)
         tables.append(_renamed(table, said["outcomes"], names))
     joined = np.concatenate(tables)

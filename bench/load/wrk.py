@@ -1,66 +1,51 @@
-"""Owns peak rates: wrk, where it is installed, keeps every connection busy. Knows nothing of right answers.
-
-A closed loop, so its latencies are not kept; only the status of answers is checked: the open-loop turns say how right.
-"""
+"""Owns wrk, which keeps every connection busy: its script, one run, its counters. Knows nothing of right answers."""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from signal import SIGINT
+
+import orjson
 
 from bench.errors import LoadFailed
 from bench.load.cases import Case
-from bench.machine.cores import Cores
 from bench.machine.processes import Child, clean_environment
 
-_RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
-_FAULTS = re.compile(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)")
+MISSING = "wrk is not installed (Debian: apt install wrk): no closed loop, no peak rates"
+ERRORS = ("connect", "read", "write", "status", "timeout")  # as wrk.lua names them
+_LONGEST_S = 60  # wrk is told to end earlier
 
 
-def found() -> str | None:
+def executable() -> str | None:
     """Where wrk is, None where it is not installed."""
     return shutil.which("wrk")
 
 
-def peak(url: str, cases: list[Case], folder: Path, cores: Cores, seconds: int = 4, connections: int = 32) -> float:
-    """Requests per second that ``connections`` busy connections get. Raises LoadFailed on any error among them."""
-    script = folder / "wrk.lua"
-    script.write_text(script_of(cases), "utf-8")
-    log = folder / "wrk.log"
+def run(
+    script: Path, url: str, connections: int, cores: frozenset[int], meanwhile: Callable[[], None]
+) -> Mapping[str, int]:
+    """What wrk counted (``wrk.lua``) while ``meanwhile`` ran, times in microseconds. Raises LoadFailed."""
+    log, threads = script.with_suffix(".log"), max(1, min(len(cores), connections))
     log.unlink(missing_ok=True)
-    threads = max(1, min(len(cores.generator), connections))
-    command = [found() or "wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url]
-    with Child(command, log, clean_environment(), cores.generator, grace_s=5.0) as wrk:
-        status = wrk.wait(seconds + 20.0)
-    said = log.read_text("utf-8")
-    rate, faults = _RATE.search(said), _FAULTS.search(said)
-    if status != 0 or rate is None or faults is not None:
-        raise LoadFailed(f"wrk on {url} met errors.", said)
-    return float(rate.group(1))
+    command = [executable() or "wrk", f"-t{threads}", f"-c{connections}", f"-d{_LONGEST_S}s"]
+    command += [f"--timeout={_LONGEST_S}s", "-s", str(script), url]
+    with Child(command, log, clean_environment(), cores, grace_s=5.0) as wrk:
+        meanwhile()
+        wrk.signal(SIGINT)
+        status = wrk.wait(10.0)
+    for line in log.read_text("utf-8").splitlines():
+        if status == 0 and line.startswith("RESULT "):
+            counters: Mapping[str, int] = orjson.loads(line.removeprefix("RESULT "))
+            return counters
+    raise LoadFailed(f"wrk on {url} ended with status {status} and no result.", log.read_text("utf-8"))
 
 
-def script_of(cases: Sequence[Case]) -> str:
-    """A wrk script that goes round the cases, its requests made once."""
-    bodies = ",\n".join(f"  {{{_lua(case.path)}, {_lua(case.body.decode())}}}" for case in cases)
-    return f"""local cases = {{
-{bodies}
-}}
-local requests, turn = {{}}, 0
-init = function()
-  for i, case in ipairs(cases) do
-    requests[i] = wrk.format("POST", case[1], {{["Content-Type"] = "application/json"}}, case[2])
-  end
-end
-request = function()
-  turn = turn % #requests + 1
-  return requests[turn]
-end
-"""
-
-
-def _lua(text: str) -> str:
-    """A Lua string literal: JSON's, but for characters beyond ASCII, which stay as they are."""
-    return json.dumps(text, ensure_ascii=False)
+def write_script(cases: Sequence[Case], file: Path) -> None:
+    """A wrk script that goes round the cases, its requests made once; a Lua string is JSON's, beyond ASCII as it is."""
+    words = [[json.dumps(text, ensure_ascii=False) for text in (case.path, case.body.decode())] for case in cases]
+    table = ",\n".join(f"  {{{path}, {body}}}" for path, body in words)
+    template = Path(__file__).with_suffix(".lua").read_text("utf-8")
+    file.write_text(f"local cases = {{\n{table}\n}}\n{template}", "utf-8")

@@ -146,9 +146,9 @@ class Child:
 
     def _strays(self) -> list[int]:
         """Members that have left the group, zombies apart."""
-        found = []
+        strays = []
         for pid in self._members():
             with suppress(ProcessLookupError, psutil.NoSuchProcess):
                 if os.getpgid(pid) != self.pid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                    found.append(pid)
-        return found
+                    strays.append(pid)
+        return strays

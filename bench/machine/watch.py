@@ -89,14 +89,14 @@ class Watch:
         self.usage.pss_mb.append(max((pss for pss, _ in trees), default=0.0) / _MB)
         self.usage.cpu_s.append(sum(cpu for _, cpu in trees))
         if self._router is not None:
-            self.usage.router_s.append(_cpu_s(self._router))
+            self.usage.router_s.append(cpu_seconds(self._router) or 0.0)
             self.usage.router_waited_s.append(waited_s(self._router))
-        for cores, kept in (
+        for cores, idle_over_time in (
             (self._cores.server, self.usage.server_idle_s),
             (self._cores.generator, self.usage.generator_idle_s),
         ):
-            if cores and (idle := idle_s(cores)) is not None:
-                kept.append(idle)
+            if (idle := idle_s(cores)) is not None:
+                idle_over_time.append(idle)
 
 
 def tree_of(roots: Sequence[int]) -> tuple[float, float]:
@@ -118,8 +118,8 @@ def tree_of(roots: Sequence[int]) -> tuple[float, float]:
 
 
 def idle_s(cores: frozenset[int]) -> float | None:
-    """Seconds since boot in which these cores had nothing to do, added up; None where the kernel does not tell."""
-    if not _STAT.exists():
+    """Seconds since boot in which these cores had nothing to do, added up; None for no core, or where nobody tells."""
+    if not cores or not _STAT.exists():
         return None
     ticks = 0
     for line in _STAT.read_text("ascii").splitlines():
@@ -138,9 +138,19 @@ def waited_s(pid: int) -> float:
     return waited_ns / _NS
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_seconds(pid: int) -> float | None:
+    """Processor time of a process and all below it; None where it is gone, or the kernel does not tell."""
     try:
-        times = psutil.Process(pid).cpu_times()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return 0.0
-    return float(times.user + times.system)
+        leader = psutil.Process(pid)
+        return sum(_own_seconds(process) for process in (leader, *leader.children(recursive=True)))
+    except psutil.Error:
+        return None
+
+
+def _own_seconds(process: psutil.Process) -> float:
+    """To the nanosecond, summed over its threads, where Linux keeps that; else utime + stime, 10 ms apart."""
+    tasks = list(Path(f"/proc/{process.pid}/task").glob("*/schedstat"))
+    if not tasks:
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    return sum(int(task.read_text("ascii").split()[0]) for task in tasks) / _NS

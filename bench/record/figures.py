@@ -13,6 +13,7 @@ from bench.load.samples import OK, UNFINISHED, Samples
 
 PERCENTILES = (50.0, 95.0, 99.0, 99.9)
 MISSED_AFTER_S = 0.010
+HELD_PART = 0.97  # of the asked rate, answered rightly while it was asked
 _STRETCH_S = 0.5
 _MOST_STRETCHES = 120
 _BUSY_LIMIT = 0.85
@@ -57,15 +58,6 @@ class Figures:
     def wrong(self) -> int:
         """How many answers came and were wrong."""
         return sum(number for name, number in self.errors.items() if name.startswith("wrong answer"))
-
-
-def of_phases(samples: Samples, phases: Sequence[Phase]) -> list[Figures]:
-    """Figures of each phase; a request belongs to the phase in which it was due."""
-    begin, every = samples.started, []
-    for phase in phases:
-        every.append(over(samples, begin, [phase]))
-        begin += phase.seconds
-    return every
 
 
 def over(samples: Samples, begin: float, phases: Sequence[Phase]) -> Figures:
@@ -141,6 +133,18 @@ def series(samples: Samples, begin: float, seconds: float) -> Series:
         failed.append(int((inside & (samples.outcome != 0)).sum()))
     at = [number * width for number in range(count)]
     return Series(width, at, right, failed, [cut[0] for cut in cuts], [cut[1] for cut in cuts])
+
+
+def why_lost(figures: Figures, goal_ms: float) -> str | None:
+    """Why a rate was not held, in a few words; None when it was."""
+    if figures.failed:
+        name, number = max(figures.errors.items(), key=lambda error: error[1])
+        return f"{figures.failed} of {figures.requests} failed, most often: {name} ({number})"
+    if figures.rate < HELD_PART * figures.requests / figures.seconds:
+        return f"answered only {figures.rate:,.0f}/s"
+    if figures.p99_ms is None or figures.p99_ms > goal_ms:
+        return f"p99 {figures.p99_ms or float('inf'):,.0f} ms"
+    return None
 
 
 def generator_limit(busy: float, late_p99_ms: float, p99_ms: float | None) -> str | None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
 
-from bench.record.results import DIRECT, ROUTED, Knee, Results, Turn
+from bench.record.results import DIRECT, OURS, ROUTED, Results, Turn, middle
 
-OURS = "dynonnx"
 CODES = {
     "H12": "no first byte within 30 s",
     "H13": "connection closed without an answer",
@@ -22,7 +20,6 @@ CODES = {
     "H26": "a request that is not HTTP",
     "H27": "the caller went away",
     "H28": "the caller stopped for 55 s",
-    "H99": "no dyno took the connection within 75 s",
     "R12": "still there 30 s after SIGTERM: killed",
     "R14": "memory above the quota at a sample",
     "R15": "memory far above the quota: killed",
@@ -67,16 +64,15 @@ def standings(results: Results) -> list[Standing]:
 
 
 def _standing(results: Results, name: str) -> Standing:
-    turns = [turn for turn in results.turns if turn.system == name]
+    turns, knee = results.turns_of(name), results.knee_of(name)
     steady = [turn.figures for turn in turns if turn.scenario == "steady"]
-    knee = next((knee for knee in results.knees if knee.system == name), None)
     throttled = [turn.throttled_s for turn in turns if turn.throttled_s is not None]
     return Standing(
         name=name,
         held=knee.held if knee else None,
         lost=knee.lost if knee else None,
         at_least=bool(knee and knee.generator_bound),
-        peak=results.peaks.get(name),
+        peak=results.peak_rate(name),
         steady_rate=steady[0].asked_rate if steady else None,
         p50_ms=middle(figures.p50_ms for figures in steady),
         p99_ms=middle(figures.p99_ms for figures in steady),
@@ -91,24 +87,19 @@ def _standing(results: Results, name: str) -> Standing:
 
 def missed_goals(results: Results, p99_ms: float | None, held: float | None) -> list[str]:
     """Which of the goals given for dynonnx the run did not meet; a goal that was not measured is not met."""
-    ours = next((each for each in standings(results) if each.name == OURS), None)
+    ours = next((standing for standing in standings(results) if standing.name == OURS), None)
+    measured_p99, measured_held = (ours.p99_ms, ours.held) if ours else (None, None)
     missed = []
-    if p99_ms is not None and (ours is None or ours.p99_ms is None or ours.p99_ms > p99_ms):
-        found = "not measured" if ours is None or ours.p99_ms is None else f"{ours.p99_ms:.1f} ms"
-        missed.append(f"p99 at the steady rate: {found}, asked for at most {p99_ms:g} ms")
-    if held is not None and (ours is None or (ours.held or 0.0) < held):
-        found = "not measured" if ours is None or ours.held is None else f"{ours.held:,.0f}/s"
-        missed.append(f"rate held: {found}, asked for at least {held:,.0f}/s")
-    failed = sum(turn.figures.failed for turn in results.turns if turn.system == OURS and turn.scenario == "steady")
+    if p99_ms is not None and (measured_p99 is None or measured_p99 > p99_ms):
+        measured = "not measured" if measured_p99 is None else f"{measured_p99:.1f} ms"
+        missed.append(f"p99 at the steady rate: {measured}, asked for at most {p99_ms:g} ms")
+    if held is not None and (measured_held or 0.0) < held:
+        measured = "not measured" if measured_held is None else f"{measured_held:,.0f}/s"
+        missed.append(f"rate held: {measured}, asked for at least {held:,.0f}/s")
+    failed = sum(turn.figures.failed for turn in results.turns_of(OURS, "steady"))
     if failed and (p99_ms is not None or held is not None):
         missed.append(f"{failed} requests failed at the steady rate")
     return missed
-
-
-def middle(values: Iterable[float | None]) -> float | None:
-    """The median of what is known, None where nothing is."""
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
 
 
 def errors_of(turns: Iterable[Turn]) -> Counter[str]:
@@ -121,35 +112,43 @@ def errors_of(turns: Iterable[Turn]) -> Counter[str]:
 
 def verdict(results: Results) -> list[str]:
     """Sentences, the most important first; the first one can stand alone."""
-    every = {each.name: each for each in standings(results)}
-    ours = every.get(OURS) or max(every.values(), key=lambda each: each.held or 0.0, default=None)
+    by_name = {standing.name: standing for standing in standings(results)}
+    ours = by_name.get(OURS) or max(by_name.values(), key=lambda standing: standing.held or 0.0, default=None)
     if results.wrong:
         return [f"{results.wrong:,} answers were wrong: these figures are no measurement."]
+    if results.targets:
+        return _reached(results)
     if ours is None or not ours.requests:
         return ["Nothing was measured."]
     sentences = [_holds(results, ours)] if ours.held else [_answers(ours)]
     if ours.held:
-        sentences += [_against(ours, other) for other in every.values() if other.name != ours.name]
+        sentences += [_against(ours, other) for other in by_name.values() if other.name != ours.name]
     sentences += _memory(results, ours) + _network(ours) + _way(results, ours)
-    sentences.append(f"All of its {ours.right:,} answers were checked and right.")
-    return sentences
+    return [*sentences, f"All of its {ours.right:,} answers were checked and right."]
 
 
 def warnings(results: Results) -> list[str]:
     """What a reader must know before the verdict."""
-    said = []
+    lines = []
     if results.wrong:
-        said.append("Wrong answers were given. Speed figures of a server that answers wrongly mean nothing.")
+        lines.append("Wrong answers were given. Speed figures of a server that answers wrongly mean nothing.")
     if results.interrupted:
-        said.append("The run was interrupted: this is what was measured until then.")
+        lines.append("The run was interrupted: this is what was measured until then.")
     late = sum(turn.figures.limit is not None for turn in results.turns)
     if late > len(results.turns) * _NOISY_PART:
-        turns = f"{late} of {len(results.turns)} turns"
-        said.append(
-            f"In {turns} the machine had other work, or the load generator was late or at its limit. "
-            "Latencies are rough, and rates are lower bounds."
+        lines.append(
+            f"In {late} of {len(results.turns)} turns the machine had other work, or the load generator was late or at "
+            "its limit. Latencies are rough, and rates are lower bounds."
         )
-    return said
+    return lines
+
+
+def _reached(results: Results) -> list[str]:
+    """What a run of ``micro`` comes to."""
+    reached = sum(target.reached is True for target in results.targets)
+    checked = sum(peak.checked for peak in results.peaks)
+    first = f"{reached} of {len(results.targets)} targets were reached."
+    return [first, f"{checked:,} answers were compared with the right ones under load."]
 
 
 def _holds(results: Results, ours: Standing) -> str:
@@ -183,20 +182,16 @@ def _memory(results: Results, ours: Standing) -> list[str]:
     if ours.memory_mb is None:
         return []
     quota = results.settings.get("memory_mib")
-    one = "It" if results.settings.get("dynos", 1) == 1 else "A dyno"
-    return [f"{one} takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")]
+    subject = "It" if results.settings.get("dynos", 1) == 1 else "A dyno"
+    return [f"{subject} takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")]
 
 
 def _way(results: Results, ours: Standing) -> list[str]:
     """Where the highest rate did not pass the router that stood in front."""
-    knee = next((knee for knee in results.knees if knee.system == ours.name), None)
+    knee = results.knee_of(ours.name)
     if not results.settings.get("router") or knee is None or knee.way != DIRECT:
         return []
-    through = [
-        turn.figures.asked_rate
-        for turn in results.turns
-        if turn.system == ours.name and turn.scenario == "steps" and turn.way == ROUTED
-    ]
+    through = [turn.figures.asked_rate for turn in results.turns_of(ours.name, "steps") if turn.way == ROUTED]
     return [f"From {max(through, default=0.0):,.0f}/s on it was asked past the stand-in router, which is slower."]
 
 
@@ -205,9 +200,8 @@ def _network(ours: Standing) -> list[str]:
     if ours.server_p50_ms is None or ours.p50_ms is None:
         return []
     rest = max(0.0, ours.p50_ms - ours.server_p50_ms)
-    return [
-        f"Of the median {ours.p50_ms:.1f} ms, {ours.server_p50_ms:.1f} ms were the server's own; {rest:.1f} ms the way."
-    ]
+    own = f"{ours.server_p50_ms:.1f} ms were the server's own"
+    return [f"Of the median {ours.p50_ms:.1f} ms, {own}; {rest:.1f} ms the way."]
 
 
 def place(results: Results) -> str:
@@ -217,10 +211,8 @@ def place(results: Results) -> str:
     size = results.settings.get("size")
     if size is None:
         return "One core of this machine"
-    cores = results.settings.get("cores", 1.0)
-    name = "-".join(
-        word.upper() if word in ("1x", "2x", "xl", "2xl") else word.capitalize() for word in size.split("-")
-    )
+    words = [word.upper() if word in ("1x", "2x", "xl", "2xl") else word.capitalize() for word in size.split("-")]
+    name, cores = "-".join(words), results.settings.get("cores", 1.0)
     dynos = results.settings.get("dynos", 1)
     share = f" with {cores:g} of a core" if cores != 1 else ""
     return f"A {name} dyno{share}" if dynos == 1 else f"{dynos} {name} dynos{share} each"
@@ -229,8 +221,3 @@ def place(results: Results) -> str:
 def times(ratio: float) -> str:
     """A ratio in words: 5.6 times, 23 times."""
     return f"{ratio:.1f} times" if ratio < 10 else f"{ratio:,.0f} times"
-
-
-def why(knee: Knee | None) -> str:
-    """What ended a climb."""
-    return "" if knee is None or knee.why is None else knee.why

@@ -1,103 +1,122 @@
-"""Owns line charts as SVG text: axes, ticks, lines, marks. Pure; knows nothing of benches.
+"""Owns how a line chart looks: matplotlib's SVG in the page's own colours and fonts. Knows nothing of benches.
 
-Everything is drawn into a box of 560 x 320 units that the page scales; colours are the page's CSS variables.
+matplotlib is imported when the first chart is drawn: it takes half a second, and a run draws once, at its end.
 """
 
 from __future__ import annotations
 
-import math
+import io
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
-WIDTH, HEIGHT = 560, 320
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 16, 46
+# The page's CSS variables by the colour that stands for them in matplotlib; the page has its own, light and dark.
+_VARIABLES = {
+    "#5146e0": "--dynonnx",
+    "#dd7b26": "--fastapi-onnx",
+    "#7d8598": "--fastapi-pickle",
+    "#2a91a8": "--other",
+    "#5d6274": "--soft",
+    "#e7e8ef": "--faint",
+    "#c8324a": "--bad",
+    "#fefefe": "--card",
+}
+_COLOURS = {variable: colour for colour, variable in _VARIABLES.items()}
+_OF_SYSTEMS = {
+    "dynonnx": "--dynonnx",
+    "fastapi_onnx": "--fastapi-onnx",
+    "fastapi_pickle": "--fastapi-pickle",
+    "1 worker": "--dynonnx",
+    "4 workers": "--fastapi-onnx",
+    "8 workers": "--fastapi-pickle",
+}
+_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 9.5}
+_SETTINGS |= dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), _COLOURS["--soft"])
+_SETTINGS |= dict.fromkeys(("xtick.color", "ytick.color"), _COLOURS["--soft"])
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Points from left to right; None breaks the line. ``colour`` is a CSS colour; ``thin`` is for the background.
-
-    Dots at the places ``hollow`` are drawn as rings.
-    """
-
-    name: str
-    colour: str
-    points: Sequence[tuple[float, float | None]]
-    thin: bool = False
-    dots: bool = True
-    hollow: frozenset[float] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A labelled point, such as a knee; with ``y`` None a labelled upright line, such as an event."""
-
-    x: float
-    y: float | None
-    text: str
-    colour: str
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """One direction: from ``low`` to ``high``, logarithmic or not."""
-
-    low: float
-    high: float
-    log: bool = False
-    label: str = ""
-
-    def part(self, value: float) -> float:
-        """Where a value stands, 0 to 1, held inside the axis."""
-        low, high, at = self.low, self.high, min(max(value, self.low), self.high)
-        if self.log:
-            low, high, at = math.log(low), math.log(high), math.log(at)
-        return (at - low) / (high - low)
-
-    def ticks(self) -> list[float]:
-        """Round values inside the axis, some three to eight of them."""
-        return _log_ticks(self.low, self.high) if self.log else _linear_ticks(self.low, self.high)
+Points = Sequence[tuple[float, float | None]]  # None breaks a line
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """What one picture shows. ``goal`` is a value on the upright axis that counts as the limit."""
-
-    title: str
-    x: Axis
-    y: Axis
-    lines: Sequence[Line]
-    marks: Sequence[Mark] = field(default_factory=tuple)
-    goal: tuple[float, str] | None = None
+def variable(system: str) -> str:
+    """The CSS variable of the colour that a system has everywhere."""
+    return _OF_SYSTEMS.get(system, "--other")
 
 
-def axis_over(values: Sequence[float], label: str, *, log: bool = False, floor: float | None = None) -> Axis:
-    """An axis that holds all values with a little air; at least a decade wide where logarithmic."""
-    known = [value for value in values if value is not None and (value > 0 or not log)]
-    low, high = (min(known), max(known)) if known else (1.0, 10.0)
-    if log:
-        low, high = low / 1.3, high * 1.4
-        return Axis(low, max(high, low * 10), log=True, label=label)
-    low = low if floor is None else floor
-    return Axis(low, high * 1.1 if high > low else low + 1.0, label=label)
+class LineChart:
+    """Lines over one axis, upright on another; each logarithmic where asked."""
+
+    def __init__(self, title: str, x_label: str, y_label: str, *, log_x: bool = False, log_y: bool = False) -> None:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+
+        self._title = title
+        with mpl.rc_context(_SETTINGS):
+            self._figure = Figure(figsize=(5.6, 3.2), layout="constrained")
+            self._axes: Any = self._figure.subplots()
+        self._axes.set(xlabel=x_label, ylabel=y_label)
+        self._axes.set_xscale("log" if log_x else "linear")
+        self._axes.set_yscale("log" if log_y else "linear")
+        self._axes.spines[["top", "right", "left"]].set_visible(False)
+        self._axes.grid(axis="y", color=_COLOURS["--faint"], linewidth=0.8)
+        self._axes.tick_params(which="both", length=0)
+        self._axes.set_axisbelow(True)
+
+    def line(self, system: str, points: Points, *, thin: bool = False, hollow: frozenset[float] = frozenset()) -> None:
+        """Dashed and without dots where ``thin``; a dot at one of the places ``hollow`` is a ring."""
+        colour, card = _COLOURS[variable(system)], _COLOURS["--card"]
+        xs, ys = [x for x, _ in points], [float("nan") if y is None else y for _, y in points]
+        look = {"linestyle": (0, (4, 3)), "linewidth": 1.1, "alpha": 0.6} if thin else {"linewidth": 2.0}
+        self._axes.plot(xs, ys, color=colour, solid_capstyle="round", solid_joinstyle="round", **look)
+        if not thin and len(points) < 40:
+            fills = [card if x in hollow else colour for x in xs]
+            self._axes.scatter(xs, ys, s=16, c=fills, edgecolors=colour, linewidths=1.4, zorder=3)
+
+    def ring(self, system: str, x: float, y: float, text: str) -> None:
+        """A labelled point, such as a knee."""
+        colour = _COLOURS[variable(system)]
+        self._axes.plot([x], [y], "o", markersize=11, markerfacecolor="none", markeredgecolor=colour)
+        self._label(text, (x, y), "data", (-4, 9), "right", variable(system), weight="bold")
+
+    def event(self, system: str, x: float, text: str, *, late: bool) -> None:
+        """A labelled upright line; its words stand left of it where it is ``late``."""
+        self._axes.axvline(x, color=_COLOURS["--soft"], linestyle=":", linewidth=1)
+        place, side = ((-4, -10), "right") if late else ((4, -10), "left")
+        self._label(text, (x, 1), ("data", "axes fraction"), place, side, variable(system), weight="bold")
+
+    def goal(self, value: float, text: str) -> None:
+        """A level line that counts as the limit."""
+        self._axes.axhline(value, color=_COLOURS["--bad"], linestyle=":", linewidth=1.2)
+        self._label(text, (1, value), ("axes fraction", "data"), (0, 3), "right", "--bad")
+
+    def _label(self, text: str, at: Any, system: Any, offset: Any, side: str, name: str, **look: str) -> None:
+        """Words ``offset`` points from ``at`` in a coordinate system of matplotlib's."""
+        where = {"xycoords": system, "textcoords": "offset points", "ha": side}
+        self._axes.annotate(text, at, offset, color=_COLOURS[name], **where, **look)
+
+    def from_zero(self) -> None:
+        """The upright axis begins at nothing."""
+        self._axes.set_ylim(bottom=0)
+
+    def svg(self) -> str:
+        """One ``<svg>`` element that needs no name space, no font and no colour but the page's."""
+        import matplotlib as mpl
+
+        for axis in (self._axes.xaxis, self._axes.yaxis):
+            _number(axis)
+        text = io.StringIO()
+        with mpl.rc_context(_SETTINGS):
+            no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            self._figure.savefig(text, format="svg", transparent=True, metadata=no_metadata)
+        _, _, drawing = text.getvalue().partition("<svg ")
+        drawing = re.sub(r' xmlns(:\w+)?="[^"]*"', "", drawing).replace("xlink:href", "href")
+        drawing = re.sub(r'^.*?(viewBox="[^"]*")[^>]*', rf'role="img" aria-label="{escape(self._title)}" \1', drawing)
+        for colour, name in _VARIABLES.items():
+            drawing = drawing.replace(colour, f"var({name})")
+        return f"<svg {drawing}"
 
 
-def draw(chart: Chart) -> str:
-    """The whole SVG element."""
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(chart.title)}">',
-        *_grid(chart),
-        *_goal(chart),
-        *(text for mark in chart.marks if mark.y is None for text in _upright(chart, mark)),
-        *(_line(chart, line) for line in chart.lines),
-        *(text for mark in chart.marks if mark.y is not None for text in _point(chart, mark, mark.y)),
-        "</svg>",
-    ]
-    return "".join(parts)
-
-
-def short(value: float) -> str:
+def short(value: float, _: object = None) -> str:
     """A number for an axis: 0.5, 20, 4k."""
     if value >= 1000:
         thousands = value / 1000
@@ -105,97 +124,13 @@ def short(value: float) -> str:
     return f"{value:g}"
 
 
-def _x(chart: Chart, value: float) -> float:
-    return round(LEFT + chart.x.part(value) * (WIDTH - LEFT - RIGHT), 1)
+def _number(axis: Any) -> None:
+    """Short round numbers; on a logarithmic axis as many as its decades have room for."""
+    from matplotlib.ticker import LogLocator, NullFormatter
 
-
-def _y(chart: Chart, value: float) -> float:
-    return round(HEIGHT - BOTTOM - chart.y.part(value) * (HEIGHT - TOP - BOTTOM), 1)
-
-
-def _grid(chart: Chart) -> list[str]:
-    parts = []
-    for tick in chart.y.ticks():
-        at = _y(chart, tick)
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at}" y2="{at}"/>')
-        parts.append(f'<text class="tick" x="{LEFT - 8}" y="{at + 4}" text-anchor="end">{short(tick)}</text>')
-    floor = HEIGHT - BOTTOM
-    for tick in chart.x.ticks():
-        at = _x(chart, tick)
-        parts.append(f'<text class="tick" x="{at}" y="{floor + 19}" text-anchor="middle">{short(tick)}</text>')
-    parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(
-        f'<text class="label" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape(chart.x.label)}</text>'
-    )
-    place = f'transform="rotate(-90)" x="{-(TOP + HEIGHT - BOTTOM) / 2}" y="13" text-anchor="middle"'
-    parts.append(f'<text class="label" {place}>{escape(chart.y.label)}</text>')
-    return parts
-
-
-def _goal(chart: Chart) -> list[str]:
-    if chart.goal is None:
-        return []
-    value, text = chart.goal
-    at = _y(chart, value)
-    return [
-        f'<line class="goal" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at}" y2="{at}"/>',
-        f'<text class="goal-text" x="{WIDTH - RIGHT}" y="{at - 6}" text-anchor="end">{escape(text)}</text>',
-    ]
-
-
-def _line(chart: Chart, line: Line) -> str:
-    commands, dots, pen = [], [], "M"
-    for x, y in line.points:
-        if y is None:
-            pen = "M"
-            continue
-        at = f"{_x(chart, x)} {_y(chart, y)}"
-        commands.append(f"{pen}{at}")
-        pen = "L"
-        if line.dots:
-            centre_x, centre_y = at.split()
-            said = f"<title>{escape(f'{line.name}: {short(round(y, 2))} at {short(x)}')}</title>"
-            inside = f"var(--card);stroke:{line.colour};stroke-width:2" if x in line.hollow else line.colour
-            dots.append(f'<circle cx="{centre_x}" cy="{centre_y}" r="3.5" style="fill:{inside}">{said}</circle>')
-    kind = "thin" if line.thin else "line"
-    return f'<path class="{kind}" style="stroke:{line.colour}" d="{"".join(commands)}"/>{"".join(dots)}'
-
-
-def _point(chart: Chart, mark: Mark, y: float) -> list[str]:
-    x, at = _x(chart, mark.x), _y(chart, y)
-    anchor = "end" if x > WIDTH * 0.6 else "middle"
-    return [
-        f'<circle class="ring" cx="{x}" cy="{at}" r="8" style="stroke:{mark.colour}"/>',
-        _mark_text(mark, x, at - 14, anchor),
-    ]
-
-
-def _upright(chart: Chart, mark: Mark) -> list[str]:
-    x = _x(chart, mark.x)
-    anchor, shift = ("end", -5) if x > WIDTH * 0.6 else ("start", 5)
-    return [
-        f'<line class="event" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>',
-        _mark_text(mark, x + shift, TOP + 10, anchor),
-    ]
-
-
-def _mark_text(mark: Mark, x: float, y: float, anchor: str) -> str:
-    style = f'style="fill:{mark.colour}"'
-    return f'<text class="mark" x="{x}" y="{y}" text-anchor="{anchor}" {style}>{escape(mark.text)}</text>'
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1,) if math.log10(high / low) > 3.2 else (1, 3) if math.log10(high / low) > 1.8 else (1, 2, 5)
-    values = [step * 10.0**decade for decade in decades for step in steps]
-    return [value for value in values if low <= value <= high]
-
-
-def _linear_ticks(low: float, high: float) -> list[float]:
-    raw = (high - low) / 5
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
-    first = math.ceil(low / step - 1e-9)
-    count = math.floor(high / step + 1e-9) - first + 1
-    return [round(number * step, 10) for number in range(first, first + count)]
+    (low, high), scale = axis.get_view_interval(), axis.get_scale()
+    if scale == "log":
+        steps = (1,) if high / low > 1600 else (1, 3) if high / low > 60 else (1, 2, 5)
+        axis.set_major_locator(LogLocator(subs=steps))
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(short)

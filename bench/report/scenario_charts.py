@@ -1,112 +1,218 @@
-"""Owns the pictures of scenarios in which something happens: deploys, spikes, soaks, bodies. Pure; knows no page."""
+"""Owns which charts a report shows, drawn from a run's results. Pure; knows nothing of the page round them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from bench.record.findings import middle
-from bench.record.results import Results, Turn
-from bench.report.charts import Axis, Chart, Line, axis_over, draw
-from bench.report.pictures import Picture, colour, keys, latency_axis, ms, timeline
+from bench.record.findings import standings
+from bench.record.results import DIRECT, ROUTED, Results, Turn, middle
+from bench.record.targets import CROWD, FRONT
+from bench.report.charts import LineChart, Points, variable
+from bench.report.table import number
 
 _MB_PER_MIB = 1.048576
+_OVER_TIME = {
+    "deploy": ("A deploy", "The dyno is stopped and a new one started under load."),
+    "swap": (
+        "A new version",
+        "A second version is written into the models folder; every answer is held to the version it names.",
+    ),
+    "spike": ("A spike", "The rate jumps for a few seconds and falls back."),
+    "soak": ("A long run", "One rate for a long time."),
+    "models": ("Many models", "Every example model in turn, on one server."),
+    "badclients": (
+        "Bad company",
+        "The same rate beside 32 clients that leave, trickle, send half, or do not speak HTTP.",
+    ),
+}
 
 
-def deploy(results: Results) -> Picture | None:
-    """A restart under load."""
-    return _over_time(results, "deploy", "A deploy", "The dyno is stopped and a new one started under load.")
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A system's bar: how long, 0 to 1, and what stands at its end."""
+
+    name: str
+    part: float
+    text: str
+
+    @property
+    def variable(self) -> str:
+        """Its colour's CSS variable."""
+        return variable(self.name)
 
 
-def swap(results: Results) -> Picture | None:
-    """A second version under load."""
-    turn = next((turn for turn in results.turns if turn.scenario == "swap" and len(turn.events) > 1), None)
-    took = "" if turn is None else f" It answered {turn.events[1][0] - turn.events[0][0]:.1f} s later."
-    text = "A second version is written into the models folder; every answer is held to the version it names."
-    return _over_time(results, "swap", "A new version", text + took)
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A title, a sentence, and either bars or a drawing as SVG text with the systems whose lines it has."""
+
+    title: str
+    text: str
+    bars: Sequence[Bar] = ()
+    svg: str = ""
+    keys: Sequence[tuple[str, str]] = field(default=())  # system, CSS variable
 
 
-def spike(results: Results) -> Picture | None:
-    """A sudden multiple of the rate."""
-    return _over_time(results, "spike", "A spike", "The rate jumps for a few seconds and falls back.")
+def bars(results: Results) -> Iterator[Chart]:
+    """What each system comes to, side by side."""
+    every, goal = standings(results), results.settings.get("goal_ms", 0)
+    quota = results.settings.get("memory_mib")
+    held = [(one.name, one.held, f"{'≥ ' if one.at_least else ''}{one.held:,.0f}/s") for one in every if one.held]
+    yield _bars("Predictions per second", f"The highest rate held with p99 under {goal:g} ms.", held)
+    wrk = "Requests per second by wrk, which keeps every connection busy: throughput alone, whatever the latency."
+    yield _bars("Peak", wrk, [(one.name, one.peak, f"{one.peak:,.0f}/s") for one in every if one.peak])
+    most = f"The most seen, of {quota:,} MB." if quota else "The most seen."
+    memory = [(one.name, one.memory_mb, f"{one.memory_mb:,.0f} MB") for one in every if one.memory_mb]
+    yield _bars("Memory", most, memory, quota * _MB_PER_MIB if quota else None)
+    throttled = [(one.name, one.throttled_s, f"{one.throttled_s:,.1f} s") for one in every if one.throttled_s]
+    yield _bars("Throttling", "Time in which the dyno's processor quota held the server back.", throttled)
+    names = dict.fromkeys(peak.system for peak in results.peaks if peak.scenario == FRONT)
+    rates = [(name, results.middle(FRONT, name, CROWD, "rate") or 0.0) for name in names]
+    crowd = f"Requests per second over {CROWD} busy connections, one row of {FRONT} each."
+    yield _bars("One row", crowd, [(name, rate, f"{rate:,.0f}/s") for name, rate in rates if rate])
 
 
-def models(results: Results) -> Picture | None:
-    """Several models in turn."""
-    return _over_time(results, "models", "Many models", "Every example model in turn, on one server.")
+def ms(value: float | None) -> str:
+    """A latency in words."""
+    if value is not None and value >= 1000:
+        return f"{value / 1000:.1f} s"
+    return number(value) if value is None else f"{number(value)} ms"
 
 
-def bad_clients(results: Results) -> Picture | None:
-    """The rate beside clients that misbehave."""
-    text = "The same rate beside 32 clients that leave, trickle, send half, or do not speak HTTP."
-    return _over_time(results, "badclients", "Bad company", text)
+def latency_by_rate(results: Results) -> Chart | None:
+    """p99 and median against the rate, knees marked."""
+    turns = [turn for turn in results.turns if turn.scenario in ("steady", "steps")]
+    if len({turn.figures.asked_rate for turn in turns}) < 2:
+        return None
+    goal, routed = float(results.settings.get("goal_ms", 50)), any(turn.way == ROUTED for turn in turns)
+    chart = LineChart("Latency against rate", "requests per second", "milliseconds", log_x=True, log_y=True)
+    chart.goal(goal, f"goal: {goal:g} ms")
+    for standing in standings(results):
+        own = _deciding([turn for turn in turns if turn.system == standing.name])
+        past = frozenset(turn.figures.asked_rate for turn in own if turn.way == DIRECT) if routed else frozenset()
+        p99 = _by_rate(own, "p99_ms")
+        chart.line(standing.name, _by_rate(own, "p50_ms"), thin=True)
+        chart.line(standing.name, p99, hollow=past)
+        for x, y in p99:
+            if x == standing.held and y is not None:
+                chart.ring(standing.name, x, y, f"{x:,.0f}/s")
+    text = "99 of 100 answers came within the solid line, half within the dashed one. Rings: the highest rate held."
+    direct = [turn.figures.asked_rate for turn in turns if turn.way == DIRECT]
+    if direct and len(direct) < len(turns):
+        text += f" Hollow dots went past the router (from {min(direct):,.0f}/s on)."
+    return _drawn(results, "Latency against rate", text, chart)
 
 
-def soak(results: Results) -> Picture | None:
-    """Latency over a long time."""
-    return _over_time(results, "soak", "A long run", "One rate for a long time.")
+def over_time(results: Results) -> Chart | None:
+    """p99 and median over a steady turn, the last round of each system."""
+    last = {turn.system: turn for turn in results.turns if turn.scenario == "steady" and turn.series is not None}
+    if not last:
+        return None
+    rate = next(iter(last.values())).figures.asked_rate
+    text = f"At {rate:,.0f} requests/s, in stretches of half a second: p99 solid, median dashed."
+    return _drawn(results, "Latency over time", text, _timeline("Latency over time", list(last.values())))
 
 
-def soak_memory(results: Results) -> Picture | None:
+def batches(results: Results) -> Chart | None:
+    """Rows of one run against the rate."""
+    turns = [turn for turn in results.turns if turn.batch_rows is not None and turn.scenario in ("steady", "steps")]
+    if len({turn.figures.asked_rate for turn in turns}) < 2:
+        return None
+    chart = LineChart("Rows of a batch", "requests per second", "rows in one run", log_x=True)
+    chart.line("dynonnx", _grouped(turns, lambda turn: turn.figures.asked_rate, lambda turn: turn.batch_rows))
+    chart.from_zero()
+    text = "How many rows one run of the model took: nobody waits for a batch, they grow with the load."
+    return _drawn(results, "Batches", text, chart, only=())
+
+
+def scenarios_over_time(results: Results) -> Iterator[Chart]:
+    """p99 over time of the scenarios in which something happens, what happened marked."""
+    for scenario, (title, text) in _OVER_TIME.items():
+        turns = [turn for turn in results.turns if turn.scenario == scenario and turn.series is not None]
+        if not turns:
+            continue
+        events = turns[0].events
+        if scenario == "swap" and len(events) > 1:
+            text += f" It answered {events[1][0] - events[0][0]:.1f} s later."
+        ends = [f"{t.system} {t.figures.failed:,} failed, longest wait {ms(t.figures.max_ms)}" for t in turns]
+        names = {turn.system for turn in turns}
+        yield _drawn(results, title, f"{text} {'; '.join(ends)}.", _timeline(title, turns), only=names)
+
+
+def soak_memory(results: Results) -> Chart | None:
     """Memory over a long time, against the quota."""
     turns = [turn for turn in results.turns if turn.scenario == "soak" and turn.memory_over_s]
     if not turns:
         return None
-    quota = results.settings.get("memory_mib")
-    lines = [Line(turn.system, colour(turn.system), turn.memory_over_s, dots=False) for turn in turns]
-    most = max(mb for turn in turns for _, mb in turn.memory_over_s)
-    end = max(turn.figures.seconds for turn in turns)
-    high = max(most * 1.2, (quota or 0) * _MB_PER_MIB * 1.1)
-    chart = Chart(
-        "Memory over time",
-        Axis(0.0, end, label="seconds"),
-        Axis(0.0, high, label="MB"),
-        lines,
-        goal=(quota * _MB_PER_MIB, f"quota: {quota} MB") if quota else None,
-    )
-    return Picture("Memory over time", "What all processes of a server take together.", keys(results) + draw(chart))
+    chart, quota = LineChart("Memory over time", "seconds", "MB"), results.settings.get("memory_mib")
+    for turn in turns:
+        chart.line(turn.system, turn.memory_over_s)
+    if quota:
+        chart.goal(quota * _MB_PER_MIB, f"quota: {quota} MB")
+    chart.from_zero()
+    return _drawn(results, "Memory over time", "What all processes of a server take together.", chart)
 
 
-def bodies(results: Results) -> Picture | None:
+def bodies(results: Results) -> Chart | None:
     """Latency against the rows of a request."""
     turns = [turn for turn in results.turns if turn.scenario.startswith("bodies of ")]
     if not turns:
         return None
-    lines = []
+    chart = LineChart("Bodies", "rows in a request", "milliseconds", log_x=True, log_y=True)
     for name in results.systems:
         own = [turn for turn in turns if turn.system == name]
-        lines.append(Line(f"{name} median", colour(name), _by_rows(own, "p50_ms"), thin=True, dots=False))
-        lines.append(Line(f"{name} p99", colour(name), _by_rows(own, "p99_ms")))
-    sizes = [float(_rows_of(turn)) for turn in turns]
-    chart = Chart("Bodies", axis_over(sizes, "rows in a request", log=True), latency_axis(lines), lines)
-    asked = ", ".join(
-        f"{rows:,} row{'s' if rows > 1 else ''} at {rate:,.0f}/s"
-        for rows, rate in sorted({(_rows_of(turn), turn.figures.asked_rate) for turn in turns})
-    )
-    return Picture("Large bodies", f"p99 solid, median dashed: {asked}.", keys(results) + draw(chart))
+        chart.line(name, _grouped(own, _rows_of, lambda turn: turn.figures.p50_ms), thin=True)
+        chart.line(name, _grouped(own, _rows_of, lambda turn: turn.figures.p99_ms))
+    asked = sorted({(_rows_of(turn), turn.figures.asked_rate) for turn in turns})
+    rates = ", ".join(f"{rows:,.0f} row{'s' if rows > 1 else ''} at {rate:,.0f}/s" for rows, rate in asked)
+    return _drawn(results, "Large bodies", f"p99 solid, median dashed: {rates}.", chart)
 
 
-def _over_time(results: Results, scenario: str, title: str, text: str) -> Picture | None:
-    """p99 over time of one scenario, what happened marked."""
-    turns = [turn for turn in results.turns if turn.scenario == scenario and turn.series is not None]
-    if not turns:
-        return None
-    ends = "; ".join(
-        f"{turn.system} {turn.figures.failed:,} failed, longest wait {ms(turn.figures.max_ms)}" for turn in turns
-    )
-    names = {turn.system for turn in turns}
-    return Picture(title, f"{text} {ends}.", keys(results, names) + draw(timeline(turns)))
+def curves(results: Results) -> Iterator[Chart]:
+    """Every line chart that the run has something for."""
+    for draw in (latency_by_rate, over_time, batches):
+        yield from filter(None, [draw(results)])
+    yield from scenarios_over_time(results)
+    yield from filter(None, [soak_memory(results), bodies(results)])
 
 
-def _rows_of(turn: Turn) -> int:
-    return int(turn.scenario.split()[2])
+def _timeline(title: str, turns: Sequence[Turn]) -> LineChart:
+    """p99 and median of several turns over their time; what happened in the first of them is marked."""
+    chart = LineChart(title, "seconds", "milliseconds", log_y=True)
+    for turn in turns:
+        if turn.series is not None:
+            chart.line(turn.system, list(zip(turn.series.at_s, turn.series.p50_ms, strict=True)), thin=True)
+            chart.line(turn.system, list(zip(turn.series.at_s, turn.series.p99_ms, strict=True)))
+    for at, what in turns[0].events[:1]:  # the first has the room for its words
+        chart.event(turns[0].system, at, what, late=at > 0.6 * turns[0].figures.seconds)
+    return chart
 
 
-def _by_rows(turns: Sequence[Turn], figure: str) -> list[tuple[float, float | None]]:
-    sizes = sorted({_rows_of(turn) for turn in turns})
-    return [
-        (float(size), middle(getattr(turn.figures, figure) for turn in turns if _rows_of(turn) == size))
-        for size in sizes
-    ]
+def _deciding(turns: Sequence[Turn]) -> list[Turn]:
+    """Of the rates that were tried again, the last turn: it is what the climb went by. Steady rounds stay together."""
+    last = {turn.figures.asked_rate: turn for turn in turns if turn.scenario == "steps"}
+    steady = [turn for turn in turns if turn.scenario == "steady" and turn.figures.asked_rate not in last]
+    return [*steady, *last.values()]
 
 
-SCENES = (deploy, swap, spike, soak, soak_memory, models, bodies, bad_clients)
+def _by_rate(turns: Sequence[Turn], figure: str) -> Points:
+    return _grouped(turns, lambda turn: turn.figures.asked_rate, lambda turn: getattr(turn.figures, figure))
+
+
+def _grouped(turns: Sequence[Turn], at: Callable[[Turn], float], read: Callable[[Turn], float | None]) -> Points:
+    """The median of a figure wherever there are turns, from left to right."""
+    return [(x, middle(read(turn) for turn in turns if at(turn) == x)) for x in sorted({at(turn) for turn in turns})]
+
+
+def _rows_of(turn: Turn) -> float:
+    return float(turn.scenario.split()[2])
+
+
+def _bars(title: str, text: str, rows: Sequence[tuple[str, float, str]], full: float | None = None) -> Chart:
+    most = full or max((value for _, value, _ in rows), default=1.0)
+    return Chart(title, text, [Bar(name, min(1.0, value / most), shown) for name, value, shown in rows])
+
+
+def _drawn(results: Results, title: str, text: str, chart: LineChart, only: Container[str] | None = None) -> Chart:
+    names = [one.name for one in standings(results) if one.requests and (only is None or one.name in only)]
+    return Chart(title, text, svg=chart.svg(), keys=[(name, variable(name)) for name in names])

@@ -1,144 +1,281 @@
-"""Owns the results as text for a terminal. Pure: knows nothing of how they were measured."""
+"""Owns the tables of a run, as text for a terminal and as rows for the page. Pure: knows nothing of measuring."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from statistics import median
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from bench.record.results import Knee, Results, Turn
+from bench.record.findings import CODES, standings
+from bench.record.results import DIRECT, ROUTED, Results, Turn, middle
+from bench.record.targets import BARE_RUN, BOUND_CONNECTIONS, FASTAPI_ONNX, NGINX, bound
 
+DASH = "-"  # for what was not measured
 _MOST_LIMITS = 5
+_QUIET_PART = 0.05  # of the server's core, that others may take unsaid
+_STEADY = ["", "rate/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors", "CPU", "memory MB"]
+_TURNS = ["scenario", "server", "asked/s", "right/s", "p50", "p95", "p99", "p99.9", "max", "failed"]
+_TURNS += ["CPU", "rows/run", "throttled"]
+_PEAKS = ["conns", "server", "req/s", "p50 us", "p99 us", "CPU us", "busy", "batch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells by row, the first row being the head; the columns in ``left`` are words."""
+
+    title: str
+    rows: Sequence[Sequence[str]]
+    left: frozenset[int] = field(default=frozenset({0}))
 
 
 def render(results: Results) -> str:
-    """The whole table of a run."""
-    parts = [_steady(results), _knees(results), _others(results), _notes(results)]
-    return "\n\n".join(part for part in parts if part)
+    """The whole run for a terminal."""
+    parts = [f"{table.title}\n{columns(table.rows, table.left)}".lstrip("\n") for table in tables(results)]
+    notes = "\n".join(f"* {line}" for line in _notes(results))
+    return "\n\n".join([*parts, notes] if notes else parts)
 
 
-def _steady(results: Results) -> str:
+def tables(results: Results) -> list[Table]:
+    """All tables of a run that have something to say."""
+    return [table for make in _TABLES for table in make(results) if len(table.rows) > 1]
+
+
+def columns(rows: Sequence[Sequence[str]], left: frozenset[int] | set[int] = frozenset({0})) -> str:
+    """Rows of cells as aligned text; columns in ``left`` are aligned left, the others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if at in left else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def number(value: float | None) -> str:
+    """Two digits behind the point for what is below 100."""
+    return DASH if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def whole(value: float | None) -> str:
+    """No digits behind the point."""
+    return DASH if value is None else f"{value:,.0f}"
+
+
+def _us(value: float | None) -> str:
+    return DASH if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _times(value: float | None) -> str:
+    return DASH if value is None else f"{value:.2f}x"
+
+
+def _part(value: float | None) -> str:
+    return DASH if value is None else f"{value:.0%}"
+
+
+def _steady(results: Results) -> Iterator[Table]:
     turns = [turn for turn in results.turns if turn.scenario == "steady"]
     if not turns:
-        return ""
-    first = turns[0].figures
-    title = (
-        f"Steady {first.asked_rate:,.0f} requests/s, {first.seconds:g} s a turn; latency from when a request was due"
-    )
-    head = ["", "rate/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors", "CPU", "memory MB"]
-    rows = [
-        _steady_row(name, [turn for turn in turns if turn.system == name])
-        for name in results.systems
-        if any(turn.system == name for turn in turns)
-    ]
-    return f"{title}\n{columns([head, *rows])}"
+        return
+    title = f"Steady {turns[0].figures.asked_rate:,.0f} requests/s, {turns[0].figures.seconds:g} s a turn"
+    rows = [_steady_row(name, own) for name in results.systems if (own := results.turns_of(name, "steady"))]
+    yield Table(f"{title}; latency from when a request was due", [_STEADY, *rows])
 
 
 def _steady_row(name: str, turns: Sequence[Turn]) -> list[str]:
     """The median over rounds; errors are added up, the maximum is the maximum."""
     figures = [turn.figures for turn in turns]
-    memory = [turn.memory_mb for turn in turns if turn.memory_mb is not None]
-    cpu = [turn.cpu_part for turn in turns if turn.cpu_part is not None]
-    return [
-        name,
-        f"{median(each.rate for each in figures):,.0f}",
-        _ms([each.p50_ms for each in figures]),
-        _ms([each.p95_ms for each in figures]),
-        _ms([each.p99_ms for each in figures]),
-        _ms([max((each.max_ms for each in figures if each.max_ms is not None), default=None)]),
-        f"{sum(each.failed for each in figures):,}",
-        f"{median(cpu):.0%}" if cpu else "-",
-        f"{max(memory):,.0f}" if memory else "-",
-    ]
+    cuts = [middle(getattr(each, cut) for each in figures) for cut in ("p50_ms", "p95_ms", "p99_ms")]
+    longest = max((each.max_ms for each in figures if each.max_ms is not None), default=None)
+    memory = max((turn.memory_mb for turn in turns if turn.memory_mb is not None), default=None)
+    rate, cpu = middle(each.rate for each in figures), middle(turn.cpu_part for turn in turns)
+    failed = sum(each.failed for each in figures)
+    return [name, whole(rate), *map(number, (*cuts, longest)), f"{failed:,}", _part(cpu), whole(memory)]
 
 
-def _knees(results: Results) -> str:
-    if not (results.knees or results.peaks):
-        return ""
+def _knees(results: Results) -> Iterator[Table]:
+    peaks = {name: results.peak_rate(name) for name in results.systems}
     goal = results.settings.get("goal_ms", 0)
-    head = ["", f"holds/s (p99 <= {goal:g} ms)", "lost at/s", "because", "peak/s (wrk)", "start s"]
-    knees = {knee.system: knee for knee in results.knees}
-    rows = [_knee_row(name, knees.get(name), results) for name in results.systems]
-    return columns([head, *rows], left={0, 3})
+    rows = [["", f"holds/s (p99 <= {goal:g} ms)", "lost at/s", "because", "peak/s (wrk)", "start s"]]
+    for name in results.systems if results.knees or any(peaks.values()) else ():
+        knee = results.knee_of(name)
+        held = f"{'>= ' if knee.generator_bound else ''}{knee.held:,.0f}" if knee and knee.held else DASH
+        lost, why = (whole(knee.lost), knee.why or "") if knee else (DASH, "")
+        rows.append([name, held, lost, why, whole(peaks[name]), f"{results.start_s[name]:.1f}"])
+    yield Table("", rows, frozenset({0, 3}))
 
 
-def _knee_row(name: str, knee: Knee | None, results: Results) -> list[str]:
-    held = f"{'>= ' if knee.generator_bound else ''}{knee.held:,.0f}" if knee and knee.held else "-"
-    lost = f"{knee.lost:,.0f}" if knee and knee.lost else "-"
-    peak = results.peaks.get(name)
-    why = (knee.why if knee else None) or ""
-    return [name, held, lost, why, f"{peak:,.0f}" if peak else "-", f"{results.start_s[name]:.1f}"]
+def _workers(results: Results) -> Iterator[Table]:
+    """What another worker costs in memory, where the systems are numbers of workers."""
+    rows, before = [["", "memory MB", "MB per further worker", "peak/s (wrk)"]], (0, 0.0)
+    for name in results.systems if all("worker" in name for name in results.systems) else ():
+        count, memory = (
+            int(name.split()[0]),
+            max((turn.memory_mb or 0.0 for turn in results.turns_of(name)), default=0.0),
+        )
+        more = f"{(memory - before[1]) / (count - before[0]):.1f}" if before[0] else DASH
+        rows.append([name, whole(memory), more, whole(results.peak_rate(name))])
+        before = (count, memory)
+    yield Table("", rows)
 
 
-def _others(results: Results) -> str:
+def _others(results: Results) -> Iterator[Table]:
     """Every turn of the scenarios that have no table of their own."""
-    rows = [
-        [
-            turn.scenario,
-            turn.system,
-            f"{turn.figures.asked_rate:,.0f}",
-            _ms([turn.figures.p50_ms]),
-            _ms([turn.figures.p99_ms]),
-            _ms([turn.figures.max_ms]),
-            f"{turn.figures.failed:,}",
-        ]
-        for turn in results.turns
-        if turn.scenario not in ("steady", "steps")
-    ]
-    head = ["scenario", "", "asked/s", "p50 ms", "p99 ms", "max ms", "failed"]
-    return columns([head, *rows], left={0, 1}) if rows else ""
-
-
-def _notes(results: Results) -> str:
-    lines = [*results.notes, *_limits(results), *_codes(results)]
+    rows = [["scenario", "", "asked/s", "p50 ms", "p99 ms", "max ms", "failed"]]
     for turn in results.turns:
-        if turn.figures.server_p99_ms is not None and turn.figures.server_p50_ms is not None:
-            own = f"p50 {turn.figures.server_p50_ms:.2f} ms, p99 {turn.figures.server_p99_ms:.2f} ms"
-            lines.append(f"{turn.scenario} at {turn.figures.asked_rate:,.0f}/s: the server's own part was {own}")
-        if turn.figures.failed:
-            counts = ", ".join(f"{name} x{number}" for name, number in turn.figures.errors.items())
-            lines.append(f"{turn.scenario} {turn.system} at {turn.figures.asked_rate:,.0f}/s: {counts}")
-    if results.wrong:
-        lines.append(f"WRONG ANSWERS: {results.wrong}. These figures are no measurement.")
-    if results.interrupted:
-        lines.append("interrupted: this is what was measured until then")
-    return "\n".join(f"* {line}" for line in lines)
+        figures = turn.figures
+        if turn.scenario not in ("steady", "steps"):
+            cuts = map(number, (figures.p50_ms, figures.p99_ms, figures.max_ms))
+            rows.append([turn.scenario, turn.system, whole(figures.asked_rate), *cuts, f"{figures.failed:,}"])
+    yield Table("", rows, frozenset({0, 1}))
 
 
-def _limits(results: Results) -> list[str]:
-    """Turns that do not tell of the server; of many, the first few."""
-    lines = [
-        f"not the server, {turn.scenario} {turn.system} at {turn.figures.asked_rate:,.0f}/s: {turn.figures.limit}"
-        for turn in results.turns
-        if turn.figures.limit is not None
-    ]
-    more = len(lines) - _MOST_LIMITS
-    return lines if more <= 0 else [*lines[:_MOST_LIMITS], f"and so in {more} more turns, named in the report"]
+def every_turn(results: Results) -> Table:
+    """Every turn in the order in which it was driven; latencies in milliseconds."""
+    routed = any(turn.way == ROUTED for turn in results.turns)
+    rows = [_TURNS]
+    for turn in results.turns:
+        figures = turn.figures
+        past = ", past the router" if routed and turn.way == DIRECT else ""
+        cuts = (figures.p50_ms, figures.p95_ms, figures.p99_ms, figures.p999_ms, figures.max_ms)
+        cells = [turn.scenario + past, turn.system, whole(figures.asked_rate), whole(figures.rate), *map(number, cuts)]
+        cells += [f"{figures.failed:,}", _part(turn.cpu_part), number(turn.batch_rows)]
+        rows.append([*cells, DASH if turn.throttled_s is None else f"{turn.throttled_s:.2f} s"])
+    return Table("", rows, frozenset({0, 1}))
 
 
-def _codes(results: Results) -> list[str]:
-    """What Heroku would have logged."""
-    said = {
-        name: ", ".join(f"{code} x{number}" for code, number in codes.items()) for name, codes in results.codes.items()
-    }
-    return [f"Heroku would have logged of {name}: {codes}" for name, codes in said.items() if codes]
-
-
-def columns(rows: Sequence[Sequence[str]], left: frozenset[int] | set[int] = frozenset({0})) -> str:
-    """Rows of cells as aligned text; columns in ``left`` are aligned left, the others right."""
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if at in left else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+def _micro(results: Results) -> Iterator[Table]:
+    """One table a scenario of ``micro``, with ratios to whom it has, without columns that say nothing."""
+    for scenario, title in results.titles.items():
+        peaks = [peak for peak in results.peaks if peak.scenario == scenario]
+        if not peaks:
+            continue
+        compared = [name for name in (FASTAPI_ONNX, NGINX, BARE_RUN) if any(peak.system == name for peak in peaks)]
+        heads = {FASTAPI_ONNX: "x fastapi", NGINX: "x nginx", BARE_RUN: "x bare"}
+        rows = [[*_PEAKS, *(head for name in compared for head in (heads[name], "by CPU"))]]
+        cells = dict.fromkeys((peak.connections, peak.system) for peak in peaks)
+        for connections, system in sorted(cells, key=lambda cell: cell[0]):
+            shown = "" if any(row[0] == str(connections) for row in rows) else str(connections)
+            rows.append([shown, system, *_peak_cells(results, scenario, connections, system, compared)])
+        kept = [
+            at
+            for at, column in enumerate(zip(*rows, strict=True))
+            if any(cell not in ("", DASH) for cell in column[1:])
         ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+        rounds = max(peak.round for peak in peaks)
+        yield Table(f"{title} (median of {rounds})", [[row[at] for at in kept] for row in rows], frozenset({1}))
 
 
-def _ms(values: Sequence[float | None]) -> str:
-    known = [value for value in values if value is not None]
-    if not known:
-        return "-"
-    value = median(known)
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+def _peak_cells(
+    results: Results, scenario: str, connections: int, system: str, compared: Sequence[str]
+) -> Iterator[str]:
+    rate, p50, p99, cpu, busy, batch = (
+        results.middle(scenario, system, connections, figure)
+        for figure in ("rate", "p50_us", "p99_us", "cpu_us", "busy", "batch_rows")
+    )
+    yield from (whole(rate), _us(p50), _us(p99), _us(cpu), _part(busy), DASH if batch is None else f"{batch:.1f}")
+    for other in compared:
+        yield _times(results.ratio(scenario, connections, system, other, "rate"))
+        yield _times(results.ratio(scenario, connections, other, system, "cpu_us"))
+
+
+def _bare(results: Results) -> Iterator[Table]:
+    counts = list(dict.fromkeys(count for bare in results.bare.values() for count in bare.run_us))
+    rows = [["", *(f"run {count:,}" for count in counts), "decode", "encode"]]
+    for name, bare in results.bare.items():
+        rows.append(
+            [name, *(_us(bare.run_us.get(count)) for count in counts), _us(bare.decode_us), _us(bare.encode_us)]
+        )
+    yield Table("Bare costs, us of processor time: session.run of so many rows, the JSON of one request", rows)
+
+
+def _bound(results: Results) -> Iterator[Table]:
+    forest = bound(results)
+    if forest is None:
+        return
+    rows = [["", "front", "run a row", "bound", "measured", "reached"]]
+    for name, front, measured, reached in (
+        ("wall", forest.front.wall, forest.measured.wall, forest.by_wall),
+        ("CPU", forest.front.cpu, forest.measured.cpu, forest.by_cpu),
+    ):
+        if front is not None and reached is not None:
+            cells = map(_us, (front, forest.run, front + forest.run, measured))
+            rows.append([name, *cells, f"{reached:.0%}"])
+    title = f"The forest against its bound, us a request, {BOUND_CONNECTIONS} connections, {forest.batch_rows:.1f} rows"
+    yield Table(f"{title} a run\n(front: what iris costs there without its runs, and the longer body)", rows)
+
+
+def _targets(results: Results) -> Iterator[Table]:
+    rows = [["target", "", "measured", "by CPU", ""]]
+    for target in results.targets:
+        verdict = {None: "not measured", True: "reached", False: "NOT reached"}[target.reached]
+        goal = f"{'at least' if target.at_least else 'at most'} {target.goal:g}x"
+        rows.append([target.what, goal, _times(target.measured), _times(target.by_cpu), verdict])
+    yield Table("", rows, frozenset({0, 1, 4}))
+
+
+def codes(results: Results) -> Table:
+    """What Heroku would have logged."""
+    rows = [["server", "code", "meaning", "times"]]
+    for name, counts in results.codes.items():
+        rows += [[name, code, CODES.get(code, ""), f"{number:,}"] for code, number in sorted(counts.items())]
+    return Table("", rows, frozenset({0, 1, 2}))
+
+
+def errors(results: Results) -> Table:
+    """What went wrong, by system."""
+    rows = [["server", "what went wrong", "times"]]
+    for standing in standings(results):
+        rows += [[standing.name, error, f"{number:,}"] for error, number in standing.errors.most_common()]
+    return Table("", rows, frozenset({0, 1}))
+
+
+def limits(results: Results) -> list[str]:
+    """The turns that do not tell of the server, and why."""
+    return [f"{_named(turn)}: {turn.figures.limit}" for turn in results.turns if turn.figures.limit is not None]
+
+
+def _notes(results: Results) -> Iterator[str]:
+    yield from results.notes
+    marked = [f"not the server, {limit}" for limit in limits(results)]
+    yield from marked if len(marked) <= _MOST_LIMITS else marked[:_MOST_LIMITS]
+    if len(marked) > _MOST_LIMITS:
+        yield f"and so in {len(marked) - _MOST_LIMITS} more turns, named in the report"
+    for name, counts in results.codes.items():
+        if counts:
+            yield f"Heroku would have logged of {name}: {_counted(counts)}"
+    for turn in results.turns:
+        figures = turn.figures
+        if figures.server_p99_ms is not None and figures.server_p50_ms is not None:
+            own = f"p50 {figures.server_p50_ms:.2f} ms, p99 {figures.server_p99_ms:.2f} ms"
+            yield f"{turn.scenario} at {figures.asked_rate:,.0f}/s: the server's own part was {own}"
+        if figures.failed:
+            yield f"{_named(turn)}: {_counted(figures.errors)}"
+    yield from _peak_notes(results)
+    if results.wrong:
+        yield f"WRONG ANSWERS: {results.wrong}. These figures are no measurement."
+    if results.interrupted:
+        yield "interrupted: this is what was measured until then"
+
+
+def _peak_notes(results: Results) -> Iterator[str]:
+    if results.peaks:
+        checked = sum(peak.checked for peak in results.peaks)
+        yield f"{checked:,} answers compared with the right ones in closed loops, every status counted by wrk"
+    if results.faults:
+        yield f"FAULTS: {_counted(results.faults, '; ')}. These figures are no measurement."
+    others = middle(peak.others for peak in results.peaks)
+    if others is not None and others > _QUIET_PART:
+        yield f"other processes took {others:.0%} of the server's core: rates and latencies are theirs too, CPU less"
+
+
+def _named(turn: Turn) -> str:
+    return f"{turn.scenario} {turn.system} at {turn.figures.asked_rate:,.0f}/s"
+
+
+def _counted(counts: dict[str, int], comma: str = ", ") -> str:
+    return comma.join(f"{name} x{number}" for name, number in counts.items())
+
+
+_Maker = Callable[[Results], Iterator[Table]]
+_TABLES: tuple[_Maker, ...] = (_steady, _knees, _others, _workers, _micro, _bare, _bound, _targets)

@@ -1,20 +1,19 @@
-"""Owns the order of turns: turns, steady rounds, peaks, interleaved. Knows nothing of how load is made."""
+"""Owns one turn of open-loop load on a system, and rounds of turns. Knows nothing of how load is made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.baselines.systems import Running
-from bench.dyno.routing import Router
-from bench.load import wrk
+from bench.baselines.serving import Running
+from bench.dyno.router import Router
 from bench.load.arrivals import Phase, seconds_of
 from bench.load.cases import Case, load_model, make_cases, write_cases
-from bench.load.generator import Generator, drive
+from bench.load.generator import Generator, send
 from bench.load.rows import ROWS, Rows, rows_for
 from bench.load.samples import Samples
 from bench.machine.watch import Usage, Watch
@@ -25,14 +24,13 @@ from bench.turns import scrape
 _LOCUST_START_S = 1.5
 
 
-class Say(Protocol):
+class Progress(Protocol):
     """Tells of progress: a line, and how many seconds the step will take, 0 where nobody knows."""
 
     def __call__(self, line: str, seconds: float = 0.0) -> None: ...
 
 
 Events = list[tuple[float, str]]  # the moment on the monotonic clock, and what happened
-Turns = Callable[["Bench", Sequence[Running]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,51 +39,46 @@ class Bench:
 
     results: Results
     folder: Path
-    cases: list[Case]
-    cases_file: Path
     generator: Generator
-    say: Say
-    pickles: Path
-    model: Any
-    rows: Rows
+    say: Progress
+    cases: list[Case] = field(default_factory=list)
+    cases_file: Path = Path()
+    pickles: Path = Path()
+    model: Any = None
+    rows: Rows = field(default_factory=list)
     warm_up_s: float = 1.0
 
-    def make_cases(self, rows_each: int) -> Bench:
+    def with_rows(self, rows_each: int) -> Bench:
         """The same bench asking with ``rows_each`` rows in a request."""
         enough = self.rows * (3 * rows_each // len(self.rows) + 1)
-        made = make_cases(self.model, enough, rows_each=rows_each)
-        return self._asking(made, f"cases-{rows_each}.json")
+        return self._asking(make_cases(self.model, enough, rows_each=rows_each), f"cases-{rows_each}.json")
 
-    def make_model_cases(self) -> Bench:
+    def with_all_models(self) -> Bench:
         """The same bench asking all example models in turn, by their own routes."""
-        each = [
+        by_model = [
             make_cases(load_model(self.pickles / f"{name}.pkl"), rows_for(name)[:50], f"/models/{name}/predict")
             for name in ROWS
         ]
-        return self._asking([case for four in zip(*each, strict=True) for case in four], "cases-models.json")
+        return self._asking([case for cases in zip(*by_model, strict=True) for case in cases], "cases-models.json")
 
     def with_version(self, version: str, model: Any) -> Bench:
-        """The same bench, which also takes ``model``'s answers from whoever says he is ``version``."""
-        others = make_cases(model, self.rows)
-        both = zip(self.cases, others, strict=True)
-        return self._asking(
-            [replace(one, versions={version: other.expected}) for one, other in both], "cases-swap.json"
-        )
+        """The same bench, which also takes ``model``'s answers from whoever says it is ``version``."""
+        pairs = zip(self.cases, make_cases(model, self.rows), strict=True)
+        cases = [replace(case, versions={version: other.expected}) for case, other in pairs]
+        return self._asking(cases, "cases-swap.json")
 
     def _asking(self, cases: list[Case], file: str) -> Bench:
         write_cases(cases, self.folder / file)
         return replace(self, cases=cases, cases_file=self.folder / file)
 
     def turn(self, running: Running, scenario: str, phase: Phase, *, direct: bool = False) -> Figures:
-        """Drive one system at one rate, after a warm-up at the same rate; the figures also go into the results.
+        """Drive one system at one rate, after a warm-up at the same rate; the turn goes into the results.
 
         ``direct`` leaves out the router, where one stands in front.
         """
         past = ", past the router" if direct and running.router is not None else ""
         self.say(f"{scenario}: {running.system.name} at {phase.rate:,.0f}/s{past}", self.seconds_of([phase]))
-        turn = self.drive(running, running.url if direct else running.door, scenario, [phase])
-        self.results.turns.append(turn)
-        return turn.figures
+        return self.drive(running, running.url if direct else running.door, scenario, [phase]).figures
 
     def seconds_of(self, phases: Sequence[Phase]) -> float:
         """How long a turn of these phases takes: Locust's start, the warm-up, the phases."""
@@ -103,15 +96,15 @@ class Bench:
         events: Events = []
         runs, throttled = _runs(running), _throttled_s(running)
         act = None if meanwhile is None else partial(meanwhile, events)
-        every = [Phase(phases[0].rate, self.warm_up_s), *phases]
+        with_warm_up = [Phase(phases[0].rate, self.warm_up_s), *phases]
         router = running.router if url != running.url else None
         with _watching(running, router, self.generator) as usage:
-            samples = drive(url, self.cases_file, every, self.folder, self.generator, act)
+            samples = send(url, self.cases_file, with_warm_up, self.folder, self.generator, act)
         begin, seconds = samples.started + self.warm_up_s, seconds_of(phases)
         figures = over(samples, begin, phases)
         if figures.limit is None:
             figures = replace(figures, limit=_limit(samples, usage, self.generator, begin, begin + seconds))
-        return Turn(
+        turn = Turn(
             scenario,
             running.system.name,
             figures,
@@ -124,34 +117,21 @@ class Bench:
             way=DIRECT if url == running.url else ROUTED,
             events=[(at - begin, what) for at, what in events],
         )
+        self.results.turns.append(turn)
+        return turn
 
 
-def steady(bench: Bench, running: Sequence[Running], rate: float, seconds: float, rounds: int) -> None:
+def steady_rounds(bench: Bench, systems: Sequence[Running], rate: float, seconds: float, rounds: int) -> None:
     """The same rate for everyone, in rounds, so that a noisy moment of the machine hits all alike."""
     for _ in range(rounds):
-        for each in running:
-            bench.turn(each, "steady", Phase(rate, seconds))
-
-
-def peaks(bench: Bench, running: Sequence[Running], seconds: int = 4) -> None:
-    """How many requests per second busy connections get, by wrk; says so where wrk is not installed."""
-    if wrk.found() is None:
-        bench.results.notes.append("wrk is not installed: peak rates beyond the generator's are not measured")
-        return
-    if any(each.replicas for each in running):
-        bench.results.notes.append("peaks are of one dyno: they do not pass the router")
-    for each in running:
-        bench.say(f"peak: {each.system.name} by wrk", seconds)
-        rate = wrk.peak(
-            each.url, bench.cases, bench.folder, bench.generator.cores, seconds, bench.generator.connections
-        )
-        bench.results.peaks[each.system.name] = rate
+        for running in systems:
+            bench.turn(running, "steady", Phase(rate, seconds))
 
 
 @contextmanager
 def _watching(running: Running, router: Router | None, generator: Generator) -> Iterator[Usage]:
     """What the dynos, the router and the cores do meanwhile; stays empty for a server that others run."""
-    pids = [each.child.pid for each in running.all_dynos if each.child is not None]
+    pids = [dyno.child.pid for dyno in running.all_dynos if dyno.server is not None]
     if not pids:
         yield Usage()
         return
@@ -166,7 +146,7 @@ def _limit(samples: Samples, usage: Usage, generator: Generator, begin: float, e
     served = usage.cpu_part(begin, end)
     full = others = None
     if idle is not None:
-        spun = sum(each.spun_part(begin, end) for each in samples.generators)
+        spun = sum(log.spun_part(begin, end) for log in samples.generators)
         full = 1.0 - (idle + spun) / len(cores.generator)
     if server_idle is not None and served is not None:
         others = 1.0 - (server_idle + served) / len(cores.server)
@@ -176,13 +156,13 @@ def _limit(samples: Samples, usage: Usage, generator: Generator, begin: float, e
 
 def _runs(running: Running) -> tuple[float, float] | None:
     """Rows and runs over all dynos of a system; None where one does not tell."""
-    each = [scrape.runs(dyno.url) for dyno in running.all_dynos]
-    known = [runs for runs in each if runs is not None]
-    return (sum(rows for rows, _ in known), sum(runs for _, runs in known)) if len(known) == len(each) else None
+    by_dyno = [scrape.runs(dyno.url) for dyno in running.all_dynos]
+    told = [runs for runs in by_dyno if runs is not None]
+    return (sum(rows for rows, _ in told), sum(runs for _, runs in told)) if len(told) == len(by_dyno) else None
 
 
 def _throttled_s(running: Running) -> float | None:
     """How long the quotas of all dynos have held them back so far; None where the kernel does not count."""
-    said = [each.dyno.readings().throttled_s for each in running.all_dynos if each.dyno is not None]
-    known = [seconds for seconds in said if seconds is not None]
-    return sum(known) if known else None
+    by_dyno = [replica.dyno.readings().throttled_s for replica in running.all_dynos if replica.dyno is not None]
+    told = [seconds for seconds in by_dyno if seconds is not None]
+    return sum(told) if told else None

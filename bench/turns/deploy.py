@@ -18,8 +18,9 @@ from typing import Any
 
 import orjson
 
-from bench.baselines.systems import Dynos, Running, System, serving
-from bench.dyno.routing import Router, holding
+from bench.baselines.serving import Dynos, Running, serving
+from bench.baselines.systems import System
+from bench.dyno.router import routing
 from bench.errors import BenchError, ServerFailed
 from bench.load.arrivals import Phase
 from bench.load.cases import as_table
@@ -34,26 +35,25 @@ _ASK_EVERY_S = 0.02
 OLD, NEW = "1", "2"
 
 
-def deploy(bench: Bench, system: System, dynos: Dynos | None, phase: Phase) -> None:
+def restart(bench: Bench, system: System, dynos: Dynos | None, phase: Phase) -> None:
     """A third into the phase the old dyno gets SIGTERM and a new one starts, as on Heroku without preboot."""
     bench.say(f"deploy: {system.name} at {phase.rate:,.0f}/s, a restart", bench.seconds_of([phase]))
     with ExitStack() as stack:
-        old = stack.enter_context(_one(bench, system, dynos, "old"))
-        router = stack.enter_context(_router(bench, system, old))
-        going = _child(old)
+        old = stack.enter_context(_dyno_of(bench, system, dynos, "old"))
+        router = stack.enter_context(routing(bench.folder, f"deploy-{system.name}", _router_cores(bench), [old.port]))
 
-        def restart(events: Events) -> None:
+        def replace_dyno(events: Events) -> None:
             time.sleep(bench.warm_up_s + phase.seconds / 3)
             events.append((time.perf_counter(), "restart"))
-            router.send_to()
-            going.signal(signal.SIGTERM)
-            new = stack.enter_context(_one(bench, system, dynos, "new"))
-            router.send_to(Address.parse(new.url).port)
+            router.hold()
+            old.child.signal(signal.SIGTERM)
+            new = stack.enter_context(_dyno_of(bench, system, dynos, "new"))
+            router.send_to(new.port)
             events.append((time.perf_counter(), "new dyno up"))
-            if going.wait(_STOP_LIMIT_S) is None:
+            if old.child.wait(_STOP_LIMIT_S) is None:
                 events.append((time.perf_counter(), "R12: old dyno killed"))
 
-        _drive(bench, replace(old, router=router), "deploy", phase, restart)
+        _drive(bench, replace(old, router=router), "deploy", phase, replace_dyno)
 
 
 def swap(bench: Bench, system: System, dynos: Dynos | None, phase: Phase) -> None:
@@ -65,22 +65,22 @@ def swap(bench: Bench, system: System, dynos: Dynos | None, phase: Phase) -> Non
     name, models = str(bench.results.settings["model"]), bench.folder / "models"
     shutil.copytree(Path(system.environment["DYNONNX_MODELS"]) / name / OLD, models / name / OLD)
     other = another_model(bench)
-    made = convert(bench, other, name)
+    converted = convert(bench, other, name)
     bench.say(f"deploy: {system.name} at {phase.rate:,.0f}/s, a new version", bench.seconds_of([phase]))
     served = replace(system, environment={**system.environment, "DYNONNX_MODELS": str(models)})
     bench = bench.with_version(NEW, other)
     with ExitStack() as stack:
-        one = stack.enter_context(_one(bench, served, dynos, "swap"))
-        router = stack.enter_context(_router(bench, served, one))
+        running = stack.enter_context(_dyno_of(bench, served, dynos, "swap"))
+        router = stack.enter_context(routing(bench.folder, "swap", _router_cores(bench), [running.port]))
 
         def write(events: Events) -> None:
             time.sleep(bench.warm_up_s + phase.seconds / 3)
-            made.rename(models / name / NEW)
+            converted.rename(models / name / NEW)
             events.append((time.perf_counter(), "version 2 written"))
-            await_version(bench, one, NEW)
+            await_version(bench, running, NEW)
             events.append((time.perf_counter(), "version 2 answers"))
 
-        _drive(bench, replace(one, router=router), "swap", phase, write)
+        _drive(bench, replace(running, router=router), "swap", phase, write)
 
 
 def another_model(bench: Bench) -> Any:
@@ -106,12 +106,12 @@ def convert(bench: Bench, model: Any, name: str) -> Path:
 
 def await_version(bench: Bench, running: Running, version: str) -> None:
     """Until the golden request is answered by ``version``. Raises BenchError after 10 s."""
-    case, target = bench.cases[0], Address.parse(running.url)
+    case, address = bench.cases[0], Address.parse(running.url)
     deadline = time.monotonic() + _SWAP_LIMIT_S
     while time.monotonic() < deadline:
-        with Connection(target, timeout_s=1.0) as connection:
+        with Connection(address, timeout_s=1.0) as connection:
             try:
-                answer = connection.exchange(target.request("POST", case.path, case.body))
+                answer = connection.exchange(address.request("POST", case.path, case.body))
             except (OSError, BrokenAnswer):
                 continue
         if answer.status == 200 and orjson.loads(answer.body).get("model_version") == version:
@@ -121,25 +121,18 @@ def await_version(bench: Bench, running: Running, version: str) -> None:
 
 
 def _drive(bench: Bench, running: Running, what: str, phase: Phase, act: Callable[[Events], None]) -> None:
-    turn = bench.drive(running, running.door, what, [phase], act)
-    bench.results.turns.append(turn)
+    bench.drive(running, running.door, what, [phase], act)
     if running.router is None:
         return
     counts = running.router.end()
     bench.results.count(running.system.name, counts)
-    said = ", ".join(f"{code} {number}" for code, number in sorted(counts.items()))
-    bench.results.notes.append(f"bench/router.py, {what} of {running.system.name}: {said or 'no H-code'}")
+    codes = ", ".join(f"{code} {number}" for code, number in sorted(counts.items()))
+    bench.results.notes.append(f"router, {what} of {running.system.name}: {codes or 'no H-code'}")
 
 
 @contextmanager
-def _router(bench: Bench, system: System, to: Running) -> Iterator[Router]:
-    cores = bench.generator.cores.generator
-    with holding(bench.folder, f"deploy-{system.name}", cores, [Address.parse(to.url).port]) as router:
-        yield router
-
-
-@contextmanager
-def _one(bench: Bench, system: System, dynos: Dynos | None, name: str) -> Iterator[Running]:
+def _dyno_of(bench: Bench, system: System, dynos: Dynos | None, name: str) -> Iterator[Running]:
+    """The system in a dyno of its own; what Heroku would have logged of it is counted."""
     with ExitStack() as stack:
         dyno = None if dynos is None else stack.enter_context(dynos(f"{system.name}-{name}"))
         cores = bench.generator.cores.server
@@ -148,7 +141,5 @@ def _one(bench: Bench, system: System, dynos: Dynos | None, name: str) -> Iterat
     bench.results.count(system.name, running.codes)
 
 
-def _child(running: Running) -> Child:
-    if running.child is None:
-        raise BenchError("only a server that the suite has started can be deployed anew")
-    return running.child
+def _router_cores(bench: Bench) -> frozenset[int]:
+    return bench.generator.cores.generator

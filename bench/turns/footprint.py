@@ -1,103 +1,67 @@
-"""Measures what the server takes: time from start to first answer, memory of its processes, size of its packages.
+"""Owns what the server takes: time from start to first answer, memory of its processes, size of its packages.
 
-`make footprint` shows it. Needs Linux for the memory. Speaks HTTP to a server it starts itself on a free port.
+`make footprint` shows it. Needs Linux for the memory. The servers are started as every other run starts them.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shlex
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
-BODY = b'{"features":[5.1,3.5,1.4,0.2]}'
+from bench.baselines.serving import Running, serving
+from bench.baselines.systems import dynonnx
+from bench.load.cases import Case
+from bench.load.client import Address, Connection
+from bench.machine import cores
+from bench.machine.watch import tree_of
+from bench.report.table import columns
+
+GOLDEN = Case("/predict", b'{"features":[5.1,3.5,1.4,0.2]}', {"prediction": "setosa"})
 STARTS = 5
 WARM_REQUESTS = 2000
-START_SECONDS = 30.0
 MIB = 1 << 20
 
 
-@contextlib.contextmanager
-def _server(models: Path, workers: int, core: int | None = None) -> Iterator[tuple[psutil.Process, int]]:
-    """A server of our own, on one core if asked; stopped at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {
-        "PORT": str(port),
-        "WEB_CONCURRENCY": str(workers),
-        "DYNONNX_MODELS": str(models),
-        "DYNONNX_DEFAULT_MODEL": "iris",
-    }
-    command = [sys.executable, "-m", "server"]
-    pin = None if core is None else (lambda: os.sched_setaffinity(0, {core}))
-    process = subprocess.Popen(  # noqa: S603  our own server
-        command,
-        env={**os.environ, **settings},
-        stdout=subprocess.DEVNULL,
-        preexec_fn=pin,
-    )
-    try:
-        yield psutil.Process(process.pid), port
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _predict(port: int) -> bool:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/predict", BODY, {"content-type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
-            return b'"setosa"' in answer.read()
-    except OSError:
-        return False
-
-
-def _await_answer(port: int) -> None:
-    end = time.monotonic() + START_SECONDS
-    while not _predict(port):
-        if time.monotonic() > end:
-            raise RuntimeError(f"the server gave no answer within {START_SECONDS:.0f} s")
-        time.sleep(0.005)
+def table(models: Path, requirements: Path) -> str:
+    """All figures beside what we aim at. ``models``: a folder with the example models."""
+    first, further = memory_bytes(models)
+    files, archive = packages_bytes(requirements)
+    rows = [
+        ["", "measured", "at most"],
+        ["start to first answer, one core", f"{start_seconds(models):.2f} s", "1.0 s"],
+        ["arbiter and one worker (PSS)", f"{first / MIB:.0f} MB", "120 MB"],
+        ["each further worker (private)", f"{further / MIB:.1f} MB", "12 MB"],
+        ["site-packages of a web dyno, gzipped", f"{archive / MIB:.0f} MB ({files / MIB:.0f} MB)", "80 MB"],
+    ]
+    return columns(rows, left={0, 2})
 
 
 def start_seconds(models: Path) -> float:
     """From the command to the first answer: the median of some starts on one core, file cache warm."""
-    core = max(os.sched_getaffinity(0))
-    took: list[float] = []
+    took = []
     for _ in range(STARTS + 1):
-        began = time.monotonic()
-        with _server(models, workers=1, core=core) as (_, port):
-            _await_answer(port)
-            took.append(time.monotonic() - began)
+        with _serving(models, 1, cores.split(cores.available()).server) as running:
+            took.append(running.start_s)
     return statistics.median(took[1:])
 
 
-def memory_bytes(models: Path) -> tuple[int, int]:
+def memory_bytes(models: Path) -> tuple[float, float]:
     """PSS of arbiter and one worker together, and what each further worker has for itself; after some requests."""
-    with _server(models, workers=1) as (arbiter, port):
-        _warm(port)
-        first = sum(process.memory_full_info().pss for process in (arbiter, *arbiter.children()))
-    with _server(models, workers=3) as (arbiter, port):
-        _warm(port)
-        further = statistics.median([worker.memory_full_info().uss for worker in arbiter.children()])
-    return first, int(further)
-
-
-def _warm(port: int) -> None:
-    _await_answer(port)
-    for _ in range(WARM_REQUESTS):
-        _predict(port)
+    with _serving(models, 1) as running:
+        _warm(running)
+        first, _ = tree_of([running.child.pid])
+    with _serving(models, 3) as running:
+        _warm(running)
+        private = [worker.memory_full_info().uss for worker in psutil.Process(running.child.pid).children()]
+    return first, statistics.median(private)
 
 
 def packages_bytes(requirements: Path) -> tuple[int, int]:
@@ -112,15 +76,18 @@ def packages_bytes(requirements: Path) -> tuple[int, int]:
         return files, int(archive.stdout)
 
 
-def table(models: Path, requirements: Path) -> str:
-    """All figures beside what we aim at. ``models``: a folder with the example models."""
-    first, further = memory_bytes(models)
-    files, archive = packages_bytes(requirements)
-    rows = [
-        ("start to first answer, one core", f"{start_seconds(models):.2f} s", "1.0 s"),
-        ("arbiter and one worker (PSS)", f"{first / MIB:.0f} MB", "120 MB"),
-        ("each further worker (private)", f"{further / MIB:.1f} MB", "12 MB"),
-        ("site-packages of a web dyno, gzipped", f"{archive / MIB:.0f} MB ({files / MIB:.0f} MB)", "80 MB"),
-    ]
-    lines = [f"{name:<40}{measured:>18}   {target}" for name, measured, target in rows]
-    return "\n".join([f"{'':<40}{'measured':>18}   at most", *lines])
+@contextmanager
+def _serving(models: Path, workers: int, pinned: frozenset[int] = frozenset()) -> Iterator[Running]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(dynonnx(models, "iris", workers), GOLDEN, Path(folder), pinned) as running,
+    ):
+        yield running
+
+
+def _warm(running: Running) -> None:
+    address = Address.parse(running.url)
+    request = address.request("POST", GOLDEN.path, GOLDEN.body)
+    for _ in range(WARM_REQUESTS):
+        with Connection(address) as connection:  # a new one, so that every worker gets its share
+            connection.exchange(request)

@@ -1,194 +1,157 @@
-"""The command line: ``python -m bench.turns.micro``. Knows nothing of how a turn is made or what its figures say."""
+"""Owns ``micro``: closed loops side by side on one core, each scenario with servers of its own, in rounds.
+
+A scenario is a model with every system that serves it; ``bound`` is one dynonnx with two models, ``tensors`` is
+dynonnx beside the bare run.
+"""
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
 
-from bench.baselines.lanes import Lane, dynonnx, lanes_of, nginx_found
-from bench.baselines.systems import Running, serving
+from bench.baselines.serving import Running, serving
+from bench.baselines.systems import BASELINES, OURS, System, baseline, dynonnx, nginx, nginx_executable, repository_of
 from bench.errors import ServerFailed
-from bench.load.models import EXAMPLES, HEAVY, WIDE, WIDE_ROWS, Subject, example, heavy, wide
-from bench.load.wrk import found
-from bench.machine import cores
+from bench.load import models, wrk
+from bench.load.cases import Case
+from bench.load.models import EXAMPLES, HEAVY, ModelUnderTest
 from bench.machine.processes import Child, clean_environment
-from bench.record import results
-from bench.record.micro_record import Bare, Record, Say
-from bench.record.targets import BOUND, BOUND_CONNECTIONS, CROWD, FOREST, FRONT, WIDE_CROWD, targets
-from bench.report import micro_table as table
-from bench.report.progress import guarded, progress
-from bench.turns.closed_loop import Place, drive
+from bench.record.results import BareCosts
+from bench.record.targets import BOUND, BOUND_CONNECTIONS, CROWD, FOREST, FRONT, TENSORS, WIDE, WIDE_CROWD, targets
+from bench.turns.bench import Bench
+from bench.turns.closed_loop import closed_loop
+from bench.turns.tensors import tensor_rounds
 
-SECTIONS = (*EXAMPLES, HEAVY, WIDE, BOUND)
-CONNECTIONS = (1, CROWD, 128)
+MICRO_SCENARIOS = (*EXAMPLES, HEAVY, WIDE, BOUND, TENSORS)
 BARE_ROWS = (1, 22, 64)
 BARE_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is measured: sections, rounds of each turn, seconds of a turn, connections."""
+class MicroOptions:
+    """What is measured: scenarios, rounds of each turn, seconds of a turn, connections."""
 
-    sections: Sequence[str] = SECTIONS
+    scenarios: Sequence[str] = MICRO_SCENARIOS
     rounds: int = 5
     seconds: float = 0.7
-    connections: Sequence[int] = CONNECTIONS
+    connections: Sequence[int] = (1, CROWD, 128)
     wide_connections: Sequence[int] = (1, WIDE_CROWD)
 
 
-QUICK = Plan(("iris", WIDE, BOUND), rounds=3, seconds=0.5, connections=(1, CROWD), wide_connections=(WIDE_CROWD,))
+QUICK = MicroOptions(("iris", WIDE, BOUND), 3, 0.5, connections=(1, CROWD), wide_connections=(WIDE_CROWD,))
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """Lanes that take turns, and with how many connections."""
+class Pairing:
+    """A system and the requests it gets, under the name that the table shows."""
 
     name: str
-    title: str
-    lanes: Sequence[Lane]
-    connections: Sequence[int]
+    system: System
+    cases: Sequence[Case]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 measured (a target missed is no fault), 1 failed or wrong answers, 2 usage, 130 interrupted."""
-    given = _parser().parse_args(arguments)
-    return guarded(lambda: _measure(given, _plan(given)))
-
-
-def _measure(given: argparse.Namespace, plan: Plan) -> int:
-    say = progress()
-    folder = results.new_folder(given.results)
-    place = Place(folder, cores.split(cores.available()), plan.seconds)
-    cores.pin(os.getpid(), place.cores.generator)  # what checks answers shall not take the server's time
-    record = _record(plan, place)
+def micro(bench: Bench, options: MicroOptions, pickles: Path, repository: Path) -> None:
+    """All scenarios, then the bare costs; the targets also where it is interrupted."""
+    results = bench.results
     try:
-        subjects = _subjects(given, plan, folder / "made")
-        if found() is not None:
-            for section in _sections(plan, subjects, folder):
-                record.titles[section.name] = section.title
-                _take_turns(record, place, section, plan.rounds, say)
-        say("bare costs")
-        record.bare.update(_bare(list(subjects.values()), place))
-    except KeyboardInterrupt:
-        record.interrupted = True
+        made = _models_for(options.scenarios, pickles, repository, bench.folder / "made")
+        for scenario in options.scenarios if wrk.executable() else ():
+            if scenario == TENSORS:
+                tensor_rounds(bench, options.rounds)
+                continue
+            title, pairings, connections = _plan(scenario, made, options, bench.folder / scenario)
+            results.titles[scenario] = title
+            _rounds(bench, scenario, pairings, connections, options)
+        bench.say("bare costs")
+        results.bare.update(_bare_costs(bench, list(made.values())))
     finally:
-        record.targets = targets(record)
-        written = record.write(folder)
-    print(f"{table.render(record)}\n\n{written}")
-    if record.interrupted:
-        return 130
-    return 1 if record.faults else 0
+        results.targets = targets(results)
+        results.notes += [] if wrk.executable() else [wrk.MISSING]
+        results.notes += [] if nginx_executable() else ["nginx is not installed (Debian: apt install nginx-light)"]
 
 
-def _subjects(given: argparse.Namespace, plan: Plan, folder: Path) -> dict[str, Subject]:
-    """The models that the sections need, by name."""
-    wanted = {name for name in plan.sections if name != BOUND} | ({FRONT, FOREST} if BOUND in plan.sections else set())
-    made = {name: example(name, given.pickles, given.models) for name in EXAMPLES if name in wanted}
-    if HEAVY in wanted:
-        made[HEAVY] = heavy(folder)
-    if WIDE in wanted:
-        made[WIDE] = wide(folder)
-    return made
+def _models_for(scenarios: Sequence[str], pickles: Path, repository: Path, folder: Path) -> dict[str, ModelUnderTest]:
+    """The models that the scenarios need, by name."""
+    needed = {*scenarios} | ({FRONT, FOREST} if BOUND in scenarios else set())
+    made = {name: models.example(name, pickles, repository) for name in EXAMPLES if name in needed}
+    on_the_spot: Mapping[str, Callable[[Path], ModelUnderTest]] = {HEAVY: models.heavy, WIDE: models.wide}
+    return made | {name: make(folder) for name, make in on_the_spot.items() if name in needed}
 
 
-def _sections(plan: Plan, subjects: Mapping[str, Subject], folder: Path) -> list[Section]:
-    sections = []
-    for name in plan.sections:
-        if name == BOUND:
-            sections.append(_bound(subjects, folder))
-            continue
-        subject = subjects[name]
-        connections = plan.wide_connections if name == WIDE else plan.connections
-        sections.append(Section(name, subject.title, lanes_of(subject, folder / name), connections))
-    return sections
+def _plan(
+    scenario: str, made: Mapping[str, ModelUnderTest], options: MicroOptions, folder: Path
+) -> tuple[str, list[Pairing], Sequence[int]]:
+    """Title, pairings and numbers of connections of a scenario."""
+    if scenario == BOUND:
+        title = f"{BOUND}: dynonnx with both models, one row a request"
+        return title, list(_bound_pairings([made[FRONT], made[FOREST]], folder)), (BOUND_CONNECTIONS,)
+    model = made[scenario]
+    connections = options.wide_connections if scenario == WIDE else options.connections
+    return model.title, pairings_of(model, folder), connections
 
 
-def _bound(subjects: Mapping[str, Subject], folder: Path) -> Section:
+def pairings_of(model: ModelUnderTest, folder: Path) -> list[Pairing]:
+    """All systems with one model; nginx, which only answers, where it is installed and its answer fits.
+
+    ``folder`` is theirs alone: what they need is written there.
+    """
+    ours = Pairing(OURS, dynonnx(repository_of([model], folder), model.name), model.dynonnx_cases)
+    others = [Pairing(name, baseline(name, model.pickle, model.artefact), model.cases) for name in BASELINES]
+    golden, ceiling = model.cases[0], nginx(model.cases[0], folder)
+    same = [replace(case, expected=golden.expected) for case in model.cases]
+    return [ours, *others, *([Pairing(ceiling.name, ceiling, same)] if ceiling else [])]
+
+
+def _bound_pairings(both: Sequence[ModelUnderTest], folder: Path) -> Iterator[Pairing]:
     """One server with two models that take turns: what the run costs beside the front."""
-    both = [subjects[FRONT], subjects[FOREST]]
-    server = dynonnx(both, folder / BOUND)
-    lanes = [
-        Lane(each.name, server, [replace(case, path=f"/models/{each.name}/predict") for case in each.cases])
-        for each in both
-    ]
-    return Section(BOUND, f"{BOUND}: dynonnx with both models, one row a request", lanes, (BOUND_CONNECTIONS,))
+    server = dynonnx(repository_of(both, folder), both[0].name)
+    for model in both:
+        cases = [replace(case, path=f"/models/{model.name}/predict") for case in model.cases]
+        yield Pairing(model.name, server, cases)
 
 
-def _take_turns(record: Record, place: Place, section: Section, rounds: int, say: Say) -> None:
-    """Every lane after the other, round after round, so that what disturbs the machine disturbs all alike."""
-    say(f"{section.name}: starting {', '.join(dict.fromkeys(lane.system.name for lane in section.lanes))}")
+def _rounds(
+    bench: Bench, scenario: str, pairings: Sequence[Pairing], connections: Sequence[int], options: MicroOptions
+) -> None:
+    """Every pairing after the other, round after round, so that what disturbs the machine disturbs all alike."""
+    bench.say(f"{scenario}: starting {', '.join(dict.fromkeys(pairing.system.name for pairing in pairings))}")
     with ExitStack() as stack:
         running: dict[str, Running] = {}
-        for lane in section.lanes:
-            if lane.system.name not in running:
-                server = serving(lane.system, lane.cases[0], place.folder / section.name, place.cores.server)
-                running[lane.system.name] = stack.enter_context(server)
-        for number in range(1, rounds + 1):
-            say(f"{section.name}: round {number} of {rounds}")
-            for connections in section.connections:
-                for lane in section.lanes:
-                    server_of_lane = running[lane.system.name]
-                    record.turns.append(drive(place, section.name, lane, server_of_lane, connections, number))
+        for pairing in pairings:
+            if pairing.system.name not in running:
+                place, cores = bench.folder / scenario, bench.generator.cores.server
+                server = stack.enter_context(serving(pairing.system, pairing.cases[0], place, cores))
+                running[pairing.system.name] = server
+        for number in range(1, options.rounds + 1):
+            bench.say(f"{scenario}: round {number} of {options.rounds}")
+            for count in connections:
+                for pairing in pairings:
+                    server, name, cases = running[pairing.system.name], pairing.name, pairing.cases
+                    closed_loop(bench, server, scenario, name, cases, count, options.seconds, number)
 
 
-def _bare(subjects: Sequence[Subject], place: Place) -> dict[str, Bare]:
+def _bare_costs(bench: Bench, made: Sequence[ModelUnderTest]) -> dict[str, BareCosts]:
     """Measured by a process of its own on the server's core."""
-    spec, out = place.folder / "bare.json", place.folder / "bare.out.json"
-    spec.write_bytes(orjson.dumps([_bare_spec(subject) for subject in subjects]))
+    spec, out = bench.folder / "bare.json", bench.folder / "bare.out.json"
+    spec.write_bytes(orjson.dumps([_bare_spec(model) for model in made]))
     command = [sys.executable, "-m", "bench.turns.bare", str(spec), str(out)]
-    with Child(command, place.folder / "bare.log", clean_environment(), place.cores.server) as child:
+    with Child(command, bench.folder / "bare.log", clean_environment(), bench.generator.cores.server) as child:
         if child.wait(BARE_LIMIT_S) != 0:
             raise ServerFailed("the process that measures the bare costs failed.", child.log_tail())
-    said = orjson.loads(out.read_bytes())
-    for costs in said.values():
+    measured = orjson.loads(out.read_bytes())
+    for costs in measured.values():
         costs["run_us"] = {int(rows): us for rows, us in costs["run_us"].items()}
-    return {name: Bare(**costs) for name, costs in said.items()}
+    return {name: BareCosts(**costs) for name, costs in measured.items()}
 
 
-def _bare_spec(subject: Subject) -> dict[str, object]:
-    counts = (WIDE_ROWS,) if subject.name == WIDE else BARE_ROWS
-    features = [orjson.loads(case.body)["features"] for case in subject.cases[: max(BARE_ROWS)]]
-    rows = features[0] if subject.name == WIDE else features
-    body = subject.cases[0].body.decode()
-    return {"name": subject.name, "artefact": str(subject.artefact), "rows": rows, "body": body, "counts": counts}
-
-
-def _record(plan: Plan, place: Place) -> Record:
-    settings = {"sections": plan.sections, "rounds": plan.rounds, "seconds": plan.seconds}
-    record = Record(f"python -m bench.turns.micro {' '.join(sys.argv[1:])}".rstrip(), settings, results.this_machine())
-    record.notes.append(place.cores.said)
-    if found() is None:
-        record.notes.append("wrk is not installed (Debian: apt install wrk): no load, only bare costs")
-    elif nginx_found() is None:
-        record.notes.append("nginx is not installed (Debian: apt install nginx-light): no ceiling to compare with")
-    return record
-
-
-def _plan(given: argparse.Namespace) -> Plan:
-    plan = QUICK if given.quick else Plan()
-    chosen = {name: getattr(given, name) for name in ("sections", "rounds", "seconds", "connections")}
-    return replace(plan, **{name: value for name, value in chosen.items() if value is not None})
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench.turns.micro", description="Peak rates side by side, by wrk.")
-    parser.add_argument("--quick", action="store_true", help="one example model, fewer and shorter rounds")
-    parser.add_argument("--sections", nargs="+", choices=SECTIONS, help="what to measure (all)")
-    parser.add_argument("--rounds", type=int, help="turns of each, of which the median counts (5)")
-    parser.add_argument("--seconds", type=float, help="seconds of a turn (0.7)")
-    parser.add_argument("--connections", type=int, nargs="+", help="busy connections (1 32 128)")
-    parser.add_argument("--pickles", type=Path, default=Path("build"), help="folder of the pickles (default: build)")
-    parser.add_argument("--models", type=Path, default=Path("models"), help="the repository (default: models)")
-    parser.add_argument("--results", type=Path, default=Path("bench/results"), help="where results go")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _bare_spec(model: ModelUnderTest) -> dict[str, object]:
+    counts = (models.WIDE_ROWS,) if model.name == WIDE else BARE_ROWS
+    features = [orjson.loads(case.body)["features"] for case in model.cases[: max(BARE_ROWS)]]
+    rows = features[0] if model.name == WIDE else features
+    body = model.cases[0].body.decode()
+    return {"name": model.name, "artefact": str(model.artefact), "rows": rows, "body": body, "counts": counts}

@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench.baselines.systems import Running, System, serving
+from bench.baselines.serving import Running, serving
+from bench.baselines.systems import System
 from bench.load.cases import Case, make_cases, write_cases
 from bench.load.generator import Generator
 from bench.load.rows import rows_for
@@ -69,8 +70,8 @@ def made_bench(
 ) -> Bench:
     """A bench that has measured nothing yet; what it says of its progress is dropped."""
     run = results.new("x", {"model": "iris", "goal_ms": 50.0})
-    rows = rows_for("iris")
-    return Bench(run, tmp_path, cases, cases_file, generator, _silent, pickles, iris, rows, warm_up_s=0.3)
+    questions = (cases, cases_file, pickles, iris, rows_for("iris"))
+    return Bench(run, tmp_path, generator, _silent, *questions, warm_up_s=0.3)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import pytest
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType
 
-from bench.baselines.systems import System, serving
+from bench.baselines.serving import serving
+from bench.baselines.systems import System
 from bench.load.answers import fault
 from bench.load.cases import Case, make_cases
 from bench.load.client import Address, Connection

@@ -1,152 +1,145 @@
-"""The stand-in router: headers as Heroku adds them, held requests, pooled connections, failures by their codes."""
+"""The router: Heroku's headers, dynos at random, requests held for a dyno that starts, failures by Heroku's codes."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Awaitable, Callable
+import socketserver
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
-from bench.dyno.router import Router, Timing
+from bench.dyno import router as routers
+from bench.dyno.router import codes_in, executable, routing
+from bench.errors import BenchError
+from bench.load.client import Address, Connection
+from bench.machine.processes import free_port
 
-QUICK = Timing(connect=0.5, first_byte=0.2, rolling=0.3, quarantine=0.05, hold=0.3, idle=90.0)
-REQUEST = b"POST /predict HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 6.6.6.6\r\nVia: me\r\nContent-Length: 2\r\n\r\n{}"
-FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+pytestmark = pytest.mark.skipif(executable() is None, reason="HAProxy is not installed")
+ANYWHERE: frozenset[int] = frozenset()
+LOG = """[NOTICE]   (1) : New worker (2) forked
+-- 200 0 -
+sH 504 0 -
+SH 502 0 -
+SC 503 +10 -
+SC 503 0 H20
+SD 200 0 -
+CD 200 0 -
+CH -1 0 -
+XX 500 0 -
+-- 200 2 -
+"""
 
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
+class FakeDyno(socketserver.ThreadingTCPServer):
+    """Answers every request with 200 and keeps its heads; closes without a word where ``mute``."""
 
-class Dyno:
-    """A server that keeps what it got and speaks as told; ``connections`` counts how often it was connected to."""
+    allow_reuse_address = True
+    daemon_threads = True
 
-    def __init__(self, *answers: bytes | None, delay: float = 0.0) -> None:
-        self.answers, self.delay = list(answers), delay
-        self.got: list[bytes] = []
+    def __init__(self, *, mute: bool = False) -> None:
+        super().__init__(("127.0.0.1", 0), _Talk)
+        self.heads: list[bytes] = []
         self.connections = 0
-
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        while self.answers and (head := await reader.read(65536)):
-            self.got.append(head)
-            answer = self.answers.pop(0)
-            await asyncio.sleep(self.delay)
-            if answer is None:
-                break
-            writer.write(answer)
-            await writer.drain()
-            if b"Connection: close" in answer or b"Content-Length: 99" in answer:
-                break
-        writer.close()
+        self.mute = mute
+        self.port = int(self.server_address[1])
 
 
-async def ask(router: Router, *requests: bytes) -> list[bytes]:
-    """The answers to requests sent one after the other over one connection to the router."""
-    server = await asyncio.start_server(router.converse, "127.0.0.1", 0)
-    async with server:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.sockets[0].getsockname()[1])
-        answers = []
-        for request in requests:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head.lower())
-            assert length is not None
-            answers.append(head + await reader.readexactly(int(length[1])))
-        writer.close()
-        await writer.wait_closed()
-        await router.close()
-    return answers
+class _Talk(socketserver.StreamRequestHandler):
+    server: FakeDyno
+
+    def handle(self) -> None:
+        self.server.connections += 1
+        head = b""
+        while line := self.rfile.readline():
+            head += line
+            if line == b"\r\n":
+                self.rfile.read(2)
+                self.server.heads.append(head)
+                if self.server.mute:
+                    return
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                head = b""
 
 
-async def with_dyno(dyno: Dyno, *requests: bytes) -> tuple[list[bytes], Router]:
-    server = await asyncio.start_server(dyno.talk, "127.0.0.1", 0)
-    async with server:
-        router = Router(QUICK)
-        router.set_ports([server.sockets[0].getsockname()[1]])
-        return await ask(router, *requests), router
+@contextmanager
+def dynos(number: int, *, mute: bool = False) -> Iterator[list[FakeDyno]]:
+    with ExitStack() as stack:
+        made = [stack.enter_context(FakeDyno(mute=mute)) for _ in range(number)]
+        for each in made:
+            threading.Thread(target=each.serve_forever, args=(0.02,), daemon=True).start()
+            stack.callback(each.shutdown)
+        yield made
 
 
-def test_headers_are_those_of_herokus_router() -> None:
-    dyno = Dyno(FINE)
-    answers, _ = asyncio.run(with_dyno(dyno, REQUEST))
-    assert answers == [FINE]
-    (got,) = dyno.got
-    assert b"\r\nX-Forwarded-For: 6.6.6.6, 127.0.0.1\r\n" in got  # the real peer on the right
-    assert b"\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n" in got
-    assert re.search(rb"\r\nX-Request-Start: \d{13}\r\n", got)
-    assert re.search(rb"\r\nX-Request-Id: [0-9a-f-]{36}\r\n", got)
-    assert got.count(b"Via: ") == 1
-    assert got.endswith(b"\r\n\r\n{}")
+def ask(url: str, times: int = 1) -> list[int]:
+    target = Address.parse(url)
+    request = target.request("POST", "/predict", b"{}", (("X-Forwarded-For", "6.6.6.6"), ("X-Request-Id", "mine")))
+    with Connection(target, timeout_s=10.0) as connection:
+        return [connection.exchange(request).status for _ in range(times)]
 
 
-def test_connections_to_a_dyno_are_kept() -> None:
-    dyno = Dyno(FINE, FINE, FINE)
-    answers, router = asyncio.run(with_dyno(dyno, REQUEST, REQUEST, REQUEST))
-    assert answers == [FINE] * 3
-    assert dyno.connections == 1
-    assert not router.counts
+def test_headers_are_those_of_herokus_router(tmp_path: Path) -> None:
+    with dynos(1) as (dyno,), routing(tmp_path, "x", ANYWHERE, [dyno.port]) as router:
+        assert ask(router.url) == [200]
+    head = dyno.heads[0].decode().lower()
+    for line in ("x-forwarded-proto: https", "x-forwarded-port: 443", "via: 1.1 heroku-router"):
+        assert f"\r\n{line}\r\n" in head
+    forwarded = [line.split(": ")[1] for line in head.split("\r\n") if line.startswith("x-forwarded-for")]
+    assert ", ".join(forwarded).split(", ") == ["6.6.6.6", "127.0.0.1"]  # the real peer on the right
+    assert head.count("x-request-id: ") == 1
+    assert "mine" not in head
+    start = next(line for line in head.split("\r\n") if line.startswith("x-request-start: "))
+    assert len(start.split()[1]) == 13
 
 
-def test_a_dyno_that_says_close_is_met_anew_and_the_caller_does_not_hear_of_it() -> None:
-    last = FINE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    dyno = Dyno(last, last)
-    answers, router = asyncio.run(with_dyno(dyno, REQUEST, REQUEST))
-    assert answers == [FINE, FINE]
-    assert dyno.connections == 2
-    assert not router.counts
+def test_connections_are_kept_and_dynos_chosen_at_random(tmp_path: Path) -> None:
+    with dynos(2) as both, routing(tmp_path, "x", ANYWHERE, [each.port for each in both]) as router:
+        assert ask(router.url, 60) == [200] * 60
+    assert all(len(each.heads) > 10 for each in both)
+    assert sum(each.connections for each in both) < 10
+    assert router.codes() == {}
 
 
-@pytest.mark.parametrize(
-    ("answer", "delay", "code"),
-    [
-        (FINE, 1.0, "H12"),
-        (None, 0.0, "H13"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", 0.0, "H18"),
-        (b"HTTP/1.1 200 OK\r\n", 0.0, "H15"),
-    ],
-)
-def test_what_goes_wrong_has_herokus_code(answer: bytes | None, delay: float, code: str) -> None:
-    (said,), router = asyncio.run(with_dyno(Dyno(answer, FINE, delay=delay), REQUEST))
-    assert said.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-    assert code.encode() in said
-    assert router.counts == {code: 1}
+def test_a_dyno_that_says_nothing_is_an_h13(tmp_path: Path) -> None:
+    with dynos(1, mute=True) as (dyno,), routing(tmp_path, "x", ANYWHERE, [dyno.port]) as router:
+        assert ask(router.url) == [503]
+        assert router.end() == {"H13": 1}
 
 
-def test_requests_wait_for_a_dyno_that_is_starting() -> None:
-    async def late() -> list[bytes]:
-        dyno, router = Dyno(FINE), Router(QUICK)
-        server = await asyncio.start_server(dyno.talk, "127.0.0.1", 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            asyncio.get_running_loop().call_later(0.1, router.set_ports, [port])
-            return await ask(router, REQUEST)
-
-    assert asyncio.run(late()) == [FINE]
-
-
-def test_without_any_dyno_the_wait_ends() -> None:
-    async def never() -> tuple[list[bytes], Router]:
-        router = Router(QUICK)
-        return await ask(router, REQUEST), router
-
-    (said,), router = asyncio.run(never())
-    assert b"H20" in said
-    assert router.counts == {"H20": 1}
+def test_requests_wait_for_a_dyno_that_is_starting(tmp_path: Path) -> None:
+    with dynos(2) as (old, new), routing(tmp_path, "x", ANYWHERE, [old.port]) as router:
+        assert ask(router.url) == [200]
+        router.hold()
+        threading.Timer(0.5, router.send_to, [new.port]).start()
+        began = time.monotonic()
+        assert ask(router.url, 3) == [200] * 3
+        assert 0.4 < time.monotonic() - began < 5
+        assert router.end() == {}
+    assert (len(old.heads), len(new.heads)) == (1, 3)
 
 
-def test_a_dyno_that_refuses_is_left_alone_for_another() -> None:
-    async def one_dead() -> tuple[list[bytes], Router]:
-        dyno = Dyno(*[FINE] * 20)
-        server = await asyncio.start_server(dyno.talk, "127.0.0.1", 0)
-        closed = await asyncio.start_server(dyno.talk, "127.0.0.1", 0)
-        dead = closed.sockets[0].getsockname()[1]
-        closed.close()
-        await closed.wait_closed()
-        async with server:
-            router = Router(QUICK)
-            router.set_ports([dead, server.sockets[0].getsockname()[1]])
-            return await ask(router, *[REQUEST] * 20), router
+def test_without_any_dyno_the_wait_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_HOLD_S", "1")
+    with dynos(1) as (dyno,), routing(tmp_path, "x", ANYWHERE, [dyno.port]) as router:
+        router.hold()
+        assert ask(router.url) == [503]
+        assert router.end() == {"H20": 1}
 
-    answers, router = asyncio.run(one_dead())
-    assert answers == [FINE] * 20
-    assert set(router.counts) <= {"H21"}
+
+def test_a_dyno_that_refuses_is_left_for_another(tmp_path: Path) -> None:
+    with dynos(1) as (dyno,), routing(tmp_path, "x", ANYWHERE, [free_port(), dyno.port]) as router:
+        assert ask(router.url, 20) == [200] * 20
+        assert set(router.end()) <= {"H21"}
+
+
+def test_without_haproxy_there_is_no_router(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routers, "executable", lambda: None)
+    with pytest.raises(BenchError, match="apt install haproxy"), routing(tmp_path, "x", ANYWHERE, []):
+        pytest.fail("there is none")
+
+
+def test_what_the_log_says_becomes_herokus_codes() -> None:
+    assert codes_in(LOG) == {"H12": 1, "H13": 1, "H20": 1, "H21": 13, "H18": 1, "H27": 2, "router XX": 1}

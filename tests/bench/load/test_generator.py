@@ -15,9 +15,9 @@ import pytest
 from bench.errors import LoadFailed
 from bench.load.arrivals import Phase
 from bench.load.cases import Case
-from bench.load.generator import Generator, drive
+from bench.load.generator import Generator, send
 from bench.machine.processes import Child
-from bench.record.figures import of_phases
+from tests.support.bench.runs import of_phases
 
 if TYPE_CHECKING:
     from tests.bench.conftest import Serve
@@ -27,7 +27,7 @@ def test_a_right_server_shows_its_rate_and_no_errors(
     standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
 ) -> None:
     phases = [Phase(300, 1), Phase(600, 1)]
-    samples = drive(standin().url, cases_file, phases, tmp_path, generator)
+    samples = send(standin().url, cases_file, phases, tmp_path, generator)
     first, second = of_phases(samples, phases)
     assert first.failed == second.failed == 0
     assert first.requests == pytest.approx(300, abs=80)
@@ -37,8 +37,8 @@ def test_a_right_server_shows_its_rate_and_no_errors(
 
 def test_20_ms_slower_shows_20_ms(standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator) -> None:
     phases = [Phase(200, 2)]
-    plain = drive(standin().url, cases_file, phases, tmp_path, generator)
-    slow = drive(standin("--delay-ms", "20").url, cases_file, phases, tmp_path, generator)
+    plain = send(standin().url, cases_file, phases, tmp_path, generator)
+    slow = send(standin("--delay-ms", "20").url, cases_file, phases, tmp_path, generator)
     quiet_ms = [np.percentile(each.done - each.due, 10) * 1e3 for each in (plain, slow)]  # the machine's noise apart
     assert quiet_ms[1] - quiet_ms[0] == pytest.approx(20, abs=2)
     (figures,) = of_phases(slow, phases)
@@ -51,7 +51,7 @@ def test_a_stall_of_a_second_is_seen_by_all_who_were_due_in_it(
 ) -> None:
     phases = [Phase(200, 6)]
     running = standin("--stall-s", "1", "--stall-every-s", "4")
-    samples = drive(running.url, cases_file, phases, tmp_path, generator)
+    samples = send(running.url, cases_file, phases, tmp_path, generator)
     (figures,) = of_phases(samples, phases)
     waited_s = samples.done - samples.due
     assert figures.failed == 0
@@ -69,7 +69,7 @@ def test_wrong_answers_are_counted_by_what_is_wrong(
     expected = dict(cases[0].expected) | {"probability": cases[0].expected["probability"] + 0.001}
     golden = Case(cases[0].path, cases[0].body, expected)
     phases = [Phase(200, 1)]
-    samples = drive(standin("--wrong", golden=golden).url, cases_file, phases, tmp_path, generator)
+    samples = send(standin("--wrong", golden=golden).url, cases_file, phases, tmp_path, generator)
     (figures,) = of_phases(samples, phases)
     assert figures.wrong == figures.requests > 0
     assert figures.errors == {"wrong answer: probability": figures.requests}
@@ -82,7 +82,7 @@ def test_a_server_that_hangs_counts_as_unfinished(
 ) -> None:
     phases = [Phase(100, 3)]
     running = standin("--stall-s", "30", "--stall-every-s", "2")
-    (figures,) = of_phases(drive(running.url, cases_file, phases, tmp_path, generator), phases)
+    (figures,) = of_phases(send(running.url, cases_file, phases, tmp_path, generator), phases)
     assert figures.errors["unfinished"] > 30
     assert figures.p99_ms is not None
     assert figures.p99_ms > 5000
@@ -97,7 +97,7 @@ def test_a_generator_at_its_limit_is_named(
         for each in range(3):
             hog = [sys.executable, "-c", "while True: pass"]
             hogs.enter_context(Child(hog, tmp_path / f"hog{each}.log", os.environ, generator.cores.generator))
-        (figures,) = of_phases(drive(running.url, cases_file, phases, tmp_path, generator), phases)
+        (figures,) = of_phases(send(running.url, cases_file, phases, tmp_path, generator), phases)
     assert figures.limit is not None
     assert "generator" in figures.limit
 
@@ -107,7 +107,7 @@ def test_several_generator_processes_share_one_rate(
     standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
 ) -> None:
     phases = [Phase(400, 2)]
-    samples = drive(standin().url, cases_file, phases, tmp_path, replace(generator, processes=2))
+    samples = send(standin().url, cases_file, phases, tmp_path, replace(generator, processes=2))
     (figures,) = of_phases(samples, phases)
     assert [each.share for each in samples.generators] == [0.5, 0.5]
     assert figures.failed == 0
@@ -120,14 +120,14 @@ def test_a_server_that_is_gone_shows_in_the_errors(
     running = standin()
     assert running.child is not None
     running.child.stop()
-    (figures,) = of_phases(drive(running.url, cases_file, [Phase(100, 1)], tmp_path, generator), [Phase(100, 1)])
+    (figures,) = of_phases(send(running.url, cases_file, [Phase(100, 1)], tmp_path, generator), [Phase(100, 1)])
     assert figures.errors == {"connection refused": figures.requests}
     assert figures.p50_ms is None
 
 
 def test_locust_that_cannot_start_says_why(cases_file: Path, tmp_path: Path, generator: Generator) -> None:
     with pytest.raises(LoadFailed, match="i-own-this-host"):
-        drive("http://192.0.2.1:80", cases_file, [Phase(1, 1)], tmp_path, generator)
+        send("http://192.0.2.1:80", cases_file, [Phase(1, 1)], tmp_path, generator)
 
 
 def test_monkey_patching_stays_in_locusts_process() -> None:

@@ -50,7 +50,7 @@ def test_spinning_before_an_arrival_counts_as_idle_and_nothing_is_offered_early(
     gevent.spawn(pacer.run, started, [number * 0.002 for number in range(100)])
     early = []
     for _ in range(100):
-        due, offered = pacer.take()
+        due, offered = pacer.next_arrival()
         early.append(offered < due)
     assert not any(early)
     assert pacer.exhausted

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.machine.cores import available, split
 from bench.machine.processes import Child
-from bench.machine.watch import Usage, Watch, idle_s, tree_of
+from bench.machine.watch import Usage, Watch, cpu_seconds, idle_s, tree_of
 
 
 def test_a_tree_is_counted_with_its_children() -> None:
@@ -51,4 +53,16 @@ def test_idle_time_is_that_of_the_cores_asked_for() -> None:
     together = idle_s(every)
     assert together is not None
     assert together == pytest.approx(sum(idle or 0.0 for idle in each), rel=0.01)
-    assert idle_s(frozenset()) == 0.0
+    assert idle_s(frozenset()) is None
+
+
+def test_processor_time_of_children_counts() -> None:
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(sum(range(5_000_000))); input()'])"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        shell.stdout.readline()
+        worked, own = cpu_seconds(shell.pid), psutil.Process(shell.pid).cpu_times()
+        shell.communicate(b"\n")
+    assert worked is not None
+    assert worked > own.user + own.system
+    assert cpu_seconds(shell.pid) is None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bench.load.arrivals import Phase
-from bench.load.samples import Generator, Samples
-from bench.record.figures import machine_limit, of_phases
+from bench.load.samples import GeneratorLog, Samples
+from bench.record.figures import machine_limit, why_lost
+from tests.support.bench.runs import FIGURES, of_phases
 
 
 def samples(
@@ -23,10 +25,10 @@ def samples(
     due = 100.0 + np.arange(len(latency_ms)) * 10.0 / len(latency_ms)
     done = due + np.array(latency_ms) / 1e3
     codes = np.array(outcome if outcome is not None else [0] * len(latency_ms))
-    said = Generator(
+    log = GeneratorLog(
         started=100.0, share=1.0, connections=32, idle=((100.0, 0.0, 0.0), (200.0, 100.0 * (1 - busy), 0.0))
     )
-    return Samples(due, due + late_ms / 1e3, due, done, np.full(due.size, np.nan), codes, outcomes, (said,))
+    return Samples(due, due + late_ms / 1e3, due, done, np.full(due.size, np.nan), codes, outcomes, (log,))
 
 
 def test_percentiles_are_those_of_the_latencies() -> None:
@@ -109,3 +111,16 @@ def test_a_machine_at_its_limit_is_named(
 ) -> None:
     limit = machine_limit(full, others, router)
     assert (limit is None) if named is None else (named in str(limit))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({}, None),
+        ({"p99_ms": 51.0}, "p99 51 ms"),
+        ({"rate": 400.0}, "answered only 400/s"),
+        ({"errors": {"http 503": 2, "connection reset": 1}}, "3 of 2500 failed, most often: http 503 (2)"),
+    ],
+)
+def test_why_a_rate_is_lost(change: dict[str, object], why: str | None) -> None:
+    assert why_lost(replace(FIGURES, **change), goal_ms=50.0) == why  # type: ignore[arg-type]

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-import pytest
-
-from bench.baselines.systems import Running
-from bench.turns import bench as measure
-from bench.turns.bench import Bench
-from bench.turns.climb import climb, why_lost
-from tests.bench.report.test_table import FIGURES
+from bench.baselines.serving import Running
+from bench.turns.bench import Bench, steady_rounds
+from bench.turns.climb import climb
 
 
 def test_a_climb_ends_where_the_connections_are_used_up(made_bench: Bench, standin: Callable[..., Running]) -> None:
     running = standin("--delay-ms", "40")  # 32 connections, 40 ms each: 800 a second and no more
-    measure.steady(made_bench, [running], rate=200, seconds=1, rounds=1)
+    steady_rounds(made_bench, [running], rate=200, seconds=1, rounds=1)
     climb(made_bench, [running], [1600.0], seconds=1.5, goal_ms=150)
     (knee,) = made_bench.results.knees
     assert knee.held in (200, 570)
@@ -40,16 +35,3 @@ def test_a_rate_lost_by_its_p99_alone_is_tried_twice(made_bench: Bench, standin:
     climb(made_bench, [standin("--delay-ms", "30")], [100.0], seconds=2, goal_ms=20, halvings=0)
     assert [turn.figures.asked_rate for turn in made_bench.results.turns] == [100, 100]
     assert made_bench.results.knees[0].lost == 100
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({}, None),
-        ({"p99_ms": 51.0}, "p99 51 ms"),
-        ({"rate": 400.0}, "answered only 400/s"),
-        ({"errors": {"http 503": 2, "connection reset": 1}}, "3 of 2500 failed, most often: http 503 (2)"),
-    ],
-)
-def test_why_a_rate_is_lost(change: dict[str, object], why: str | None) -> None:
-    assert why_lost(replace(FIGURES, **change), goal_ms=50.0) == why  # type: ignore[arg-type]

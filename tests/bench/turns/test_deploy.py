@@ -6,10 +6,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bench.baselines.systems import System, known
+from bench.baselines.systems import System, systems_for
 from bench.load.arrivals import Phase
 from bench.turns.bench import Bench
-from bench.turns.deploy import another_model, convert, deploy, swap
+from bench.turns.deploy import another_model, convert, restart, swap
 
 STANDIN = Path(__file__).resolve().parents[2] / "support" / "bench" / "standin.py"
 
@@ -17,14 +17,14 @@ STANDIN = Path(__file__).resolve().parents[2] / "support" / "bench" / "standin.p
 def test_a_restart_is_seen_as_waiting_and_its_moments_are_marked(made_bench: Bench, cases_file: Path) -> None:
     system = System("standin", (sys.executable, str(STANDIN), str(cases_file), "--port", "{port}"))
     bench = made_bench
-    deploy(bench, system, None, Phase(100, 3))
+    restart(bench, system, None, Phase(100, 3))
     (turn,) = bench.results.turns
-    (restart, _), (up, _) = turn.events
+    (restarted, _), (up, _) = turn.events
     assert [what for _, what in turn.events] == ["restart", "new dyno up"]
-    assert 0 < restart < up < 5
+    assert 0 < restarted < up < 5
     assert turn.figures.failed <= 1  # the stand-in does not drain: what it held when it was told to go is lost
     assert turn.figures.max_ms is not None
-    assert turn.figures.max_ms > (up - restart) * 500  # who came first waited most of the gap
+    assert turn.figures.max_ms > (up - restarted) * 500  # who came first waited most of the gap
     assert "H" in bench.results.notes[0]
 
 
@@ -33,7 +33,7 @@ def test_a_version_appears_under_load_and_each_answer_is_held_to_its_own(made_be
     models = tmp_path / "repository"
     (models / "iris").mkdir(parents=True)
     first.rename(models / "iris" / "1")
-    ours = known("iris", made_bench.pickles, models)["dynonnx"]
+    ours = systems_for("iris", made_bench.pickles, models)["dynonnx"]
     swap(made_bench, ours, None, Phase(100, 3))
     (turn,) = made_bench.results.turns
     assert [what for _, what in turn.events] == ["version 2 written", "version 2 answers"]

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench.baselines.fastapi_onnx import open_session
-from bench.baselines.lanes import dynonnx
-from bench.baselines.systems import serving
+from bench.baselines.serving import serving
+from bench.baselines.systems import OURS, dynonnx, repository_of
 from bench.errors import BenchError
-from bench.turns.tensors import asker, main, rows, subjects
+from bench.load.models import tensor_models, tensor_rows
+from bench.record.targets import BARE_RUN, targets
+from bench.report import table
+from bench.turns.bench import Bench
+from bench.turns.tensors import ROUNDS_FACTOR, asker, tensor_rounds
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_both_models_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--turns", "1"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["forest", "linear"]
-    assert all(re.search(r"bare run +[0-9]+ us, served +[0-9]+ us, [0-9]+\.[0-9]{2}x$", line) for line in lines)
+def test_both_models_are_measured_beside_the_bare_run(made_bench: Bench) -> None:
+    tensor_rounds(made_bench, 1)
+    results = made_bench.results
+    assert list(results.titles) == ["tensors forest", "tensors linear"]
+    for scenario in results.titles:
+        assert len(results.peaks_of(scenario, OURS, 1)) == ROUNDS_FACTOR
+        assert (results.ratio(scenario, 1, OURS, BARE_RUN, "cpu_us") or 0.0) > 1.0
+    (target,) = targets(results)
+    assert target.measured == results.ratio("tensors forest", 1, OURS, BARE_RUN, "cpu_us")
+    assert "x bare" in table.render(results)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_an_answer_that_differs_in_one_bit_is_noticed(tmp_path: Path) -> None:
-    *_, subject = subjects(tmp_path)
-    table = rows()
-    right = open_session(subject.artefact).run(None, {"X": table})[0]
+    *_, model = tensor_models(tmp_path)
+    rows = tensor_rows()
+    right = open_session(model.artefact).run(None, {"X": rows})[0]
     wrong = right.copy()
     wrong[500] = np.nextafter(wrong[500], np.float32(9))
-    with serving(dynonnx([subject], tmp_path), subject.cases[0], tmp_path, frozenset()) as running:
-        asker(subject.name, running.url, table, right)()
+    system = dynonnx(repository_of([model], tmp_path), model.name)
+    with serving(system, model.cases[0], tmp_path, frozenset()) as running:
+        asker(model.name, running.url, rows, right)()
         with pytest.raises(BenchError, match="a wrong answer of linear: 200"):
-            asker(subject.name, running.url, table, wrong)()
+            asker(model.name, running.url, rows, wrong)()

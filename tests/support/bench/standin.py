@@ -1,7 +1,7 @@
 """A small real server with known faults, to prove the bench's figures by: right answers, and how it gives them.
 
 ``python tests/support/bench/standin.py CASES --port N [--delay-ms 20] [--stall-s 1 --stall-every-s 10] [--wrong]
-[--wrong-after N] [--status N]``
+[--wrong-after N] [--status N] [--only-path /predict]``
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Conversation(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, _, body = self._received.partition(_CLOSERS)
-        answer = _NOT_FOUND if head.startswith(b"GET ") else self._answers.to(body)
+        known = head.startswith(b"POST ") and head.split()[1].startswith(self._answers.path)
+        answer = self._answers.to(body) if known else _NOT_FOUND
         if answer is None:
             return
         self._received = b""
@@ -46,7 +47,8 @@ class Conversation(asyncio.Protocol):
 class Answers:
     """The right answers to the first ``right`` requests, from then on the wrong ones."""
 
-    def __init__(self, first: dict[bytes, bytes], then: dict[bytes, bytes], right: float) -> None:
+    def __init__(self, first: dict[bytes, bytes], then: dict[bytes, bytes], right: float, path: bytes) -> None:
+        self.path = path
         self._first, self._then, self._left = first, then, right
 
     def to(self, body: bytes) -> bytes | None:
@@ -79,7 +81,9 @@ async def stall(every_s: float, for_s: float) -> None:
 async def serve(given: argparse.Namespace) -> None:
     """Serve until killed."""
     right = read_answers(given.cases, given.status, wrong=given.wrong)
-    answers = Answers(right, read_answers(given.cases, given.status, wrong=True), given.wrong_after)
+    answers = Answers(
+        right, read_answers(given.cases, given.status, wrong=True), given.wrong_after, given.only_path.encode()
+    )
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Conversation(answers, given.delay_ms / 1e3), "127.0.0.1", given.port)
     async with server:
@@ -96,6 +100,7 @@ def main() -> None:
     parser.add_argument("--stall-every-s", type=float, default=0.0)
     parser.add_argument("--status", type=int, default=200)
     parser.add_argument("--wrong", action="store_true")
+    parser.add_argument("--only-path", default="/")
     parser.add_argument("--wrong-after", type=int, default=1 << 60)
     uvloop.run(serve(parser.parse_args()))
 

@@ -7,85 +7,75 @@ from dataclasses import dataclass
 
 from bench.dyno.sizes import SIZES, Size
 from bench.errors import BenchError
-from bench.record.findings import OURS, standings
-from bench.record.results import Results
+from bench.record.figures import why_lost
+from bench.record.findings import standings
+from bench.record.results import OURS, Results
 from bench.report.table import columns
-from bench.turns.climb import why_lost
 
 HEADROOM = 0.7  # a router that chooses at random loads dynos unevenly, and a rate has its peaks
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One dyno type. ``dynos`` None where no number of them will do, with the reason in ``said``."""
+class DynoChoice:
+    """One dyno type for a rate. ``dynos`` None where no number of them will do, with the reason in ``note``."""
 
     size: Size
     dynos: int | None
     per_dyno: float
     dollars: int | None
-    said: str
+    note: str
 
 
 def held_at(results: Results, goal_ms: float, system: str = OURS) -> float:
     """The highest rate at which the run saw ``goal_ms`` kept. Raises BenchError where it saw none."""
-    turns = [turn for turn in results.turns if turn.system == system and turn.scenario in ("steady", "steps")]
+    turns = results.turns_of(system, "steady", "steps")
     kept = [turn.figures.asked_rate for turn in turns if why_lost(turn.figures, goal_ms) is None]
     if not kept:
         raise BenchError(f"at no rate of this run did {system} keep p99 under {goal_ms:g} ms: measure slower rates")
     return max(kept)
 
 
-def rows(results: Results, rate: float, goal_ms: float) -> list[Row]:
+def choices(results: Results, rate: float, goal_ms: float) -> list[DynoChoice]:
     """Every dyno type for ``rate`` requests/s, cheapest first; those that cannot do it last."""
-    measured = held_at(results, goal_ms)
     cores = float(results.settings.get("cores", 1.0)) * int(results.settings.get("dynos", 1))
-    ours = next(each for each in standings(results) if each.name == OURS)
-    every = [_row(size, results, rate, measured / cores, ours.memory_mb or 0.0) for size in SIZES.values()]
-    return sorted(every, key=lambda row: (row.dollars is None, row.dollars or 0, row.size.dollars))
+    per_core = held_at(results, goal_ms) / cores
+    ours = next(standing for standing in standings(results) if standing.name == OURS)
+    every = [_choice(size, results, rate, per_core, ours.memory_mb or 0.0) for size in SIZES.values()]
+    return sorted(every, key=lambda choice: (choice.dollars is None, choice.dollars or 0, choice.size.dollars))
 
 
 def render(results: Results, rate: float, goal_ms: float) -> str:
     """The answer in a sentence, the table, and what it assumes."""
-    every = rows(results, rate, goal_ms)
+    every = choices(results, rate, goal_ms)
     best = every[0]
     answer = f"No dyno type holds {rate:,.0f} requests/s at p99 under {goal_ms:g} ms."
     if best.dynos is not None:
         many = f"{best.dynos} dynos" if best.dynos > 1 else "1 dyno"
         cost = f"{best.dollars} $ a month"
         answer = f"{many} of type {best.size.name} ({cost}) for {rate:,.0f} requests/s at p99 under {goal_ms:g} ms."
-    head = ["dyno type", "holds/s each", "dynos", "$ a month", ""]
-    lines = [
-        [
-            row.size.name,
-            f"{row.per_dyno:,.0f}",
-            "-" if row.dynos is None else str(row.dynos),
-            "-" if row.dollars is None else f"{row.dollars:,}",
-            row.said,
-        ]
-        for row in every
-    ]
-    return f"{answer}\n\n{columns([head, *lines], left={0, 4})}\n\n{_assumed(results, goal_ms)}"
+    rows = [["dyno type", "holds/s each", "dynos", "$ a month", ""]]
+    for choice in every:
+        numbers = [f"{value:,}" if value is not None else "-" for value in (choice.dynos, choice.dollars)]
+        rows.append([choice.size.name, f"{choice.per_dyno:,.0f}", *numbers, choice.note])
+    return f"{answer}\n\n{columns(rows, left={0, 4})}\n\n{_assumed(results, goal_ms)}"
 
 
-def _row(size: Size, results: Results, rate: float, per_core: float, memory_mb: float) -> Row:
+def _choice(size: Size, results: Results, rate: float, per_core: float, memory_mb: float) -> DynoChoice:
     per_dyno = per_core * size.cores
     needed = math.ceil(rate / (per_dyno * HEADROOM))
-    said = "measured" if size.name == results.settings.get("size") else f"extrapolated: {size.cores:g} x one core"
+    note = "measured" if size.name == results.settings.get("size") else f"extrapolated: {size.cores:g} x one core"
     if memory_mb * 1e6 > size.memory_mib * 1024 * 1024:
-        return Row(size, None, per_dyno, None, f"too little memory: {size.memory_mib} MB for {memory_mb:,.0f}")
+        return DynoChoice(size, None, per_dyno, None, f"too little memory: {size.memory_mib} MB for {memory_mb:,.0f}")
     if not size.scales and needed > 1:
-        return Row(size, None, per_dyno, None, f"would need {needed}, and this type runs alone")
-    return Row(size, needed, per_dyno, needed * size.dollars, said)
-
-
-def _cores(results: Results) -> str:
-    cores, dynos = results.settings.get("cores", 1.0), results.settings.get("dynos", 1)
-    return f"{cores:g} core" + (f" in each of {dynos} dynos" if dynos > 1 else "")
+        return DynoChoice(size, None, per_dyno, None, f"would need {needed}, and this type runs alone")
+    return DynoChoice(size, needed, per_dyno, needed * size.dollars, note)
 
 
 def _assumed(results: Results, goal_ms: float) -> str:
+    cores, dynos = results.settings.get("cores", 1.0), results.settings.get("dynos", 1)
+    on = f"{cores:g} core" + (f" in each of {dynos} dynos" if dynos > 1 else "")
     lines = [
-        f"measured: {held_at(results, goal_ms):,.0f} requests/s on {_cores(results)}, "
+        f"measured: {held_at(results, goal_ms):,.0f} requests/s on {on}, "
         f"model {results.settings.get('model')}, {results.started[:10]}, {results.machine.get('processor')}",
         f"each dyno is planned to {HEADROOM:.0%} of what it holds",
         "a shared dyno (eco to standard-2x) is taken to have one core, which is its burst; Heroku promises no share. "

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.record.compare import changes, differences, render
 from bench.record.results import Results, Turn
-from tests.bench.report.test_page import a_run
-from tests.bench.report.test_table import FIGURES
+from bench.report.compare import changes, differences, render
+from tests.support.bench.runs import FIGURES, a_run
 
 
 def with_rounds(*p99_ms: float) -> Results:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import BenchError
-from bench.record.capacity import HEADROOM, held_at, render, rows
-from tests.bench.report.test_page import a_run
+from bench.report.capacity import HEADROOM, choices, held_at, render
+from tests.support.bench.runs import a_run
 
 
 def test_the_held_rate_is_the_highest_that_kept_the_goal() -> None:
@@ -19,12 +19,12 @@ def test_the_held_rate_is_the_highest_that_kept_the_goal() -> None:
 
 
 def test_the_cheapest_comes_first_and_the_measured_type_is_named() -> None:
-    every = rows(a_run(), rate=8000 * HEADROOM * 2.5, goal_ms=50)
+    every = choices(a_run(), rate=8000 * HEADROOM * 2.5, goal_ms=50)
     by_name = {row.size.name: row for row in every}
     assert by_name["standard-1x"].dynos == 3
     assert by_name["standard-1x"].dollars == 75
-    assert by_name["standard-1x"].said == "measured"
-    assert "extrapolated" in by_name["performance-l"].said
+    assert by_name["standard-1x"].note == "measured"
+    assert "extrapolated" in by_name["performance-l"].note
     assert by_name["eco"].dynos is None
     assert every[0].size.name == "standard-1x"
 
@@ -32,9 +32,9 @@ def test_the_cheapest_comes_first_and_the_measured_type_is_named() -> None:
 def test_a_type_with_too_little_memory_is_out() -> None:
     run = a_run()
     run.turns = [replace(turn, memory_mb=700.0) for turn in run.turns]
-    by_name = {row.size.name: row for row in rows(run, 100, 50)}
+    by_name = {row.size.name: row for row in choices(run, 100, 50)}
     assert by_name["standard-1x"].dynos is None
-    assert "too little memory" in by_name["standard-1x"].said
+    assert "too little memory" in by_name["standard-1x"].note
     assert by_name["standard-2x"].dynos == 1
 
 

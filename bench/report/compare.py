@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.record.findings import middle
-from bench.record.results import Results, Turn
+from bench.record.results import Results, middle
 from bench.report.table import columns
 
 
@@ -27,27 +26,28 @@ class Change:
 
 
 def changes(before: Results, after: Results) -> list[Change]:
-    """Every figure that both runs have, system by system."""
-    both = [name for name in before.systems if name in after.systems]
-    found = []
-    for name in both:
+    """Every figure that both runs have, system by system; then the targets that both have measured."""
+    measured = []
+    for name in (name for name in before.systems if name in after.systems):
         for figure, read in _FIGURES.items():
             old, new = read(before, name), read(after, name)
             if old and new:
-                found.append(_change(name, figure, old, new))
-    return found
+                measured.append(_change(name, figure, old, new))
+    later = {target.what: target.measured for target in after.targets}
+    for target in before.targets:
+        if target.measured and (new_ratio := later.get(target.what)):
+            measured.append(_change("target", target.what, [target.measured], [new_ratio]))
+    return measured
 
 
 def differences(before: Results, after: Results) -> list[str]:
     """What makes the two runs less than comparable: settings and machines that differ."""
-    said = []
-    for what, old, new in (("machine", before.machine, after.machine), ("setting", before.settings, after.settings)):
-        said += [
-            f"{what} {key}: {old.get(key)} before, {new.get(key)} after"
-            for key in sorted(old.keys() | new.keys())
-            if old.get(key) != new.get(key)
-        ]
-    return said
+    return [
+        f"{what} {key}: {old.get(key)} before, {new.get(key)} after"
+        for what, old, new in (("machine", before.machine, after.machine), ("setting", before.settings, after.settings))
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
 
 
 def render(before: Results, after: Results) -> str:
@@ -55,16 +55,8 @@ def render(before: Results, after: Results) -> str:
     rows = [["", "", "before", "after", "change", ""]]
     for change in changes(before, after):
         word = "" if change.clear else "within the spread of the rounds"
-        rows.append(
-            [
-                change.system,
-                change.figure,
-                _number(change.before),
-                _number(change.after),
-                f"{change.part:+.1%}",
-                word,
-            ]
-        )
+        numbers = [_number(change.before), _number(change.after), f"{change.part:+.1%}"]
+        rows.append([change.system, change.figure, *numbers, word])
     if len(rows) == 1:
         return "The two runs have no figure in common."
     notes = "\n".join(f"* {line}" for line in differences(before, after))
@@ -81,27 +73,18 @@ def _change(name: str, figure: str, old: Sequence[float], new: Sequence[float]) 
 
 def _steady(figure: str) -> Callable[[Results, str], list[float]]:
     def read(results: Results, name: str) -> list[float]:
-        turns = [turn for turn in results.turns if turn.system == name and turn.scenario == "steady"]
-        return [value for turn in turns if (value := getattr(turn.figures, figure)) is not None]
+        values = [getattr(turn.figures, figure) for turn in results.turns_of(name, "steady")]
+        return [value for value in values if value is not None]
 
     return read
 
 
-def _held(results: Results, name: str) -> list[float]:
-    return [knee.held for knee in results.knees if knee.system == name and knee.held]
+def _known(*values: float | None) -> list[float]:
+    return [value for value in values if value]
 
 
-def _peak(results: Results, name: str) -> list[float]:
-    return [results.peaks[name]] if name in results.peaks else []
-
-
-def _memory(results: Results, name: str) -> list[float]:
-    turns: list[Turn] = [turn for turn in results.turns if turn.system == name]
-    return [max(values)] if (values := [turn.memory_mb for turn in turns if turn.memory_mb is not None]) else []
-
-
-def _start(results: Results, name: str) -> list[float]:
-    return [results.start_s[name]] if name in results.start_s else []
+def _most_memory(results: Results, name: str) -> float | None:
+    return max((turn.memory_mb or 0.0 for turn in results.turns_of(name)), default=None)
 
 
 def _number(value: float) -> str:
@@ -109,11 +92,11 @@ def _number(value: float) -> str:
 
 
 _FIGURES: dict[str, Callable[[Results, str], list[float]]] = {
-    "held, requests/s": _held,
-    "peak, requests/s": _peak,
+    "held, requests/s": lambda results, name: _known(*(knee.held for knee in results.knees if knee.system == name)),
+    "peak, requests/s": lambda results, name: _known(results.peak_rate(name)),
     "steady p50, ms": _steady("p50_ms"),
     "steady p95, ms": _steady("p95_ms"),
     "steady p99, ms": _steady("p99_ms"),
-    "memory, MB": _memory,
-    "start, s": _start,
+    "memory, MB": lambda results, name: _known(_most_memory(results, name)),
+    "start, s": lambda results, name: _known(results.start_s.get(name)),
 }
