@@ -39,12 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(lambda: COMMANDS[given.command](given))
 
 
-def guarded(act: Callable[[], int]) -> int:
-    """The status of ``act``; 1 with a sentence where it fails, 130 where it is interrupted. Ends all it has started."""
+def guarded(act: Callable[[], int | str]) -> int:
+    """The status of ``act``, 0 where it gives a text to print; 1 where it fails, with a sentence; 130 interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a background job of a shell starts with it ignored
         signal.signal(number, _as_interrupt)
     try:
-        return act()
+        outcome = act()
+        if isinstance(outcome, int):
+            return outcome
+        print(outcome)
+        return 0
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -106,39 +110,19 @@ def run_micro(given: argparse.Namespace) -> int:
     return show(bench)
 
 
-def show_change(given: argparse.Namespace) -> int:
-    """What changed between two runs."""
-    print(compare.render(results.read(given.before), results.read(given.after)))
-    return 0
-
-
-def show_footprint(given: argparse.Namespace) -> int:
-    """Print what the server takes."""
-    print(footprint.table(given.models, given.requirements))
-    return 0
-
-
-def show_plan(given: argparse.Namespace) -> int:
+def plan_text(given: argparse.Namespace) -> str:
     """Which dynos a rate needs, by the newest run that measured steps, or by the one given."""
     measured = results.read(given.run_folder or session.newest(given.results))
-    print(capacity.render(measured, given.rate, given.p99))
-    return 0
+    return capacity.render(measured, given.rate, given.p99)
 
 
-def draw(given: argparse.Namespace) -> int:
-    """Draw the report of a run again from its results.json."""
-    print(page.write(results.read(given.folder), given.folder))
-    return 0
-
-
-def write_case_file(given: argparse.Namespace) -> int:
+def write_case_file(given: argparse.Namespace) -> str:
     """Write the cases file that ``locust -f bench/load/locustfile.py --cases`` reads."""
     pickle: Path = given.pickle
     rows = session.rows_of(given.model or pickle.stem, given.data)
     cases = make_cases(load_model(pickle), rows, given.path, given.rows)
     write_cases(cases, given.out)
-    print(f"{len(cases)} requests with their answers in {given.out}")
-    return 0
+    return f"{len(cases)} requests with their answers in {given.out}"
 
 
 def show(bench: Bench) -> int:
@@ -192,16 +176,16 @@ def _as_interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+COMMANDS: dict[str, Callable[[argparse.Namespace], int | str]] = {  # an exit status, or a text to print
     "run": run_scenarios,
     "quick": run_quick,
     "micro": run_micro,
     "workers": run_workers,
     "host": run_host,
-    "compare": show_change,
-    "footprint": show_footprint,
-    "plan": show_plan,
-    "report": draw,
+    "compare": lambda given: compare.render(results.read(given.before), results.read(given.after)),
+    "footprint": lambda given: footprint.table(given.models, given.requirements),
+    "plan": plan_text,
+    "report": lambda given: str(page.write(results.read(given.folder), given.folder)),
     "cases": write_case_file,
 }
 

@@ -58,15 +58,14 @@ class Group:
 
     def readings(self) -> Readings:
         """How much has been used."""
-        memory, processor = self.directories.get("memory"), self.directories.get("cpu")
-        stat = _pairs(memory, "memory.stat")
-        throttle = _pairs(processor, "cpu.stat")
+        memory = self.directories.get("memory")
+        stat, throttle = _pairs(memory, "memory.stat"), _pairs(self.directories.get("cpu"), "cpu.stat")
         kills = _pairs(memory, "memory.oom_control") | _pairs(memory, "memory.events")
         throttled_ns = throttle.get("throttled_time", throttle.get("throttled_usec", 0) * 1000) if throttle else None
         return Readings(
             rss=_first(stat, "total_rss", "anon"),
             cache=_first(stat, "total_cache", "file"),
-            swap=_first(stat, "total_swap") if "total_rss" in stat else _number(memory, "memory.swap.current"),
+            swap=stat.get("total_swap", int(_read(memory and memory / "memory.swap.current") or 0)) if stat else None,
             throttled_s=None if throttled_ns is None else throttled_ns / 1e9,
             oom_kills=kills.get("oom_kill"),
         )
@@ -88,12 +87,10 @@ def make(name: str, limits: Limits, places: Mapping[str, Path] | None = None) ->
     """A new group below this process's own. ``places`` maps controllers to the directories they hang from."""
     group = Group()
     places = own_places() if places is None else places
+    memory, quota_us = str(limits.memory), str(int(limits.cores * PERIOD_US))
     settings = {
-        "memory": [("memory.limit_in_bytes", str(limits.memory)), ("memory.max", str(limits.memory))],
-        "cpu": [
-            ("cpu.cfs_quota_us", str(int(limits.cores * PERIOD_US))),
-            ("cpu.max", f"{int(limits.cores * PERIOD_US)} {PERIOD_US}"),
-        ],
+        "memory": [("memory.limit_in_bytes", memory), ("memory.max", memory)],
+        "cpu": [("cpu.cfs_quota_us", quota_us), ("cpu.max", f"{quota_us} {PERIOD_US}")],
         "pids": [("pids.max", str(limits.threads))],
     }
     for controller, files in settings.items():
@@ -105,8 +102,8 @@ def make(name: str, limits: Limits, places: Mapping[str, Path] | None = None) ->
 
 def own_places(cgroups: str | None = None, mounts: str | None = None) -> dict[str, Path]:
     """Where this process's groups are, by controller, from the text of /proc/self/cgroup and /proc/self/mountinfo."""
-    cgroups = _proc("cgroup") if cgroups is None else cgroups
-    mounts = _proc("mountinfo") if mounts is None else mounts
+    cgroups = _read(Path("/proc/self/cgroup")) if cgroups is None else cgroups
+    mounts = _read(Path("/proc/self/mountinfo")) if mounts is None else mounts
     paths = {names: path for _, names, path in (line.split(":", 2) for line in cgroups.splitlines())}
     places: dict[str, Path] = {}
     for line in mounts.splitlines():
@@ -119,7 +116,7 @@ def own_places(cgroups: str | None = None, mounts: str | None = None) -> dict[st
                     places |= dict.fromkeys(names.split(","), _below(mount, root, path))
         elif kind == "cgroup2" and "" in paths:
             own = _below(mount, root, paths[""])
-            for controller in _words(own / "cgroup.controllers"):
+            for controller in _read(own / "cgroup.controllers").split():
                 places.setdefault(controller, own)
     return places
 
@@ -148,9 +145,7 @@ def _limit(group: Group, controller: str, place: Path | None, name: str, files: 
 
 
 def _pairs(directory: Path | None, file: str) -> dict[str, int]:
-    if directory is None or not (directory / file).exists():
-        return {}
-    lines = (line.split() for line in (directory / file).read_text("ascii").splitlines())
+    lines = (line.split() for line in _read(directory and directory / file).splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
 
 
@@ -158,19 +153,8 @@ def _first(pairs: Mapping[str, int], *names: str) -> int | None:
     return next((pairs[name] for name in names if name in pairs), None)
 
 
-def _number(directory: Path | None, file: str) -> int | None:
-    if directory is None or not (directory / file).exists():
-        return None
-    return int((directory / file).read_text("ascii"))
-
-
-def _words(file: Path) -> list[str]:
-    return file.read_text("ascii").split() if file.exists() else []
-
-
-def _proc(name: str) -> str:
-    file = Path("/proc/self") / name
-    return file.read_text("utf-8") if file.exists() else ""
+def _read(file: Path | None) -> str:
+    return file.read_text("utf-8") if file is not None and file.exists() else ""
 
 
 _MEANS = {"memory": "memory", "cpu": "processor share", "pids": "number of threads"}

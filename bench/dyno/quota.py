@@ -71,5 +71,5 @@ def _memory(dyno: Dyno, child: Child) -> tuple[int, int, int]:
     """Resident (with swap), cache, and how often the kernel killed; by the processes where there is no group."""
     said = dyno.readings()
     if said.rss is None:
-        return int(tree_of([child.pid])[0]), 0, 0
+        return int(tree_of(child.pid)[0]), 0, 0
     return said.rss + (said.swap or 0), said.cache or 0, said.oom_kills or 0

@@ -74,18 +74,9 @@ def _await_begin(locust: Child, left: Path) -> None:
 
 
 def _command(url: str, cases: Path, phases: Sequence[Phase], left: Path, generator: Generator) -> list[str]:
-    options = {
-        "--locustfile": _LOCUSTFILE,
-        "--host": url,
-        "--cases": cases,
-        "--phases": format_phases(phases),
-        "--samples": left,
-        "--connections": generator.connections,
-        "--timeout": f"{generator.timeout_s:g}",
-        "--spin": int(generator.cores.spin),
-        "--loglevel": "WARNING",
-    }
-    command = [sys.executable, "-m", "locust", "--headless", "--only-summary"]
-    command += [text for name, value in options.items() for text in (name, str(value))]
+    command = [sys.executable, "-m", "locust", "--headless", "--only-summary", "--loglevel", "WARNING"]
+    command += ["--locustfile", str(_LOCUSTFILE), "--host", url, "--cases", str(cases), "--samples", str(left)]
+    command += ["--phases", format_phases(phases), "--connections", str(generator.connections)]
+    command += ["--timeout", f"{generator.timeout_s:g}", "--spin", str(int(generator.cores.spin))]
     command += ["--i-own-this-host"] if generator.owned else []
     return command + (["--processes", str(generator.processes)] if generator.processes > 1 else [])

@@ -13,6 +13,7 @@ import math
 import os
 import sys
 import time
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from locust.runners import MasterRunner
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # locust -f loads this file, not the package
 
 from bench.errors import BenchError
-from bench.load.arrivals import due_times, parse_phases, seconds_of
+from bench.load.arrivals import SEED, due_times, parse_phases, seconds_of
 from bench.load.cases import read_cases
 from bench.load.client import Address, BrokenAnswer, Connection
 from bench.load.pacer import IdleMeter, Pacer
@@ -38,6 +39,8 @@ _IDLE_CHECK_S = 0.005
 _LOOK_EVERY_S = 0.25
 _BAD_USE = 2  # exit status
 _log = logging.getLogger("bench")
+_USUAL: dict[type[Exception], str] = {TimeoutError: "timeout after {:g} s", ConnectionResetError: "connection reset"}
+_USUAL[ConnectionRefusedError] = "connection refused"
 
 
 Outcome = tuple[str | None, int, float]  # what went wrong, bytes of the answer, seconds the server says it took
@@ -48,9 +51,7 @@ class BadUse(Exception):
 
 
 def _options(parser: LocustArgumentParser) -> None:
-    parser.add_argument(
-        "--cases", metavar="FILE", default="", help="requests and expected answers (python -m bench cases)"
-    )
+    parser.add_argument("--cases", metavar="FILE", default="", help="requests and answers (python -m bench cases)")
     parser.add_argument("--phases", metavar="RATExSECONDS,...", default="100x30", help="arrival rates, such as 500x10")
     parser.add_argument("--connections", type=int, default=32, help="keep-alive connections, over all processes")
     parser.add_argument("--samples", metavar="FOLDER", default="", help="leave every request with its times here")
@@ -71,7 +72,7 @@ class Load:
         if not options.cases:
             raise BadUse("--cases FILE is missing: python -m bench cases --pickle build/iris.pkl --out FILE makes one")
         self.environment = environment
-        self._request: Any = environment.events.request
+        self._fire: Any = partial(environment.events.request.fire, request_type="POST", name="/predict")
         self.target = target
         self.connections: int = options.connections
         self.timeout_s: float = options.timeout
@@ -95,8 +96,7 @@ class Load:
             return
         self.share = users / self.connections
         self.started = time.perf_counter()
-        seed = os.getpid() if self.share < 1 else None
-        times = due_times(self.phases, self.share, *([] if seed is None else [seed]))
+        times = due_times(self.phases, self.share, SEED if self.share >= 1 else os.getpid())
         gevent.spawn(self._look)
         gevent.spawn(self.pacer.run, self.started, times)
 
@@ -114,14 +114,11 @@ class Load:
     def finish(self) -> None:
         """Count what got no answer, and close the samples."""
         now = time.perf_counter()
-        for due, offered, sent in self.in_flight.values():
+        for due, offered, sent in [*self.in_flight.values(), *((*offer, now) for offer in self.pacer.left())]:
             self.record(due, offered, sent, now, _unanswered(UNFINISHED))
-        for due, offered in self.pacer.left():
-            self.record(due, offered, now, now, _unanswered(UNFINISHED))
         self.in_flight.clear()
         if self.recorder is not None and self.started:
-            log = GeneratorLog(self.started, self.share, self.connections, tuple(self.idle))
-            self.recorder.close(log)
+            self.recorder.close(GeneratorLog(self.started, self.share, self.connections, tuple(self.idle)))
             self.recorder = None
 
     def record(self, due: float, offered: float, sent: float, done: float, said: Outcome) -> None:
@@ -129,14 +126,7 @@ class Load:
         outcome, length, server_s = said
         if self.recorder is not None:
             self.recorder.record(due, offered, sent, done, outcome or "ok", server_s)
-        self._request.fire(
-            request_type="POST",
-            name="/predict",
-            response_time=(done - due) * 1e3,
-            response_length=length,
-            exception=outcome,
-            context={},
-        )
+        self._fire(response_time=(done - due) * 1e3, response_length=length, exception=outcome, context={})
 
 
 _loads: dict[int, Load] = {}
@@ -214,14 +204,9 @@ class Caller(User):
 def _ask(load: Load, connection: Connection, index: int) -> Outcome:
     try:
         answer = connection.exchange(load.requests[index])
-    except TimeoutError:
-        return _unanswered(f"timeout after {load.timeout_s:g} s")
-    except ConnectionRefusedError:
-        return _unanswered("connection refused")
-    except ConnectionResetError:
-        return _unanswered("connection reset")
     except (BrokenAnswer, OSError) as error:
-        return _unanswered(str(error) or type(error).__name__)
+        why = _USUAL.get(type(error), "").format(load.timeout_s)
+        return _unanswered(why or str(error) or type(error).__name__)
     wrong = None
     if answer.status != 200 or answer.body != load.seen[index]:
         wrong = load.cases[index].fault(answer.status, answer.body)

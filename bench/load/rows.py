@@ -9,7 +9,6 @@ from typing import Any
 from bench.errors import BenchError
 
 Rows = list[list[Any]]
-
 MOST_ROWS = 300
 
 
@@ -18,7 +17,7 @@ def rows_for(model: str) -> Rows:
     make = ROWS.get(model)
     if make is None:
         raise BenchError(f"no rows are known for the model {model!r}; there are rows for {', '.join(ROWS)}")
-    return make()[:MOST_ROWS]
+    return _without_nan(make()[:MOST_ROWS])
 
 
 def rows_in(data: Path) -> Rows:
@@ -26,49 +25,35 @@ def rows_in(data: Path) -> Rows:
     import pandas
 
     try:
-        table = pandas.read_csv(data, nrows=MOST_ROWS)
+        return _without_nan(pandas.read_csv(data, nrows=MOST_ROWS).to_numpy())
     except FileNotFoundError:
         raise BenchError(f"no file {data}") from None
-    return _without_nan(table.to_numpy().tolist())
 
 
-def _iris() -> Rows:
-    from sklearn.datasets import load_iris
+def _from_scikit_learn(name: str, **options: bool) -> Callable[[], Any]:
+    """The rows of a data set that comes with scikit-learn."""
 
-    return _lists(load_iris().data)
+    def load() -> Any:
+        from sklearn import datasets
 
+        return getattr(datasets, name)(**options).data
 
-def _diabetes() -> Rows:
-    from sklearn.datasets import load_diabetes
-
-    return _lists(load_diabetes(scaled=False).data)
-
-
-def _breast_cancer() -> Rows:
-    from sklearn.datasets import load_breast_cancer
-
-    return _lists(load_breast_cancer().data)
+    return load
 
 
-def _churn() -> Rows:
+def _churn() -> Any:
     from examples.train import customers
 
-    table, _ = customers()
-    return _without_nan(table.to_numpy().tolist())
+    return customers()[0].to_numpy()
 
 
-def _without_nan(rows: Rows) -> Rows:
-    return [[None if cell != cell else cell for cell in row] for row in rows]
+def _without_nan(table: Any) -> Rows:
+    return [[None if cell != cell else cell for cell in row] for row in table.tolist()]
 
 
-def _lists(data: Any) -> Rows:
-    rows: Rows = data.tolist()
-    return rows
-
-
-ROWS: dict[str, Callable[[], Rows]] = {
-    "iris": _iris,
-    "diabetes": _diabetes,
-    "breast-cancer": _breast_cancer,
+ROWS: dict[str, Callable[[], Any]] = {
+    "iris": _from_scikit_learn("load_iris"),
+    "diabetes": _from_scikit_learn("load_diabetes", scaled=False),
+    "breast-cancer": _from_scikit_learn("load_breast_cancer"),
     "churn": _churn,
 }

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -21,7 +19,6 @@ from bench.machine.cores import Cores
 _EVERY_S = 1.0  # a look takes some milliseconds of the generator's core
 _MB = 1e6
 _NS = 1e9
-_STAT = Path("/proc/stat")
 
 
 @dataclass(slots=True)
@@ -40,11 +37,6 @@ class Usage:
     server_idle_s: list[float] = field(default_factory=list)  # over the cores that serve
     generator_idle_s: list[float] = field(default_factory=list)  # over the cores that make load
 
-    @property
-    def peak_mb(self) -> float | None:
-        """The most memory seen at a look."""
-        return max(self.pss_mb, default=None)
-
     def gained(self, values: Sequence[float], begin: float, end: float) -> float | None:
         """By how much one of the lists grew between two moments, a second.
 
@@ -54,10 +46,6 @@ class Usage:
             return None
         first, last = np.interp([begin, end], self.at, values)
         return float(last - first) / (end - begin)
-
-    def cpu_part(self, begin: float, end: float) -> float | None:
-        """Mean use of the processor between two moments on the monotonic clock, 1.0 being one core."""
-        return self.gained(self.cpu_s, begin, end)
 
 
 class Watch:
@@ -73,7 +61,7 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         self._look()
@@ -84,7 +72,7 @@ class Watch:
             self._look()
 
     def _look(self) -> None:
-        trees = [tree_of([pid]) for pid in self._servers]
+        trees = [tree_of(pid) for pid in self._servers]
         self.usage.at.append(time.perf_counter())
         self.usage.pss_mb.append(max((pss for pss, _ in trees), default=0.0) / _MB)
         self.usage.cpu_s.append(sum(cpu for _, cpu in trees))
@@ -99,58 +87,50 @@ class Watch:
                 idle_over_time.append(idle)
 
 
-def tree_of(roots: Sequence[int]) -> tuple[float, float]:
-    """PSS in bytes and processor seconds of these processes and all below them."""
+def tree_of(root: int) -> tuple[float, float]:
+    """PSS in bytes and processor seconds of a process and all below it; what has ended counts as nothing."""
     pss = cpu = 0.0
-    for root in roots:
-        try:
-            tree = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
-        except psutil.NoSuchProcess:
-            continue
-        for process in tree:
-            try:
+    with suppress(psutil.NoSuchProcess):
+        for process in (psutil.Process(root), *psutil.Process(root).children(recursive=True)):
+            with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended between the listing and the look
                 pss += process.memory_full_info().pss
                 times = process.cpu_times()
-            except (psutil.NoSuchProcess, psutil.ZombieProcess):
-                continue  # it ended between the listing and the look
-            cpu += times.user + times.system
+                cpu += times.user + times.system
     return pss, cpu
 
 
 def idle_s(cores: frozenset[int]) -> float | None:
     """Seconds since boot in which these cores had nothing to do, added up; None for no core, or where nobody tells."""
-    if not cores or not _STAT.exists():
+    if not cores or not hasattr(psutil.cpu_times(), "iowait"):
         return None
-    ticks = 0
-    for line in _STAT.read_text("ascii").splitlines():
-        name, *values = line.split()
-        if name.startswith("cpu") and name[3:].isdigit() and int(name[3:]) in cores:
-            ticks += int(values[3]) + int(values[4])  # idle, and idle while a disk is waited for
-    return ticks / os.sysconf("SC_CLK_TCK")
+    by_core = enumerate(psutil.cpu_times(percpu=True))
+    return float(sum(times.idle + times.iowait for core, times in by_core if core in cores))
 
 
 def waited_s(pid: int) -> float:
     """Seconds for which the threads of a process have waited for a processor; 0 where the kernel does not tell."""
-    waited_ns = 0
-    for told in Path(f"/proc/{pid}/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):  # the thread has ended since
-            waited_ns += int(told.read_text("ascii").split()[1])
-    return waited_ns / _NS
+    return sum(waited for _, waited in _scheduled_s(pid))
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Processor time of a process and all below it; None where it is gone, or the kernel does not tell."""
+    """Processor time of a process and all below it; None where it is gone.
+
+    To the nanosecond, summed over threads, where Linux keeps that; else utime + stime, 10 ms apart.
+    """
+    seconds = 0.0
     try:
         leader = psutil.Process(pid)
-        return sum(_own_seconds(process) for process in (leader, *leader.children(recursive=True)))
+        for process in (leader, *leader.children(recursive=True)):
+            threads, times = list(_scheduled_s(process.pid)), process.cpu_times()
+            seconds += sum(ran for ran, _ in threads) if threads else times.user + times.system
     except psutil.Error:
         return None
+    return seconds
 
 
-def _own_seconds(process: psutil.Process) -> float:
-    """To the nanosecond, summed over its threads, where Linux keeps that; else utime + stime, 10 ms apart."""
-    tasks = list(Path(f"/proc/{process.pid}/task").glob("*/schedstat"))
-    if not tasks:
-        times = process.cpu_times()
-        return float(times.user + times.system)
-    return sum(int(task.read_text("ascii").split()[0]) for task in tasks) / _NS
+def _scheduled_s(pid: int) -> Iterator[tuple[float, float]]:
+    """How long every thread of a process ran, and how long it waited for a processor."""
+    for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError):  # the thread has ended since
+            ran, waited, _ = file.read_text("ascii").split()
+            yield int(ran) / _NS, int(waited) / _NS

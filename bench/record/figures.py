@@ -63,12 +63,7 @@ class Figures:
 def over(samples: Samples, begin: float, phases: Sequence[Phase]) -> Figures:
     """Figures of several phases taken together, from ``begin`` on the monotonic clock; the rate asked is their mean."""
     seconds = seconds_of(phases)
-    asked = sum(phase.rate * phase.seconds for phase in phases) / seconds
     inside = (samples.due >= begin) & (samples.due < begin + seconds)
-    return _figures(samples, inside, Phase(asked, seconds), begin)
-
-
-def _figures(samples: Samples, inside: npt.NDArray[np.bool_], phase: Phase, begin: float) -> Figures:
     due, done, outcome = samples.due[inside], samples.done[inside], samples.outcome[inside]
     right = outcome == 0
     timed = _timed(samples)[inside]
@@ -78,19 +73,16 @@ def _figures(samples: Samples, inside: npt.NDArray[np.bool_], phase: Phase, begi
     server_cuts = np.percentile(server_ms, (50, 99)).tolist() if server_ms.size else [None, None]
     late_s = samples.offered[inside] - due
     late_p99_ms = float(np.percentile(late_s, 99) * 1e3) if late_s.size else 0.0
-    last = begin + phase.seconds
+    last = begin + seconds
     if right.any():  # the quickest answer's time off: a request due at the very end could not be answered sooner
         last = max(last, float(done[right].max() - (done[right] - due[right]).min()))
     busy = max(generator.busy_part(begin, last) for generator in samples.generators)
     return Figures(
-        asked_rate=phase.rate,
-        seconds=phase.seconds,
+        asked_rate=sum(phase.rate * phase.seconds for phase in phases) / seconds,
+        seconds=seconds,
         requests=int(due.size),
         rate=float(right.sum()) / (last - begin),
-        p50_ms=cuts[0],
-        p95_ms=cuts[1],
-        p99_ms=cuts[2],
-        p999_ms=cuts[3],
+        **dict(zip(("p50_ms", "p95_ms", "p99_ms", "p999_ms"), cuts, strict=True)),
         max_ms=float(latency_ms.max()) if latency_ms.size else None,
         errors=_errors(outcome, samples.outcomes),
         late_p99_ms=late_p99_ms,

@@ -4,85 +4,41 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bench.record.results import DIRECT, OURS, ROUTED, Results, Turn, middle
 
-CODES = {
-    "H12": "no first byte within 30 s",
-    "H13": "connection closed without an answer",
-    "H15": "an answer that stopped for 55 s",
-    "H17": "an answer that is not HTTP",
-    "H18": "connection closed inside an answer",
-    "H19": "no connection to the dyno within 5 s",
-    "H20": "no dyno started within 75 s",
-    "H21": "the dyno refused the connection",
-    "H26": "a request that is not HTTP",
-    "H27": "the caller went away",
-    "H28": "the caller stopped for 55 s",
-    "R12": "still there 30 s after SIGTERM: killed",
-    "R14": "memory above the quota at a sample",
-    "R15": "memory far above the quota: killed",
-}
 _NOISY_PART = 1 / 3
 _ALIKE_PART = 0.03
 
 
-@dataclass(frozen=True, slots=True)
 class Standing:
     """One system over the whole run; None for what was not measured. Latencies at the steady rate, in ms."""
 
-    name: str
-    held: float | None
-    lost: float | None  # the lowest rate that it did not hold
-    at_least: bool  # the generator, not the server, ended the climb
-    peak: float | None
-    steady_rate: float | None
-    p50_ms: float | None
-    p99_ms: float | None
-    server_p50_ms: float | None  # its own part of the median, where it tells
-    memory_mb: float | None
-    start_s: float | None
-    requests: int
-    errors: Counter[str]
-    throttled_s: float | None
-
-    @property
-    def right(self) -> int:
-        """How many answers came and were right."""
-        return self.requests - self.errors.total()
-
-    @property
-    def wrong(self) -> int:
-        """How many answers came and were wrong."""
-        return sum(number for name, number in self.errors.items() if name.startswith("wrong answer"))
+    def __init__(self, results: Results, name: str) -> None:
+        turns, knee = results.turns_of(name), results.knee_of(name)
+        steady = [turn.figures for turn in results.turns_of(name, "steady")]
+        throttled = [turn.throttled_s for turn in turns if turn.throttled_s is not None]
+        self.name = name
+        self.held = knee.held if knee else None
+        self.lost = knee.lost if knee else None  # the lowest rate that it did not hold
+        self.at_least = bool(knee and knee.generator_bound)  # the generator, not the server, ended the climb
+        self.peak = results.peak_rate(name)
+        self.steady_rate = steady[0].asked_rate if steady else None
+        self.p50_ms = middle(figures.p50_ms for figures in steady)
+        self.p99_ms = middle(figures.p99_ms for figures in steady)
+        self.server_p50_ms = middle(figures.server_p50_ms for figures in steady)  # its own part, where it tells
+        self.memory_mb = max((turn.memory_mb for turn in turns if turn.memory_mb is not None), default=None)
+        self.start_s = results.start_s.get(name)
+        self.throttled_s = sum(throttled) if throttled else None
+        self.requests = sum(turn.figures.requests for turn in turns)
+        self.errors = errors_of(turns)
+        self.right = self.requests - self.errors.total()
+        self.wrong = sum(number for error, number in self.errors.items() if error.startswith("wrong answer"))
 
 
 def standings(results: Results) -> list[Standing]:
     """Every system's, in the order in which they were started."""
-    return [_standing(results, name) for name in results.systems]
-
-
-def _standing(results: Results, name: str) -> Standing:
-    turns, knee = results.turns_of(name), results.knee_of(name)
-    steady = [turn.figures for turn in turns if turn.scenario == "steady"]
-    throttled = [turn.throttled_s for turn in turns if turn.throttled_s is not None]
-    return Standing(
-        name=name,
-        held=knee.held if knee else None,
-        lost=knee.lost if knee else None,
-        at_least=bool(knee and knee.generator_bound),
-        peak=results.peak_rate(name),
-        steady_rate=steady[0].asked_rate if steady else None,
-        p50_ms=middle(figures.p50_ms for figures in steady),
-        p99_ms=middle(figures.p99_ms for figures in steady),
-        server_p50_ms=middle(figures.server_p50_ms for figures in steady),
-        memory_mb=max((turn.memory_mb for turn in turns if turn.memory_mb is not None), default=None),
-        start_s=results.start_s.get(name),
-        requests=sum(turn.figures.requests for turn in turns),
-        errors=errors_of(turns),
-        throttled_s=sum(throttled) if throttled else None,
-    )
+    return [Standing(results, name) for name in results.systems]
 
 
 def missed_goals(results: Results, p99_ms: float | None, held: float | None) -> list[str]:

@@ -8,21 +8,16 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from bench.dyno.sizes import CODES
 from bench.record.findings import Standing, place, standings, verdict, warnings
-from bench.record.results import OURS, Results
+from bench.record.results import Results
+from bench.record.targets import CROWD, FRONT
 from bench.report import scenario_charts, table
 from bench.report.charts import variable
 from bench.report.scenario_charts import ms
 
 _FILES = Path(__file__).parent
-_METHOD = (
-    "Requests are due at Poisson arrivals of a constant mean rate, the same ones for every server; nobody waits for an "
-    "earlier answer (open loop), so a server that stalls shows it to everyone who was due meanwhile.",
-    "Every answer is compared with what the pickle itself gives: numbers to 1e-5, labels with their type.",
-    "Held means: nothing failed, p99 within the goal, and at least 97 % answered in time.",
-    "Turns of the servers are interleaved, so that noise of the machine hits all alike.",
-    "Memory is PSS summed over the process tree: pages that workers share count once. MB are 10^6 bytes.",
-)
+_BARS = {"peaks": "peak", "memory": "memory_mb", "throttled": "throttled_s"}
 
 
 def write(results: Results, folder: Path) -> Path:
@@ -38,12 +33,11 @@ def page(results: Results) -> str:
 
     loader = FileSystemLoader(_FILES)
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("report.html").render(**_content(results), variable=variable)
+    return environment.get_template("report.html").render(_content(results))
 
 
 def _content(results: Results) -> dict[str, Any]:
-    first, *rest = verdict(results)
-    of_micro = [each for each in table.tables(results) if results.titles]
+    (first, *rest), every = verdict(results), standings(results)
     return {
         "results": results,
         "title": f"dynonnx: {place(results)}",
@@ -52,42 +46,35 @@ def _content(results: Results) -> dict[str, Any]:
         "warnings": warnings(results),
         "verdict": _stressed(first, "em"),
         "lead": _stressed(" ".join(rest), "strong"),
-        "cards": [_card(results, standing) for standing in standings(results) if standing.requests],
-        "bars": [chart for chart in scenario_charts.bars(results) if chart.bars],
-        "curves": list(scenario_charts.curves(results)),
-        "turns": table.every_turn(results),
-        "knees": [(knee, table.whole(knee.held), table.whole(knee.lost)) for knee in results.knees],
-        "micro": of_micro,
-        "codes": table.codes(results),
-        "errors": table.errors(results),
+        "cards": [(standing, *_big(standing)) for standing in every if standing.requests],
+        "held": [(each.name, each.held, each.at_least) for each in every],
+        **{figure: [(each.name, getattr(each, name), False) for each in every] for figure, name in _BARS.items()},
+        "quota": results.settings.get("memory_mib"),
+        "front": _front(results),
+        "charts": scenario_charts.charts(results),
+        "turns": table.turn_table(results.turns),
+        "micro": table.tables(results) if results.titles else [],
+        "codes": [(name, code, count) for name, counts in results.codes.items() for code, count in counts.items()],
+        "meanings": CODES,
+        "errors": [(standing.name, *error) for standing in every for error in standing.errors.most_common()],
         "limits": table.limits(results),
-        "method": [
-            *_METHOD,
-            f"Machine: {', '.join(str(value) for value in results.machine.values())}.",
-            *results.notes,
-        ],
+        "variable": variable,
+        "ms": ms,
     }
 
 
-def _card(results: Results, standing: Standing) -> dict[str, Any]:
-    """The big figure of a system and what else is known of it."""
-    big, unit = f"{'≥ ' if standing.at_least else ''}{standing.held or 0:,.0f}", "predictions/s held"
-    if standing.held is None and standing.lost is not None:
-        big = f"< {standing.lost:,.0f}"
-    elif standing.held is None:
-        big, unit = f"{standing.right:,}", f"right answers of {standing.requests:,}"
-    at = f" at {standing.steady_rate:,.0f}/s" if standing.steady_rate else ""
-    rows = [
-        (f"median{at}", ms(standing.p50_ms)),
-        (f"p99{at}", ms(standing.p99_ms)),
-        ("the server's own part of the median", ms(standing.server_p50_ms)),
-        ("peak, closed loop (wrk)", f"{standing.peak:,.0f}/s" if standing.peak else table.DASH),
-        ("memory", f"{standing.memory_mb:,.0f} MB" if standing.memory_mb else table.DASH),
-    ]
-    if standing.start_s and "url" not in results.settings:
-        rows.append(("start to first answer", f"{standing.start_s:.1f} s"))
-    known = [(name, value) for name, value in rows if value != table.DASH]
-    return {"standing": standing, "big": big, "unit": unit, "rows": known, "first": standing.name == OURS}
+def _big(standing: Standing) -> tuple[str, str]:
+    """The big figure of a system, and what it counts."""
+    if standing.held is None and standing.lost is None:
+        return f"{standing.right:,}", f"right answers of {standing.requests:,}"
+    held = f"{'≥ ' if standing.at_least else ''}{standing.held or 0:,.0f}"
+    return f"< {standing.lost:,.0f}" if standing.held is None else held, "predictions/s held"
+
+
+def _front(results: Results) -> list[tuple[str, float, bool]]:
+    """Rates of micro's first scenario over many connections, by system."""
+    names = dict.fromkeys(peak.system for peak in results.peaks if peak.scenario == FRONT)
+    return [(name, results.middle(FRONT, name, CROWD, "rate") or 0.0, False) for name in names]
 
 
 def _stressed(text: str, tag: str) -> Markup:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bench.record.findings import standings
 from bench.record.results import DIRECT, ROUTED, Results, Turn, middle
-from bench.record.targets import CROWD, FRONT
-from bench.report.charts import LineChart, Points, variable
+from bench.report.charts import LineChart, Points
 from bench.report.table import number
 
 _MB_PER_MIB = 1.048576
 _OVER_TIME = {
+    "steady": ("Latency over time", "In stretches of half a second: p99 solid, median dashed."),
     "deploy": ("A deploy", "The dyno is stopped and a new one started under load."),
     "swap": (
         "A new version",
@@ -29,47 +29,13 @@ _OVER_TIME = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A system's bar: how long, 0 to 1, and what stands at its end."""
-
-    name: str
-    part: float
-    text: str
-
-    @property
-    def variable(self) -> str:
-        """Its colour's CSS variable."""
-        return variable(self.name)
-
-
-@dataclass(frozen=True, slots=True)
 class Chart:
-    """A title, a sentence, and either bars or a drawing as SVG text with the systems whose lines it has."""
+    """A title, a sentence, a drawing as SVG text, and the systems whose lines it has."""
 
     title: str
     text: str
-    bars: Sequence[Bar] = ()
-    svg: str = ""
-    keys: Sequence[tuple[str, str]] = field(default=())  # system, CSS variable
-
-
-def bars(results: Results) -> Iterator[Chart]:
-    """What each system comes to, side by side."""
-    every, goal = standings(results), results.settings.get("goal_ms", 0)
-    quota = results.settings.get("memory_mib")
-    held = [(one.name, one.held, f"{'≥ ' if one.at_least else ''}{one.held:,.0f}/s") for one in every if one.held]
-    yield _bars("Predictions per second", f"The highest rate held with p99 under {goal:g} ms.", held)
-    wrk = "Requests per second by wrk, which keeps every connection busy: throughput alone, whatever the latency."
-    yield _bars("Peak", wrk, [(one.name, one.peak, f"{one.peak:,.0f}/s") for one in every if one.peak])
-    most = f"The most seen, of {quota:,} MB." if quota else "The most seen."
-    memory = [(one.name, one.memory_mb, f"{one.memory_mb:,.0f} MB") for one in every if one.memory_mb]
-    yield _bars("Memory", most, memory, quota * _MB_PER_MIB if quota else None)
-    throttled = [(one.name, one.throttled_s, f"{one.throttled_s:,.1f} s") for one in every if one.throttled_s]
-    yield _bars("Throttling", "Time in which the dyno's processor quota held the server back.", throttled)
-    names = dict.fromkeys(peak.system for peak in results.peaks if peak.scenario == FRONT)
-    rates = [(name, results.middle(FRONT, name, CROWD, "rate") or 0.0) for name in names]
-    crowd = f"Requests per second over {CROWD} busy connections, one row of {FRONT} each."
-    yield _bars("One row", crowd, [(name, rate, f"{rate:,.0f}/s") for name, rate in rates if rate])
+    svg: str
+    systems: Sequence[str]
 
 
 def ms(value: float | None) -> str:
@@ -103,16 +69,6 @@ def latency_by_rate(results: Results) -> Chart | None:
     return _drawn(results, "Latency against rate", text, chart)
 
 
-def over_time(results: Results) -> Chart | None:
-    """p99 and median over a steady turn, the last round of each system."""
-    last = {turn.system: turn for turn in results.turns if turn.scenario == "steady" and turn.series is not None}
-    if not last:
-        return None
-    rate = next(iter(last.values())).figures.asked_rate
-    text = f"At {rate:,.0f} requests/s, in stretches of half a second: p99 solid, median dashed."
-    return _drawn(results, "Latency over time", text, _timeline("Latency over time", list(last.values())))
-
-
 def batches(results: Results) -> Chart | None:
     """Rows of one run against the rate."""
     turns = [turn for turn in results.turns if turn.batch_rows is not None and turn.scenario in ("steady", "steps")]
@@ -125,18 +81,23 @@ def batches(results: Results) -> Chart | None:
     return _drawn(results, "Batches", text, chart, only=())
 
 
-def scenarios_over_time(results: Results) -> Iterator[Chart]:
-    """p99 over time of the scenarios in which something happens, what happened marked."""
+def over_time(results: Results) -> Iterator[Chart]:
+    """p99 and median over a scenario's time, what happened marked; of steady rounds, the last."""
     for scenario, (title, text) in _OVER_TIME.items():
-        turns = [turn for turn in results.turns if turn.scenario == scenario and turn.series is not None]
-        if not turns:
+        last = {turn.system: turn for turn in results.turns if turn.scenario == scenario and turn.series is not None}
+        if not last:
             continue
-        events = turns[0].events
+        turns = list(last.values())
+        words, events = [f"At {turns[0].figures.asked_rate:,.0f} requests/s. {text}"], turns[0].events
         if scenario == "swap" and len(events) > 1:
-            text += f" It answered {events[1][0] - events[0][0]:.1f} s later."
-        ends = [f"{t.system} {t.figures.failed:,} failed, longest wait {ms(t.figures.max_ms)}" for t in turns]
-        names = {turn.system for turn in turns}
-        yield _drawn(results, title, f"{text} {'; '.join(ends)}.", _timeline(title, turns), only=names)
+            words.append(f"It answered {events[1][0] - events[0][0]:.1f} s later.")
+        if scenario != "steady":
+            ends = (
+                f"{name} {turn.figures.failed:,} failed, longest wait {ms(turn.figures.max_ms)}"
+                for name, turn in last.items()
+            )
+            words.append(f"{'; '.join(ends)}.")
+        yield _drawn(results, title, " ".join(words), _timeline(title, turns), only=last)
 
 
 def soak_memory(results: Results) -> Chart | None:
@@ -168,12 +129,10 @@ def bodies(results: Results) -> Chart | None:
     return _drawn(results, "Large bodies", f"p99 solid, median dashed: {rates}.", chart)
 
 
-def curves(results: Results) -> Iterator[Chart]:
-    """Every line chart that the run has something for."""
-    for draw in (latency_by_rate, over_time, batches):
-        yield from filter(None, [draw(results)])
-    yield from scenarios_over_time(results)
-    yield from filter(None, [soak_memory(results), bodies(results)])
+def charts(results: Results) -> list[Chart]:
+    """Every chart that the run has something for."""
+    drawn = [latency_by_rate(results), batches(results), *over_time(results), soak_memory(results), bodies(results)]
+    return [chart for chart in drawn if chart is not None]
 
 
 def _timeline(title: str, turns: Sequence[Turn]) -> LineChart:
@@ -208,11 +167,6 @@ def _rows_of(turn: Turn) -> float:
     return float(turn.scenario.split()[2])
 
 
-def _bars(title: str, text: str, rows: Sequence[tuple[str, float, str]], full: float | None = None) -> Chart:
-    most = full or max((value for _, value, _ in rows), default=1.0)
-    return Chart(title, text, [Bar(name, min(1.0, value / most), shown) for name, value, shown in rows])
-
-
 def _drawn(results: Results, title: str, text: str, chart: LineChart, only: Container[str] | None = None) -> Chart:
-    names = [one.name for one in standings(results) if one.requests and (only is None or one.name in only)]
-    return Chart(title, text, svg=chart.svg(), keys=[(name, variable(name)) for name in names])
+    shown = [each.name for each in standings(results) if each.requests and (only is None or each.name in only)]
+    return Chart(title, text, chart.svg(), shown)

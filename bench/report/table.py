@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bench.record.findings import CODES, standings
 from bench.record.results import DIRECT, ROUTED, Results, Turn, middle
 from bench.record.targets import BARE_RUN, BOUND_CONNECTIONS, FASTAPI_ONNX, NGINX, bound
 
@@ -121,22 +120,14 @@ def _workers(results: Results) -> Iterator[Table]:
 
 def _others(results: Results) -> Iterator[Table]:
     """Every turn of the scenarios that have no table of their own."""
-    rows = [["scenario", "", "asked/s", "p50 ms", "p99 ms", "max ms", "failed"]]
-    for turn in results.turns:
-        figures = turn.figures
-        if turn.scenario not in ("steady", "steps"):
-            cuts = map(number, (figures.p50_ms, figures.p99_ms, figures.max_ms))
-            rows.append([turn.scenario, turn.system, whole(figures.asked_rate), *cuts, f"{figures.failed:,}"])
-    yield Table("", rows, frozenset({0, 1}))
+    yield turn_table([turn for turn in results.turns if turn.scenario not in ("steady", "steps")])
 
 
-def every_turn(results: Results) -> Table:
-    """Every turn in the order in which it was driven; latencies in milliseconds."""
-    routed = any(turn.way == ROUTED for turn in results.turns)
-    rows = [_TURNS]
-    for turn in results.turns:
-        figures = turn.figures
-        past = ", past the router" if routed and turn.way == DIRECT else ""
+def turn_table(turns: Sequence[Turn]) -> Table:
+    """Turns in the order in which they were driven; latencies in milliseconds."""
+    rows, routed = [_TURNS], any(turn.way == ROUTED for turn in turns)
+    for turn in turns:
+        figures, past = turn.figures, ", past the router" if routed and turn.way == DIRECT else ""
         cuts = (figures.p50_ms, figures.p95_ms, figures.p99_ms, figures.p999_ms, figures.max_ms)
         cells = [turn.scenario + past, turn.system, whole(figures.asked_rate), whole(figures.rate), *map(number, cuts)]
         cells += [f"{figures.failed:,}", _part(turn.cpu_part), number(turn.batch_rows)]
@@ -212,22 +203,6 @@ def _targets(results: Results) -> Iterator[Table]:
         goal = f"{'at least' if target.at_least else 'at most'} {target.goal:g}x"
         rows.append([target.what, goal, _times(target.measured), _times(target.by_cpu), verdict])
     yield Table("", rows, frozenset({0, 1, 4}))
-
-
-def codes(results: Results) -> Table:
-    """What Heroku would have logged."""
-    rows = [["server", "code", "meaning", "times"]]
-    for name, counts in results.codes.items():
-        rows += [[name, code, CODES.get(code, ""), f"{number:,}"] for code, number in sorted(counts.items())]
-    return Table("", rows, frozenset({0, 1, 2}))
-
-
-def errors(results: Results) -> Table:
-    """What went wrong, by system."""
-    rows = [["server", "what went wrong", "times"]]
-    for standing in standings(results):
-        rows += [[standing.name, error, f"{number:,}"] for error, number in standing.errors.most_common()]
-    return Table("", rows, frozenset({0, 1}))
 
 
 def limits(results: Results) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
+from timeit import Timer
 from typing import Any
 
 import numpy as np
@@ -27,21 +28,15 @@ BLOCK_S = 0.015
 def costs(model: dict[str, Any]) -> dict[str, Any]:
     """The costs of one model."""
     session = open_session(Path(model["artefact"]))
-    feed = feeder(session)
-    rows: Sequence[Any] = model["rows"]
-    body = model["body"].encode()
+    feed, rows, body = feeder(session), model["rows"], model["body"].encode()
     run_us = {}
     for count in model["counts"]:
-        some = feed([rows[at % len(rows)] for at in range(count)])
-        run_us[count] = microseconds(partial(session.run, None, some))
+        feeds = feed([rows[at % len(rows)] for at in range(count)])
+        run_us[count] = microseconds(partial(session.run, None, feeds))
     features = orjson.loads(body)["features"]
-    asked = features if isinstance(features[0], list) else [features]
-    answer = session.run(None, feed(asked))
-    return {
-        "run_us": run_us,
-        "decode_us": microseconds(lambda: decode(session, body)),
-        "encode_us": microseconds(lambda: encode(answer)),
-    }
+    answer = session.run(None, feed(features if isinstance(features[0], list) else [features]))
+    decode_us, encode_us = microseconds(lambda: decode(session, body)), microseconds(lambda: encode(answer))
+    return {"run_us": run_us, "decode_us": decode_us, "encode_us": encode_us}
 
 
 def decode(session: ort.InferenceSession, body: bytes) -> Any:
@@ -62,17 +57,10 @@ def encode(answer: Sequence[Any]) -> bytes:
 
 def microseconds(call: Callable[[], object]) -> float:
     """Processor time of one call: the median over ``BLOCKS`` blocks of about ``BLOCK_S``."""
-    call()
-    began = time.process_time()
-    call()
-    each = max(1, int(BLOCK_S / max(time.process_time() - began, 1e-6)))
-    blocks = []
-    for _ in range(BLOCKS):
-        began = time.process_time()
-        for _ in range(each):
-            call()
-        blocks.append((time.process_time() - began) / each * 1e6)
-    return median(blocks)
+    timer = Timer(call, timer=time.process_time)
+    timer.timeit(1)
+    each = max(1, int(BLOCK_S / max(timer.timeit(1), 1e-6)))
+    return median(timer.repeat(BLOCKS, each)) / each * 1e6
 
 
 def main(spec: Path, out: Path) -> None:

@@ -109,9 +109,9 @@ class Bench:
             running.system.name,
             figures,
             series(samples, begin, seconds),
-            memory_mb=usage.peak_mb,
+            memory_mb=max(usage.pss_mb, default=None),
             memory_over_s=[(at - begin, pss) for at, pss in zip(usage.at, usage.pss_mb, strict=True)],
-            cpu_part=usage.cpu_part(begin, begin + seconds),
+            cpu_part=usage.gained(usage.cpu_s, begin, begin + seconds),
             batch_rows=scrape.batch_rows(runs, _runs(running)),
             throttled_s=None if throttled is None else (_throttled_s(running) or 0.0) - throttled,
             way=DIRECT if url == running.url else ROUTED,
@@ -143,7 +143,7 @@ def _limit(samples: Samples, usage: Usage, generator: Generator, begin: float, e
     """Whether the machine, and not the server, set the limit between two moments."""
     cores = generator.cores
     idle, server_idle = usage.gained(usage.generator_idle_s, begin, end), usage.gained(usage.server_idle_s, begin, end)
-    served = usage.cpu_part(begin, end)
+    served = usage.gained(usage.cpu_s, begin, end)
     full = others = None
     if idle is not None:
         spun = sum(log.spun_part(begin, end) for log in samples.generators)

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import orjson
 
 from bench.baselines.serving import Dynos, Running, serving
 from bench.baselines.systems import System
-from bench.dyno.router import routing
+from bench.dyno.router import Router, routing
 from bench.errors import BenchError, ServerFailed
 from bench.load.arrivals import Phase
 from bench.load.cases import as_table
@@ -40,7 +40,7 @@ def restart(bench: Bench, system: System, dynos: Dynos | None, phase: Phase) -> 
     bench.say(f"deploy: {system.name} at {phase.rate:,.0f}/s, a restart", bench.seconds_of([phase]))
     with ExitStack() as stack:
         old = stack.enter_context(_dyno_of(bench, system, dynos, "old"))
-        router = stack.enter_context(routing(bench.folder, f"deploy-{system.name}", _router_cores(bench), [old.port]))
+        router = stack.enter_context(_router_of(bench, old, "deploy"))
 
         def replace_dyno(events: Events) -> None:
             time.sleep(bench.warm_up_s + phase.seconds / 3)
@@ -71,7 +71,7 @@ def swap(bench: Bench, system: System, dynos: Dynos | None, phase: Phase) -> Non
     bench = bench.with_version(NEW, other)
     with ExitStack() as stack:
         running = stack.enter_context(_dyno_of(bench, served, dynos, "swap"))
-        router = stack.enter_context(routing(bench.folder, "swap", _router_cores(bench), [running.port]))
+        router = stack.enter_context(_router_of(bench, running, "swap"))
 
         def write(events: Events) -> None:
             time.sleep(bench.warm_up_s + phase.seconds / 3)
@@ -141,5 +141,6 @@ def _dyno_of(bench: Bench, system: System, dynos: Dynos | None, name: str) -> It
     bench.results.count(system.name, running.codes)
 
 
-def _router_cores(bench: Bench) -> frozenset[int]:
-    return bench.generator.cores.generator
+def _router_of(bench: Bench, running: Running, what: str) -> AbstractContextManager[Router]:
+    name, cores = f"{what}-{running.system.name}", bench.generator.cores.generator
+    return routing(bench.folder, name, cores, [running.port])

@@ -57,7 +57,7 @@ def memory_bytes(models: Path) -> tuple[float, float]:
     """PSS of arbiter and one worker together, and what each further worker has for itself; after some requests."""
     with _serving(models, 1) as running:
         _warm(running)
-        first, _ = tree_of([running.child.pid])
+        first, _ = tree_of(running.child.pid)
     with _serving(models, 3) as running:
         _warm(running)
         private = [worker.memory_full_info().uss for worker in psutil.Process(running.child.pid).children()]

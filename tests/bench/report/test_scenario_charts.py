@@ -37,7 +37,7 @@ def a_run_of(*scenarios: str) -> Results:
 )
 def test_a_scenario_is_drawn_where_it_was_measured(scenario: str, title: str) -> None:
     assert title not in page.page(a_run())
-    (chart,) = [chart for chart in scenario_charts.curves(a_run_of(scenario)) if chart.title == title]
+    (chart,) = [chart for chart in scenario_charts.charts(a_run_of(scenario)) if chart.title == title]
     assert "dynonnx 0 failed, longest wait 1.2 s" in chart.text
     ElementTree.fromstring(chart.svg)  # noqa: S314 - our own text
 
@@ -45,7 +45,7 @@ def test_a_scenario_is_drawn_where_it_was_measured(scenario: str, title: str) ->
 def test_a_new_version_tells_how_soon_it_answered() -> None:
     run = a_run_of("swap")
     run.turns[-2].events.extend([(4.0, "version 2 written"), (5.5, "version 2 answers")])
-    (chart,) = scenario_charts.scenarios_over_time(run)
+    (chart,) = [chart for chart in scenario_charts.over_time(run) if chart.title == "A new version"]
     assert "It answered 1.5 s later." in chart.text
 
 

@@ -30,7 +30,7 @@ def test_every_other_scenario_has_its_rows() -> None:
     run = steady_run(FIGURES)
     run.turns.append(Turn("bodies of 10 rows", "dynonnx", replace(FIGURES, asked_rate=63, errors={"http 503": 4})))
     (row,) = [line for line in table.render(run).splitlines() if line.startswith("bodies of 10 rows")]
-    assert row.split()[4:] == ["dynonnx", "63", "0.50", "2.00", "9.00", "4"]
+    assert row.split()[4:13] == ["dynonnx", "63", "499", "0.50", "1.00", "2.00", "3.00", "9.00", "4"]
 
 
 def test_faults_are_spelled_out() -> None:
