@@ -137,7 +137,7 @@ def await_golden(name: str, child: Child, url: str, golden: Case, limit_s: float
         if child.status() is not None:
             raise ServerFailed(f"{name} ended with status {child.status()} before it served.", child.log_tail())
         try:
-            status, body, wrong = _ask(address, golden, timeout_s=10.0)
+            status, body, wrong = ask(address, golden, timeout_s=10.0)
         except (OSError, BrokenAnswer):
             status, wrong = 503, None
         if status == 503:
@@ -165,7 +165,7 @@ def meet(url: str, golden: Case, key: str, *, owned: bool) -> Running:
     check_leave(url, owned=owned)
     began = time.monotonic()
     try:
-        _, body, wrong = _ask(Address.parse(url), golden, headers=(("Authorization", f"Bearer {key}"),) if key else ())
+        _, body, wrong = ask(Address.parse(url), golden, headers=(("Authorization", f"Bearer {key}"),) if key else ())
     except (OSError, BrokenAnswer) as error:
         raise BenchError(f"{url} does not answer: {error}") from None
     if wrong is not None:
@@ -179,10 +179,10 @@ def shown(body: bytes) -> str:
     return text if len(body) <= _SHOWN_BYTES else f"{text}... ({len(body):,} bytes)"
 
 
-def _ask(
+def ask(
     address: Address, case: Case, timeout_s: float = 30.0, headers: tuple[tuple[str, str], ...] = ()
 ) -> tuple[int, bytes, str | None]:
-    """Status, body, and what is wrong with them."""
+    """One request on a connection of its own: status, body, what is wrong. Raises OSError or BrokenAnswer."""
     with Connection(address, timeout_s) as connection:
         answer = connection.exchange(address.request("POST", case.path, case.body, headers))
     return answer.status, answer.body, case.fault(answer.status, answer.body)

@@ -86,8 +86,8 @@ class Answer:
 class Connection:
     """Connects at the first exchange, and again after the peer has closed. Not to be shared between callers."""
 
-    def __init__(self, target: Address, timeout_s: float = 30.0) -> None:
-        self._target = target
+    def __init__(self, address: Address, timeout_s: float = 30.0) -> None:
+        self._address = address
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
 
@@ -135,10 +135,10 @@ class Connection:
             self._socket = None
 
     def _connect(self) -> socket.socket:
-        peer = socket.create_connection((self._target.host, self._target.port), self._timeout_s)
+        peer = socket.create_connection((self._address.host, self._address.port), self._timeout_s)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._target.tls:
-            peer = ssl.create_default_context().wrap_socket(peer, server_hostname=self._target.host)
+        if self._address.tls:
+            peer = ssl.create_default_context().wrap_socket(peer, server_hostname=self._address.host)
         self._socket = peer
         return peer
 

@@ -46,10 +46,6 @@ _USUAL[ConnectionRefusedError] = "connection refused"
 Outcome = tuple[str | None, int, float]  # what went wrong, bytes of the answer, seconds the server says it took
 
 
-class BadUse(Exception):
-    """Options that make no measurement; the text says what to change."""
-
-
 def _options(parser: LocustArgumentParser) -> None:
     parser.add_argument("--cases", metavar="FILE", default="", help="requests and answers (python -m bench cases)")
     parser.add_argument("--phases", metavar="RATExSECONDS,...", default="100x30", help="arrival rates, such as 500x10")
@@ -66,20 +62,22 @@ class Load:
 
     def __init__(self, environment: Environment) -> None:
         options: Any = environment.parsed_options
-        target = Address.parse(environment.host or "")
-        if not target.is_this_machine and not options.i_own_this_host:
-            raise BadUse(f"{target.host} is not this machine; if it is yours, say --i-own-this-host")
+        address = Address.parse(environment.host or "")
+        if not address.is_this_machine and not options.i_own_this_host:
+            raise BenchError(f"{address.host} is not this machine; if it is yours, say --i-own-this-host")
         if not options.cases:
-            raise BadUse("--cases FILE is missing: python -m bench cases --pickle build/iris.pkl --out FILE makes one")
+            raise BenchError(
+                "--cases FILE is missing: python -m bench cases --pickle build/iris.pkl --out FILE makes it"
+            )
         self.environment = environment
         self._fire: Any = partial(environment.events.request.fire, request_type="POST", name="/predict")
-        self.target = target
+        self.address = address
         self.connections: int = options.connections
         self.timeout_s: float = options.timeout
         self.phases = parse_phases(options.phases)
         self.cases = read_cases(Path(options.cases))
         headers = (("Authorization", f"Bearer {options.key}"),) if options.key else ()
-        self.requests = [target.request("POST", case.path, case.body, headers) for case in self.cases]
+        self.requests = [address.request("POST", case.path, case.body, headers) for case in self.cases]
         self.seen: list[bytes | None] = [None] * len(self.cases)  # the last answer that was found right
         self.turn = count()
         self.pacer = Pacer(spin=bool(options.spin))
@@ -135,7 +133,7 @@ _loads: dict[int, Load] = {}
 def _test_start(environment: Environment, **_: Any) -> None:
     try:
         _loads[id(environment)] = Load(environment)
-    except (BadUse, BenchError, OSError, ValueError) as error:
+    except (BenchError, OSError, ValueError) as error:
         _log.error("%s", error)  # the shape ends the test at its next tick
         environment.process_exit_code = _BAD_USE
 
@@ -184,7 +182,7 @@ class Caller(User):
         load = _loads.get(id(self.environment))
         if load is None:
             raise StopUser
-        with Connection(load.target, load.timeout_s) as connection:
+        with Connection(load.address, load.timeout_s) as connection:
             self._serve(load, connection)
 
     def _serve(self, load: Load, connection: Connection) -> None:

@@ -38,19 +38,19 @@ class GeneratorLog:
 
     def busy_part(self, begin: float, end: float) -> float:
         """The part of the time between two moments in which it had something to do, 0 to 1."""
-        if len(self.idle) < 2 or end <= begin:
-            return 0.0
-        at, slept_s, spun_s = np.array(self.idle).T
-        first, last = np.interp([begin, end], at, slept_s + spun_s)
-        return min(1.0, max(0.0, 1.0 - float(last - first) / (end - begin)))
+        slept, spun = self._parts(begin, end)
+        return min(1.0, max(0.0, 1.0 - slept - spun)) if len(self.idle) > 1 else 0.0
 
     def spun_part(self, begin: float, end: float) -> float:
         """The part of the time in which it kept its core busy only in order to be punctual, 0 to 1."""
+        return self._parts(begin, end)[1]
+
+    def _parts(self, begin: float, end: float) -> tuple[float, float]:
         if len(self.idle) < 2 or end <= begin:
-            return 0.0
-        at, _, spun_s = np.array(self.idle).T
-        first, last = np.interp([begin, end], at, spun_s)
-        return float(last - first) / (end - begin)
+            return 0.0, 0.0
+        at, *seconds = np.array(self.idle).T
+        slept, spun = (float(np.diff(np.interp([begin, end], at, each))[0]) / (end - begin) for each in seconds)
+        return slept, spun
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,8 @@ def over(samples: Samples, begin: float, phases: Sequence[Phase]) -> Figures:
     last = begin + seconds
     if right.any():  # the quickest answer's time off: a request due at the very end could not be answered sooner
         last = max(last, float(done[right].max() - (done[right] - due[right]).min()))
+    counts = zip(samples.outcomes, np.bincount(outcome, minlength=len(samples.outcomes)).tolist(), strict=True)
+    errors = {name: count for name, count in counts if count and name != OK}
     busy = max(generator.busy_part(begin, last) for generator in samples.generators)
     return Figures(
         asked_rate=sum(phase.rate * phase.seconds for phase in phases) / seconds,
@@ -84,7 +86,7 @@ def over(samples: Samples, begin: float, phases: Sequence[Phase]) -> Figures:
         rate=float(right.sum()) / (last - begin),
         **dict(zip(("p50_ms", "p95_ms", "p99_ms", "p999_ms"), cuts, strict=True)),
         max_ms=float(latency_ms.max()) if latency_ms.size else None,
-        errors=_errors(outcome, samples.outcomes),
+        errors=errors,
         late_p99_ms=late_p99_ms,
         missed=int((late_s > MISSED_AFTER_S).sum()),
         generator_busy=busy,
@@ -172,13 +174,5 @@ def machine_limit(
 
 
 def _timed(samples: Samples) -> npt.NDArray[np.bool_]:
-    return np.isin(samples.outcome, [code for code, name in enumerate(samples.outcomes) if _is_timed(name)])
-
-
-def _is_timed(outcome: str) -> bool:
-    return outcome in (OK, UNFINISHED) or outcome.startswith("timeout")
-
-
-def _errors(outcome: npt.NDArray[np.int64], outcomes: Sequence[str]) -> dict[str, int]:
-    counts = np.bincount(outcome, minlength=len(outcomes)).tolist()
-    return {name: number for name, number in zip(outcomes, counts, strict=True) if number and name != OK}
+    timed = [name in (OK, UNFINISHED) or name.startswith("timeout") for name in samples.outcomes]
+    return np.array(timed)[samples.outcome]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from bench.record.results import DIRECT, OURS, ROUTED, Results, Turn, middle
 
@@ -79,8 +79,7 @@ def verdict(results: Results) -> list[str]:
     sentences = [_holds(results, ours)] if ours.held else [_answers(ours)]
     if ours.held:
         sentences += [_against(ours, other) for other in by_name.values() if other.name != ours.name]
-    sentences += _memory(results, ours) + _network(ours) + _way(results, ours)
-    return [*sentences, f"All of its {ours.right:,} answers were checked and right."]
+    return [*sentences, *_details(results, ours), f"All of its {ours.right:,} answers were checked and right."]
 
 
 def warnings(results: Results) -> list[str]:
@@ -88,6 +87,8 @@ def warnings(results: Results) -> list[str]:
     lines = []
     if results.wrong:
         lines.append("Wrong answers were given. Speed figures of a server that answers wrongly mean nothing.")
+    elif results.faults:
+        lines.append("Closed loops met errors (below): their figures are no measurement.")
     if results.interrupted:
         lines.append("The run was interrupted: this is what was measured until then.")
     late = sum(turn.figures.limit is not None for turn in results.turns)
@@ -134,30 +135,18 @@ def _against(ours: Standing, other: Standing) -> str:
     return f"That is {least}{times(ours.held / other.held)} what {other.name} holds ({other.held:,.0f}/s)."
 
 
-def _memory(results: Results, ours: Standing) -> list[str]:
-    if ours.memory_mb is None:
-        return []
-    quota = results.settings.get("memory_mib")
-    subject = "It" if results.settings.get("dynos", 1) == 1 else "A dyno"
-    return [f"{subject} takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")]
-
-
-def _way(results: Results, ours: Standing) -> list[str]:
-    """Where the highest rate did not pass the router that stood in front."""
-    knee = results.knee_of(ours.name)
-    if not results.settings.get("router") or knee is None or knee.way != DIRECT:
-        return []
-    through = [turn.figures.asked_rate for turn in results.turns_of(ours.name, "steps") if turn.way == ROUTED]
-    return [f"From {max(through, default=0.0):,.0f}/s on it was asked past the stand-in router, which is slower."]
-
-
-def _network(ours: Standing) -> list[str]:
-    """How the time divides, where the server says how long it took itself."""
-    if ours.server_p50_ms is None or ours.p50_ms is None:
-        return []
-    rest = max(0.0, ours.p50_ms - ours.server_p50_ms)
-    own = f"{ours.server_p50_ms:.1f} ms were the server's own"
-    return [f"Of the median {ours.p50_ms:.1f} ms, {own}; {rest:.1f} ms the way."]
+def _details(results: Results, ours: Standing) -> Iterator[str]:
+    """Memory; how the time divides, where the server says how long it took; which way the highest rate went."""
+    quota, knee = results.settings.get("memory_mib"), results.knee_of(ours.name)
+    if ours.memory_mb is not None:
+        subject = "It" if results.settings.get("dynos", 1) == 1 else "A dyno"
+        yield f"{subject} takes {ours.memory_mb:,.0f} MB" + (f" of {quota:,} MB." if quota else " of memory.")
+    if ours.server_p50_ms is not None and ours.p50_ms is not None:
+        own, rest = f"{ours.server_p50_ms:.1f} ms were the server's own", max(0.0, ours.p50_ms - ours.server_p50_ms)
+        yield f"Of the median {ours.p50_ms:.1f} ms, {own}; {rest:.1f} ms the way."
+    if results.settings.get("router") and knee is not None and knee.way == DIRECT:
+        through = [turn.figures.asked_rate for turn in results.turns_of(ours.name, "steps") if turn.way == ROUTED]
+        yield f"From {max(through, default=0.0):,.0f}/s on it was asked past the stand-in router, which is slower."
 
 
 def place(results: Results) -> str:

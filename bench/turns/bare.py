@@ -1,15 +1,13 @@
-"""Measures what a request costs without a server, in a process of its own: ``python -m bench.turns.bare SPEC OUT``.
-
-SPEC is JSON, one object a model: name, artefact, rows (as lists), body (of the request that is decoded), counts (how
-many rows a run takes). OUT gets the costs by name, in microseconds of processor time: medians of blocks of calls.
-"""
+"""Owns what a request costs without a server, in microseconds of processor time. Knows nothing of load."""
 
 from __future__ import annotations
 
-import sys
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from timeit import Timer
@@ -20,23 +18,31 @@ import onnxruntime as ort
 import orjson
 
 from bench.baselines.fastapi_onnx import DTYPES, feeder, open_session
+from bench.load.models import WIDE, WIDE_ROWS, ModelUnderTest
+from bench.machine.cores import pin
+from bench.record.results import BareCosts
 
+ROWS = (1, 22, 64)
 BLOCKS = 15
 BLOCK_S = 0.015
 
 
-def costs(model: dict[str, Any]) -> dict[str, Any]:
-    """The costs of one model."""
-    session = open_session(Path(model["artefact"]))
-    feed, rows, body = feeder(session), model["rows"], model["body"].encode()
-    run_us = {}
-    for count in model["counts"]:
+def bare_costs(models: Mapping[str, ModelUnderTest], cores: frozenset[int]) -> dict[str, BareCosts]:
+    """The costs of every model, by a process of its own on ``cores``."""
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_pin_this, initargs=(cores,)) as process:
+        return {name: process.submit(costs, *_asked_of(model)).result() for name, model in models.items()}
+
+
+def costs(artefact: Path, rows: Sequence[Any], body: bytes, counts: Sequence[int]) -> BareCosts:
+    """Of runs of ``counts`` rows, and of decoding ``body`` and encoding its answer: medians of blocks of calls."""
+    session = open_session(artefact)
+    feed, run_us = feeder(session), {}
+    for count in counts:
         feeds = feed([rows[at % len(rows)] for at in range(count)])
         run_us[count] = microseconds(partial(session.run, None, feeds))
     features = orjson.loads(body)["features"]
     answer = session.run(None, feed(features if isinstance(features[0], list) else [features]))
-    decode_us, encode_us = microseconds(lambda: decode(session, body)), microseconds(lambda: encode(answer))
-    return {"run_us": run_us, "decode_us": decode_us, "encode_us": encode_us}
+    return BareCosts(run_us, microseconds(partial(decode, session, body)), microseconds(partial(encode, answer)))
 
 
 def decode(session: ort.InferenceSession, body: bytes) -> Any:
@@ -63,11 +69,11 @@ def microseconds(call: Callable[[], object]) -> float:
     return median(timer.repeat(BLOCKS, each)) / each * 1e6
 
 
-def main(spec: Path, out: Path) -> None:
-    """Measure all models of ``spec``."""
-    measured = {model["name"]: costs(model) for model in orjson.loads(spec.read_bytes())}
-    out.write_bytes(orjson.dumps(measured, option=orjson.OPT_NON_STR_KEYS))
+def _asked_of(model: ModelUnderTest) -> tuple[Path, Sequence[Any], bytes, Sequence[int]]:
+    features = [orjson.loads(case.body)["features"] for case in model.cases[: max(ROWS)]]
+    wide = model.name == WIDE
+    return model.artefact, features[0] if wide else features, model.cases[0].body, (WIDE_ROWS,) if wide else ROWS
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+def _pin_this(cores: frozenset[int]) -> None:
+    pin(os.getpid(), cores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,15 +14,16 @@ from bench.baselines.serving import Running
 from bench.dyno.router import Router
 from bench.load.arrivals import Phase, seconds_of
 from bench.load.cases import Case, load_model, make_cases, write_cases
+from bench.load.client import Address, BrokenAnswer, Connection
 from bench.load.generator import Generator, send
 from bench.load.rows import ROWS, Rows, rows_for
 from bench.load.samples import Samples
 from bench.machine.watch import Usage, Watch
 from bench.record.figures import Figures, machine_limit, over, series
 from bench.record.results import DIRECT, ROUTED, Results, Turn
-from bench.turns import scrape
 
 _LOCUST_START_S = 1.5
+_LINE = re.compile(rb"^(nv_inference_count|nv_inference_exec_count)(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE)
 
 
 class Progress(Protocol):
@@ -112,7 +114,7 @@ class Bench:
             memory_mb=max(usage.pss_mb, default=None),
             memory_over_s=[(at - begin, pss) for at, pss in zip(usage.at, usage.pss_mb, strict=True)],
             cpu_part=usage.gained(usage.cpu_s, begin, begin + seconds),
-            batch_rows=scrape.batch_rows(runs, _runs(running)),
+            batch_rows=batch_rows(runs, _runs(running)),
             throttled_s=None if throttled is None else (_throttled_s(running) or 0.0) - throttled,
             way=DIRECT if url == running.url else ROUTED,
             events=[(at - begin, what) for at, what in events],
@@ -126,6 +128,34 @@ def steady_rounds(bench: Bench, systems: Sequence[Running], rate: float, seconds
     for _ in range(rounds):
         for running in systems:
             bench.turn(running, "steady", Phase(rate, seconds))
+
+
+def runs_of(url: str) -> tuple[float, float] | None:
+    """Rows predicted and runs of the model since the start, over all models; None where the server does not tell."""
+    address = Address.parse(url)
+    try:
+        with Connection(address, timeout_s=5.0) as connection:
+            answer = connection.exchange(address.request("GET", "/metrics"))
+    except (OSError, BrokenAnswer):
+        return None
+    return read_metrics(answer.body) if answer.status == 200 else None
+
+
+def read_metrics(text: bytes) -> tuple[float, float] | None:
+    """The two totals in a Prometheus text; None where either is missing."""
+    totals: dict[bytes, float] = {}
+    for name, value in _LINE.findall(text):
+        totals[name] = totals.get(name, 0.0) + float(value)
+    if len(totals) < 2:
+        return None
+    return totals[b"nv_inference_count"], totals[b"nv_inference_exec_count"]
+
+
+def batch_rows(before: tuple[float, float] | None, after: tuple[float, float] | None) -> float | None:
+    """Mean rows of a run between two looks; None where either is missing or nothing ran."""
+    if before is None or after is None or after[1] <= before[1]:
+        return None
+    return (after[0] - before[0]) / (after[1] - before[1])
 
 
 @contextmanager
@@ -156,7 +186,7 @@ def _limit(samples: Samples, usage: Usage, generator: Generator, begin: float, e
 
 def _runs(running: Running) -> tuple[float, float] | None:
     """Rows and runs over all dynos of a system; None where one does not tell."""
-    by_dyno = [scrape.runs(dyno.url) for dyno in running.all_dynos]
+    by_dyno = [runs_of(dyno.url) for dyno in running.all_dynos]
     told = [runs for runs in by_dyno if runs is not None]
     return (sum(rows for rows, _ in told), sum(runs for _, runs in told)) if len(told) == len(by_dyno) else None
 

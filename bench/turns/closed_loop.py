@@ -14,8 +14,7 @@ from bench.load.cases import Case
 from bench.load.client import Address, BrokenAnswer, Connection
 from bench.machine.watch import cpu_seconds, idle_s
 from bench.record.results import PEAK, Peak
-from bench.turns import scrape
-from bench.turns.bench import Bench
+from bench.turns.bench import Bench, batch_rows, runs_of
 
 CHECKS = 12  # answers that are compared with the right ones in a turn
 
@@ -72,7 +71,7 @@ def closed_loop(
         p99_us=float(counters["p99"]),
         cpu_us=spent / requests * 1e6 if spent is not None and requests else None,
         busy=None if spent is None else spent / took_s,
-        batch_rows=scrape.batch_rows(before, after),
+        batch_rows=batch_rows(before, after),
         others=None if taken is None or spent is None else max(0.0, taken - spent) / took_s,
         checked=checks.asked,
         faults=dict(checks.faults) | {f"wrk: {error}": counters[error] for error in wrk.ERRORS if counters[error]},
@@ -83,7 +82,7 @@ def closed_loop(
 
 def _runs(running: Running) -> tuple[float, float] | None:
     """Rows and runs so far; the baselines have no such page and are not asked."""
-    return None if running.system.environment.get("DYNONNX_MODELS") is None else scrape.runs(running.url)
+    return None if running.system.environment.get("DYNONNX_MODELS") is None else runs_of(running.url)
 
 
 class Checks:

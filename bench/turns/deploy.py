@@ -11,20 +11,20 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from bench.baselines.serving import Dynos, Running, serving
+from bench.baselines.serving import Dynos, Running, ask, serving
 from bench.baselines.systems import System
 from bench.dyno.router import Router, routing
 from bench.errors import BenchError, ServerFailed
 from bench.load.arrivals import Phase
 from bench.load.cases import as_table
-from bench.load.client import Address, BrokenAnswer, Connection
+from bench.load.client import Address, BrokenAnswer
 from bench.machine.processes import Child, clean_environment
 from bench.turns.bench import Bench, Events
 
@@ -109,13 +109,10 @@ def await_version(bench: Bench, running: Running, version: str) -> None:
     case, address = bench.cases[0], Address.parse(running.url)
     deadline = time.monotonic() + _SWAP_LIMIT_S
     while time.monotonic() < deadline:
-        with Connection(address, timeout_s=1.0) as connection:
-            try:
-                answer = connection.exchange(address.request("POST", case.path, case.body))
-            except (OSError, BrokenAnswer):
-                continue
-        if answer.status == 200 and orjson.loads(answer.body).get("model_version") == version:
-            return
+        with suppress(OSError, BrokenAnswer):
+            status, body, _ = ask(address, case, timeout_s=1.0)
+            if status == 200 and orjson.loads(body).get("model_version") == version:
+                return
         time.sleep(_ASK_EVERY_S)
     raise BenchError(f"version {version} did not answer within {_SWAP_LIMIT_S:g} s after it had been written")
 

@@ -6,30 +6,23 @@ dynonnx beside the bare run.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import orjson
-
 from bench.baselines.serving import Running, serving
 from bench.baselines.systems import BASELINES, OURS, System, baseline, dynonnx, nginx, nginx_executable, repository_of
-from bench.errors import ServerFailed
 from bench.load import models, wrk
 from bench.load.cases import Case
 from bench.load.models import EXAMPLES, HEAVY, ModelUnderTest
-from bench.machine.processes import Child, clean_environment
-from bench.record.results import BareCosts
 from bench.record.targets import BOUND, BOUND_CONNECTIONS, CROWD, FOREST, FRONT, TENSORS, WIDE, WIDE_CROWD, targets
+from bench.turns.bare import bare_costs
 from bench.turns.bench import Bench
 from bench.turns.closed_loop import closed_loop
 from bench.turns.tensors import tensor_rounds
 
 MICRO_SCENARIOS = (*EXAMPLES, HEAVY, WIDE, BOUND, TENSORS)
-BARE_ROWS = (1, 22, 64)
-BARE_LIMIT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +61,7 @@ def micro(bench: Bench, options: MicroOptions, pickles: Path, repository: Path) 
             results.titles[scenario] = title
             _rounds(bench, scenario, pairings, connections, options)
         bench.say("bare costs")
-        results.bare.update(_bare_costs(bench, list(made.values())))
+        results.bare.update(bare_costs(made, bench.generator.cores.server))
     finally:
         results.targets = targets(results)
         results.notes += [] if wrk.executable() else [wrk.MISSING]
@@ -133,25 +126,3 @@ def _rounds(
                 for pairing in pairings:
                     server, name, cases = running[pairing.system.name], pairing.name, pairing.cases
                     closed_loop(bench, server, scenario, name, cases, count, options.seconds, number)
-
-
-def _bare_costs(bench: Bench, made: Sequence[ModelUnderTest]) -> dict[str, BareCosts]:
-    """Measured by a process of its own on the server's core."""
-    spec, out = bench.folder / "bare.json", bench.folder / "bare.out.json"
-    spec.write_bytes(orjson.dumps([_bare_spec(model) for model in made]))
-    command = [sys.executable, "-m", "bench.turns.bare", str(spec), str(out)]
-    with Child(command, bench.folder / "bare.log", clean_environment(), bench.generator.cores.server) as child:
-        if child.wait(BARE_LIMIT_S) != 0:
-            raise ServerFailed("the process that measures the bare costs failed.", child.log_tail())
-    measured = orjson.loads(out.read_bytes())
-    for costs in measured.values():
-        costs["run_us"] = {int(rows): us for rows, us in costs["run_us"].items()}
-    return {name: BareCosts(**costs) for name, costs in measured.items()}
-
-
-def _bare_spec(model: ModelUnderTest) -> dict[str, object]:
-    counts = (models.WIDE_ROWS,) if model.name == WIDE else BARE_ROWS
-    features = [orjson.loads(case.body)["features"] for case in model.cases[: max(BARE_ROWS)]]
-    rows = features[0] if model.name == WIDE else features
-    body = model.cases[0].body.decode()
-    return {"name": model.name, "artefact": str(model.artefact), "rows": rows, "body": body, "counts": counts}

@@ -12,8 +12,7 @@ from skl2onnx.common.data_types import DoubleTensorType
 
 from bench.baselines.serving import serving
 from bench.baselines.systems import System
-from bench.load.answers import fault
-from bench.load.cases import Case, make_cases
+from bench.load.cases import Case, fault, make_cases
 from bench.load.client import Address, Connection
 from bench.load.rows import rows_for
 

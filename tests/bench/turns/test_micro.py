@@ -64,8 +64,12 @@ def test_models_made_on_the_spot_are_answered_rightly(tmp_path: Path) -> None:
 def test_bare_costs_grow_with_rows(model: ModelUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bare, "BLOCKS", 3)
     rows = rows_for("iris")
-    body = model.cases[0].body.decode()
-    said = bare.costs({"artefact": str(model.artefact), "rows": rows, "body": body, "counts": [1, 5000]})
-    assert 0 < said["run_us"][1] < said["run_us"][5000]
-    assert 0 < said["decode_us"] < 1000
-    assert 0 < said["encode_us"] < 1000
+    costs = bare.costs(model.artefact, rows, model.cases[0].body, [1, 5000])
+    assert 0 < costs.run_us[1] < costs.run_us[5000]
+    assert 0 < costs.decode_us < 1000
+    assert 0 < costs.encode_us < 1000
+
+
+def test_bare_costs_are_measured_by_a_process_of_its_own(model: ModelUnderTest) -> None:
+    (costs,) = bare.bare_costs({"iris": model}, frozenset()).values()
+    assert list(costs.run_us) == [1, 22, 64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.turns.scrape import batch_rows, read
+from bench.turns.bench import batch_rows, read_metrics
 
 TEXT = b"""# TYPE nv_inference_count counter
 nv_inference_count{model="iris",version="1"} 120
@@ -13,8 +13,8 @@ nv_inference_exec_count{model="churn",version="1"} 5
 
 
 def test_totals_are_over_all_models() -> None:
-    assert read(TEXT) == (150.0, 25.0)
-    assert read(b"up 1\n") is None
+    assert read_metrics(TEXT) == (150.0, 25.0)
+    assert read_metrics(b"up 1\n") is None
 
 
 def test_the_mean_is_of_what_ran_in_between() -> None:
