@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime as ort
 from fastapi import FastAPI
 
-from bench.baselines.launch import Cell, PredictRequest, PredictResponse, arguments, respond, serve
+from bench.baselines.launch import Cell, PredictRequest, PredictResponse, arguments, serve
 
 DTYPES = {"tensor(double)": "f8", "tensor(float)": "f4", "tensor(int64)": "i8", "tensor(bool)": "?"}
 
@@ -36,9 +36,16 @@ def create_app(model_file: Path) -> FastAPI:
 
     @app.post("/predict", response_model_exclude_none=True)
     async def predict(request: PredictRequest) -> PredictResponse:
-        rows = request.rows
+        single = not isinstance(request.features[0], list)
+        rows: Any = [request.features] if single else request.features
         label, *others = session.run(None, feed(rows))
-        return respond(request, label.reshape(len(rows)).tolist(), *others[:1])
+        predictions = label.reshape(len(rows)).tolist()
+        if not others:
+            return PredictResponse(prediction=predictions[0] if single else predictions)
+        probabilities = others[0].max(axis=1).tolist()
+        if single:
+            return PredictResponse(prediction=predictions[0], probability=probabilities[0])
+        return PredictResponse(prediction=predictions, probability=probabilities)
 
     return app
 

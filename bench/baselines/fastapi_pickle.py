@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
 import pandas
 from fastapi import FastAPI
 
-from bench.baselines.launch import PredictRequest, PredictResponse, arguments, respond, serve
+from bench.baselines.launch import PredictRequest, PredictResponse, arguments, serve
 
 
 def create_app(model_file: Path) -> FastAPI:
@@ -26,15 +27,19 @@ def create_app(model_file: Path) -> FastAPI:
 
     @app.post("/predict", response_model_exclude_none=True)
     async def predict(request: PredictRequest) -> PredictResponse:
-        rows = request.rows
+        single = not isinstance(request.features[0], list)
+        rows: Any = [request.features] if single else request.features
         table = np.array(rows)
         if table.dtype.kind != "f":
             cells = [[np.nan if cell is None else cell for cell in row] for row in rows]
             table = pandas.DataFrame(cells, columns=names)
         predictions = model.predict(table).tolist()
         if not hasattr(model, "predict_proba"):
-            return respond(request, predictions)
-        return respond(request, predictions, model.predict_proba(table))
+            return PredictResponse(prediction=predictions[0] if single else predictions)
+        probabilities = model.predict_proba(table).max(axis=1).tolist()
+        if single:
+            return PredictResponse(prediction=predictions[0], probability=probabilities[0])
+        return PredictResponse(prediction=predictions, probability=probabilities)
 
     return app
 

@@ -1,9 +1,9 @@
-"""Owns what the baselines share: what they are asked and answer, and one uvicorn worker. Knows nothing of models."""
+"""Owns what the baselines share: the bodies of requests and responses, one uvicorn worker. Knows nothing of models."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,6 @@ class PredictRequest(BaseModel):
 
     features: list[Cell] | list[list[Cell]]
 
-    @property
-    def single(self) -> bool:
-        """Whether it is one row."""
-        return not isinstance(self.features[0], list)
-
-    @property
-    def rows(self) -> Any:
-        """Always a list of rows."""
-        return [self.features] if self.single else self.features
-
 
 class PredictResponse(BaseModel):
     """One answer, or lists of them where rows came as a list. A regressor has no probability."""
@@ -36,14 +26,6 @@ class PredictResponse(BaseModel):
     prediction: Any
     probability: float | list[float] | None = None
     model_version: str = "1"
-
-
-def respond(request: PredictRequest, predictions: Sequence[Any], probabilities: Any = None) -> PredictResponse:
-    """The answer. ``probabilities``: rows x classes, None for a regressor; a row's is the highest."""
-    highest = None if probabilities is None else probabilities.max(axis=1).tolist()
-    if request.single:
-        return PredictResponse(prediction=predictions[0], probability=None if highest is None else highest[0])
-    return PredictResponse(prediction=predictions, probability=highest)
 
 
 def arguments(description: str) -> tuple[Path, int]:
