@@ -6,8 +6,6 @@ Raise ``FORMAT`` when a reader of the old form would misread the new one.
 from __future__ import annotations
 
 import itertools
-import os
-import platform
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,6 +18,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import BenchError
+from bench.machine.cores import this_machine
 from bench.record.figures import Figures, Series
 
 FORMAT = 2
@@ -200,10 +199,7 @@ class Results:
 
     def count(self, system: str, codes: Mapping[str, int]) -> None:
         """Add what Heroku would have logged of a system."""
-        counts = self.codes.setdefault(system, {})
-        for code, number in codes.items():
-            if number:
-                counts[code] = counts.get(code, 0) + number
+        self.codes[system] = dict(Counter(self.codes.get(system, {})) + Counter(codes))
 
     def write(self, folder: Path) -> Path:
         """Write results.json into ``folder`` by rename; its path."""
@@ -252,16 +248,3 @@ def middle(values: Iterable[float | None]) -> float | None:
     """The median of what was measured, None where nothing was."""
     measured = [value for value in values if value is not None]
     return median(measured) if measured else None
-
-
-def this_machine() -> dict[str, Any]:
-    """What a reader needs to judge the numbers, and nothing that names the machine."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": models[0] if models else platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-    }

@@ -9,6 +9,7 @@ from bench.record.results import DIRECT, ROUTED, Results, Turn, middle
 from bench.record.targets import BARE_RUN, BOUND_CONNECTIONS, FASTAPI_ONNX, NGINX, bound
 
 DASH = "-"  # for what was not measured
+_PART, _TIMES = "{:.0%}", "{:.2f}x"
 _MOST_LIMITS = 5
 _QUIET_PART = 0.05  # of the server's core, that others may take unsaid
 _STEADY = ["", "rate/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors", "CPU", "memory MB"]
@@ -55,21 +56,13 @@ def number(value: float | None) -> str:
     return DASH if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
-def whole(value: float | None) -> str:
-    """No digits behind the point."""
-    return DASH if value is None else f"{value:,.0f}"
+def shown(value: float | None, pattern: str = "{:,.0f}") -> str:
+    """A figure, by default without digits behind the point; a dash for what was not measured."""
+    return DASH if value is None else pattern.format(value)
 
 
 def _us(value: float | None) -> str:
     return DASH if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-
-def _times(value: float | None) -> str:
-    return DASH if value is None else f"{value:.2f}x"
-
-
-def _part(value: float | None) -> str:
-    return DASH if value is None else f"{value:.0%}"
 
 
 def _steady(results: Results) -> Iterator[Table]:
@@ -89,7 +82,7 @@ def _steady_row(name: str, turns: Sequence[Turn]) -> list[str]:
     memory = max((turn.memory_mb for turn in turns if turn.memory_mb is not None), default=None)
     rate, cpu = middle(each.rate for each in figures), middle(turn.cpu_part for turn in turns)
     failed = sum(each.failed for each in figures)
-    return [name, whole(rate), *map(number, (*cuts, longest)), f"{failed:,}", _part(cpu), whole(memory)]
+    return [name, shown(rate), *map(number, (*cuts, longest)), f"{failed:,}", shown(cpu, _PART), shown(memory)]
 
 
 def _knees(results: Results) -> Iterator[Table]:
@@ -99,8 +92,8 @@ def _knees(results: Results) -> Iterator[Table]:
     for name in results.systems if results.knees or any(peaks.values()) else ():
         knee = results.knee_of(name)
         held = f"{'>= ' if knee.generator_bound else ''}{knee.held:,.0f}" if knee and knee.held else DASH
-        lost, why = (whole(knee.lost), knee.why or "") if knee else (DASH, "")
-        rows.append([name, held, lost, why, whole(peaks[name]), f"{results.start_s[name]:.1f}"])
+        lost, why = (shown(knee.lost), knee.why or "") if knee else (DASH, "")
+        rows.append([name, held, lost, why, shown(peaks[name]), f"{results.start_s[name]:.1f}"])
     yield Table("", rows, frozenset({0, 3}))
 
 
@@ -113,7 +106,7 @@ def _workers(results: Results) -> Iterator[Table]:
             max((turn.memory_mb or 0.0 for turn in results.turns_of(name)), default=0.0),
         )
         more = f"{(memory - before[1]) / (count - before[0]):.1f}" if before[0] else DASH
-        rows.append([name, whole(memory), more, whole(results.peak_rate(name))])
+        rows.append([name, shown(memory), more, shown(results.peak_rate(name))])
         before = (count, memory)
     yield Table("", rows)
 
@@ -129,9 +122,9 @@ def turn_table(turns: Sequence[Turn]) -> Table:
     for turn in turns:
         figures, past = turn.figures, ", past the router" if routed and turn.way == DIRECT else ""
         cuts = (figures.p50_ms, figures.p95_ms, figures.p99_ms, figures.p999_ms, figures.max_ms)
-        cells = [turn.scenario + past, turn.system, whole(figures.asked_rate), whole(figures.rate), *map(number, cuts)]
-        cells += [f"{figures.failed:,}", _part(turn.cpu_part), number(turn.batch_rows)]
-        rows.append([*cells, DASH if turn.throttled_s is None else f"{turn.throttled_s:.2f} s"])
+        cells = [turn.scenario + past, turn.system, shown(figures.asked_rate), shown(figures.rate), *map(number, cuts)]
+        cells += [f"{figures.failed:,}", shown(turn.cpu_part, _PART), number(turn.batch_rows)]
+        rows.append([*cells, shown(turn.throttled_s, "{:.2f} s")])
     return Table("", rows, frozenset({0, 1}))
 
 
@@ -146,8 +139,8 @@ def _micro(results: Results) -> Iterator[Table]:
         rows = [[*_PEAKS, *(head for name in compared for head in (heads[name], "by CPU"))]]
         cells = dict.fromkeys((peak.connections, peak.system) for peak in peaks)
         for connections, system in sorted(cells, key=lambda cell: cell[0]):
-            shown = "" if any(row[0] == str(connections) for row in rows) else str(connections)
-            rows.append([shown, system, *_peak_cells(results, scenario, connections, system, compared)])
+            label = "" if any(row[0] == str(connections) for row in rows) else str(connections)
+            rows.append([label, system, *_peak_cells(results, scenario, connections, system, compared)])
         kept = [
             at
             for at, column in enumerate(zip(*rows, strict=True))
@@ -164,10 +157,10 @@ def _peak_cells(
         results.middle(scenario, system, connections, figure)
         for figure in ("rate", "p50_us", "p99_us", "cpu_us", "busy", "batch_rows")
     )
-    yield from (whole(rate), _us(p50), _us(p99), _us(cpu), _part(busy), DASH if batch is None else f"{batch:.1f}")
+    yield from (shown(rate), _us(p50), _us(p99), _us(cpu), shown(busy, _PART), shown(batch, "{:.1f}"))
     for other in compared:
-        yield _times(results.ratio(scenario, connections, system, other, "rate"))
-        yield _times(results.ratio(scenario, connections, other, system, "cpu_us"))
+        yield shown(results.ratio(scenario, connections, system, other, "rate"), _TIMES)
+        yield shown(results.ratio(scenario, connections, other, system, "cpu_us"), _TIMES)
 
 
 def _bare(results: Results) -> Iterator[Table]:
@@ -201,7 +194,7 @@ def _targets(results: Results) -> Iterator[Table]:
     for target in results.targets:
         verdict = {None: "not measured", True: "reached", False: "NOT reached"}[target.reached]
         goal = f"{'at least' if target.at_least else 'at most'} {target.goal:g}x"
-        rows.append([target.what, goal, _times(target.measured), _times(target.by_cpu), verdict])
+        rows.append([target.what, goal, shown(target.measured, _TIMES), shown(target.by_cpu, _TIMES), verdict])
     yield Table("", rows, frozenset({0, 1, 4}))
 
 

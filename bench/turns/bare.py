@@ -55,10 +55,10 @@ def decode(session: ort.InferenceSession, body: bytes) -> Any:
 def encode(answer: Sequence[Any]) -> bytes:
     """The label or value of each row, and the highest probability where there are any."""
     label, *others = answer
-    reply = {"prediction": label.reshape(len(label)).tolist()}
+    response = {"prediction": label.reshape(len(label)).tolist()}
     if others:
-        reply["probability"] = others[0].max(axis=1).tolist()
-    return orjson.dumps(reply)
+        response["probability"] = others[0].max(axis=1).tolist()
+    return orjson.dumps(response)
 
 
 def microseconds(call: Callable[[], object]) -> float:

@@ -57,7 +57,7 @@ def micro(bench: Bench, options: MicroOptions, pickles: Path, repository: Path) 
             if scenario == TENSORS:
                 tensor_rounds(bench, options.rounds)
                 continue
-            title, pairings, connections = _plan(scenario, made, options, bench.folder / scenario)
+            title, pairings, connections = _prepared(scenario, made, options, bench.folder / scenario)
             results.titles[scenario] = title
             _rounds(bench, scenario, pairings, connections, options)
         bench.say("bare costs")
@@ -76,7 +76,7 @@ def _models_for(scenarios: Sequence[str], pickles: Path, repository: Path, folde
     return made | {name: make(folder) for name, make in on_the_spot.items() if name in needed}
 
 
-def _plan(
+def _prepared(
     scenario: str, made: Mapping[str, ModelUnderTest], options: MicroOptions, folder: Path
 ) -> tuple[str, list[Pairing], Sequence[int]]:
     """Title, pairings and numbers of connections of a scenario."""

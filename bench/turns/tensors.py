@@ -43,7 +43,7 @@ def tensor_rounds(bench: Bench, rounds: int) -> None:
 def measure(bench: Bench, scenario: str, model: ModelUnderTest, running: Running, rounds: int) -> None:
     """Requests to the server and bare runs in this process, by turns. Raises BenchError for a wrong answer."""
     rows, session, pid = tensor_rows(), open_session(model.artefact), running.child.pid
-    ask = asker(model.name, running.url, rows, session.run(None, {"X": rows})[0])
+    ask = checked_request(model.name, running.url, rows, session.run(None, {"X": rows})[0])
     ask()
     for number in range(1, rounds + 1):
         began, before = time.perf_counter(), cpu_seconds(pid) or 0.0
@@ -55,7 +55,7 @@ def measure(bench: Bench, scenario: str, model: ModelUnderTest, running: Running
         bench.results.peaks += [served, bare]
 
 
-def asker(model: str, url: str, rows: Any, right: Any) -> Callable[[], None]:
+def checked_request(model: str, url: str, rows: Any, right: Any) -> Callable[[], None]:
     """A function that asks once. Raises BenchError where the answer is not what the bare run gives, to the bit."""
     address = Address.parse(url)
     connection = Connection(address)

@@ -15,7 +15,7 @@ from bench.load.models import tensor_models, tensor_rows
 from bench.record.targets import BARE_RUN, targets
 from bench.report import table
 from bench.turns.bench import Bench
-from bench.turns.tensors import ROUNDS_FACTOR, asker, tensor_rounds
+from bench.turns.tensors import ROUNDS_FACTOR, checked_request, tensor_rounds
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -40,6 +40,6 @@ def test_an_answer_that_differs_in_one_bit_is_noticed(tmp_path: Path) -> None:
     wrong[500] = np.nextafter(wrong[500], np.float32(9))
     system = dynonnx(repository_of([model], tmp_path), model.name)
     with serving(system, model.cases[0], tmp_path, frozenset()) as running:
-        asker(model.name, running.url, rows, right)()
+        checked_request(model.name, running.url, rows, right)()
         with pytest.raises(BenchError, match="a wrong answer of linear: 200"):
-            asker(model.name, running.url, rows, wrong)()
+            checked_request(model.name, running.url, rows, wrong)()
