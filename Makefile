@@ -10,7 +10,7 @@ SOURCES := server convert bench examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan profile footprint coverage-models clean
+.PHONY: help run install boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -69,7 +69,7 @@ bench-quick: models ## the same without a dyno, within three minutes
 	$(PY) -m bench quick
 
 bench-micro: models ## peak rates on one core beside baselines and nginx, by wrk: ARGS="--quick"
-	$(PY) -m bench.micro $(ARGS)
+	$(PY) -m bench micro $(ARGS)
 
 bench-compare: install ## two runs side by side: A=bench/results/... B=bench/results/...
 	$(PY) -m bench compare $(A) $(B)
@@ -79,9 +79,6 @@ bench-workers: models ## 1, 2, 4 and 8 workers in one dyno: SIZE, CPU
 
 plan: install ## which dyno and how many, from measured results: RATE=5000 P99=50
 	$(PY) -m bench plan --rate $(RATE) --p99 $(or $(P99),50)
-
-profile: models ## where the microseconds of a one-row request go: ARGS="--model churn"
-	$(PY) -m bench.profiling $(ARGS)
 
 footprint: models ## start, memory and package size of the server
 	$(PY) -m bench footprint

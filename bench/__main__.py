@@ -5,25 +5,32 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
-from bench import capacity, compare, footprint, report, results, session, table, workers
 from bench.arguments import parser
-from bench.cases import load_model, make_cases, write_cases
-from bench.contenders import Contender, Where, known
-from bench.dyno import Dyno, dyno
-from bench.findings import OURS, missed_goals
-from bench.host import check_leave, meet
-from bench.measure import Bench
-from bench.scenarios import SCENARIOS, Plan
-from bench.session import Subject
-from bench.sizes import size_named
-from bench.terminal import guarded, progress
+from bench.baselines.serving import Placement, check_leave, meet
+from bench.baselines.systems import OURS, System, systems_for
+from bench.dyno import router
+from bench.dyno.dyno import Dyno, dyno
+from bench.dyno.sizes import size_named
+from bench.errors import BenchError
+from bench.load.cases import load_model, make_cases, write_cases
+from bench.machine.processes import end_all
+from bench.record import results
+from bench.record.findings import missed_goals
+from bench.report import capacity, compare, page, table
+from bench.turns import footprint, micro, session
+from bench.turns.bench import Bench, Progress
+from bench.turns.scenarios import SCENARIOS, RunOptions, workers
 
-QUICK = Plan(rate=500.0, seconds=5.0)
+QUICK = RunOptions(rate=500.0, seconds=5.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,18 +39,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(lambda: COMMANDS[given.command](given))
 
 
+def guarded(act: Callable[[], int | str]) -> int:
+    """The status of ``act``, 0 where it gives a text to print; 1 where it fails, with a sentence; 130 interrupted."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a background job of a shell starts with it ignored
+        signal.signal(number, _as_interrupt)
+    try:
+        outcome = act()
+        if isinstance(outcome, int):
+            return outcome
+        print(outcome)
+        return 0
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        end_all()
+
+
 def run_quick(given: argparse.Namespace) -> int:
     """The three-minute form, without a dyno round the servers."""
     bench = _open(given, ["quick"], QUICK)
-    session.take(bench, _chosen(given, workers_each=1), [SCENARIOS["quick"]], QUICK)
+    session.run(bench, _chosen(given, workers_each=1), [SCENARIOS["quick"]], QUICK)
     return show(bench)
 
 
 def run_scenarios(given: argparse.Namespace) -> int:
     """The chosen scenarios, each server in a stand-in dyno."""
-    plan = _plan(given)
-    bench = _open(given, given.scenario, plan)
-    session.take(bench, _chosen(given, workers_each=None), [SCENARIOS[name] for name in given.scenario], plan)
+    options = _options(given)
+    bench = _open(given, given.scenario, options)
+    if not (given.direct or options.placement.router):
+        bench.results.notes.append(router.MISSING)
+    session.run(bench, _chosen(given, workers_each=None), [SCENARIOS[name] for name in given.scenario], options)
     missed = missed_goals(bench.results, given.slo_p99, given.slo_held)
     status = show(bench)
     for line in missed:
@@ -53,63 +81,48 @@ def run_scenarios(given: argparse.Namespace) -> int:
 
 def run_workers(given: argparse.Namespace) -> int:
     """dynonnx alone in one dyno type, with several numbers of workers."""
-    plan = _plan(given)
-    bench = _open(given, ["workers"], plan)
-    chosen = workers.variants(known(given.model, given.pickles, given.models)[OURS], given.counts)
-    session.take(bench, chosen, [workers.turns], plan)
-    status = show(bench)
-    print(f"\n{workers.render(bench.results)}")
-    return status
+    options = _options(given)
+    bench = _open(given, ["workers"], options)
+    ours = systems_for(given.model, given.pickles, given.models)[OURS]
+    session.run(bench, [ours.with_workers(count) for count in given.counts], [workers], options)
+    return show(bench)
 
 
 def run_host(given: argparse.Namespace) -> int:
     """A server that runs elsewhere and is yours: gentle, its own time told apart where it says it."""
     check_leave(given.url, owned=given.i_own_this_host)
-    plan = Plan(given.rate, given.seconds, given.goal_ms)
-    bench = _open(given, ["host"], plan)
+    options = RunOptions(given.rate, given.seconds, given.goal_ms)
+    bench = _open(given, ["host"], options)
     running = meet(given.url, bench.cases[0], os.environ.get("BENCH_KEY", ""), owned=given.i_own_this_host)
-    session.take_host(bench, running, plan, given.most, owned=given.i_own_this_host)
+    session.run_at_host(bench, running, options, given.most, owned=given.i_own_this_host)
     return show(bench)
 
 
-def show_change(given: argparse.Namespace) -> int:
-    """What changed between two runs."""
-    print(compare.render(results.read(given.before), results.read(given.after)))
-    return 0
+def run_micro(given: argparse.Namespace) -> int:
+    """Closed loops side by side on one core; a target missed is no fault."""
+    chosen = {name: getattr(given, name) for name in ("scenarios", "rounds", "seconds", "connections")}
+    base = micro.QUICK if given.quick else micro.MicroOptions()
+    options = replace(base, **{name: value for name, value in chosen.items() if value is not None})
+    settings = {"scenarios": options.scenarios, "rounds": options.rounds, "seconds": options.seconds}
+    bench = session.open_empty(given.results, settings, _command(), _progress())
+    with session.keeping(bench):
+        micro.micro(bench, options, given.pickles, given.models)
+    return show(bench)
 
 
-def show_footprint(given: argparse.Namespace) -> int:
-    """Print what the server takes."""
-    print(footprint.table(given.models, given.requirements))
-    return 0
-
-
-def show_plan(given: argparse.Namespace) -> int:
+def plan_text(given: argparse.Namespace) -> str:
     """Which dynos a rate needs, by the newest run that measured steps, or by the one given."""
     measured = results.read(given.run_folder or session.newest(given.results))
-    print(capacity.render(measured, given.rate, given.p99))
-    return 0
+    return capacity.render(measured, given.rate, given.p99)
 
 
-def draw(given: argparse.Namespace) -> int:
-    """Draw the report of a run again from its results.json."""
-    print(report.write(results.read(given.folder), given.folder))
-    return 0
-
-
-def write_case_file(given: argparse.Namespace) -> int:
-    """Write the cases file that ``locust -f bench/locustfile.py --cases`` reads."""
+def write_case_file(given: argparse.Namespace) -> str:
+    """Write the cases file that ``locust -f bench/load/locustfile.py --cases`` reads."""
     pickle: Path = given.pickle
     rows = session.rows_of(given.model or pickle.stem, given.data)
-    made = make_cases(load_model(pickle), rows, given.path, given.rows)
-    write_cases(made, given.out)
-    print(f"{len(made)} requests with their answers in {given.out}")
-    return 0
-
-
-def _open(given: argparse.Namespace, scenarios: Sequence[str], plan: Plan) -> Bench:
-    subject = Subject(given.model, given.pickles, given.models, given.results, given.data)
-    return session.open_bench(subject, scenarios, plan, f"python -m bench {' '.join(sys.argv[1:])}", progress())
+    cases = make_cases(load_model(pickle), rows, given.path, given.rows)
+    write_cases(cases, given.out)
+    return f"{len(cases)} requests with their answers in {given.out}"
 
 
 def show(bench: Bench) -> int:
@@ -118,34 +131,61 @@ def show(bench: Bench) -> int:
     print(f"\n{table.render(bench.results)}\n\n{folder / 'results.json'}\n{folder / 'report.html'}")
     if bench.results.interrupted:
         return 130
-    return int(bool(bench.results.wrong))
+    return int(bool(bench.results.wrong or bench.results.faults))
 
 
-def _chosen(given: argparse.Namespace, workers_each: int | None) -> list[Contender]:
+def _open(given: argparse.Namespace, scenarios: Sequence[str], options: RunOptions) -> Bench:
+    inputs = session.Inputs(given.model, given.pickles, given.models, given.results, given.data)
+    return session.open_bench(inputs, scenarios, options, _command(), _progress())
+
+
+def _chosen(given: argparse.Namespace, workers_each: int | None) -> list[System]:
     """``workers_each`` None: as many as the server itself plans for the dyno, which is what a person gets."""
-    contenders = known(given.model, given.pickles, given.models, workers_each)
-    return [contenders[name] for name in given.contenders]
+    systems = systems_for(given.model, given.pickles, given.models, workers_each)
+    return [systems[name] for name in given.systems]
 
 
-def _plan(given: argparse.Namespace) -> Plan:
+def _options(given: argparse.Namespace) -> RunOptions:
     size = size_named(given.size)
 
     def dynos(name: str) -> AbstractContextManager[Dyno]:
         return dyno(size, name, given.cpu)
 
-    where = Where(dynos, getattr(given, "dynos", 1), router=given.command == "run" and not given.direct)
-    return Plan(given.rate, given.seconds, given.goal_ms, where, math.ceil(given.cpu or size.cores))
+    routed = given.command == "run" and not given.direct and router.executable() is not None
+    placement = Placement(dynos, getattr(given, "dynos", 1), routed)
+    return RunOptions(given.rate, given.seconds, given.goal_ms, placement, math.ceil(given.cpu or size.cores))
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+def _command() -> str:
+    return f"python -m bench {' '.join(sys.argv[1:])}"
+
+
+def _progress() -> Progress:
+    """Lines with the time since the start, on standard error, so that tables can be piped."""
+    began = time.monotonic()
+
+    def say(line: str, seconds: float = 0.0) -> None:
+        about = f" ({seconds:.0f} s)" if seconds else ""
+        print(f"{time.monotonic() - began:5.0f} s  {line}{about}", file=sys.stderr, flush=True)
+
+    return say
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a run as Ctrl-C does: servers stopped, what was measured written."""
+    raise KeyboardInterrupt
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int | str]] = {  # an exit status, or a text to print
     "run": run_scenarios,
     "quick": run_quick,
+    "micro": run_micro,
     "workers": run_workers,
     "host": run_host,
-    "compare": show_change,
-    "footprint": show_footprint,
-    "plan": show_plan,
-    "report": draw,
+    "compare": lambda given: compare.render(results.read(given.before), results.read(given.after)),
+    "footprint": lambda given: footprint.table(given.models, given.requirements),
+    "plan": plan_text,
+    "report": lambda given: str(page.write(results.read(given.folder), given.folder)),
     "cases": write_case_file,
 }
 

@@ -1,1 +1,1 @@
-"""The two servers that people have today, each a small program of its own, to be measured beside dynonnx."""
+"""The servers that people have today, each a small program of its own, and how every system is started."""

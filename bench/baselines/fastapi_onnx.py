@@ -14,26 +14,10 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from fastapi import FastAPI
-from pydantic import BaseModel
 
-from bench.baselines.launch import arguments, serve
+from bench.baselines.launch import Cell, PredictRequest, PredictResponse, arguments, serve
 
-Cell = float | str | None
 DTYPES = {"tensor(double)": "f8", "tensor(float)": "f4", "tensor(int64)": "i8", "tensor(bool)": "?"}
-
-
-class Question(BaseModel):
-    """One row, or a list of rows, in the order of the model's columns."""
-
-    features: list[Cell] | list[list[Cell]]
-
-
-class Reply(BaseModel):
-    """One answer, or lists of them where rows came as a list. A regressor has no probability."""
-
-    prediction: Any
-    probability: float | list[float] | None = None
-    model_version: str = "1"
 
 
 def open_session(model_file: Path) -> ort.InferenceSession:
@@ -51,17 +35,17 @@ def create_app(model_file: Path) -> FastAPI:
     app = FastAPI(title="fastapi_onnx")
 
     @app.post("/predict", response_model_exclude_none=True)
-    async def predict(question: Question) -> Reply:
-        single = not isinstance(question.features[0], list)
-        rows: Any = [question.features] if single else question.features
+    async def predict(request: PredictRequest) -> PredictResponse:
+        single = not isinstance(request.features[0], list)
+        rows: Any = [request.features] if single else request.features
         label, *others = session.run(None, feed(rows))
         predictions = label.reshape(len(rows)).tolist()
         if not others:
-            return Reply(prediction=predictions[0] if single else predictions)
+            return PredictResponse(prediction=predictions[0] if single else predictions)
         probabilities = others[0].max(axis=1).tolist()
         if single:
-            return Reply(prediction=predictions[0], probability=probabilities[0])
-        return Reply(prediction=predictions, probability=probabilities)
+            return PredictResponse(prediction=predictions[0], probability=probabilities[0])
+        return PredictResponse(prediction=predictions, probability=probabilities)
 
     return app
 

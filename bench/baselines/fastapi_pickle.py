@@ -15,25 +15,8 @@ import joblib
 import numpy as np
 import pandas
 from fastapi import FastAPI
-from pydantic import BaseModel
 
-from bench.baselines.launch import arguments, serve
-
-Cell = float | str | None
-
-
-class Question(BaseModel):
-    """One row, or a list of rows, in the order of the model's columns."""
-
-    features: list[Cell] | list[list[Cell]]
-
-
-class Reply(BaseModel):
-    """One answer, or lists of them where rows came as a list. A regressor has no probability."""
-
-    prediction: Any
-    probability: float | list[float] | None = None
-    model_version: str = "1"
+from bench.baselines.launch import PredictRequest, PredictResponse, arguments, serve
 
 
 def create_app(model_file: Path) -> FastAPI:
@@ -43,21 +26,20 @@ def create_app(model_file: Path) -> FastAPI:
     app = FastAPI(title="fastapi_pickle")
 
     @app.post("/predict", response_model_exclude_none=True)
-    async def predict(question: Question) -> Reply:
-        single = not isinstance(question.features[0], list)
-        rows: Any = [question.features] if single else question.features
+    async def predict(request: PredictRequest) -> PredictResponse:
+        single = not isinstance(request.features[0], list)
+        rows: Any = [request.features] if single else request.features
         table = np.array(rows)
         if table.dtype.kind != "f":
-            table = pandas.DataFrame(
-                [[np.nan if cell is None else cell for cell in row] for row in rows], columns=names
-            )
+            cells = [[np.nan if cell is None else cell for cell in row] for row in rows]
+            table = pandas.DataFrame(cells, columns=names)
         predictions = model.predict(table).tolist()
         if not hasattr(model, "predict_proba"):
-            return Reply(prediction=predictions[0] if single else predictions)
+            return PredictResponse(prediction=predictions[0] if single else predictions)
         probabilities = model.predict_proba(table).max(axis=1).tolist()
         if single:
-            return Reply(prediction=predictions[0], probability=probabilities[0])
-        return Reply(prediction=predictions, probability=probabilities)
+            return PredictResponse(prediction=predictions[0], probability=probabilities[0])
+        return PredictResponse(prediction=predictions, probability=probabilities)
 
     return app
 

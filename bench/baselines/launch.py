@@ -1,4 +1,4 @@
-"""Owns how a baseline process runs: one uvicorn worker, uvloop, httptools, no access log. Knows nothing of models."""
+"""Owns what the baselines share: the bodies of requests and responses, one uvicorn worker. Knows nothing of models."""
 
 from __future__ import annotations
 
@@ -8,8 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from pydantic import BaseModel
 
 KEEP_ALIVE_S = 95  # above the 90 s of Heroku's router, as a well-kept app has it
+Cell = float | str | None
+
+
+class PredictRequest(BaseModel):
+    """One row, or a list of rows, in the order of the model's columns."""
+
+    features: list[Cell] | list[list[Cell]]
+
+
+class PredictResponse(BaseModel):
+    """One answer, or lists of them where rows came as a list. A regressor has no probability."""
+
+    prediction: Any
+    probability: float | list[float] | None = None
+    model_version: str = "1"
 
 
 def arguments(description: str) -> tuple[Path, int]:
@@ -22,7 +38,7 @@ def arguments(description: str) -> tuple[Path, int]:
 
 
 def serve(app: Callable[..., Any], port: int) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM, with uvloop and httptools, without an access log."""
     uvicorn.run(
         app,
         host="127.0.0.1",

@@ -29,12 +29,12 @@ def create_app(model_file: Path) -> App:
         single = not isinstance(features[0], list)
         rows = [features] if single else features
         label, *others = session.run(None, feed(rows))
-        reply = {"prediction": label.reshape(len(rows)).tolist()}
+        response = {"prediction": label.reshape(len(rows)).tolist()}
         if others:
-            reply["probability"] = others[0].max(axis=1).tolist()
+            response["probability"] = others[0].max(axis=1).tolist()
         if single:
-            reply = {key: values[0] for key, values in reply.items()}
-        return orjson.dumps(reply | {"model_version": "1"})
+            response = {key: values[0] for key, values in response.items()}
+        return orjson.dumps(response | {"model_version": "1"})
 
     async def app(
         scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]

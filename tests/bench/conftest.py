@@ -15,14 +15,16 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench import cores, results
-from bench.cases import Case, make_cases, write_cases
-from bench.contenders import Contender, Running, serving
-from bench.load import Generator
-from bench.measure import Bench
-from bench.rows import rows_for
+from bench.baselines.serving import Running, serving
+from bench.baselines.systems import System
+from bench.load.cases import Case, make_cases, write_cases
+from bench.load.generator import Generator
+from bench.load.rows import rows_for
+from bench.machine import cores
+from bench.record import results
+from bench.turns.bench import Bench
 
-STANDIN = Path(__file__).with_name("standin.py")
+STANDIN = Path(__file__).resolve().parents[1] / "support" / "bench" / "standin.py"
 
 Serve = Callable[..., Running]
 
@@ -68,8 +70,8 @@ def made_bench(
 ) -> Bench:
     """A bench that has measured nothing yet; what it says of its progress is dropped."""
     run = results.new("x", {"model": "iris", "goal_ms": 50.0})
-    rows = rows_for("iris")
-    return Bench(run, tmp_path, cases, cases_file, generator, _silent, pickles, iris, rows, warm_up_s=0.3)
+    questions = (cases, cases_file, pickles, iris, rows_for("iris"))
+    return Bench(run, tmp_path, generator, _silent, *questions, warm_up_s=0.3)
 
 
 @pytest.fixture
@@ -79,6 +81,6 @@ def standin(cases: list[Case], cases_file: Path, tmp_path: Path, generator: Gene
 
         def start(*faults: str, golden: Case = cases[0]) -> Running:
             command = (sys.executable, str(STANDIN), str(cases_file), "--port", "{port}", *faults)
-            return stack.enter_context(serving(Contender("standin", command), golden, tmp_path, generator.cores.server))
+            return stack.enter_context(serving(System("standin", command), golden, tmp_path, generator.cores.server))
 
         yield start

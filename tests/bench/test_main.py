@@ -14,16 +14,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench import results, session
+from bench import __main__ as bench_main
 from bench.__main__ import show
-from bench.cases import read_cases
-from bench.contenders import Contender
-from bench.measure import Bench
-from bench.scenarios import SCENARIOS, Plan
+from bench.baselines.systems import System
+from bench.errors import BenchError
+from bench.load import wrk
+from bench.load.cases import read_cases
+from bench.record import results
+from bench.turns import session
+from bench.turns.bench import Bench
+from bench.turns.scenarios import SCENARIOS, RunOptions
 from tests.bench.conftest import STANDIN
-from tests.bench.test_report import a_run
+from tests.support.bench.runs import a_run
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def bench(*arguments: object) -> list[str]:
@@ -59,7 +63,7 @@ def test_an_interrupted_run_leaves_its_results_and_no_process(
     shutil.copy(pickles / "iris.pkl", models / "iris" / "1" / "model.onnx")  # only its being there is asked for here
     where = ("--pickles", pickles, "--models", models, "--results", tmp_path / "results")
     with subprocess.Popen(
-        bench("quick", "--contenders", "fastapi_pickle", *where),
+        bench("quick", "--systems", "fastapi_pickle", *where),
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -79,8 +83,8 @@ def test_an_interrupted_run_leaves_its_results_and_no_process(
 
 def test_wrong_answers_fail_the_run(made_bench: Bench, cases_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = (sys.executable, str(STANDIN), str(cases_file), "--port", "{port}", "--wrong-after", "120")
-    contender = Contender("standin", command)  # right when it is met, wrong under load
-    session.take(made_bench, [contender], [SCENARIOS["steady"]], Plan(rate=200, seconds=0.5))
+    system = System("standin", command)  # right when it is met, wrong under load
+    session.run(made_bench, [system], [SCENARIOS["steady"]], RunOptions(rate=200, seconds=0.5))
     assert 0 < made_bench.results.wrong < sum(turn.figures.requests for turn in made_bench.results.turns)
     assert show(made_bench) == 1
     assert "WRONG ANSWERS" in capsys.readouterr().out
@@ -107,7 +111,7 @@ def test_the_stock_locust_command_works(pickles: Path, tmp_path: Path) -> None:
     )
     said = json.loads(out.read_text("utf-8"))
     assert said[0]["expected"]["prediction"] == "setosa"
-    locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "bench" / "locustfile.py"), "--headless"]
+    locust = [sys.executable, "-m", "locust", "-f", str(ROOT / "bench" / "load" / "locustfile.py"), "--headless"]
     refused = subprocess.run(
         [*locust, "--host", "https://app.example", "--cases", str(out)],
         cwd=tmp_path,
@@ -141,3 +145,45 @@ def test_a_plan_without_a_run_says_how_to_make_one(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "python -m bench run" in done.stderr
+
+
+@pytest.mark.skipif(wrk.executable() is None, reason="wrk is not installed")
+def test_an_interrupted_micro_run_leaves_what_it_measured_and_no_process(tmp_path: Path) -> None:
+    command = bench("micro", "--sections", "wide", "--results", tmp_path)
+    with subprocess.Popen(
+        command, env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stderr is not None
+        assert any("round 1" in line for line in run.stderr)
+        children = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        out, _ = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "interrupted" in out
+    (left,) = tmp_path.glob("*/results.json")
+    assert b'"interrupted": true' in left.read_bytes()
+    assert len(children) >= 4
+    assert psutil.wait_procs(children, 5)[1] == []
+
+
+def test_an_error_is_a_sentence_and_an_interrupt_a_status(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> int:
+        raise BenchError("no model")
+
+    def interrupted() -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    ended: list[bool] = []
+    monkeypatch.setattr(bench_main, "end_all", lambda: ended.append(True))  # other tests have children here
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        assert bench_main.guarded(fails) == 1
+        assert bench_main.guarded(interrupted) == 130
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
+    assert ended == [True, True]
+    assert capsys.readouterr().err == "bench: no model\n"

@@ -1,0 +1,1 @@
+"""Stands in for Heroku: dyno types, their limits, the router in front."""

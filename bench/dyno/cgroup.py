@@ -1,0 +1,160 @@
+"""Owns a control group with limits, v1 or v2, whichever this machine offers. Linux only; knows nothing of dynos.
+
+Each limit is tried by itself: what the kernel refuses is left out and said, never fatal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PERIOD_US = 100_000
+_GONE_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Memory in bytes, processor in cores' worth of time, number of processes and threads."""
+
+    memory: int
+    cores: float
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What a group has used so far; None for what this machine does not count. Memory in bytes, time in seconds."""
+
+    rss: int | None = None
+    cache: int | None = None
+    swap: int | None = None
+    throttled_s: float | None = None
+    oom_kills: int | None = None
+
+
+@dataclass(slots=True)
+class Group:
+    """One directory for each controller that could be had (v2: the same one for all), and what could not."""
+
+    directories: dict[str, Path] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+
+    def join_files(self) -> list[Path]:
+        """Writing a process number to each of these puts that process into the group."""
+        return sorted({directory / "cgroup.procs" for directory in self.directories.values()})
+
+    def processes(self) -> list[int]:
+        """All process numbers in the group."""
+        pids: set[int] = set()
+        for file in self.join_files():
+            with suppress(OSError):
+                pids.update(int(line) for line in file.read_text("ascii").split())
+        return sorted(pids)
+
+    def readings(self) -> Readings:
+        """How much has been used."""
+        memory = self.directories.get("memory")
+        stat, throttle = _pairs(memory, "memory.stat"), _pairs(self.directories.get("cpu"), "cpu.stat")
+        kills = _pairs(memory, "memory.oom_control") | _pairs(memory, "memory.events")
+        throttled_ns = throttle.get("throttled_time", throttle.get("throttled_usec", 0) * 1000) if throttle else None
+        return Readings(
+            rss=_first(stat, "total_rss", "anon"),
+            cache=_first(stat, "total_cache", "file"),
+            swap=stat.get("total_swap", int(_read(memory and memory / "memory.swap.current") or 0)) if stat else None,
+            throttled_s=None if throttled_ns is None else throttled_ns / 1e9,
+            oom_kills=kills.get("oom_kill"),
+        )
+
+    def remove(self) -> None:
+        """Kill what is still inside and take the directories away."""
+        deadline = time.monotonic() + _GONE_WITHIN_S
+        while (left := self.processes()) and time.monotonic() < deadline:
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+        for directory in set(self.directories.values()):
+            with suppress(OSError):  # one that stays behind is empty and limits nobody
+                directory.rmdir()
+
+
+def make(name: str, limits: Limits, places: Mapping[str, Path] | None = None) -> Group:
+    """A new group below this process's own. ``places`` maps controllers to the directories they hang from."""
+    group = Group()
+    places = own_places() if places is None else places
+    memory, quota_us = str(limits.memory), str(int(limits.cores * PERIOD_US))
+    settings = {
+        "memory": [("memory.limit_in_bytes", memory), ("memory.max", memory)],
+        "cpu": [("cpu.cfs_quota_us", quota_us), ("cpu.max", f"{quota_us} {PERIOD_US}")],
+        "pids": [("pids.max", str(limits.threads))],
+    }
+    for controller, files in settings.items():
+        why = _limit(group, controller, places.get(controller), name, files)
+        if why is not None:
+            group.missing.append(f"{_MEANS[controller]} not limited: {why}")
+    return group
+
+
+def own_places(cgroups: str | None = None, mounts: str | None = None) -> dict[str, Path]:
+    """Where this process's groups are, by controller, from the text of /proc/self/cgroup and /proc/self/mountinfo."""
+    cgroups = _read(Path("/proc/self/cgroup")) if cgroups is None else cgroups
+    mounts = _read(Path("/proc/self/mountinfo")) if mounts is None else mounts
+    paths = {names: path for _, names, path in (line.split(":", 2) for line in cgroups.splitlines())}
+    places: dict[str, Path] = {}
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        root, mount = before.split()[3:5]
+        kind, _, options = after.split()[:3]
+        if kind == "cgroup":
+            for names, path in paths.items():
+                if names and set(names.split(",")) <= set(options.split(",")):
+                    places |= dict.fromkeys(names.split(","), _below(mount, root, path))
+        elif kind == "cgroup2" and "" in paths:
+            own = _below(mount, root, paths[""])
+            for controller in _read(own / "cgroup.controllers").split():
+                places.setdefault(controller, own)
+    return places
+
+
+def _below(mount: str, root: str, path: str) -> Path:
+    return Path(mount + path.removeprefix(root if root != "/" else "").rstrip("/"))
+
+
+def _limit(group: Group, controller: str, place: Path | None, name: str, files: list[tuple[str, str]]) -> str | None:
+    """Make the directory, write the limit; the reason where that cannot be."""
+    if place is None:
+        return "this machine has no such controller"
+    directory = place / name
+    try:
+        if (place / "cgroup.controllers").exists():
+            (place / "cgroup.subtree_control").write_text(f"+{controller}", "ascii")
+        directory.mkdir(exist_ok=True)
+        group.directories[controller] = directory
+        for file, value in files:
+            if (directory / file).exists():
+                (directory / file).write_text(value, "ascii")
+                return None
+    except OSError as error:
+        return f"{error.strerror or error} ({place})"
+    return f"{directory} takes no limit"
+
+
+def _pairs(directory: Path | None, file: str) -> dict[str, int]:
+    lines = (line.split() for line in _read(directory and directory / file).splitlines())
+    return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
+
+
+def _first(pairs: Mapping[str, int], *names: str) -> int | None:
+    return next((pairs[name] for name in names if name in pairs), None)
+
+
+def _read(file: Path | None) -> str:
+    return file.read_text("utf-8") if file is not None and file.exists() else ""
+
+
+_MEANS = {"memory": "memory", "cpu": "processor share", "pids": "number of threads"}

@@ -1,0 +1,136 @@
+"""Owns the stand-in router: HAProxy in front of dynos, and Heroku's codes from its log. Knows nothing of load.
+
+HAProxy does what Heroku's router does to a request: random choice, pooled connections, headers, time limits
+(``haproxy.cfg``). Requests that find no dyno up are held by ``hold.lua``, as Heroku holds them for a starting one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from bench.errors import BenchError, ServerFailed
+from bench.load.client import Address, Connection
+from bench.machine.processes import Child, clean_environment, free_port
+
+SAID = (
+    "router: HAProxy (random choice, pooled connections idle for 90 s, Heroku's headers, 30 s to the first byte, "
+    "requests held for 75 s where no dyno is up, H-codes). Not simulated: 55 s between bytes after the first (30 s "
+    "here), quarantine by router node, TLS, HTTP/2, several router nodes"
+)
+MISSING = "HAProxy is not installed (Debian: apt install haproxy): no router in front, no deploy"
+_START_S = 20.0
+_FINISH_S = 4.0
+_FILES = Path(__file__).parent
+_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nrouter\n"
+_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"  # sbin is often on no user's
+
+# Who ended the session and in which state, as HAProxy's documentation of its log names them.
+_CODES = {"sC": "H19", "SC": "H21", "sH": "H12", "SH": "H13", "PH": "H17", "SD": "H18", "sD": "H15", "cD": "H28"}
+_CODES |= {"cH": "H28", "PR": "H26"}
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """A running HAProxy. ``control_port`` is that of its runtime interface."""
+
+    child: Child
+    url: str
+    control_port: int
+    log: Path
+
+    def hold(self) -> None:
+        """From now on the first dyno gets no new request: they wait, unless another dyno is up."""
+        self._tell("set server dynos/web.1 state maint")
+
+    def send_to(self, port: int) -> None:
+        """From now on the first dyno is the one on ``port``; the requests that were held go there."""
+        self._tell(f"set server dynos/web.1 addr 127.0.0.1 port {port}; set server dynos/web.1 state ready")
+
+    def end(self) -> Counter[str]:
+        """End it; what went wrong until then, by Heroku's codes."""
+        self.child.signal(signal.SIGUSR1)  # SIGTERM would end it before its last log lines
+        self.child.wait(_FINISH_S)
+        return self.codes()
+
+    def codes(self) -> Counter[str]:
+        """What went wrong up to now, by Heroku's codes."""
+        return codes_in(self.log.read_text("utf-8"))
+
+    def _tell(self, command: str) -> None:
+        with socket.create_connection(("127.0.0.1", self.control_port), 5.0) as control:
+            control.sendall(f"{command}\n".encode())
+            while control.recv(4096):
+                pass
+
+
+def executable() -> str | None:
+    """Where HAProxy is, None where it is not installed."""
+    return shutil.which("haproxy", path=_PATH)
+
+
+@contextmanager
+def routing(folder: Path, name: str, cores: frozenset[int], dyno_ports: Sequence[int]) -> Iterator[Router]:
+    """A router in front of these dynos as long as the block lasts. Raises BenchError, ServerFailed."""
+    port, control_port, log = free_port(), free_port(), folder / f"router-{name}.log"
+    file = write_configuration(folder, port, control_port, dyno_ports)
+    with Child([executable() or "", "-db", "-f", str(file)], log, clean_environment(), cores) as child:
+        router = Router(child, f"http://127.0.0.1:{port}", control_port, log)
+        try:
+            yield _met(router)
+        finally:
+            router.end()
+
+
+def write_configuration(folder: Path, port: int, control_port: int, dyno_ports: Sequence[int]) -> Path:
+    """The file that HAProxy starts with. Raises BenchError where HAProxy is not installed."""
+    if executable() is None:
+        raise BenchError(MISSING)
+    unavailable, file = folder / f"router-{port}.http", folder / f"router-{port}.cfg"
+    unavailable.write_bytes(_UNAVAILABLE)  # what a caller gets when no dyno gave an answer
+    servers = "".join(
+        f"    server web.{number} 127.0.0.1:{dyno_port} pool-max-conn 100 pool-purge-delay 90s\n"
+        for number, dyno_port in enumerate(dyno_ports, 1)
+    )
+    template = Template((_FILES / "haproxy.cfg").read_text("ascii"))
+    places = {"port": port, "control_port": control_port, "unavailable": unavailable, "hold": _FILES / "hold.lua"}
+    file.write_text(template.substitute(places) + servers, "utf-8")
+    return file
+
+
+def codes_in(log: str) -> Counter[str]:
+    """What went wrong, by Heroku's codes; what Heroku has no code for keeps HAProxy's letters."""
+    counts: Counter[str] = Counter()
+    for words in (line.split() for line in log.splitlines()):
+        if len(words) != 4 or len(words[0]) != 2 or not words[1].lstrip("-").isdigit():
+            continue
+        ended, _, retries, held_in_vain = words
+        if retries.lstrip("+") != "0":
+            counts["H21"] += int(retries.lstrip("+"))  # a dyno that did not connect, and another was tried
+        if held_in_vain != "-":
+            counts[held_in_vain] += 1
+        elif ended != "--":
+            counts["H27" if ended.startswith("C") else _CODES.get(ended, f"router {ended}")] += 1
+    return counts
+
+
+def _met(router: Router) -> Router:
+    """Once it accepts; it need not answer, as it may have no dyno yet."""
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and router.child.status() is None:
+        with Connection(Address.parse(router.url), timeout_s=1.0) as connection:
+            try:
+                connection.open()
+            except OSError:
+                time.sleep(0.02)
+                continue
+        return router
+    raise ServerFailed("the stand-in router did not start.", router.child.log_tail())

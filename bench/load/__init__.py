@@ -1,0 +1,1 @@
+"""Makes load: requests with their right answers, due times, the generator, wrk."""

@@ -1,0 +1,153 @@
+"""Owns requests and their right answers, computed by the pickle itself. Knows nothing of servers.
+
+Opening a pickle runs it: only those that the examples made, or that their owner names, are opened here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from bench.errors import BenchError
+
+_NO_OTHERS: Mapping[str, Mapping[str, Any]] = {}
+TOLERANCE = 1e-5  # of the expected value, or of 1 where that is smaller
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request and the keys its answer must have; ``versions`` holds those of other versions of the model."""
+
+    path: str
+    body: bytes
+    expected: Mapping[str, Any]
+    versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def fault(self, status: int, body: bytes) -> str | None:
+        """What is wrong with an answer to this request, None when it is right."""
+        return fault(self.expected, status, body, self.versions)
+
+
+def fault(
+    expected: Mapping[str, Any], status: int, body: bytes, versions: Mapping[str, Mapping[str, Any]] = _NO_OTHERS
+) -> str | None:
+    """What is wrong with an answer, in a few words fit for counting; None when it is right.
+
+    Keys beyond the expected ones are allowed: an answer may say more. Where the answer names one of ``versions`` as its
+    ``model_version``, what stands there is expected instead.
+    """
+    if status != 200:
+        return f"http {status}{_code(body)}"
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "wrong answer: not JSON"
+    if not isinstance(answer, dict):
+        return "wrong answer: not an object"
+    for key, value in versions.get(str(answer.get("model_version")), expected).items():
+        if key not in answer:
+            return f"wrong answer: no {key}"
+        if not same(value, answer[key]):
+            return f"wrong answer: {key}"
+    return None
+
+
+def same(expected: object, got: object) -> bool:
+    """Equal in type, length, order and keys; numbers with a fraction to ``TOLERANCE``."""
+    if isinstance(expected, list):
+        return (
+            isinstance(got, list)
+            and len(got) == len(expected)
+            and all(same(a, b) for a, b in zip(expected, got, strict=True))
+        )
+    if isinstance(expected, dict):
+        return (
+            isinstance(got, dict)
+            and got.keys() == expected.keys()
+            and all(same(value, got[key]) for key, value in expected.items())
+        )
+    if isinstance(expected, float):
+        is_number = isinstance(got, int | float) and not isinstance(got, bool)
+        return is_number and abs(expected - got) <= TOLERANCE * max(abs(expected), 1.0)  # type: ignore[operator]
+    return type(expected) is type(got) and expected == got
+
+
+def _code(body: bytes) -> str:
+    """The stable error code of an envelope ``{"error": ..., "code": ...}``, with a space before it; else nothing."""
+    try:
+        code = orjson.loads(body)["code"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return ""
+    return f" {code}" if isinstance(code, str) else ""
+
+
+def expected_answer(model: Any, rows: Sequence[Sequence[Any]], *, single: bool) -> dict[str, Any]:
+    """What a right server answers to ``rows``: lists, or bare values where ``single``."""
+    table = as_table(model, rows)
+    predictions = model.predict(table).tolist()
+    answer: dict[str, Any] = {"prediction": predictions}
+    if hasattr(model, "predict_proba"):
+        probabilities = model.predict_proba(table)
+        columns = {label: column for column, label in enumerate(model.classes_.tolist())}
+        chosen = [columns[label] for label in predictions]
+        answer["probability"] = probabilities[np.arange(len(rows)), chosen].tolist()
+    return {key: values[0] for key, values in answer.items()} if single else answer
+
+
+def as_table(model: Any, rows: Sequence[Sequence[Any]]) -> Any:
+    """Rows in the form the model was fitted on: a DataFrame where it knows its columns' names."""
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        return np.asarray(rows)
+    import pandas as pd
+
+    cells = [[np.nan if cell is None else cell for cell in row] for row in rows]
+    return pd.DataFrame(cells, columns=list(names))
+
+
+def make_cases(model: Any, rows: Sequence[Sequence[Any]], path: str = "/predict", rows_each: int = 0) -> list[Case]:
+    """One case per row, or per ``rows_each`` rows where that is above 0 (the answer then holds lists)."""
+    if rows_each == 0:
+        return [Case(path, _body(list(row)), expected_answer(model, [row], single=True)) for row in rows]
+    groups = [rows[at : at + rows_each] for at in range(0, len(rows) - rows_each + 1, rows_each)]
+    return [
+        Case(path, _body([list(row) for row in group]), expected_answer(model, group, single=False)) for group in groups
+    ]
+
+
+def load_model(pickle: Path) -> Any:
+    """The estimator in a pickle or joblib file. Raises BenchError where there is none."""
+    import joblib
+
+    try:
+        return joblib.load(pickle)
+    except FileNotFoundError:
+        raise BenchError(f"no pickle at {pickle}; `make models` makes the examples") from None
+
+
+def write_cases(cases: Sequence[Case], file: Path) -> None:
+    """As JSON, one object a case."""
+    said = [
+        {"path": case.path, "body": case.body.decode(), "expected": case.expected, "versions": case.versions}
+        for case in cases
+    ]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(said), "utf-8")
+
+
+def read_cases(file: Path) -> list[Case]:
+    """The inverse of :func:`write_cases`. Raises BenchError for an empty file: nothing would be checked."""
+    said = json.loads(file.read_text("utf-8"))
+    if not said:
+        raise BenchError(f"{file} holds no case")
+    return [Case(case["path"], case["body"].encode(), case["expected"], case["versions"]) for case in said]
+
+
+def _body(features: list[Any]) -> bytes:
+    return orjson.dumps({"features": features}, option=orjson.OPT_SERIALIZE_NUMPY)

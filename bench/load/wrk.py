@@ -1,0 +1,51 @@
+"""Owns wrk, which keeps every connection busy: its script, one run, its counters. Knows nothing of right answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from signal import SIGINT
+
+import orjson
+
+from bench.errors import LoadFailed
+from bench.load.cases import Case
+from bench.machine.processes import Child, clean_environment
+
+MISSING = "wrk is not installed (Debian: apt install wrk): no closed loop, no peak rates"
+ERRORS = ("connect", "read", "write", "status", "timeout")  # as wrk.lua names them
+_LONGEST_S = 60  # wrk is told to end earlier
+
+
+def executable() -> str | None:
+    """Where wrk is, None where it is not installed."""
+    return shutil.which("wrk")
+
+
+def run(
+    script: Path, url: str, connections: int, cores: frozenset[int], meanwhile: Callable[[], None]
+) -> Mapping[str, int]:
+    """What wrk counted (``wrk.lua``) while ``meanwhile`` ran, times in microseconds. Raises LoadFailed."""
+    log, threads = script.with_suffix(".log"), max(1, min(len(cores), connections))
+    log.unlink(missing_ok=True)
+    command = [executable() or "wrk", f"-t{threads}", f"-c{connections}", f"-d{_LONGEST_S}s"]
+    command += [f"--timeout={_LONGEST_S}s", "-s", str(script), url]
+    with Child(command, log, clean_environment(), cores, grace_s=5.0) as wrk:
+        meanwhile()
+        wrk.signal(SIGINT)
+        status = wrk.wait(10.0)
+    for line in log.read_text("utf-8").splitlines():
+        if status == 0 and line.startswith("RESULT "):
+            counters: Mapping[str, int] = orjson.loads(line.removeprefix("RESULT "))
+            return counters
+    raise LoadFailed(f"wrk on {url} ended with status {status} and no result.", log.read_text("utf-8"))
+
+
+def write_script(cases: Sequence[Case], file: Path) -> None:
+    """A wrk script that goes round the cases, its requests made once; a Lua string is JSON's, beyond ASCII as it is."""
+    words = [[json.dumps(text, ensure_ascii=False) for text in (case.path, case.body.decode())] for case in cases]
+    table = ",\n".join(f"  {{{path}, {body}}}" for path, body in words)
+    template = Path(__file__).with_suffix(".lua").read_text("utf-8")
+    file.write_text(f"local cases = {{\n{table}\n}}\n{template}", "utf-8")

@@ -1,0 +1,1 @@
+"""Keeps processes and cores apart, and watches what they do."""

@@ -1,0 +1,153 @@
+"""Owns a child process from start to the end of its group, with its log. Knows nothing of HTTP.
+
+Each child leads a session of its own: Ctrl-C at the terminal reaches the suite alone, which then ends every child by
+its process group, grandchildren included.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from bench.machine.cores import pin
+
+_ROOT = Path(__file__).resolve().parents[2]
+_TAIL_BYTES = 4000
+_TAIL_LINES = 25
+_POLL_S = 0.02
+
+
+def end_all(grace_s: float = 10.0) -> None:
+    """End every process that this one has started and that still lives, as the last act of a suite.
+
+    Children end with their blocks; this is for the one whose block an interrupt kept from being entered.
+    """
+    left = psutil.Process().children(recursive=True)
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(left, grace_s)
+    for process in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would configure a server, and with the project on Python's path."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS") and not name.startswith("DYNONNX_")
+    }
+    kept["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
+    kept["PYTHONUNBUFFERED"] = "1"
+    return kept
+
+
+class Child:
+    """A running command. Leaving the ``with`` block ends it: SIGTERM, then SIGKILL when ``grace_s`` is over."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str],
+        cores: frozenset[int] = frozenset(),
+        grace_s: float = 30.0,
+        members: Callable[[], Iterable[int]] = tuple,
+    ) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log
+        self._grace_s = grace_s
+        self._members = members  # processes beyond the group that belong to it, as those of a dyno do
+        self.killed = False
+        with log.open("ab") as sink:
+            self._process = subprocess.Popen(  # noqa: S603 - commands are the suite's own, never a stranger's
+                list(command),
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        pin(self._process.pid, cores)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started; also the number of its group."""
+        return self._process.pid
+
+    def status(self) -> int | None:
+        """The exit status, None while it runs."""
+        return self._process.poll()
+
+    def wait(self, timeout_s: float) -> int | None:
+        """The exit status, None when it still runs after ``timeout_s``."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the group and to every member, as a dyno does."""
+        with suppress(ProcessLookupError):  # gone already, which is what a signal to end it wants
+            os.killpg(self.pid, number)
+        for pid in self._strays():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def stop(self) -> float:
+        """End the whole group and wait until it is gone; the seconds that took. A second call does nothing."""
+        began = time.monotonic()
+        self.signal(signal.SIGTERM)
+        while self._alive() and time.monotonic() - began < self._grace_s:
+            time.sleep(_POLL_S)
+        if self._alive():
+            self.killed = True
+            self.signal(signal.SIGKILL)
+        self._process.wait()
+        return time.monotonic() - began
+
+    def log_tail(self) -> str:
+        """The last lines that the command wrote."""
+        text = self._log.read_bytes()[-_TAIL_BYTES:].decode("utf-8", "replace")
+        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+
+    def _alive(self) -> bool:
+        self._process.poll()  # reaps the leader, which would otherwise keep its group alive
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return bool(self._strays())
+        return True
+
+    def _strays(self) -> list[int]:
+        """Members that have left the group, zombies apart."""
+        strays = []
+        for pid in self._members():
+            with suppress(ProcessLookupError, psutil.NoSuchProcess):
+                if os.getpgid(pid) != self.pid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                    strays.append(pid)
+        return strays

@@ -1,1 +1,0 @@
-"""Measures peak rates, latencies and processor time per request side by side, with wrk, on one core. HTTP only."""

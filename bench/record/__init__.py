@@ -1,0 +1,1 @@
+"""Holds what was measured, and what it comes to."""

@@ -1,0 +1,1 @@
+"""Shows a run: progress, tables, report.html."""

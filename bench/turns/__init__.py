@@ -1,0 +1,1 @@
+"""Drives the systems: one turn, a climb, a scenario, a whole run."""

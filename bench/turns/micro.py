@@ -1,0 +1,128 @@
+"""Owns ``micro``: closed loops side by side on one core, each scenario with servers of its own, in rounds.
+
+A scenario is a model with every system that serves it; ``bound`` is one dynonnx with two models, ``tensors`` is
+dynonnx beside the bare run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.baselines.serving import Running, serving
+from bench.baselines.systems import BASELINES, OURS, System, baseline, dynonnx, nginx, nginx_executable, repository_of
+from bench.load import models, wrk
+from bench.load.cases import Case
+from bench.load.models import EXAMPLES, HEAVY, ModelUnderTest
+from bench.record.targets import BOUND, BOUND_CONNECTIONS, CROWD, FOREST, FRONT, TENSORS, WIDE, WIDE_CROWD, targets
+from bench.turns.bare import bare_costs
+from bench.turns.bench import Bench
+from bench.turns.closed_loop import closed_loop
+from bench.turns.tensors import tensor_rounds
+
+MICRO_SCENARIOS = (*EXAMPLES, HEAVY, WIDE, BOUND, TENSORS)
+
+
+@dataclass(frozen=True, slots=True)
+class MicroOptions:
+    """What is measured: scenarios, rounds of each turn, seconds of a turn, connections."""
+
+    scenarios: Sequence[str] = MICRO_SCENARIOS
+    rounds: int = 5
+    seconds: float = 0.7
+    connections: Sequence[int] = (1, CROWD, 128)
+    wide_connections: Sequence[int] = (1, WIDE_CROWD)
+
+
+QUICK = MicroOptions(("iris", WIDE, BOUND), 3, 0.5, connections=(1, CROWD), wide_connections=(WIDE_CROWD,))
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """A system and the requests it gets, under the name that the table shows."""
+
+    name: str
+    system: System
+    cases: Sequence[Case]
+
+
+def micro(bench: Bench, options: MicroOptions, pickles: Path, repository: Path) -> None:
+    """All scenarios, then the bare costs; the targets also where it is interrupted."""
+    results = bench.results
+    try:
+        made = _models_for(options.scenarios, pickles, repository, bench.folder / "made")
+        for scenario in options.scenarios if wrk.executable() else ():
+            if scenario == TENSORS:
+                tensor_rounds(bench, options.rounds)
+                continue
+            title, pairings, connections = _prepared(scenario, made, options, bench.folder / scenario)
+            results.titles[scenario] = title
+            _rounds(bench, scenario, pairings, connections, options)
+        bench.say("bare costs")
+        results.bare.update(bare_costs(made, bench.generator.cores.server))
+    finally:
+        results.targets = targets(results)
+        results.notes += [] if wrk.executable() else [wrk.MISSING]
+        results.notes += [] if nginx_executable() else ["nginx is not installed (Debian: apt install nginx-light)"]
+
+
+def _models_for(scenarios: Sequence[str], pickles: Path, repository: Path, folder: Path) -> dict[str, ModelUnderTest]:
+    """The models that the scenarios need, by name."""
+    needed = {*scenarios} | ({FRONT, FOREST} if BOUND in scenarios else set())
+    made = {name: models.example(name, pickles, repository) for name in EXAMPLES if name in needed}
+    on_the_spot: Mapping[str, Callable[[Path], ModelUnderTest]] = {HEAVY: models.heavy, WIDE: models.wide}
+    return made | {name: make(folder) for name, make in on_the_spot.items() if name in needed}
+
+
+def _prepared(
+    scenario: str, made: Mapping[str, ModelUnderTest], options: MicroOptions, folder: Path
+) -> tuple[str, list[Pairing], Sequence[int]]:
+    """Title, pairings and numbers of connections of a scenario."""
+    if scenario == BOUND:
+        title = f"{BOUND}: dynonnx with both models, one row a request"
+        return title, list(_bound_pairings([made[FRONT], made[FOREST]], folder)), (BOUND_CONNECTIONS,)
+    model = made[scenario]
+    connections = options.wide_connections if scenario == WIDE else options.connections
+    return model.title, pairings_of(model, folder), connections
+
+
+def pairings_of(model: ModelUnderTest, folder: Path) -> list[Pairing]:
+    """All systems with one model; nginx, which only answers, where it is installed and its answer fits.
+
+    ``folder`` is theirs alone: what they need is written there.
+    """
+    ours = Pairing(OURS, dynonnx(repository_of([model], folder), model.name), model.dynonnx_cases)
+    others = [Pairing(name, baseline(name, model.pickle, model.artefact), model.cases) for name in BASELINES]
+    golden, ceiling = model.cases[0], nginx(model.cases[0], folder)
+    same = [replace(case, expected=golden.expected) for case in model.cases]
+    return [ours, *others, *([Pairing(ceiling.name, ceiling, same)] if ceiling else [])]
+
+
+def _bound_pairings(both: Sequence[ModelUnderTest], folder: Path) -> Iterator[Pairing]:
+    """One server with two models that take turns: what the run costs beside the front."""
+    server = dynonnx(repository_of(both, folder), both[0].name)
+    for model in both:
+        cases = [replace(case, path=f"/models/{model.name}/predict") for case in model.cases]
+        yield Pairing(model.name, server, cases)
+
+
+def _rounds(
+    bench: Bench, scenario: str, pairings: Sequence[Pairing], connections: Sequence[int], options: MicroOptions
+) -> None:
+    """Every pairing after the other, round after round, so that what disturbs the machine disturbs all alike."""
+    bench.say(f"{scenario}: starting {', '.join(dict.fromkeys(pairing.system.name for pairing in pairings))}")
+    with ExitStack() as stack:
+        running: dict[str, Running] = {}
+        for pairing in pairings:
+            if pairing.system.name not in running:
+                place, cores = bench.folder / scenario, bench.generator.cores.server
+                server = stack.enter_context(serving(pairing.system, pairing.cases[0], place, cores))
+                running[pairing.system.name] = server
+        for number in range(1, options.rounds + 1):
+            bench.say(f"{scenario}: round {number} of {options.rounds}")
+            for count in connections:
+                for pairing in pairings:
+                    server, name, cases = running[pairing.system.name], pairing.name, pairing.cases
+                    closed_loop(bench, server, scenario, name, cases, count, options.seconds, number)

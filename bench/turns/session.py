@@ -1,0 +1,137 @@
+"""Owns one run from start to record: folder, cases, systems, turns, report. Knows nothing of the command line.
+
+A run that is interrupted keeps what it has measured.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.baselines.serving import Running, all_serving
+from bench.baselines.systems import System
+from bench.dyno import router
+from bench.errors import BenchError
+from bench.load.cases import load_model, make_cases, write_cases
+from bench.load.generator import Generator
+from bench.load.rows import Rows, rows_for, rows_in
+from bench.machine import cores
+from bench.record import results
+from bench.record.results import OURS, Results
+from bench.report import page
+from bench.turns.bench import Bench, Progress, steady_rounds
+from bench.turns.climb import climb
+from bench.turns.scenarios import RunOptions, Scenario
+
+HOST_LADDER = (20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Which model is asked for, and where things are. ``data`` is a CSV file of rows, None for the example's own."""
+
+    model: str
+    pickles: Path
+    models: Path
+    results: Path
+    data: Path | None = None
+
+
+def open_bench(inputs: Inputs, scenarios: Iterable[str], options: RunOptions, command: str, say: Progress) -> Bench:
+    """A bench with a folder of its own and the right answers at hand."""
+    model, rows = load_model(inputs.pickles / f"{inputs.model}.pkl"), rows_of(inputs.model, inputs.data)
+    cases = make_cases(model, rows)
+    settings = {"model": inputs.model, "scenarios": list(scenarios), "goal_ms": options.goal_ms}
+    bench = open_empty(inputs.results, settings, command, say, options.server_cores)
+    bench.results.settings["connections"] = bench.generator.connections
+    if len(bench.generator.cores.server) < options.server_cores:
+        few = f"this machine has too few cores to serve on {options.server_cores} and generate on another"
+        bench.results.notes.append(few)
+    file = bench.folder / "cases.json"
+    write_cases(cases, file)
+    return replace(bench, cases=cases, cases_file=file, pickles=inputs.pickles, model=model, rows=rows)
+
+
+def open_empty(parent: Path, settings: dict[str, object], command: str, say: Progress, server_cores: int = 1) -> Bench:
+    """A bench without cases, for scenarios that bring their own."""
+    generator = Generator(cores.split(cores.available(), server_cores))
+    cores.pin(os.getpid(), generator.cores.generator)  # what looks at memory shall not take the server's time
+    record = results.new(command, settings)
+    record.notes.append(generator.cores.said)
+    return Bench(record, results.new_folder(parent), generator, say)
+
+
+def rows_of(model: str, data: Path | None) -> Rows:
+    """The rows to ask about."""
+    return rows_for(model) if data is None else rows_in(data)
+
+
+def run(bench: Bench, systems: Sequence[System], scenarios: Iterable[Scenario], options: RunOptions) -> None:
+    """Start the systems, take them through the scenarios, and write what was measured."""
+    started: list[Running] = []
+    with keeping(bench, lambda: _count_codes(bench.results, started)):
+        placement, golden = options.placement, bench.cases[0]
+        with all_serving(systems, golden, bench.folder, bench.generator.cores, placement) as running:
+            started.extend(running)
+            bench.results.start_s.update({each.system.name: each.start_s for each in running})
+            _note_place(bench.results, running[0])
+            for scenario in scenarios:
+                scenario(bench, running, options)
+
+
+def run_at_host(bench: Bench, running: Running, options: RunOptions, most: float, *, owned: bool) -> None:
+    """One steady turn and a climb that does not exceed ``most`` requests/s, at a server that others run."""
+    theirs = replace(bench, generator=replace(bench.generator, owned=owned))
+    bench.results.settings["url"] = running.url
+    bench.results.start_s[running.system.name] = running.start_s
+    ladder = [rate for rate in HOST_LADDER if rate <= most]
+    with keeping(bench):
+        steady_rounds(theirs, [running], options.rate, options.seconds, rounds=1)
+        climb(theirs, [running], ladder, seconds=options.seconds / 2, goal_ms=options.goal_ms)
+
+
+@contextmanager
+def keeping(bench: Bench, at_end: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Whatever happens in the block, what was measured is written, and the report drawn."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        bench.results.interrupted = True
+    finally:
+        bench.say("writing the report")
+        at_end()
+        bench.results.write(bench.folder)
+        page.write(bench.results, bench.folder)
+
+
+def newest(parent: Path) -> Path:
+    """The newest run below ``parent`` that climbed to a knee of dynonnx. Raises BenchError where there is none."""
+    for file in sorted(parent.glob("*/results.json"), reverse=True):
+        with suppress(BenchError):  # one of an older format
+            if results.read(file).knee_of(OURS) is not None:
+                return file
+    raise BenchError(f"no run with the steps scenario in {parent}: `python -m bench run` makes one")
+
+
+def _count_codes(record: Results, systems: Sequence[Running]) -> None:
+    """What Heroku would have logged, once dynos and routers have ended."""
+    for running in systems:
+        for dyno in running.all_dynos:
+            record.count(running.system.name, dyno.codes)
+        if running.router is not None:
+            record.count(running.system.name, running.router.codes())
+
+
+def _note_place(record: Results, running: Running) -> None:
+    if running.router is not None:
+        record.notes.append(router.SAID)
+        record.settings |= {"router": True, "dynos": len(running.all_dynos)}
+    dyno = running.dyno
+    if dyno is None:
+        return
+    if not dyno.group.missing:  # otherwise the figures are not those of such a dyno, and the verdict must not say so
+        record.settings |= {"size": dyno.size.name, "cores": dyno.cores, "memory_mib": dyno.size.memory_mib}
+    record.notes.extend(dyno.said)

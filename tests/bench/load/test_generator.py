@@ -1,0 +1,134 @@
+"""The figures are honest: servers with known faults, driven by Locust in its own process, show exactly those faults."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from bench.errors import LoadFailed
+from bench.load.arrivals import Phase
+from bench.load.cases import Case
+from bench.load.generator import Generator, send
+from bench.machine.processes import Child
+from tests.support.bench.runs import of_phases
+
+if TYPE_CHECKING:
+    from tests.bench.conftest import Serve
+
+
+def test_a_right_server_shows_its_rate_and_no_errors(
+    standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    phases = [Phase(300, 1), Phase(600, 1)]
+    samples = send(standin().url, cases_file, phases, tmp_path, generator)
+    first, second = of_phases(samples, phases)
+    assert first.failed == second.failed == 0
+    assert first.requests == pytest.approx(300, abs=80)
+    assert second.requests == pytest.approx(600, abs=120)
+    assert second.rate == pytest.approx(second.requests, rel=0.1)
+
+
+def test_20_ms_slower_shows_20_ms(standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator) -> None:
+    phases = [Phase(200, 2)]
+    plain = send(standin().url, cases_file, phases, tmp_path, generator)
+    slow = send(standin("--delay-ms", "20").url, cases_file, phases, tmp_path, generator)
+    quiet_ms = [np.percentile(each.done - each.due, 10) * 1e3 for each in (plain, slow)]  # the machine's noise apart
+    assert quiet_ms[1] - quiet_ms[0] == pytest.approx(20, abs=2)
+    (figures,) = of_phases(slow, phases)
+    assert figures.p50_ms is not None
+    assert figures.p50_ms > 20
+
+
+def test_a_stall_of_a_second_is_seen_by_all_who_were_due_in_it(
+    standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    phases = [Phase(200, 6)]
+    running = standin("--stall-s", "1", "--stall-every-s", "4")
+    samples = send(running.url, cases_file, phases, tmp_path, generator)
+    (figures,) = of_phases(samples, phases)
+    waited_s = samples.done - samples.due
+    assert figures.failed == 0
+    assert figures.p99_ms is not None
+    assert figures.p50_ms is not None
+    assert figures.p99_ms > 700
+    assert figures.p50_ms < 50
+    # A closed loop would see at most one slow answer a connection; those due in the stall were some 180.
+    assert np.count_nonzero(waited_s > 0.1) > 4 * generator.connections
+
+
+def test_wrong_answers_are_counted_by_what_is_wrong(
+    standin: Serve, cases: list[Case], cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    expected = dict(cases[0].expected) | {"probability": cases[0].expected["probability"] + 0.001}
+    golden = Case(cases[0].path, cases[0].body, expected)
+    phases = [Phase(200, 1)]
+    samples = send(standin("--wrong", golden=golden).url, cases_file, phases, tmp_path, generator)
+    (figures,) = of_phases(samples, phases)
+    assert figures.wrong == figures.requests > 0
+    assert figures.errors == {"wrong answer: probability": figures.requests}
+    assert figures.rate == 0
+
+
+@pytest.mark.slow
+def test_a_server_that_hangs_counts_as_unfinished(
+    standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    phases = [Phase(100, 3)]
+    running = standin("--stall-s", "30", "--stall-every-s", "2")
+    (figures,) = of_phases(send(running.url, cases_file, phases, tmp_path, generator), phases)
+    assert figures.errors["unfinished"] > 30
+    assert figures.p99_ms is not None
+    assert figures.p99_ms > 5000
+
+
+def test_a_generator_at_its_limit_is_named(
+    standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    phases = [Phase(60_000, 0.5)]
+    running = standin()
+    with ExitStack() as hogs:  # they take most of the generator's core, so that it is surely slower than the server
+        for each in range(3):
+            hog = [sys.executable, "-c", "while True: pass"]
+            hogs.enter_context(Child(hog, tmp_path / f"hog{each}.log", os.environ, generator.cores.generator))
+        (figures,) = of_phases(send(running.url, cases_file, phases, tmp_path, generator), phases)
+    assert figures.limit is not None
+    assert "generator" in figures.limit
+
+
+@pytest.mark.slow
+def test_several_generator_processes_share_one_rate(
+    standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    phases = [Phase(400, 2)]
+    samples = send(standin().url, cases_file, phases, tmp_path, replace(generator, processes=2))
+    (figures,) = of_phases(samples, phases)
+    assert [each.share for each in samples.generators] == [0.5, 0.5]
+    assert figures.failed == 0
+    assert figures.requests == pytest.approx(800, abs=4 * 28)
+
+
+def test_a_server_that_is_gone_shows_in_the_errors(
+    standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    running = standin()
+    assert running.child is not None
+    running.child.stop()
+    (figures,) = of_phases(send(running.url, cases_file, [Phase(100, 1)], tmp_path, generator), [Phase(100, 1)])
+    assert figures.errors == {"connection refused": figures.requests}
+    assert figures.p50_ms is None
+
+
+def test_locust_that_cannot_start_says_why(cases_file: Path, tmp_path: Path, generator: Generator) -> None:
+    with pytest.raises(LoadFailed, match="i-own-this-host"):
+        send("http://192.0.2.1:80", cases_file, [Phase(1, 1)], tmp_path, generator)
+
+
+def test_monkey_patching_stays_in_locusts_process() -> None:
+    assert "gevent.monkey" not in sys.modules or not sys.modules["gevent.monkey"].saved

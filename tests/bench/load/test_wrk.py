@@ -1,0 +1,39 @@
+"""wrk: its script goes round the cases as they are, and what it counts comes back whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.baselines.serving import Running
+from bench.errors import LoadFailed
+from bench.load import wrk
+from bench.load.cases import Case
+
+needs_wrk = pytest.mark.skipif(wrk.executable() is None, reason="wrk is not installed")
+
+
+def test_a_script_holds_every_case_as_a_lua_string(tmp_path: Path) -> None:
+    wrk.write_script([Case("/predict", '{"features":["Größe",1]}'.encode(), {})], tmp_path / "x.lua")
+    script = (tmp_path / "x.lua").read_text("utf-8")
+    assert script.startswith('local cases = {\n  {"/predict", "{\\"features\\":[\\"Größe\\",1]}"}\n}\n')
+    assert "done = function" in script
+
+
+@needs_wrk
+def test_what_wrk_counted_comes_back(standin: Callable[..., Running], cases: list[Case], tmp_path: Path) -> None:
+    wrk.write_script(cases, tmp_path / "x.lua")
+    counters = wrk.run(tmp_path / "x.lua", standin().url, 2, frozenset(), lambda: time.sleep(0.3))
+    assert counters["requests"] > 10
+    assert 2e5 < counters["us"] < 2e6
+    assert all(counters[error] == 0 for error in wrk.ERRORS)
+
+
+@needs_wrk
+def test_a_script_that_fails_is_no_measurement(standin: Callable[..., Running], tmp_path: Path) -> None:
+    (tmp_path / "x.lua").write_text("this is not Lua", "utf-8")
+    with pytest.raises(LoadFailed, match="no result"):
+        wrk.run(tmp_path / "x.lua", standin().url, 1, frozenset(), lambda: time.sleep(0.2))

@@ -1,0 +1,84 @@
+"""Children: ended with all they started, by the group; their log kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.machine.cores import available
+from bench.machine.processes import Child
+
+STUBBORN = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"])
+print("child", child.pid, flush=True)
+signal.pause()
+"""
+
+
+def wait_for_line(log: Path, start: str) -> str:
+    """The first line that starts so; the test's own time limit ends a wait in vain."""
+    while True:
+        for line in log.read_text("utf-8").splitlines(keepends=True):
+            if line.startswith(start) and line.endswith("\n"):
+                return line
+
+
+def wait_until_dead(pid: int) -> None:
+    """A kill is on its way when the call returns, not always done; the test's own time limit ends a wait in vain."""
+    while psutil.pid_exists(pid):
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            return
+
+
+def test_a_group_that_ignores_sigterm_is_killed_grandchildren_too(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with Child([sys.executable, "-c", STUBBORN], log, os.environ, grace_s=0.3) as child:
+        grandchild = int(wait_for_line(log, "child").split()[1])
+        assert psutil.pid_exists(grandchild)
+    assert child.status() == -signal.SIGKILL
+    wait_until_dead(grandchild)
+
+
+def test_a_child_that_obeys_is_not_killed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    obey = "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); print('ready', flush=True); signal.pause()"
+    with Child([sys.executable, "-c", obey], log, os.environ) as child:
+        wait_for_line(log, "ready")
+        assert child.status() is None
+    assert child.status() == 7
+
+
+def test_a_child_ends_when_the_block_is_left_by_an_error(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with Child([sys.executable, "-c", "import signal; signal.pause()"], tmp_path / "log", os.environ) as child:
+            pids.append(child.pid)
+            raise KeyboardInterrupt
+
+    pids: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not psutil.pid_exists(pids[0])
+
+
+def test_the_log_keeps_what_the_child_said_and_its_tail_is_short(tmp_path: Path) -> None:
+    say = "print('\\n'.join(f'line {number}' for number in range(100)))"
+    with Child([sys.executable, "-c", say], tmp_path / "log", os.environ) as child:
+        assert child.wait(20) == 0
+    assert child.log_tail().splitlines() == [f"line {number}" for number in range(75, 100)]
+
+
+@pytest.mark.skipif(not available(), reason="this machine pins no processes")
+def test_a_child_stays_on_its_cores(tmp_path: Path) -> None:
+    core = frozenset([max(available())])
+    with Child([sys.executable, "-c", "import signal; signal.pause()"], tmp_path / "log", os.environ, core) as child:
+        assert os.sched_getaffinity(child.pid) == core

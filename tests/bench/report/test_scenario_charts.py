@@ -1,0 +1,85 @@
+"""Charts of scenarios: each drawn where it was measured, its failures, its longest wait and its moments told."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+
+import pytest
+
+from bench.record.results import ROUTED, Results, Turn
+from bench.report import page, scenario_charts
+from tests.support.bench.runs import FIGURES, SERIES, a_run
+
+MEMORY = [(0.0, 80.0), (1.0, 81.0)]
+
+
+def a_run_of(*scenarios: str) -> Results:
+    run = a_run()
+    for scenario in scenarios:
+        run.turns += [
+            Turn(scenario, name, replace(FIGURES, max_ms=1234.0), SERIES, memory_over_s=MEMORY)
+            for name in ("dynonnx", "fastapi_onnx")
+        ]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("scenario", "title"),
+    [
+        ("deploy", "A deploy"),
+        ("swap", "A new version"),
+        ("spike", "A spike"),
+        ("soak", "A long run"),
+        ("models", "Many models"),
+        ("badclients", "Bad company"),
+    ],
+)
+def test_a_scenario_is_drawn_where_it_was_measured(scenario: str, title: str) -> None:
+    assert title not in page.page(a_run())
+    (chart,) = [chart for chart in scenario_charts.charts(a_run_of(scenario)) if chart.title == title]
+    assert "dynonnx 0 failed, longest wait 1.2 s" in chart.text
+    ElementTree.fromstring(chart.svg)  # noqa: S314 - our own text
+
+
+def test_a_new_version_tells_how_soon_it_answered() -> None:
+    run = a_run_of("swap")
+    run.turns[-2].events.extend([(4.0, "version 2 written"), (5.5, "version 2 answers")])
+    (chart,) = [chart for chart in scenario_charts.over_time(run) if chart.title == "A new version"]
+    assert "It answered 1.5 s later." in chart.text
+
+
+def test_memory_over_time_stands_against_the_quota() -> None:
+    chart = scenario_charts.soak_memory(a_run_of("soak"))
+    assert chart is not None
+    assert "quota: 512 MB" in chart.svg
+
+
+def test_bodies_are_drawn_by_their_rows() -> None:
+    chart = scenario_charts.bodies(a_run_of("bodies of 1 rows", "bodies of 100 rows"))
+    assert chart is not None
+    assert "1 row at 500/s, 100 rows at 500/s" in chart.text
+
+
+def test_what_heroku_would_have_logged_is_in_the_page() -> None:
+    run = a_run()
+    assert "Heroku would have logged" not in page.page(run)
+    run.count("dynonnx", {"H12": 0})
+    assert "No H-code of the router" in page.page(run)
+    run.count("dynonnx", {"R14": 2})
+    run.count("dynonnx", {"R14": 1, "H13": 1})
+    html = page.page(run)
+    assert run.codes == {"dynonnx": {"R14": 3, "H13": 1}}
+    assert "memory above the quota at a sample" in html
+    assert "connection closed without an answer" in html
+
+
+def test_turns_past_the_router_are_named_once_others_passed_it() -> None:
+    run = a_run()
+    assert "past the router" not in page.page(run)
+    run.settings["router"] = True
+    run.turns = [replace(turn, way=ROUTED) if turn.figures.asked_rate < 8000 else turn for turn in run.turns]
+    html = page.page(run)
+    assert "steps, past the router" in html
+    assert "Hollow dots went past the router (from 8,000/s on)" in html
+    assert "From 4,000/s on it was asked past the stand-in router" in html

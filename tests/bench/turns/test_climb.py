@@ -1,0 +1,37 @@
+"""The climb: a knee is found where the server has it, and what ended it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.baselines.serving import Running
+from bench.turns.bench import Bench, steady_rounds
+from bench.turns.climb import climb
+
+
+def test_a_climb_ends_where_the_connections_are_used_up(made_bench: Bench, standin: Callable[..., Running]) -> None:
+    running = standin("--delay-ms", "40")  # 32 connections, 40 ms each: 800 a second and no more
+    steady_rounds(made_bench, [running], rate=200, seconds=1, rounds=1)
+    climb(made_bench, [running], [1600.0], seconds=1.5, goal_ms=150)
+    (knee,) = made_bench.results.knees
+    assert knee.held in (200, 570)
+    assert knee.lost in (570, 1600)
+    assert knee.why is not None
+    assert [turn.scenario for turn in made_bench.results.turns] == ["steady", "steps", "steps"]
+    assert all(turn.memory_mb is not None and turn.memory_mb > 5 for turn in made_bench.results.turns)
+    assert all(turn.cpu_part is not None and 0 <= turn.cpu_part < 1.2 for turn in made_bench.results.turns)
+
+
+def test_a_server_that_loses_the_first_rate_is_tried_below_it(
+    made_bench: Bench, standin: Callable[..., Running]
+) -> None:
+    climb(made_bench, [standin("--delay-ms", "40")], [100.0], seconds=0.5, goal_ms=20)
+    rates = [turn.figures.asked_rate for turn in made_bench.results.turns]
+    assert list(dict.fromkeys(rates)) == [100, 50]
+    assert made_bench.results.knees[0].held is None
+
+
+def test_a_rate_lost_by_its_p99_alone_is_tried_twice(made_bench: Bench, standin: Callable[..., Running]) -> None:
+    climb(made_bench, [standin("--delay-ms", "30")], [100.0], seconds=2, goal_ms=20, halvings=0)
+    assert [turn.figures.asked_rate for turn in made_bench.results.turns] == [100, 100]
+    assert made_bench.results.knees[0].lost == 100
