@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import orjson
 
-from convert import commands
+from convert.cli import commands
+from convert.cli.options import Convert, Inspect, Verify, default_name, parse
+from convert.cli.progress import Progress
 from convert.errors import Refused, UsageError
-from convert.options import Convert, Inspect, Verify, default_name, parse
-from convert.progress import Progress
 
 DONE, FAILED, USAGE = 0, 1, 2
 MODEL_FILES = (".pkl", ".pickle", ".joblib", ".skops")

@@ -1,4 +1,4 @@
-"""The child process: a job from standard input, answers over a pipe. An entry point; started by `convert.sandbox`.
+"""The child process: a job from standard input, answers over a pipe. An entry point; `sandbox.parent` starts it.
 
 What a library prints to standard error is shown only when the child dies.
 """
@@ -14,12 +14,13 @@ from typing import Any, BinaryIO
 import joblib
 import orjson
 
-from convert import extend, limits, messages, seccomp
+from convert import extend
 from convert.errors import Refused
 from convert.job import convert
-from convert.opener import Opening
-from convert.parity import Proof
-from convert.proofrows import read_rows
+from convert.opening.opener import Opening
+from convert.proof.parity import Proof
+from convert.proof.user_rows import read_rows
+from convert.sandbox import job_messages, limits, seccomp
 from convert.verify import verify
 
 
@@ -34,26 +35,27 @@ def main() -> None:
             COMMANDS[job["command"]](job, pipe)
     except Refused as refusal:
         parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
-        messages.write(pipe, {"kind": "refused", **parts})
+        job_messages.write(pipe, {"kind": "refused", **parts})
     except MemoryError:
         limit = f"the memory limit of {job['memory_bytes'] >> 30} GB is reached"
-        messages.write(pipe, {"kind": "refused", "reason": limit, "remedy": "allow more with --memory-gb", "where": ""})
+        parts = {"reason": limit, "remedy": "allow more with --memory-gb", "where": ""}
+        job_messages.write(pipe, {"kind": "refused", **parts})
     except Exception:  # noqa: BLE001  whatever it is, the parent must be able to say it
-        messages.write(pipe, {"kind": "failed", "traceback": traceback.format_exc()})
+        job_messages.write(pipe, {"kind": "failed", "traceback": traceback.format_exc()})
 
 
 def _convert(job: dict[str, Any], pipe: BinaryIO) -> None:
     rows = read_rows(Path(job["data"])) if job["data"] else None
     done = convert(Path(job["model"]).read_bytes(), job["name"], rows, _how(job), _teller(pipe))
     blob = b"" if done.proof.wrong else done.onnx
-    messages.write(pipe, {"kind": "done", "speed": done.speed, **_summary(done.proof)}, blob)
+    job_messages.write(pipe, {"kind": "done", "speed": done.speed, **_summary(done.proof)}, blob)
 
 
 def _verify(job: dict[str, Any], pipe: BinaryIO) -> None:
     rows = read_rows(Path(job["data"])) if job["data"] else None
     pickled, onnx = Path(job["model"]).read_bytes(), Path(job["onnx"]).read_bytes()
     done = verify(pickled, onnx, rows, _how(job), _teller(pipe))
-    messages.write(pipe, {"kind": "done", **_summary(done)})
+    job_messages.write(pipe, {"kind": "done", **_summary(done)})
 
 
 def _how(job: dict[str, Any]) -> Opening:
@@ -66,7 +68,7 @@ def _summary(proof: Proof) -> dict[str, Any]:
 
 
 def _teller(pipe: BinaryIO) -> Any:
-    return lambda text, share: messages.write(pipe, {"kind": "progress", "text": text, "share": share})
+    return lambda text, share: job_messages.write(pipe, {"kind": "progress", "text": text, "share": share})
 
 
 COMMANDS = {"convert": _convert, "verify": _verify}

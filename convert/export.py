@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto
 
-from convert import exporters
-from convert.columns import Columns
 from convert.errors import Refused
-from convert.exporters.registry import Exporter, Prediction
-from convert.graph import Array, Graph, Tensor
-from convert.original import Answers, Original
+from convert.exporters.registry import Exporter, Prediction, load_families
+from convert.graph.columns import Columns
+from convert.graph.graph import Array, Graph, Tensor
+from convert.original.original import Answers, Original
 from server.artefact import Feature, Output, Role
 
-exporters.load()
+load_families()
 
 
 def export(original: Original, features: Sequence[Feature], answers: Answers) -> tuple[ModelProto, tuple[Output, ...]]:

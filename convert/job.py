@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto
 
-from convert.describe import describe
-from convert.drawing import draw
 from convert.errors import Refused
 from convert.export import export
-from convert.opener import Opening, open_model
-from convert.original import Answers, Original, open_original
-from convert.parity import TIE, Proof, margins, prove
-from convert.proofrows import fitted, named_by
-from convert.rows import ROWS, golden_rows, synthesise, usual
-from convert.speed import ratios
-from convert.table import Table, as_json, length, rows_at, stacked
+from convert.opening.opener import Opening, open_model
+from convert.original.drawing import draw
+from convert.original.original import Answers, Original, open_original
+from convert.original.schema import describe
+from convert.original.table import Table, as_json, length, rows_at, stacked
+from convert.proof.parity import TIE, Proof, margins, prove
+from convert.proof.speed import ratios
+from convert.proof.synthetic_rows import ROWS, golden_rows, synthesise, usual
+from convert.proof.user_rows import fitted, named_by
 from server.artefact import Artefact, Feature, Golden, Output, to_metadata
 from server.runtime import Runtime
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from convert.errors import Refused
 from convert.job import Tell, describe_with_rows, teller
-from convert.opener import Opening, open_model
-from convert.original import open_original
-from convert.parity import Proof, prove
+from convert.opening.opener import Opening, open_model
+from convert.original.original import open_original
+from convert.proof.parity import Proof, prove
 from server.artefact import Feature, from_metadata
 from server.runtime import BadModel, Runtime
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn import discriminant_analysis, mixture, naive_bayes, neighbors
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
-from convert.exporters.distances import distances
 from convert.exporters.linear import product
+from convert.exporters.parts.distances import distances
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 
 def likeliest(logs: Tensor, classes: int, scored: bool = False) -> Prediction:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn import calibration, isotonic
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
+from convert.exporters.parts.shapes import column_of, pair, sigmoid, total
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.exporters.shapes import column_of, pair, sigmoid, total
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 TINY = np.finfo(np.float64).eps
 

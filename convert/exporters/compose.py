@@ -7,9 +7,9 @@ from typing import Any
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from convert.columns import Columns
 from convert.errors import Refused
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
+from convert.graph.columns import Columns
 
 
 def _is_idle(step: Any) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn import preprocessing
 
-from convert.columns import Columns, columns
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.graph import ML, Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import ML, Array, Tensor
 from server.artefact import MISSING_TEXT
 
 NOWHERE = -1

@@ -8,13 +8,13 @@ import numpy as np
 from sklearn import ensemble
 from sklearn.ensemble._iforest import _average_path_length
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
-from convert.exporters.forest import Forest
+from convert.exporters.parts.forest import Forest
+from convert.exporters.parts.shapes import column_of, indicator, placed, total
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.exporters.shapes import column_of, indicator, placed, total
 from convert.exporters.trees import floor32, sum_of_trees
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 
 def _members(model: Any, x: Columns) -> list[tuple[str, Any, Columns]]:

@@ -11,10 +11,10 @@ from scipy import special
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.graph import Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Tensor
 
 E_SMALL = 1e-4  # below it, log1p and expm1 by their series: log(1 + x) would lose the digits of x
 

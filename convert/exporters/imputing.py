@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn.impute import KNNImputer
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
+from convert.exporters.parts.shapes import column_of
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.exporters.shapes import column_of
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 
 def nearest_imputer(e: Exporter, model: Any, x: Columns) -> Columns:

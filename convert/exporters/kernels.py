@@ -8,14 +8,14 @@ import numpy as np
 from sklearn import covariance, decomposition, gaussian_process, kernel_approximation, kernel_ridge, manifold, svm
 from sklearn.gaussian_process import kernels
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
-from convert.exporters.distances import distances, squared
 from convert.exporters.linear import product
-from convert.exporters.near import closest
+from convert.exporters.neighbors import closest
+from convert.exporters.parts.distances import distances, squared
+from convert.exporters.parts.shapes import column_of, pair, total
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.exporters.shapes import column_of, pair, total
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 
 def kernel(x: Tensor, points: Array, kind: Any, gamma: float, degree: float, coef0: float) -> Tensor:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn import cross_decomposition, discriminant_analysis, linear_model, svm
 
-from convert.columns import Columns
-from convert.exporters.affine import unscaled
-from convert.exporters.links import inverse_link
+from convert.exporters.parts.affine import unscaled
+from convert.exporters.parts.links import inverse_link
+from convert.exporters.parts.shapes import column_of, pair, sigmoid
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
-from convert.exporters.shapes import column_of, pair, sigmoid
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns
+from convert.graph.graph import Array, Tensor
 
 REGRESSORS = """
     ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars LassoLarsCV

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn import neural_network
 
-from convert.columns import Columns, columns
 from convert.exporters.linear import product
+from convert.exporters.parts.shapes import pair
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.exporters.shapes import pair
-from convert.graph import Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Tensor
 
 ACTIVATIONS = {
     "identity": lambda x: x,

@@ -10,14 +10,14 @@ from scipy.interpolate import BSpline, PPoly
 from sklearn import preprocessing
 from sklearn.preprocessing._data import BOUNDS_THRESHOLD
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
 from convert.exporters.calibration import interpolated
 from convert.exporters.functions import FUNCTIONS
+from convert.exporters.parts.shapes import column_of
 from convert.exporters.preprocessing import standard
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.exporters.shapes import column_of
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 
 def normalizer(e: Exporter, model: Any, x: Columns) -> Columns:

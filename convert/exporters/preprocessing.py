@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn import impute, preprocessing
 
-from convert.columns import Columns, columns
-from convert.exporters.affine import affine
+from convert.exporters.parts.affine import affine
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.graph import Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Tensor
 from server.artefact import MISSING_TEXT
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from scipy import linalg
 from sklearn import cluster, cross_decomposition, decomposition, feature_selection, impute, neighbors, random_projection
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.graph import Array
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array
 
 
 def _projected(x: Columns, shift: Array | None, weights: Any) -> Columns:

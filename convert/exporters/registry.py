@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from convert.columns import Columns
 from convert.errors import Refused
-from convert.graph import Graph, Tensor
+from convert.graph.columns import Columns
+from convert.graph.graph import Graph, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,12 @@ Predict = Callable[["Exporter", Any, Columns], Prediction]
 
 TRANSFORMS: dict[type, Transform] = {}
 PREDICTIONS: dict[type, Predict] = {}
-OPTIONAL = {  # families of packages that need not be installed
-    "catboost": "catboosted",
-    "lightgbm": "lightgbmed",
-    "xgboost": "xgboosted",
-}
+FAMILIES = (
+    "bayes", "boosting", "calibration", "compose", "dummy", "encoders", "ensembles", "functions", "imputing",
+    "kernels", "linear", "multiclass", "neighbors", "network", "numeric", "preprocessing", "projection", "text",
+    "trees", "wrappers",
+)  # fmt: skip
+OPTIONAL = frozenset({"catboost", "lightgbm", "xgboost"})  # packages that need not be installed; a family each
 
 
 @dataclass(slots=True)
@@ -101,11 +102,21 @@ class Exporter:
             self.path.pop()
 
 
+def load_families() -> None:
+    """Imports every family, which fills the two tables."""
+    for family in FAMILIES:
+        importlib.import_module(f"convert.exporters.{family}")
+
+
+def optional_family(estimator: Any) -> Any:
+    """The family of an optional package's estimator, imported; None for any other estimator."""
+    package = type(estimator).__module__.partition(".")[0]
+    return importlib.import_module(f"convert.exporters.{package}") if package in OPTIONAL else None
+
+
 def _find(table: dict[type, Any], estimator: Any, method: str) -> Any:
     kind = type(estimator)
-    family = OPTIONAL.get(kind.__module__.partition(".")[0])
-    if family is not None:
-        importlib.import_module(f"convert.exporters.{family}")
+    optional_family(estimator)
     if kind not in table:
         raise Refused(
             f"there is no converter for {method} of {kind.__module__}.{kind.__qualname__}",

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction import text
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
-from convert.exporters import characters
-from convert.exporters.ngrams import counted, without
+from convert.exporters.parts import characters
+from convert.exporters.parts.ngrams import counted, without
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.graph import MICROSOFT, ML, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import MICROSOFT, ML, Tensor
 
 UNKNOWN = -1
 STOPPED = -2

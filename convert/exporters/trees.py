@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from sklearn import ensemble, tree
 
-from convert.columns import Columns
-from convert.exporters.forest import Forest
+from convert.exporters.parts.forest import Forest
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns
+from convert.graph.graph import Array, Tensor
 
 
 def floor32(thresholds: Array) -> Array:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from sklearn import compose, frozen, model_selection, semi_supervised
 
-from convert.columns import Columns, columns
 from convert.exporters.functions import apply_function
-from convert.exporters.inverse import inverse_transform
+from convert.exporters.parts.inverse import inverse_transform
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
+from convert.graph.columns import Columns, columns
 
 
 def _inside(model: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from convert.job import Converted, convert
-from convert.opener import Opening
+from convert.opening.opener import Opening
 from examples import train
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from convert.coverage import cases, data, measure, page
+from tests.campaigns.coverage import cases, data, measure, page
 
 REFUSED = frozenset(
     {

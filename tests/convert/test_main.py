@@ -18,7 +18,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from convert.__main__ import main
-from convert.graph import OPSETS
+from convert.graph.graph import OPSETS
 from server.artefact import from_metadata
 from server.runtime import Runtime
 

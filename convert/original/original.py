@@ -1,0 +1,168 @@
+"""Owns the original model as the oracle: its kind, its classes, its answers. Knows nothing of ONNX."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn import base, isotonic, model_selection, pipeline
+from sklearn.feature_extraction import text
+
+from convert.errors import Refused
+from convert.graph.graph import Array
+from convert.original.column_hints import Trait, find_traits
+from convert.original.table import Categories, Table, for_documents, for_model
+from server.artefact import Kind, Scalar
+
+DOCUMENT = "text"  # the name of the one column of a model of texts
+
+Answers = dict[
+    str, Array
+]  # by output name; several targets of one classifier are probabilities_0, probabilities_1, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A fitted estimator with what must be known to ask it."""
+
+    model: Any
+    kind: Kind
+    names: tuple[str, ...]
+    named: bool
+    traits: tuple[Trait, ...]  # what the model gives away of each column
+    documents: bool = False  # it takes a list of texts, not a table
+
+    def ask(self, table: Table) -> Answers:
+        """Everything a file of this model answers, for these rows. Raises what the model raises."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
+            return self._ask(for_documents(table) if self.documents else for_model(table, self.named, self._native()))
+
+    def _native(self) -> dict[str, Categories]:
+        named = zip(self.names, self.traits, strict=True)
+        return {name: Categories(tuple(trait.known), trait.closed) for name, trait in named if trait.native}
+
+    def takes(self, table: Table) -> bool:
+        """Whether the original answers these rows at all."""
+        try:
+            self.ask(table)
+        except Exception:  # noqa: BLE001  whatever it raises, it does not take them
+            return False
+        return True
+
+    def _ask(self, x: Any) -> Answers:
+        if self.kind == "transformer":
+            return {"transformed": _dense(self.model.transform(x))}
+        if self.kind == "regressor":
+            return {"value": np.asarray(self.model.predict(x), np.float64)}
+        answers = {"label": _labels(self.model.predict(x))}
+        if answers["label"].shape[1:] == (1,) and not isinstance(getattr(self.model, "classes_", None), list):
+            answers["label"] = answers["label"].reshape(-1)  # CatBoost gives labels of several classes as a column
+        answers.update(self._scores(x, answers["label"]))
+        return answers
+
+    def _scores(self, x: Any, label: Array) -> Answers:
+        if self.kind == "outlier_detector":
+            return {"scores": np.asarray(self.model.decision_function(x), np.float64)}
+        if hasattr(self.model, "predict_proba"):
+            found = self.model.predict_proba(x)
+            if isinstance(found, list):
+                return {f"probabilities_{target}": np.asarray(one) for target, one in enumerate(found)}
+            if np.ndim(label) == 2:  # a set of labels: one yes-or-no pair for each
+                return {f"probabilities_{i}": np.stack([1 - p, p], axis=1) for i, p in enumerate(np.transpose(found))}
+            return {"probabilities": np.asarray(found)}
+        if hasattr(self.model, "decision_function"):
+            return {"scores": np.asarray(self.model.decision_function(x), np.float64)}
+        return {}
+
+    def classes(self) -> tuple[Scalar, ...] | tuple[tuple[Scalar, ...], ...] | None:
+        """The classes with their own type, one tuple per target where there are several targets."""
+        found = getattr(self.model, "classes_", None) if self.kind == "classifier" else None
+        if found is None:
+            return None
+        return tuple(tuple(_plain(one)) for one in found) if isinstance(found, list) else tuple(_plain(found))
+
+
+def open_original(model: Any) -> Original:
+    """What kind of model this is, and how wide. Raises Refused for what is no fitted estimator."""
+    if takes_documents(model):
+        return Original(model, _kind(model), (DOCUMENT,), False, tuple(find_traits(model, 1)), documents=True)
+    width = _width(model)
+    if not hasattr(model, "predict") and not hasattr(model, "transform"):
+        raise Refused(
+            f"the file holds a {type(model).__module__}.{type(model).__qualname__}, not a scikit-learn estimator",
+            "pickle the fitted estimator itself",
+        )
+    if width is None:
+        raise Refused(f"this {type(model).__name__} is not fitted", "call fit before pickling")
+    found = _given_names(model)
+    names = tuple(f"x{i}" for i in range(width)) if found is None else tuple(str(name) for name in found)
+    if len(set(names)) != len(names) or "" in names:
+        raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
+    return Original(model, _kind(model), names, found is not None, tuple(find_traits(model, len(names))))
+
+
+def takes_documents(model: Any) -> bool:
+    """Whether a row of this model is one text."""
+    first = _first(model)
+    if isinstance(first, pipeline.FeatureUnion):
+        return all(takes_documents(step) for _, step in first.transformer_list)
+    return isinstance(first, text.CountVectorizer | text.HashingVectorizer)
+
+
+def _width(model: Any) -> int | None:
+    """How many columns; a CatBoost model that was unpickled says 0, but has their names."""
+    if isinstance(model, isotonic.IsotonicRegression):
+        return 1 if hasattr(model, "X_min_") else None
+    first = _first(model)
+    found = getattr(model, "n_features_in_", 0) or getattr(first, "n_features_in_", 0)
+    return found or len(getattr(first, "feature_names_", ())) or None
+
+
+def _first(model: Any) -> Any:
+    """The estimator that sees the rows first."""
+    match model:
+        case pipeline.Pipeline():
+            return _first(next((step for _, step in model.steps if hasattr(step, "fit")), None))
+        case model_selection.GridSearchCV() | model_selection.RandomizedSearchCV():
+            return _first(getattr(model, "best_estimator_", None))
+    return model
+
+
+def _given_names(model: Any) -> Any:
+    """The column names it was fitted on; None where it was fitted on an array."""
+    first = _first(model)
+    found = getattr(model, "feature_names_in_", getattr(first, "feature_names_in_", None))
+    if found is not None:
+        return found
+    counted = getattr(first, "feature_names_", None)  # CatBoost's: "0", "1", ... where there were none
+    return None if counted is None or list(counted) == [str(i) for i in range(len(counted))] else counted
+
+
+def _kind(model: Any) -> Kind:
+    if base.is_classifier(model):
+        return "classifier"
+    if base.is_regressor(model):
+        return "regressor"
+    if base.is_outlier_detector(model):
+        return "outlier_detector"
+    return "clusterer" if hasattr(model, "predict") else "transformer"
+
+
+def _labels(values: Any) -> Array:
+    array = np.asarray(values)
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64)
+    return array.astype(object) if array.dtype.kind == "U" else array
+
+
+def _dense(values: Any) -> Array:
+    dense = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
+    return dense.astype(np.float64) if dense.dtype.kind in "fiub" else dense
+
+
+def _plain(values: Array) -> list[Scalar]:
+    plain: list[Scalar] = np.asarray(values).tolist()
+    return plain

@@ -1,0 +1,108 @@
+"""Owns the child process: starts it with nothing, listens, ends it in time. Knows nothing of models."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from convert.errors import Refused
+from convert.sandbox import job_messages, limits
+
+TIMEOUT_SECONDS = 900.0
+LAST_WORDS_BYTES, LAST_LINES = 2000, 20
+
+
+def run(
+    job: dict[str, Any],
+    tell: Callable[[str, float], None],
+    timeout: float = TIMEOUT_SECONDS,
+    memory_bytes: int = limits.MEMORY_BYTES,
+) -> tuple[Any, bytes]:
+    """Runs one job in a child and answers its result and blob. Raises Refused, also when the child dies or hangs."""
+    root = str(Path(__file__).resolve().parents[2])
+    limit = {"memory_bytes": memory_bytes, "cpu_seconds": int(timeout) + 1}
+    with tempfile.TemporaryDirectory(prefix="dynonnx-") as home:
+        reading, writing = os.pipe()
+        child = subprocess.Popen(  # noqa: S603  our own interpreter and module
+            [sys.executable, "-m", "convert.child", str(writing)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=home,
+            env=limits.environment(root, home),
+            pass_fds=[writing],
+        )
+        os.close(writing)
+        timer = threading.Timer(timeout, child.kill)
+        timer.start()
+        said: list[bytes] = []
+        listener = threading.Thread(target=_keep_last, args=(child.stderr, said))
+        listener.start()
+        try:
+            with os.fdopen(reading, "rb") as pipe:
+                _send(child, job | limit)
+                found = _listen(pipe, tell)
+        finally:
+            overdue = not timer.is_alive()
+            timer.cancel()
+            child.kill()
+            code = child.wait()
+            listener.join()
+        if found is None:
+            raise _death(code, overdue, timeout, b"".join(said)[-LAST_WORDS_BYTES:].decode(errors="replace"))
+        return found
+
+
+def _keep_last(stream: Any, said: list[bytes]) -> None:
+    with stream:
+        for line in stream:
+            said.append(line[-LAST_WORDS_BYTES:])
+            del said[:-LAST_LINES]
+
+
+def _send(child: subprocess.Popen[bytes], job: dict[str, Any]) -> None:
+    assert child.stdin is not None  # noqa: S101  it is a pipe: this tells mypy
+    try:
+        child.stdin.write(orjson.dumps(job))
+        child.stdin.close()
+    except BrokenPipeError:
+        return  # it died at once; listening finds out how
+
+
+def _listen(pipe: Any, tell: Callable[[str, float], None]) -> tuple[Any, bytes] | None:
+    """The result, or None when the child went without one."""
+    while True:
+        try:
+            message, blob = job_messages.read(pipe)
+        except job_messages.Broken:
+            return None
+        match message.get("kind"):
+            case "progress":
+                tell(str(message.get("text")), _share(message.get("share")))
+            case "refused":
+                raise Refused(*(str(message.get(part, "")) for part in ("reason", "remedy", "where")))
+            case "failed":
+                raise Refused(f"the conversion broke:\n{message.get('traceback')}", "please report it with the model")
+            case "done":
+                return message, blob
+
+
+def _share(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _death(code: int, overdue: bool, timeout: float, last_words: str) -> Refused:
+    if overdue:
+        return Refused(f"it took longer than {timeout:.0f} s and was ended", "allow more with --timeout SECONDS")
+    return Refused(
+        f"the process that opened the file died (status {code}): a crash, or a limit. {last_words}".strip(),
+        "the file is damaged or hostile; write it again, with the scikit-learn that is installed here",
+    )
