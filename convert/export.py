@@ -17,6 +17,8 @@ from server.artefact import Feature, Output, Role
 
 load_families()
 
+LABEL = np.arange(2)  # the classes of one label of a set: not there, there
+
 
 def export(original: Original, features: Sequence[Feature], answers: Answers) -> tuple[ModelProto, tuple[Output, ...]]:
     """The model's graph, and its outputs with their roles. ``answers`` of any rows give the outputs and their shapes.
@@ -59,29 +61,30 @@ def _inputs(graph: Graph, features: Sequence[Feature]) -> Columns:
 def _tensors(e: Exporter, original: Original, x: Columns) -> Mapping[str, Tensor]:
     if original.kind == "transformer":
         return {"transformed": e.transform(original.model, x).numbers()}
-    found = e.predict(original.model, x)
-    if found.targets:
-        return _targets(e.graph, found.targets, original.model.classes_)
-    tensors = {"value": found.value, "scores": found.scores, "probabilities": found.probabilities}
-    tensors["label"] = _label(e.graph, found, getattr(original.model, "classes_", None))
+    said = e.predict(original.model, x)
+    classes = getattr(original.model, "classes_", None)
+    if said.targets:
+        return _targets(e.graph, said.targets, classes if isinstance(classes, list) else [LABEL] * len(said.targets))
+    tensors = {"value": said.value, "scores": said.scores, "probabilities": said.probabilities}
+    tensors["label"] = _label(e.graph, said, classes)
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
-def _targets(graph: Graph, found: Sequence[Prediction], classes: Sequence[Array]) -> Mapping[str, Tensor]:
-    labels = [_label(graph, one, values) for one, values in zip(found, classes, strict=True)]
+def _targets(graph: Graph, targets: Sequence[Prediction], classes: Sequence[Array]) -> Mapping[str, Tensor]:
+    labels = [_label(graph, said, values) for said, values in zip(targets, classes, strict=True)]
     columns = [label.reshape(-1, 1) for label in labels if label is not None]
-    tensors = {f"probabilities_{target}": one.need("probabilities") for target, one in enumerate(found)}
+    tensors = {f"probabilities_{target}": said.need("probabilities") for target, said in enumerate(targets)}
     return {"label": graph.concat(columns), **tensors}
 
 
-def _label(graph: Graph, found: Prediction, classes: Any) -> Tensor | None:
-    if found.label is not None or found.index is None:
-        return found.label
+def _label(graph: Graph, said: Prediction, classes: Any) -> Tensor | None:
+    if said.label is not None or said.index is None:
+        return said.label
     values = np.asarray(classes)
     if values.dtype.kind in "iu":
         values = values.astype(np.int64)
         if np.array_equal(values, np.arange(len(values))):
-            return found.index
+            return said.index
     elif values.dtype.kind not in "Ofb":
         values = values.astype(object)
-    return graph.op("Gather", graph.constant(values), found.index, axis=0)
+    return graph.op("Gather", graph.constant(values), said.index, axis=0)

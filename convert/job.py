@@ -69,7 +69,7 @@ def convert(pickled: bytes, name: str, data: Any | None, how: Opening, tell: Tel
         kind=original.kind,
         features=features,
         outputs=outputs,
-        classes=original.classes(),
+        classes=original.classes(few),
         golden=_golden(groups, expected, outputs),
         producer=_producer(how),
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -121,7 +121,7 @@ def proof_rows(
 def _few_answers(original: Original, features: tuple[Feature, ...]) -> Answers:
     """Enough to build the graph from, so that what has no exporter is refused before 10,000 rows are asked."""
     for rows in FEW_ROWS:
-        table = usual(np.random.default_rng(0), features, original.traits, rows)
+        table = usual(np.random.default_rng(0), features, original.hints, rows)
         if (found := answers(original, table)) is not None:
             return found[1]
     raise Refused(*HARDLY_ANY)
@@ -129,7 +129,7 @@ def _few_answers(original: Original, features: tuple[Feature, ...]) -> Answers:
 
 def _answered(original: Original, features: tuple[Feature, ...]) -> tuple[Groups, dict[str, Answers]]:
     for more in (1, 2, 8):
-        made = synthesise(features, original.traits, ROWS * more)
+        made = synthesise(features, original.hints, ROWS * more)
         found = {group: one for group, table in made.items() if (one := answers(original, table)) is not None}
         if "usual" in found and sum(length(table) for table, _ in found.values()) >= ROWS:
             return {g: table for g, (table, _) in found.items()}, {g: one for g, (_, one) in found.items()}

@@ -104,11 +104,6 @@ def centred(e: Exporter, model: Any, x: Columns) -> Prediction:
     return Prediction(value=value.reshape(-1) if model._predict_1d else value)
 
 
-def inliers(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """RANSAC: the estimator that was fitted on the inliers."""
-    return e.predict(model.estimator_, x, "estimator")
-
-
 def one_class(e: Exporter, model: Any, x: Columns) -> Prediction:
     """SGDOneClassSVM: outside below 0."""
     scores = product(x.numbers(), np.ravel(model.coef_), -np.ravel(model.offset_)[0])
@@ -126,6 +121,6 @@ PREDICTIONS.update(
     | dict.fromkeys(_classes("SGDClassifier", "Perceptron", "PassiveAggressiveClassifier"), stochastic)
     | dict.fromkeys(_classes("GammaRegressor", "PoissonRegressor", "TweedieRegressor"), generalised)
     | dict.fromkeys([getattr(cross_decomposition, name) for name in ("CCA", "PLSCanonical", "PLSRegression")], centred)
-    | {linear_model.RANSACRegressor: inliers, linear_model.SGDOneClassSVM: one_class}
+    | {linear_model.SGDOneClassSVM: one_class}
     | dict.fromkeys([*_classes(*REGRESSORS.split()), svm.LinearSVR], regressor)
 )

@@ -13,23 +13,24 @@ from convert.exporters.parts.shapes import column_of, pair, total
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
+from convert.original.inside import inside
 
 
-def _binary_score(found: Prediction, estimator: Any) -> tuple[Tensor, float]:
+def _binary_score(said: Prediction, estimator: Any) -> tuple[Tensor, float]:
     """What multi-class wrappers compare, [rows], and the value above which it means yes."""
-    if found.value is not None:
-        return found.value, 0.5
+    if said.value is not None:
+        return said.value, 0.5
     if hasattr(estimator, "decision_function"):
-        return found.need("scores"), 0.0
-    return found.need("probabilities").column(1), 0.5
+        return said.need("scores"), 0.0
+    return said.need("probabilities").column(1), 0.5
 
 
 def one_vs_rest(e: Exporter, model: Any, x: Columns) -> Prediction:
     """One yes-or-no estimator per class; the highest score wins, or each stands for itself (multi-label)."""
-    found = [(one, e.predict(one, x, str(i))) for i, one in enumerate(model.estimators_)]
-    scored = [_binary_score(prediction, one) for one, prediction in found]
-    with_probabilities = all(hasattr(one, "predict_proba") for one, _ in found)
-    seconds = [one.need("probabilities").column(1) for _, one in found] if with_probabilities else []
+    members = e.predict_inside(model, x)
+    scored = [_binary_score(said, member) for member, said in members]
+    with_probabilities = all(hasattr(member, "predict_proba") for member, _ in members)
+    seconds = [said.need("probabilities").column(1) for _, said in members] if with_probabilities else []
     if model.multilabel_:
         return Prediction(
             targets=tuple(_yes_or_no(score, limit, i, seconds) for i, (score, limit) in enumerate(scored))
@@ -38,8 +39,8 @@ def one_vs_rest(e: Exporter, model: Any, x: Columns) -> Prediction:
         score, limit = scored[0]
         return _yes_or_no(score, limit, 0, seconds)
     scores = e.graph.concat([column_of(score) for score, _ in scored])
-    p = _rows_to_one(e.graph.concat([column_of(one) for one in seconds])) if seconds else None
-    decided = scores if all(hasattr(one, "decision_function") for one, _ in found) else None
+    p = _rows_to_one(e.graph.concat([column_of(second) for second in seconds])) if seconds else None
+    decided = scores if all(hasattr(member, "decision_function") for member, _ in members) else None
     return Prediction(index=scores.argmax(), scores=decided, probabilities=p)
 
 
@@ -61,10 +62,9 @@ def one_vs_one(e: Exporter, model: Any, x: Columns) -> Prediction:
     votes: list[list[Tensor]] = [[] for _ in range(classes)]
     confidence: list[list[Tensor]] = [[] for _ in range(classes)]
     pairs = [(i, j) for i in range(classes) for j in range(i + 1, classes)]
-    for (i, j), (k, one) in zip(pairs, enumerate(model.estimators_), strict=True):
-        found = e.predict(one, x, str(k))
-        score, _ = _binary_score(found, one)
-        second = column_of(found.need("index").cast(np.float64))
+    for (i, j), (member, said) in zip(pairs, e.predict_inside(model, x), strict=True):
+        score, limit = _binary_score(said, member)
+        second = column_of(said.need("index").cast(np.float64))
         votes[i].append(1.0 - second)
         votes[j].append(second)
         confidence[i].append(-column_of(score))
@@ -73,13 +73,12 @@ def one_vs_one(e: Exporter, model: Any, x: Columns) -> Prediction:
     scores = e.graph.concat([total(part) for part in votes]) + summed / ((summed.unary("Abs") + 1.0) * 3.0)
     if classes > 2:
         return Prediction(index=scores.argmax(), scores=scores)
-    _, limit = _binary_score(found, model.estimators_[0])
     return Prediction(index=(scores.column(1) > limit).cast(np.int64), scores=scores.column(1))
 
 
 def output_code(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The class whose code is nearest to the estimators' scores."""
-    scores = [_binary_score(e.predict(one, x, str(i)), one)[0] for i, one in enumerate(model.estimators_)]
+    scores = [_binary_score(said, member)[0] for member, said in e.predict_inside(model, x)]
     matrix = e.graph.concat([column_of(score) for score in scores])
     near = squared(matrix, np.asarray(model.code_book_, np.float64))
     return Prediction(index=e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0))
@@ -87,34 +86,33 @@ def output_code(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def several_classes(e: Exporter, model: Any, x: Columns) -> Prediction:
     """One classifier per target."""
-    return Prediction(targets=tuple(e.predict(one, x, str(i)) for i, one in enumerate(model.estimators_)))
+    return Prediction(targets=tuple(said for _, said in e.predict_inside(model, x)))
 
 
 def several_values(e: Exporter, model: Any, x: Columns) -> Prediction:
     """One regressor per target."""
-    values = [column_of(e.predict(one, x, str(i)).need("value")) for i, one in enumerate(model.estimators_)]
-    return Prediction(value=e.graph.concat(values))
+    return Prediction(value=e.graph.concat([column_of(said.need("value")) for _, said in e.predict_inside(model, x)]))
 
 
 def _chained(e: Exporter, model: Any, x: Columns) -> list[Prediction]:
     """Each estimator sees the columns and the answers of those before it; the answers in the targets' own order."""
     method = getattr(model, "chain_method_", "predict")
-    seen, found = columns(x.numbers(), x.width), []
-    for i, one in enumerate(model.estimators_):
-        found.append(e.predict(one, seen, str(i)))
-        seen = seen.beside(columns(column_of(_passed_on(found[-1], method, one)), 1))
-    return [found[list(model.order_).index(target)] for target in range(len(found))]
+    seen, predictions = columns(x.numbers(), x.width), []
+    for part in inside(model):
+        predictions.append(e.predict(part.estimator, seen, part.name))
+        seen = seen.beside(columns(column_of(_passed_on(predictions[-1], method, part.estimator)), 1))
+    return [predictions[list(model.order_).index(target)] for target in range(len(predictions))]
 
 
-def _passed_on(found: Prediction, method: str, estimator: Any) -> Tensor:
-    if found.value is not None:
-        return found.value
+def _passed_on(said: Prediction, method: str, estimator: Any) -> Tensor:
+    if said.value is not None:
+        return said.value
     if method == "predict_proba":
-        return found.need("probabilities").column(1)
+        return said.need("probabilities").column(1)
     if method == "decision_function":
-        return found.need("scores")
+        return said.need("scores")
     classes = np.asarray(estimator.classes_, np.float64)
-    index = found.need("index")
+    index = said.need("index")
     return index.graph.op("Gather", index.graph.constant(classes), index, axis=0)
 
 
@@ -125,7 +123,7 @@ def classifier_chain(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def regressor_chain(e: Exporter, model: Any, x: Columns) -> Prediction:
     """One value per target."""
-    return Prediction(value=e.graph.concat([column_of(one.need("value")) for one in _chained(e, model, x)]))
+    return Prediction(value=e.graph.concat([column_of(said.need("value")) for said in _chained(e, model, x)]))
 
 
 PREDICTIONS.update(

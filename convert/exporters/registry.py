@@ -15,6 +15,7 @@ from typing import Any
 from convert.errors import Refused
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph, Tensor
+from convert.original.inside import Inner, inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ class Exporter:
             export: Predict = _find(PREDICTIONS, estimator, "predict")
             return export(self, estimator, x)
 
+    def predict_inside(self, wrapper: Any, x: Columns) -> list[tuple[Any, Prediction]]:
+        """Each estimator inside that sees columns of ``x`` alone, and what it gives for them. Raises Refused."""
+        parts = [part for part in inside(wrapper) if part.sees_rows]
+        return [(part.estimator, self.predict(part.estimator, seen_by(part, x), part.name)) for part in parts]
+
     @contextmanager
     def _at(self, step: str, estimator: Any) -> Iterator[None]:
         self.path.append(f"{step}={type(estimator).__name__}" if step else type(estimator).__name__)
@@ -100,6 +106,11 @@ class Exporter:
             raise
         finally:
             self.path.pop()
+
+
+def seen_by(part: Inner, x: Columns) -> Columns:
+    """Those of its wrapper's columns ``x`` that an estimator inside sees."""
+    return x if part.columns is None else x.take([position for position in part.columns if position is not None])
 
 
 def load_families() -> None:

@@ -1,7 +1,7 @@
 """Owns what a fitted estimator gives away about its columns: text or number, known categories, thresholds, spread.
 
-Knows nothing of schemas or rows. What it finds only makes the proof rows sharper; nothing is believed that the original
-model does not confirm when asked.
+Knows nothing of schemas or rows. A hint only makes the proof rows sharper; nothing is believed that the original model
+does not confirm when asked.
 """
 
 from __future__ import annotations
@@ -11,25 +11,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn import preprocessing
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn import ensemble, preprocessing
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
-from sklearn.frozen import FrozenEstimator
+from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, TunedThresholdClassifierCV
 from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from convert.errors import Refused
 from convert.exporters.registry import Insight, optional_family
 from convert.graph.graph import Array
-
-Undo = Callable[[Array], Array]
+from convert.original.inside import Inner, inside, is_dropped
 
 
 @dataclass(slots=True)
-class Trait:
+class ColumnHint:
     """One column of the model's input. ``points`` are numbers at which the model changes its mind."""
 
     text: bool = False
@@ -45,221 +42,226 @@ class Trait:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """A column as an estimator deep inside sees it, and the way back to the input column."""
+class ColumnView:
+    """A column as an estimator deep inside sees it; ``inverse`` leads from its values to those of the input column."""
 
-    trait: Trait
-    undo: Undo
-
-
-Sights = list["Sight | None"]
+    hint: ColumnHint
+    inverse: Callable[[Array], Array]
 
 
-def find_traits(model: Any, width: int) -> list[Trait]:
-    """One trait per input column."""
-    found = [Trait() for _ in range(width)]
-    _look(model, [Sight(trait, lambda x: x) for trait in found])
-    return found
+Views = list["ColumnView | None"]  # None stands for a column of which nothing is known
 
 
-def _look(model: Any, seen: Sights) -> Sights:
+def find_hints(model: Any, width: int) -> list[ColumnHint]:
+    """One hint per input column."""
+    hints = [ColumnHint() for _ in range(width)]
+    _visit(model, [ColumnView(hint, lambda x: x) for hint in hints])
+    return hints
+
+
+def _visit(model: Any, views: Views) -> Views:
     """Notes what ``model`` tells of the columns it sees; answers what it passes on, empty where that is not known."""
     if model is None or isinstance(model, str):
-        return seen
-    handler = next((handle for kind, handle in LOOKS.items() if isinstance(model, kind)), _other)
-    return handler(model, seen)
+        return views
+    visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
+    return visit(model, views)
 
 
-def _pipeline(model: Any, seen: Sights) -> Sights:
-    for _, step in model.steps:
-        seen = _look(step, seen) if seen else []
-    return seen
+def _wrapper(model: Any, views: Views) -> Views:
+    """What hands its rows to one estimator passes on what that one does."""
+    parts = inside(model)
+    passed = [_visit(part.estimator, _seen_by(part, views)) for part in parts if part.columns != ()]
+    if len(parts) == 1:
+        return passed[0]
+    return [] if parts else _leaf(model, views)
 
 
-def _columns(model: Any, seen: Sights) -> Sights:
-    passed: list[Sights] = []
-    for name, step, _ in model.transformers_:
-        positions = model._transformer_to_input_indices[name]
-        if len(positions) and not (isinstance(step, str) and step == "drop"):
-            passed.append(_look(step, [seen[position] for position in positions]))
-    return [sight for part in passed for sight in part] if all(passed) else []
+def _seen_by(part: Inner, views: Views) -> Views:
+    return views if part.columns is None else [None if at is None else views[at] for at in part.columns]
 
 
-def _union(model: Any, seen: Sights) -> Sights:
-    passed = [_look(step, seen) for _, step in model.transformer_list if step != "drop"]
-    return [] if not all(passed) else [sight for part in passed for sight in part]
+def _pipeline(model: Any, views: Views) -> Views:
+    for part in inside(model):
+        views = _visit(part.estimator, views) if views else []
+    return views
 
 
-def _encoder(model: Any, seen: Sights) -> Sights:
-    for sight, categories in zip(seen, model.categories_, strict=True):
-        if sight:
-            _note_values(sight, categories)
+def _side_by_side(model: Any, views: Views) -> Views:
+    parts = [part for part in inside(model) if part.columns != () and not is_dropped(part.estimator)]
+    passed = [_visit(part.estimator, _seen_by(part, views)) for part in parts]
+    return [view for group in passed for view in group] if all(passed) else []
+
+
+def _selector(model: Any, views: Views) -> Views:
+    _wrapper(model, views)
+    return [views[kept] for kept in np.flatnonzero(model.get_support()) if kept < len(views)]
+
+
+def _encoder(model: Any, views: Views) -> Views:
+    for view, categories in zip(views, model.categories_, strict=True):
+        if view:
+            _note_values(view, categories)
     return []
 
 
-def _note_values(sight: Sight, values: Array) -> None:
-    sight.trait.text = sight.trait.text or (values.dtype.kind in "OUS" and not _all_numbers(values))
-    sight.trait.boolean = values.dtype.kind == "b" or (
+def _note_values(view: ColumnView, values: Array) -> None:
+    view.hint.text = view.hint.text or (values.dtype.kind in "OUS" and not _all_numbers(values))
+    view.hint.boolean = values.dtype.kind == "b" or (
         values.dtype.kind == "O" and all(isinstance(value, bool | np.bool_) for value in values)
     )
-    sight.trait.known += list(values)
+    view.hint.known += list(values)
 
 
 def _all_numbers(values: Array) -> bool:
     return all(isinstance(value, int | float | np.number | np.bool_) for value in values)
 
 
-def _function(model: Any, seen: Sights) -> Sights:
-    return seen if model.func is None else []
+def _function(model: Any, views: Views) -> Views:
+    return views if model.func is None else []
 
 
-def _texts(model: Any, seen: Sights) -> Sights:
-    for sight in seen[:1]:
-        if sight:
-            sight.trait.text = True
-            sight.trait.words += list(getattr(model, "vocabulary_", {}))
+def _texts(model: Any, views: Views) -> Views:
+    for view in views[:1]:
+        if view:
+            view.hint.text = True
+            view.hint.words += list(getattr(model, "vocabulary_", {}))
     return []
 
 
-def _imputer(model: Any, seen: Sights) -> Sights:
-    passed: Sights = []
-    for sight, value in zip(seen, np.asarray(model.statistics_), strict=True):
-        if sight and isinstance(value, str):
-            sight.trait.text = True
-            sight.trait.known.append(value)
-        elif sight:
-            _note_points(sight, [value])
+def _imputer(model: Any, views: Views) -> Views:
+    passed: Views = []
+    for view, value in zip(views, np.asarray(model.statistics_), strict=True):
+        if view and isinstance(value, str):
+            view.hint.text = True
+            view.hint.known.append(value)
+        elif view:
+            _note_points(view, [value])
         if model.keep_empty_features or value == value:
-            passed.append(sight)
+            passed.append(view)
     return [] if model.add_indicator else passed
 
 
-def _standard(model: Any, seen: Sights) -> Sights:
-    zeros, ones = np.zeros(len(seen)), np.ones(len(seen))
+def _standard(model: Any, views: Views) -> Views:
+    zeros, ones = np.zeros(len(views)), np.ones(len(views))
     shift = model.mean_ if model.with_mean else zeros
-    return _affine(seen, shift, model.scale_ if model.with_std else ones, shift)
+    return _affine(views, shift, model.scale_ if model.with_std else ones, shift)
 
 
-def _robust(model: Any, seen: Sights) -> Sights:
-    zeros, ones = np.zeros(len(seen)), np.ones(len(seen))
+def _robust(model: Any, views: Views) -> Views:
+    zeros, ones = np.zeros(len(views)), np.ones(len(views))
     shift = model.center_ if model.with_centering else zeros
-    return _affine(seen, shift, model.scale_ if model.with_scaling else ones, shift)
+    return _affine(views, shift, model.scale_ if model.with_scaling else ones, shift)
 
 
-def _min_max(model: Any, seen: Sights) -> Sights:
+def _min_max(model: Any, views: Views) -> Views:
     middle = (model.data_min_ + model.data_max_) / 2
-    return _affine(seen, -model.min_ / model.scale_, 1 / model.scale_, middle, model.data_range_ / 4)
+    return _affine(views, -model.min_ / model.scale_, 1 / model.scale_, middle, model.data_range_ / 4)
 
 
-def _max_abs(model: Any, seen: Sights) -> Sights:
-    zeros = np.zeros(len(seen))
-    return _affine(seen, zeros, model.scale_, zeros, model.scale_ / 2)
+def _max_abs(model: Any, views: Views) -> Views:
+    zeros = np.zeros(len(views))
+    return _affine(views, zeros, model.scale_, zeros, model.scale_ / 2)
 
 
-def _affine(seen: Sights, shift: Array, scale: Array, centre: Array, spread: Array | None = None) -> Sights:
-    """``(x - shift) / scale``: the column's usual range is known, and the way back."""
-    passed: Sights = []
-    for column, sight in enumerate(seen):
-        if sight is None:
+def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Array | None = None) -> Views:
+    """``(x - shift) / scale``: the column's usual range is known, and the inverse."""
+    passed: Views = []
+    for column, view in enumerate(views):
+        if view is None:
             passed.append(None)
             continue
         s, k = float(shift[column]), float(scale[column])
-        sight.trait.centre = float(sight.undo(np.array([centre[column]]))[0])
+        view.hint.centre = float(view.inverse(np.array([centre[column]]))[0])
         reach = float((scale if spread is None else spread)[column])
-        sight.trait.spread = abs(float(sight.undo(np.array([centre[column] + reach]))[0]) - sight.trait.centre)
-        passed.append(Sight(sight.trait, lambda x, s=s, k=k, undo=sight.undo: undo(x * k + s)))  # type: ignore[misc]
+        view.hint.spread = abs(float(view.inverse(np.array([centre[column] + reach]))[0]) - view.hint.centre)
+        inverse = lambda x, s=s, k=k, outer=view.inverse: outer(x * k + s)  # noqa: E731
+        passed.append(ColumnView(view.hint, inverse))
     return passed
 
 
-def _other(model: Any, seen: Sights) -> Sights:
+def _leaf(model: Any, views: Views) -> Views:
     family = optional_family(model)
     if family is not None:
-        _booster(family.insight, model, seen)
-    for tree in _trees(model):
-        inner = tree.children_left >= 0
-        for column in np.unique(tree.feature[inner]):
-            sight = seen[column] if column < len(seen) else None
-            if sight:
-                _note_points(sight, tree.threshold[inner & (tree.feature == column)])
+        _booster(family.insight, model, views)
+    for tree, columns in _trees(model):
+        splits = tree.children_left >= 0
+        for column in np.unique(tree.feature[splits]):
+            at = column if columns is None else columns[column]
+            view = views[at] if at < len(views) else None
+            if view:
+                _note_points(view, tree.threshold[splits & (tree.feature == column)])
     return []
 
 
-def _booster(insight: Callable[[Any], Insight], model: Any, seen: Sights) -> None:
+def _booster(insight: Callable[[Any], Insight], model: Any, views: Views) -> None:
     try:
-        found = insight(model)
+        told = insight(model)
     except Refused as refusal:
         refusal.where = refusal.where or type(model).__name__
         raise
-    for column, sight in enumerate(seen):
-        if sight:
-            _note_points(sight, found.points.get(column, []))
-            sight.trait.known += [float(one) for one in sight.undo(np.array(found.codes.get(column, []), np.float64))]
-            if column in found.categories:
-                _note_values(sight, np.array(found.categories[column], object))
-                sight.trait.native, sight.trait.closed = True, found.closed
+    for column, view in enumerate(views):
+        if view:
+            _note_points(view, told.points.get(column, []))
+            view.hint.known += [float(code) for code in view.inverse(np.array(told.codes.get(column, []), np.float64))]
+            if column in told.categories:
+                _note_values(view, np.array(told.categories[column], object))
+                view.hint.native, view.hint.closed = True, told.closed
 
 
-def _inside(name: str) -> Callable[[Any, Sights], Sights]:
-    return lambda model, seen: _look(getattr(model, name), seen)
-
-
-def _positions(model: Any, seen: Sights) -> Sights:
-    for sight, count in zip(seen, model.n_categories_, strict=True):
-        if sight:
-            sight.trait.known += [float(position) for position in range(count)]
+def _positions(model: Any, views: Views) -> Views:
+    for view, count in zip(views, model.n_categories_, strict=True):
+        if view:
+            view.hint.known += [float(position) for position in range(count)]
     return []
 
 
-def _histograms(model: Any, seen: Sights) -> Sights:
+def _histograms(model: Any, views: Views) -> Views:
     """Its thresholds, and the categories of columns it treats as such; those come first in its trees."""
-    order: Sights = seen
+    order: Views = views
     if model._preprocessor is not None:
         mask = np.asarray(model.is_categorical_)
-        inside = [sight for sight, flag in zip(seen, mask, strict=True) if flag]
-        _encoder(model._preprocessor.named_transformers_["encoder"], inside)
-        numbers = [sight for sight, flag in zip(seen, mask, strict=True) if not flag]
-        order = [*(None for _ in inside), *numbers]
+        categorical = [view for view, flag in zip(views, mask, strict=True) if flag]
+        _encoder(model._preprocessor.named_transformers_["encoder"], categorical)
+        order = [*(None for _ in categorical), *(view for view, flag in zip(views, mask, strict=True) if not flag)]
     for nodes in (predictor.nodes for stage in model._predictors for predictor in stage):
         for column in np.unique(nodes["feature_idx"][nodes["is_leaf"] == 0]):
-            sight = order[column] if column < len(order) else None
-            if sight:
+            view = order[column] if column < len(order) else None
+            if view:
                 here = (nodes["feature_idx"] == column) & (nodes["is_leaf"] == 0)
-                _note_points(sight, nodes["num_threshold"][here])
+                _note_points(view, nodes["num_threshold"][here])
     return []
 
 
-def _trees(model: Any) -> Iterable[Any]:
+def _trees(model: Any) -> Iterable[tuple[Any, Any]]:
+    """The trees of a tree or a forest, each with the columns it was given; None where it was given all."""
     if hasattr(model, "tree_"):
-        yield model.tree_
-    for one in np.ravel(np.asarray(getattr(model, "estimators_", []), object)):
-        if hasattr(one, "tree_"):
-            yield one.tree_
+        yield model.tree_, None
+    members = np.ravel(np.asarray(getattr(model, "estimators_", []), object))
+    for member, columns in zip(members, getattr(model, "estimators_features_", [None] * len(members)), strict=True):
+        if hasattr(member, "tree_"):
+            yield member.tree_, columns
 
 
-def _note_points(sight: Sight, points: Sequence[float] | Array) -> None:
-    numbers = sight.undo(np.asarray(points, np.float64))
-    sight.trait.points += [float(value) for value in numbers if np.isfinite(value)]
+def _note_points(view: ColumnView, points: Sequence[float] | Array) -> None:
+    numbers = view.inverse(np.asarray(points, np.float64))
+    view.hint.points += [float(value) for value in numbers if np.isfinite(value)]
 
 
-LOOKS: dict[type, Callable[[Any, Sights], Sights]] = {
+VISITORS: dict[type, Callable[[Any, Views], Views]] = {
     Pipeline: _pipeline,
-    ColumnTransformer: _columns,
-    FeatureUnion: _union,
+    ColumnTransformer: _side_by_side,
+    FeatureUnion: _side_by_side,
+    SelectorMixin: _selector,
     preprocessing.OneHotEncoder: _encoder,
     preprocessing.OrdinalEncoder: _encoder,
     preprocessing.TargetEncoder: _encoder,
     CategoricalNB: _positions,
     CountVectorizer: _texts,
     HashingVectorizer: _texts,
-    HistGradientBoostingClassifier: _histograms,
-    HistGradientBoostingRegressor: _histograms,
+    ensemble.HistGradientBoostingClassifier: _histograms,
+    ensemble.HistGradientBoostingRegressor: _histograms,
     SimpleImputer: _imputer,
     preprocessing.FunctionTransformer: _function,
-    FrozenEstimator: _inside("estimator"),
-    GridSearchCV: _inside("best_estimator_"),
-    RandomizedSearchCV: _inside("best_estimator_"),
-    TransformedTargetRegressor: _inside("regressor_"),
-    TunedThresholdClassifierCV: _inside("estimator_"),
     preprocessing.StandardScaler: _standard,
     preprocessing.RobustScaler: _robust,
     preprocessing.MinMaxScaler: _min_max,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import FeatureUnion, Pipeline
+
+from convert.original.inside import Inner, inside
 
 LONGEST_LINE = 110
-INNER = ("best_estimator_", "estimator", "regressor_", "final_estimator_", "classifier")
+SHOWN_COLUMNS = 4
 
 
 def draw(model: Any) -> str:
@@ -20,37 +21,28 @@ def _lines(model: Any, name: str) -> list[str]:
     label = f"{name}: " if name else ""
     if isinstance(model, str) or model is None:
         return [f"{label}{model or 'passthrough'}"]
-    inside = _inside(model)
-    plain = type(model).__name__ if inside else " ".join(repr(model).split())
+    children = _children(model)
+    plain = type(model).__name__ if children else " ".join(repr(model).split())
     lines = [(label + plain)[:LONGEST_LINE]]
-    for position, (key, one) in enumerate(inside):
-        last = position == len(inside) - 1
-        below = _lines(one, key)
+    for position, (child_name, child) in enumerate(children):
+        last = position == len(children) - 1
+        below = _lines(child, child_name)
         lines.append(("└─ " if last else "├─ ") + below[0])
         lines += [("   " if last else "│  ") + line for line in below[1:]]
     return lines
 
 
-def _inside(model: Any) -> list[tuple[str, Any]]:
-    match model:
-        case Pipeline():
-            return list(model.steps)
-        case ColumnTransformer():
-            return [(f"{name} {_columns(chosen)}", one) for name, one, chosen in model.transformers_]
-        case FeatureUnion():
-            return list(model.transformer_list)
-    if isinstance(getattr(model, "estimators", None), list):
-        named = [(str(name), one) for name, one in model.estimators]
-        final = getattr(model, "final_estimator_", None)
-        return named if final is None else [*named, ("final", final)]
-    return [(name.rstrip("_"), getattr(model, name)) for name in INNER if hasattr(getattr(model, name, None), "fit")][
-        :1
-    ]
+def _children(model: Any) -> list[tuple[str, Any]]:
+    """Of estimators that are only numbered, which are fits of one, the first stands for all."""
+    parts = inside(model)
+    if parts and all(part.name.isdigit() for part in parts):
+        return [("estimator", parts[0].estimator)]
+    named = isinstance(model, ColumnTransformer)
+    return [(f"{part.name} {_columns(model, part)}" if named else part.name, part.estimator) for part in parts]
 
 
-def _columns(chosen: Any) -> str:
-    names = (
-        [str(one) for one in chosen] if hasattr(chosen, "__iter__") and not isinstance(chosen, str) else [str(chosen)]
-    )
-    shown = ", ".join(names[:4])
-    return f"[{shown}{', ...' if len(names) > 4 else ''}]"
+def _columns(model: Any, part: Inner) -> str:
+    given = getattr(model, "feature_names_in_", None)
+    names = [str(position if given is None else given[position]) for position in part.columns or ()]
+    more = ", ..." if len(names) > SHOWN_COLUMNS else ""
+    return f"[{', '.join(names[:SHOWN_COLUMNS])}{more}]"

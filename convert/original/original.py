@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn import base, isotonic, model_selection, pipeline
+from sklearn import base, isotonic
 from sklearn.feature_extraction import text
 
 from convert.errors import Refused
 from convert.graph.graph import Array
-from convert.original.column_hints import Trait, find_traits
+from convert.original.column_hints import ColumnHint, find_hints
+from convert.original.inside import inwards
 from convert.original.table import Categories, Table, for_documents, for_model
 from server.artefact import Kind, Scalar
 
 DOCUMENT = "text"  # the name of the one column of a model of texts
 
-Answers = dict[
-    str, Array
-]  # by output name; several targets of one classifier are probabilities_0, probabilities_1, ...
+# by output name; several targets of one classifier are probabilities_0, probabilities_1, ...
+Answers = dict[str, Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Original:
     kind: Kind
     names: tuple[str, ...]
     named: bool
-    traits: tuple[Trait, ...]  # what the model gives away of each column
+    hints: tuple[ColumnHint, ...]  # what the model gives away of each column
     documents: bool = False  # it takes a list of texts, not a table
 
     def ask(self, table: Table) -> Answers:
@@ -41,10 +41,10 @@ class Original:
             return self._ask(for_documents(table) if self.documents else for_model(table, self.named, self._native()))
 
     def _native(self) -> dict[str, Categories]:
-        named = zip(self.names, self.traits, strict=True)
-        return {name: Categories(tuple(trait.known), trait.closed) for name, trait in named if trait.native}
+        named = zip(self.names, self.hints, strict=True)
+        return {name: Categories(tuple(dict.fromkeys(hint.known)), hint.closed) for name, hint in named if hint.native}
 
-    def takes(self, table: Table) -> bool:
+    def accepts(self, table: Table) -> bool:
         """Whether the original answers these rows at all."""
         try:
             self.ask(table)
@@ -67,28 +67,31 @@ class Original:
         if self.kind == "outlier_detector":
             return {"scores": np.asarray(self.model.decision_function(x), np.float64)}
         if hasattr(self.model, "predict_proba"):
-            found = self.model.predict_proba(x)
-            if isinstance(found, list):
-                return {f"probabilities_{target}": np.asarray(one) for target, one in enumerate(found)}
+            given = self.model.predict_proba(x)
+            if isinstance(given, list):
+                return {f"probabilities_{target}": np.asarray(p) for target, p in enumerate(given)}
             if np.ndim(label) == 2:  # a set of labels: one yes-or-no pair for each
-                return {f"probabilities_{i}": np.stack([1 - p, p], axis=1) for i, p in enumerate(np.transpose(found))}
-            return {"probabilities": np.asarray(found)}
+                return {f"probabilities_{i}": np.stack([1 - p, p], axis=1) for i, p in enumerate(np.transpose(given))}
+            return {"probabilities": np.asarray(given)}
         if hasattr(self.model, "decision_function"):
             return {"scores": np.asarray(self.model.decision_function(x), np.float64)}
         return {}
 
-    def classes(self) -> tuple[Scalar, ...] | tuple[tuple[Scalar, ...], ...] | None:
-        """The classes with their own type, one tuple per target where there are several targets."""
-        found = getattr(self.model, "classes_", None) if self.kind == "classifier" else None
-        if found is None:
+    def classes(self, answers: Answers) -> tuple[Scalar, ...] | tuple[tuple[Scalar, ...], ...] | None:
+        """The classes with their own type, one tuple per target where there are several targets in ``answers``."""
+        given = getattr(self.model, "classes_", None) if self.kind == "classifier" else None
+        if given is None:
             return None
-        return tuple(tuple(_plain(one)) for one in found) if isinstance(found, list) else tuple(_plain(found))
+        if isinstance(given, list):
+            return tuple(tuple(_plain(target)) for target in given)
+        labels = answers["label"].shape[1:]
+        return ((0, 1),) * labels[0] if labels else tuple(_plain(given))  # a set of labels: each is there or not
 
 
 def open_original(model: Any) -> Original:
     """What kind of model this is, and how wide. Raises Refused for what is no fitted estimator."""
-    if takes_documents(model):
-        return Original(model, _kind(model), (DOCUMENT,), False, tuple(find_traits(model, 1)), documents=True)
+    if reads_documents(model):
+        return Original(model, _kind(model), (DOCUMENT,), False, tuple(find_hints(model, 1)), documents=True)
     width = _width(model)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise Refused(
@@ -97,48 +100,37 @@ def open_original(model: Any) -> Original:
         )
     if width is None:
         raise Refused(f"this {type(model).__name__} is not fitted", "call fit before pickling")
-    found = _given_names(model)
-    names = tuple(f"x{i}" for i in range(width)) if found is None else tuple(str(name) for name in found)
+    given = _given_names(model)
+    names = tuple(f"x{i}" for i in range(width)) if given is None else tuple(str(name) for name in given)
     if len(set(names)) != len(names) or "" in names:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
-    return Original(model, _kind(model), names, found is not None, tuple(find_traits(model, len(names))))
+    return Original(model, _kind(model), names, given is not None, tuple(find_hints(model, len(names))))
 
 
-def takes_documents(model: Any) -> bool:
-    """Whether a row of this model is one text."""
-    first = _first(model)
-    if isinstance(first, pipeline.FeatureUnion):
-        return all(takes_documents(step) for _, step in first.transformer_list)
-    return isinstance(first, text.CountVectorizer | text.HashingVectorizer)
+def reads_documents(model: Any) -> bool:
+    """Whether a row of this model is one text: a text vectorizer is the first to see it."""
+    return any(isinstance(reader, text.CountVectorizer | text.HashingVectorizer) for reader in inwards(model))
 
 
 def _width(model: Any) -> int | None:
     """How many columns; a CatBoost model that was unpickled says 0, but has their names."""
     if isinstance(model, isotonic.IsotonicRegression):
         return 1 if hasattr(model, "X_min_") else None
-    first = _first(model)
-    found = getattr(model, "n_features_in_", 0) or getattr(first, "n_features_in_", 0)
-    return found or len(getattr(first, "feature_names_", ())) or None
-
-
-def _first(model: Any) -> Any:
-    """The estimator that sees the rows first."""
-    match model:
-        case pipeline.Pipeline():
-            return _first(next((step for _, step in model.steps if hasattr(step, "fit")), None))
-        case model_selection.GridSearchCV() | model_selection.RandomizedSearchCV():
-            return _first(getattr(model, "best_estimator_", None))
-    return model
+    for reader in inwards(model):
+        if width := getattr(reader, "n_features_in_", 0) or len(getattr(reader, "feature_names_", ())):
+            return int(width)
+    return None
 
 
 def _given_names(model: Any) -> Any:
     """The column names it was fitted on; None where it was fitted on an array."""
-    first = _first(model)
-    found = getattr(model, "feature_names_in_", getattr(first, "feature_names_in_", None))
-    if found is not None:
-        return found
-    counted = getattr(first, "feature_names_", None)  # CatBoost's: "0", "1", ... where there were none
-    return None if counted is None or list(counted) == [str(i) for i in range(len(counted))] else counted
+    for reader in inwards(model):
+        if (names := getattr(reader, "feature_names_in_", None)) is not None:
+            return names
+        counted = getattr(reader, "feature_names_", None)  # CatBoost's: "0", "1", ... where there were none
+        if counted is not None and list(counted) != [str(i) for i in range(len(counted))]:
+            return counted
+    return None
 
 
 def _kind(model: Any) -> Kind:

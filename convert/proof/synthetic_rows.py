@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convert.graph.graph import Array
-from convert.original.column_hints import Trait
+from convert.original.column_hints import ColumnHint
 from convert.original.schema import UNSEEN_TEXT, is_missing
 from convert.original.table import Table
 from server.artefact import Feature
@@ -44,46 +44,46 @@ ACCENTS = str.maketrans("aceinouyACEINOUY", "àçéîñöùýÀÇÉÎÑÖÙÝ")
 ODD_TEXTS = (UNSEEN_TEXT, "", " ", "a", "É", "ß", "日本", "x" * 200)
 
 
-def synthesise(features: Sequence[Feature], traits: Sequence[Trait], rows: int = ROWS) -> dict[str, Table]:
+def synthesise(features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int = ROWS) -> dict[str, Table]:
     """At least ``rows`` rows by group; a group that this model cannot have is left out and its rows are usual ones."""
     random = np.random.default_rng(0)
     makers = {"thresholds": _at_thresholds, "missing": _with_missing, "extremes": _extreme}
     groups: dict[str, Table] = {}
     for group, make in makers.items():
-        table = make(random, features, traits, int(rows * SHARES[group]))
+        table = make(random, features, hints, int(rows * SHARES[group]))
         if table is not None:
             groups[group] = table
     made = sum(len(next(iter(table.values()))) for table in groups.values())
-    return {"usual": usual(random, features, traits, rows - made), **groups}
+    return {"usual": usual(random, features, hints, rows - made), **groups}
 
 
-def usual(random: np.random.Generator, features: Sequence[Feature], traits: Sequence[Trait], rows: int) -> Table:
+def usual(random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int) -> Table:
     """Rows as the training data may have been; numbers with few digits, as people write them."""
-    return {f.name: _usual_values(random, f, t, rows) for f, t in zip(features, traits, strict=True)}
+    return {f.name: _usual_values(random, f, hint, rows) for f, hint in zip(features, hints, strict=True)}
 
 
-def _usual_values(random: np.random.Generator, feature: Feature, trait: Trait, rows: int) -> Array:
-    if trait.words:
-        return _documents(random, trait.words, rows)
+def _usual_values(random: np.random.Generator, feature: Feature, hint: ColumnHint, rows: int) -> Array:
+    if hint.words:
+        return _documents(random, hint.words, rows)
     if feature.dtype == "string":
-        return np.array(_texts(feature, trait), object)[random.integers(0, len(_texts(feature, trait)), rows)]
+        return np.array(_texts(feature, hint), object)[random.integers(0, len(_texts(feature, hint)), rows)]
     if feature.dtype == "bool":
         return np.asarray(random.random(rows) < 0.5)
-    known = _known(feature, trait)
+    known = _known(feature, hint)
     if known:
         return np.array(known, np.float64)[random.integers(0, len(known), rows)]
-    centre, spread = scale(trait)
+    centre, spread = scale(hint)
     values = rounded(random.normal(centre, spread, rows), spread)
-    return np.abs(values) if trait.positive else values
+    return np.abs(values) if hint.positive else values
 
 
-def _known(feature: Feature, trait: Trait) -> list[Any]:
-    known = [value for value in trait.known if not is_missing(value)]
+def _known(feature: Feature, hint: ColumnHint) -> list[Any]:
+    known = [value for value in hint.known if not is_missing(value)]
     return known if feature.categories or not known else [*known, max(known) + 1.0]
 
 
-def _texts(feature: Feature, trait: Trait) -> list[str]:
-    known = [str(value) for value in trait.known if not is_missing(value)]
+def _texts(feature: Feature, hint: ColumnHint) -> list[str]:
+    known = [str(value) for value in hint.known if not is_missing(value)]
     return known if feature.categories is not None else [*known * 4, *ODD_TEXTS]
 
 
@@ -100,11 +100,11 @@ def _documents(random: np.random.Generator, words: list[str], rows: int) -> Arra
     )
 
 
-def scale(trait: Trait) -> tuple[float, float]:
+def scale(hint: ColumnHint) -> tuple[float, float]:
     """Where the column's values lie and how far they spread, as well as the model tells."""
-    if trait.centre is not None and trait.spread:
-        return trait.centre, trait.spread
-    points = [point for point in trait.points if abs(point) < FARTHEST]
+    if hint.centre is not None and hint.spread:
+        return hint.centre, hint.spread
+    points = [point for point in hint.points if abs(point) < FARTHEST]
     if len(points) > 1:
         return float(np.mean(points)), float(np.std(points)) * 1.5 or 1.0
     return (points or [0.0])[0], 1.0
@@ -115,15 +115,15 @@ def rounded(values: Array, spread: float) -> Array:
     return np.round(values, int(np.clip(np.ceil(2 - np.log10(spread)), -6, 12)))
 
 
-def _at_thresholds(random: np.random.Generator, features: Any, traits: Sequence[Trait], rows: int) -> Table | None:
+def _at_thresholds(random: np.random.Generator, features: Any, hints: Sequence[ColumnHint], rows: int) -> Table | None:
     """Numbers exactly at what the model compares with, and one step to either side, in float64 and in float32."""
-    if not any(trait.points for trait in traits):
+    if not any(hint.points for hint in hints):
         return None
-    table = dict(usual(random, features, traits, rows))
-    for feature, trait in zip(features, traits, strict=True):
-        if trait.points and feature.dtype == "float64":
-            points = _neighbours(random, np.unique(trait.points), rows)
-            table[feature.name] = np.abs(points) if trait.positive else points
+    table = dict(usual(random, features, hints, rows))
+    for feature, hint in zip(features, hints, strict=True):
+        if hint.points and feature.dtype == "float64":
+            points = _neighbours(random, np.unique(hint.points), rows)
+            table[feature.name] = np.abs(points) if hint.positive else points
     return table
 
 
@@ -143,10 +143,10 @@ def _neighbours(random: np.random.Generator, points: Array, rows: int) -> Array:
     return np.where(np.isfinite(found), found, chosen)
 
 
-def _with_missing(random: np.random.Generator, features: Sequence[Feature], traits: Any, rows: int) -> Table | None:
+def _with_missing(random: np.random.Generator, features: Sequence[Feature], hints: Any, rows: int) -> Table | None:
     if not any(feature.nullable for feature in features):
         return None
-    table = dict(usual(random, features, traits, rows))
+    table = dict(usual(random, features, hints, rows))
     for feature in features:
         if feature.nullable:
             gone = random.random(rows) < TOUCHED
@@ -156,16 +156,16 @@ def _with_missing(random: np.random.Generator, features: Sequence[Feature], trai
 
 
 def _extreme(
-    random: np.random.Generator, features: Sequence[Feature], traits: Sequence[Trait], rows: int
+    random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
 ) -> Table | None:
     if not any(feature.dtype == "float64" for feature in features):
         return None
-    table = dict(usual(random, features, traits, rows))
-    for feature, trait in zip(features, traits, strict=True):
+    table = dict(usual(random, features, hints, rows))
+    for feature, hint in zip(features, hints, strict=True):
         if feature.dtype == "float64" and feature.categories is None:
-            centre, spread = scale(trait)
+            centre, spread = scale(hint)
             far = np.array([0.0, -0.0, 1e-300, -1e-300, *(centre + spread * np.array([-1e6, -1e3, 1e3, 1e6]))])
-            far = np.abs(far) if trait.positive else far
+            far = np.abs(far) if hint.positive else far
             touched = random.random(rows) < TOUCHED
             table[feature.name] = np.where(touched, far[random.integers(0, len(far), rows)], table[feature.name])
     return table

@@ -46,6 +46,7 @@ from tests.campaigns.coverage.data import (
     scaled,
     signal,
 )
+from tests.campaigns.coverage.wrappers import every_wrapper
 
 TARGETS = ("two integers", "three integers", "two words", "three words", "booleans")
 NEEDS = {  # what an estimator cannot be made without
@@ -380,8 +381,8 @@ def shapes() -> Iterator[Case]:
 
 Group = Callable[[], Iterator[Case]]
 GROUPS: tuple[Group, ...] = (
-    every_estimator, label_types, behind_steps, mixed_columns, missing_values, texts, wrapped, settings, boosters,
-    shapes,
+    every_estimator, label_types, behind_steps, mixed_columns, missing_values, texts, wrapped, every_wrapper, settings,
+    boosters, shapes,
 )  # fmt: skip
 
 

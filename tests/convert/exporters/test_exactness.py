@@ -51,7 +51,7 @@ def wrong_rows(model: Any, held_out: Array) -> dict[str, int]:
     """How many of the held-out rows, and of rows at the thresholds, are answered differently."""
     original = open_original(model)
     features = describe(original)
-    made = synthesise(features, original.traits, int(ROWS / 0.3) + 1)["thresholds"]
+    made = synthesise(features, original.hints, int(ROWS / 0.3) + 1)["thresholds"]
     tables = {"held out": dict(zip(original.names, held_out.T, strict=True)), "thresholds": made}
     found = {name: one for name, table in tables.items() if (one := answers(original, table)) is not None}
     graph, _ = export(original, features, found["held out"][1])

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, PowerTransformer
 
 from convert.errors import Refused
-from convert.original.column_hints import Trait
+from convert.original.column_hints import ColumnHint
 from convert.original.original import open_original
 from convert.original.schema import describe
 from server.artefact import Feature
@@ -23,10 +23,10 @@ X = np.random.default_rng(0).normal(size=(60, 3))
 Y = np.arange(60) % 2
 
 
-def schema(model: Any) -> tuple[tuple[Feature, ...], list[Trait]]:
+def schema(model: Any) -> tuple[tuple[Feature, ...], list[ColumnHint]]:
     """The features of a fitted model, and what was noted of its columns."""
     original = open_original(model)
-    return describe(original), list(original.traits)
+    return describe(original), list(original.hints)
 
 
 def test_numbers_share_one_matrix_under_their_own_names() -> None:
@@ -59,10 +59,10 @@ def test_categories_are_the_only_values_unless_others_are_taken() -> None:
 
 
 def test_a_model_that_refuses_negative_numbers_is_asked_no_more_of_them() -> None:
-    _, traits = schema(PowerTransformer(method="box-cox").fit(np.abs(X) + 0.1))
-    assert all(trait.positive for trait in traits)
-    _, traits = schema(LogisticRegression().fit(X, Y))
-    assert not any(trait.positive for trait in traits)
+    _, hints = schema(PowerTransformer(method="box-cox").fit(np.abs(X) + 0.1))
+    assert all(hint.positive for hint in hints)
+    _, hints = schema(LogisticRegression().fit(X, Y))
+    assert not any(hint.positive for hint in hints)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convert.original.column_hints import Trait
+from convert.original.column_hints import ColumnHint
 from convert.original.table import as_json, for_graph, from_json, length, rows_at
 from convert.proof.synthetic_rows import ODD_TEXTS, ROWS, golden_rows, synthesise
 from server.artefact import MISSING_TEXT, Feature
@@ -16,19 +16,19 @@ FEATURES = (
     Feature("free", "string", "free", nullable=True),
     Feature("flag", "bool", "flag"),
 )
-TRAITS = [
-    Trait(points=[0.1, 2.5]),
-    Trait(centre=100.0, spread=10.0),
-    Trait(text=True, known=["a", "é"]),
-    Trait(text=True, known=["p"]),
-    Trait(boolean=True, known=[False, True]),
+HINTS = [
+    ColumnHint(points=[0.1, 2.5]),
+    ColumnHint(centre=100.0, spread=10.0),
+    ColumnHint(text=True, known=["a", "é"]),
+    ColumnHint(text=True, known=["p"]),
+    ColumnHint(boolean=True, known=[False, True]),
 ]
-GROUPS = synthesise(FEATURES, TRAITS)
+GROUPS = synthesise(FEATURES, HINTS)
 
 
 def test_there_are_ten_thousand_and_the_same_every_time() -> None:
     assert sum(map(length, GROUPS.values())) == ROWS == 10_000
-    again = synthesise(FEATURES, TRAITS)
+    again = synthesise(FEATURES, HINTS)
     assert all((GROUPS["usual"][name] == again["usual"][name]).all() for name in ("number", "word", "flag"))
 
 
@@ -57,7 +57,7 @@ def test_usual_numbers_have_few_digits() -> None:
 
 
 def test_without_thresholds_or_gaps_all_rows_are_usual_or_extreme() -> None:
-    plain = synthesise((Feature("x", "float64", "X"),), [Trait()])
+    plain = synthesise((Feature("x", "float64", "X"),), [ColumnHint()])
     assert set(plain) == {"usual", "extremes"}
 
 
