@@ -1,9 +1,9 @@
-"""Owns what each command does, from its request to text and a file. Knows nothing of terminals."""
+"""Owns what each command does, from what was typed to text and a file. Knows nothing of terminals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,11 @@ import orjson
 from onnx import ModelProto
 
 from convert.cli import report, writer
-from convert.cli.options import Convert, Inspect, Verify
+from convert.cli.options import ConvertCommand, InspectCommand, VerifyCommand
 from convert.errors import Refused
 from convert.original.table import for_graph, from_json
 from convert.sandbox import parent
+from convert.sandbox.job_messages import Job, Outcome
 from server.artefact import PREFIX, Artefact, BadArtefact, from_metadata, to_metadata, worst_excess
 from server.runtime import BadModel, Runtime
 
@@ -23,7 +24,7 @@ Tell = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a command found: for a person, and for a program."""
+    """What a command tells: a person, and a program."""
 
     text: str
     data: Mapping[str, Any]
@@ -37,46 +38,43 @@ class NotEqual(Exception):
         self.result = result
 
 
-def convert(asked: Convert, tell: Tell) -> Result:
+def convert(command: ConvertCommand, tell: Tell) -> Result:
     """Converts and writes; answers the report. Raises Refused or NotEqual, and then nothing is written."""
-    _must_exist(asked.model, asked.data)
-    path = writer.destination(asked.out, asked.name, asked.version, asked.replace)
-    found, onnx = _run({"command": "convert", "name": asked.name}, asked, tell)
-    if found["parity"]["wrong"]:
-        raise NotEqual(_failure(found))
-    artefact = _checked(onnx)
-    writer.write(path, onnx)
+    _must_exist(command.model, command.data)
+    path = writer.destination(command.out, command.name, command.version, command.replace)
+    outcome = _run(replace(_job(command), name=command.name), tell)
+    artefact = _checked(outcome.onnx)
+    writer.write(path, outcome.onnx)
     parts = [report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity)]
-    parts += [*report.slowness(found["speed"]), f"wrote {path} ({len(onnx):,} bytes)"]
-    data = {**_data(artefact), "written": str(path), "bytes": len(onnx), "speed": found["speed"]}
+    parts += [*report.slowness(outcome.speed), f"wrote {path} ({len(outcome.onnx):,} bytes)"]
+    data = {**_data(artefact), "written": str(path), "bytes": len(outcome.onnx), "speed": outcome.speed}
     return Result("\n\n".join(parts), data)
 
 
-def verify(asked: Verify, tell: Tell) -> Result:
+def verify(command: VerifyCommand, tell: Tell) -> Result:
     """Repeats the proof; answers the report. Raises Refused or NotEqual."""
-    _must_exist(asked.model, asked.file, asked.data)
-    found, _ = _run({"command": "verify", "onnx": str(asked.file.resolve())}, asked, tell)
-    if found["parity"]["wrong"]:
-        raise NotEqual(_failure(found))
-    text = f"{report.proof_table(found['parity'])}\n\n{report.verdict(found['parity'])}"
-    return Result(text, {"parity": found["parity"]})
+    _must_exist(command.model, command.file, command.data)
+    parity = _run(replace(_job(command), onnx=command.file), tell).parity
+    return Result(f"{report.proof_table(parity)}\n\n{report.verdict(parity)}", {"parity": parity})
 
 
-def inspect(asked: Inspect) -> Result:
+def inspect(command: InspectCommand) -> Result:
     """What the file says of itself, or its bare signature. Raises Refused."""
-    _must_exist(asked.file)
+    _must_exist(command.file)
     try:
-        runtime = Runtime(asked.file)
+        runtime = Runtime(command.file)
         artefact = from_metadata(runtime.metadata)
-        drawing = str(ModelProto.FromString(asked.file.read_bytes()).doc_string)
+        drawing = str(ModelProto.FromString(command.file.read_bytes()).doc_string)
     except (BadModel, BadArtefact) as error:
-        raise Refused(f"{asked.file}: {error}") from error
+        raise Refused(f"{command.file}: {error}") from error
     if artefact is None:
-        lines = [f"{asked.file}: an ONNX file that dynonnx did not make"]
+        lines = [f"{command.file}: an ONNX file that dynonnx did not make"]
         ways = {"input": runtime.inputs, "output": runtime.outputs}
-        found = [(way, node.name, str(node.dtype), list(node.shape)) for way, nodes in ways.items() for node in nodes]
-        lines += [f"{way}  {name}  {dtype}  {shape}" for way, name, dtype, shape in found]
-        return Result("\n".join(lines), {"signature": found})
+        signature = [
+            (way, node.name, str(node.dtype), list(node.shape)) for way, nodes in ways.items() for node in nodes
+        ]
+        lines += [f"{way}  {name}  {dtype}  {shape}" for way, name, dtype, shape in signature]
+        return Result("\n".join(lines), {"signature": signature})
     parts = (
         report.description(artefact), drawing, report.proof_table(artefact.parity), report.verdict(artefact.parity)
     )  # fmt: skip
@@ -87,17 +85,27 @@ def _data(artefact: Artefact) -> dict[str, Any]:
     return {key.removeprefix(PREFIX): orjson.loads(value) for key, value in to_metadata(artefact).items()}
 
 
-def _run(job: dict[str, Any], asked: Convert | Verify, tell: Tell) -> tuple[Any, bytes]:
-    how = asked.opening
-    common = {
-        "model": str(asked.model.resolve()),
-        "data": None if asked.data is None else str(asked.data.resolve()),
-        "trust": how.trust,
-        "key": how.key,
-        "any_version": how.any_version,
-        "converters": None if how.converters is None else str(how.converters.resolve()),
-    }
-    return parent.run(job | common, tell, how.timeout_seconds, int(how.memory_gb * (1 << 30)))
+def _job(command: ConvertCommand | VerifyCommand) -> Job:
+    options = command.options
+    return Job(
+        model=command.model,
+        data=command.data,
+        trusted=options.trusted,
+        key=options.key,
+        any_version=options.any_version,
+        converters=options.converters,
+        timeout_seconds=options.timeout_seconds,
+        memory_bytes=int(options.memory_gb * (1 << 30)),
+    )
+
+
+def _run(job: Job, tell: Tell) -> Outcome:
+    outcome = parent.run(job, tell)
+    if outcome.parity["wrong"]:
+        table, verdict = report.proof_table(outcome.parity), report.verdict(outcome.parity)
+        text = "\n\n".join((table, report.bad_rows(outcome.bad), verdict))
+        raise NotEqual(Result(text, {"parity": outcome.parity, "bad": outcome.bad}))
+    return outcome
 
 
 def _must_exist(*paths: Path | None) -> None:
@@ -129,9 +137,3 @@ def _same(expected: list[Any], got: Any, artefact: Artefact, name: str) -> bool:
         return bool(got.tolist() == expected)
     scale = artefact.parity["scale"].get(name, 1.0)
     return bool((worst_excess(expected, got, scale) <= 1).all())  # type: ignore[arg-type]
-
-
-def _failure(found: Mapping[str, Any]) -> Result:
-    parity = found["parity"]
-    text = "\n\n".join((report.proof_table(parity), report.bad_rows(found["bad"]), report.verdict(parity)))
-    return Result(text, {"parity": parity, "bad": found["bad"]})

@@ -1,4 +1,4 @@
-"""Owns the command line: words in, one frozen request out. Pure; prints nothing and reads no file."""
+"""Owns the command line: words in, one frozen command out. Pure; prints nothing and reads no file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from convert.errors import UsageError
 from server.artefact import NAME_PATTERN
 
-COMMANDS = ("inspect", "verify")
 DEFAULT_OUT = Path("models")
 
 CONVERT_HELP = """\
@@ -32,10 +31,10 @@ Exit status: 0 written and verified, 1 refused or not equal, 2 the command line 
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class JobOptions:
     """How the file is opened, and what the process that opens it may use."""
 
-    trust: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
     key: str | None = None
     any_version: bool = False
     timeout_seconds: float = 900.0
@@ -44,7 +43,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Convert:
+class ConvertCommand:
     """``python -m convert MODEL``. ``version`` is None for "one above the highest"."""
 
     model: Path
@@ -53,12 +52,12 @@ class Convert:
     data: Path | None
     out: Path
     replace: bool
-    opening: Opening = Opening()
+    options: JobOptions = JobOptions()
     json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Inspect:
+class InspectCommand:
     """``python -m convert inspect FILE``."""
 
     file: Path
@@ -66,28 +65,32 @@ class Inspect:
 
 
 @dataclass(frozen=True, slots=True)
-class Verify:
+class VerifyCommand:
     """``python -m convert verify MODEL FILE``."""
 
     model: Path
     file: Path
     data: Path | None
-    opening: Opening = Opening()
+    options: JobOptions = JobOptions()
     json: bool = False
 
 
-def parse(words: Sequence[str]) -> Convert | Inspect | Verify:
-    """What is asked. Raises UsageError; ``--help`` ends the program as argparse does."""
+Command = ConvertCommand | InspectCommand | VerifyCommand
+
+
+def parse(words: Sequence[str]) -> Command:
+    """The command. Raises UsageError; ``--help`` ends the program as argparse does."""
     if words and words[0] == "inspect":
-        found = _inspect_parser().parse_args(words[1:])
-        return Inspect(found.file, found.json)
+        given = _inspect_parser().parse_args(words[1:])
+        return InspectCommand(given.file, given.json)
     if words and words[0] == "verify":
-        found = _verify_parser().parse_args(words[1:])
-        return Verify(found.model, found.file, found.data, _opening(found), found.json)
-    found = _convert_parser().parse_args(words)
-    name = _checked("--name", found.name) if found.name is not None else default_name(found.model)
-    version = None if found.version is None else _checked("--version", found.version)
-    return Convert(found.model, name, version, found.data, found.out, found.replace, _opening(found), found.json)
+        given = _verify_parser().parse_args(words[1:])
+        return VerifyCommand(given.model, given.file, given.data, _job_options(given), given.json)
+    given = _convert_parser().parse_args(words)
+    name = _checked("--name", given.name) if given.name is not None else default_name(given.model)
+    version = None if given.version is None else _checked("--version", given.version)
+    options = _job_options(given)
+    return ConvertCommand(given.model, name, version, given.data, given.out, given.replace, options, given.json)
 
 
 def default_name(model: Path) -> str:
@@ -151,9 +154,9 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="ROWS", help="rows to check as well: CSV, Parquet, JSON or NPY")
 
 
-def _opening(found: argparse.Namespace) -> Opening:
-    return Opening(
-        tuple(found.trust), found.key, found.allow_version_mismatch, found.timeout, found.memory_gb, found.converters
+def _job_options(given: argparse.Namespace) -> JobOptions:
+    return JobOptions(
+        tuple(given.trust), given.key, given.allow_version_mismatch, given.timeout, given.memory_gb, given.converters
     )
 
 

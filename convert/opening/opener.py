@@ -32,32 +32,24 @@ UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
 ZIP = b"PK\x03\x04"  # a skops file
 DAMAGED = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    ImportError,
-    EOFError,
-    MemoryError,
-    OverflowError,
-)
+    ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, EOFError, MemoryError, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """How a person wants a file opened: names trusted besides ours, the key of a dict, other versions allowed."""
+class OpenPolicy:
+    """How a file may be opened: names trusted besides ours, the key of a dict, other versions allowed."""
 
     trusted: tuple[str, ...] = ()
     key: str | None = None
     any_version: bool = False
 
 
-def open_model(data: bytes, how: Opening = Opening()) -> Any:
+def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
     """The object in a pickle, joblib or skops file. Raises Refused, which lists every name that is not allowed."""
-    allowed = NAMES | frozenset(how.trusted)
+    allowed = NAMES | frozenset(policy.trusted)
     if data.startswith(ZIP):
-        return _picked(skopsfile.open_skops(data, allowed), how.key)
+        return _picked(skopsfile.open_skops(data, allowed), policy.key)
     unpacked = unpack(data)
     refused: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
@@ -67,29 +59,29 @@ def open_model(data: bytes, how: Opening = Opening()) -> Any:
         except (pickle.UnpicklingError, *DAMAGED) as error:
             model, failure = None, error
     _refuse_names(refused)
-    if not how.any_version:
+    if not policy.any_version:
         _refuse_version([item.message for item in caught])
     if isinstance(failure, MemoryError):
         raise failure
     if failure is not None:
         raise Refused(f"the file does not open: {failure!r}", "give a file that pickle or joblib wrote") from failure
-    return _picked(model, how.key)
+    return _picked(model, policy.key)
 
 
-def _picked(found: Any, key: str | None) -> Any:
+def _picked(content: Any, key: str | None) -> Any:
     """The model in a dict, by its key."""
-    if key is None and not isinstance(found, dict):
-        return found
-    if not isinstance(found, dict):
-        raise Refused(f"the file holds a {type(found).__name__}, not a dict", "leave --key out")
-    names = ", ".join(repr(name) for name in found)
+    if key is None and not isinstance(content, dict):
+        return content
+    if not isinstance(content, dict):
+        raise Refused(f"the file holds a {type(content).__name__}, not a dict", "leave --key out")
+    names = ", ".join(repr(name) for name in content)
     if key is None:
         raise Refused(
             f"the file holds a dict with {names}, not a scikit-learn estimator", "name the model's with --key"
         )
-    if key not in found:
+    if key not in content:
         raise Refused(f"the dict in the file has no {key!r}", f"it has {names}")
-    return found[key]
+    return content[key]
 
 
 def unpack(data: bytes) -> bytes:

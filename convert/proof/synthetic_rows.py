@@ -169,18 +169,3 @@ def _extreme(
             touched = random.random(rows) < TOUCHED
             table[feature.name] = np.where(touched, far[random.integers(0, len(far), rows)], table[feature.name])
     return table
-
-
-def golden_rows(table: Table, count: int, fit: Array) -> Array:
-    """The numbers of ``count`` rows to publish of those that ``fit`` [rows] allows; ordinary ones first.
-
-    Odd are texts made to be so, and negative numbers in a column that is mostly positive: nobody is -9.6 months old.
-    """
-    odd = np.zeros(len(fit), np.bool_)
-    for column in table.values():
-        if column.dtype == object:
-            odd |= np.array([value in ODD_TEXTS for value in column], np.bool_)
-        elif column.dtype.kind == "f" and np.isfinite(column).any():
-            odd |= (column < 0) & (np.nanmean(column) > np.nanstd(column) / 2)
-    numbers = np.flatnonzero(fit)
-    return numbers[np.argsort(odd[numbers], kind="stable")][:count]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def read_rows(path: Path) -> Any:
         raise Refused(f"--data {path.name} does not read: {error}", "check the file") from error
 
 
-def named_by(table: Any, width: int) -> tuple[str, ...] | None:
+def column_names(table: Any, width: int) -> tuple[str, ...] | None:
     """The names that a table gives to the columns of a model without names; None where its header is no names."""
     names = [name for name in table.columns if isinstance(name, str) and name.strip() and not _is_number(name)]
     return tuple(names) if len(names) == len(set(names)) == len(table.columns) == width else None
@@ -47,7 +47,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def fitted(table: Any, features: Sequence[Feature]) -> Table:
+def fit_to_schema(table: Any, features: Sequence[Feature]) -> Table:
     """The features' columns of a table: by name, or by position where none of the names is there and the width fits.
 
     Columns the model does not take are left out. Raises Refused for a column that is missing or of another type.
@@ -59,8 +59,7 @@ def fitted(table: Any, features: Sequence[Feature]) -> Table:
     missing = [name for name in wanted if name not in names]
     if missing:
         raise Refused(f"--data has no column '{missing[0]}'", f"its columns must include {', '.join(wanted)}")
-    found: Mapping[str, Any] = {name: table.iloc[:, names.index(name)] for name in wanted}
-    return {feature.name: _values(found[feature.name], feature) for feature in features}
+    return {feature.name: _values(table.iloc[:, names.index(feature.name)], feature) for feature in features}
 
 
 def _values(column: Any, feature: Feature) -> Array:

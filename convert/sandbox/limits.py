@@ -8,7 +8,7 @@ import signal
 import sys
 
 MEMORY_BYTES = 8 << 30
-CPU_SECONDS = 1800
+TIMEOUT_SECONDS = 900.0
 QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
 
@@ -17,7 +17,7 @@ def environment(package_root: str, home: str) -> dict[str, str]:
     return {"PATH": os.defpath, "PYTHONPATH": package_root, "HOME": home, "LANG": "C.UTF-8", **QUIET}
 
 
-def apply(memory_bytes: int = MEMORY_BYTES, cpu_seconds: int = CPU_SECONDS) -> None:
+def apply(memory_bytes: int, cpu_seconds: int) -> None:
     """Limits this process for good: memory, processor time, no core file, no file written."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a forbidden write is an error, not a death
     for kind, limit in (

@@ -11,24 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from convert.errors import Refused
 from convert.sandbox import job_messages, limits
+from convert.sandbox.job_messages import Job, Outcome
 
-TIMEOUT_SECONDS = 900.0
 LAST_WORDS_BYTES, LAST_LINES = 2000, 20
 
 
-def run(
-    job: dict[str, Any],
-    tell: Callable[[str, float], None],
-    timeout: float = TIMEOUT_SECONDS,
-    memory_bytes: int = limits.MEMORY_BYTES,
-) -> tuple[Any, bytes]:
-    """Runs one job in a child and answers its result and blob. Raises Refused, also when the child dies or hangs."""
+def run(job: Job, tell: Callable[[str, float], None]) -> Outcome:
+    """Runs one job in a child and answers its outcome. Raises Refused, also when the child dies or hangs."""
     root = str(Path(__file__).resolve().parents[2])
-    limit = {"memory_bytes": memory_bytes, "cpu_seconds": int(timeout) + 1}
     with tempfile.TemporaryDirectory(prefix="dynonnx-") as home:
         reading, writing = os.pipe()
         child = subprocess.Popen(  # noqa: S603  our own interpreter and module
@@ -41,24 +33,26 @@ def run(
             pass_fds=[writing],
         )
         os.close(writing)
-        timer = threading.Timer(timeout, child.kill)
+        timer = threading.Timer(job.timeout_seconds, child.kill)
         timer.start()
         said: list[bytes] = []
         listener = threading.Thread(target=_keep_last, args=(child.stderr, said))
         listener.start()
         try:
             with os.fdopen(reading, "rb") as pipe:
-                _send(child, job | limit)
-                found = _listen(pipe, tell)
+                _send(child, job)
+                outcome = _listen(pipe, tell)
         finally:
             overdue = not timer.is_alive()
             timer.cancel()
             child.kill()
             code = child.wait()
             listener.join()
-        if found is None:
-            raise _death(code, overdue, timeout, b"".join(said)[-LAST_WORDS_BYTES:].decode(errors="replace"))
-        return found
+        if outcome is None:
+            raise _death(
+                code, overdue, job.timeout_seconds, b"".join(said)[-LAST_WORDS_BYTES:].decode(errors="replace")
+            )
+        return outcome
 
 
 def _keep_last(stream: Any, said: list[bytes]) -> None:
@@ -68,17 +62,17 @@ def _keep_last(stream: Any, said: list[bytes]) -> None:
             del said[:-LAST_LINES]
 
 
-def _send(child: subprocess.Popen[bytes], job: dict[str, Any]) -> None:
+def _send(child: subprocess.Popen[bytes], job: Job) -> None:
     assert child.stdin is not None  # noqa: S101  it is a pipe: this tells mypy
     try:
-        child.stdin.write(orjson.dumps(job))
+        child.stdin.write(job.to_bytes())
         child.stdin.close()
     except BrokenPipeError:
         return  # it died at once; listening finds out how
 
 
-def _listen(pipe: Any, tell: Callable[[str, float], None]) -> tuple[Any, bytes] | None:
-    """The result, or None when the child went without one."""
+def _listen(pipe: Any, tell: Callable[[str, float], None]) -> Outcome | None:
+    """The outcome, or None when the child went without one."""
     while True:
         try:
             message, blob = job_messages.read(pipe)
@@ -92,7 +86,7 @@ def _listen(pipe: Any, tell: Callable[[str, float], None]) -> tuple[Any, bytes] 
             case "failed":
                 raise Refused(f"the conversion broke:\n{message.get('traceback')}", "please report it with the model")
             case "done":
-                return message, blob
+                return Outcome(message["parity"], message["bad"], message["speed"], blob)
 
 
 def _share(value: Any) -> float:

@@ -44,7 +44,7 @@ def outcome(case: data.Case) -> measure.Outcome:
 def test_every_estimator_agrees_or_is_refused_by_name(case: data.Case, monkeypatch: pytest.MonkeyPatch) -> None:
     if case.name.split(",")[0] in LONG:
         pytest.skip("takes long to fit or to compare; the slow suite has it")
-    monkeypatch.setattr("convert.job.ROWS", 500)  # the slow suite compares all 10,000
+    monkeypatch.setattr("convert.proof.questions.ROWS", 500)  # the slow suite compares all 10,000
     found = outcome(case)
     expected = "refused" if case.name in REFUSED else "agrees"
     assert found.status == expected, found.why

@@ -19,11 +19,13 @@ from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, Strin
 
 from convert.errors import Refused
 from convert.graph.graph import OPSETS
-from convert.job import answers, convert, describe_with_rows
-from convert.opening.opener import Opening
+from convert.job import convert
+from convert.opening.opener import OpenPolicy
 from convert.original.original import Original, open_original
+from convert.original.schema import describe
 from convert.original.table import Table, for_graph
 from convert.proof.parity import compare
+from convert.proof.questions import ask_by_halves, ask_proof_rows
 from server.artefact import Feature
 from server.runtime import BadModel, Runtime
 from tests.campaigns.coverage.data import Case
@@ -45,7 +47,7 @@ class Outcome:
 def ours(model: Any) -> Outcome:
     """This converter, proof and all."""
     try:
-        done = convert(pickle.dumps(model), "m", None, Opening(), lambda *_: None)
+        done = convert(pickle.dumps(model), "m", None, OpenPolicy(), lambda *_: None)
     except Refused as refusal:
         return Outcome("refused", f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)
     if done.proof.wrong:
@@ -57,7 +59,8 @@ def plain(model: Any) -> Outcome:
     """skl2onnx alone, in float32, as its documentation shows; compared over the same rows, rounded to float32."""
     try:
         original = open_original(model)
-        features, groups, _ = describe_with_rows(original, None)
+        features = describe(original)
+        groups, _ = ask_proof_rows(original, features, None)
     except Refused as refusal:
         return Outcome("refused", f"not tried without rows: {refusal.reason}")
     try:
@@ -91,17 +94,17 @@ def _compared(original: Original, runtime: Runtime, features: tuple[Feature, ...
     wrong = total = 0
     for table in groups.values():
         rounded = {name: _single(values) for name, values in table.items()}
-        found = answers(original, rounded)
-        if found is None:
+        accepted = ask_by_halves(original, rounded)
+        if accepted is None:
             continue
-        rows, expected = found
+        rows, expected = accepted
         try:
             got = runtime.run([node.name for node in runtime.outputs], _feed(rows, features, runtime))
         except Exception as error:  # noqa: BLE001  ONNX Runtime has a dozen types of its own
             return Outcome("breaks", f"does not run: {str(error).splitlines()[0]}")
         off = np.zeros(len(next(iter(expected.values()))), np.bool_)
-        for (name, values), one in zip(expected.items(), got, strict=False):
-            off |= compare(name, {**expected, name: values}, _shaped(one, values))[0] > (
+        for (name, values), output in zip(expected.items(), got, strict=False):
+            off |= compare(name, {**expected, name: values}, _shaped(output, values))[0] > (
                 1 if name == "label" else LENIENT
             )
         wrong, total = wrong + int(off.sum()), total + len(off)
@@ -114,18 +117,18 @@ def _single(values: Any) -> Any:
 
 def _shaped(got: Any, expected: Any) -> Any:
     """A column where a vector is due is forgiven, and so are two columns (-d, d) of one decision value."""
-    found = np.asarray(got)
-    if expected.ndim == 1 and found.ndim == 2 and found.shape[1] == 2:
-        return found[:, 1]
-    return found.reshape(expected.shape) if found.size == expected.size else found
+    values = np.asarray(got)
+    if expected.ndim == 1 and values.ndim == 2 and values.shape[1] == 2:
+        return values[:, 1]
+    return values.reshape(expected.shape) if values.size == expected.size else values
 
 
 def _feed(table: Table, features: tuple[Feature, ...], runtime: Runtime) -> dict[str, Any]:
     """By skl2onnx's own names, which have no brackets or blanks."""
     feed = {_plain_name(name): values for name, values in for_graph(table, features).items()}
     wanted = {node.name: node.dtype for node in runtime.inputs}
-    found = {name: feed[_plain_name(name)] for name in wanted}
-    return {name: values if values.dtype.kind == "O" else values.astype(wanted[name]) for name, values in found.items()}
+    given = {name: feed[_plain_name(name)] for name in wanted}
+    return {name: values if values.dtype.kind == "O" else values.astype(wanted[name]) for name, values in given.items()}
 
 
 def _plain_name(name: str) -> str:

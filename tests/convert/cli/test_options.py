@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from convert.cli.options import Convert, Inspect, Opening, Verify, parse
+from convert.cli.options import ConvertCommand, InspectCommand, JobOptions, VerifyCommand, parse
 from convert.errors import UsageError
 
 
 def test_defaults() -> None:
-    asked = parse(["build/breast cancer (1).pkl"])
-    assert asked == Convert(
+    command = parse(["build/breast cancer (1).pkl"])
+    assert command == ConvertCommand(
         model=Path("build/breast cancer (1).pkl"),
         name="breast-cancer--1-",
         version=None,
@@ -25,13 +25,13 @@ def test_defaults() -> None:
 def test_every_option() -> None:
     words = ["m.pkl", "--name", "n", "--version", "2.0", "--data", "d.csv", "--out", "here", "--replace"]
     words += ["--trust", "a.B", "--trust", "c.D"]
-    expected = Convert(Path("m.pkl"), "n", "2.0", Path("d.csv"), Path("here"), True, Opening(("a.B", "c.D")))
+    expected = ConvertCommand(Path("m.pkl"), "n", "2.0", Path("d.csv"), Path("here"), True, JobOptions(("a.B", "c.D")))
     assert parse(words) == expected
 
 
 def test_the_other_commands() -> None:
-    assert parse(["inspect", "a.onnx"]) == Inspect(Path("a.onnx"))
-    assert parse(["verify", "m.pkl", "a.onnx", "--data", "d.csv"]) == Verify(
+    assert parse(["inspect", "a.onnx"]) == InspectCommand(Path("a.onnx"))
+    assert parse(["verify", "m.pkl", "a.onnx", "--data", "d.csv"]) == VerifyCommand(
         Path("m.pkl"), Path("a.onnx"), Path("d.csv")
     )
 

@@ -16,10 +16,10 @@ from sklearn.preprocessing import StandardScaler
 
 from convert.export import export
 from convert.graph.graph import OPSETS, Array
-from convert.job import answers
 from convert.original.original import open_original
 from convert.original.schema import describe
 from convert.proof.parity import batched, compare
+from convert.proof.questions import ask_by_halves
 from convert.proof.synthetic_rows import synthesise
 from server.runtime import Runtime
 
@@ -53,11 +53,12 @@ def wrong_rows(model: Any, held_out: Array) -> dict[str, int]:
     features = describe(original)
     made = synthesise(features, original.hints, int(ROWS / 0.3) + 1)["thresholds"]
     tables = {"held out": dict(zip(original.names, held_out.T, strict=True)), "thresholds": made}
-    found = {name: one for name, table in tables.items() if (one := answers(original, table)) is not None}
-    graph, _ = export(original, features, found["held out"][1])
+    asked = {name: ask_by_halves(original, table) for name, table in tables.items()}
+    accepted = {name: pair for name, pair in asked.items() if pair is not None}
+    graph, _ = export(original, features, accepted["held out"][1])
     runtime = Runtime(graph.SerializeToString())
     wrong = {}
-    for name, (table, expected) in found.items():
+    for name, (table, expected) in accepted.items():
         got = dict(zip(expected, batched(runtime, features, table).values(), strict=True))
         off = np.any([compare(output, expected, got[output])[0] > 1 for output in expected], axis=0)
         assert len(off) >= ROWS

@@ -20,16 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from convert.errors import Refused
 from convert.opening import opener
-
-
-class Calls:
-    """Pickles to a call of any function."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self.call = (function, arguments)
-
-    def __reduce__(self) -> Any:
-        return self.call
+from tests.support.convert.hostile import Calls
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +88,7 @@ def test_a_refusal_lists_every_name() -> None:
 
 
 def test_a_trusted_name_is_allowed() -> None:
-    assert opener.open_model(pickle.dumps(Calls(eval, "40 + 2")), opener.Opening(("builtins.eval",))) == 42
+    assert opener.open_model(pickle.dumps(Calls(eval, "40 + 2")), opener.OpenPolicy(("builtins.eval",))) == 42
 
 
 def test_a_bomb_stops_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,17 +114,17 @@ def test_another_scikit_learn_is_refused_by_both_versions(model: LogisticRegress
 
 def test_a_dict_gives_its_model_by_key(model: LogisticRegression) -> None:
     data = pickle.dumps({"model": model, "notes": "mine"})
-    np.testing.assert_array_equal(opener.open_model(data, opener.Opening(key="model")).coef_, model.coef_)
+    np.testing.assert_array_equal(opener.open_model(data, opener.OpenPolicy(key="model")).coef_, model.coef_)
     with pytest.raises(Refused, match="a dict with 'model', 'notes'"):
         opener.open_model(data)
     with pytest.raises(Refused, match="has no 'clf'"):
-        opener.open_model(data, opener.Opening(key="clf"))
+        opener.open_model(data, opener.OpenPolicy(key="clf"))
 
 
 def test_another_scikit_learn_may_be_allowed(model: LogisticRegression) -> None:
     ours = f"_sklearn_version\x94\x8c{chr(len(sklearn.__version__))}{sklearn.__version__}".encode("latin1")
     older = pickle.dumps(model, protocol=4).replace(ours, b"_sklearn_version\x94\x8c\x051.3.2")
-    assert isinstance(opener.open_model(older, opener.Opening(any_version=True)), LogisticRegression)
+    assert isinstance(opener.open_model(older, opener.OpenPolicy(any_version=True)), LogisticRegression)
 
 
 def test_lz4_files_open(model: LogisticRegression, tmp_path: Any) -> None:

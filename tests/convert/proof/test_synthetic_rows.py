@@ -6,7 +6,7 @@ import numpy as np
 
 from convert.original.column_hints import ColumnHint
 from convert.original.table import as_json, for_graph, from_json, length, rows_at
-from convert.proof.synthetic_rows import ODD_TEXTS, ROWS, golden_rows, synthesise
+from convert.proof.synthetic_rows import ODD_TEXTS, ROWS, synthesise
 from server.artefact import MISSING_TEXT, Feature
 
 FEATURES = (
@@ -68,11 +68,3 @@ def test_rows_survive_json_and_become_tensors() -> None:
     assert all(np.array_equal(tensors[n], same[n], equal_nan=n in ("number", "gap")) for n in tensors)
     assert tensors["free"].shape == (50, 1)
     assert MISSING_TEXT in tensors["free"].ravel().tolist()
-
-
-def test_ordinary_rows_are_published_first() -> None:
-    table = {"months": np.array([-9.6, 20.0, 31.0]), "word": np.array(["a", "", "b"], object)}
-    change = {"change": np.array([-1.0, 0.9, 0.2])}
-    assert golden_rows(table, 3, np.ones(3, np.bool_)).tolist() == [2, 0, 1]
-    assert golden_rows(change, 2, np.ones(3, np.bool_)).tolist() == [0, 1]
-    assert golden_rows(table, 3, np.array([True, True, False])).tolist() == [0, 1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import pickle
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,19 @@ from sklearn.tree import DecisionTreeRegressor
 
 from convert.errors import Refused
 from convert.sandbox import limits, parent
+from convert.sandbox.job_messages import Job, Outcome
+from tests.support.convert.hostile import Calls
 
 GB = 1 << 30
 
 
-class Calls:
-    """Pickles to a call of any function."""
-
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        self.call = (function, arguments)
-
-    def __reduce__(self) -> Any:
-        return self.call
-
-
-def run(content: bytes, folder: Path, trust: tuple[str, ...] = (), timeout: float = 60, memory: int = 8 * GB) -> Any:
+def run(
+    content: bytes, folder: Path, trust: tuple[str, ...] = (), timeout: float = 60, memory: int = 8 * GB
+) -> Outcome:
     """Runs one conversion of a file with this content."""
     (folder / "m.pkl").write_bytes(content)
-    job = {
-        "command": "convert",
-        "name": "m",
-        "model": str(folder / "m.pkl"),
-        "data": None,
-        "trust": trust,
-        "key": None,
-        "any_version": False,
-        "converters": None,
-    }
-    return parent.run(job, lambda *_: None, timeout, memory)
+    job = Job(folder / "m.pkl", "m", trusted=trust, timeout_seconds=timeout, memory_bytes=memory)
+    return parent.run(job, lambda *_: None)
 
 
 def refused(content: bytes, folder: Path, **limit: Any) -> str:
@@ -56,9 +40,9 @@ def refused(content: bytes, folder: Path, **limit: Any) -> str:
 
 def test_a_good_model_comes_back(tmp_path: Path) -> None:
     model = RandomForestClassifier(5, n_jobs=4).fit(np.eye(4), [0, 1, 0, 1])
-    found, onnx = run(pickle.dumps(model), tmp_path)
-    assert found["parity"]["wrong"] == 0
-    assert len(onnx) > 1000
+    outcome = run(pickle.dumps(model), tmp_path)
+    assert outcome.parity["wrong"] == 0
+    assert len(outcome.onnx) > 1000
 
 
 @pytest.mark.parametrize("name", ["runstring", "myeval"])
