@@ -47,11 +47,12 @@ def slowness(speed: Mapping[str, float]) -> list[str]:
 
 def bad_rows(bad: Sequence[Mapping[str, Any]]) -> str:
     """The worst rows of a failure."""
-    parts = []
-    for one in bad:
-        row = ", ".join(f"{name}={value!r}" for name, value in one["row"].items())
-        parts.append(f"  {one['output']} ({one['way']}): scikit-learn {one['expected']}, ONNX {one['got']}\n    {row}")
-    return "worst rows:\n" + "\n".join(parts)
+    lines = ["worst rows:"]
+    for item in bad:
+        row = ", ".join(f"{name}={value!r}" for name, value in item["row"].items())
+        compared = f"scikit-learn {item['expected']}, ONNX {item['got']}"
+        lines += [f"  {item['output']} ({item['way']}): {compared}", f"    {row}"]
+    return "\n".join(lines)
 
 
 def description(artefact: Artefact) -> str:
@@ -63,7 +64,7 @@ def description(artefact: Artefact) -> str:
         f"outputs  {', '.join(map(_output, artefact.outputs))}",
     ]
     if artefact.classes is not None:
-        lines.append(f"classes  {', '.join(repr(one) for one in artefact.classes)}")
+        lines.append(f"classes  {', '.join(repr(label) for label in artefact.classes)}")
     features = [("feature", "type", "input", "missing", "values"), *map(_feature, artefact.features)]
     return "\n".join(lines) + "\n\n" + _aligned(features)
 

@@ -22,8 +22,8 @@ def destination(out: Path, name: str, version: str | None, replace: bool) -> Pat
 
 def next_version(folder: Path) -> str:
     """One above the highest version there, by its first number; 1 where there is none."""
-    found = [re.match(r"\d+", entry.name) for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
-    return str(max((int(match.group()) for match in found if match), default=0) + 1)
+    matches = [re.match(r"\d+", entry.name) for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+    return str(max((int(match.group()) for match in matches if match), default=0) + 1)
 
 
 def write(path: Path, data: bytes) -> None:

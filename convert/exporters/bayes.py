@@ -71,12 +71,12 @@ def categorical(e: Exporter, model: Any, x: Columns) -> Prediction:
 def quadratic(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A normal distribution per class, each turned to its own axes."""
     matrix = x.numbers()
-    found = []
+    squares = []
     for mean, rotation, scaling in zip(model.means_, model.rotations_, model.scalings_, strict=True):
         turned = (matrix - mean) @ np.asarray(rotation * scaling**-0.5)
-        found.append((turned * turned).reduce("ReduceSum"))
+        squares.append((turned * turned).reduce("ReduceSum"))
     sizes = np.array([np.log(scaling).sum() for scaling in model.scalings_])
-    logs = e.graph.concat(found) * -0.5 + (np.log(model.priors_) - 0.5 * sizes)
+    logs = e.graph.concat(squares) * -0.5 + (np.log(model.priors_) - 0.5 * sizes)
     return likeliest(logs, len(model.classes_), scored=True)
 
 
@@ -96,11 +96,11 @@ def nearest_centroid(e: Exporter, model: Any, x: Columns) -> Prediction:
     width = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
     scaled = distances(matrix / np.asarray(width), np.asarray(model.centroids_) / width, model.metric)
     logs = 2.0 * np.log(model.class_prior_) - scaled * scaled
-    found = likeliest(logs, classes, scored=model.metric == "euclidean")
-    probabilities = found.probabilities if model.metric == "euclidean" else None
+    said = likeliest(logs, classes, scored=model.metric == "euclidean")
+    probabilities = said.probabilities if model.metric == "euclidean" else None
     near = distances(matrix, model.centroids_, model.metric)
-    index = e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0) if even else found.index
-    return Prediction(index=index, probabilities=probabilities, scores=found.scores)
+    index = e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0) if even else said.index
+    return Prediction(index=index, probabilities=probabilities, scores=said.scores)
 
 
 def gaussian_mixture(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -111,8 +111,8 @@ def gaussian_mixture(e: Exporter, model: Any, x: Columns) -> Prediction:
     at = means[:1]
     known = model._estimate_log_prob(at) + model._estimate_log_weights()
     offset = known - (-0.5 * _known(at, means, model.precisions_cholesky_, model.covariance_type))
-    found = likeliest(logs + offset, len(means))
-    return Prediction(label=found.index, probabilities=found.probabilities)
+    said = likeliest(logs + offset, len(means))
+    return Prediction(label=said.index, probabilities=said.probabilities)
 
 
 def _factors(means: Array, precisions: Array, kind: str) -> list[Array]:
@@ -122,18 +122,18 @@ def _factors(means: Array, precisions: Array, kind: str) -> list[Array]:
     if kind == "tied":
         return [precisions] * len(means)
     if kind == "diag":
-        return [np.diag(one) for one in precisions]
-    return [np.eye(means.shape[1]) * one for one in precisions]
+        return [np.diag(precision) for precision in precisions]
+    return [np.eye(means.shape[1]) * precision for precision in precisions]
 
 
 def _precise(x: Tensor, means: Array, precisions: Array, kind: str) -> Tensor:
     turned = [(x - mean) @ factor for mean, factor in zip(means, _factors(means, precisions, kind), strict=True)]
-    return x.graph.concat([(one * one).reduce("ReduceSum") for one in turned])
+    return x.graph.concat([(deviation * deviation).reduce("ReduceSum") for deviation in turned])
 
 
 def _known(x: Array, means: Array, precisions: Array, kind: str) -> Array:
     turned = [(x - mean) @ factor for mean, factor in zip(means, _factors(means, precisions, kind), strict=True)]
-    return np.stack([(one**2).sum(axis=1) for one in turned], axis=1)
+    return np.stack([(deviation**2).sum(axis=1) for deviation in turned], axis=1)
 
 
 TRANSFORMS.update({discriminant_analysis.LinearDiscriminantAnalysis: discriminant_transform})

@@ -27,11 +27,11 @@ Split = tuple[int, np.float32, bool]  # column, border, whether a missing value 
 
 
 def _check(model: Any) -> None:
-    found = model._object
+    booster = model._object
     for kind, columns in (
-        ("category", found._get_cat_feature_indices()),
-        ("text", found._get_text_feature_indices()),
-        ("embedding", found._get_embedding_feature_indices()),
+        ("category", booster._get_cat_feature_indices()),
+        ("text", booster._get_text_feature_indices()),
+        ("embedding", booster._get_embedding_feature_indices()),
     ):
         if columns:
             names = ", ".join(str(model.feature_names_[column]) for column in columns)
@@ -39,7 +39,7 @@ def _check(model: Any) -> None:
                 f"CatBoost's own {kind} columns ({names})",
                 "encode them before the model (OneHotEncoder, TargetEncoder, ...) and leave cat_features out",
             )
-    if not found._is_oblivious():
+    if not booster._is_oblivious():
         raise Refused("CatBoost's trees are not symmetric", "fit with grow_policy='SymmetricTree', the default")
 
 
@@ -48,7 +48,7 @@ def insight(model: Any) -> Insight:
     _check(model)
     return Insight(
         {
-            int(column): [float(one) for one in borders if abs(one) < FARTHEST]
+            int(column): [float(border) for border in borders if abs(border) < FARTHEST]
             for column, borders in model.get_borders().items()
         }
     )
@@ -57,14 +57,14 @@ def insight(model: Any) -> Insight:
 def _splits(model: Any) -> list[list[Split]]:
     """Each tree's splits, the lowest bit of its leaves' numbers first."""
     depths = [int(count).bit_length() - 1 for count in model.get_tree_leaf_counts()]
-    found: list[dict[int, Split]] = [{} for _ in depths]
+    by_bit: list[dict[int, Split]] = [{} for _ in depths]
     for column, borders in model.get_borders().items():
         if len(borders):
             for tree, bit, split in _of_column(model, int(column), np.array(borders, np.float32)):
-                found[tree][bit] = split
-    if any(sorted(bits) != list(range(depth)) for bits, depth in zip(found, depths, strict=True)):
+                by_bit[tree][bit] = split
+    if any(sorted(bits) != list(range(depth)) for bits, depth in zip(by_bit, depths, strict=True)):
         raise Refused("some splits of this CatBoost model were not found", "please report it with the model")
-    return [[bits[bit] for bit in sorted(bits)] for bits in found]
+    return [[bits[bit] for bit in sorted(bits)] for bits in by_bit]
 
 
 def _of_column(model: Any, column: int, borders: Array) -> list[tuple[int, int, Split]]:
@@ -78,13 +78,13 @@ def _of_column(model: Any, column: int, borders: Array) -> list[tuple[int, int, 
         missing = _leaves(model, rows[:1])[0]
     except catboost.CatBoostError:  # a model that forbids missing values
         missing = np.zeros_like(leaves[0])
-    found = []
+    splits = []
     for border, low, high in zip(borders, leaves[::2], leaves[1::2], strict=True):
         changed = low ^ high
         for tree in np.flatnonzero(changed):
             bits = [bit for bit in range(32) if changed[tree] >> bit & 1]
-            found += [(int(tree), bit, (column, border, bool(missing[tree] >> bit & 1))) for bit in bits]
-    return found
+            splits += [(int(tree), bit, (column, border, bool(missing[tree] >> bit & 1))) for bit in bits]
+    return splits
 
 
 def _leaves(model: Any, rows: Array) -> Array:
@@ -96,11 +96,11 @@ def raw(model: Any, x: Columns) -> Tensor:
     _check(model)
     scale, bias = model.get_scale_and_bias()
     splits = _splits(model)
-    sizes = [1 << len(one) for one in splits]
+    sizes = [1 << len(tree) for tree in splits]
     values = np.asarray(model.get_leaf_values()).reshape(sum(sizes), -1) * scale
     forest = Forest()
-    for one, leaf_values in zip(splits, np.split(values, np.cumsum(sizes)[:-1]), strict=True):
-        _add(forest, one, leaf_values)
+    for tree, leaf_values in zip(splits, np.split(values, np.cumsum(sizes)[:-1]), strict=True):
+        _add(forest, tree, leaf_values)
     return forest.emit(x.numbers(np.float32).cast(np.float64)).cast(np.float64) + np.ravel(np.float64(bias))
 
 

@@ -53,11 +53,11 @@ def _groups(encoder: Any, column: int) -> list[tuple[int, list[Any]]]:
     categories = list(encoder.categories_[column])
     mapping = encoder._default_to_infrequent_mappings[column] if encoder._infrequent_enabled else None
     codes = range(len(categories)) if mapping is None else mapping
-    found: dict[int, list[Any]] = {}
+    by_code: dict[int, list[Any]] = {}
     for value, code in zip(categories, codes, strict=True):
-        found.setdefault(int(code), []).append(value)
+        by_code.setdefault(int(code), []).append(value)
     dropped = None if encoder.drop_idx_ is None else encoder._drop_idx_after_grouping[column]
-    return [(column, found[code]) for code in sorted(found) if code != dropped]
+    return [(column, by_code[code]) for code in sorted(by_code) if code != dropped]
 
 
 def _with_unknown(encoder: Any, here: Tensor, x: Columns, groups: list[tuple[int, list[Any]]]) -> Tensor:
@@ -142,9 +142,9 @@ def _looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
     graph = known.graph
     hits = known.cast(np.float64)
     at = known.cast(np.int64).argmax()
-    found = graph.op("Gather", graph.constant(values), at, axis=0).reshape(-1, 1)
+    looked_up = graph.op("Gather", graph.constant(values), at, axis=0).reshape(-1, 1)
     missing = np.nan if otherwise is None else float(otherwise)
-    return (hits.reduce("ReduceMax") > 0.5).where(found, missing)
+    return (hits.reduce("ReduceMax") > 0.5).where(looked_up, missing)
 
 
 TRANSFORMS.update(

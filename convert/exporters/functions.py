@@ -82,7 +82,7 @@ def apply_function(function: Any, keywords: Mapping[str, Any] | None, x: Tensor)
     if keywords or plain is not function or function not in FUNCTIONS:
         raise Refused(
             f"FunctionTransformer with {getattr(plain, '__name__', plain)!r} has no converter",
-            f"use one of {', '.join(sorted(one.__name__ for one in FUNCTIONS))}, or do that step before fitting",
+            f"use one of {', '.join(sorted(known.__name__ for known in FUNCTIONS))}, or do that step before fitting",
         )
     return FUNCTIONS[function](x)
 

@@ -123,8 +123,8 @@ def _gamma(model: Any, width: int) -> float:
 
 def ridge(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A sum over training rows."""
-    found = kernel(x.numbers(), model.X_fit_, model.kernel, _gamma(model, x.width), model.degree, model.coef0)
-    return Prediction(value=found @ np.asarray(model.dual_coef_))
+    values = kernel(x.numbers(), model.X_fit_, model.kernel, _gamma(model, x.width), model.degree, model.coef0)
+    return Prediction(value=values @ np.asarray(model.dual_coef_))
 
 
 def nystroem(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -132,8 +132,8 @@ def nystroem(e: Exporter, model: Any, x: Columns) -> Columns:
     default = {"poly": 3, "polynomial": 3}.get(model.kernel, 3)
     degree = default if model.degree is None else model.degree
     coef0 = 1.0 if model.coef0 is None else model.coef0
-    found = kernel(x.numbers(), model.components_, model.kernel, _gamma(model, x.width), degree, coef0)
-    return columns(found @ model.normalization_.T, len(model.components_))
+    values = kernel(x.numbers(), model.components_, model.kernel, _gamma(model, x.width), degree, coef0)
+    return columns(values @ model.normalization_.T, len(model.components_))
 
 
 def fourier(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -173,9 +173,9 @@ def kernel_components(e: Exporter, model: Any, x: Columns) -> Columns:
     return _components(model, kernel(x.numbers(), model.X_fit_, model.kernel, gamma, model.degree, model.coef0))
 
 
-def _components(model: Any, found: Tensor) -> Columns:
+def _components(model: Any, values: Tensor) -> Columns:
     centre = model._centerer
-    centred = found - found.reduce("ReduceMean") - centre.K_fit_rows_ + float(centre.K_fit_all_)
+    centred = values - values.reduce("ReduceMean") - centre.K_fit_rows_ + float(centre.K_fit_all_)
     used = np.flatnonzero(model.eigenvalues_)
     scaled = np.zeros_like(model.eigenvectors_)
     scaled[:, used] = model.eigenvectors_[:, used] / np.sqrt(model.eigenvalues_[used])
@@ -193,51 +193,51 @@ def isomap(e: Exporter, model: Any, x: Columns) -> Columns:
     return _components(model.kernel_pca_, shortest * shortest * -0.5)
 
 
-def covariances(x: Tensor, points: Array, one: Any) -> Tensor:
+def covariances(x: Tensor, points: Array, term: Any) -> Tensor:
     """[rows, points] by a Gaussian process' kernel, which may be composed. Raises Refused."""
-    match one:
+    match term:
         case kernels.Sum():
-            return covariances(x, points, one.k1) + covariances(x, points, one.k2)
+            return covariances(x, points, term.k1) + covariances(x, points, term.k2)
         case kernels.Product():
-            return covariances(x, points, one.k1) * covariances(x, points, one.k2)
+            return covariances(x, points, term.k1) * covariances(x, points, term.k2)
         case kernels.Exponentiation():
-            return covariances(x, points, one.kernel) ** float(one.exponent)
+            return covariances(x, points, term.kernel) ** float(term.exponent)
         case kernels.ConstantKernel():
-            return _level(x, points, float(one.constant_value))
+            return _level(x, points, float(term.constant_value))
         case kernels.WhiteKernel():
             return _level(x, points, 0.0)
         case kernels.Matern():
-            return _matern(x, points, one)
+            return _matern(x, points, term)
         case kernels.RBF():
-            return (squared(x / one.length_scale, points / one.length_scale) * -0.5).unary("Exp")
+            return (squared(x / term.length_scale, points / term.length_scale) * -0.5).unary("Exp")
         case kernels.RationalQuadratic():
-            base = squared(x, points) / float(2 * one.alpha * one.length_scale**2) + 1.0
-            return base ** float(-one.alpha)
+            base = squared(x, points) / float(2 * term.alpha * term.length_scale**2) + 1.0
+            return base ** float(-term.alpha)
         case kernels.DotProduct():
-            return x @ points.T + float(one.sigma_0**2)
+            return x @ points.T + float(term.sigma_0**2)
         case kernels.ExpSineSquared():
-            wave = (squared(x, points).unary("Sqrt") * float(np.pi / one.periodicity)).unary("Sin")
-            return (wave * wave * float(-2.0 / one.length_scale**2)).unary("Exp")
-    raise Refused(f"the kernel {type(one).__name__} is not exported", "use another kernel")
+            wave = (squared(x, points).unary("Sqrt") * float(np.pi / term.periodicity)).unary("Sin")
+            return (wave * wave * float(-2.0 / term.length_scale**2)).unary("Exp")
+    raise Refused(f"the kernel {type(term).__name__} is not exported", "use another kernel")
 
 
 def _level(x: Tensor, points: Array, value: float) -> Tensor:
     return x.graph.zeros(x) + np.full((1, len(points)), value)
 
 
-def _matern(x: Tensor, points: Array, one: Any) -> Tensor:
-    far = squared(x / one.length_scale, points / one.length_scale).unary("Sqrt")
-    if one.nu == 0.5:
+def _matern(x: Tensor, points: Array, term: Any) -> Tensor:
+    far = squared(x / term.length_scale, points / term.length_scale).unary("Sqrt")
+    if term.nu == 0.5:
         return (-far).unary("Exp")
-    if one.nu == 1.5:
+    if term.nu == 1.5:
         scaled = far * float(np.sqrt(3))
         return (scaled + 1.0) * (-scaled).unary("Exp")
-    if one.nu == 2.5:
+    if term.nu == 2.5:
         scaled = far * float(np.sqrt(5))
         return (scaled * scaled / 3.0 + scaled + 1.0) * (-scaled).unary("Exp")
-    if one.nu == np.inf:
+    if term.nu == np.inf:
         return (far * far * -0.5).unary("Exp")
-    raise Refused(f"Matern with nu={one.nu} needs Bessel functions", "use nu 0.5, 1.5, 2.5 or inf")
+    raise Refused(f"Matern with nu={term.nu} needs Bessel functions", "use nu 0.5, 1.5, 2.5 or inf")
 
 
 def process_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -256,19 +256,19 @@ def process_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
         return Prediction(index=(latent > 0.0).cast(np.int64), probabilities=pair(p))
     if model.multi_class != "one_vs_rest":
         raise Refused("one-vs-one Gaussian processes have no probabilities", "use multi_class='one_vs_rest'")
-    each = [_laplace(one, x.numbers())[1] for one in model.base_estimator_.estimators_]
+    each = [_laplace(process, x.numbers())[1] for process in model.base_estimator_.estimators_]
     joined = e.graph.concat([column_of(p) for p in each])
     return Prediction(index=joined.argmax(), probabilities=joined / joined.reduce("ReduceSum"))
 
 
-def _laplace(one: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+def _laplace(process: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     """[rows] latent mean and probability, after Williams and Barber."""
-    found = covariances(x, one.X_train_, one.kernel_)
-    mean = found @ np.asarray(one.y_train_ - one.pi_)
-    solved = np.linalg.solve(one.L_, np.diag(one.W_sr_))
-    explained = found @ solved.T
-    own = np.unique(one.kernel_.diag(one.X_train_[:1]))
-    if not one.kernel_.is_stationary():
+    covariance = covariances(x, process.X_train_, process.kernel_)
+    mean = covariance @ np.asarray(process.y_train_ - process.pi_)
+    solved = np.linalg.solve(process.L_, np.diag(process.W_sr_))
+    explained = covariance @ solved.T
+    own = np.unique(process.kernel_.diag(process.X_train_[:1]))
+    if not process.kernel_.is_stationary():
         raise Refused("a kernel whose variance changes from row to row", "use a stationary kernel")
     variance = float(own[0]) - (explained * explained).reduce("ReduceSum", keep=False)
     weights = zip(LAMBDAS, COEFFICIENTS, strict=True)

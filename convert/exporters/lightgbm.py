@@ -25,13 +25,13 @@ IDENTITY = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
 
 def _nodes(tree: Any) -> list[Any]:
     """Every node of one tree, the root first; children are linked by position afterwards."""
-    found, waiting = [], [tree["tree_structure"]]
+    nodes, waiting = [], [tree["tree_structure"]]
     while waiting:
         node = waiting.pop()
-        found.append(node)
+        nodes.append(node)
         if "left_child" in node:
             waiting += [node["right_child"], node["left_child"]]
-    return found
+    return nodes
 
 
 def _splits(dump: Any) -> Iterator[Any]:
@@ -51,7 +51,7 @@ def insight(model: Any) -> Insight:
             points.setdefault(column, []).append(float(node["threshold"]))
         elif column not in categories:
             codes.setdefault(column, []).extend(_members(node))
-    return Insight(points, {column: sorted(set(found)) for column, found in codes.items()}, categories)
+    return Insight(points, {column: sorted(set(members)) for column, members in codes.items()}, categories)
 
 
 def _categories(model: Any, dump: Any) -> dict[int, list[Any]]:
@@ -68,7 +68,7 @@ def _categories(model: Any, dump: Any) -> dict[int, list[Any]]:
 
 
 def _members(node: Any) -> list[int]:
-    return [int(one) for one in str(node["threshold"]).split("||")]
+    return [int(code) for code in str(node["threshold"]).split("||")]
 
 
 def raw(model: Any, x: Columns) -> Tensor:
@@ -117,12 +117,12 @@ def _read(dump: Any, x: Columns) -> Tensor:
     for node in _splits(dump):
         if node["decision_type"] == "<=":
             kinds.setdefault(node["split_feature"], set()).add(node["missing_type"])
-    if any(len(found) > 1 for found in kinds.values()):
+    if any(len(ways) > 1 for ways in kinds.values()):
         raise Refused("a LightGBM column that is missing in two ways", "fit it again with use_missing=True")
     matrix = x.numbers()
     tiny = (matrix.unary("Abs") <= ZERO) | _mask(x, matrix, kinds, "None") & matrix.is_nan()
     zeroed = tiny.where(np.float64(0.0), matrix)
-    if not any("Zero" in found for found in kinds.values()):
+    if not any("Zero" in ways for ways in kinds.values()):
         return zeroed
     return (_mask(x, matrix, kinds, "Zero") & zeroed.equals(0.0)).where(np.float64(np.nan), zeroed)
 

@@ -51,17 +51,17 @@ def binary(x: Tensor, weights: Array, bias: float) -> Prediction:
 
 def logistic(e: Exporter, model: Any, x: Columns) -> Prediction:
     """Softmax over classes; a sigmoid for two."""
-    found = classifier(e, model, x)
+    said = classifier(e, model, x)
     if len(model.classes_) == 2:
-        return found
-    scores = found.need("scores")
-    return Prediction(index=found.index, scores=scores, probabilities=scores.unary("Softmax", axis=1))
+        return said
+    scores = said.need("scores")
+    return Prediction(index=said.index, scores=scores, probabilities=scores.unary("Softmax", axis=1))
 
 
 def without_probabilities(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A classifier that has only ``decision_function``."""
-    found = classifier(e, model, x)
-    return Prediction(index=found.index, scores=found.scores)
+    said = classifier(e, model, x)
+    return Prediction(index=said.index, scores=said.scores)
 
 
 def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -71,13 +71,13 @@ def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def stochastic(e: Exporter, model: Any, x: Columns) -> Prediction:
     """SGD and its kin: probabilities only for two of the losses, each class by itself and then normalised."""
-    found = classifier(e, model, x)
-    scores, two = found.need("scores"), len(model.classes_) == 2
+    said = classifier(e, model, x)
+    scores, two = said.need("scores"), len(model.classes_) == 2
     loss = getattr(model, "loss", "hinge")
     if loss not in ("log_loss", "modified_huber"):
-        return replace(found, probabilities=None)
+        return replace(said, probabilities=None)
     if loss == "log_loss" and two:
-        return found
+        return said
     single = column_of(scores) if two else scores
     if loss == "log_loss":
         each = sigmoid(single)
@@ -85,11 +85,11 @@ def stochastic(e: Exporter, model: Any, x: Columns) -> Prediction:
         limits = (x.graph.constant(-1.0), x.graph.constant(1.0))
         each = (x.graph.op("Clip", single, *limits) + 1.0) / 2.0
     if two:
-        return replace(found, probabilities=pair(each))
+        return replace(said, probabilities=pair(each))
     summed = each.reduce("ReduceSum")
     none = summed.equals(0.0)
     even = np.float64(1 / len(model.classes_))
-    return replace(found, probabilities=none.where(even, each / none.where(np.float64(1.0), summed)))
+    return replace(said, probabilities=none.where(even, each / none.where(np.float64(1.0), summed)))
 
 
 def generalised(e: Exporter, model: Any, x: Columns) -> Prediction:

@@ -34,9 +34,9 @@ def _all_distances(model: Any, x: Tensor) -> Tensor:
 
 def closest(model: Any, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """Distances and positions of the ``count`` nearest training rows, nearest first."""
-    found = _all_distances(model, x)
+    far = _all_distances(model, x)
     k = x.graph.constant(np.array([count], np.int64))
-    near, where = x.graph.ops("TopK", found, k, dtypes=[np.float64, np.int64], axis=1, largest=0, sorted=1)
+    near, where = x.graph.ops("TopK", far, k, dtypes=[np.float64, np.int64], axis=1, largest=0, sorted=1)
     return near, where
 
 
@@ -89,14 +89,14 @@ def neighbours_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def radius_weights(model: Any, x: Tensor) -> Tensor:
     """[rows, training rows]: the weight of each row within the radius, 0 beyond."""
-    found = _all_distances(model, x)
-    inside = (found <= float(model.radius)).cast(np.float64)
+    far = _all_distances(model, x)
+    inside = (far <= float(model.radius)).cast(np.float64)
     if model.weights in (None, "uniform"):
         return inside
     if model.weights != "distance":
         raise Refused("its weights are a function of your own", "use weights='uniform' or 'distance'")
-    zero = found.equals(0.0).cast(np.float64)
-    return (zero.reduce("ReduceMax") > 0.5).where(zero, inside / found)
+    zero = far.equals(0.0).cast(np.float64)
+    return (zero.reduce("ReduceMax") > 0.5).where(zero, inside / far)
 
 
 def radius_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -149,9 +149,9 @@ def neighbours_transform(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def radius_transform(e: Exporter, model: Any, x: Columns) -> Columns:
     """As above, for all training rows within the radius."""
-    found = _all_distances(model, x.numbers())
-    inside = (found <= float(model.radius)).cast(np.float64)
-    return columns(inside * found if model.mode == "distance" else inside, len(_points(model)))
+    far = _all_distances(model, x.numbers())
+    inside = (far <= float(model.radius)).cast(np.float64)
+    return columns(inside * far if model.mode == "distance" else inside, len(_points(model)))
 
 
 def centres(e: Exporter, model: Any, x: Columns) -> Prediction:

@@ -39,7 +39,7 @@ def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     if model._label_binarizer.y_type_.startswith("multilabel"):
         each = [p.column(i) for i in range(model.n_outputs_)]
         return Prediction(
-            targets=tuple(Prediction((one > 0.5).cast(np.int64), probabilities=pair(one)) for one in each)
+            targets=tuple(Prediction((second > 0.5).cast(np.int64), probabilities=pair(second)) for second in each)
         )
     second = p.reshape(-1)
     return Prediction(index=(second > 0.5).cast(np.int64), probabilities=pair(second))

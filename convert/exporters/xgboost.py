@@ -37,10 +37,10 @@ def _trees(model: Any, learner: Any) -> list[tuple[Any, int, float]]:
     inner = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
     weights = booster.get("weight_drop", [1.0] * len(inner["trees"]))
     stop = _stop(model, inner)
-    found = list(zip(inner["trees"], inner["tree_info"], weights, strict=True))[:stop]
-    if any(int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree, _, _ in found):
+    trees = list(zip(inner["trees"], inner["tree_info"], weights, strict=True))[:stop]
+    if any(int(tree["tree_param"]["size_leaf_vector"]) > 1 for tree, _, _ in trees):
         raise Refused("XGBoost's vector leaves", "fit with multi_strategy='one_output_per_tree', the default")
-    return found
+    return trees
 
 
 def _stop(model: Any, inner: Any) -> int:
@@ -64,7 +64,7 @@ def insight(model: Any) -> Insight:
                 codes.setdefault(column, []).extend(sets[node])
             elif left >= 0 and node not in sets:
                 points.setdefault(column, []).append(float(np.float32(value)))
-    return Insight(points, {column: sorted(set(found)) for column, found in codes.items()}, categories, closed=True)
+    return Insight(points, {column: sorted(set(members)) for column, members in codes.items()}, categories, closed=True)
 
 
 def _sets(tree: Any) -> dict[int, list[int]]:
@@ -81,8 +81,8 @@ def _categories(learner: Any) -> dict[int, list[Any]]:
     booster = learner["gradient_booster"]
     inner = booster["gbtree"]["model"] if booster["name"] == "dart" else booster["model"]
     kept = inner.get("cats", {}).get("enc", [])
-    found = {column: _texts(one) if "offsets" in one else one["values"] for column, one in enumerate(kept)}
-    return {column: values for column, values in found.items() if values}
+    listed = {column: _texts(entry) if "offsets" in entry else entry["values"] for column, entry in enumerate(kept)}
+    return {column: values for column, values in listed.items() if values}
 
 
 def _texts(kept: Any) -> list[str]:
@@ -97,13 +97,13 @@ def _texts(kept: Any) -> list[str]:
 
 def raw(model: Any, x: Columns, learner: Any) -> Tensor:
     """[rows, outputs] sums with the first guess."""
-    found = _trees(model, learner)
+    trees = _trees(model, learner)
     coded = positions(x, _categories(learner))
     single = _missing_as_nan(model, coded.numbers(np.float32)).cast(np.float64)
     sets = CategorySplits(single, x.width, single.unary("Floor"))
-    outputs = 1 + max((output for _, output, _ in found), default=0)
+    outputs = 1 + max((output for _, output, _ in trees), default=0)
     forest = Forest()
-    for tree, output, weight in found:
+    for tree, output, weight in trees:
         left, right = np.array(tree["left_children"]), np.array(tree["right_children"])
         conditions = np.array(tree["split_conditions"], np.float32)
         values = np.zeros((len(left), outputs))

@@ -189,11 +189,6 @@ class Graph:
             self._seen[key] = outputs
         return self._seen[key]
 
-    def append(self, nodes: Sequence[NodeProto], constants: Sequence[TensorProto]) -> None:
-        """Takes in nodes made elsewhere, whose names are known to be free here."""
-        self._nodes.extend(nodes)
-        self._constants.update({("elsewhere", (), item.name.encode()): item for item in constants})
-
     def concat(self, tensors: Sequence[Tensor], axis: int = 1) -> Tensor:
         """Side by side; one tensor is itself."""
         return tensors[0] if len(tensors) == 1 else self.op("Concat", *tensors, axis=axis)

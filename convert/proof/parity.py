@@ -99,7 +99,7 @@ def prove(
         single = alone(runtime, features, table, _later(tell, before, rows))
         before += length(table)
         for way, got in (("batched", batched(runtime, features, table)), ("alone", single)):
-            named = {name: _like(one, answers[name]) for name, one in zip(answers, got.values(), strict=True)}
+            named = {name: _like(raw, answers[name]) for name, raw in zip(answers, got.values(), strict=True)}
             for output, values in answers.items():
                 excess, ties = compare(output, answers, named[output])
                 wrong = excess > 1
@@ -182,9 +182,9 @@ def _scales(expected: Mapping[str, Answers]) -> dict[str, float]:
 
 def margins(answers: Answers) -> npt.NDArray[np.float64]:
     """By how much the best class leads in each row; infinite where the model gives no scores."""
-    found = [_lead(values) for name, values in answers.items() if name == "scores" or name.startswith("probabilities")]
+    leads = [_lead(values) for name, values in answers.items() if name == "scores" or name.startswith("probabilities")]
     rows = len(answers["label"])
-    return np.min(found, axis=0) if found else np.full(rows, np.inf)
+    return np.min(leads, axis=0) if leads else np.full(rows, np.inf)
 
 
 def _lead(scores: Array) -> Array:

@@ -16,15 +16,15 @@ REPEATS = 5
 
 def ratios(original: Original, runtime: Runtime, features: Sequence[Feature], table: Table) -> dict[str, float]:
     """How many times faster ONNX Runtime answers than the original, for one row and for many, each on one thread."""
-    found = {}
+    times_faster = {}
     names = [output.name for output in runtime.outputs]
     for rows in ROWS:
         few = rows_at(table, slice(0, rows))
         feed = for_graph(few, features)
         ours = _fastest(lambda feed=feed: runtime.run(names, feed))  # type: ignore[misc]
         theirs = _fastest(lambda few=few: original.ask(few))  # type: ignore[misc]
-        found[str(rows)] = round(theirs / ours, 2)
-    return found
+        times_faster[str(rows)] = round(theirs / ours, 2)
+    return times_faster
 
 
 def _fastest(call: Callable[[], object]) -> float:

@@ -139,8 +139,8 @@ def _neighbours(random: np.random.Generator, points: Array, rows: int) -> Array:
         np.nextafter(single, np.float32(np.inf)).astype(np.float64),
         np.nextafter(single, np.float32(-np.inf)).astype(np.float64),
     )
-    found = np.choose(random.integers(0, len(around), rows), around)
-    return np.where(np.isfinite(found), found, chosen)
+    values = np.choose(random.integers(0, len(around), rows), around)
+    return np.where(np.isfinite(values), values, chosen)
 
 
 def _with_missing(random: np.random.Generator, features: Sequence[Feature], hints: Any, rows: int) -> Table | None:

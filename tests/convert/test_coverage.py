@@ -45,10 +45,10 @@ def test_every_estimator_agrees_or_is_refused_by_name(case: data.Case, monkeypat
     if case.name.split(",")[0] in LONG:
         pytest.skip("takes long to fit or to compare; the slow suite has it")
     monkeypatch.setattr("convert.proof.questions.ROWS", 500)  # the slow suite compares all 10,000
-    found = outcome(case)
+    measured = outcome(case)
     expected = "refused" if case.name in REFUSED else "agrees"
-    assert found.status == expected, found.why
-    assert case.name in found.why or expected == "agrees"
+    assert measured.status == expected, measured.why
+    assert case.name in measured.why or expected == "agrees"
 
 
 @pytest.mark.slow

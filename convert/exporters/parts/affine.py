@@ -28,9 +28,9 @@ def affine(x: Tensor, shift: Any, scale: Any) -> Tensor:
 
 def unscaled(x: Tensor, weights: Array, bias: Array) -> tuple[Tensor, Array, Array]:
     """The same product without the affine step that made ``x``, where there is one that may be folded."""
-    found = _affine.get(x.graph, {}).get(x.name)
-    if found is None:
+    step = _affine.get(x.graph, {}).get(x.name)
+    if step is None:
         return x, weights, bias
-    source, shift, scale = found
+    source, shift, scale = step
     folded = (weights.T / scale).T
     return source, folded, bias - np.broadcast_to(shift, weights.shape[:1]) @ folded

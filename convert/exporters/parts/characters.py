@@ -117,14 +117,14 @@ def _smallest(codes: int) -> type[np.signedinteger[Any]]:
 
 def _folded(fold: Callable[[str], str], codes: Codes, unknown: int, ascii_only: bool) -> dict[str, tuple[int, ...]]:
     """The codes of every character that is not what a character is that nothing is known of."""
-    found = {}
+    folded = {}
     for c in map(chr, range(sys.maxunicode + 1)):
         if unicodedata.category(c) in UNUSED and c not in codes:
             continue
-        whole = _short(tuple(_code(one, codes, unknown) for one in fold(c)))
+        whole = _short(tuple(_code(part, codes, unknown) for part in fold(c)))
         if whole != (() if ascii_only else (_code(c, {}, unknown),)):
-            found[c] = whole
-    return found
+            folded[c] = whole
+    return folded
 
 
 def _code(c: str, codes: Codes, unknown: int) -> int:
@@ -147,9 +147,9 @@ def _neighbours(ids: Tensor, holds: Callable[[Tensor], Tensor], outside: bool = 
     graph = ids.graph
     here = holds(ids)
     beyond = graph.zeros(ids).equals(0.0 if outside else 1.0)
-    one, minus = graph.constant(np.array([1])), graph.constant(np.array([-1]))
-    before = graph.concat([beyond, graph.op("Slice", here, graph.constant(np.array([0])), minus, one)])
-    after = graph.concat([graph.op("Slice", here, one, graph.constant(np.array([2**62])), one), beyond])
+    forwards, backwards = graph.constant(np.array([1])), graph.constant(np.array([-1]))
+    before = graph.concat([beyond, graph.op("Slice", here, graph.constant(np.array([0])), backwards, forwards)])
+    after = graph.concat([graph.op("Slice", here, forwards, graph.constant(np.array([2**62])), forwards), beyond])
     return here, before, after
 
 

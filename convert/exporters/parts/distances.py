@@ -30,10 +30,10 @@ def _summed(x: Tensor, points: Array, measure: object) -> Tensor:
         measure(x.take([column]) - points[:, column].reshape(1, -1))  # type: ignore[operator]
         for column in range(points.shape[1])
     ]
-    found: Tensor = parts[0]
+    summed: Tensor = parts[0]
     for part in parts[1:]:
-        found = found + part
-    return found
+        summed = summed + part
+    return summed
 
 
 def distances(x: Tensor, points: Array, metric: str, p: float = 2) -> Tensor:

@@ -23,13 +23,13 @@ def without(ids: Tensor, code: int) -> Tensor:
 
 def counted(ids: Tensor, grams: Mapping[int, Sequence[int]], width: int) -> Tensor:
     """How often each row holds the codes ``grams[column]`` one after the other: [rows, width]."""
-    found = dict(grams) if width - 1 in grams else {**grams, width - 1: [NEVER]}  # the last column gives the width
-    sizes = sorted({len(codes) for codes in found.values()})
+    by_column = dict(grams) if width - 1 in grams else {**grams, width - 1: [NEVER]}  # the last column gives the width
+    sizes = sorted({len(codes) for codes in by_column.values()})
     pool: list[int] = []
     starts, indexes = [], []
     for size in range(1, sizes[-1] + 1):
         starts.append(len(pool))
-        for column, codes in found.items():
+        for column, codes in by_column.items():
             if len(codes) == size:
                 pool += codes
                 indexes.append(column)

@@ -27,7 +27,7 @@ class CategorySplits:
 
     def column(self, feature: int, members: Iterable[int]) -> int:
         """The position of the column for this set of categories of ``feature``."""
-        key = (feature, frozenset(int(one) for one in members))
+        key = (feature, frozenset(int(member) for member in members))
         return self._seen.setdefault(key, self._width + len(self._seen))
 
     def extended(self) -> Tensor:
@@ -35,20 +35,18 @@ class CategorySplits:
         owners = sorted({feature for feature, _ in self._seen})
         if not owners:
             return self._matrix
-        extra = [
-            self._looked_up(owner, [found for feature, found in self._seen if feature == owner]) for owner in owners
-        ]
+        extra = [self._looked_up(owner, [own for feature, own in self._seen if feature == owner]) for owner in owners]
         joined = self._matrix.graph.concat([self._matrix, *extra])
         order = [self._seen[key] for owner in owners for key in self._seen if key[0] == owner]
-        return joined.take([*range(self._width), *(self._width + int(one) for one in np.argsort(order))])
+        return joined.take([*range(self._width), *(self._width + int(position) for position in np.argsort(order))])
 
     def _looked_up(self, feature: int, sets: list[frozenset[int]]) -> Tensor:
         """[rows, sets]: the row of a table by category; its last two rows are for other categories and for none."""
         graph, code = self._codes.graph, self._codes.column(feature)
-        top = max((member for found in sets for member in found), default=-1) + 1
+        top = max((member for members in sets for member in members), default=-1) + 1
         table = np.ones((top + 2, len(sets)))
-        for position, found in enumerate(sets):
-            table[sorted(found), position] = 0.0
+        for position, members in enumerate(sets):
+            table[sorted(members), position] = 0.0
         table[-1] = np.nan
         inside = (code >= 0.0) & (code < float(top))
         row = code.is_nan().where(np.float64(top + 1), inside.where(code, np.float64(top)))
@@ -57,4 +55,4 @@ class CategorySplits:
 
 def bits_of(words: Array) -> list[int]:
     """The positions of the bits that are set in 32-bit words, lowest first."""
-    return [int(one) for one in np.flatnonzero(np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little"))]
+    return [int(bit) for bit in np.flatnonzero(np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little"))]

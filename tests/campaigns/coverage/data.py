@@ -95,7 +95,7 @@ def documents() -> tuple[list[str], Any]:
     """Texts and two classes."""
     chance = random()
     texts = [" ".join(chance.choice(WORDS, chance.integers(3, 12))) for _ in range(ROWS)]
-    return texts, np.array(["good" in one or "lovely" in one for one in texts])
+    return texts, np.array(["good" in document or "lovely" in document for document in texts])
 
 
 def case(group: str, name: str, model: Any, x: Any, y: Any = None) -> Case:

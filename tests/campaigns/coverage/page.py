@@ -65,7 +65,7 @@ def _summary(rows: Sequence[Row], groups: Sequence[str]) -> str:
 
 
 def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    return {status: sum(one.status == status for one in outcomes) for status in ORDER}
+    return {status: sum(outcome.status == status for outcome in outcomes) for status in ORDER}
 
 
 def _group(group: str, rows: Sequence[Row]) -> str:

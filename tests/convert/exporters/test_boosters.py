@@ -69,7 +69,7 @@ def test_no_row_differs(agrees: Agrees, package: str, data: str) -> None:
 def table(cities: list[str | None]) -> tuple[Any, Any]:
     """Numbers, and pandas categories: words, whole numbers, booleans; some words are missing. Two classes."""
     chance = np.random.default_rng(1)
-    found = pandas.DataFrame(
+    table = pandas.DataFrame(
         {
             "a": chance.normal(size=500),
             "city": pandas.Categorical(chance.choice(np.array(cities, object), 500)),
@@ -78,8 +78,8 @@ def table(cities: list[str | None]) -> tuple[Any, Any]:
             "b": chance.normal(size=500),
         }
     )
-    y = found.city.isin(["Bern", "Paris"]) ^ found.floor.isin([3, 5, 8]) ^ (found.a > found.member.astype(float))
-    return found, y.astype(int)
+    y = table.city.isin(["Bern", "Paris"]) ^ table.floor.isin([3, 5, 8]) ^ (table.a > table.member.astype(float))
+    return table, y.astype(int)
 
 
 NATIVE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -103,8 +103,14 @@ def test_pandas_categories_agree(agrees: Agrees, case: str) -> None:
     if package == "xgboost":
         x["member"] = x.member.astype(bool)  # XGBoost has no categories of booleans
     done = agrees(getattr(library, name)(n_estimators=15, **settings).fit(x, y))
-    features = {one.name: one for one in done.artefact.features}
-    assert [one.dtype for one in features.values()] == ["float64", "string", "float64", BOOLEAN[package], "float64"]
+    features = {feature.name: feature for feature in done.artefact.features}
+    assert [feature.dtype for feature in features.values()] == [
+        "float64",
+        "string",
+        "float64",
+        BOOLEAN[package],
+        "float64",
+    ]
     assert features["city"].nullable
     closed = features["city"].categories
     assert (closed is None) == (package == "lightgbm")  # an unknown city is a missing one to LightGBM alone

@@ -77,7 +77,7 @@ READ = [
 
 @pytest.mark.parametrize(
     ("analyzer", "sizes", "fold"),
-    [(*one, fold) for one in READ for fold in (None, "unicode", "ascii") if (one[0], fold) != ("word", None)],
+    [(*read, fold) for read in READ for fold in (None, "unicode", "ascii") if (read[0], fold) != ("word", None)],
 )
 def test_every_character_folds_as_in_python(analyzer: str, sizes: tuple[int, int], fold: str | None) -> None:
     chance = np.random.default_rng(0)
@@ -88,8 +88,8 @@ def test_every_character_folds_as_in_python(analyzer: str, sizes: tuple[int, int
     original = open_original(model)
     expected = original.ask({"text": texts})
     graph, _ = export(original, describe(original), expected)
-    found = Runtime(graph.SerializeToString()).run(["transformed"], {"text": texts.reshape(-1, 1)})[0]
-    np.testing.assert_array_equal(found, expected["transformed"])
+    given = Runtime(graph.SerializeToString()).run(["transformed"], {"text": texts.reshape(-1, 1)})[0]
+    np.testing.assert_array_equal(given, expected["transformed"])
 
 
 def test_terms_that_are_never_made_count_nothing(agrees: Agrees) -> None:

@@ -35,9 +35,9 @@ def test_an_input_or_one_tensor_twice_can_be_outputs() -> None:
     y = x + 1.0
     model = graph.finish({"same": x, "y": y, "z": y}, {"same": (2,), "y": (2,), "z": (2,)})
     onnx.checker.check_model(model)
-    same, one, two = Runtime(model.SerializeToString()).run(["same", "y", "z"], {"X": X})
+    same, first, second = Runtime(model.SerializeToString()).run(["same", "y", "z"], {"X": X})
     np.testing.assert_array_equal(same, X)
-    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(first, second)
 
 
 def test_columns_named_like_internal_tensors_do_not_collide() -> None:
@@ -52,6 +52,6 @@ def test_columns_named_like_internal_tensors_do_not_collide() -> None:
 def test_opsets_and_the_rows_axis_are_as_promised() -> None:
     graph = Graph()
     model = graph.finish({"y": graph.input("X", np.float64, 2) + 1.0}, {"y": (2,)})
-    assert {one.domain: one.version for one in model.opset_import} == {"": 18, "ai.onnx.ml": 3}
+    assert {opset.domain: opset.version for opset in model.opset_import} == {"": 18, "ai.onnx.ml": 3}
     runtime = Runtime(model.SerializeToString())
     assert runtime.inputs[0].shape == runtime.outputs[0].shape == (None, 2)

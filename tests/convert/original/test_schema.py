@@ -32,12 +32,12 @@ def schema(model: Any) -> tuple[tuple[Feature, ...], list[ColumnHint]]:
 def test_numbers_share_one_matrix_under_their_own_names() -> None:
     table = pandas.DataFrame(X, columns=["Age (years)", "größe", "X"])
     features, _ = schema(LogisticRegression().fit(table, Y))
-    assert [(one.name, one.input, one.dtype) for one in features] == [
+    assert [(feature.name, feature.input, feature.dtype) for feature in features] == [
         ("Age (years)", "X", "float64"),
         ("größe", "X", "float64"),
         ("X", "X", "float64"),
     ]
-    assert not any(one.nullable or one.categories for one in features)
+    assert not any(feature.nullable or feature.categories for feature in features)
 
 
 @pytest.mark.parametrize(
@@ -45,17 +45,17 @@ def test_numbers_share_one_matrix_under_their_own_names() -> None:
 )
 def test_missing_values_are_allowed_where_the_model_takes_them(model: Any) -> None:
     features, _ = schema(model.fit(X, Y))
-    assert all(one.nullable for one in features)
+    assert all(feature.nullable for feature in features)
 
 
 def test_categories_are_the_only_values_unless_others_are_taken() -> None:
     words = pandas.DataFrame({"a": ["x", "é"] * 30, "b": ["1", "2"] * 30})
     strict, _ = schema(make_pipeline(OneHotEncoder(), LogisticRegression()).fit(words, Y))
-    assert [one.categories for one in strict] == [("x", "é"), ("1", "2")]
-    assert [one.input for one in strict] == ["a", "b"]
+    assert [feature.categories for feature in strict] == [("x", "é"), ("1", "2")]
+    assert [feature.input for feature in strict] == ["a", "b"]
     free = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     relaxed, _ = schema(make_pipeline(free, LogisticRegression()).fit(words, Y))
-    assert [one.categories for one in relaxed] == [None, None]
+    assert [feature.categories for feature in relaxed] == [None, None]
 
 
 def test_a_model_that_refuses_negative_numbers_is_asked_no_more_of_them() -> None:
