@@ -21,7 +21,7 @@ def main(words: Sequence[str]) -> int:
     """Runs one command, or one for each model file of a folder; answers the exit status."""
     try:
         command = parse(words)
-        if isinstance(command, ConvertCommand) and command.model.is_dir():
+        if isinstance(command, ConvertCommand) and command.job.model.is_dir():
             return _run_each(_commands_for_folder(command))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -32,18 +32,19 @@ def main(words: Sequence[str]) -> int:
 def _commands_for_folder(command: ConvertCommand) -> list[ConvertCommand]:
     if command.out.suffix == ".onnx":
         raise UsageError("--out names one file, but the models are a folder's: name a folder")
-    files = sorted(path for path in command.model.iterdir() if path.suffix in MODEL_FILES)
+    files = sorted(path for path in command.job.model.iterdir() if path.suffix in MODEL_FILES)
     if not files:
-        raise UsageError(f"{command.model} holds no file ending in {', '.join(MODEL_FILES)}")
-    return [replace(command, model=path, name=default_name(path)) for path in files]
+        raise UsageError(f"{command.job.model} holds no file ending in {', '.join(MODEL_FILES)}")
+    jobs = [replace(command.job, model=path, name=default_name(path)) for path in files]
+    return [replace(command, job=job) for job in jobs]
 
 
 def _run_each(each: Sequence[ConvertCommand]) -> int:
     failed = []
     for number, command in enumerate(each, 1):
-        print(f"\n{command.model.name} ({number} of {len(each)})", file=sys.stderr)
+        print(f"\n{command.job.model.name} ({number} of {len(each)})", file=sys.stderr)
         if _run_one(command) != DONE:
-            failed.append(command.model.name)
+            failed.append(command.job.model.name)
     not_written = f", {len(failed)} not: {', '.join(failed)}" if failed else ""
     print(f"\n{len(each) - len(failed)} of {len(each)} models written{not_written}", file=sys.stderr)
     return FAILED if failed else DONE

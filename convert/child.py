@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import joblib
@@ -18,7 +16,6 @@ from convert import extend
 from convert.errors import Refused
 from convert.job import convert
 from convert.opening.opener import OpenPolicy
-from convert.proof.parity import Proof
 from convert.proof.user_rows import read_rows
 from convert.sandbox import job_messages, limits, seccomp
 from convert.sandbox.job_messages import Job
@@ -50,14 +47,10 @@ def _serve(job: Job, pipe: BinaryIO) -> None:
     policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version)
     if job.onnx is None:
         done = convert(pickled, job.name, rows, policy, _teller(pipe))
-        _answer(pipe, done.proof, done.speed, b"" if done.proof.wrong else done.onnx)
+        proof, speed, onnx = done.proof, done.speed, b"" if done.proof.wrong else done.onnx
     else:
-        _answer(pipe, verify(pickled, job.onnx.read_bytes(), rows, policy, _teller(pipe)))
-
-
-def _answer(pipe: BinaryIO, proof: Proof, speed: Mapping[str, float] = MappingProxyType({}), onnx: bytes = b"") -> None:
-    answer = {"parity": proof.as_json(), "bad": list(proof.bad), "speed": dict(speed)}
-    job_messages.write(pipe, "done", onnx, **answer)
+        proof, speed, onnx = verify(pickled, job.onnx.read_bytes(), rows, policy, _teller(pipe)), {}, b""
+    job_messages.write(pipe, "done", onnx, parity=proof.as_json(), bad=list(proof.bad), speed=speed)
 
 
 def _teller(pipe: BinaryIO) -> Any:

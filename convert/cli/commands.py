@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,9 @@ class NotEqual(Exception):
 
 def convert(command: ConvertCommand, tell: Tell) -> Result:
     """Converts and writes; answers the report. Raises Refused or NotEqual, and then nothing is written."""
-    _must_exist(command.model, command.data)
-    path = writer.destination(command.out, command.name, command.version, command.replace)
-    outcome = _run(replace(_job(command), name=command.name), tell)
+    _must_exist(command.job.model, command.job.data)
+    path = writer.destination(command.out, command.job.name, command.version, command.replace)
+    outcome = _run(command.job, tell)
     artefact = _checked(outcome.onnx)
     writer.write(path, outcome.onnx)
     parts = [report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity)]
@@ -53,8 +53,8 @@ def convert(command: ConvertCommand, tell: Tell) -> Result:
 
 def verify(command: VerifyCommand, tell: Tell) -> Result:
     """Repeats the proof; answers the report. Raises Refused or NotEqual."""
-    _must_exist(command.model, command.file, command.data)
-    parity = _run(replace(_job(command), onnx=command.file), tell).parity
+    _must_exist(command.job.model, command.job.onnx, command.job.data)
+    parity = _run(command.job, tell).parity
     return Result(f"{report.proof_table(parity)}\n\n{report.verdict(parity)}", {"parity": parity})
 
 
@@ -83,20 +83,6 @@ def inspect(command: InspectCommand) -> Result:
 
 def _data(artefact: Artefact) -> dict[str, Any]:
     return {key.removeprefix(PREFIX): orjson.loads(value) for key, value in to_metadata(artefact).items()}
-
-
-def _job(command: ConvertCommand | VerifyCommand) -> Job:
-    options = command.options
-    return Job(
-        model=command.model,
-        data=command.data,
-        trusted=options.trusted,
-        key=options.key,
-        any_version=options.any_version,
-        converters=options.converters,
-        timeout_seconds=options.timeout_seconds,
-        memory_bytes=int(options.memory_gb * (1 << 30)),
-    )
 
 
 def _run(job: Job, tell: Tell) -> Outcome:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convert.errors import UsageError
+from convert.sandbox.job_messages import Job
 from server.artefact import NAME_PATTERN
-
-DEFAULT_OUT = Path("models")
 
 CONVERT_HELP = """\
 Converts a scikit-learn model to one verified ONNX file, OUT/NAME/VERSION/model.onnx.
@@ -31,28 +30,13 @@ Exit status: 0 written and verified, 1 refused or not equal, 2 the command line 
 
 
 @dataclass(frozen=True, slots=True)
-class JobOptions:
-    """How the file is opened, and what the process that opens it may use."""
-
-    trusted: tuple[str, ...] = ()
-    key: str | None = None
-    any_version: bool = False
-    timeout_seconds: float = 900.0
-    memory_gb: float = 8.0
-    converters: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ConvertCommand:
     """``python -m convert MODEL``. ``version`` is None for "one above the highest"."""
 
-    model: Path
-    name: str
+    job: Job
     version: str | None
-    data: Path | None
     out: Path
     replace: bool
-    options: JobOptions = JobOptions()
     json: bool = False
 
 
@@ -68,10 +52,7 @@ class InspectCommand:
 class VerifyCommand:
     """``python -m convert verify MODEL FILE``."""
 
-    model: Path
-    file: Path
-    data: Path | None
-    options: JobOptions = JobOptions()
+    job: Job
     json: bool = False
 
 
@@ -85,12 +66,24 @@ def parse(words: Sequence[str]) -> Command:
         return InspectCommand(given.file, given.json)
     if words and words[0] == "verify":
         given = _verify_parser().parse_args(words[1:])
-        return VerifyCommand(given.model, given.file, given.data, _job_options(given), given.json)
+        return VerifyCommand(replace(_job(given), onnx=given.file), given.json)
     given = _convert_parser().parse_args(words)
     name = _checked("--name", given.name) if given.name is not None else default_name(given.model)
     version = None if given.version is None else _checked("--version", given.version)
-    options = _job_options(given)
-    return ConvertCommand(given.model, name, version, given.data, given.out, given.replace, options, given.json)
+    return ConvertCommand(replace(_job(given), name=name), version, given.out, given.replace, given.json)
+
+
+def _job(given: argparse.Namespace) -> Job:
+    return Job(
+        given.model,
+        data=given.data,
+        trusted=tuple(given.trust),
+        key=given.key,
+        any_version=given.allow_version_mismatch,
+        converters=given.converters,
+        timeout_seconds=given.timeout,
+        memory_bytes=int(given.memory_gb * (1 << 30)),
+    )
 
 
 def default_name(model: Path) -> str:
@@ -121,7 +114,7 @@ def _convert_parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="the model's name (default: from the file's name)")
     parser.add_argument("--version", help="its version (default: 1, or one above the highest there)")
     _add_data(parser)
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="repository folder, or a path ending in .onnx")
+    parser.add_argument("--out", type=Path, default=Path("models"), help="repository folder, or a path ending in .onnx")
     parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
     _add_trust(parser)
     return parser
@@ -152,12 +145,6 @@ def _parser(prog: str, description: str) -> argparse.ArgumentParser:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="ROWS", help="rows to check as well: CSV, Parquet, JSON or NPY")
-
-
-def _job_options(given: argparse.Namespace) -> JobOptions:
-    return JobOptions(
-        tuple(given.trust), given.key, given.allow_version_mismatch, given.timeout, given.memory_gb, given.converters
-    )
 
 
 def _add_trust(parser: argparse.ArgumentParser) -> None:

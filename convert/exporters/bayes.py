@@ -106,12 +106,14 @@ def nearest_centroid(e: Exporter, model: Any, x: Columns) -> Prediction:
 def gaussian_mixture(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The likeliest component of a mixture of normal distributions, as a cluster."""
     matrix, means = x.numbers(), model.means_
-    logs = _precise(matrix, means, model.precisions_cholesky_, model.covariance_type) * -0.5
+    components = list(zip(means, _factors(means, model.precisions_cholesky_, model.covariance_type), strict=True))
+    turned = [(matrix - mean) @ factor for mean, factor in components]
+    squares = e.graph.concat([(deviation * deviation).reduce("ReduceSum") for deviation in turned])
     # What does not depend on the row is taken from the original at its own first mean: one number per component.
     at = means[:1]
-    known = model._estimate_log_prob(at) + model._estimate_log_weights()
-    offset = known - (-0.5 * _known(at, means, model.precisions_cholesky_, model.covariance_type))
-    said = likeliest(logs + offset, len(means))
+    own = np.stack([(((at - mean) @ factor) ** 2).sum(axis=1) for mean, factor in components], axis=1)
+    offset = model._estimate_log_prob(at) + model._estimate_log_weights() - (-0.5 * own)
+    said = likeliest(squares * -0.5 + offset, len(means))
     return Prediction(label=said.index, probabilities=said.probabilities)
 
 
@@ -124,16 +126,6 @@ def _factors(means: Array, precisions: Array, kind: str) -> list[Array]:
     if kind == "diag":
         return [np.diag(precision) for precision in precisions]
     return [np.eye(means.shape[1]) * precision for precision in precisions]
-
-
-def _precise(x: Tensor, means: Array, precisions: Array, kind: str) -> Tensor:
-    turned = [(x - mean) @ factor for mean, factor in zip(means, _factors(means, precisions, kind), strict=True)]
-    return x.graph.concat([(deviation * deviation).reduce("ReduceSum") for deviation in turned])
-
-
-def _known(x: Array, means: Array, precisions: Array, kind: str) -> Array:
-    turned = [(x - mean) @ factor for mean, factor in zip(means, _factors(means, precisions, kind), strict=True)]
-    return np.stack([(deviation**2).sum(axis=1) for deviation in turned], axis=1)
 
 
 TRANSFORMS.update({discriminant_analysis.LinearDiscriminantAnalysis: discriminant_transform})

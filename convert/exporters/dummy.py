@@ -50,9 +50,5 @@ def constant_class(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 
 PREDICTIONS.update(
-    {
-        dummy.DummyClassifier: classifier,
-        dummy.DummyRegressor: regressor,
-        _ConstantPredictor: constant_class,
-    }
+    {dummy.DummyClassifier: classifier, dummy.DummyRegressor: regressor, _ConstantPredictor: constant_class}
 )

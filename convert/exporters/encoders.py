@@ -10,7 +10,7 @@ from sklearn import preprocessing
 
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
-from convert.graph.graph import ML, Array, Tensor
+from convert.graph.graph import Array, Tensor
 from server.artefact import MISSING_TEXT
 
 NOWHERE = -1
@@ -18,17 +18,8 @@ NOWHERE = -1
 
 def text_codes(x: Tensor, values: Array) -> tuple[Tensor, dict[str, int]]:
     """Strings as integers by one dictionary over ``values``; what it does not know is `NOWHERE`."""
-    known = sorted({as_text(value) for value in values})
-    codes = x.graph.op(
-        "LabelEncoder",
-        x,
-        dtype=np.int64,
-        domain=ML,
-        keys_strings=known,
-        values_int64s=list(range(len(known))),
-        default_int64=NOWHERE,
-    )
-    return codes, {text: code for code, text in enumerate(known)}
+    codes = {text: code for code, text in enumerate(sorted({as_text(value) for value in values}))}
+    return x.coded(codes, NOWHERE), codes
 
 
 def as_text(value: Any) -> str:
@@ -148,9 +139,5 @@ def _looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
 
 
 TRANSFORMS.update(
-    {
-        preprocessing.OneHotEncoder: one_hot,
-        preprocessing.OrdinalEncoder: ordinal,
-        preprocessing.TargetEncoder: target,
-    }
+    {preprocessing.OneHotEncoder: one_hot, preprocessing.OrdinalEncoder: ordinal, preprocessing.TargetEncoder: target}
 )

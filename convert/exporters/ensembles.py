@@ -113,16 +113,11 @@ def ada_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     classes = len(model.classes_)
     weights = [float(w) for w in model.estimator_weights_[: len(model.estimators_)]]
     against = 1.0 / (classes - 1)
-    votes = [
-        placed(
-            indicator(said.need("index"), len(member.classes_)),
-            np.searchsorted(model.classes_, member.classes_),
-            classes,
-        )
-        * (w * (1 + against))
-        + (-w * against)
-        for (member, said), w in zip(e.predict_inside(model, x), weights, strict=True)
-    ]
+    votes = []
+    for (member, said), w in zip(e.predict_inside(model, x), weights, strict=True):
+        own = indicator(said.need("index"), len(member.classes_))
+        chosen = placed(own, np.searchsorted(model.classes_, member.classes_), classes)
+        votes.append(chosen * (w * (1 + against)) + (-w * against))
     scores = total(votes) / float(np.sum(model.estimator_weights_))
     if classes > 2:
         p = (scores / (classes - 1.0)).unary("Softmax", axis=1)

@@ -55,13 +55,12 @@ def logistic(e: Exporter, model: Any, x: Columns) -> Prediction:
     if len(model.classes_) == 2:
         return said
     scores = said.need("scores")
-    return Prediction(index=said.index, scores=scores, probabilities=scores.unary("Softmax", axis=1))
+    return replace(said, probabilities=scores.unary("Softmax", axis=1))
 
 
 def without_probabilities(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A classifier that has only ``decision_function``."""
-    said = classifier(e, model, x)
-    return Prediction(index=said.index, scores=said.scores)
+    return replace(classifier(e, model, x), probabilities=None)
 
 
 def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:

@@ -40,20 +40,22 @@ def closest(model: Any, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return near, where
 
 
-def _vote_weights(model: Any, near: Tensor) -> Tensor | None:
-    if model.weights in (None, "uniform"):
-        return None
-    if model.weights != "distance":
+def _by_distance(model: Any) -> bool:
+    if model.weights not in (None, "uniform", "distance"):
         raise Refused("its weights are a function of your own", "use weights='uniform' or 'distance'")
-    zero = near.equals(0.0)
-    any_zero = zero.cast(np.float64).reduce("ReduceMax") > 0.5
-    return any_zero.where(zero.cast(np.float64), 1.0 / near)
+    return bool(model.weights == "distance")
+
+
+def _inverse(far: Tensor, counted: Tensor | float = 1.0) -> Tensor:
+    """The nearer, the heavier; a row at no distance outweighs all others."""
+    zero = far.equals(0.0).cast(np.float64)
+    return (zero.reduce("ReduceMax") > 0.5).where(zero, counted / far)
 
 
 def neighbours_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The share of the nearest rows' classes, weighted where asked."""
     near, where = closest(model, x.numbers(), model.n_neighbors)
-    weights = _vote_weights(model, near)
+    weights = _inverse(near) if _by_distance(model) else None
     if not model.outputs_2d_:
         return _voted(where, weights, np.asarray(model._y).ravel(), len(model.classes_))
     targets = [
@@ -78,7 +80,7 @@ def neighbours_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     y = np.asarray(model._y, np.float64)
     single = y.ndim == 1
     values = e.graph.op("Gather", e.graph.constant(y.reshape(len(y), -1)), where, axis=0)
-    weights = _vote_weights(model, near)
+    weights = _inverse(near) if _by_distance(model) else None
     if weights is None:
         mean = values.reduce("ReduceMean", axis=1, keep=False)
     else:
@@ -87,16 +89,16 @@ def neighbours_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     return Prediction(value=mean.reshape(-1) if single else mean)
 
 
+def _within_radius(model: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    """[rows, training rows] distances, and 1 for each row within the radius, 0 beyond."""
+    far = _all_distances(model, x)
+    return far, (far <= float(model.radius)).cast(np.float64)
+
+
 def radius_weights(model: Any, x: Tensor) -> Tensor:
     """[rows, training rows]: the weight of each row within the radius, 0 beyond."""
-    far = _all_distances(model, x)
-    inside = (far <= float(model.radius)).cast(np.float64)
-    if model.weights in (None, "uniform"):
-        return inside
-    if model.weights != "distance":
-        raise Refused("its weights are a function of your own", "use weights='uniform' or 'distance'")
-    zero = far.equals(0.0).cast(np.float64)
-    return (zero.reduce("ReduceMax") > 0.5).where(zero, inside / far)
+    far, inside = _within_radius(model, x)
+    return _inverse(far, inside) if _by_distance(model) else inside
 
 
 def radius_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -149,8 +151,7 @@ def neighbours_transform(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def radius_transform(e: Exporter, model: Any, x: Columns) -> Columns:
     """As above, for all training rows within the radius."""
-    far = _all_distances(model, x.numbers())
-    inside = (far <= float(model.radius)).cast(np.float64)
+    far, inside = _within_radius(model, x.numbers())
     return columns(inside * far if model.mode == "distance" else inside, len(_points(model)))
 
 
@@ -202,10 +203,7 @@ def label_spreading(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 TRANSFORMS.update(
     dict.fromkeys((cluster.Birch, cluster.BisectingKMeans, cluster.KMeans, cluster.MiniBatchKMeans), centre_distances)
-    | {
-        neighbors.KNeighborsTransformer: neighbours_transform,
-        neighbors.RadiusNeighborsTransformer: radius_transform,
-    }
+    | {neighbors.KNeighborsTransformer: neighbours_transform, neighbors.RadiusNeighborsTransformer: radius_transform}
 )
 PREDICTIONS.update(
     dict.fromkeys((cluster.AffinityPropagation, cluster.KMeans, cluster.MeanShift, cluster.MiniBatchKMeans), centres)

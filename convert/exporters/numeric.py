@@ -14,7 +14,7 @@ from convert.errors import Refused
 from convert.exporters.calibration import interpolated
 from convert.exporters.functions import FUNCTIONS
 from convert.exporters.parts.shapes import column_of
-from convert.exporters.preprocessing import standard
+from convert.exporters.preprocessing import scaled
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
@@ -61,7 +61,7 @@ def power(e: Exporter, model: Any, x: Columns) -> Columns:
         down = -_grown(log1p(positive.where(np.float64(0.0), -matrix)), 2.0 - lambdas)
         y = matrix.is_nan().where(np.float64(np.nan), positive.where(up, down))
     powers = columns(y, x.width)
-    return standard(e, model._scaler, powers) if model.standardize else powers
+    return scaled(e, model._scaler, powers) if model.standardize else powers
 
 
 def _grown(logs: Tensor, exponents: Array) -> Tensor:

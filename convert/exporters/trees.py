@@ -76,23 +76,12 @@ def votes(x: Columns, fitted: Sequence[Any], values: Sequence[Array]) -> Predict
     return Prediction(index=both.argmax(), probabilities=both)
 
 
-PREDICTIONS.update(
-    dict.fromkeys(
-        (
-            tree.DecisionTreeClassifier,
-            tree.ExtraTreeClassifier,
-            ensemble.RandomForestClassifier,
-            ensemble.ExtraTreesClassifier,
-        ),
-        classifier,
-    )
-    | dict.fromkeys(
-        (
-            tree.DecisionTreeRegressor,
-            tree.ExtraTreeRegressor,
-            ensemble.RandomForestRegressor,
-            ensemble.ExtraTreesRegressor,
-        ),
-        regressor,
-    )
-)
+CLASSIFIERS = (
+    tree.DecisionTreeClassifier, tree.ExtraTreeClassifier, ensemble.RandomForestClassifier,
+    ensemble.ExtraTreesClassifier,
+)  # fmt: skip
+REGRESSORS = (
+    tree.DecisionTreeRegressor, tree.ExtraTreeRegressor, ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor,
+)  # fmt: skip
+
+PREDICTIONS.update(dict.fromkeys(CLASSIFIERS, classifier) | dict.fromkeys(REGRESSORS, regressor))

@@ -12,7 +12,7 @@ from sklearn.model_selection._search_successive_halving import HalvingGridSearch
 from convert.exporters.functions import apply_function
 from convert.exporters.parts.inverse import inverse_transform
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.graph.columns import Columns, columns
+from convert.graph.columns import Columns
 from convert.original.inside import inside
 
 
@@ -51,11 +51,10 @@ def transformed_target(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The inner regressor's answer, taken back through the transformation of the target."""
     value = inner_predict(e, model, x).need("value")
     matrix = value if model._training_dim > 1 else value.reshape(-1, 1)
-    width = getattr(model.transformer_, "n_features_in_", 1)
     if type(model.transformer_).__name__ == "FunctionTransformer":
         back = apply_function(model.transformer_.inverse_func, model.transformer_.inv_kw_args, matrix)
     else:
-        back = inverse_transform(e, model.transformer_, columns(matrix, width))
+        back = inverse_transform(model.transformer_, matrix)
     return Prediction(value=back if model._training_dim > 1 else back.reshape(-1))
 
 

@@ -7,7 +7,7 @@ are left out, so that emitters may state everything they know.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,6 +24,23 @@ ROWS = "rows"
 Array = np.ndarray[Any, Any]
 
 
+Operator = Callable[["Tensor", Any], "Tensor"]
+
+
+def _arithmetic(kind: str) -> tuple[Operator, Operator]:
+    """The operator with the tensor on the left, and on the right; the other side becomes a constant of its dtype."""
+    return (
+        lambda tensor, other: tensor.graph.op(kind, tensor, tensor.graph.constant(other, tensor.dtype)),
+        lambda tensor, other: tensor.graph.op(kind, tensor.graph.constant(other, tensor.dtype), tensor),
+    )
+
+
+def _comparison(kind: str) -> Operator:
+    return lambda tensor, other: tensor.graph.op(
+        kind, tensor, tensor.graph.constant(other, tensor.dtype), dtype=np.bool_
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """A named value in the graph under construction, rows first. Operators append nodes."""
@@ -33,50 +50,14 @@ class Tensor:
     dtype: np.dtype[Any]
     __array_ufunc__: ClassVar[None] = None  # an array on the left leaves the arithmetic to us
 
-    def __add__(self, other: Any) -> Tensor:
-        return self._same("Add", other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return self.graph.constant(other, self.dtype)._same("Add", self)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return self._same("Sub", other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return self.graph.constant(other, self.dtype)._same("Sub", self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return self._same("Mul", other)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return self.graph.constant(other, self.dtype)._same("Mul", self)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return self._same("Div", other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return self.graph.constant(other, self.dtype)._same("Div", self)
-
-    def __pow__(self, other: Any) -> Tensor:
-        return self._same("Pow", other)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return self._same("MatMul", other)
-
-    def __neg__(self) -> Tensor:
-        return self.unary("Neg")
-
-    def __gt__(self, other: Any) -> Tensor:
-        return self._compare("Greater", other)
-
-    def __ge__(self, other: Any) -> Tensor:
-        return self._compare("GreaterOrEqual", other)
-
-    def __lt__(self, other: Any) -> Tensor:
-        return self._compare("Less", other)
-
-    def __le__(self, other: Any) -> Tensor:
-        return self._compare("LessOrEqual", other)
+    __add__, __radd__ = _arithmetic("Add")
+    __sub__, __rsub__ = _arithmetic("Sub")
+    __mul__, __rmul__ = _arithmetic("Mul")
+    __truediv__, __rtruediv__ = _arithmetic("Div")
+    __pow__, __matmul__ = _arithmetic("Pow")[0], _arithmetic("MatMul")[0]
+    __gt__, __ge__ = _comparison("Greater"), _comparison("GreaterOrEqual")
+    __lt__, __le__ = _comparison("Less"), _comparison("LessOrEqual")
+    equals = _comparison("Equal")  # element by element; ``==`` stays the identity of Python objects
 
     def __and__(self, other: Tensor) -> Tensor:
         return self.graph.op("And", self, other)
@@ -84,12 +65,11 @@ class Tensor:
     def __or__(self, other: Tensor) -> Tensor:
         return self.graph.op("Or", self, other)
 
+    def __neg__(self) -> Tensor:
+        return self.unary("Neg")
+
     def __invert__(self) -> Tensor:
         return self.unary("Not")
-
-    def equals(self, other: Any) -> Tensor:
-        """Element by element, as booleans (``==`` stays the identity of Python objects)."""
-        return self._compare("Equal", other)
 
     def unary(self, kind: str, **attributes: Any) -> Tensor:
         """An operator of one input that keeps the dtype: Exp, Sqrt, Abs, Softmax, ..."""
@@ -113,6 +93,11 @@ class Tensor:
             "Where", self, self.graph.constant(yes, dtype), self.graph.constant(no, dtype), dtype=dtype
         )
 
+    def coded(self, codes: Mapping[str, int], otherwise: int) -> Tensor:
+        """Strings as the integers that a dictionary gives them."""
+        known = {"keys_strings": list(codes), "values_int64s": list(codes.values()), "default_int64": otherwise}
+        return self.graph.op("LabelEncoder", self, dtype=np.int64, domain=ML, **known)
+
     def take(self, columns: Sequence[int] | Array) -> Tensor:
         """The columns at these positions, in this order."""
         return self.graph.op("Gather", self, self.graph.constant(np.asarray(columns, np.int64)), axis=1)
@@ -132,12 +117,6 @@ class Tensor:
     def argmax(self) -> Tensor:
         """The position of the largest value in each row; the first one wins, as in numpy."""
         return self.graph.op("ArgMax", self, dtype=np.int64, axis=1, keepdims=0)
-
-    def _same(self, kind: str, other: Any) -> Tensor:
-        return self.graph.op(kind, self, self.graph.constant(other, self.dtype))
-
-    def _compare(self, kind: str, other: Any) -> Tensor:
-        return self.graph.op(kind, self, self.graph.constant(other, self.dtype), dtype=np.bool_)
 
 
 class Graph:

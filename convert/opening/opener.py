@@ -183,20 +183,13 @@ class _StandIn:
     def __new__(cls, *_: Any, **__: Any) -> _StandIn:
         return super().__new__(cls)
 
-    def __setstate__(self, _: Any) -> None:
-        pass
-
     def __call__(self, *_: Any, **__: Any) -> _StandIn:
         return self
 
-    def append(self, _: Any) -> None:
+    def _ignore(self, *_: Any) -> None:
         pass
 
-    def extend(self, _: Any) -> None:
-        pass
-
-    def __setitem__(self, _: Any, __: Any) -> None:
-        pass
+    __setstate__ = __setitem__ = append = extend = _ignore
 
 
 def check_tree(tree: Any) -> None:

@@ -20,6 +20,7 @@ from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from convert.errors import Refused
+from convert.exporters.parts.affine import shift_and_scale
 from convert.exporters.registry import Insight, optional_family
 from convert.graph.graph import Array
 from convert.original.inside import Inner, inside, is_dropped
@@ -141,16 +142,11 @@ def _imputer(model: Any, views: Views) -> Views:
     return [] if model.add_indicator else passed
 
 
-def _standard(model: Any, views: Views) -> Views:
-    zeros, ones = np.zeros(len(views)), np.ones(len(views))
-    shift = model.mean_ if model.with_mean else zeros
-    return _affine(views, shift, model.scale_ if model.with_std else ones, shift)
-
-
-def _robust(model: Any, views: Views) -> Views:
-    zeros, ones = np.zeros(len(views)), np.ones(len(views))
-    shift = model.center_ if model.with_centering else zeros
-    return _affine(views, shift, model.scale_ if model.with_scaling else ones, shift)
+def _scaler(model: Any, views: Views) -> Views:
+    shift, scale = shift_and_scale(model)
+    shift = np.zeros(len(views)) if shift is None else shift
+    scale = np.ones(len(views)) if scale is None else scale
+    return _affine(views, shift, scale, shift, scale / 2 if isinstance(model, preprocessing.MaxAbsScaler) else scale)
 
 
 def _min_max(model: Any, views: Views) -> Views:
@@ -158,12 +154,7 @@ def _min_max(model: Any, views: Views) -> Views:
     return _affine(views, -model.min_ / model.scale_, 1 / model.scale_, middle, model.data_range_ / 4)
 
 
-def _max_abs(model: Any, views: Views) -> Views:
-    zeros = np.zeros(len(views))
-    return _affine(views, zeros, model.scale_, zeros, model.scale_ / 2)
-
-
-def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Array | None = None) -> Views:
+def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Array) -> Views:
     """``(x - shift) / scale``: the column's usual range is known, and the inverse."""
     passed: Views = []
     for column, view in enumerate(views):
@@ -172,8 +163,7 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
             continue
         s, k = float(shift[column]), float(scale[column])
         view.hint.centre = float(view.inverse(np.array([centre[column]]))[0])
-        reach = float((scale if spread is None else spread)[column])
-        view.hint.spread = abs(float(view.inverse(np.array([centre[column] + reach]))[0]) - view.hint.centre)
+        view.hint.spread = abs(float(view.inverse(np.array([centre[column] + spread[column]]))[0]) - view.hint.centre)
         inverse = lambda x, s=s, k=k, outer=view.inverse: outer(x * k + s)  # noqa: E731
         passed.append(ColumnView(view.hint, inverse))
     return passed
@@ -262,8 +252,8 @@ VISITORS: dict[type, Callable[[Any, Views], Views]] = {
     ensemble.HistGradientBoostingRegressor: _histograms,
     SimpleImputer: _imputer,
     preprocessing.FunctionTransformer: _function,
-    preprocessing.StandardScaler: _standard,
-    preprocessing.RobustScaler: _robust,
+    preprocessing.StandardScaler: _scaler,
+    preprocessing.RobustScaler: _scaler,
     preprocessing.MinMaxScaler: _min_max,
-    preprocessing.MaxAbsScaler: _max_abs,
+    preprocessing.MaxAbsScaler: _scaler,
 }

@@ -54,16 +54,12 @@ def inside(model: Any) -> tuple[Inner, ...]:
         return ()
 
 
-def readers(model: Any) -> list[Any]:
-    """The estimators directly inside that see all rows as ``model`` sees them."""
-    return [part.estimator for part in inside(model) if part.columns is None and hasattr(part.estimator, "fit")]
-
-
 def inwards(model: Any) -> Iterator[Any]:
-    """The model, then the estimators in it that see the rows unchanged, each followed by those in it."""
+    """The model, then the estimators in it that see all rows as it sees them, each followed by those in it."""
     yield model
-    for reader in readers(model):
-        yield from inwards(reader)
+    for part in inside(model):
+        if part.columns is None and hasattr(part.estimator, "fit"):
+            yield from inwards(part.estimator)
 
 
 def is_idle(step: Any) -> bool:

@@ -23,23 +23,8 @@ TOUCHED = 0.3  # of the cells of a row in the groups "missing" and "extremes"
 KNOWN_WORDS = 2000  # of a vocabulary at most so many are tried, evenly chosen
 LONGEST_TEXT = 15  # words
 ODD_WORDS = (
-    "unheard",
-    "é",
-    "É",
-    "x",
-    "I",
-    "ça",
-    "Łódź",
-    "naïve",
-    "42",
-    "3.14",
-    "don't",
-    "a_b",
-    "日本語",
-    "straße",
-    "ﬁn",
-    "²",
-)
+    "unheard", "é", "É", "x", "I", "ça", "Łódź", "naïve", "42", "3.14", "don't", "a_b", "日本語", "straße", "ﬁn", "²",
+)  # fmt: skip
 ACCENTS = str.maketrans("aceinouyACEINOUY", "àçéîñöùýÀÇÉÎÑÖÙÝ")
 ODD_TEXTS = (UNSEEN_TEXT, "", " ", "a", "É", "ß", "日本", "x" * 200)
 

@@ -1,4 +1,4 @@
-"""Owns affine steps, ``(x - shift) / scale``, and their folding into the linear model behind them."""
+"""Owns affine steps, ``(x - shift) / scale``: which a scaler takes, and their folding into the linear model behind."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import weakref
 from typing import Any
 
 import numpy as np
+from sklearn import preprocessing
 
 from convert.graph.graph import Array, Graph, Tensor
 
@@ -14,6 +15,16 @@ from convert.graph.graph import Array, Graph, Tensor
 FOLDABLE = 1e4
 
 _affine: weakref.WeakKeyDictionary[Graph, dict[str, tuple[Tensor, Array, Array]]] = weakref.WeakKeyDictionary()
+
+
+def shift_and_scale(scaler: Any) -> tuple[Array | None, Array | None]:
+    """What a fitted scaler subtracts from each column and what it divides by; None for what it leaves out."""
+    match scaler:
+        case preprocessing.StandardScaler():
+            return scaler.mean_ if scaler.with_mean else None, scaler.scale_ if scaler.with_std else None
+        case preprocessing.RobustScaler():
+            return scaler.center_ if scaler.with_centering else None, scaler.scale_ if scaler.with_scaling else None
+    return None, scaler.scale_  # MaxAbsScaler
 
 
 def affine(x: Tensor, shift: Any, scale: Any) -> Tensor:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from convert.exporters.parts.ngrams import counted, without
-from convert.graph.graph import MICROSOFT, ML, Tensor
+from convert.graph.graph import MICROSOFT, Tensor
 
 PADDING = "\ufdd1"  # stands behind the last character of a short text; a noncharacter
 OTHER, LETTER, GONE, EDGE = -1, -2, -3, -4  # unknown; unknown, but of a word; not there; before and behind a word
@@ -94,10 +94,7 @@ def _read(model: Any, words: Tensor, codes: Codes, unknown: int, padding: int = 
     for c, folded in _folded(fold, codes, unknown, ascii_only).items():
         rows[c] = len(table)
         table.append(folded)
-    index = graph.op(
-        "LabelEncoder", chars, dtype=np.int64, domain=ML, keys_strings=list(rows), values_int64s=list(rows.values()),
-        default_int64=0,
-    )  # fmt: skip
+    index = chars.coded(rows, 0)
     if unknown == LETTER and not ascii_only:
         letters = graph.op("RegexFullMatch", chars, dtype=np.bool_, pattern=r"[\p{L}\p{N}_]")
         index = index.equals(0).where(letters.cast(np.int64), index)

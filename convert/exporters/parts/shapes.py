@@ -40,11 +40,6 @@ def total(tensors: Sequence[Tensor]) -> Tensor:
     return tensors[0] if len(tensors) == 1 else tensors[0].graph.op("Sum", *tensors)
 
 
-def normalised(scores: Tensor) -> Tensor:
-    """Rows divided by their sum."""
-    return scores / scores.reduce("ReduceSum")
-
-
 def sigmoid(x: Tensor) -> Tensor:
     """With all digits where it is tiny, too: ONNX Runtime's own operator answers 0 there, and shares would be lost."""
     small = (-x.unary("Abs")).unary("Exp")

@@ -6,34 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from convert.cli.options import ConvertCommand, InspectCommand, JobOptions, VerifyCommand, parse
+from convert.cli.options import ConvertCommand, InspectCommand, VerifyCommand, parse
 from convert.errors import UsageError
+from convert.sandbox.job_messages import Job
 
 
 def test_defaults() -> None:
     command = parse(["build/breast cancer (1).pkl"])
-    assert command == ConvertCommand(
-        model=Path("build/breast cancer (1).pkl"),
-        name="breast-cancer--1-",
-        version=None,
-        data=None,
-        out=Path("models"),
-        replace=False,
-    )
+    job = Job(Path("build/breast cancer (1).pkl"), "breast-cancer--1-")
+    assert command == ConvertCommand(job, version=None, out=Path("models"), replace=False)
+    assert (job.timeout_seconds, job.memory_bytes) == (900.0, 8 << 30)
 
 
 def test_every_option() -> None:
-    words = ["m.pkl", "--name", "n", "--version", "2.0", "--data", "d.csv", "--out", "here", "--replace"]
-    words += ["--trust", "a.B", "--trust", "c.D"]
-    expected = ConvertCommand(Path("m.pkl"), "n", "2.0", Path("d.csv"), Path("here"), True, JobOptions(("a.B", "c.D")))
-    assert parse(words) == expected
+    words = ["m.pkl", "--name", "n", "--version", "2.0", "--data", "d.csv", "--out", "here", "--replace", "--json"]
+    words += ["--trust", "a.B", "--trust", "c.D", "--key", "k", "--allow-version-mismatch", "--converters", "t.py"]
+    words += ["--timeout", "7.5", "--memory-gb", "0.5"]
+    job = Job(Path("m.pkl"), "n", None, Path("d.csv"), ("a.B", "c.D"), "k", True, Path("t.py"), 7.5, 1 << 29)
+    assert parse(words) == ConvertCommand(job, "2.0", Path("here"), True, True)
 
 
 def test_the_other_commands() -> None:
     assert parse(["inspect", "a.onnx"]) == InspectCommand(Path("a.onnx"))
-    assert parse(["verify", "m.pkl", "a.onnx", "--data", "d.csv"]) == VerifyCommand(
-        Path("m.pkl"), Path("a.onnx"), Path("d.csv")
-    )
+    job = Job(Path("m.pkl"), onnx=Path("a.onnx"), data=Path("d.csv"))
+    assert parse(["verify", "m.pkl", "a.onnx", "--data", "d.csv"]) == VerifyCommand(job)
 
 
 @pytest.mark.parametrize(
