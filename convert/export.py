@@ -61,30 +61,32 @@ def _inputs(graph: Graph, features: Sequence[Feature]) -> Columns:
 def _tensors(e: Exporter, original: Original, x: Columns) -> Mapping[str, Tensor]:
     if original.kind == "transformer":
         return {"transformed": e.transform(original.model, x).numbers()}
-    said = e.predict(original.model, x)
+    prediction = e.predict(original.model, x)
     classes = getattr(original.model, "classes_", None)
-    if said.targets:
-        return _targets(e.graph, said.targets, classes if isinstance(classes, list) else [LABEL] * len(said.targets))
-    tensors = {"value": said.value, "scores": said.scores, "probabilities": said.probabilities}
-    tensors["label"] = _label(e.graph, said, classes)
+    if prediction.targets:
+        return _targets(
+            e.graph, prediction.targets, classes if isinstance(classes, list) else [LABEL] * len(prediction.targets)
+        )
+    tensors = {"value": prediction.value, "scores": prediction.scores, "probabilities": prediction.probabilities}
+    tensors["label"] = _label(e.graph, prediction, classes)
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
 def _targets(graph: Graph, targets: Sequence[Prediction], classes: Sequence[Array]) -> Mapping[str, Tensor]:
-    labels = [_label(graph, said, values) for said, values in zip(targets, classes, strict=True)]
+    labels = [_label(graph, prediction, values) for prediction, values in zip(targets, classes, strict=True)]
     columns = [label.reshape(-1, 1) for label in labels if label is not None]
-    tensors = {f"probabilities_{target}": said.need("probabilities") for target, said in enumerate(targets)}
+    tensors = {f"probabilities_{target}": prediction.need("probabilities") for target, prediction in enumerate(targets)}
     return {"label": graph.concat(columns), **tensors}
 
 
-def _label(graph: Graph, said: Prediction, classes: Any) -> Tensor | None:
-    if said.label is not None or said.index is None:
-        return said.label
+def _label(graph: Graph, prediction: Prediction, classes: Any) -> Tensor | None:
+    if prediction.label is not None or prediction.index is None:
+        return prediction.label
     values = np.asarray(classes)
     if values.dtype.kind in "iu":
         values = values.astype(np.int64)
         if np.array_equal(values, np.arange(len(values))):
-            return said.index
+            return prediction.index
     elif values.dtype.kind not in "Ofb":
         values = values.astype(object)
-    return graph.op("Gather", graph.constant(values), said.index, axis=0)
+    return graph.op("Gather", graph.constant(values), prediction.index, axis=0)

@@ -96,11 +96,11 @@ def nearest_centroid(e: Exporter, model: Any, x: Columns) -> Prediction:
     width = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
     scaled = distances(matrix / np.asarray(width), np.asarray(model.centroids_) / width, model.metric)
     logs = 2.0 * np.log(model.class_prior_) - scaled * scaled
-    said = likeliest(logs, classes, scored=model.metric == "euclidean")
-    probabilities = said.probabilities if model.metric == "euclidean" else None
+    prediction = likeliest(logs, classes, scored=model.metric == "euclidean")
+    probabilities = prediction.probabilities if model.metric == "euclidean" else None
     near = distances(matrix, model.centroids_, model.metric)
-    index = e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0) if even else said.index
-    return Prediction(index=index, probabilities=probabilities, scores=said.scores)
+    index = e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0) if even else prediction.index
+    return Prediction(index=index, probabilities=probabilities, scores=prediction.scores)
 
 
 def gaussian_mixture(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -113,8 +113,8 @@ def gaussian_mixture(e: Exporter, model: Any, x: Columns) -> Prediction:
     at = means[:1]
     own = np.stack([(((at - mean) @ factor) ** 2).sum(axis=1) for mean, factor in components], axis=1)
     offset = model._estimate_log_prob(at) + model._estimate_log_weights() - (-0.5 * own)
-    said = likeliest(squares * -0.5 + offset, len(means))
-    return Prediction(label=said.index, probabilities=said.probabilities)
+    prediction = likeliest(squares * -0.5 + offset, len(means))
+    return Prediction(label=prediction.index, probabilities=prediction.probabilities)
 
 
 def _factors(means: Array, precisions: Array, kind: str) -> list[Array]:

@@ -40,10 +40,10 @@ def gradient_raw(e: Exporter, model: Any, x: Columns) -> Tensor:
 def _first_guess(e: Exporter, model: Any, x: Columns) -> Tensor | Array:
     if isinstance(model.init_, str):
         return np.zeros(1)
-    said = e.predict(model.init_, x, "init")
-    if said.value is not None:
-        return column_of(link(model._loss, said.value))
-    p = said.need("probabilities")
+    prediction = e.predict(model.init_, x, "init")
+    if prediction.value is not None:
+        return column_of(link(model._loss, prediction.value))
+    p = prediction.need("probabilities")
     p = p if model._loss.is_multiclass else p.take([1])
     low, high = e.graph.constant(EPSILON), e.graph.constant(1 - EPSILON)
     return link(model._loss, e.graph.op("Clip", p, low, high))

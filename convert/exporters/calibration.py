@@ -60,19 +60,18 @@ def isotonic_transform(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def calibrated(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The mean over the folds' calibrated probabilities."""
-    folds = zip(model.calibrated_classifiers_, e.predict_inside(model, x), strict=True)
-    parts = [_fold(fold, said) for fold, (_, said) in folds]
+    parts = list(map(_fold, model.calibrated_classifiers_, e.predict_inside(model, x)))
     mean = total(parts) / float(len(parts))
     return Prediction(index=mean.argmax(), probabilities=mean)
 
 
-def _fold(fold: Any, said: Prediction) -> Tensor:
+def _fold(fold: Any, prediction: Prediction) -> Tensor:
     classes = len(fold.classes)
     decided = hasattr(fold.estimator, "decision_function")
     if classes == 2:
-        response = said.need("scores") if decided else said.need("probabilities").column(1)
+        response = prediction.need("scores") if decided else prediction.need("probabilities").column(1)
         return _two(fold, response, decided)
-    response = said.need("scores") if decided else said.need("probabilities")
+    response = prediction.need("scores") if decided else prediction.need("probabilities")
     if len(fold.estimator.classes_) != classes:
         raise Refused("a fold of the calibration has not seen every class", "calibrate with more rows or fewer folds")
     if fold.method == "temperature":

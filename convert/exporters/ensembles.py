@@ -20,34 +20,45 @@ from convert.original.inside import inside
 
 def bagging_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The mean of the members' probabilities, or of their votes where they have none."""
-    members = e.predict_inside(model, x)
-    classes = len(model.classes_)
-    shares = [placed(_share(said, len(member.classes_)), member.classes_, classes) for member, said in members]
-    mean = total(shares) / float(len(members))
-    scores = None
-    if all(hasattr(member, "decision_function") for member, _ in members):
-        scores = total([said.need("scores") for _, said in members]) / float(len(members))
+    predictions = e.predict_inside(model, x)
+    count, classes = float(len(predictions)), len(model.classes_)
+    shares = [
+        placed(_share(prediction, len(member.classes_)), member.classes_, classes)
+        for member, prediction in zip(model.estimators_, predictions, strict=True)
+    ]
+    mean, scores = total(shares) / count, None
+    if all(hasattr(member, "decision_function") for member in model.estimators_):
+        scores = total([prediction.need("scores") for prediction in predictions]) / count
     return Prediction(index=mean.argmax(), probabilities=mean, scores=scores)
 
 
-def _share(said: Prediction, classes: int) -> Tensor:
-    return said.probabilities if said.probabilities is not None else indicator(said.need("index"), classes)
+def _share(prediction: Prediction, classes: int) -> Tensor:
+    return prediction.probabilities if prediction.probabilities is not None else _votes(prediction, classes)
+
+
+def _votes(prediction: Prediction, classes: int) -> Tensor:
+    return indicator(prediction.need("index"), classes)
 
 
 def bagging_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The mean of the members."""
-    values = [said.need("value") for _, said in e.predict_inside(model, x)]
+    values = [prediction.need("value") for prediction in e.predict_inside(model, x)]
     return Prediction(value=total(values) / float(len(values)))
 
 
 def voting_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """Soft: the weighted mean of probabilities. Hard: the most votes, the lowest class on a tie."""
-    weighted = list(zip(e.predict_inside(model, x), _weights(model), strict=True))
+    predictions = e.predict_inside(model, x)
     if model.voting == "soft":
-        mean = total([said.need("probabilities") * w for (_, said), w in weighted]) / sum(w for _, w in weighted)
+        mean = _weighted_sum(model, [prediction.need("probabilities") for prediction in predictions])
+        mean = mean / sum(_weights(model))
         return Prediction(index=mean.argmax(), probabilities=mean)
-    classes = len(model.classes_)
-    return Prediction(index=total([indicator(said.need("index"), classes) * w for (_, said), w in weighted]).argmax())
+    votes = [_votes(prediction, len(model.classes_)) for prediction in predictions]
+    return Prediction(index=_weighted_sum(model, votes).argmax())
+
+
+def _weighted_sum(model: Any, tensors: list[Tensor]) -> Tensor:
+    return total([tensor * weight for tensor, weight in zip(tensors, _weights(model), strict=True)])
 
 
 def _weights(model: Any) -> list[float]:
@@ -57,20 +68,19 @@ def _weights(model: Any) -> list[float]:
 
 def voting_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The weighted mean of the members."""
-    weights = _weights(model)
-    values = [said.need("value") * w for (_, said), w in zip(e.predict_inside(model, x), weights, strict=True)]
-    return Prediction(value=total(values) / sum(weights))
+    values = [prediction.need("value") for prediction in e.predict_inside(model, x)]
+    return Prediction(value=_weighted_sum(model, values) / sum(_weights(model)))
 
 
 def voting_transform(e: Exporter, model: Any, x: Columns) -> Columns:
     """What each member says: values, probabilities side by side, or the positions of the voted classes."""
-    members = [said for _, said in e.predict_inside(model, x)]
+    predictions = e.predict_inside(model, x)
     if isinstance(model, ensemble.VotingRegressor):
-        parts = [column_of(said.need("value")) for said in members]
+        parts = [column_of(prediction.need("value")) for prediction in predictions]
     elif model.voting == "hard":
-        parts = [column_of(said.need("index").cast(np.float64)) for said in members]
+        parts = [column_of(prediction.need("index").cast(np.float64)) for prediction in predictions]
     elif model.flatten_transform:
-        parts = [said.need("probabilities") for said in members]
+        parts = [prediction.need("probabilities") for prediction in predictions]
     else:
         raise Refused("flatten_transform=False gives three dimensions", "use flatten_transform=True")
     width = len(parts) * (len(model.classes_) if getattr(model, "voting", "") == "soft" else 1)
@@ -80,24 +90,25 @@ def voting_transform(e: Exporter, model: Any, x: Columns) -> Columns:
 def stacking_features(e: Exporter, model: Any, x: Columns) -> Columns:
     """The members' answers side by side, then the columns themselves if they are passed through."""
     classes = len(getattr(model, "classes_", ()))
-    members = zip(e.predict_inside(model, x), model.stack_method_, strict=True)
-    stacked = Columns(e.graph, tuple(_answer(said, method, classes, member) for (member, said), method in members))
+    members = zip(model.estimators_, e.predict_inside(model, x), model.stack_method_, strict=True)
+    answers = tuple(_answer(prediction, method, classes, member) for member, prediction, method in members)
+    stacked = Columns(e.graph, answers)
     return stacked.beside(x) if model.passthrough else stacked
 
 
-def _answer(said: Prediction, method: str, classes: int, member: Any) -> tuple[Tensor, int]:
+def _answer(prediction: Prediction, method: str, classes: int, member: Any) -> tuple[Tensor, int]:
     if method == "predict_proba":
-        p = said.need("probabilities")
+        p = prediction.need("probabilities")
         return (p.take([1]), 1) if classes == 2 else (p, classes)
     if method == "decision_function":
-        scores = said.need("scores")
+        scores = prediction.need("scores")
         return (column_of(scores), 1) if classes == 2 else (scores, classes)
-    if said.value is not None:
-        return column_of(said.value), 1
+    if prediction.value is not None:
+        return column_of(prediction.value), 1
     known = np.asarray(member.classes_)
     if known.dtype.kind not in "iufb":
         raise Refused("a member's predicted words are stacked as numbers", "stack members with probabilities")
-    index = said.need("index")
+    index = prediction.need("index")
     values = index.graph.constant(known.astype(np.float64))
     return column_of(index.graph.op("Gather", values, index, axis=0)), 1
 
@@ -114,8 +125,8 @@ def ada_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     weights = [float(w) for w in model.estimator_weights_[: len(model.estimators_)]]
     against = 1.0 / (classes - 1)
     votes = []
-    for (member, said), w in zip(e.predict_inside(model, x), weights, strict=True):
-        own = indicator(said.need("index"), len(member.classes_))
+    for member, prediction, w in zip(model.estimators_, e.predict_inside(model, x), weights, strict=True):
+        own = _votes(prediction, len(member.classes_))
         chosen = placed(own, np.searchsorted(model.classes_, member.classes_), classes)
         votes.append(chosen * (w * (1 + against)) + (-w * against))
     scores = total(votes) / float(np.sum(model.estimator_weights_))
@@ -128,7 +139,7 @@ def ada_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def ada_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The weighted median of the members: sorted by value, the first at which half the weight is reached."""
-    members = [column_of(said.need("value")) for _, said in e.predict_inside(model, x)]
+    members = [column_of(prediction.need("value")) for prediction in e.predict_inside(model, x)]
     values, count = e.graph.concat(members), len(members)
     weights = np.asarray(model.estimator_weights_[:count], np.float64)
     k = e.graph.constant(np.array([count], np.int64))

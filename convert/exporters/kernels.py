@@ -97,14 +97,17 @@ def _platt(model: Any, scores: Tensor) -> Tensor | None:
 
 def support_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A sum over support vectors."""
+    return Prediction(value=_support_sum(model, x))
+
+
+def _support_sum(model: Any, x: Columns) -> Tensor:
     dual = np.ravel(model._dual_coef_.toarray() if model._sparse else model._dual_coef_)
-    return Prediction(value=product(_support(model, x), dual, float(model._intercept_[0])))
+    return product(_support(model, x), dual, float(model._intercept_[0]))
 
 
 def support_outliers(e: Exporter, model: Any, x: Columns) -> Prediction:
     """Inside above 0."""
-    dual = np.ravel(model._dual_coef_.toarray() if model._sparse else model._dual_coef_)
-    scores = product(_support(model, x), dual, float(model._intercept_[0]))
+    scores = _support_sum(model, x)
     return Prediction(label=(scores > 0.0).where(np.int64(1), e.graph.constant(np.int64(-1))), scores=scores)
 
 

@@ -51,11 +51,11 @@ def binary(x: Tensor, weights: Array, bias: float) -> Prediction:
 
 def logistic(e: Exporter, model: Any, x: Columns) -> Prediction:
     """Softmax over classes; a sigmoid for two."""
-    said = classifier(e, model, x)
+    prediction = classifier(e, model, x)
     if len(model.classes_) == 2:
-        return said
-    scores = said.need("scores")
-    return replace(said, probabilities=scores.unary("Softmax", axis=1))
+        return prediction
+    scores = prediction.need("scores")
+    return replace(prediction, probabilities=scores.unary("Softmax", axis=1))
 
 
 def without_probabilities(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -70,13 +70,13 @@ def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def stochastic(e: Exporter, model: Any, x: Columns) -> Prediction:
     """SGD and its kin: probabilities only for two of the losses, each class by itself and then normalised."""
-    said = classifier(e, model, x)
-    scores, two = said.need("scores"), len(model.classes_) == 2
+    prediction = classifier(e, model, x)
+    scores, two = prediction.need("scores"), len(model.classes_) == 2
     loss = getattr(model, "loss", "hinge")
     if loss not in ("log_loss", "modified_huber"):
-        return replace(said, probabilities=None)
+        return replace(prediction, probabilities=None)
     if loss == "log_loss" and two:
-        return said
+        return prediction
     single = column_of(scores) if two else scores
     if loss == "log_loss":
         each = sigmoid(single)
@@ -84,11 +84,11 @@ def stochastic(e: Exporter, model: Any, x: Columns) -> Prediction:
         limits = (x.graph.constant(-1.0), x.graph.constant(1.0))
         each = (x.graph.op("Clip", single, *limits) + 1.0) / 2.0
     if two:
-        return replace(said, probabilities=pair(each))
+        return replace(prediction, probabilities=pair(each))
     summed = each.reduce("ReduceSum")
     none = summed.equals(0.0)
     even = np.float64(1 / len(model.classes_))
-    return replace(said, probabilities=none.where(even, each / none.where(np.float64(1.0), summed)))
+    return replace(prediction, probabilities=none.where(even, each / none.where(np.float64(1.0), summed)))
 
 
 def generalised(e: Exporter, model: Any, x: Columns) -> Prediction:

@@ -16,21 +16,21 @@ from convert.graph.graph import Tensor
 from convert.original.inside import inside
 
 
-def _binary_score(said: Prediction, estimator: Any) -> tuple[Tensor, float]:
+def _binary_score(prediction: Prediction, estimator: Any) -> tuple[Tensor, float]:
     """What multi-class wrappers compare, [rows], and the value above which it means yes."""
-    if said.value is not None:
-        return said.value, 0.5
+    if prediction.value is not None:
+        return prediction.value, 0.5
     if hasattr(estimator, "decision_function"):
-        return said.need("scores"), 0.0
-    return said.need("probabilities").column(1), 0.5
+        return prediction.need("scores"), 0.0
+    return prediction.need("probabilities").column(1), 0.5
 
 
 def one_vs_rest(e: Exporter, model: Any, x: Columns) -> Prediction:
     """One yes-or-no estimator per class; the highest score wins, or each stands for itself (multi-label)."""
-    members = e.predict_inside(model, x)
-    scored = [_binary_score(said, member) for member, said in members]
-    with_probabilities = all(hasattr(member, "predict_proba") for member, _ in members)
-    seconds = [said.need("probabilities").column(1) for _, said in members] if with_probabilities else []
+    predictions = e.predict_inside(model, x)
+    scored = list(map(_binary_score, predictions, model.estimators_))
+    with_probabilities = all(hasattr(member, "predict_proba") for member in model.estimators_)
+    seconds = [prediction.need("probabilities").column(1) for prediction in predictions if with_probabilities]
     if model.multilabel_:
         return Prediction(
             targets=tuple(_yes_or_no(score, limit, i, seconds) for i, (score, limit) in enumerate(scored))
@@ -40,7 +40,7 @@ def one_vs_rest(e: Exporter, model: Any, x: Columns) -> Prediction:
         return _yes_or_no(score, limit, 0, seconds)
     scores = e.graph.concat([column_of(score) for score, _ in scored])
     p = _rows_to_one(e.graph.concat([column_of(second) for second in seconds])) if seconds else None
-    decided = scores if all(hasattr(member, "decision_function") for member, _ in members) else None
+    decided = scores if all(hasattr(member, "decision_function") for member in model.estimators_) else None
     return Prediction(index=scores.argmax(), scores=decided, probabilities=p)
 
 
@@ -62,9 +62,9 @@ def one_vs_one(e: Exporter, model: Any, x: Columns) -> Prediction:
     votes: list[list[Tensor]] = [[] for _ in range(classes)]
     confidence: list[list[Tensor]] = [[] for _ in range(classes)]
     pairs = [(i, j) for i in range(classes) for j in range(i + 1, classes)]
-    for (i, j), (member, said) in zip(pairs, e.predict_inside(model, x), strict=True):
-        score, limit = _binary_score(said, member)
-        second = column_of(said.need("index").cast(np.float64))
+    for (i, j), member, prediction in zip(pairs, model.estimators_, e.predict_inside(model, x), strict=True):
+        score, limit = _binary_score(prediction, member)
+        second = column_of(prediction.need("index").cast(np.float64))
         votes[i].append(1.0 - second)
         votes[j].append(second)
         confidence[i].append(-column_of(score))
@@ -78,20 +78,24 @@ def one_vs_one(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def output_code(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The class whose code is nearest to the estimators' scores."""
-    scores = [_binary_score(said, member)[0] for member, said in e.predict_inside(model, x)]
-    matrix = e.graph.concat([column_of(score) for score in scores])
+    scored = map(_binary_score, e.predict_inside(model, x), model.estimators_)
+    matrix = e.graph.concat([column_of(score) for score, _ in scored])
     near = squared(matrix, np.asarray(model.code_book_, np.float64))
     return Prediction(index=e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0))
 
 
 def several_classes(e: Exporter, model: Any, x: Columns) -> Prediction:
     """One classifier per target."""
-    return Prediction(targets=tuple(said for _, said in e.predict_inside(model, x)))
+    return Prediction(targets=tuple(e.predict_inside(model, x)))
+
+
+def _values_beside(e: Exporter, predictions: list[Prediction]) -> Tensor:
+    return e.graph.concat([column_of(prediction.need("value")) for prediction in predictions])
 
 
 def several_values(e: Exporter, model: Any, x: Columns) -> Prediction:
     """One regressor per target."""
-    return Prediction(value=e.graph.concat([column_of(said.need("value")) for _, said in e.predict_inside(model, x)]))
+    return Prediction(value=_values_beside(e, e.predict_inside(model, x)))
 
 
 def _chained(e: Exporter, model: Any, x: Columns) -> list[Prediction]:
@@ -104,15 +108,15 @@ def _chained(e: Exporter, model: Any, x: Columns) -> list[Prediction]:
     return [predictions[list(model.order_).index(target)] for target in range(len(predictions))]
 
 
-def _passed_on(said: Prediction, method: str, estimator: Any) -> Tensor:
-    if said.value is not None:
-        return said.value
+def _passed_on(prediction: Prediction, method: str, estimator: Any) -> Tensor:
+    if prediction.value is not None:
+        return prediction.value
     if method == "predict_proba":
-        return said.need("probabilities").column(1)
+        return prediction.need("probabilities").column(1)
     if method == "decision_function":
-        return said.need("scores")
+        return prediction.need("scores")
     classes = np.asarray(estimator.classes_, np.float64)
-    index = said.need("index")
+    index = prediction.need("index")
     return index.graph.op("Gather", index.graph.constant(classes), index, axis=0)
 
 
@@ -123,7 +127,9 @@ def classifier_chain(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def regressor_chain(e: Exporter, model: Any, x: Columns) -> Prediction:
     """One value per target."""
-    return Prediction(value=e.graph.concat([column_of(said.need("value")) for said in _chained(e, model, x)]))
+    return Prediction(
+        value=e.graph.concat([column_of(prediction.need("value")) for prediction in _chained(e, model, x)])
+    )
 
 
 PREDICTIONS.update(

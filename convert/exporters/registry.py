@@ -91,10 +91,10 @@ class Exporter:
             export: Predict = _find(PREDICTIONS, estimator, "predict")
             return export(self, estimator, x)
 
-    def predict_inside(self, wrapper: Any, x: Columns) -> list[tuple[Any, Prediction]]:
-        """Each estimator inside that sees columns of ``x`` alone, and what it gives for them. Raises Refused."""
+    def predict_inside(self, wrapper: Any, x: Columns) -> list[Prediction]:
+        """What each estimator inside gives that sees columns of ``x`` alone. Raises Refused."""
         parts = [part for part in inside(wrapper) if part.sees_rows]
-        return [(part.estimator, self.predict(part.estimator, seen_by(part, x), part.name)) for part in parts]
+        return [self.predict(part.estimator, seen_by(part, x), part.name) for part in parts]
 
     @contextmanager
     def _at(self, step: str, estimator: Any) -> Iterator[None]:

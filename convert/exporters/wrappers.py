@@ -18,7 +18,7 @@ from convert.original.inside import inside
 
 def inner_predict(e: Exporter, model: Any, x: Columns) -> Prediction:
     """As the estimator inside predicts."""
-    ((_, prediction),) = e.predict_inside(model, x)
+    (prediction,) = e.predict_inside(model, x)
     return prediction
 
 
@@ -30,10 +30,10 @@ def inner_transform(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def thresholded(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The positive class where its score reaches the threshold, the other one elsewhere."""
-    ((estimator, prediction),) = e.predict_inside(model, x)
+    (inner,), (prediction,) = inside(model), e.predict_inside(model, x)
     method = model._get_response_method()
     wanted = [method] if isinstance(method, str) else list(method)
-    used = next(name for name in wanted if hasattr(estimator, name))
+    used = next(name for name in wanted if hasattr(inner.estimator, name))
     tuned = isinstance(model, model_selection.TunedThresholdClassifierCV)
     label = model._curve_scorer._get_pos_label() if tuned else model.pos_label
     positive = 1 if label is None else int(np.flatnonzero(np.asarray(model.classes_) == label)[0])

@@ -106,26 +106,16 @@ def _encoder(model: Any, views: Views) -> Views:
 
 
 def _note_values(view: ColumnView, values: Array) -> None:
-    view.hint.text = view.hint.text or (values.dtype.kind in "OUS" and not _all_numbers(values))
-    view.hint.boolean = values.dtype.kind == "b" or (
-        values.dtype.kind == "O" and all(isinstance(value, bool | np.bool_) for value in values)
-    )
+    numbers = all(isinstance(value, int | float | np.number | np.bool_) for value in values)
+    view.hint.text = view.hint.text or (values.dtype.kind in "OUS" and not numbers)
+    view.hint.boolean = all(isinstance(value, bool | np.bool_) for value in values)
     view.hint.known += list(values)
 
 
-def _all_numbers(values: Array) -> bool:
-    return all(isinstance(value, int | float | np.number | np.bool_) for value in values)
-
-
-def _function(model: Any, views: Views) -> Views:
-    return views if model.func is None else []
-
-
 def _texts(model: Any, views: Views) -> Views:
-    for view in views[:1]:
-        if view:
-            view.hint.text = True
-            view.hint.words += list(getattr(model, "vocabulary_", {}))
+    for view in filter(None, views[:1]):
+        view.hint.text = True
+        view.hint.words += list(getattr(model, "vocabulary_", {}))
     return []
 
 
@@ -251,7 +241,7 @@ VISITORS: dict[type, Callable[[Any, Views], Views]] = {
     ensemble.HistGradientBoostingClassifier: _histograms,
     ensemble.HistGradientBoostingRegressor: _histograms,
     SimpleImputer: _imputer,
-    preprocessing.FunctionTransformer: _function,
+    preprocessing.FunctionTransformer: lambda model, views: views if model.func is None else [],
     preprocessing.StandardScaler: _scaler,
     preprocessing.RobustScaler: _scaler,
     preprocessing.MinMaxScaler: _min_max,

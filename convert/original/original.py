@@ -14,7 +14,7 @@ from convert.errors import Refused
 from convert.graph.graph import Array
 from convert.original.column_hints import ColumnHint, find_hints
 from convert.original.inside import inwards
-from convert.original.table import Categories, Table, for_documents, for_model
+from convert.original.table import Categories, Table, for_model
 from server.artefact import Kind, Scalar
 
 DOCUMENT = "text"  # the name of the one column of a model of texts
@@ -38,7 +38,8 @@ class Original:
         """Everything a file of this model answers, for these rows. Raises what the model raises."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
-            return self._ask(for_documents(table) if self.documents else for_model(table, self.named, self._native()))
+            x = next(iter(table.values())) if self.documents else for_model(table, self.named, self._native())
+            return self._ask(x)
 
     def _native(self) -> dict[str, Categories]:
         named = zip(self.names, self.hints, strict=True)
@@ -83,9 +84,11 @@ class Original:
         if given is None:
             return None
         if isinstance(given, list):
-            return tuple(tuple(_plain(target)) for target in given)
+            return tuple(tuple(np.asarray(target).tolist()) for target in given)
         labels = answers["label"].shape[1:]
-        return ((0, 1),) * labels[0] if labels else tuple(_plain(given))  # a set of labels: each is there or not
+        return (
+            ((0, 1),) * labels[0] if labels else tuple(np.asarray(given).tolist())
+        )  # a set of labels: each is there or not
 
 
 def open_original(model: Any) -> Original:
@@ -153,8 +156,3 @@ def _labels(values: Any) -> Array:
 def _dense(values: Any) -> Array:
     dense = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
     return dense.astype(np.float64) if dense.dtype.kind in "fiub" else dense
-
-
-def _plain(values: Array) -> list[Scalar]:
-    plain: list[Scalar] = np.asarray(values).tolist()
-    return plain

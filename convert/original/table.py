@@ -57,11 +57,6 @@ def for_model(table: Table, named: bool, native: Mapping[str, Categories] = Mapp
     return np.column_stack([_objects(values) for values in arrays])
 
 
-def for_documents(table: Table) -> Any:
-    """The texts of a table of one column."""
-    return next(iter(table.values()))
-
-
 def _categorical(values: Array, known: Categories) -> Any:
     """An unknown category is a missing one, as it is when pandas takes over the categories of another column."""
     categories = pandas.Index(list(known.values))

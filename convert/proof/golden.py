@@ -20,15 +20,15 @@ WITH_MISSING = 2  # of these, where values may be missing
 def golden(groups: Mapping[str, Table], expected: Mapping[str, Answers], outputs: Sequence[Output]) -> Golden:
     """Usual rows first, then a few with missing values; none whose label is a tie."""
     with_missing = WITH_MISSING if "missing" in groups else 0
-    tables, answers = [], []
+    tables, golden_answers = [], []
     for group, count in (("usual", GOLDEN_ROWS - with_missing), ("missing", with_missing)):
         if count:
-            said = expected[group]
-            clear = margins(said) >= TIE if "label" in said else np.ones(length(groups[group]), np.bool_)
+            answers = expected[group]
+            clear = margins(answers) >= TIE if "label" in answers else np.ones(length(groups[group]), np.bool_)
             chosen = ordinary_first(groups[group], clear)[:count]
             tables.append(rows_at(groups[group], chosen))
-            answers.append({name: values[chosen] for name, values in said.items()})
-    joined = stacked(answers)
+            golden_answers.append({name: values[chosen] for name, values in answers.items()})
+    joined = stacked(golden_answers)
     lists = {output.name: values.tolist() for output, values in zip(outputs, joined.values(), strict=True)}
     return Golden(as_json(stacked(tables)), lists)
 

@@ -54,7 +54,9 @@ def _ask_synthetic_rows(original: Original, features: tuple[Feature, ...]) -> tu
         asked = {group: ask_by_halves(original, table) for group, table in made.items()}
         accepted = {group: pair for group, pair in asked.items() if pair is not None}
         if "usual" in accepted and sum(length(table) for table, _ in accepted.values()) >= ROWS:
-            return {g: table for g, (table, _) in accepted.items()}, {g: said for g, (_, said) in accepted.items()}
+            return {g: table for g, (table, _) in accepted.items()}, {
+                g: answers for g, (_, answers) in accepted.items()
+            }
     raise Refused(*HARDLY_ANY)
 
 
@@ -83,7 +85,7 @@ def ask_by_halves(original: Original, table: Table) -> tuple[Table, Answers] | N
                 waiting += [rows_at(part, slice(middle, None)), rows_at(part, slice(0, middle))]
     if not pieces:
         return None
-    return stacked([part for part, _ in pieces]), _joined([said for _, said in pieces])
+    return stacked([part for part, _ in pieces]), _joined([answers for _, answers in pieces])
 
 
 def _ask_in_chunks(original: Original, table: Table) -> Answers:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import timeit
+from collections.abc import Sequence
+from functools import partial
 
 from convert.original.original import Original
 from convert.original.table import Table, for_graph, rows_at
@@ -21,16 +22,7 @@ def ratios(original: Original, runtime: Runtime, features: Sequence[Feature], ta
     for rows in ROWS:
         few = rows_at(table, slice(0, rows))
         feed = for_graph(few, features)
-        ours = _fastest(lambda feed=feed: runtime.run(names, feed))  # type: ignore[misc]
-        theirs = _fastest(lambda few=few: original.ask(few))  # type: ignore[misc]
+        ours = min(timeit.repeat(partial(runtime.run, names, feed), number=1, repeat=REPEATS))
+        theirs = min(timeit.repeat(partial(original.ask, few), number=1, repeat=REPEATS))
         times_faster[str(rows)] = round(theirs / ours, 2)
     return times_faster
-
-
-def _fastest(call: Callable[[], object]) -> float:
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
