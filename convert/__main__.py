@@ -52,7 +52,7 @@ def _run_each(each: Sequence[ConvertCommand]) -> int:
 
 def _run_one(command: Command) -> int:
     try:
-        _print(_result(command), command.json)
+        _print(_report(command), command.json)
     except Refused as refusal:
         if command.json:
             parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
@@ -60,18 +60,18 @@ def _run_one(command: Command) -> int:
         print(f"refused: {refusal}", file=sys.stderr)
         return FAILED
     except commands.NotEqual as failure:
-        _print(failure.result, command.json)
+        _print(failure.report, command.json)
         if isinstance(command, ConvertCommand):
             print("no file was written", file=sys.stderr)
         return FAILED
     return DONE
 
 
-def _print(result: commands.Result, as_json: bool) -> None:
-    print(orjson.dumps(result.data).decode() if as_json else result.text)
+def _print(report: commands.Report, as_json: bool) -> None:
+    print(orjson.dumps(report.data).decode() if as_json else report.text)
 
 
-def _result(command: Command) -> commands.Result:
+def _report(command: Command) -> commands.Report:
     progress = Progress(sys.stderr)
     try:
         match command:

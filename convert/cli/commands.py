@@ -15,7 +15,7 @@ from convert.cli.options import ConvertCommand, InspectCommand, VerifyCommand
 from convert.errors import Refused
 from convert.original.table import for_graph, from_json
 from convert.sandbox import parent
-from convert.sandbox.job_messages import Job, Outcome
+from convert.sandbox.job_messages import Job, JobResult
 from server.artefact import PREFIX, Artefact, BadArtefact, from_metadata, to_metadata, worst_excess
 from server.runtime import BadModel, Runtime
 
@@ -23,7 +23,7 @@ Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Report:
     """What a command tells: a person, and a program."""
 
     text: str
@@ -33,32 +33,32 @@ class Result:
 class NotEqual(Exception):
     """The file does not answer as the original does; it carries the whole report."""
 
-    def __init__(self, result: Result) -> None:
-        super().__init__(result.text)
-        self.result = result
+    def __init__(self, whole: Report) -> None:
+        super().__init__(whole.text)
+        self.report = whole
 
 
-def convert(command: ConvertCommand, tell: Tell) -> Result:
+def convert(command: ConvertCommand, tell: Tell) -> Report:
     """Converts and writes; answers the report. Raises Refused or NotEqual, and then nothing is written."""
     _must_exist(command.job.model, command.job.data)
     path = writer.destination(command.out, command.job.name, command.version, command.replace)
-    outcome = _run(command.job, tell)
-    artefact = _checked(outcome.onnx)
-    writer.write(path, outcome.onnx)
+    result = _run(command.job, tell)
+    artefact = _checked(result.onnx)
+    writer.write(path, result.onnx)
     parts = [report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity)]
-    parts += [*report.slowness(outcome.speed), f"wrote {path} ({len(outcome.onnx):,} bytes)"]
-    data = {**_data(artefact), "written": str(path), "bytes": len(outcome.onnx), "speed": outcome.speed}
-    return Result("\n\n".join(parts), data)
+    parts += [*report.slowness(result.speed), f"wrote {path} ({len(result.onnx):,} bytes)"]
+    data = {**_data(artefact), "written": str(path), "bytes": len(result.onnx), "speed": result.speed}
+    return Report("\n\n".join(parts), data)
 
 
-def verify(command: VerifyCommand, tell: Tell) -> Result:
+def verify(command: VerifyCommand, tell: Tell) -> Report:
     """Repeats the proof; answers the report. Raises Refused or NotEqual."""
     _must_exist(command.job.model, command.job.onnx, command.job.data)
     parity = _run(command.job, tell).parity
-    return Result(f"{report.proof_table(parity)}\n\n{report.verdict(parity)}", {"parity": parity})
+    return Report(f"{report.proof_table(parity)}\n\n{report.verdict(parity)}", {"parity": parity})
 
 
-def inspect(command: InspectCommand) -> Result:
+def inspect(command: InspectCommand) -> Report:
     """What the file says of itself, or its bare signature. Raises Refused."""
     _must_exist(command.file)
     try:
@@ -74,24 +74,24 @@ def inspect(command: InspectCommand) -> Result:
             (way, node.name, str(node.dtype), list(node.shape)) for way, nodes in ways.items() for node in nodes
         ]
         lines += [f"{way}  {name}  {dtype}  {shape}" for way, name, dtype, shape in signature]
-        return Result("\n".join(lines), {"signature": signature})
+        return Report("\n".join(lines), {"signature": signature})
     parts = (
         report.description(artefact), drawing, report.proof_table(artefact.parity), report.verdict(artefact.parity)
     )  # fmt: skip
-    return Result("\n\n".join(part for part in parts if part), {**_data(artefact), "drawing": drawing})
+    return Report("\n\n".join(part for part in parts if part), {**_data(artefact), "drawing": drawing})
 
 
 def _data(artefact: Artefact) -> dict[str, Any]:
     return {key.removeprefix(PREFIX): orjson.loads(value) for key, value in to_metadata(artefact).items()}
 
 
-def _run(job: Job, tell: Tell) -> Outcome:
-    outcome = parent.run(job, tell)
-    if outcome.parity["wrong"]:
-        table, verdict = report.proof_table(outcome.parity), report.verdict(outcome.parity)
-        text = "\n\n".join((table, report.bad_rows(outcome.bad), verdict))
-        raise NotEqual(Result(text, {"parity": outcome.parity, "bad": outcome.bad}))
-    return outcome
+def _run(job: Job, tell: Tell) -> JobResult:
+    result = parent.run(job, tell)
+    if result.parity["wrong"]:
+        table, verdict = report.proof_table(result.parity), report.verdict(result.parity)
+        text = "\n\n".join((table, report.bad_rows(result.bad), verdict))
+        raise NotEqual(Report(text, {"parity": result.parity, "bad": result.bad}))
+    return result
 
 
 def _must_exist(*paths: Path | None) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from convert.errors import Refused
 from convert.exporters.parts.forest import Forest, Leaves
 from convert.exporters.parts.shapes import pair
-from convert.exporters.registry import PREDICTIONS, Exporter, Insight, Prediction
+from convert.exporters.registry import PREDICTIONS, BoosterHints, Exporter, Prediction
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Tensor
 
@@ -43,10 +43,10 @@ def _check(model: Any) -> None:
         raise Refused("CatBoost's trees are not symmetric", "fit with grow_policy='SymmetricTree', the default")
 
 
-def insight(model: Any) -> Insight:
+def booster_hints(model: Any) -> BoosterHints:
     """What the trees compare with; without the border that only parts missing values from all numbers."""
     _check(model)
-    return Insight(
+    return BoosterHints(
         {
             int(column): [float(border) for border in borders if abs(border) < FARTHEST]
             for column, borders in model.get_borders().items()

@@ -13,7 +13,7 @@ from convert.exporters.encoders import positions
 from convert.exporters.parts.forest import Forest, Leaves
 from convert.exporters.parts.sets import HALF, CategorySplits
 from convert.exporters.parts.shapes import pair
-from convert.exporters.registry import PREDICTIONS, Exporter, Insight, Prediction
+from convert.exporters.registry import PREDICTIONS, BoosterHints, Exporter, Prediction
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 
@@ -39,7 +39,7 @@ def _splits(dump: Any) -> Iterator[Any]:
         yield from (node for node in _nodes(tree) if "left_child" in node)
 
 
-def insight(model: Any) -> Insight:
+def booster_hints(model: Any) -> BoosterHints:
     """What the trees compare with; a category that they do not know counts as missing."""
     points: dict[int, list[float]] = {}
     codes: dict[int, list[int]] = {}
@@ -51,7 +51,7 @@ def insight(model: Any) -> Insight:
             points.setdefault(column, []).append(float(node["threshold"]))
         elif column not in categories:
             codes.setdefault(column, []).extend(_members(node))
-    return Insight(points, {column: sorted(set(members)) for column, members in codes.items()}, categories)
+    return BoosterHints(points, {column: sorted(set(members)) for column, members in codes.items()}, categories)
 
 
 def _categories(model: Any, dump: Any) -> dict[int, list[Any]]:

@@ -46,7 +46,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Insight:
+class BoosterHints:
     """What a booster tells of its columns, by position.
 
     ``points`` are numbers it compares with, ``codes`` whole numbers that it takes for categories, ``categories`` the

@@ -14,7 +14,7 @@ from convert.exporters.encoders import positions
 from convert.exporters.parts.forest import Forest, Leaves
 from convert.exporters.parts.sets import HALF, CategorySplits
 from convert.exporters.parts.shapes import pair
-from convert.exporters.registry import PREDICTIONS, Exporter, Insight, Prediction
+from convert.exporters.registry import PREDICTIONS, BoosterHints, Exporter, Prediction
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Tensor
 
@@ -49,7 +49,7 @@ def _stop(model: Any, inner: Any) -> int:
     return len(inner["trees"]) if best is None else int(inner["iteration_indptr"][best + 1])
 
 
-def insight(model: Any) -> Insight:
+def booster_hints(model: Any) -> BoosterHints:
     """What the trees compare with; of pandas categories they take no others."""
     points: dict[int, list[float]] = {}
     codes: dict[int, list[int]] = {}
@@ -64,7 +64,9 @@ def insight(model: Any) -> Insight:
                 codes.setdefault(column, []).extend(sets[node])
             elif left >= 0 and node not in sets:
                 points.setdefault(column, []).append(float(np.float32(value)))
-    return Insight(points, {column: sorted(set(members)) for column, members in codes.items()}, categories, closed=True)
+    return BoosterHints(
+        points, {column: sorted(set(members)) for column, members in codes.items()}, categories, closed=True
+    )
 
 
 def _sets(tree: Any) -> dict[int, list[int]]:

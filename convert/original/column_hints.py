@@ -21,7 +21,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from convert.errors import Refused
 from convert.exporters.parts.affine import shift_and_scale
-from convert.exporters.registry import Insight, optional_family
+from convert.exporters.registry import BoosterHints, optional_family
 from convert.graph.graph import Array
 from convert.original.inside import Inner, inside, is_dropped
 
@@ -162,7 +162,7 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 def _leaf(model: Any, views: Views) -> Views:
     family = optional_family(model)
     if family is not None:
-        _booster(family.insight, model, views)
+        _booster(family.booster_hints, model, views)
     for tree, columns in _trees(model):
         splits = tree.children_left >= 0
         for column in np.unique(tree.feature[splits]):
@@ -173,9 +173,9 @@ def _leaf(model: Any, views: Views) -> Views:
     return []
 
 
-def _booster(insight: Callable[[Any], Insight], model: Any, views: Views) -> None:
+def _booster(find: Callable[[Any], BoosterHints], model: Any, views: Views) -> None:
     try:
-        told = insight(model)
+        told = find(model)
     except Refused as refusal:
         refusal.where = refusal.where or type(model).__name__
         raise

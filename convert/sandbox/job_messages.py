@@ -51,7 +51,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobResult:
     """What came of a job: the proof as it stands in the file, its worst rows, the ratios of speed, the file's bytes."""
 
     parity: Mapping[str, Any]

@@ -13,13 +13,13 @@ from typing import Any
 
 from convert.errors import Refused
 from convert.sandbox import job_messages, limits
-from convert.sandbox.job_messages import Job, Outcome
+from convert.sandbox.job_messages import Job, JobResult
 
 LAST_WORDS_BYTES, LAST_LINES = 2000, 20
 
 
-def run(job: Job, tell: Callable[[str, float], None]) -> Outcome:
-    """Runs one job in a child and answers its outcome. Raises Refused, also when the child dies or hangs."""
+def run(job: Job, tell: Callable[[str, float], None]) -> JobResult:
+    """Runs one job in a child and answers its result. Raises Refused, also when the child dies or hangs."""
     root = str(Path(__file__).resolve().parents[2])
     with tempfile.TemporaryDirectory(prefix="dynonnx-") as home:
         reading, writing = os.pipe()
@@ -41,18 +41,18 @@ def run(job: Job, tell: Callable[[str, float], None]) -> Outcome:
         try:
             with os.fdopen(reading, "rb") as pipe:
                 _send(child, job)
-                outcome = _listen(pipe, tell)
+                result = _listen(pipe, tell)
         finally:
             overdue = not timer.is_alive()
             timer.cancel()
             child.kill()
             code = child.wait()
             listener.join()
-        if outcome is None:
+        if result is None:
             raise _death(
                 code, overdue, job.timeout_seconds, b"".join(said)[-LAST_WORDS_BYTES:].decode(errors="replace")
             )
-        return outcome
+        return result
 
 
 def _keep_last(stream: Any, said: list[bytes]) -> None:
@@ -71,8 +71,8 @@ def _send(child: subprocess.Popen[bytes], job: Job) -> None:
         return  # it died at once; listening finds out how
 
 
-def _listen(pipe: Any, tell: Callable[[str, float], None]) -> Outcome | None:
-    """The outcome, or None when the child went without one."""
+def _listen(pipe: Any, tell: Callable[[str, float], None]) -> JobResult | None:
+    """The result, or None when the child went without one."""
     while True:
         try:
             message, blob = job_messages.read(pipe)
@@ -86,7 +86,7 @@ def _listen(pipe: Any, tell: Callable[[str, float], None]) -> Outcome | None:
             case "failed":
                 raise Refused(f"the conversion broke:\n{message.get('traceback')}", "please report it with the model")
             case "done":
-                return Outcome(message["parity"], message["bad"], message["speed"], blob)
+                return JobResult(message["parity"], message["bad"], message["speed"], blob)
 
 
 def _share(value: Any) -> float:

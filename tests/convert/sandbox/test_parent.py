@@ -15,7 +15,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from convert.errors import Refused
 from convert.sandbox import limits, parent
-from convert.sandbox.job_messages import Job, Outcome
+from convert.sandbox.job_messages import Job, JobResult
 from tests.support.convert.hostile import Calls
 
 GB = 1 << 30
@@ -23,7 +23,7 @@ GB = 1 << 30
 
 def run(
     content: bytes, folder: Path, trust: tuple[str, ...] = (), timeout: float = 60, memory: int = 8 * GB
-) -> Outcome:
+) -> JobResult:
     """Runs one conversion of a file with this content."""
     (folder / "m.pkl").write_bytes(content)
     job = Job(folder / "m.pkl", "m", trusted=trust, timeout_seconds=timeout, memory_bytes=memory)
@@ -40,9 +40,9 @@ def refused(content: bytes, folder: Path, **limit: Any) -> str:
 
 def test_a_good_model_comes_back(tmp_path: Path) -> None:
     model = RandomForestClassifier(5, n_jobs=4).fit(np.eye(4), [0, 1, 0, 1])
-    outcome = run(pickle.dumps(model), tmp_path)
-    assert outcome.parity["wrong"] == 0
-    assert len(outcome.onnx) > 1000
+    result = run(pickle.dumps(model), tmp_path)
+    assert result.parity["wrong"] == 0
+    assert len(result.onnx) > 1000
 
 
 @pytest.mark.parametrize("name", ["runstring", "myeval"])
