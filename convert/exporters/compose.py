@@ -11,7 +11,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from convert.errors import Refused
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction, seen_by
 from convert.graph.columns import Columns
-from convert.original.inside import Inner, inside, is_dropped, is_idle
+from convert.inside import Inner, inside, is_dropped, is_idle
 
 
 def _apply(e: Exporter, part: Inner, x: Columns) -> Columns:

@@ -15,7 +15,7 @@ from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Predic
 from convert.exporters.trees import floor32, sum_of_trees
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
-from convert.original.inside import inside
+from convert.inside import inside
 
 
 def bagging_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:

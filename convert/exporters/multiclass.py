@@ -13,7 +13,7 @@ from convert.exporters.parts.shapes import column_of, pair, total
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
-from convert.original.inside import inside
+from convert.inside import inside
 
 
 def _binary_score(prediction: Prediction, estimator: Any) -> tuple[Tensor, float]:

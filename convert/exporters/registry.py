@@ -15,7 +15,7 @@ from typing import Any
 from convert.errors import Refused
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph, Tensor
-from convert.original.inside import Inner, inside
+from convert.inside import Inner, inside
 
 
 @dataclass(frozen=True, slots=True)

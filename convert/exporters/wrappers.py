@@ -13,7 +13,7 @@ from convert.exporters.functions import apply_function
 from convert.exporters.parts.inverse import inverse_transform
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
 from convert.graph.columns import Columns
-from convert.original.inside import inside
+from convert.inside import inside
 
 
 def inner_predict(e: Exporter, model: Any, x: Columns) -> Prediction:

@@ -23,7 +23,7 @@ from convert.errors import Refused
 from convert.exporters.parts.affine import shift_and_scale
 from convert.exporters.registry import BoosterHints, optional_family
 from convert.graph.graph import Array
-from convert.original.inside import Inner, inside, is_dropped
+from convert.inside import Inner, inside, is_dropped
 
 
 @dataclass(slots=True)

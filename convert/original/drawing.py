@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.compose import ColumnTransformer
 
-from convert.original.inside import Inner, inside
+from convert.inside import Inner, inside
 
 LONGEST_LINE = 110
 SHOWN_COLUMNS = 4

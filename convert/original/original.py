@@ -12,8 +12,8 @@ from sklearn.feature_extraction import text
 
 from convert.errors import Refused
 from convert.graph.graph import Array
+from convert.inside import inwards
 from convert.original.column_hints import ColumnHint, find_hints
-from convert.original.inside import inwards
 from convert.original.table import Categories, Table, for_model
 from server.artefact import Kind, Scalar
 

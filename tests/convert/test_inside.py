@@ -16,10 +16,10 @@ from sklearn.multiclass import _ConstantPredictor
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
 
+from convert.inside import WRAPPERS, Inner, inside
 from convert.job import Converted
 from convert.original.column_hints import find_hints
 from convert.original.drawing import draw
-from convert.original.inside import WRAPPERS, Inner, inside
 from tests.campaigns.coverage.data import COLUMNS, Case, labels, mixed, numbers
 from tests.campaigns.coverage.wrappers import FORMS, every_wrapper
 
