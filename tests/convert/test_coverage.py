@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.campaigns.coverage import cases, data, measure
+from tests.campaigns.coverage import cases, data, estimators, measure
 
 REFUSED = frozenset(
     {
@@ -26,7 +26,7 @@ ONLY_TWO = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV"})
 
 def sample() -> Iterator[data.Case]:
     """Of the estimators, those of scikit-learn with three words as labels or none."""
-    for case in cases.every_estimator():
+    for case in estimators.every_estimator():
         name, _, target = case.name.partition(", ")
         wanted = "two words" if name in ONLY_TWO else "three words"
         if target in ("", wanted, "two targets"):

@@ -1,4 +1,4 @@
-"""Owns the cases of wrappers: each of scikit-learn's round numbers, round mixed columns and round texts.
+"""Owns the cases of wrappers: each of scikit-learn's round every form of rows, and settings of theirs.
 
 Knows nothing of converting. What scikit-learn itself does not fit is no case.
 """
@@ -25,11 +25,24 @@ from sklearn import (
     pipeline,
     preprocessing,
     semi_supervised,
+    svm,
 )
 from sklearn.feature_extraction import text
 from sklearn.model_selection._search_successive_halving import HalvingGridSearchCV, HalvingRandomSearchCV
 
-from tests.campaigns.coverage.data import COLUMNS, ROWS, Case, documents, mixed, numbers, random, scaled, signal
+from tests.campaigns.coverage.data import (
+    COLUMNS,
+    ROWS,
+    Case,
+    case,
+    documents,
+    labels,
+    mixed,
+    numbers,
+    random,
+    scaled,
+    signal,
+)
 
 Wrap = Callable[[Any], Any]
 
@@ -189,3 +202,46 @@ def _made(name: str, form: Form, kind: str, wrap: Wrap) -> Callable[[], Any]:
         return wrap(inner.fit(form.x, y) if wrap is frozen.FrozenEstimator else inner).fit(form.x, y)
 
     return make
+
+
+def wrapped() -> Iterator[Case]:
+    """Estimators in estimators."""
+    x = numbers()
+    y = labels("three words", x)
+    logistic, forest = linear_model.LogisticRegression(), ensemble.RandomForestClassifier(10, random_state=0)
+    both = [("l", logistic), ("f", forest)]
+    models: dict[str, Any] = {
+        "calibrated, sigmoid": calibration.CalibratedClassifierCV(svm.LinearSVC(), method="sigmoid", cv=3),
+        "calibrated, isotonic": calibration.CalibratedClassifierCV(forest, method="isotonic", cv=3),
+        "calibrated, temperature": calibration.CalibratedClassifierCV(logistic, method="temperature", cv=3),
+        "calibrated, frozen": calibration.CalibratedClassifierCV(frozen.FrozenEstimator(base.clone(forest).fit(x, y))),
+        "stacking": ensemble.StackingClassifier(both, cv=3),
+        "stacking, passthrough": ensemble.StackingClassifier(both, cv=3, passthrough=True),
+        "voting, hard": ensemble.VotingClassifier(both),
+        "voting, soft, weights": ensemble.VotingClassifier(both, voting="soft", weights=[1, 3]),
+        "one against rest": multiclass.OneVsRestClassifier(svm.LinearSVC()),
+        "one against one": multiclass.OneVsOneClassifier(svm.LinearSVC()),
+        "bagging of pipelines": ensemble.BaggingClassifier(scaled(logistic), 4, max_features=3, random_state=0),
+        "boosting of stumps": ensemble.AdaBoostClassifier(n_estimators=10, random_state=0),
+        "random search": model_selection.RandomizedSearchCV(logistic, {"C": [0.1, 1.0]}, n_iter=2, cv=2),
+        "search of a pipeline": model_selection.GridSearchCV(scaled(svm.SVC()), {"svc__C": [1.0]}, cv=2),
+        "isolation forest, few columns": ensemble.IsolationForest(n_estimators=20, max_features=0.5, random_state=0),
+    }
+    for name, model in models.items():
+        yield case("wrappers", name, model, x, y)
+    binary = labels("two words", x)
+    threshold = model_selection.TunedThresholdClassifierCV(scaled(logistic), random_state=0)
+    yield case("wrappers", "tuned threshold of a pipeline", threshold, x, binary)
+    several = np.column_stack([y, labels("three words", -x)])
+    yield case("wrappers", "several targets", multioutput.MultiOutputClassifier(forest), x, several)
+    yield case("wrappers", "several targets, forest", forest, x, several)
+    yield case("wrappers", "log of the target", _logged(), x, np.abs(signal(x)) + 1)
+    yield case("wrappers", "scaled target", _scaled_target(), x, signal(x))
+
+
+def _logged() -> Any:
+    return compose.TransformedTargetRegressor(linear_model.Ridge(), func=np.log1p, inverse_func=np.expm1)
+
+
+def _scaled_target() -> Any:
+    return compose.TransformedTargetRegressor(svm.SVR(), transformer=preprocessing.StandardScaler())
