@@ -35,8 +35,8 @@ def run(job: Job, tell: Callable[[str, float], None]) -> JobResult:
         os.close(writing)
         timer = threading.Timer(job.timeout_seconds, child.kill)
         timer.start()
-        said: list[bytes] = []
-        listener = threading.Thread(target=_keep_last, args=(child.stderr, said))
+        printed: list[bytes] = []
+        listener = threading.Thread(target=_keep_last, args=(child.stderr, printed))
         listener.start()
         try:
             with os.fdopen(reading, "rb") as pipe:
@@ -50,16 +50,16 @@ def run(job: Job, tell: Callable[[str, float], None]) -> JobResult:
             listener.join()
         if result is None:
             raise _death(
-                code, overdue, job.timeout_seconds, b"".join(said)[-LAST_WORDS_BYTES:].decode(errors="replace")
+                code, overdue, job.timeout_seconds, b"".join(printed)[-LAST_WORDS_BYTES:].decode(errors="replace")
             )
         return result
 
 
-def _keep_last(stream: Any, said: list[bytes]) -> None:
+def _keep_last(stream: Any, printed: list[bytes]) -> None:
     with stream:
         for line in stream:
-            said.append(line[-LAST_WORDS_BYTES:])
-            del said[:-LAST_LINES]
+            printed.append(line[-LAST_WORDS_BYTES:])
+            del printed[:-LAST_LINES]
 
 
 def _send(child: subprocess.Popen[bytes], job: Job) -> None:
