@@ -1,4 +1,4 @@
-"""Owns the measuring of one case: fit, convert, compare, in a forked child with a time limit. Knows nothing of tables.
+"""Owns the measuring of one case: fit, convert, compare, in a child with a time limit. Knows nothing of tables.
 
 The limit is for plain skl2onnx, which has conversions that never end.
 """
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import cloudpickle  # type: ignore[import-untyped,unused-ignore]  # joblib brings it
 import numpy as np
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, StringTensorType
@@ -30,6 +31,9 @@ from server.artefact import Feature
 from server.runtime import BadModel, Runtime
 from tests.campaigns.coverage.data import Case
 
+# A fork of this very process would hang in what is left of the threads that OpenMP had here; this one forks early.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload([__name__])
 SECONDS = 90.0
 LENIENT = 10.0  # plain skl2onnx computes in float32: it is allowed 1e-4 where we allow 1e-5
 
@@ -135,10 +139,10 @@ def _plain_name(name: str) -> str:
     return re.sub(r"\W", "_", name)
 
 
-def _answer(make: Callable[[], Any], way: Callable[[Any], Outcome], pipe: Any) -> None:
+def _answer(make: bytes, way: Callable[[Any], Outcome], pipe: Any) -> None:
     warnings.simplefilter("ignore")
     try:
-        model = make()
+        model = cloudpickle.loads(make)()
     except Exception as error:  # noqa: BLE001  an estimator that does not take such data is no case
         pipe.send(Outcome("not fitted", repr(error)))
         return
@@ -151,7 +155,7 @@ def _answer(make: Callable[[], Any], way: Callable[[Any], Outcome], pipe: Any) -
 def measure(case: Case, way: Callable[[Any], Outcome]) -> Outcome:
     """One case, one way, in a child of its own."""
     reading, writing = multiprocessing.Pipe(duplex=False)
-    child = multiprocessing.get_context("fork").Process(target=_answer, args=(case.make, way, writing))
+    child = CONTEXT.Process(target=_answer, args=(cloudpickle.dumps(case.make), way, writing))
     child.start()
     writing.close()
     try:
