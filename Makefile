@@ -84,7 +84,7 @@ footprint: models ## start, memory and package size of the server
 	$(PY) -m bench footprint
 
 coverage-models: install ## every estimator converted or refused, into docs/coverage.md (boosters after `make boosters`)
-	$(PY) -W ignore -m convert.coverage
+	$(PY) -W ignore -m tests.campaigns.coverage
 
 clean: ## everything that was made; a model of your own in models/ stays
 	rm -rf .venv build bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis $(EXAMPLES:%=models/%)

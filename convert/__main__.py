@@ -8,80 +8,79 @@ from dataclasses import replace
 
 import orjson
 
-from convert import commands
+from convert.cli import commands
+from convert.cli.options import Command, ConvertCommand, InspectCommand, VerifyCommand, default_name, parse
+from convert.cli.progress import Progress
 from convert.errors import Refused, UsageError
-from convert.options import Convert, Inspect, Verify, default_name, parse
-from convert.progress import Progress
 
 DONE, FAILED, USAGE = 0, 1, 2
 MODEL_FILES = (".pkl", ".pickle", ".joblib", ".skops")
-
-Asked = Convert | Inspect | Verify
 
 
 def main(words: Sequence[str]) -> int:
     """Runs one command, or one for each model file of a folder; answers the exit status."""
     try:
-        asked = parse(words)
-        if isinstance(asked, Convert) and asked.model.is_dir():
-            return _folder(_each(asked))
+        command = parse(words)
+        if isinstance(command, ConvertCommand) and command.job.model.is_dir():
+            return _run_each(_commands_for_folder(command))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return USAGE
-    return _one(asked)
+    return _run_one(command)
 
 
-def _each(asked: Convert) -> list[Convert]:
-    if asked.out.suffix == ".onnx":
+def _commands_for_folder(command: ConvertCommand) -> list[ConvertCommand]:
+    if command.out.suffix == ".onnx":
         raise UsageError("--out names one file, but the models are a folder's: name a folder")
-    files = sorted(path for path in asked.model.iterdir() if path.suffix in MODEL_FILES)
+    files = sorted(path for path in command.job.model.iterdir() if path.suffix in MODEL_FILES)
     if not files:
-        raise UsageError(f"{asked.model} holds no file ending in {', '.join(MODEL_FILES)}")
-    return [replace(asked, model=path, name=default_name(path)) for path in files]
+        raise UsageError(f"{command.job.model} holds no file ending in {', '.join(MODEL_FILES)}")
+    jobs = [replace(command.job, model=path, name=default_name(path)) for path in files]
+    return [replace(command, job=job) for job in jobs]
 
 
-def _folder(each: Sequence[Convert]) -> int:
+def _run_each(each: Sequence[ConvertCommand]) -> int:
     failed = []
-    for number, asked in enumerate(each, 1):
-        print(f"\n{asked.model.name} ({number} of {len(each)})", file=sys.stderr)
-        if _one(asked) != DONE:
-            failed.append(asked.model.name)
+    for number, command in enumerate(each, 1):
+        print(f"\n{command.job.model.name} ({number} of {len(each)})", file=sys.stderr)
+        if _run_one(command) != DONE:
+            failed.append(command.job.model.name)
     not_written = f", {len(failed)} not: {', '.join(failed)}" if failed else ""
     print(f"\n{len(each) - len(failed)} of {len(each)} models written{not_written}", file=sys.stderr)
     return FAILED if failed else DONE
 
 
-def _one(asked: Asked) -> int:
+def _run_one(command: Command) -> int:
     try:
-        _print(_run(asked), asked.json)
+        _print(_report(command), command.json)
     except Refused as refusal:
-        if asked.json:
+        if command.json:
             parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
             print(orjson.dumps({"refused": parts}).decode())
         print(f"refused: {refusal}", file=sys.stderr)
         return FAILED
     except commands.NotEqual as failure:
-        _print(failure.result, asked.json)
-        if isinstance(asked, Convert):
+        _print(failure.report, command.json)
+        if isinstance(command, ConvertCommand):
             print("no file was written", file=sys.stderr)
         return FAILED
     return DONE
 
 
-def _print(result: commands.Result, as_json: bool) -> None:
-    print(orjson.dumps(result.data).decode() if as_json else result.text)
+def _print(report: commands.Report, as_json: bool) -> None:
+    print(orjson.dumps(report.data).decode() if as_json else report.text)
 
 
-def _run(asked: Asked) -> commands.Result:
+def _report(command: Command) -> commands.Report:
     progress = Progress(sys.stderr)
     try:
-        match asked:
-            case Convert():
-                return commands.convert(asked, progress.tell)
-            case Verify():
-                return commands.verify(asked, progress.tell)
-            case Inspect():
-                return commands.inspect(asked)
+        match command:
+            case ConvertCommand():
+                return commands.convert(command, progress.tell)
+            case VerifyCommand():
+                return commands.verify(command, progress.tell)
+            case InspectCommand():
+                return commands.inspect(command)
     finally:
         progress.done()
 

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto
 
-from convert import exporters
-from convert.columns import Columns
 from convert.errors import Refused
-from convert.exporters.registry import Exporter, Prediction
-from convert.graph import Array, Graph, Tensor
-from convert.original import Answers, Original
+from convert.exporters.registry import Exporter, Prediction, load_families
+from convert.graph.columns import Columns
+from convert.graph.graph import Array, Graph, Tensor
+from convert.original.original import Answers, Original
 from server.artefact import Feature, Output, Role
 
-exporters.load()
+load_families()
+
+LABEL = np.arange(2)  # the classes of one label of a set: not there, there
 
 
 def export(original: Original, features: Sequence[Feature], answers: Answers) -> tuple[ModelProto, tuple[Output, ...]]:
@@ -60,29 +61,32 @@ def _inputs(graph: Graph, features: Sequence[Feature]) -> Columns:
 def _tensors(e: Exporter, original: Original, x: Columns) -> Mapping[str, Tensor]:
     if original.kind == "transformer":
         return {"transformed": e.transform(original.model, x).numbers()}
-    found = e.predict(original.model, x)
-    if found.targets:
-        return _targets(e.graph, found.targets, original.model.classes_)
-    tensors = {"value": found.value, "scores": found.scores, "probabilities": found.probabilities}
-    tensors["label"] = _label(e.graph, found, getattr(original.model, "classes_", None))
+    prediction = e.predict(original.model, x)
+    classes = getattr(original.model, "classes_", None)
+    if prediction.targets:
+        return _targets(
+            e.graph, prediction.targets, classes if isinstance(classes, list) else [LABEL] * len(prediction.targets)
+        )
+    tensors = {"value": prediction.value, "scores": prediction.scores, "probabilities": prediction.probabilities}
+    tensors["label"] = _label(e.graph, prediction, classes)
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
 
-def _targets(graph: Graph, found: Sequence[Prediction], classes: Sequence[Array]) -> Mapping[str, Tensor]:
-    labels = [_label(graph, one, values) for one, values in zip(found, classes, strict=True)]
+def _targets(graph: Graph, targets: Sequence[Prediction], classes: Sequence[Array]) -> Mapping[str, Tensor]:
+    labels = [_label(graph, prediction, values) for prediction, values in zip(targets, classes, strict=True)]
     columns = [label.reshape(-1, 1) for label in labels if label is not None]
-    tensors = {f"probabilities_{target}": one.need("probabilities") for target, one in enumerate(found)}
+    tensors = {f"probabilities_{target}": prediction.need("probabilities") for target, prediction in enumerate(targets)}
     return {"label": graph.concat(columns), **tensors}
 
 
-def _label(graph: Graph, found: Prediction, classes: Any) -> Tensor | None:
-    if found.label is not None or found.index is None:
-        return found.label
+def _label(graph: Graph, prediction: Prediction, classes: Any) -> Tensor | None:
+    if prediction.label is not None or prediction.index is None:
+        return prediction.label
     values = np.asarray(classes)
     if values.dtype.kind in "iu":
         values = values.astype(np.int64)
         if np.array_equal(values, np.arange(len(values))):
-            return found.index
+            return prediction.index
     elif values.dtype.kind not in "Ofb":
         values = values.astype(object)
-    return graph.op("Gather", graph.constant(values), found.index, axis=0)
+    return graph.op("Gather", graph.constant(values), prediction.index, axis=0)

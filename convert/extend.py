@@ -18,9 +18,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Predict, Prediction, Transform
+from convert.graph.columns import Columns, columns
 
 __all__ = ["Columns", "Exporter", "Prediction", "columns", "load", "predicts", "transforms"]
 

@@ -6,15 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from convert.errors import Refused
-from convert.job import Tell, describe_with_rows, teller
-from convert.opener import Opening, open_model
-from convert.original import open_original
-from convert.parity import Proof, prove
+from convert.job import Tell, tell_of_comparison
+from convert.opening.opener import OpenPolicy, open_model
+from convert.original.original import open_original
+from convert.original.schema import describe
+from convert.proof.parity import Proof, prove
+from convert.proof.questions import ask_proof_rows
 from server.artefact import Feature, from_metadata
 from server.runtime import BadModel, Runtime
 
 
-def verify(pickled: bytes, onnx: bytes, data: Any | None, how: Opening, tell: Tell) -> Proof:
+def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, tell: Tell) -> Proof:
     """Compares all proof rows. A file of ours is fed by its own schema, any other by its signature. Raises Refused."""
     try:
         runtime = Runtime(onnx)
@@ -22,20 +24,21 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, how: Opening, tell: Te
         raise Refused(f"ONNX Runtime does not open the file: {error}") from error
     artefact = from_metadata(runtime.metadata)
     tell("opening the pickle", 0.0)
-    original = open_original(open_model(pickled, how))
+    original = open_original(open_model(pickled, policy))
     if artefact is not None and not original.named and len(artefact.features) == len(original.names):
         original = replace(original, names=tuple(feature.name for feature in artefact.features))
-    features, groups, expected = describe_with_rows(original, data)
+    features = describe(original)
+    groups, expected = ask_proof_rows(original, features, data)
     features = artefact.features if artefact is not None else _by_signature(runtime, features)
     if tuple(feature.name for feature in features) != original.names:
         raise Refused("the file and the pickle have different columns", "give the pickle that this file was made from")
-    found = expected["usual"]
-    if len(found) != len(runtime.outputs):
+    answers = expected["usual"]
+    if len(answers) != len(runtime.outputs):
         raise Refused(
-            f"the file has {len(runtime.outputs)} outputs, the model gives {len(found)}: {', '.join(found)}",
+            f"the file has {len(runtime.outputs)} outputs, the model gives {len(answers)}: {', '.join(answers)}",
             "convert the pickle again",
         )
-    return prove(runtime, features, groups, expected, teller(tell, groups))
+    return prove(runtime, features, groups, expected, tell_of_comparison(tell, groups))
 
 
 def _by_signature(runtime: Runtime, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
@@ -46,8 +49,8 @@ def _by_signature(runtime: Runtime, features: tuple[Feature, ...]) -> tuple[Feat
         raise Refused(
             f"the file has {len(names)} inputs, the model {len(features)} columns", "convert the pickle again"
         )
-    homes = names * len(features) if len(names) == 1 else names
+    inputs = names * len(features) if len(names) == 1 else names
     return tuple(
-        Feature(f.name, "string" if kinds[home].kind == "O" else str(kinds[home]), home, f.nullable)  # type: ignore[arg-type]
-        for f, home in zip(features, homes, strict=True)
+        Feature(f.name, "string" if kinds[name].kind == "O" else str(kinds[name]), name, f.nullable)  # type: ignore[arg-type]
+        for f, name in zip(features, inputs, strict=True)
     )

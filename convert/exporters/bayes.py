@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn import discriminant_analysis, mixture, naive_bayes, neighbors
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
-from convert.exporters.distances import distances
 from convert.exporters.linear import product
+from convert.exporters.parts.distances import distances
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 
 def likeliest(logs: Tensor, classes: int, scored: bool = False) -> Prediction:
@@ -71,12 +71,12 @@ def categorical(e: Exporter, model: Any, x: Columns) -> Prediction:
 def quadratic(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A normal distribution per class, each turned to its own axes."""
     matrix = x.numbers()
-    found = []
+    squares = []
     for mean, rotation, scaling in zip(model.means_, model.rotations_, model.scalings_, strict=True):
         turned = (matrix - mean) @ np.asarray(rotation * scaling**-0.5)
-        found.append((turned * turned).reduce("ReduceSum"))
+        squares.append((turned * turned).reduce("ReduceSum"))
     sizes = np.array([np.log(scaling).sum() for scaling in model.scalings_])
-    logs = e.graph.concat(found) * -0.5 + (np.log(model.priors_) - 0.5 * sizes)
+    logs = e.graph.concat(squares) * -0.5 + (np.log(model.priors_) - 0.5 * sizes)
     return likeliest(logs, len(model.classes_), scored=True)
 
 
@@ -96,23 +96,25 @@ def nearest_centroid(e: Exporter, model: Any, x: Columns) -> Prediction:
     width = np.where(model.within_class_std_dev_ != 0, model.within_class_std_dev_, 1.0)
     scaled = distances(matrix / np.asarray(width), np.asarray(model.centroids_) / width, model.metric)
     logs = 2.0 * np.log(model.class_prior_) - scaled * scaled
-    found = likeliest(logs, classes, scored=model.metric == "euclidean")
-    probabilities = found.probabilities if model.metric == "euclidean" else None
+    prediction = likeliest(logs, classes, scored=model.metric == "euclidean")
+    probabilities = prediction.probabilities if model.metric == "euclidean" else None
     near = distances(matrix, model.centroids_, model.metric)
-    index = e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0) if even else found.index
-    return Prediction(index=index, probabilities=probabilities, scores=found.scores)
+    index = e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0) if even else prediction.index
+    return Prediction(index=index, probabilities=probabilities, scores=prediction.scores)
 
 
 def gaussian_mixture(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The likeliest component of a mixture of normal distributions, as a cluster."""
     matrix, means = x.numbers(), model.means_
-    logs = _precise(matrix, means, model.precisions_cholesky_, model.covariance_type) * -0.5
+    components = list(zip(means, _factors(means, model.precisions_cholesky_, model.covariance_type), strict=True))
+    turned = [(matrix - mean) @ factor for mean, factor in components]
+    squares = e.graph.concat([(deviation * deviation).reduce("ReduceSum") for deviation in turned])
     # What does not depend on the row is taken from the original at its own first mean: one number per component.
     at = means[:1]
-    known = model._estimate_log_prob(at) + model._estimate_log_weights()
-    offset = known - (-0.5 * _known(at, means, model.precisions_cholesky_, model.covariance_type))
-    found = likeliest(logs + offset, len(means))
-    return Prediction(label=found.index, probabilities=found.probabilities)
+    own = np.stack([(((at - mean) @ factor) ** 2).sum(axis=1) for mean, factor in components], axis=1)
+    offset = model._estimate_log_prob(at) + model._estimate_log_weights() - (-0.5 * own)
+    prediction = likeliest(squares * -0.5 + offset, len(means))
+    return Prediction(label=prediction.index, probabilities=prediction.probabilities)
 
 
 def _factors(means: Array, precisions: Array, kind: str) -> list[Array]:
@@ -122,18 +124,8 @@ def _factors(means: Array, precisions: Array, kind: str) -> list[Array]:
     if kind == "tied":
         return [precisions] * len(means)
     if kind == "diag":
-        return [np.diag(one) for one in precisions]
-    return [np.eye(means.shape[1]) * one for one in precisions]
-
-
-def _precise(x: Tensor, means: Array, precisions: Array, kind: str) -> Tensor:
-    turned = [(x - mean) @ factor for mean, factor in zip(means, _factors(means, precisions, kind), strict=True)]
-    return x.graph.concat([(one * one).reduce("ReduceSum") for one in turned])
-
-
-def _known(x: Array, means: Array, precisions: Array, kind: str) -> Array:
-    turned = [(x - mean) @ factor for mean, factor in zip(means, _factors(means, precisions, kind), strict=True)]
-    return np.stack([(one**2).sum(axis=1) for one in turned], axis=1)
+        return [np.diag(precision) for precision in precisions]
+    return [np.eye(means.shape[1]) * precision for precision in precisions]
 
 
 TRANSFORMS.update({discriminant_analysis.LinearDiscriminantAnalysis: discriminant_transform})

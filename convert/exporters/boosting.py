@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from sklearn import ensemble
 
-from convert.columns import Columns
 from convert.exporters.encoders import ordinal
-from convert.exporters.forest import Forest, Leaves
-from convert.exporters.links import inverse_link, link
+from convert.exporters.parts.forest import Forest, Leaves
+from convert.exporters.parts.links import inverse_link, link
+from convert.exporters.parts.sets import HALF, CategorySplits, bits_of
+from convert.exporters.parts.shapes import column_of, pair
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
-from convert.exporters.sets import HALF, CategorySplits, bits_of
-from convert.exporters.shapes import column_of, pair
 from convert.exporters.trees import floor32
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns
+from convert.graph.graph import Array, Tensor
 
 EPSILON = np.finfo(np.float64).eps  # scikit-learn clips the first guess's probabilities to [EPSILON, 1 - EPSILON]
 
@@ -40,10 +40,10 @@ def gradient_raw(e: Exporter, model: Any, x: Columns) -> Tensor:
 def _first_guess(e: Exporter, model: Any, x: Columns) -> Tensor | Array:
     if isinstance(model.init_, str):
         return np.zeros(1)
-    found = e.predict(model.init_, x, "init")
-    if found.value is not None:
-        return column_of(link(model._loss, found.value))
-    p = found.need("probabilities")
+    prediction = e.predict(model.init_, x, "init")
+    if prediction.value is not None:
+        return column_of(link(model._loss, prediction.value))
+    p = prediction.need("probabilities")
     p = p if model._loss.is_multiclass else p.take([1])
     low, high = e.graph.constant(EPSILON), e.graph.constant(1 - EPSILON)
     return link(model._loss, e.graph.op("Clip", p, low, high))

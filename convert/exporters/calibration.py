@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn import calibration, isotonic
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
+from convert.exporters.parts.shapes import column_of, pair, sigmoid, total
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.exporters.shapes import column_of, pair, sigmoid, total
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 TINY = np.finfo(np.float64).eps
 
@@ -39,12 +39,12 @@ def interpolated(x: Tensor, knots: Array, values: Array) -> Tensor:
 def isotonic_values(model: Any, x: Tensor) -> Tensor:
     """[rows] through a fitted isotonic curve."""
     knots, values = np.asarray(model.X_thresholds_, np.float64), np.asarray(model.y_thresholds_, np.float64)
-    found = interpolated(x, knots, values)
+    value = interpolated(x, knots, values)
     if model.out_of_bounds == "clip":
-        return found
+        return value
     outside = (x < float(knots[0])) | (x > float(knots[-1]))
     if model.out_of_bounds == "nan":
-        return outside.where(np.float64(np.nan), found)
+        return outside.where(np.float64(np.nan), value)
     raise Refused("out_of_bounds='raise' cannot be answered for a row outside", "fit with 'clip' or 'nan'")
 
 
@@ -60,36 +60,35 @@ def isotonic_transform(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def calibrated(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The mean over the folds' calibrated probabilities."""
-    parts = [_fold(e, one, x, str(i)) for i, one in enumerate(model.calibrated_classifiers_)]
+    parts = list(map(_fold, model.calibrated_classifiers_, e.predict_inside(model, x)))
     mean = total(parts) / float(len(parts))
     return Prediction(index=mean.argmax(), probabilities=mean)
 
 
-def _fold(e: Exporter, one: Any, x: Columns, name: str) -> Tensor:
-    found = e.predict(one.estimator, x, name)
-    classes = len(one.classes)
-    decided = hasattr(one.estimator, "decision_function")
+def _fold(fold: Any, prediction: Prediction) -> Tensor:
+    classes = len(fold.classes)
+    decided = hasattr(fold.estimator, "decision_function")
     if classes == 2:
-        response = found.need("scores") if decided else found.need("probabilities").column(1)
-        return _two(one, response, decided)
-    response = found.need("scores") if decided else found.need("probabilities")
-    if len(one.estimator.classes_) != classes:
+        response = prediction.need("scores") if decided else prediction.need("probabilities").column(1)
+        return _two(fold, response, decided)
+    response = prediction.need("scores") if decided else prediction.need("probabilities")
+    if len(fold.estimator.classes_) != classes:
         raise Refused("a fold of the calibration has not seen every class", "calibrate with more rows or fewer folds")
-    if one.method == "temperature":
-        return _temperature(one.calibrators[0], response, decided)
-    parts = [column_of(_curve(curve, response.column(i))) for i, curve in enumerate(one.calibrators)]
-    p = e.graph.concat(parts)
+    if fold.method == "temperature":
+        return _temperature(fold.calibrators[0], response, decided)
+    parts = [column_of(_curve(curve, response.column(i))) for i, curve in enumerate(fold.calibrators)]
+    p = response.graph.concat(parts)
     summed = p.reduce("ReduceSum")
     none = summed.equals(0.0)
     return none.where(np.float64(1 / classes), p / none.where(np.float64(1.0), summed))
 
 
-def _two(one: Any, response: Tensor, decided: bool) -> Tensor:
-    if one.method != "temperature":
-        return pair(_curve(one.calibrators[0], response))
+def _two(fold: Any, response: Tensor, decided: bool) -> Tensor:
+    if fold.method != "temperature":
+        return pair(_curve(fold.calibrators[0], response))
     column = column_of(response)
     first = -column if decided else 1.0 - column
-    return _temperature(one.calibrators[0], response.graph.concat([first, column]), decided)
+    return _temperature(fold.calibrators[0], response.graph.concat([first, column]), decided)
 
 
 def _temperature(curve: Any, response: Tensor, decided: bool) -> Tensor:

@@ -2,79 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from convert.columns import Columns
 from convert.errors import Refused
-from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
+from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction, seen_by
+from convert.graph.columns import Columns
+from convert.inside import Inner, inside, is_dropped, is_idle
 
 
-def _is_idle(step: Any) -> bool:
-    return step is None or (isinstance(step, str) and step == "passthrough")
+def _apply(e: Exporter, part: Inner, x: Columns) -> Columns:
+    return x if is_idle(part.estimator) else e.transform(part.estimator, x, part.name)
 
 
-def _through(e: Exporter, steps: list[tuple[str, Any]], x: Columns) -> Columns:
-    for name, step in steps:
-        x = x if _is_idle(step) else e.transform(step, x, name)
+def _through(e: Exporter, steps: Sequence[Inner], x: Columns) -> Columns:
+    for step in steps:
+        x = _apply(e, step, x)
     return x
 
 
 def pipeline_transform(e: Exporter, pipeline: Any, x: Columns) -> Columns:
     """Every step in turn."""
-    return _through(e, pipeline.steps, x)
+    return _through(e, inside(pipeline), x)
 
 
 def pipeline_predict(e: Exporter, pipeline: Any, x: Columns) -> Prediction:
     """Every step in turn; the last one predicts."""
-    name, last = pipeline.steps[-1]
-    return e.predict(last, _through(e, pipeline.steps[:-1], x), name)
+    *steps, last = inside(pipeline)
+    return e.predict(last.estimator, _through(e, steps, x), last.name)
 
 
-def column_transformer(e: Exporter, composed: Any, x: Columns) -> Columns:
-    """Each transformer on its own columns, the results side by side in the fitted order."""
-    found = [
-        (name, _one(e, name, step, x.take(_positions(composed, name, selected))))
-        for name, step, selected in composed.transformers_
-        if not (isinstance(step, str) and step == "drop") and _positions(composed, name, selected)
-    ]
-    weights = composed.transformer_weights or {}
-    return _beside(e, [_weighted(part, weights.get(name)) for name, part in found])
-
-
-def _positions(composed: Any, name: str, selected: Any) -> list[int]:
-    return list(composed._transformer_to_input_indices[name])
-
-
-def _one(e: Exporter, name: str, step: Any, x: Columns) -> Columns:
-    return x if _is_idle(step) else e.transform(step, x, name)
-
-
-def _weighted(part: Columns, weight: float | None) -> Columns:
-    if weight is None:
-        return part
-    return Columns(part.graph, ((part.numbers() * weight, part.width),))
-
-
-def _beside(e: Exporter, parts: list[Columns]) -> Columns:
-    joined = Columns(e.graph, tuple(item for part in parts for item in part.parts))
+def side_by_side(e: Exporter, model: Any, x: Columns) -> Columns:
+    """Each transformer on its own columns or on all of them, the results side by side in the fitted order."""
+    weights = model.transformer_weights or {}
+    kept = [part for part in inside(model) if part.sees_rows and not is_dropped(part.estimator)]
+    tables = [_weighted(_apply(e, part, seen_by(part, x)), weights.get(part.name)) for part in kept]
+    joined = Columns(e.graph, tuple(item for table in tables for item in table.parts))
     if not joined.parts:
         raise Refused("every column is dropped, nothing is left to predict from", "keep at least one column")
     return joined
 
 
-def feature_union(e: Exporter, union: Any, x: Columns) -> Columns:
-    """Every transformer on all columns, the results side by side."""
-    weights = union.transformer_weights or {}
-    parts = [
-        _weighted(_one(e, name, step, x), weights.get(name))
-        for name, step in union.transformer_list
-        if not (isinstance(step, str) and step == "drop")
-    ]
-    return _beside(e, parts)
+def _weighted(table: Columns, weight: float | None) -> Columns:
+    if weight is None:
+        return table
+    return Columns(table.graph, ((table.numbers() * weight, table.width),))
 
 
-TRANSFORMS.update({Pipeline: pipeline_transform, ColumnTransformer: column_transformer, FeatureUnion: feature_union})
+TRANSFORMS.update({Pipeline: pipeline_transform, ColumnTransformer: side_by_side, FeatureUnion: side_by_side})
 PREDICTIONS.update({Pipeline: pipeline_predict})

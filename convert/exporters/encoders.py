@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn import preprocessing
 
-from convert.columns import Columns, columns
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.graph import ML, Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 from server.artefact import MISSING_TEXT
 
 NOWHERE = -1
@@ -18,17 +18,8 @@ NOWHERE = -1
 
 def text_codes(x: Tensor, values: Array) -> tuple[Tensor, dict[str, int]]:
     """Strings as integers by one dictionary over ``values``; what it does not know is `NOWHERE`."""
-    known = sorted({as_text(value) for value in values})
-    codes = x.graph.op(
-        "LabelEncoder",
-        x,
-        dtype=np.int64,
-        domain=ML,
-        keys_strings=known,
-        values_int64s=list(range(len(known))),
-        default_int64=NOWHERE,
-    )
-    return codes, {text: code for code, text in enumerate(known)}
+    codes = {text: code for code, text in enumerate(sorted({as_text(value) for value in values}))}
+    return x.coded(codes, NOWHERE), codes
 
 
 def as_text(value: Any) -> str:
@@ -53,11 +44,11 @@ def _groups(encoder: Any, column: int) -> list[tuple[int, list[Any]]]:
     categories = list(encoder.categories_[column])
     mapping = encoder._default_to_infrequent_mappings[column] if encoder._infrequent_enabled else None
     codes = range(len(categories)) if mapping is None else mapping
-    found: dict[int, list[Any]] = {}
+    by_code: dict[int, list[Any]] = {}
     for value, code in zip(categories, codes, strict=True):
-        found.setdefault(int(code), []).append(value)
+        by_code.setdefault(int(code), []).append(value)
     dropped = None if encoder.drop_idx_ is None else encoder._drop_idx_after_grouping[column]
-    return [(column, found[code]) for code in sorted(found) if code != dropped]
+    return [(column, by_code[code]) for code in sorted(by_code) if code != dropped]
 
 
 def _with_unknown(encoder: Any, here: Tensor, x: Columns, groups: list[tuple[int, list[Any]]]) -> Tensor:
@@ -142,15 +133,11 @@ def _looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
     graph = known.graph
     hits = known.cast(np.float64)
     at = known.cast(np.int64).argmax()
-    found = graph.op("Gather", graph.constant(values), at, axis=0).reshape(-1, 1)
+    looked_up = graph.op("Gather", graph.constant(values), at, axis=0).reshape(-1, 1)
     missing = np.nan if otherwise is None else float(otherwise)
-    return (hits.reduce("ReduceMax") > 0.5).where(found, missing)
+    return (hits.reduce("ReduceMax") > 0.5).where(looked_up, missing)
 
 
 TRANSFORMS.update(
-    {
-        preprocessing.OneHotEncoder: one_hot,
-        preprocessing.OrdinalEncoder: ordinal,
-        preprocessing.TargetEncoder: target,
-    }
+    {preprocessing.OneHotEncoder: one_hot, preprocessing.OrdinalEncoder: ordinal, preprocessing.TargetEncoder: target}
 )

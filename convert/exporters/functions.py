@@ -11,10 +11,10 @@ from scipy import special
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.graph import Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Tensor
 
 E_SMALL = 1e-4  # below it, log1p and expm1 by their series: log(1 + x) would lose the digits of x
 
@@ -82,7 +82,7 @@ def apply_function(function: Any, keywords: Mapping[str, Any] | None, x: Tensor)
     if keywords or plain is not function or function not in FUNCTIONS:
         raise Refused(
             f"FunctionTransformer with {getattr(plain, '__name__', plain)!r} has no converter",
-            f"use one of {', '.join(sorted(one.__name__ for one in FUNCTIONS))}, or do that step before fitting",
+            f"use one of {', '.join(sorted(known.__name__ for known in FUNCTIONS))}, or do that step before fitting",
         )
     return FUNCTIONS[function](x)
 

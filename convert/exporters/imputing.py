@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn.impute import KNNImputer
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
+from convert.exporters.parts.shapes import column_of
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.exporters.shapes import column_of
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 
 def nearest_imputer(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -26,11 +26,11 @@ def nearest_imputer(e: Exporter, model: Any, x: Columns) -> Columns:
     for column in np.flatnonzero(np.asarray(model._valid_mask) | model.keep_empty_features).tolist():
         here = matrix.take([column])
         filled.append(missing.take([column]).where(_guess(model, far, known[:, column]), here))
-    found = columns(e.graph.concat(filled), len(filled))
+    imputed = columns(e.graph.concat(filled), len(filled))
     if not model.add_indicator:
-        return found
+        return imputed
     flagged = model.indicator_.features_
-    return found.beside(columns(missing.take(flagged).cast(np.float64), len(flagged)))
+    return imputed.beside(columns(missing.take(flagged).cast(np.float64), len(flagged)))
 
 
 def _distances(x: Tensor, missing: Tensor, points: Array) -> Tensor:
@@ -57,13 +57,13 @@ def _guess(model: Any, far: Tensor, values: Array) -> Tensor:
     graph = far.graph
     k = graph.constant(np.array([min(model.n_neighbors, len(donors))], np.int64))
     near, where = graph.ops("TopK", far.take(donors), k, dtypes=[np.float64, np.int64], axis=1, largest=0, sorted=1)
-    found = graph.op("Gather", graph.constant(values[donors]), where, axis=0)
+    donated = graph.op("Gather", graph.constant(values[donors]), where, axis=0)
     weights = (near < np.inf).cast(np.float64)
     if model.weights == "distance":
         zero = near.equals(0.0).cast(np.float64)
         weights = (zero.reduce("ReduceMax") > 0.5).where(zero, weights / near)
     total = weights.reduce("ReduceSum")
-    mean = (found * weights).reduce("ReduceSum") / total
+    mean = (donated * weights).reduce("ReduceSum") / total
     return total.equals(0.0).where(column_of(graph.constant(np.array([values[donors].mean()]))), mean)
 
 

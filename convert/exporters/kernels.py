@@ -1,21 +1,20 @@
-"""Exports kernel methods in double: support vectors, ridge, Gaussian processes, approximations of kernels."""
+"""Exports kernel methods in double: support vectors, ridge, approximations of kernels. Knows no Gaussian processes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from sklearn import covariance, decomposition, gaussian_process, kernel_approximation, kernel_ridge, manifold, svm
-from sklearn.gaussian_process import kernels
+from sklearn import covariance, decomposition, kernel_approximation, kernel_ridge, manifold, svm
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
-from convert.exporters.distances import distances, squared
 from convert.exporters.linear import product
-from convert.exporters.near import closest
+from convert.exporters.neighbors import closest
+from convert.exporters.parts.distances import distances, squared
+from convert.exporters.parts.shapes import pair
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.exporters.shapes import column_of, pair, total
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 
 def kernel(x: Tensor, points: Array, kind: Any, gamma: float, degree: float, coef0: float) -> Tensor:
@@ -98,14 +97,17 @@ def _platt(model: Any, scores: Tensor) -> Tensor | None:
 
 def support_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A sum over support vectors."""
+    return Prediction(value=_support_sum(model, x))
+
+
+def _support_sum(model: Any, x: Columns) -> Tensor:
     dual = np.ravel(model._dual_coef_.toarray() if model._sparse else model._dual_coef_)
-    return Prediction(value=product(_support(model, x), dual, float(model._intercept_[0])))
+    return product(_support(model, x), dual, float(model._intercept_[0]))
 
 
 def support_outliers(e: Exporter, model: Any, x: Columns) -> Prediction:
     """Inside above 0."""
-    dual = np.ravel(model._dual_coef_.toarray() if model._sparse else model._dual_coef_)
-    scores = product(_support(model, x), dual, float(model._intercept_[0]))
+    scores = _support_sum(model, x)
     return Prediction(label=(scores > 0.0).where(np.int64(1), e.graph.constant(np.int64(-1))), scores=scores)
 
 
@@ -123,17 +125,16 @@ def _gamma(model: Any, width: int) -> float:
 
 def ridge(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A sum over training rows."""
-    found = kernel(x.numbers(), model.X_fit_, model.kernel, _gamma(model, x.width), model.degree, model.coef0)
-    return Prediction(value=found @ np.asarray(model.dual_coef_))
+    values = kernel(x.numbers(), model.X_fit_, model.kernel, _gamma(model, x.width), model.degree, model.coef0)
+    return Prediction(value=values @ np.asarray(model.dual_coef_))
 
 
 def nystroem(e: Exporter, model: Any, x: Columns) -> Columns:
     """Kernel values against some training rows, whitened."""
-    default = {"poly": 3, "polynomial": 3}.get(model.kernel, 3)
-    degree = default if model.degree is None else model.degree
+    degree = 3 if model.degree is None else model.degree
     coef0 = 1.0 if model.coef0 is None else model.coef0
-    found = kernel(x.numbers(), model.components_, model.kernel, _gamma(model, x.width), degree, coef0)
-    return columns(found @ model.normalization_.T, len(model.components_))
+    values = kernel(x.numbers(), model.components_, model.kernel, _gamma(model, x.width), degree, coef0)
+    return columns(values @ model.normalization_.T, len(model.components_))
 
 
 def fourier(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -173,9 +174,9 @@ def kernel_components(e: Exporter, model: Any, x: Columns) -> Columns:
     return _components(model, kernel(x.numbers(), model.X_fit_, model.kernel, gamma, model.degree, model.coef0))
 
 
-def _components(model: Any, found: Tensor) -> Columns:
+def _components(model: Any, values: Tensor) -> Columns:
     centre = model._centerer
-    centred = found - found.reduce("ReduceMean") - centre.K_fit_rows_ + float(centre.K_fit_all_)
+    centred = values - values.reduce("ReduceMean") - centre.K_fit_rows_ + float(centre.K_fit_all_)
     used = np.flatnonzero(model.eigenvalues_)
     scaled = np.zeros_like(model.eigenvectors_)
     scaled[:, used] = model.eigenvectors_[:, used] / np.sqrt(model.eigenvalues_[used])
@@ -193,106 +194,6 @@ def isomap(e: Exporter, model: Any, x: Columns) -> Columns:
     return _components(model.kernel_pca_, shortest * shortest * -0.5)
 
 
-def covariances(x: Tensor, points: Array, one: Any) -> Tensor:
-    """[rows, points] by a Gaussian process' kernel, which may be composed. Raises Refused."""
-    match one:
-        case kernels.Sum():
-            return covariances(x, points, one.k1) + covariances(x, points, one.k2)
-        case kernels.Product():
-            return covariances(x, points, one.k1) * covariances(x, points, one.k2)
-        case kernels.Exponentiation():
-            return covariances(x, points, one.kernel) ** float(one.exponent)
-        case kernels.ConstantKernel():
-            return _level(x, points, float(one.constant_value))
-        case kernels.WhiteKernel():
-            return _level(x, points, 0.0)
-        case kernels.Matern():
-            return _matern(x, points, one)
-        case kernels.RBF():
-            return (squared(x / one.length_scale, points / one.length_scale) * -0.5).unary("Exp")
-        case kernels.RationalQuadratic():
-            base = squared(x, points) / float(2 * one.alpha * one.length_scale**2) + 1.0
-            return base ** float(-one.alpha)
-        case kernels.DotProduct():
-            return x @ points.T + float(one.sigma_0**2)
-        case kernels.ExpSineSquared():
-            wave = (squared(x, points).unary("Sqrt") * float(np.pi / one.periodicity)).unary("Sin")
-            return (wave * wave * float(-2.0 / one.length_scale**2)).unary("Exp")
-    raise Refused(f"the kernel {type(one).__name__} is not exported", "use another kernel")
-
-
-def _level(x: Tensor, points: Array, value: float) -> Tensor:
-    return x.graph.zeros(x) + np.full((1, len(points)), value)
-
-
-def _matern(x: Tensor, points: Array, one: Any) -> Tensor:
-    far = squared(x / one.length_scale, points / one.length_scale).unary("Sqrt")
-    if one.nu == 0.5:
-        return (-far).unary("Exp")
-    if one.nu == 1.5:
-        scaled = far * float(np.sqrt(3))
-        return (scaled + 1.0) * (-scaled).unary("Exp")
-    if one.nu == 2.5:
-        scaled = far * float(np.sqrt(5))
-        return (scaled * scaled / 3.0 + scaled + 1.0) * (-scaled).unary("Exp")
-    if one.nu == np.inf:
-        return (far * far * -0.5).unary("Exp")
-    raise Refused(f"Matern with nu={one.nu} needs Bessel functions", "use nu 0.5, 1.5, 2.5 or inf")
-
-
-def process_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """The mean of the process."""
-    if not hasattr(model, "X_train_"):
-        raise Refused("this GaussianProcessRegressor is not fitted", "call fit before pickling")
-    alpha = np.asarray(model.alpha_)
-    mean = covariances(x.numbers(), model.X_train_, model.kernel_) @ alpha
-    return Prediction(value=mean * model._y_train_std + model._y_train_mean)
-
-
-def process_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """The logistic of the latent process, as five error functions; one process per class where there are more."""
-    if model.n_classes_ == 2:
-        latent, p = _laplace(model.base_estimator_, x.numbers())
-        return Prediction(index=(latent > 0.0).cast(np.int64), probabilities=pair(p))
-    if model.multi_class != "one_vs_rest":
-        raise Refused("one-vs-one Gaussian processes have no probabilities", "use multi_class='one_vs_rest'")
-    each = [_laplace(one, x.numbers())[1] for one in model.base_estimator_.estimators_]
-    joined = e.graph.concat([column_of(p) for p in each])
-    return Prediction(index=joined.argmax(), probabilities=joined / joined.reduce("ReduceSum"))
-
-
-def _laplace(one: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-    """[rows] latent mean and probability, after Williams and Barber."""
-    found = covariances(x, one.X_train_, one.kernel_)
-    mean = found @ np.asarray(one.y_train_ - one.pi_)
-    solved = np.linalg.solve(one.L_, np.diag(one.W_sr_))
-    explained = found @ solved.T
-    own = np.unique(one.kernel_.diag(one.X_train_[:1]))
-    if not one.kernel_.is_stationary():
-        raise Refused("a kernel whose variance changes from row to row", "use a stationary kernel")
-    variance = float(own[0]) - (explained * explained).reduce("ReduceSum", keep=False)
-    weights = zip(LAMBDAS, COEFFICIENTS, strict=True)
-    alpha = 1.0 / (variance * 2.0)
-    parts = [erf(mean * a * (alpha / (alpha + a * a)).unary("Sqrt")) * (0.5 * c) for a, c in weights]
-    return mean, total(parts) + 0.5 * float(sum(COEFFICIENTS))
-
-
-LAMBDAS = (0.41, 0.4, 0.37, 0.44, 0.39)
-COEFFICIENTS = (-1854.8214151, 3516.89893646, 221.29346712, 128.12323805, -2010.49422654)
-
-
-def erf(x: Tensor) -> Tensor:
-    """The error function in double, which ONNX Runtime has in single precision only: a series, and its tail."""
-    size = x.graph.op("Min", x.unary("Abs"), x.graph.constant(6.0))
-    square = size * size
-    term, series = size, size
-    for n in range(1, 60):
-        term = term * square * (2.0 / (2 * n + 1))
-        series = series + term
-    near = series * (-square).unary("Exp") * float(2 / np.sqrt(np.pi))
-    return x.graph.op("Min", near, x.graph.constant(1.0)) * x.unary("Sign")
-
-
 TRANSFORMS.update(
     {
         decomposition.KernelPCA: kernel_components,
@@ -306,11 +207,5 @@ TRANSFORMS.update(
 PREDICTIONS.update(
     dict.fromkeys((svm.SVC, svm.NuSVC), support_classifier)
     | dict.fromkeys((svm.SVR, svm.NuSVR), support_regressor)
-    | {
-        covariance.EllipticEnvelope: elliptic,
-        gaussian_process.GaussianProcessClassifier: process_classifier,
-        gaussian_process.GaussianProcessRegressor: process_regressor,
-        kernel_ridge.KernelRidge: ridge,
-        svm.OneClassSVM: support_outliers,
-    }
+    | {covariance.EllipticEnvelope: elliptic, kernel_ridge.KernelRidge: ridge, svm.OneClassSVM: support_outliers}
 )

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn import cross_decomposition, discriminant_analysis, linear_model, svm
 
-from convert.columns import Columns
-from convert.exporters.affine import unscaled
-from convert.exporters.links import inverse_link
+from convert.exporters.parts.affine import unscaled
+from convert.exporters.parts.links import inverse_link
+from convert.exporters.parts.shapes import column_of, pair, sigmoid
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
-from convert.exporters.shapes import column_of, pair, sigmoid
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns
+from convert.graph.graph import Array, Tensor
 
 REGRESSORS = """
     ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars LassoLarsCV
@@ -51,17 +51,16 @@ def binary(x: Tensor, weights: Array, bias: float) -> Prediction:
 
 def logistic(e: Exporter, model: Any, x: Columns) -> Prediction:
     """Softmax over classes; a sigmoid for two."""
-    found = classifier(e, model, x)
+    prediction = classifier(e, model, x)
     if len(model.classes_) == 2:
-        return found
-    scores = found.need("scores")
-    return Prediction(index=found.index, scores=scores, probabilities=scores.unary("Softmax", axis=1))
+        return prediction
+    scores = prediction.need("scores")
+    return replace(prediction, probabilities=scores.unary("Softmax", axis=1))
 
 
 def without_probabilities(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A classifier that has only ``decision_function``."""
-    found = classifier(e, model, x)
-    return Prediction(index=found.index, scores=found.scores)
+    return replace(classifier(e, model, x), probabilities=None)
 
 
 def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -71,13 +70,13 @@ def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def stochastic(e: Exporter, model: Any, x: Columns) -> Prediction:
     """SGD and its kin: probabilities only for two of the losses, each class by itself and then normalised."""
-    found = classifier(e, model, x)
-    scores, two = found.need("scores"), len(model.classes_) == 2
+    prediction = classifier(e, model, x)
+    scores, two = prediction.need("scores"), len(model.classes_) == 2
     loss = getattr(model, "loss", "hinge")
     if loss not in ("log_loss", "modified_huber"):
-        return replace(found, probabilities=None)
+        return replace(prediction, probabilities=None)
     if loss == "log_loss" and two:
-        return found
+        return prediction
     single = column_of(scores) if two else scores
     if loss == "log_loss":
         each = sigmoid(single)
@@ -85,11 +84,11 @@ def stochastic(e: Exporter, model: Any, x: Columns) -> Prediction:
         limits = (x.graph.constant(-1.0), x.graph.constant(1.0))
         each = (x.graph.op("Clip", single, *limits) + 1.0) / 2.0
     if two:
-        return replace(found, probabilities=pair(each))
+        return replace(prediction, probabilities=pair(each))
     summed = each.reduce("ReduceSum")
     none = summed.equals(0.0)
     even = np.float64(1 / len(model.classes_))
-    return replace(found, probabilities=none.where(even, each / none.where(np.float64(1.0), summed)))
+    return replace(prediction, probabilities=none.where(even, each / none.where(np.float64(1.0), summed)))
 
 
 def generalised(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -102,11 +101,6 @@ def centred(e: Exporter, model: Any, x: Columns) -> Prediction:
     """Partial least squares: a linear model round the means."""
     value = (x.numbers() - model._x_mean) @ np.asarray(model.coef_).T + model.intercept_
     return Prediction(value=value.reshape(-1) if model._predict_1d else value)
-
-
-def inliers(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """RANSAC: the estimator that was fitted on the inliers."""
-    return e.predict(model.estimator_, x, "estimator")
 
 
 def one_class(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -126,6 +120,6 @@ PREDICTIONS.update(
     | dict.fromkeys(_classes("SGDClassifier", "Perceptron", "PassiveAggressiveClassifier"), stochastic)
     | dict.fromkeys(_classes("GammaRegressor", "PoissonRegressor", "TweedieRegressor"), generalised)
     | dict.fromkeys([getattr(cross_decomposition, name) for name in ("CCA", "PLSCanonical", "PLSRegression")], centred)
-    | {linear_model.RANSACRegressor: inliers, linear_model.SGDOneClassSVM: one_class}
+    | {linear_model.SGDOneClassSVM: one_class}
     | dict.fromkeys([*_classes(*REGRESSORS.split()), svm.LinearSVR], regressor)
 )

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from sklearn import neural_network
 
-from convert.columns import Columns, columns
 from convert.exporters.linear import product
+from convert.exporters.parts.shapes import pair
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.exporters.shapes import pair
-from convert.graph import Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Tensor
 
 ACTIVATIONS = {
     "identity": lambda x: x,
@@ -39,7 +39,7 @@ def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     if model._label_binarizer.y_type_.startswith("multilabel"):
         each = [p.column(i) for i in range(model.n_outputs_)]
         return Prediction(
-            targets=tuple(Prediction((one > 0.5).cast(np.int64), probabilities=pair(one)) for one in each)
+            targets=tuple(Prediction((second > 0.5).cast(np.int64), probabilities=pair(second)) for second in each)
         )
     second = p.reshape(-1)
     return Prediction(index=(second > 0.5).cast(np.int64), probabilities=pair(second))

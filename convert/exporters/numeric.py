@@ -10,14 +10,14 @@ from scipy.interpolate import BSpline, PPoly
 from sklearn import preprocessing
 from sklearn.preprocessing._data import BOUNDS_THRESHOLD
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
 from convert.exporters.calibration import interpolated
 from convert.exporters.functions import FUNCTIONS
-from convert.exporters.preprocessing import standard
+from convert.exporters.parts.shapes import column_of
+from convert.exporters.preprocessing import scaled
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.exporters.shapes import column_of
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
 
 
 def normalizer(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -42,7 +42,7 @@ def polynomial(e: Exporter, model: Any, x: Columns) -> Columns:
     matrix = e.graph.concat([x.numbers(), ones])
     factors = [np.repeat(np.arange(x.width), powers).tolist() for powers in model.powers_]
     degree = max(1, max(map(len, factors)))
-    filled = np.array([one + [x.width] * (degree - len(one)) for one in factors])
+    filled = np.array([used + [x.width] * (degree - len(used)) for used in factors])
     product = matrix.take(filled[:, 0])
     for position in range(1, degree):
         product = product * matrix.take(filled[:, position])
@@ -60,8 +60,8 @@ def power(e: Exporter, model: Any, x: Columns) -> Columns:
         up = _grown(log1p(positive.where(matrix, np.float64(0.0))), lambdas)
         down = -_grown(log1p(positive.where(np.float64(0.0), -matrix)), 2.0 - lambdas)
         y = matrix.is_nan().where(np.float64(np.nan), positive.where(up, down))
-    found = columns(y, x.width)
-    return standard(e, model._scaler, found) if model.standardize else found
+    powers = columns(y, x.width)
+    return scaled(e, model._scaler, powers) if model.standardize else powers
 
 
 def _grown(logs: Tensor, exponents: Array) -> Tensor:
@@ -103,9 +103,9 @@ def _deviate(p: Tensor) -> Tensor:
     tail = (size < 0.0).where(q, 0.5 - size)
     root = (-graph.op("Max", tail, graph.constant(np.float64(1e-300))).unary("Log")).unary("Sqrt")
     far = (root <= 5.0).where(_ratio(root - 1.6, MIDDLE), _ratio(root - 5.0, TAIL))
-    found = (size <= 0.425).where(near, far * q.unary("Sign"))
+    deviate = (size <= 0.425).where(near, far * q.unary("Sign"))
     low, high = stats.norm.ppf(edge), stats.norm.ppf(1 - edge)
-    clipped = graph.op("Clip", found, graph.constant(np.float64(low)), graph.constant(np.float64(high)))
+    clipped = graph.op("Clip", deviate, graph.constant(np.float64(low)), graph.constant(np.float64(high)))
     return p.is_nan().where(np.float64(np.nan), clipped)
 
 
@@ -115,10 +115,10 @@ def _ratio(r: Tensor, coefficients: tuple[tuple[float, ...], tuple[float, ...]])
 
 
 def _horner(r: Tensor, coefficients: tuple[float, ...]) -> Tensor:
-    found = r * coefficients[-1] + coefficients[-2]
+    value = r * coefficients[-1] + coefficients[-2]
     for coefficient in coefficients[-3::-1]:
-        found = found * r + coefficient
-    return found
+        value = value * r + coefficient
+    return value
 
 
 CENTRE = (

@@ -7,28 +7,16 @@ from typing import Any
 import numpy as np
 from sklearn import impute, preprocessing
 
-from convert.columns import Columns, columns
-from convert.exporters.affine import affine
+from convert.exporters.parts.affine import affine, shift_and_scale
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.graph import Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Tensor
 from server.artefact import MISSING_TEXT
 
 
-def standard(e: Exporter, scaler: Any, x: Columns) -> Columns:
-    """``(x - mean) / scale``."""
-    shift = scaler.mean_ if scaler.with_mean else None
-    return columns(affine(x.numbers(), shift, scaler.scale_ if scaler.with_std else None), x.width)
-
-
-def robust(e: Exporter, scaler: Any, x: Columns) -> Columns:
-    """``(x - median) / quantile range``."""
-    shift = scaler.center_ if scaler.with_centering else None
-    return columns(affine(x.numbers(), shift, scaler.scale_ if scaler.with_scaling else None), x.width)
-
-
-def max_abs(e: Exporter, scaler: Any, x: Columns) -> Columns:
-    """``x / largest absolute value``."""
-    return columns(affine(x.numbers(), None, scaler.scale_), x.width)
+def scaled(e: Exporter, scaler: Any, x: Columns) -> Columns:
+    """``(x - shift) / scale``."""
+    return columns(affine(x.numbers(), *shift_and_scale(scaler)), x.width)
 
 
 def min_max(e: Exporter, scaler: Any, x: Columns) -> Columns:
@@ -55,7 +43,7 @@ def simple_imputer(e: Exporter, imputer: Any, x: Columns) -> Columns:
 def _missing(imputer: Any, x: Columns) -> Tensor:
     if x.is_text():
         marker = imputer.missing_values
-        return _text_equals(x.text(), MISSING_TEXT if marker is None or _is_nan(marker) else str(marker))
+        return x.text().coded({MISSING_TEXT if marker is None or _is_nan(marker) else str(marker): 1}, 0).equals(1)
     if _is_nan(imputer.missing_values):
         return x.numbers().is_nan()
     return x.numbers().equals(imputer.missing_values)
@@ -68,28 +56,15 @@ def _filled(x: Columns, missing: Tensor, statistics: Any) -> Columns:
     return columns(missing.where(statistics.astype(np.float64), x.numbers()), x.width)
 
 
-def _text_equals(x: Tensor, text: str) -> Tensor:
-    codes = x.graph.op(
-        "LabelEncoder",
-        x,
-        dtype=np.int64,
-        domain="ai.onnx.ml",
-        keys_strings=[text],
-        values_int64s=[1],
-        default_int64=0,
-    )
-    return codes.equals(1)
-
-
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
 TRANSFORMS.update(
     {
-        preprocessing.StandardScaler: standard,
-        preprocessing.RobustScaler: robust,
-        preprocessing.MaxAbsScaler: max_abs,
+        preprocessing.StandardScaler: scaled,
+        preprocessing.RobustScaler: scaled,
+        preprocessing.MaxAbsScaler: scaled,
         preprocessing.MinMaxScaler: min_max,
         impute.SimpleImputer: simple_imputer,
     }

@@ -8,10 +8,10 @@ import numpy as np
 from scipy import linalg
 from sklearn import cluster, cross_decomposition, decomposition, feature_selection, impute, neighbors, random_projection
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
-from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
-from convert.graph import Array
+from convert.exporters.registry import TRANSFORMS, Exporter
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array
 
 
 def _projected(x: Columns, shift: Array | None, weights: Any) -> Columns:
@@ -72,11 +72,6 @@ def selected(e: Exporter, model: Any, x: Columns) -> Columns:
     return x.take(kept)
 
 
-def eliminated(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """Recursive elimination: its estimator on the columns that are left."""
-    return e.predict(model.estimator_, selected(e, model, x), "estimator")
-
-
 def agglomerated(e: Exporter, model: Any, x: Columns) -> Columns:
     """The mean of each group of columns."""
     if model.pooling_func is not np.mean:
@@ -124,4 +119,3 @@ TRANSFORMS.update(
         impute.MissingIndicator: missing_indicator,
     }
 )
-PREDICTIONS.update(dict.fromkeys((feature_selection.RFE, feature_selection.RFECV), eliminated))

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from convert.columns import Columns
 from convert.errors import Refused
-from convert.graph import Graph, Tensor
+from convert.graph.columns import Columns
+from convert.graph.graph import Graph, Tensor
+from convert.inside import Inner, inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Insight:
+class BoosterHints:
     """What a booster tells of its columns, by position.
 
     ``points`` are numbers it compares with, ``codes`` whole numbers that it takes for categories, ``categories`` the
@@ -63,11 +64,12 @@ Predict = Callable[["Exporter", Any, Columns], Prediction]
 
 TRANSFORMS: dict[type, Transform] = {}
 PREDICTIONS: dict[type, Predict] = {}
-OPTIONAL = {  # families of packages that need not be installed
-    "catboost": "catboosted",
-    "lightgbm": "lightgbmed",
-    "xgboost": "xgboosted",
-}
+FAMILIES = (
+    "bayes", "boosting", "calibration", "compose", "dummy", "encoders", "ensembles", "functions", "gaussian_process",
+    "imputing", "kernels", "linear", "multiclass", "neighbors", "network", "numeric", "preprocessing", "projection",
+    "text", "trees", "wrappers",
+)  # fmt: skip
+OPTIONAL = frozenset({"catboost", "lightgbm", "xgboost"})  # packages that need not be installed; a family each
 
 
 @dataclass(slots=True)
@@ -89,6 +91,11 @@ class Exporter:
             export: Predict = _find(PREDICTIONS, estimator, "predict")
             return export(self, estimator, x)
 
+    def predict_inside(self, wrapper: Any, x: Columns) -> list[Prediction]:
+        """What each estimator inside gives that sees columns of ``x`` alone. Raises Refused."""
+        parts = [part for part in inside(wrapper) if part.sees_rows]
+        return [self.predict(part.estimator, seen_by(part, x), part.name) for part in parts]
+
     @contextmanager
     def _at(self, step: str, estimator: Any) -> Iterator[None]:
         self.path.append(f"{step}={type(estimator).__name__}" if step else type(estimator).__name__)
@@ -101,11 +108,26 @@ class Exporter:
             self.path.pop()
 
 
+def seen_by(part: Inner, x: Columns) -> Columns:
+    """Those of its wrapper's columns ``x`` that an estimator inside sees."""
+    return x if part.columns is None else x.take([position for position in part.columns if position is not None])
+
+
+def load_families() -> None:
+    """Imports every family, which fills the two tables."""
+    for family in FAMILIES:
+        importlib.import_module(f"convert.exporters.{family}")
+
+
+def optional_family(estimator: Any) -> Any:
+    """The family of an optional package's estimator, imported; None for any other estimator."""
+    package = type(estimator).__module__.partition(".")[0]
+    return importlib.import_module(f"convert.exporters.{package}") if package in OPTIONAL else None
+
+
 def _find(table: dict[type, Any], estimator: Any, method: str) -> Any:
     kind = type(estimator)
-    family = OPTIONAL.get(kind.__module__.partition(".")[0])
-    if family is not None:
-        importlib.import_module(f"convert.exporters.{family}")
+    optional_family(estimator)
     if kind not in table:
         raise Refused(
             f"there is no converter for {method} of {kind.__module__}.{kind.__qualname__}",

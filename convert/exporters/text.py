@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.feature_extraction import text
 
-from convert.columns import Columns, columns
 from convert.errors import Refused
-from convert.exporters import characters
-from convert.exporters.ngrams import counted, without
+from convert.exporters.parts import characters
+from convert.exporters.parts.ngrams import counted, without
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.graph import MICROSOFT, ML, Tensor
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import MICROSOFT, Tensor
 
 UNKNOWN = -1
 STOPPED = -2
@@ -103,21 +103,12 @@ def _tokens(model: Any, words: Tensor) -> Tensor:
 
 
 def _counted(tokens: Tensor, model: Any, vocabulary: dict[str, int]) -> Tensor:
-    graph = tokens.graph
     least, most = model.ngram_range
     grams = {term: term.split(" ") for term in vocabulary}
     stops = model.get_stop_words() or frozenset()
     known = sorted({word for words in grams.values() for word in words} - set(stops))
     codes = {word: code for code, word in enumerate(known)} | dict.fromkeys(stops, STOPPED)
-    ids = graph.op(
-        "LabelEncoder",
-        tokens,
-        dtype=np.int64,
-        domain=ML,
-        keys_strings=list(codes),
-        values_int64s=list(codes.values()),
-        default_int64=UNKNOWN,
-    )
+    ids = tokens.coded(codes, UNKNOWN)
     if stops and most > 1:
         ids = without(ids, STOPPED)
     produced = {vocabulary[t]: [codes[w] for w in words] for t, words in grams.items() if least <= len(words) <= most}

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from sklearn import ensemble, tree
 
-from convert.columns import Columns
-from convert.exporters.forest import Forest
+from convert.exporters.parts.forest import Forest
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
-from convert.graph import Array, Tensor
+from convert.graph.columns import Columns
+from convert.graph.graph import Array, Tensor
 
 
 def floor32(thresholds: Array) -> Array:
@@ -30,8 +30,8 @@ def sum_of_trees(x: Columns, fitted: Sequence[Any], values: Sequence[Array], exa
     With ``exact`` the sum is taken in double (the comparison stays float32's), else in float32.
     """
     forest = Forest()
-    for one, value in zip(fitted, values, strict=True):
-        forest.add_sklearn(one.tree_, floor32(one.tree_.threshold), value)
+    for fit, value in zip(fitted, values, strict=True):
+        forest.add_sklearn(fit.tree_, floor32(fit.tree_.threshold), value)
     single = x.numbers(np.float32)
     return forest.emit(single.cast(np.float64) if exact else single).cast(np.float64)
 
@@ -39,7 +39,7 @@ def sum_of_trees(x: Columns, fitted: Sequence[Any], values: Sequence[Array], exa
 def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The mean over trees of the leaf's value; a vector for one target."""
     fitted = getattr(model, "estimators_", [model])
-    values = [one.tree_.value[:, :, 0] / len(fitted) for one in fitted]
+    values = [fit.tree_.value[:, :, 0] / len(fitted) for fit in fitted]
     summed = sum_of_trees(x, fitted, values)
     return Prediction(value=summed.reshape(-1) if model.n_outputs_ == 1 else summed)
 
@@ -48,11 +48,11 @@ def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The mean over trees of the leaf's class fractions; one prediction per target."""
     fitted = getattr(model, "estimators_", [model])
     if model.n_outputs_ == 1:
-        return votes(x, fitted, [one.tree_.value[:, 0, :] for one in fitted])
+        return votes(x, fitted, [fit.tree_.value[:, 0, :] for fit in fitted])
     sizes = model.n_classes_
     return Prediction(
         targets=tuple(
-            votes(x, fitted, [one.tree_.value[:, target, : sizes[target]] for one in fitted])
+            votes(x, fitted, [fit.tree_.value[:, target, : sizes[target]] for fit in fitted])
             for target in range(model.n_outputs_)
         )
     )
@@ -64,7 +64,7 @@ def votes(x: Columns, fitted: Sequence[Any], values: Sequence[Array]) -> Predict
     Whole votes add up exactly in float32, fractions do not; a tie is a tie, and the first class's.
     """
     count, classes = len(fitted), values[0].shape[1]
-    leaves = [value[one.tree_.children_left < 0] for one, value in zip(fitted, values, strict=True)]
+    leaves = [value[fit.tree_.children_left < 0] for fit, value in zip(fitted, values, strict=True)]
     exact = any((leaf % 1).any() for leaf in leaves)
     if classes != 2:
         mean = sum_of_trees(x, fitted, values, exact) / float(count)
@@ -76,23 +76,12 @@ def votes(x: Columns, fitted: Sequence[Any], values: Sequence[Array]) -> Predict
     return Prediction(index=both.argmax(), probabilities=both)
 
 
-PREDICTIONS.update(
-    dict.fromkeys(
-        (
-            tree.DecisionTreeClassifier,
-            tree.ExtraTreeClassifier,
-            ensemble.RandomForestClassifier,
-            ensemble.ExtraTreesClassifier,
-        ),
-        classifier,
-    )
-    | dict.fromkeys(
-        (
-            tree.DecisionTreeRegressor,
-            tree.ExtraTreeRegressor,
-            ensemble.RandomForestRegressor,
-            ensemble.ExtraTreesRegressor,
-        ),
-        regressor,
-    )
-)
+CLASSIFIERS = (
+    tree.DecisionTreeClassifier, tree.ExtraTreeClassifier, ensemble.RandomForestClassifier,
+    ensemble.ExtraTreesClassifier,
+)  # fmt: skip
+REGRESSORS = (
+    tree.DecisionTreeRegressor, tree.ExtraTreeRegressor, ensemble.RandomForestRegressor, ensemble.ExtraTreesRegressor,
+)  # fmt: skip
+
+PREDICTIONS.update(dict.fromkeys(CLASSIFIERS, classifier) | dict.fromkeys(REGRESSORS, regressor))

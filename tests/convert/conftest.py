@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from convert.job import Converted, convert
-from convert.opener import Opening
+from convert.opening.opener import OpenPolicy
 from examples import train
 
 
@@ -26,8 +26,8 @@ def converted() -> Callable[..., Converted]:
 
     def run(model: Any, data: Any = None) -> Converted:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("convert.job.ROWS", 3000)
-            return convert(pickle.dumps(model), "m", data, Opening(), lambda *_: None)
+            patch.setattr("convert.proof.questions.ROWS", 3000)
+            return convert(pickle.dumps(model), "m", data, OpenPolicy(), lambda *_: None)
 
     return run
 

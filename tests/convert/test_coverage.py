@@ -1,4 +1,4 @@
-"""One case of every kind that the coverage table measures, and what the table must never show."""
+"""Every estimator of scikit-learn converts or is refused by name; no case of the coverage table differs or breaks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from convert.coverage import cases, data, measure, page
+from tests.campaigns.coverage import cases, data, estimators, measure
 
 REFUSED = frozenset(
     {
@@ -26,7 +26,7 @@ ONLY_TWO = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV"})
 
 def sample() -> Iterator[data.Case]:
     """Of the estimators, those of scikit-learn with three words as labels or none."""
-    for case in cases.every_estimator():
+    for case in estimators.every_estimator():
         name, _, target = case.name.partition(", ")
         wanted = "two words" if name in ONLY_TWO else "three words"
         if target in ("", wanted, "two targets"):
@@ -44,11 +44,11 @@ def outcome(case: data.Case) -> measure.Outcome:
 def test_every_estimator_agrees_or_is_refused_by_name(case: data.Case, monkeypatch: pytest.MonkeyPatch) -> None:
     if case.name.split(",")[0] in LONG:
         pytest.skip("takes long to fit or to compare; the slow suite has it")
-    monkeypatch.setattr("convert.job.ROWS", 500)  # the slow suite compares all 10,000
-    found = outcome(case)
+    monkeypatch.setattr("convert.proof.questions.ROWS", 500)  # the slow suite compares all 10,000
+    measured = outcome(case)
     expected = "refused" if case.name in REFUSED else "agrees"
-    assert found.status == expected, found.why
-    assert case.name in found.why or expected == "agrees"
+    assert measured.status == expected, measured.why
+    assert case.name in measured.why or expected == "agrees"
 
 
 @pytest.mark.slow
@@ -56,12 +56,3 @@ def test_every_estimator_agrees_or_is_refused_by_name(case: data.Case, monkeypat
 def test_no_case_differs_breaks_or_hangs(group: cases.Group) -> None:
     for case in group():
         assert measure.measure(case, measure.ours).status in ("agrees", "refused", "not fitted"), case.name
-
-
-def test_the_page_counts_and_lists_what_does_not_agree() -> None:
-    good, bad = measure.Outcome("agrees"), measure.Outcome("refused", "no | reason")
-    a, b = (data.Case("g", name, dict) for name in "ab")
-    text = page.page([(a, good, good), (b, good, bad)])
-    assert "| g | 2 | 2 (100%) | 0 | 0 | 1 | 1 | 0 | 0 |" in text
-    assert "| b | agrees | refused: no \\| reason |" in text
-    assert "| a |" not in text

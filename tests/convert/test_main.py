@@ -18,7 +18,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from convert.__main__ import main
-from convert.graph import OPSETS
+from convert.graph.graph import OPSETS
 from server.artefact import from_metadata
 from server.runtime import Runtime
 
@@ -69,14 +69,14 @@ def test_a_model_without_names_takes_those_of_the_rows(tmp_path: Path) -> None:
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(LogisticRegression(max_iter=1000).fit(iris.data, iris.target)))
     load_iris(as_frame=True).data.to_csv(tmp_path / "rows.csv", index=False)
     np.savetxt(tmp_path / "bare.csv", iris.data, delimiter=",")
-    found = {}
+    names = {}
     for rows in ("rows.csv", "bare.csv"):
         onnx = tmp_path / f"{rows}.onnx"
         assert main([str(tmp_path / "m.pkl"), "--data", str(tmp_path / rows), "--out", str(onnx)]) == 0
         artefact = from_metadata(Runtime(onnx).metadata)
         assert artefact is not None
-        found[rows] = [feature.name for feature in artefact.features]
-    assert found == {"rows.csv": iris.feature_names, "bare.csv": ["x0", "x1", "x2", "x3"]}
+        names[rows] = [feature.name for feature in artefact.features]
+    assert names == {"rows.csv": iris.feature_names, "bare.csv": ["x0", "x1", "x2", "x3"]}
     assert main(["verify", str(tmp_path / "m.pkl"), str(tmp_path / "rows.csv.onnx")]) == 0
 
 
@@ -95,7 +95,7 @@ def test_verify_finds_a_file_that_was_changed(
     onnx = tmp_path / "iris.onnx"
     assert main([str(iris_file), "--out", str(onnx)]) == 0
     model = ModelProto.FromString(onnx.read_bytes())
-    weights = next(one for one in model.graph.initializer if list(one.dims) == [4, 3])
+    weights = next(initializer for initializer in model.graph.initializer if list(initializer.dims) == [4, 3])
     weights.raw_data = (np.frombuffer(weights.raw_data) * 1.001).tobytes()
     onnx.write_bytes(model.SerializeToString())
     assert main(["verify", str(iris_file), str(onnx)]) == 1
@@ -141,11 +141,11 @@ def test_exit_statuses_of_the_program(tmp_path: Path) -> None:
 
 def test_a_program_reads_json(iris_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(iris_file), "--out", str(tmp_path / "a.onnx"), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["written"] == str(tmp_path / "a.onnx")
-    assert found["parity"]["wrong"] == 0
-    assert found["classes"] == ["setosa", "versicolor", "virginica"]
-    assert set(found["speed"]) == {"1", "1000"}
+    report = json.loads(capsys.readouterr().out)
+    assert report["written"] == str(tmp_path / "a.onnx")
+    assert report["parity"]["wrong"] == 0
+    assert report["classes"] == ["setosa", "versicolor", "virginica"]
+    assert set(report["speed"]) == {"1", "1000"}
     assert main(["inspect", str(tmp_path / "a.onnx"), "--json"]) == 0
     assert "StandardScaler" in json.loads(capsys.readouterr().out)["drawing"]
     assert main([str(tmp_path / "none.pkl"), "--json"]) == 1

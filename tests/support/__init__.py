@@ -1,0 +1,1 @@
+"""What tests need and is no test, in the tree of what it serves."""

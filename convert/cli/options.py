@@ -1,0 +1,168 @@
+"""Owns the command line: words in, one frozen command out. Pure; prints nothing and reads no file."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from convert.errors import UsageError
+from convert.sandbox.job_messages import Job
+from server.artefact import NAME_PATTERN
+
+CONVERT_HELP = """\
+Converts a scikit-learn model to one verified ONNX file, OUT/NAME/VERSION/model.onnx.
+
+The file is written only if it answers as the original does, on at least 10,000 rows made up from the model itself and
+on those you give with --data. A pickle is a program: it is opened in a process of its own that may do next to nothing.
+
+  python -m convert model.pkl                        models/model/1/model.onnx
+  python -m convert model.pkl --name churn           models/churn/1/model.onnx
+  python -m convert model.pkl --data sample.csv      checks your own rows, too
+  python -m convert model.pkl --out churn.onnx       one file, just there
+  python -m convert models/build                     every model file in a folder
+  python -m convert inspect FILE.onnx                what a file takes and gives
+  python -m convert verify MODEL.pkl FILE.onnx       repeats the check
+
+Exit status: 0 written and verified, 1 refused or not equal, 2 the command line is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertCommand:
+    """``python -m convert MODEL``. ``version`` is None for "one above the highest"."""
+
+    job: Job
+    version: str | None
+    out: Path
+    replace: bool
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InspectCommand:
+    """``python -m convert inspect FILE``."""
+
+    file: Path
+    json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyCommand:
+    """``python -m convert verify MODEL FILE``."""
+
+    job: Job
+    json: bool = False
+
+
+Command = ConvertCommand | InspectCommand | VerifyCommand
+
+
+def parse(words: Sequence[str]) -> Command:
+    """The command. Raises UsageError; ``--help`` ends the program as argparse does."""
+    if words and words[0] == "inspect":
+        given = _inspect_parser().parse_args(words[1:])
+        return InspectCommand(given.file, given.json)
+    if words and words[0] == "verify":
+        given = _verify_parser().parse_args(words[1:])
+        return VerifyCommand(replace(_job(given), onnx=given.file), given.json)
+    given = _convert_parser().parse_args(words)
+    name = _checked("--name", given.name) if given.name is not None else default_name(given.model)
+    version = None if given.version is None else _checked("--version", given.version)
+    return ConvertCommand(replace(_job(given), name=name), version, given.out, given.replace, given.json)
+
+
+def _job(given: argparse.Namespace) -> Job:
+    return Job(
+        given.model,
+        data=given.data,
+        trusted=tuple(given.trust),
+        key=given.key,
+        any_version=given.allow_version_mismatch,
+        converters=given.converters,
+        timeout_seconds=given.timeout,
+        memory_bytes=int(given.memory_gb * (1 << 30)),
+    )
+
+
+def default_name(model: Path) -> str:
+    """A model's name from its file's stem: what a name may not hold becomes ``-``."""
+    stem = model.name.split(".")[0] or model.name
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", stem).lstrip("_.-")[:64]
+    if not NAME_PATTERN.fullmatch(name):
+        raise UsageError(f"no name can be made of '{model.name}': give one with --name")
+    return name
+
+
+def _checked(option: str, value: str) -> str:
+    if not NAME_PATTERN.fullmatch(value):
+        raise UsageError(
+            f"{option} {value!r}: use letters, digits, '_', '.', '-', at most 64, the first a letter or digit"
+        )
+    return value
+
+
+def _convert_parser() -> argparse.ArgumentParser:
+    parser = _parser("python -m convert", CONVERT_HELP)
+    parser.add_argument(
+        "model",
+        type=Path,
+        metavar="MODEL",
+        help="pickle, joblib or skops file of a fitted estimator, or a folder of such",
+    )
+    parser.add_argument("--name", help="the model's name (default: from the file's name)")
+    parser.add_argument("--version", help="its version (default: 1, or one above the highest there)")
+    _add_data(parser)
+    parser.add_argument("--out", type=Path, default=Path("models"), help="repository folder, or a path ending in .onnx")
+    parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
+    _add_trust(parser)
+    return parser
+
+
+def _inspect_parser() -> argparse.ArgumentParser:
+    parser = _parser("python -m convert inspect", "Shows what an ONNX file takes and gives, and how it was verified.")
+    parser.add_argument("file", type=Path, metavar="FILE")
+    return parser
+
+
+def _verify_parser() -> argparse.ArgumentParser:
+    parser = _parser("python -m convert verify", "Compares an ONNX file with the pickle it is meant to answer for.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("file", type=Path, metavar="FILE")
+    _add_data(parser)
+    _add_trust(parser)
+    return parser
+
+
+def _parser(prog: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the report")
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="ROWS", help="rows to check as well: CSV, Parquet, JSON or NPY")
+
+
+def _add_trust(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--trust",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let the pickle use module.Name, whatever it does with it; again for more",
+    )
+    parser.add_argument("--key", help="where the file holds a dict: the key of the model in it")
+    parser.add_argument(
+        "--allow-version-mismatch",
+        action="store_true",
+        help="take a file of another scikit-learn as this one reads it; it may predict otherwise",
+    )
+    parser.add_argument(
+        "--converters", type=Path, metavar="FILE.py", help="a file that teaches classes of your own: docs/convert.md"
+    )
+    parser.add_argument("--timeout", type=float, default=900.0, metavar="SECONDS", help="time limit (default: 900)")
+    parser.add_argument("--memory-gb", type=float, default=8.0, metavar="GB", help="memory limit (default: 8)")

@@ -1,0 +1,90 @@
+"""Owns the words in which a person reads a schema, a proof, a failure. Pure: text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from server.artefact import Artefact, Feature, Output
+
+SHOWN_NAMES = 8
+
+
+def proof_table(parity: Mapping[str, Any]) -> str:
+    """The proof, one line per group of rows and output; batched and alone side by side."""
+    lines = [("rows", "", "output", "differ", "ties", "worst", "worst alone")]
+    both = {(line["group"], line["output"], line["way"]): line for line in parity["lines"]}
+    for (group, output, way), line in both.items():
+        if way == "batched":
+            single = both[(group, output, "alone")]
+            wrong = line["wrong"] + single["wrong"]
+            cells = ("", "") if output == "label" else (_share(line["worst"]), _share(single["worst"]))
+            lines.append((group, f"{line['rows']:,}", output, f"{wrong:,}", _ties(line), *cells))
+    return _aligned(lines) + "\n\nworst: the largest difference, as a share of what the rule of parity allows"
+
+
+def _ties(line: Mapping[str, Any]) -> str:
+    return f"{line['ties']:,}" if line["output"] == "label" else ""
+
+
+def _share(worst: float) -> str:
+    return "0" if worst == 0 else f"{worst:.1%}" if worst >= 1e-3 else "<0.1%"
+
+
+def verdict(parity: Mapping[str, Any]) -> str:
+    """One line for a person in a hurry."""
+    if parity["wrong"]:
+        return f"NOT EQUAL: {parity['wrong']:,} answers differ from scikit-learn's over {parity['rows']:,} rows"
+    ties = f" ({parity['ties']:,} labels differ where two classes tie within 1e-6)" if parity["ties"] else ""
+    return f"equal: {parity['rows']:,} rows, together and alone, answered as scikit-learn answers them{ties}"
+
+
+def slowness(speed: Mapping[str, float]) -> list[str]:
+    """A warning where ONNX Runtime is the slower one."""
+    slow = [f"{rows} row{'' if rows == '1' else 's'}: {ratio:.2f} times" for rows, ratio in speed.items() if ratio < 1]
+    return [f"note: ONNX Runtime is slower than scikit-learn here, at {', '.join(slow)} its speed"] if slow else []
+
+
+def bad_rows(bad: Sequence[Mapping[str, Any]]) -> str:
+    """The worst rows of a failure."""
+    lines = ["worst rows:"]
+    for item in bad:
+        row = ", ".join(f"{name}={value!r}" for name, value in item["row"].items())
+        compared = f"scikit-learn {item['expected']}, ONNX {item['got']}"
+        lines += [f"  {item['output']} ({item['way']}): {compared}", f"    {row}"]
+    return "\n".join(lines)
+
+
+def description(artefact: Artefact) -> str:
+    """The schema of a file, its outputs, and where it comes from."""
+    lines = [
+        f"{artefact.name}: {artefact.kind.replace('_', ' ')}, made {artefact.created} with "
+        + ", ".join(f"{name} {number}" for name, number in artefact.producer.items()),
+        f"source   sha256 {artefact.source_sha256}",
+        f"outputs  {', '.join(map(_output, artefact.outputs))}",
+    ]
+    if artefact.classes is not None:
+        lines.append(f"classes  {', '.join(repr(label) for label in artefact.classes)}")
+    features = [("feature", "type", "input", "missing", "values"), *map(_feature, artefact.features)]
+    return "\n".join(lines) + "\n\n" + _aligned(features)
+
+
+def _output(output: Output) -> str:
+    return output.name if output.name == output.role else f"{output.name} ({output.role})"
+
+
+def _feature(feature: Feature) -> tuple[str, ...]:
+    values = "any" if feature.categories is None else _few([str(value) for value in feature.categories])
+    return (feature.name, feature.dtype, feature.input, "allowed" if feature.nullable else "no", values)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f", and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(names[:SHOWN_NAMES]) + more
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )

@@ -1,1 +1,0 @@
-"""Measures what converts: `python -m convert.coverage` writes docs/coverage.md."""

@@ -1,0 +1,220 @@
+"""Exports what looks for near points: neighbours, clusters, label spreading, local outliers. Knows no kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn import cluster, neighbors, semi_supervised
+
+from convert.errors import Refused
+from convert.exporters.parts.distances import distances, squared
+from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Array, Tensor
+
+
+def nearest(tensor: Tensor) -> Tensor:
+    """[rows] the position of the smallest value, the first on a tie."""
+    return tensor.graph.op("ArgMin", tensor, dtype=np.int64, axis=1, keepdims=0)
+
+
+def _points(model: Any) -> Array:
+    points = model._fit_X
+    if not isinstance(points, np.ndarray):
+        raise Refused("it was fitted on a sparse matrix", "fit on a dense one")
+    return np.asarray(points, np.float64)
+
+
+def _all_distances(model: Any, x: Tensor) -> Tensor:
+    if callable(model.effective_metric_):
+        raise Refused("its metric is a function of your own", "use one of scikit-learn's metrics")
+    return distances(x, _points(model), model.effective_metric_, model.effective_metric_params_.get("p", model.p))
+
+
+def closest(model: Any, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Distances and positions of the ``count`` nearest training rows, nearest first."""
+    far = _all_distances(model, x)
+    k = x.graph.constant(np.array([count], np.int64))
+    near, where = x.graph.ops("TopK", far, k, dtypes=[np.float64, np.int64], axis=1, largest=0, sorted=1)
+    return near, where
+
+
+def _by_distance(model: Any) -> bool:
+    if model.weights not in (None, "uniform", "distance"):
+        raise Refused("its weights are a function of your own", "use weights='uniform' or 'distance'")
+    return bool(model.weights == "distance")
+
+
+def _inverse(far: Tensor, counted: Tensor | float = 1.0) -> Tensor:
+    """The nearer, the heavier; a row at no distance outweighs all others."""
+    zero = far.equals(0.0).cast(np.float64)
+    return (zero.reduce("ReduceMax") > 0.5).where(zero, counted / far)
+
+
+def neighbours_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The share of the nearest rows' classes, weighted where asked."""
+    near, where = closest(model, x.numbers(), model.n_neighbors)
+    weights = _inverse(near) if _by_distance(model) else None
+    if not model.outputs_2d_:
+        return _voted(where, weights, np.asarray(model._y).ravel(), len(model.classes_))
+    targets = [
+        _voted(where, weights, model._y[:, target], len(classes)) for target, classes in enumerate(model.classes_)
+    ]
+    return Prediction(targets=tuple(targets))
+
+
+def _voted(where: Tensor, weights: Tensor | None, y: Array, classes: int) -> Prediction:
+    """[rows, k] positions into votes: [rows, k, classes] summed over k."""
+    graph = where.graph
+    votes = graph.op("Gather", graph.constant(np.eye(classes)[y]), where, axis=0)
+    if weights is not None:
+        votes = votes * graph.op("Unsqueeze", weights, graph.constant(np.array([2])))
+    counts = votes.reduce("ReduceSum", axis=1, keep=False)
+    return Prediction(index=counts.argmax(), probabilities=counts / counts.reduce("ReduceSum"))
+
+
+def neighbours_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The mean of the nearest rows' values, weighted where asked."""
+    near, where = closest(model, x.numbers(), model.n_neighbors)
+    y = np.asarray(model._y, np.float64)
+    single = y.ndim == 1
+    values = e.graph.op("Gather", e.graph.constant(y.reshape(len(y), -1)), where, axis=0)
+    weights = _inverse(near) if _by_distance(model) else None
+    if weights is None:
+        mean = values.reduce("ReduceMean", axis=1, keep=False)
+    else:
+        wide = e.graph.op("Unsqueeze", weights, e.graph.constant(np.array([2])))
+        mean = (values * wide).reduce("ReduceSum", axis=1, keep=False) / weights.reduce("ReduceSum")
+    return Prediction(value=mean.reshape(-1) if single else mean)
+
+
+def _within_radius(model: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    """[rows, training rows] distances, and 1 for each row within the radius, 0 beyond."""
+    far = _all_distances(model, x)
+    return far, (far <= float(model.radius)).cast(np.float64)
+
+
+def radius_weights(model: Any, x: Tensor) -> Tensor:
+    """[rows, training rows]: the weight of each row within the radius, 0 beyond."""
+    far, inside = _within_radius(model, x)
+    return _inverse(far, inside) if _by_distance(model) else inside
+
+
+def radius_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The share of classes within the radius; a row with nobody near has the outlier label."""
+    if model.outputs_2d_:
+        raise Refused("several targets by radius", "use KNeighborsClassifier")
+    classes = len(model.classes_)
+    counts = radius_weights(model, x.numbers()) @ np.eye(classes)[np.asarray(model._y).ravel()]
+    summed = counts.reduce("ReduceSum")
+    lonely = summed.equals(0.0)
+    label = None if model.outlier_label_ is None else np.ravel(model.outlier_label_)[0]
+    if label is None or label not in np.asarray(model.classes_):
+        raise Refused("a row without neighbours has no answer among the classes", "set outlier_label to a class")
+    position = int(np.flatnonzero(np.asarray(model.classes_) == label)[0])
+    probabilities = lonely.where(np.eye(classes)[[position]], counts / lonely.where(np.float64(1.0), summed))
+    return Prediction(index=probabilities.argmax(), probabilities=probabilities)
+
+
+def radius_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The mean of the values within the radius; NaN with nobody near."""
+    weights = radius_weights(model, x.numbers())
+    y = np.asarray(model._y, np.float64)
+    mean = (weights @ y.reshape(len(y), -1)) / weights.reduce("ReduceSum")
+    return Prediction(value=mean.reshape(-1) if y.ndim == 1 else mean)
+
+
+def local_outlier(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The density round a row against that round its neighbours."""
+    if not model.novelty:
+        raise Refused("LocalOutlierFactor scores only its own training rows", "fit with novelty=True")
+    near, where = closest(model, x.numbers(), model.n_neighbors_)
+    graph = e.graph
+    reach = graph.op("Gather", graph.constant(model._distances_fit_X_[:, model.n_neighbors_ - 1]), where, axis=0)
+    density = 1.0 / (graph.op("Max", near, reach).reduce("ReduceMean") + 1e-10)
+    others = graph.op("Gather", graph.constant(np.asarray(model._lrd, np.float64)), where, axis=0)
+    scores = -(others / density).reduce("ReduceMean", keep=False) - float(model.offset_)
+    return Prediction(label=(scores < 0.0).where(np.int64(-1), graph.constant(np.int64(1))), scores=scores)
+
+
+def neighbours_transform(e: Exporter, model: Any, x: Columns) -> Columns:
+    """The graph of neighbours as a dense matrix: 1, or the distance, at each near training row."""
+    extra = 1 if model.mode == "distance" else 0
+    near, where = closest(model, x.numbers(), model.n_neighbors + extra)
+    count = len(_points(model))
+    at = e.graph.op("Unsqueeze", where, e.graph.constant(np.array([2]))).equals(np.arange(count)).cast(np.float64)
+    if extra:
+        at = at * e.graph.op("Unsqueeze", near, e.graph.constant(np.array([2])))
+    return columns(at.reduce("ReduceSum", axis=1, keep=False), count)
+
+
+def radius_transform(e: Exporter, model: Any, x: Columns) -> Columns:
+    """As above, for all training rows within the radius."""
+    far, inside = _within_radius(model, x.numbers())
+    return columns(inside * far if model.mode == "distance" else inside, len(_points(model)))
+
+
+def centres(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The nearest of the cluster centres."""
+    return Prediction(label=nearest(squared(x.numbers(), np.asarray(model.cluster_centers_, np.float64))))
+
+
+def centre_distances(e: Exporter, model: Any, x: Columns) -> Columns:
+    """The distance from each cluster centre."""
+    points = model.subcluster_centers_ if isinstance(model, cluster.Birch) else model.cluster_centers_
+    return columns(squared(x.numbers(), np.asarray(points, np.float64)).unary("Sqrt"), len(points))
+
+
+def birch(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The cluster of the nearest subcluster."""
+    at = nearest(squared(x.numbers(), model.subcluster_centers_))
+    labels = e.graph.constant(np.asarray(model.subcluster_labels_, np.int64))
+    return Prediction(label=e.graph.op("Gather", labels, at, axis=0))
+
+
+def bisecting(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """Down the tree of halved clusters, to the nearer of two centres at each step."""
+    matrix, mean = x.numbers(), getattr(model, "_X_mean", 0.0)
+
+    def descend(node: Any) -> Tensor:
+        if node.left is None:
+            return e.graph.constant(np.array([node.label], np.int64))
+        halves = np.vstack((node.left.center, node.right.center)) + mean
+        return nearest(squared(matrix, halves)).equals(0).where(descend(node.left), descend(node.right))
+
+    return Prediction(label=descend(model._bisecting_tree))
+
+
+def label_spreading(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """The labels of the training rows, weighted by nearness."""
+    matrix, points = x.numbers(), np.asarray(model.X_, np.float64)
+    if model.kernel == "rbf":
+        weights = (squared(matrix, points) * -float(model.gamma)).unary("Exp")
+        counts = weights @ np.asarray(model.label_distributions_)
+    elif model.kernel == "knn":
+        _, where = closest(model.nn_fit, matrix, model.n_neighbors)
+        known = e.graph.constant(np.asarray(model.label_distributions_))
+        counts = e.graph.op("Gather", known, where, axis=0).reduce("ReduceSum", axis=1, keep=False)
+    else:
+        raise Refused("its kernel is a function of your own", "use 'rbf' or 'knn'")
+    return Prediction(index=counts.argmax(), probabilities=counts / counts.reduce("ReduceSum"))
+
+
+TRANSFORMS.update(
+    dict.fromkeys((cluster.Birch, cluster.BisectingKMeans, cluster.KMeans, cluster.MiniBatchKMeans), centre_distances)
+    | {neighbors.KNeighborsTransformer: neighbours_transform, neighbors.RadiusNeighborsTransformer: radius_transform}
+)
+PREDICTIONS.update(
+    dict.fromkeys((cluster.AffinityPropagation, cluster.KMeans, cluster.MeanShift, cluster.MiniBatchKMeans), centres)
+    | dict.fromkeys((semi_supervised.LabelPropagation, semi_supervised.LabelSpreading), label_spreading)
+    | {
+        cluster.Birch: birch,
+        cluster.BisectingKMeans: bisecting,
+        neighbors.KNeighborsClassifier: neighbours_classifier,
+        neighbors.KNeighborsRegressor: neighbours_regressor,
+        neighbors.LocalOutlierFactor: local_outlier,
+        neighbors.RadiusNeighborsClassifier: radius_classifier,
+        neighbors.RadiusNeighborsRegressor: radius_regressor,
+    }
+)

@@ -1,0 +1,1 @@
+"""Pieces of graphs that several families of exporters share."""

@@ -1,0 +1,61 @@
+"""Owns the columns that flow between estimators: tensors side by side. Knows nothing of estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convert.graph.graph import Graph, Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Tensors ``[rows, width]`` that together are the columns of one table, in order."""
+
+    graph: Graph
+    parts: tuple[tuple[Tensor, int], ...]
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return sum(width for _, width in self.parts)
+
+    def take(self, wanted: Iterable[int]) -> Columns:
+        """The columns at these positions, in this order; neighbours from one tensor stay one tensor."""
+        home = [(part, offset) for part, (_, width) in enumerate(self.parts) for offset in range(width)]
+        runs: list[tuple[int, list[int]]] = []
+        for position in wanted:
+            part, offset = home[position]
+            if runs and runs[-1][0] == part:
+                runs[-1][1].append(offset)
+            else:
+                runs.append((part, [offset]))
+        return Columns(self.graph, tuple((self._slice(part, offsets), len(offsets)) for part, offsets in runs))
+
+    def _slice(self, part: int, offsets: Sequence[int]) -> Tensor:
+        tensor, width = self.parts[part]
+        return tensor if list(offsets) == list(range(width)) else tensor.take(offsets)
+
+    def numbers(self, dtype: Any = np.float64) -> Tensor:
+        """All columns as one matrix of numbers."""
+        return self.graph.concat([tensor.cast(dtype) for tensor, _ in self.parts])
+
+    def text(self) -> Tensor:
+        """All columns as one matrix of strings; they are strings already."""
+        return self.graph.concat([tensor for tensor, _ in self.parts])
+
+    def is_text(self) -> bool:
+        """Whether every column holds strings."""
+        return all(tensor.dtype.kind == "O" for tensor, _ in self.parts)
+
+    def beside(self, other: Columns) -> Columns:
+        """These columns, then the other ones."""
+        return Columns(self.graph, self.parts + other.parts)
+
+
+def columns(tensor: Tensor, width: int) -> Columns:
+    """One tensor as columns."""
+    return Columns(tensor.graph, ((tensor, width),))

@@ -1,0 +1,1 @@
+"""Model files opened by exact names only."""

@@ -1,0 +1,232 @@
+"""Owns the exact names a pickle may use. Data only.
+
+A pickle is a program that imports names and calls them, so a name stands here only if calling it with any arguments
+does no more than compute a value. ``functools.partial`` is no exception: what it wraps must stand here, too.
+"""
+
+from __future__ import annotations
+
+HELPERS: dict[str, str] = {
+    "_codecs": "encode",
+    "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple",
+    "catboost.core": "CatBoostClassifier CatBoostRegressor",
+    "collections": "OrderedDict defaultdict",
+    "copyreg": "_reconstructor",
+    "functools": "partial",
+    "joblib.numpy_pickle": "NumpyArrayWrapper",
+    "lightgbm.basic": "Booster",
+    "lightgbm.sklearn": "LGBMClassifier LGBMRegressor",
+    "numpy": (
+        "absolute arcsinh arctanh bool bool_ cbrt ceil cos dtype exp exp2 expm1 float32 float64 floor int16 "
+        "int32 int64 int8 log log10 log1p log2 max mean median min nan_to_num ndarray negative positive "
+        "reciprocal rint sign sin sinh sqrt square str_ sum tanh uint16 uint32 uint64 uint8"
+    ),
+    "numpy._core.multiarray": "_reconstruct scalar",
+    "numpy._core.numeric": "_frombuffer",
+    "numpy.core.multiarray": "_reconstruct scalar",
+    "numpy.core.numeric": "_frombuffer",
+    "numpy.ma": "MaskedArray",
+    "numpy.ma.core": "MaskedArray _mareconstruct",
+    "numpy.random._mt19937": "MT19937",
+    "numpy.random._pcg64": "PCG64",
+    "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
+    "numpy.random.bit_generator": "SeedSequence SeedlessSeedSequence __pyx_unpickle_SeedSequence",
+    "scipy._lib.array_api_compat.numpy._aliases": "asarray",  # what a BSpline of scipy 1.17 holds
+    "scipy.interpolate._bsplines": "BSpline _BSpline",
+    "scipy.sparse._coo": "coo_array coo_matrix",
+    "scipy.sparse._csc": "csc_array csc_matrix",
+    "scipy.sparse._csr": "csr_array csr_matrix",
+    "scipy.special._ufuncs": "expit logit",
+    "sklearn._loss._loss": (
+        "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss "
+        "CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss "
+        "CyLossFunction CyPinballLoss __pyx_unpickle_CyHalfMultinomialLoss"
+    ),
+    "sklearn._loss.link": "BaseLink HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
+    "sklearn._loss.loss": (
+        "AbsoluteError ArrayAPILossMixin BaseLoss ExponentialLoss HalfBinomialLoss HalfBinomialLossArrayAPI "
+        "HalfGammaLoss HalfMultinomialLoss HalfMultinomialLossArrayAPI HalfPoissonLoss "
+        "HalfPoissonLossArrayAPI HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss "
+        "PinballLoss"
+    ),
+    "sklearn.calibration": "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
+    "sklearn.cluster._birch": "_CFNode _CFSubcluster",
+    "sklearn.cluster._bisect_k_means": "_BisectingTree",
+    "sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd",
+    "sklearn.compose._column_transformer": "_RemainderColsList make_column_selector",
+    "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
+    "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
+    "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_regression r_regression",
+    "sklearn.gaussian_process._gpc": "_BinaryGaussianProcessClassifierLaplace",
+    "sklearn.gaussian_process.kernels": (
+        "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Kernel KernelOperator Matern "
+        "PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel"
+    ),
+    "sklearn.linear_model._sgd_fast": "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge",
+    "sklearn.metrics._classification": (
+        "accuracy_score balanced_accuracy_score brier_score_loss f1_score fbeta_score jaccard_score log_loss "
+        "matthews_corrcoef precision_score recall_score"
+    ),
+    "sklearn.metrics._dist_metrics": (
+        "BrayCurtisDistance32 BrayCurtisDistance64 CanberraDistance32 CanberraDistance64 ChebyshevDistance32 "
+        "ChebyshevDistance64 DiceDistance32 DiceDistance64 DistanceMetric32 DistanceMetric64 "
+        "EuclideanDistance32 EuclideanDistance64 HammingDistance32 HammingDistance64 HaversineDistance32 "
+        "HaversineDistance64 JaccardDistance32 JaccardDistance64 KulsinskiDistance32 KulsinskiDistance64 "
+        "MahalanobisDistance32 MahalanobisDistance64 ManhattanDistance32 ManhattanDistance64 "
+        "MatchingDistance32 MatchingDistance64 MinkowskiDistance32 MinkowskiDistance64 PyFuncDistance32 "
+        "PyFuncDistance64 RogersTanimotoDistance32 RogersTanimotoDistance64 RussellRaoDistance32 "
+        "RussellRaoDistance64 SEuclideanDistance32 SEuclideanDistance64 SokalMichenerDistance32 "
+        "SokalMichenerDistance64 SokalSneathDistance32 SokalSneathDistance64 newObj"
+    ),
+    "sklearn.metrics._ranking": "average_precision_score roc_auc_score",
+    "sklearn.metrics._regression": (
+        "explained_variance_score max_error mean_absolute_error mean_absolute_percentage_error "
+        "mean_squared_error median_absolute_error r2_score root_mean_squared_error"
+    ),
+    "sklearn.metrics._scorer": "_CurveScorer _PassthroughScorer _Scorer",
+    "sklearn.model_selection._split": (
+        "BaseCrossValidator BaseShuffleSplit GroupKFold GroupShuffleSplit GroupsConsumerMixin KFold "
+        "LeaveOneGroupOut LeaveOneOut LeavePGroupsOut LeavePOut PredefinedSplit RepeatedKFold "
+        "RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold StratifiedKFold StratifiedShuffleSplit "
+        "TimeSeriesSplit"
+    ),
+    "sklearn.multiclass": "_ConstantPredictor",
+    "sklearn.neighbors._ball_tree": "BallTree BallTree32 BallTree64 newObj",
+    "sklearn.neighbors._kd_tree": "KDTree KDTree32 KDTree64 newObj",
+    "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
+    "sklearn.tree._tree": "Tree",
+    "sklearn.utils._bunch": "Bunch",
+    "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
+    "sklearn.utils.validation": "check_array",
+    "xgboost.core": "Booster",
+    "xgboost.sklearn": "XGBClassifier XGBRFClassifier XGBRFRegressor XGBRegressor",
+}
+
+ESTIMATORS: dict[str, str] = {
+    "sklearn.calibration": "CalibratedClassifierCV",
+    "sklearn.cluster._affinity_propagation": "AffinityPropagation",
+    "sklearn.cluster._agglomerative": "AgglomerativeClustering FeatureAgglomeration",
+    "sklearn.cluster._bicluster": "SpectralBiclustering SpectralCoclustering",
+    "sklearn.cluster._birch": "Birch",
+    "sklearn.cluster._bisect_k_means": "BisectingKMeans",
+    "sklearn.cluster._dbscan": "DBSCAN",
+    "sklearn.cluster._hdbscan.hdbscan": "HDBSCAN",
+    "sklearn.cluster._kmeans": "KMeans MiniBatchKMeans",
+    "sklearn.cluster._mean_shift": "MeanShift",
+    "sklearn.cluster._optics": "OPTICS",
+    "sklearn.cluster._spectral": "SpectralClustering",
+    "sklearn.compose._column_transformer": "ColumnTransformer",
+    "sklearn.compose._target": "TransformedTargetRegressor",
+    "sklearn.covariance._elliptic_envelope": "EllipticEnvelope",
+    "sklearn.covariance._empirical_covariance": "EmpiricalCovariance",
+    "sklearn.covariance._graph_lasso": "GraphicalLasso GraphicalLassoCV",
+    "sklearn.covariance._robust_covariance": "MinCovDet",
+    "sklearn.covariance._shrunk_covariance": "LedoitWolf OAS ShrunkCovariance",
+    "sklearn.cross_decomposition._pls": "CCA PLSCanonical PLSRegression PLSSVD",
+    "sklearn.decomposition._dict_learning": "DictionaryLearning MiniBatchDictionaryLearning SparseCoder",
+    "sklearn.decomposition._factor_analysis": "FactorAnalysis",
+    "sklearn.decomposition._fastica": "FastICA",
+    "sklearn.decomposition._incremental_pca": "IncrementalPCA",
+    "sklearn.decomposition._kernel_pca": "KernelPCA",
+    "sklearn.decomposition._lda": "LatentDirichletAllocation",
+    "sklearn.decomposition._nmf": "MiniBatchNMF NMF",
+    "sklearn.decomposition._pca": "PCA",
+    "sklearn.decomposition._sparse_pca": "MiniBatchSparsePCA SparsePCA",
+    "sklearn.decomposition._truncated_svd": "TruncatedSVD",
+    "sklearn.discriminant_analysis": "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis",
+    "sklearn.dummy": "DummyClassifier DummyRegressor",
+    "sklearn.ensemble._bagging": "BaggingClassifier BaggingRegressor",
+    "sklearn.ensemble._forest": (
+        "ExtraTreesClassifier ExtraTreesRegressor RandomForestClassifier RandomForestRegressor RandomTreesEmbedding"
+    ),
+    "sklearn.ensemble._gb": "GradientBoostingClassifier GradientBoostingRegressor",
+    "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": (
+        "HistGradientBoostingClassifier HistGradientBoostingRegressor"
+    ),
+    "sklearn.ensemble._iforest": "IsolationForest",
+    "sklearn.ensemble._stacking": "StackingClassifier StackingRegressor",
+    "sklearn.ensemble._voting": "VotingClassifier VotingRegressor",
+    "sklearn.ensemble._weight_boosting": "AdaBoostClassifier AdaBoostRegressor",
+    "sklearn.feature_extraction._dict_vectorizer": "DictVectorizer",
+    "sklearn.feature_extraction._hash": "FeatureHasher",
+    "sklearn.feature_extraction.image": "PatchExtractor",
+    "sklearn.feature_extraction.text": "CountVectorizer HashingVectorizer TfidfTransformer TfidfVectorizer",
+    "sklearn.feature_selection._from_model": "SelectFromModel",
+    "sklearn.feature_selection._rfe": "RFE RFECV",
+    "sklearn.feature_selection._sequential": "SequentialFeatureSelector",
+    "sklearn.feature_selection._univariate_selection": (
+        "GenericUnivariateSelect SelectFdr SelectFpr SelectFwe SelectKBest SelectPercentile"
+    ),
+    "sklearn.feature_selection._variance_threshold": "VarianceThreshold",
+    "sklearn.frozen._frozen": "FrozenEstimator",
+    "sklearn.gaussian_process._gpc": "GaussianProcessClassifier",
+    "sklearn.gaussian_process._gpr": "GaussianProcessRegressor",
+    "sklearn.impute._base": "MissingIndicator SimpleImputer",
+    "sklearn.impute._knn": "KNNImputer",
+    "sklearn.isotonic": "IsotonicRegression",
+    "sklearn.kernel_approximation": "AdditiveChi2Sampler Nystroem PolynomialCountSketch RBFSampler SkewedChi2Sampler",
+    "sklearn.kernel_ridge": "KernelRidge",
+    "sklearn.linear_model._base": "LinearRegression",
+    "sklearn.linear_model._bayes": "ARDRegression BayesianRidge",
+    "sklearn.linear_model._coordinate_descent": (
+        "ElasticNet ElasticNetCV Lasso LassoCV MultiTaskElasticNet MultiTaskElasticNetCV MultiTaskLasso "
+        "MultiTaskLassoCV"
+    ),
+    "sklearn.linear_model._glm.glm": "GammaRegressor PoissonRegressor TweedieRegressor",
+    "sklearn.linear_model._huber": "HuberRegressor",
+    "sklearn.linear_model._least_angle": "Lars LarsCV LassoLars LassoLarsCV LassoLarsIC",
+    "sklearn.linear_model._logistic": "LogisticRegression LogisticRegressionCV",
+    "sklearn.linear_model._omp": "OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV",
+    "sklearn.linear_model._passive_aggressive": "PassiveAggressiveClassifier PassiveAggressiveRegressor",
+    "sklearn.linear_model._perceptron": "Perceptron",
+    "sklearn.linear_model._quantile": "QuantileRegressor",
+    "sklearn.linear_model._ransac": "RANSACRegressor",
+    "sklearn.linear_model._ridge": "Ridge RidgeCV RidgeClassifier RidgeClassifierCV",
+    "sklearn.linear_model._stochastic_gradient": "SGDClassifier SGDOneClassSVM SGDRegressor",
+    "sklearn.linear_model._theil_sen": "TheilSenRegressor",
+    "sklearn.manifold._classical_mds": "ClassicalMDS",
+    "sklearn.manifold._isomap": "Isomap",
+    "sklearn.manifold._locally_linear": "LocallyLinearEmbedding",
+    "sklearn.manifold._mds": "MDS",
+    "sklearn.manifold._spectral_embedding": "SpectralEmbedding",
+    "sklearn.manifold._t_sne": "TSNE",
+    "sklearn.mixture._bayesian_mixture": "BayesianGaussianMixture",
+    "sklearn.mixture._gaussian_mixture": "GaussianMixture",
+    "sklearn.model_selection._classification_threshold": "FixedThresholdClassifier TunedThresholdClassifierCV",
+    "sklearn.model_selection._search": "GridSearchCV RandomizedSearchCV",
+    "sklearn.model_selection._search_successive_halving": "HalvingGridSearchCV HalvingRandomSearchCV",
+    "sklearn.multiclass": "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier",
+    "sklearn.multioutput": "ClassifierChain MultiOutputClassifier MultiOutputRegressor RegressorChain",
+    "sklearn.naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
+    "sklearn.neighbors._classification": "KNeighborsClassifier RadiusNeighborsClassifier",
+    "sklearn.neighbors._graph": "KNeighborsTransformer RadiusNeighborsTransformer",
+    "sklearn.neighbors._kde": "KernelDensity",
+    "sklearn.neighbors._lof": "LocalOutlierFactor",
+    "sklearn.neighbors._nca": "NeighborhoodComponentsAnalysis",
+    "sklearn.neighbors._nearest_centroid": "NearestCentroid",
+    "sklearn.neighbors._regression": "KNeighborsRegressor RadiusNeighborsRegressor",
+    "sklearn.neighbors._unsupervised": "NearestNeighbors",
+    "sklearn.neural_network._multilayer_perceptron": "MLPClassifier MLPRegressor",
+    "sklearn.neural_network._rbm": "BernoulliRBM",
+    "sklearn.pipeline": "FeatureUnion Pipeline",
+    "sklearn.preprocessing._data": (
+        "Binarizer KernelCenterer MaxAbsScaler MinMaxScaler Normalizer PowerTransformer QuantileTransformer "
+        "RobustScaler StandardScaler"
+    ),
+    "sklearn.preprocessing._discretization": "KBinsDiscretizer",
+    "sklearn.preprocessing._encoders": "OneHotEncoder OrdinalEncoder",
+    "sklearn.preprocessing._function_transformer": "FunctionTransformer",
+    "sklearn.preprocessing._label": "LabelBinarizer LabelEncoder MultiLabelBinarizer",
+    "sklearn.preprocessing._polynomial": "PolynomialFeatures SplineTransformer",
+    "sklearn.preprocessing._target_encoder": "TargetEncoder",
+    "sklearn.random_projection": "GaussianRandomProjection SparseRandomProjection",
+    "sklearn.semi_supervised._label_propagation": "LabelPropagation LabelSpreading",
+    "sklearn.semi_supervised._self_training": "SelfTrainingClassifier",
+    "sklearn.svm._classes": "LinearSVC LinearSVR NuSVC NuSVR OneClassSVM SVC SVR",
+    "sklearn.tree._classes": "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor",
+}
+
+NAMES = frozenset(
+    f"{module}.{name}" for table in (HELPERS, ESTIMATORS) for module, names in table.items() for name in names.split()
+)

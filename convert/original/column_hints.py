@@ -1,0 +1,249 @@
+"""Owns what a fitted estimator gives away about its columns: text or number, known categories, thresholds, spread.
+
+Knows nothing of schemas or rows. A hint only makes the proof rows sharper; nothing is believed that the original model
+does not confirm when asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn import ensemble, preprocessing
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.feature_selection import SelectorMixin
+from sklearn.impute import SimpleImputer
+from sklearn.naive_bayes import CategoricalNB
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from convert.errors import Refused
+from convert.exporters.parts.affine import shift_and_scale
+from convert.exporters.registry import BoosterHints, optional_family
+from convert.graph.graph import Array
+from convert.inside import Inner, inside, is_dropped
+
+
+@dataclass(slots=True)
+class ColumnHint:
+    """One column of the model's input. ``points`` are numbers at which the model changes its mind."""
+
+    text: bool = False
+    boolean: bool = False
+    known: list[Any] = field(default_factory=list)
+    points: list[float] = field(default_factory=list)
+    centre: float | None = None
+    spread: float | None = None
+    positive: bool = False
+    words: list[str] = field(default_factory=list)  # of texts: what the model knows
+    native: bool = False  # a pandas column of categories, the known ones
+    closed: bool = False  # and the model takes no others
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnView:
+    """A column as an estimator deep inside sees it; ``inverse`` leads from its values to those of the input column."""
+
+    hint: ColumnHint
+    inverse: Callable[[Array], Array]
+
+
+Views = list["ColumnView | None"]  # None stands for a column of which nothing is known
+
+
+def find_hints(model: Any, width: int) -> list[ColumnHint]:
+    """One hint per input column."""
+    hints = [ColumnHint() for _ in range(width)]
+    _visit(model, [ColumnView(hint, lambda x: x) for hint in hints])
+    return hints
+
+
+def _visit(model: Any, views: Views) -> Views:
+    """Notes what ``model`` tells of the columns it sees; answers what it passes on, empty where that is not known."""
+    if model is None or isinstance(model, str):
+        return views
+    visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
+    return visit(model, views)
+
+
+def _wrapper(model: Any, views: Views) -> Views:
+    """What hands its rows to one estimator passes on what that one does."""
+    parts = inside(model)
+    passed = [_visit(part.estimator, _seen_by(part, views)) for part in parts if part.columns != ()]
+    if len(parts) == 1:
+        return passed[0]
+    return [] if parts else _leaf(model, views)
+
+
+def _seen_by(part: Inner, views: Views) -> Views:
+    return views if part.columns is None else [None if at is None else views[at] for at in part.columns]
+
+
+def _pipeline(model: Any, views: Views) -> Views:
+    for part in inside(model):
+        views = _visit(part.estimator, views) if views else []
+    return views
+
+
+def _side_by_side(model: Any, views: Views) -> Views:
+    parts = [part for part in inside(model) if part.columns != () and not is_dropped(part.estimator)]
+    passed = [_visit(part.estimator, _seen_by(part, views)) for part in parts]
+    return [view for group in passed for view in group] if all(passed) else []
+
+
+def _selector(model: Any, views: Views) -> Views:
+    _wrapper(model, views)
+    return [views[kept] for kept in np.flatnonzero(model.get_support()) if kept < len(views)]
+
+
+def _encoder(model: Any, views: Views) -> Views:
+    for view, categories in zip(views, model.categories_, strict=True):
+        if view:
+            _note_values(view, categories)
+    return []
+
+
+def _note_values(view: ColumnView, values: Array) -> None:
+    numbers = all(isinstance(value, int | float | np.number | np.bool_) for value in values)
+    view.hint.text = view.hint.text or (values.dtype.kind in "OUS" and not numbers)
+    view.hint.boolean = all(isinstance(value, bool | np.bool_) for value in values)
+    view.hint.known += list(values)
+
+
+def _texts(model: Any, views: Views) -> Views:
+    for view in filter(None, views[:1]):
+        view.hint.text = True
+        view.hint.words += list(getattr(model, "vocabulary_", {}))
+    return []
+
+
+def _imputer(model: Any, views: Views) -> Views:
+    passed: Views = []
+    for view, value in zip(views, np.asarray(model.statistics_), strict=True):
+        if view and isinstance(value, str):
+            view.hint.text = True
+            view.hint.known.append(value)
+        elif view:
+            _note_points(view, [value])
+        if model.keep_empty_features or value == value:
+            passed.append(view)
+    return [] if model.add_indicator else passed
+
+
+def _scaler(model: Any, views: Views) -> Views:
+    shift, scale = shift_and_scale(model)
+    shift = np.zeros(len(views)) if shift is None else shift
+    scale = np.ones(len(views)) if scale is None else scale
+    return _affine(views, shift, scale, shift, scale / 2 if isinstance(model, preprocessing.MaxAbsScaler) else scale)
+
+
+def _min_max(model: Any, views: Views) -> Views:
+    middle = (model.data_min_ + model.data_max_) / 2
+    return _affine(views, -model.min_ / model.scale_, 1 / model.scale_, middle, model.data_range_ / 4)
+
+
+def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Array) -> Views:
+    """``(x - shift) / scale``: the column's usual range is known, and the inverse."""
+    passed: Views = []
+    for column, view in enumerate(views):
+        if view is None:
+            passed.append(None)
+            continue
+        s, k = float(shift[column]), float(scale[column])
+        view.hint.centre = float(view.inverse(np.array([centre[column]]))[0])
+        view.hint.spread = abs(float(view.inverse(np.array([centre[column] + spread[column]]))[0]) - view.hint.centre)
+        inverse = lambda x, s=s, k=k, outer=view.inverse: outer(x * k + s)  # noqa: E731
+        passed.append(ColumnView(view.hint, inverse))
+    return passed
+
+
+def _leaf(model: Any, views: Views) -> Views:
+    family = optional_family(model)
+    if family is not None:
+        _booster(family.booster_hints, model, views)
+    for tree, columns in _trees(model):
+        splits = tree.children_left >= 0
+        for column in np.unique(tree.feature[splits]):
+            at = column if columns is None else columns[column]
+            view = views[at] if at < len(views) else None
+            if view:
+                _note_points(view, tree.threshold[splits & (tree.feature == column)])
+    return []
+
+
+def _booster(find: Callable[[Any], BoosterHints], model: Any, views: Views) -> None:
+    try:
+        told = find(model)
+    except Refused as refusal:
+        refusal.where = refusal.where or type(model).__name__
+        raise
+    for column, view in enumerate(views):
+        if view:
+            _note_points(view, told.points.get(column, []))
+            view.hint.known += [float(code) for code in view.inverse(np.array(told.codes.get(column, []), np.float64))]
+            if column in told.categories:
+                _note_values(view, np.array(told.categories[column], object))
+                view.hint.native, view.hint.closed = True, told.closed
+
+
+def _positions(model: Any, views: Views) -> Views:
+    for view, count in zip(views, model.n_categories_, strict=True):
+        if view:
+            view.hint.known += [float(position) for position in range(count)]
+    return []
+
+
+def _histograms(model: Any, views: Views) -> Views:
+    """Its thresholds, and the categories of columns it treats as such; those come first in its trees."""
+    order: Views = views
+    if model._preprocessor is not None:
+        mask = np.asarray(model.is_categorical_)
+        categorical = [view for view, flag in zip(views, mask, strict=True) if flag]
+        _encoder(model._preprocessor.named_transformers_["encoder"], categorical)
+        order = [*(None for _ in categorical), *(view for view, flag in zip(views, mask, strict=True) if not flag)]
+    for nodes in (predictor.nodes for stage in model._predictors for predictor in stage):
+        for column in np.unique(nodes["feature_idx"][nodes["is_leaf"] == 0]):
+            view = order[column] if column < len(order) else None
+            if view:
+                here = (nodes["feature_idx"] == column) & (nodes["is_leaf"] == 0)
+                _note_points(view, nodes["num_threshold"][here])
+    return []
+
+
+def _trees(model: Any) -> Iterable[tuple[Any, Any]]:
+    """The trees of a tree or a forest, each with the columns it was given; None where it was given all."""
+    if hasattr(model, "tree_"):
+        yield model.tree_, None
+    members = np.ravel(np.asarray(getattr(model, "estimators_", []), object))
+    for member, columns in zip(members, getattr(model, "estimators_features_", [None] * len(members)), strict=True):
+        if hasattr(member, "tree_"):
+            yield member.tree_, columns
+
+
+def _note_points(view: ColumnView, points: Sequence[float] | Array) -> None:
+    numbers = view.inverse(np.asarray(points, np.float64))
+    view.hint.points += [float(value) for value in numbers if np.isfinite(value)]
+
+
+VISITORS: dict[type, Callable[[Any, Views], Views]] = {
+    Pipeline: _pipeline,
+    ColumnTransformer: _side_by_side,
+    FeatureUnion: _side_by_side,
+    SelectorMixin: _selector,
+    preprocessing.OneHotEncoder: _encoder,
+    preprocessing.OrdinalEncoder: _encoder,
+    preprocessing.TargetEncoder: _encoder,
+    CategoricalNB: _positions,
+    CountVectorizer: _texts,
+    HashingVectorizer: _texts,
+    ensemble.HistGradientBoostingClassifier: _histograms,
+    ensemble.HistGradientBoostingRegressor: _histograms,
+    SimpleImputer: _imputer,
+    preprocessing.FunctionTransformer: lambda model, views: views if model.func is None else [],
+    preprocessing.StandardScaler: _scaler,
+    preprocessing.RobustScaler: _scaler,
+    preprocessing.MinMaxScaler: _min_max,
+    preprocessing.MaxAbsScaler: _scaler,
+}

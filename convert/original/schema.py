@@ -1,0 +1,125 @@
+"""Owns the schema: what one row of the model looks like, confirmed by asking the model. Knows nothing of ONNX nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from convert.original.column_hints import ColumnHint
+from convert.original.original import Original
+from convert.original.table import Table
+from server.artefact import Dtype, Feature, Scalar
+
+MATRIX = "X"
+UNSEEN_TEXT = "never seen: é"
+
+
+def describe(original: Original) -> tuple[Feature, ...]:
+    """One feature per column. Whether a value may be missing or unknown is tried on the original, not guessed."""
+    hints = original.hints
+    _find_sign(original, hints)
+    usual = usual_row(original.names, hints)
+    nullable = _accepting(original, usual, [_missing(hint) for hint in hints])
+    free = _accepting(original, usual, [_unseen(hint) for hint in hints])
+    dtypes = [_dtype(hint) for hint in hints]
+    single = len(set(dtypes)) == 1 and dtypes[0] == "float64"
+    return tuple(
+        Feature(
+            name=name,
+            dtype=dtype,
+            input=MATRIX if single else name,
+            nullable=nullable[i],
+            categories=_categories(hint) if hint.known and not free[i] else None,
+        )
+        for i, (name, hint, dtype) in enumerate(zip(original.names, hints, dtypes, strict=True))
+    )
+
+
+def _find_sign(original: Original, hints: Sequence[ColumnHint]) -> None:
+    """Marks every free number as positive where the model refuses negative ones."""
+    free = [hint for hint in hints if _is_free(hint)]
+    if not free:
+        return
+    usual = usual_row(original.names, hints)
+    names = [name for name, hint in zip(original.names, hints, strict=True) if _is_free(hint)]
+    accepts_negative, accepts_positive = (
+        original.accepts({**usual, **{name: np.array([sign]) for name in names}}) for sign in (-1.5, 1.5)
+    )
+    for hint in free:
+        hint.positive = accepts_positive and not accepts_negative
+
+
+def _is_free(hint: ColumnHint) -> bool:
+    return not (hint.text or hint.boolean or hint.known)
+
+
+def usual_row(names: Sequence[str], hints: Sequence[ColumnHint]) -> Table:
+    """One row the model was made for."""
+    return {name: _array([_usual(hint)], hint) for name, hint in zip(names, hints, strict=True)}
+
+
+def _usual(hint: ColumnHint) -> Any:
+    known = [value for value in hint.known if not is_missing(value)]
+    if known:
+        return known[0]
+    if hint.text:
+        return UNSEEN_TEXT
+    if hint.centre is not None:
+        return hint.centre
+    return float(np.median(hint.points)) if hint.points else 1.0
+
+
+def _array(values: list[Any], hint: ColumnHint) -> Any:
+    if hint.text:
+        return np.array(values, object)
+    return np.array(values, np.bool_ if hint.boolean else np.float64)
+
+
+def _missing(hint: ColumnHint) -> Any:
+    return None if hint.boolean else np.array([None], object) if hint.text else np.array([np.nan])
+
+
+def _unseen(hint: ColumnHint) -> Any:
+    if not hint.known or hint.boolean:
+        return None
+    if hint.text:
+        return np.array([UNSEEN_TEXT], object)
+    return np.array([max((v for v in hint.known if not is_missing(v)), default=0) + 1.0], np.float64)
+
+
+def _accepting(original: Original, usual: Table, values: Sequence[Any]) -> list[bool]:
+    """Which columns may hold their value (None: not tried): halves are asked together, so that few rows are needed."""
+    answer = [False] * len(values)
+
+    def ask(columns: list[int]) -> None:
+        if not columns:
+            return
+        tried = {**usual, **{original.names[i]: values[i] for i in columns}}
+        if original.accepts(tried):
+            for i in columns:
+                answer[i] = True
+        elif len(columns) > 1:
+            middle = len(columns) // 2
+            ask(columns[:middle])
+            ask(columns[middle:])
+
+    ask([i for i, value in enumerate(values) if value is not None])
+    return answer
+
+
+def _dtype(hint: ColumnHint) -> Dtype:
+    if hint.text:
+        return "string"
+    return "bool" if hint.boolean else "float64"
+
+
+def _categories(hint: ColumnHint) -> tuple[Scalar, ...]:
+    known = [value.item() if isinstance(value, np.generic) else value for value in hint.known]
+    return tuple(dict.fromkeys(value for value in known if not is_missing(value)))
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a category is the missing one: None or NaN."""
+    return value is None or bool(value != value)

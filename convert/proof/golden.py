@@ -1,0 +1,48 @@
+"""Owns the choice of the rows that a file publishes with their answers. Knows nothing of how they were made up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from convert.graph.graph import Array
+from convert.original.original import Answers
+from convert.original.table import Table, as_json, length, rows_at, stacked
+from convert.proof.parity import TIE, margins
+from convert.proof.synthetic_rows import ODD_TEXTS
+from server.artefact import Golden, Output
+
+GOLDEN_ROWS = 16
+WITH_MISSING = 2  # of these, where values may be missing
+
+
+def golden(groups: Mapping[str, Table], expected: Mapping[str, Answers], outputs: Sequence[Output]) -> Golden:
+    """Usual rows first, then a few with missing values; none whose label is a tie."""
+    with_missing = WITH_MISSING if "missing" in groups else 0
+    tables, golden_answers = [], []
+    for group, count in (("usual", GOLDEN_ROWS - with_missing), ("missing", with_missing)):
+        if count:
+            answers = expected[group]
+            clear = margins(answers) >= TIE if "label" in answers else np.ones(length(groups[group]), np.bool_)
+            chosen = ordinary_first(groups[group], clear)[:count]
+            tables.append(rows_at(groups[group], chosen))
+            golden_answers.append({name: values[chosen] for name, values in answers.items()})
+    joined = stacked(golden_answers)
+    lists = {output.name: values.tolist() for output, values in zip(outputs, joined.values(), strict=True)}
+    return Golden(as_json(stacked(tables)), lists)
+
+
+def ordinary_first(table: Table, clear: Array) -> Array:
+    """The positions of the rows that are ``clear`` [rows], ordinary ones first.
+
+    Odd are texts made to be so, and negative numbers in a column that is mostly positive: nobody is -9.6 months old.
+    """
+    odd = np.zeros(len(clear), np.bool_)
+    for column in table.values():
+        if column.dtype == object:
+            odd |= np.array([value in ODD_TEXTS for value in column], np.bool_)
+        elif column.dtype.kind == "f" and np.isfinite(column).any():
+            odd |= (column < 0) & (np.nanmean(column) > np.nanstd(column) / 2)
+    positions = np.flatnonzero(clear)
+    return positions[np.argsort(odd[positions], kind="stable")]

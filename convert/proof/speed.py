@@ -1,0 +1,28 @@
+"""Owns the question whether ONNX Runtime is the slower of the two. Knows nothing of parity."""
+
+from __future__ import annotations
+
+import timeit
+from collections.abc import Sequence
+from functools import partial
+
+from convert.original.original import Original
+from convert.original.table import Table, for_graph, rows_at
+from server.artefact import Feature
+from server.runtime import Runtime
+
+ROWS = (1, 1000)
+REPEATS = 5
+
+
+def ratios(original: Original, runtime: Runtime, features: Sequence[Feature], table: Table) -> dict[str, float]:
+    """How many times faster ONNX Runtime answers than the original, for one row and for many, each on one thread."""
+    times_faster = {}
+    names = [output.name for output in runtime.outputs]
+    for rows in ROWS:
+        few = rows_at(table, slice(0, rows))
+        feed = for_graph(few, features)
+        ours = min(timeit.repeat(partial(runtime.run, names, feed), number=1, repeat=REPEATS))
+        theirs = min(timeit.repeat(partial(original.ask, few), number=1, repeat=REPEATS))
+        times_faster[str(rows)] = round(theirs / ours, 2)
+    return times_faster

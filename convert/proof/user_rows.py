@@ -1,0 +1,71 @@
+"""Owns the reading of a person's own rows (--data) and their fit to the schema. Knows nothing of what they prove."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+
+from convert.errors import Refused
+from convert.graph.graph import Array
+from convert.original.table import Table
+from server.artefact import Feature
+
+READERS = {
+    ".csv": pandas.read_csv,
+    ".parquet": pandas.read_parquet,
+    ".json": pandas.read_json,
+    ".npy": lambda path: pandas.DataFrame(np.load(path, allow_pickle=False)),
+}
+
+
+def read_rows(path: Path) -> Any:
+    """The table in a CSV, Parquet, JSON or NPY file. Raises Refused."""
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise Refused(f"--data {path.name}: unknown kind of file", f"give one of {', '.join(READERS)}")
+    try:
+        return reader(path)
+    except (OSError, ValueError, ImportError) as error:
+        raise Refused(f"--data {path.name} does not read: {error}", "check the file") from error
+
+
+def column_names(table: Any, width: int) -> tuple[str, ...] | None:
+    """The names that a table gives to the columns of a model without names; None where its header is no names."""
+    names = [name for name in table.columns if isinstance(name, str) and name.strip() and not _is_number(name)]
+    return tuple(names) if len(names) == len(set(names)) == len(table.columns) == width else None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def fit_to_schema(table: Any, features: Sequence[Feature]) -> Table:
+    """The features' columns of a table: by name, or by position where none of the names is there and the width fits.
+
+    Columns the model does not take are left out. Raises Refused for a column that is missing or of another type.
+    """
+    names = [str(name) for name in table.columns]
+    wanted = [feature.name for feature in features]
+    if not set(wanted) & set(names) and len(names) == len(wanted):
+        names = wanted
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise Refused(f"--data has no column '{missing[0]}'", f"its columns must include {', '.join(wanted)}")
+    return {feature.name: _values(table.iloc[:, names.index(feature.name)], feature) for feature in features}
+
+
+def _values(column: Any, feature: Feature) -> Array:
+    if feature.dtype == "string":
+        return np.array([None if value is None or value != value else str(value) for value in column], object)
+    try:
+        return np.asarray(column, np.bool_ if feature.dtype == "bool" else np.float64)
+    except (TypeError, ValueError) as error:
+        raise Refused(f"--data: column '{feature.name}' is no {feature.dtype}: {error}", "check the file") from error

@@ -1,0 +1,33 @@
+"""Owns what the child process may use. Knows nothing of what it does with it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+
+MEMORY_BYTES = 8 << 30
+TIMEOUT_SECONDS = 900.0
+QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1", "ORT_DISABLE_TELEMETRY": "1"}
+
+
+def environment(package_root: str, home: str) -> dict[str, str]:
+    """A child's whole environment: no secret of the parent's is in it."""
+    return {"PATH": os.defpath, "PYTHONPATH": package_root, "HOME": home, "LANG": "C.UTF-8", **QUIET}
+
+
+def apply(memory_bytes: int, cpu_seconds: int) -> None:
+    """Limits this process for good: memory, processor time, no core file, no file written."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a forbidden write is an error, not a death
+    for kind, limit in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+    ):
+        try:
+            resource.setrlimit(kind, (limit, limit))
+        except (ValueError, OSError):
+            if sys.platform == "linux":  # macOS knows no limit of the address space
+                raise

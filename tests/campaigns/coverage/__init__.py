@@ -1,0 +1,1 @@
+"""Measures what converts: `python -m tests.campaigns.coverage` writes docs/coverage.md."""

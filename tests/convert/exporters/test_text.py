@@ -1,0 +1,104 @@
+"""Text: the tokens Python finds are the tokens ONNX Runtime finds."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction import text
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion, make_pipeline
+
+from convert.errors import Refused
+from convert.export import export
+from convert.job import Converted
+from convert.original.original import open_original
+from convert.original.schema import describe
+from server.runtime import Runtime
+from tests.campaigns.coverage.data import documents
+
+Agrees = Callable[..., Converted]
+DOCUMENTS, LABELS = documents()
+
+
+@pytest.mark.parametrize(
+    "vectorizer",
+    [
+        text.CountVectorizer(),
+        text.TfidfVectorizer(sublinear_tf=True, norm="l1"),
+        text.TfidfVectorizer(ngram_range=(1, 3), stop_words="english"),
+        text.CountVectorizer(binary=True, lowercase=False, ngram_range=(2, 2)),
+        text.TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", norm=None, use_idf=False),  # noqa: S106
+        FeatureUnion([("a", text.CountVectorizer()), ("b", text.TfidfVectorizer(min_df=3))]),
+    ],
+)
+def test_documents(agrees: Agrees, vectorizer: Any) -> None:
+    done = agrees(make_pipeline(vectorizer, LogisticRegression()).fit(DOCUMENTS, LABELS))
+    assert [(feature.name, feature.dtype) for feature in done.artefact.features] == [("text", "string")]
+
+
+@pytest.mark.parametrize(
+    ("vectorizer", "said"),
+    [
+        (text.CountVectorizer(strip_accents="unicode", stop_words="english", ngram_range=(1, 2)), "stop words"),
+        (text.CountVectorizer(token_pattern=r"(?<=x)\w+|y"), "token_pattern"),  # noqa: S106
+        (text.HashingVectorizer(n_features=8), "HashingVectorizer"),
+    ],
+)
+def test_what_is_refused_is_named(converted: Agrees, vectorizer: Any, said: str) -> None:
+    model = make_pipeline(vectorizer, LogisticRegression()).fit([*DOCUMENTS, "xy y xyz"], [*LABELS, True])
+    with pytest.raises(Refused, match="Vectorizer") as refusal:
+        converted(model)
+    assert said in str(refusal.value)
+
+
+ODD = [
+    "½ ﬁn² straße İstanbul Ǆ ﷺ ㎏",  # characters that fold to several
+    "cafe\u0301 x\u0307y \u0301 \u00a8",  # accents that stand alone
+    "가나다 日本語 a\U000e0fffb \ue000x",  # letters without accents, and no characters at all
+    "  a\t\tb\u3000\u00a0c\n",
+    "a",
+    "",
+]
+
+
+READ = [
+    ("char", (1, 1)),
+    ("char", (2, 4)),
+    ("char_wb", (1, 3)),
+    ("char_wb", (5, 5)),
+    ("word", (1, 1)),
+    ("word", (1, 2)),
+]
+
+
+@pytest.mark.parametrize(
+    ("analyzer", "sizes", "fold"),
+    [(*read, fold) for read in READ for fold in (None, "unicode", "ascii") if (read[0], fold) != ("word", None)],
+)
+def test_every_character_folds_as_in_python(analyzer: str, sizes: tuple[int, int], fold: str | None) -> None:
+    chance = np.random.default_rng(0)
+    folding = [c for c in map(chr, range(1, 0xD800)) if unicodedata.normalize("NFKD", c.lower()) != c and c != "Σ"]
+    letters = np.array([*"".join(ODD), *"aaeebd    ", *chance.choice(folding, 200)], object)
+    texts = np.array([*ODD, *("".join(chance.choice(letters, chance.integers(1, 30))) for _ in range(300))], object)
+    model = text.CountVectorizer(analyzer=analyzer, ngram_range=sizes, strip_accents=fold).fit([*ODD, *DOCUMENTS])
+    original = open_original(model)
+    expected = original.ask({"text": texts})
+    graph, _ = export(original, describe(original), expected)
+    given = Runtime(graph.SerializeToString()).run(["transformed"], {"text": texts.reshape(-1, 1)})[0]
+    np.testing.assert_array_equal(given, expected["transformed"])
+
+
+def test_terms_that_are_never_made_count_nothing(agrees: Agrees) -> None:
+    given = ["a", " a ", "ab", "zz", "x y"]
+    for analyzer, sizes in (("char", (2, 2)), ("char_wb", (4, 4)), ("word", (1, 1))):
+        agrees(text.CountVectorizer(vocabulary=given, analyzer=analyzer, ngram_range=sizes).fit(DOCUMENTS))
+
+
+def test_greek_final_sigma_is_refused(converted: Agrees) -> None:
+    model = make_pipeline(text.CountVectorizer(), LogisticRegression()).fit(["ΟΔΟΣ μία", "δύο"], [0, 1])
+    with pytest.raises(Refused, match="sigma"):
+        converted(model)

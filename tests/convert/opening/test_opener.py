@@ -1,0 +1,148 @@
+"""Opening: formats, exact names, hostile files, versions."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import pickle
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+import sklearn
+from sklearn.linear_model import LogisticRegression
+
+from convert.errors import Refused
+from convert.opening import opener
+from tests.support.convert.hostile import Calls
+
+
+@pytest.fixture(scope="module")
+def model() -> LogisticRegression:
+    return LogisticRegression().fit(np.eye(4), ["a", "b", "a", "b"])
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_every_protocol_opens(model: LogisticRegression, protocol: int) -> None:
+    opened = opener.open_model(pickle.dumps(model, protocol=protocol))
+    np.testing.assert_array_equal(opened.coef_, model.coef_)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zlib.compress])
+def test_compressed_pickles_open(model: LogisticRegression, pack: Callable[[bytes], bytes]) -> None:
+    opened = opener.open_model(pack(pickle.dumps(model)))
+    np.testing.assert_array_equal(opened.coef_, model.coef_)
+
+
+@pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3), ("zlib", 3)])
+def test_joblib_files_open(trained: dict[str, Any], compress: Any) -> None:
+    file = io.BytesIO()
+    joblib.dump(trained["churn"], file, compress=compress)
+    opened = opener.open_model(file.getvalue())
+    assert opened.classes_.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (Calls(os.system, "touch ran"), f"{os.system.__module__}.system"),
+        (Calls(eval, "open('ran', 'w')"), "builtins.eval"),
+        (Calls(pickle.loads, pickle.dumps(Calls(os.system, "touch ran"))), "_pickle.loads"),
+        (Calls(joblib.load, "other.pkl"), "joblib.numpy_pickle.load"),
+        (Calls(getattr, "x", "y"), "builtins.getattr"),
+    ],
+)
+def test_a_call_of_any_other_name_is_refused_and_not_made(
+    call: Calls, name: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Refused, match="which a model does not need") as refusal:
+        opener.open_model(pickle.dumps(call))
+    assert f"--trust {name}" in refusal.value.remedy
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dotted_name_is_refused() -> None:
+    program = b"\x80\x04\x8c\x14numpy._core._methods\x8c\x09os.system\x93\x8c\x04true\x85R."
+    with pytest.raises(Refused, match=r"numpy._core._methods.os.system"):
+        opener.open_model(program)
+
+
+def test_objects_inside_a_joblib_array_are_held_to_the_same_names() -> None:
+    file = io.BytesIO()
+    joblib.dump({"a": np.array(["x", Calls(eval, "1")], object)}, file)
+    with pytest.raises(Refused, match=r"builtins\.eval"):
+        opener.open_model(file.getvalue())
+
+
+def test_a_refusal_lists_every_name() -> None:
+    with pytest.raises(Refused) as refusal:
+        opener.open_model(pickle.dumps([Calls(eval, "1"), Calls(exec, "1")]))
+    assert "builtins.eval, builtins.exec" in refusal.value.reason
+
+
+def test_a_trusted_name_is_allowed() -> None:
+    assert opener.open_model(pickle.dumps(Calls(eval, "40 + 2")), opener.OpenPolicy(("builtins.eval",))) == 42
+
+
+def test_a_bomb_stops_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opener, "UNPACKED_LIMIT_BYTES", 1 << 21)
+    with pytest.raises(Refused, match="unpacks to more than"):
+        opener.open_model(zlib.compress(bytes(1 << 23)))
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\x80\x04", b"\x1f\x8bnot gzip", b"PK\x03\x04zip", bytes(range(256))])
+def test_what_is_no_model_file_is_refused(data: bytes) -> None:
+    with pytest.raises(Refused):
+        opener.open_model(data)
+
+
+def test_another_scikit_learn_is_refused_by_both_versions(model: LogisticRegression) -> None:
+    ours = f"_sklearn_version\x94\x8c{chr(len(sklearn.__version__))}{sklearn.__version__}".encode("latin1")
+    pickled = pickle.dumps(model, protocol=4)
+    assert pickled.count(ours) == 1
+    older = pickled.replace(ours, b"_sklearn_version\x94\x8c\x051.3.2")
+    with pytest.raises(Refused, match=r"scikit-learn 1\.3\.2; 1\."):
+        opener.open_model(older)
+
+
+def test_a_dict_gives_its_model_by_key(model: LogisticRegression) -> None:
+    data = pickle.dumps({"model": model, "notes": "mine"})
+    np.testing.assert_array_equal(opener.open_model(data, opener.OpenPolicy(key="model")).coef_, model.coef_)
+    with pytest.raises(Refused, match="a dict with 'model', 'notes'"):
+        opener.open_model(data)
+    with pytest.raises(Refused, match="has no 'clf'"):
+        opener.open_model(data, opener.OpenPolicy(key="clf"))
+
+
+def test_another_scikit_learn_may_be_allowed(model: LogisticRegression) -> None:
+    ours = f"_sklearn_version\x94\x8c{chr(len(sklearn.__version__))}{sklearn.__version__}".encode("latin1")
+    older = pickle.dumps(model, protocol=4).replace(ours, b"_sklearn_version\x94\x8c\x051.3.2")
+    assert isinstance(opener.open_model(older, opener.OpenPolicy(any_version=True)), LogisticRegression)
+
+
+def test_lz4_files_open(model: LogisticRegression, tmp_path: Any) -> None:
+    pytest.importorskip("lz4", reason="lz4 is an optional extra")
+    joblib.dump(model, tmp_path / "m.pkl", compress="lz4")
+    np.testing.assert_array_equal(opener.open_model((tmp_path / "m.pkl").read_bytes()).coef_, model.coef_)
+
+
+def test_cloudpickle_files_open_but_code_in_them_is_refused(model: LogisticRegression) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle", reason="cloudpickle is an optional extra")
+    np.testing.assert_array_equal(opener.open_model(cloudpickle.dumps(model)).coef_, model.coef_)
+    with pytest.raises(Refused, match="carries the code of a function or class itself") as refusal:
+        opener.open_model(cloudpickle.dumps({"model": model, "call": lambda x: x}))
+    assert "--converters" in refusal.value.remedy
+
+
+def test_skops_files_open(model: LogisticRegression) -> None:
+    skops = pytest.importorskip("skops.io", reason="skops is an optional extra")
+    np.testing.assert_array_equal(opener.open_model(skops.dumps(model)).coef_, model.coef_)
+    with pytest.raises(Refused, match="which a model does not need"):
+        opener.open_model(skops.dumps({"model": model, "call": Calls}))

@@ -1,0 +1,125 @@
+"""The child process: hostile files run nothing, write nothing, and end in time with a clear message."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeRegressor
+
+from convert.errors import Refused
+from convert.sandbox import limits, parent
+from convert.sandbox.job_messages import Job, JobResult
+from tests.support.convert.hostile import Calls
+
+GB = 1 << 30
+
+
+def run(
+    content: bytes, folder: Path, trust: tuple[str, ...] = (), timeout: float = 60, memory: int = 8 * GB
+) -> JobResult:
+    """Runs one conversion of a file with this content."""
+    (folder / "m.pkl").write_bytes(content)
+    job = Job(folder / "m.pkl", "m", trusted=trust, timeout_seconds=timeout, memory_bytes=memory)
+    return parent.run(job, lambda *_: None)
+
+
+def refused(content: bytes, folder: Path, **limit: Any) -> str:
+    """The refusal of a file with this content; and that nothing but the file is left behind."""
+    with pytest.raises(Refused) as refusal:
+        run(content, folder, **limit)
+    assert [path.name for path in folder.iterdir()] == ["m.pkl"]
+    return str(refusal.value)
+
+
+def test_a_good_model_comes_back(tmp_path: Path) -> None:
+    model = RandomForestClassifier(5, n_jobs=4).fit(np.eye(4), [0, 1, 0, 1])
+    result = run(pickle.dumps(model), tmp_path)
+    assert result.parity["wrong"] == 0
+    assert len(result.onnx) > 1000
+
+
+@pytest.mark.parametrize("name", ["runstring", "myeval"])
+def test_helpers_of_numpy_that_run_code_are_refused(name: str, tmp_path: Path) -> None:
+    module = "numpy.testing._private.utils" if name == "runstring" else "numpy.f2py.crackfortran"
+    call = Calls(getattr(importlib.import_module(module), name), f"open({str(tmp_path / 'ran')!r}, 'w')", {})
+    assert f"{module}.{name}" in refused(pickle.dumps(call), tmp_path)
+
+
+def test_endless_opcodes_end_at_the_limit(tmp_path: Path) -> None:
+    content = b"\x80\x04" + b"]" * 100_000_000 + b"."
+    said = refused(zlib.compress(content, 1), tmp_path, timeout=6)
+    assert "longer than 6 s" in said or "memory limit" in said
+
+
+@pytest.mark.slow
+def test_a_zlib_bomb_ends_at_the_cap(tmp_path: Path) -> None:
+    packer = zlib.compressobj(9)
+    bomb = b"".join(packer.compress(bytes(1 << 26)) for _ in range(48)) + packer.flush()
+    assert len(bomb) < 4 << 20
+    assert "unpacks to more than 2 GB" in refused(bomb, tmp_path)
+
+
+def test_ten_gigabytes_are_not_allocated(tmp_path: Path) -> None:
+    said = refused(pickle.dumps(Calls(bytearray, 10 * GB)), tmp_path, memory=2 * GB)
+    assert "memory limit of 2 GB" in said
+
+
+@pytest.mark.parametrize("model", [DecisionTreeRegressor(), RandomForestClassifier(2)])
+def test_a_tree_that_points_outside_is_refused(model: Any, tmp_path: Path) -> None:
+    fitted = model.fit(np.arange(8.0).reshape(-1, 1), [0, 1, 0, 1, 0, 1, 0, 1])
+    tree = getattr(fitted, "estimators_", [fitted])[0].tree_
+    state = tree.__getstate__()
+    state["nodes"]["left_child"][0] = 1_000_000
+    tree.__setstate__(state)
+    assert "points outside its own nodes" in refused(pickle.dumps(fitted), tmp_path)
+
+
+def test_what_is_trusted_still_reaches_no_network_no_program_and_no_file(tmp_path: Path) -> None:
+    target = str(tmp_path / "ran")
+    attempts = (
+        "__import__('socket').socket()",
+        "__import__('os').fork()",
+        "__import__('subprocess').run(['true'])",
+        f"__import__('os').mkdir({target!r})",
+        f"__import__('os').unlink({str(tmp_path / 'm.pkl')!r})",
+        f"open({target!r}, 'wb')",
+        f"open({str(tmp_path / 'm.pkl')!r}, 'wb')",
+        f"open({str(tmp_path / 'm.pkl')!r}, 'r+b', 0).write(b'x')",
+    )
+    content = pickle.dumps([Calls(exec, f"try:\n {code}\nexcept OSError: pass\nelse: 1 / 0") for code in attempts])
+    (tmp_path / "m.pkl").write_bytes(content)
+    with pytest.raises(Refused, match=r"holds a builtins\.list"):
+        run(content, tmp_path, trust=("builtins.exec",))
+    assert (tmp_path / "m.pkl").read_bytes() == content
+    assert not Path(target).exists()
+
+
+def test_the_child_has_none_of_the_parents_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNONNX_ADMIN_KEYS", "secret")
+    content = pickle.dumps(Calls(eval, "1 / 0 if 'secret' in str(dict(__import__('os').environ)) else 'clean'"))
+    with pytest.raises(Refused, match=r"holds a builtins\.str"):
+        run(content, tmp_path, trust=("builtins.eval",))
+    assert "secret" not in str(limits.environment("/a", "/b"))
+
+
+def test_a_crash_is_told(tmp_path: Path) -> None:
+    content = pickle.dumps(Calls(eval, "__import__('ctypes').string_at(0)"))
+    assert "status -11" in refused(content, tmp_path, trust=("builtins.eval",))
+
+
+def test_a_program_without_end_is_ended(tmp_path: Path) -> None:
+    content = pickle.dumps(Calls(eval, "[None for _ in iter(int, 1)]"))
+    said = refused(content, tmp_path, trust=("builtins.eval",), timeout=5, memory=4 * GB)
+    assert "longer than 5 s" in said or "memory limit" in said
+
+
+def test_cloudpickles_code_is_refused_by_name(tmp_path: Path) -> None:
+    program = b"\x80\x04\x8c\x17cloudpickle.cloudpickle\x8c\x0e_make_function\x93."
+    assert "cloudpickle.cloudpickle._make_function" in refused(program, tmp_path)
