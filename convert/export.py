@@ -13,7 +13,7 @@ from convert.exporters.registry import Exporter, Prediction, load_families
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Graph, Tensor
 from convert.original.original import Answers, Original
-from server.artefact import Feature, Output, Role
+from server.artefact.metadata import Feature, Output, Role
 
 load_families()
 

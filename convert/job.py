@@ -26,8 +26,8 @@ from convert.proof.parity import Proof, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
 from convert.proof.speed import ratios
 from convert.proof.user_rows import column_names
-from server.artefact import Artefact, to_metadata
-from server.runtime import Runtime
+from server.artefact.metadata import Artefact, to_metadata
+from server.artefact.runtime import Runtime
 
 COMPARING_FROM = 0.4  # of all the work, when the comparison begins
 

@@ -12,8 +12,8 @@ from convert.original.original import open_original
 from convert.original.schema import describe
 from convert.proof.parity import Proof, prove
 from convert.proof.questions import ask_proof_rows
-from server.artefact import Feature, from_metadata
-from server.runtime import BadModel, Runtime
+from server.artefact.metadata import Feature, from_metadata
+from server.artefact.runtime import BadModel, Runtime
 
 
 def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, tell: Tell) -> Proof:

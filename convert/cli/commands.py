@@ -16,8 +16,8 @@ from convert.errors import Refused
 from convert.original.table import for_graph, from_json
 from convert.sandbox import parent
 from convert.sandbox.job_messages import Job, JobResult
-from server.artefact import PREFIX, Artefact, BadArtefact, from_metadata, to_metadata, worst_excess
-from server.runtime import BadModel, Runtime
+from server.artefact.metadata import PREFIX, Artefact, BadArtefact, from_metadata, to_metadata, worst_excess
+from server.artefact.runtime import BadModel, Runtime
 
 Tell = Callable[[str, float], None]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from convert.errors import UsageError
 from convert.sandbox.job_messages import Job
-from server.artefact import NAME_PATTERN
+from server.artefact.metadata import NAME_PATTERN
 
 CONVERT_HELP = """\
 Converts a scikit-learn model to one verified ONNX file, OUT/NAME/VERSION/model.onnx.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from server.artefact import Artefact, Feature, Output
+from server.artefact.metadata import Artefact, Feature, Output
 
 SHOWN_NAMES = 8
 

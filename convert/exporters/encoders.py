@@ -11,7 +11,7 @@ from sklearn import preprocessing
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
-from server.artefact import MISSING_TEXT
+from server.artefact.metadata import MISSING_TEXT
 
 NOWHERE = -1
 

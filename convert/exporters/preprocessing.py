@@ -11,7 +11,7 @@ from convert.exporters.parts.affine import affine, shift_and_scale
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
-from server.artefact import MISSING_TEXT
+from server.artefact.metadata import MISSING_TEXT
 
 
 def scaled(e: Exporter, scaler: Any, x: Columns) -> Columns:

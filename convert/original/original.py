@@ -15,7 +15,7 @@ from convert.graph.graph import Array
 from convert.inside import inwards
 from convert.original.column_hints import ColumnHint, find_hints
 from convert.original.table import Categories, Table, for_model
-from server.artefact import Kind, Scalar
+from server.artefact.metadata import Kind, Scalar
 
 DOCUMENT = "text"  # the name of the one column of a model of texts
 

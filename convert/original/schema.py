@@ -10,7 +10,7 @@ import numpy as np
 from convert.original.column_hints import ColumnHint
 from convert.original.original import Original
 from convert.original.table import Table
-from server.artefact import Dtype, Feature, Scalar
+from server.artefact.metadata import Dtype, Feature, Scalar
 
 MATRIX = "X"
 UNSEEN_TEXT = "never seen: é"

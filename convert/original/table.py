@@ -11,7 +11,7 @@ import numpy as np
 import pandas
 
 from convert.graph.graph import Array
-from server.artefact import MISSING_TEXT, Feature, Scalar
+from server.artefact.metadata import MISSING_TEXT, Feature, Scalar
 
 Table = Mapping[str, Array]  # by feature name: float64 (NaN = missing), bool, or objects of str (None = missing)
 

@@ -11,7 +11,7 @@ from convert.original.original import Answers
 from convert.original.table import Table, as_json, length, rows_at, stacked
 from convert.proof.parity import TIE, margins
 from convert.proof.synthetic_rows import ODD_TEXTS
-from server.artefact import Golden, Output
+from server.artefact.metadata import Golden, Output
 
 GOLDEN_ROWS = 16
 WITH_MISSING = 2  # of these, where values may be missing

@@ -1,7 +1,7 @@
 """Owns the proof: the original's answers against the runtime's, row by row, batched and alone. Knows nothing of files.
 
-The measure is `server.artefact.worst_excess`. Its scale is 1 for probabilities, else the standard deviation of the
-original's output over the rows of the same group, so that extreme rows do not loosen the measure for usual ones.
+The measure is `server.artefact.metadata.worst_excess`. Its scale is 1 for probabilities, else the standard deviation of
+the original's output over the rows of the same group, so that extreme rows do not loosen the measure for usual ones.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy.typing as npt
 from convert.graph.graph import Array
 from convert.original.original import Answers
 from convert.original.table import Table, as_json, for_graph, length, rows_at
-from server.artefact import Feature, worst_excess
-from server.runtime import Runtime
+from server.artefact.metadata import Feature, worst_excess
+from server.artefact.runtime import Runtime
 
 TIE = 1e-6
 SHOWN = 5  # worst rows of a failure

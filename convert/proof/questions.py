@@ -15,7 +15,7 @@ from convert.original.original import Answers, Original
 from convert.original.table import Table, length, rows_at, stacked
 from convert.proof.synthetic_rows import ROWS, synthesise, usual
 from convert.proof.user_rows import fit_to_schema
-from server.artefact import Feature
+from server.artefact.metadata import Feature
 
 FEW_ROWS = (10, 1000)
 HARDLY_ANY = ("the model answers hardly any of the rows made up from it", "check it with predict on a usual row")

@@ -8,8 +8,8 @@ from functools import partial
 
 from convert.original.original import Original
 from convert.original.table import Table, for_graph, rows_at
-from server.artefact import Feature
-from server.runtime import Runtime
+from server.artefact.metadata import Feature
+from server.artefact.runtime import Runtime
 
 ROWS = (1, 1000)
 REPEATS = 5

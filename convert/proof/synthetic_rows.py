@@ -14,7 +14,7 @@ from convert.graph.graph import Array
 from convert.original.column_hints import ColumnHint
 from convert.original.schema import UNSEEN_TEXT, is_missing
 from convert.original.table import Table
-from server.artefact import Feature
+from server.artefact.metadata import Feature
 
 ROWS = 10_000
 SHARES = {"thresholds": 0.3, "missing": 0.15, "extremes": 0.1}  # usual rows are the rest

@@ -12,7 +12,7 @@ import pandas
 from convert.errors import Refused
 from convert.graph.graph import Array
 from convert.original.table import Table
-from server.artefact import Feature
+from server.artefact.metadata import Feature
 
 READERS = {
     ".csv": pandas.read_csv,

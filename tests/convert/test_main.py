@@ -19,8 +19,8 @@ from sklearn.linear_model import LogisticRegression
 
 from convert.__main__ import main
 from convert.graph.graph import OPSETS
-from server.artefact import from_metadata
-from server.runtime import Runtime
+from server.artefact.metadata import from_metadata
+from server.artefact.runtime import Runtime
 
 
 def test_iris_becomes_a_file_that_answers_as_scikit_learn(

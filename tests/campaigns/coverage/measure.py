@@ -27,8 +27,8 @@ from convert.original.schema import describe
 from convert.original.table import Table, for_graph
 from convert.proof.parity import compare
 from convert.proof.questions import ask_by_halves, ask_proof_rows
-from server.artefact import Feature
-from server.runtime import BadModel, Runtime
+from server.artefact.metadata import Feature
+from server.artefact.runtime import BadModel, Runtime
 from tests.campaigns.coverage.data import Case
 
 # A fork of this very process would hang in what is left of the threads that OpenMP had here; this one forks early.

@@ -21,7 +21,7 @@ from convert.original.schema import describe
 from convert.proof.parity import batched, compare
 from convert.proof.questions import ask_by_halves
 from convert.proof.synthetic_rows import synthesise
-from server.runtime import Runtime
+from server.artefact.runtime import Runtime
 
 ROWS, COLUMNS = 10_000, 6
 DATA: dict[str, Callable[[np.random.Generator, int], Array]] = {

@@ -17,7 +17,7 @@ from convert.export import export
 from convert.job import Converted
 from convert.original.original import open_original
 from convert.original.schema import describe
-from server.runtime import Runtime
+from server.artefact.runtime import Runtime
 from tests.campaigns.coverage.data import documents
 
 Agrees = Callable[..., Converted]

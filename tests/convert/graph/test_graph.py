@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 
 from convert.graph.graph import Graph
-from server.runtime import Runtime
+from server.artefact.runtime import Runtime
 
 X = np.array([[1.0, 2.0], [3.0, np.nan]])
 

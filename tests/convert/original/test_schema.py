@@ -17,7 +17,7 @@ from convert.errors import Refused
 from convert.original.column_hints import ColumnHint
 from convert.original.original import open_original
 from convert.original.schema import describe
-from server.artefact import Feature
+from server.artefact.metadata import Feature
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = np.arange(60) % 2

@@ -7,7 +7,7 @@ import numpy as np
 from convert.original.column_hints import ColumnHint
 from convert.original.table import as_json, for_graph, from_json, length, rows_at
 from convert.proof.synthetic_rows import ODD_TEXTS, ROWS, synthesise
-from server.artefact import MISSING_TEXT, Feature
+from server.artefact.metadata import MISSING_TEXT, Feature
 
 FEATURES = (
     Feature("number", "float64", "number"),
