@@ -125,6 +125,21 @@ def test_no_file_imports_itself_by_way_of_others() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_folders_import_each_other_in_one_direction(package: str) -> None:
+    """What stands beside the folders is a node of its own."""
+
+    def node(module: str) -> str:
+        return ".".join(module.split(".")[:2])
+
+    graph: dict[str, set[str]] = {}
+    for module, imported in IMPORTS.items():
+        names = {node(name) for name, _ in imported if name in IMPORTS and package_of(name) == package}
+        if package_of(module) == package:
+            graph.setdefault(node(module), set()).update(names - {node(module), package})
+    TopologicalSorter(graph).prepare()
+
+
 def test_no_folder_is_too_long_to_be_read() -> None:
     for package in (*PACKAGES, "tests"):
         for folder in {path.parent for path in files(package)}:
