@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from tests.support.server import models
-from tests.support.server.doors import ROW, Door, get, open_door, post
+from tests.support.server.doors import ROW, Door, check_refused, get, open_door, post
 
 MANY = 2000  # rows of an answer that fills the buffers of a client who does not read
 
@@ -141,15 +141,7 @@ MALFORMED = {
 @pytest.mark.parametrize("what", MALFORMED)
 def test_malformed_requests_are_refused_and_the_connection_ends(door: Door, what: str) -> None:
     data, status = MALFORMED[what]
-    client = door.connect().send(lookup(1) + data)
-    assert client.read().status == 200  # what came before is answered
-    answer = client.read()
-    envelope = orjson.loads(answer.body)
-    assert answer.status == status
-    assert set(envelope) == {"error", "code", "request_id"}
-    assert answer.headers["connection"] == "close"
-    assert client.ended()
-    assert door.ask(get("/health")).status == 200
+    check_refused(door, lookup(1), data, status)
 
 
 def test_a_client_that_leaves_or_half_closes_harms_nobody(door: Door) -> None:

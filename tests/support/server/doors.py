@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import uvloop
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -136,6 +137,21 @@ class Door:
             return client.send(data).read(head_only=head_only)
         finally:
             client.close()
+
+
+def check_refused(door: Door, good: bytes, bad: bytes, status: int) -> None:
+    """Asserts that a bad request after a good one is refused with our envelope, once the good one is answered.
+
+    The connection ends with the refusal, and the server goes on.
+    """
+    client = door.connect().send(good + bad)
+    assert client.read().status == 200
+    answer = client.read()
+    assert answer.status == status
+    assert set(orjson.loads(answer.body)) == {"error", "code", "request_id"}
+    assert answer.headers["connection"] == "close"
+    assert client.ended()
+    assert door.ask(get("/health")).status == 200
 
 
 class Wire:
