@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime as ort
 from fastapi import FastAPI
 
-from bench.baselines.launch import Cell, PredictRequest, PredictResponse, arguments, serve
+from bench.baselines.launch import Predict, fastapi_app, main
 
 DTYPES = {"tensor(double)": "f8", "tensor(float)": "f4", "tensor(int64)": "i8", "tensor(bool)": "?"}
 
@@ -28,50 +28,38 @@ def open_session(model_file: Path) -> ort.InferenceSession:
     return ort.InferenceSession(model_file, options, providers=["CPUExecutionProvider"])
 
 
-def create_app(model_file: Path) -> FastAPI:
-    """The application with its session open."""
-    session = open_session(model_file)
-    feed = feeder(session)
-    app = FastAPI(title="fastapi_onnx")
-
-    @app.post("/predict", response_model_exclude_none=True)
-    async def predict(request: PredictRequest) -> PredictResponse:
-        single = not isinstance(request.features[0], list)
-        rows: Any = [request.features] if single else request.features
-        label, *others = session.run(None, feed(rows))
-        predictions = label.reshape(len(rows)).tolist()
-        if not others:
-            return PredictResponse(prediction=predictions[0] if single else predictions)
-        probabilities = others[0].max(axis=1).tolist()
-        if single:
-            return PredictResponse(prediction=predictions[0], probability=probabilities[0])
-        return PredictResponse(prediction=predictions, probability=probabilities)
-
-    return app
-
-
 def feeder(session: ort.InferenceSession) -> Callable[[list[Any]], dict[str, Any]]:
     """A function from rows to the session's inputs: one matrix, or a matrix per dtype of a mixed table."""
-    inputs = [(each.name, DTYPES.get(each.type, object)) for each in session.get_inputs()]
-    if len(inputs) == 1:
-        (only, dtype) = inputs[0]
+    dtypes = {each.name: DTYPES.get(each.type, object) for each in session.get_inputs()}
+    if len(dtypes) == 1:
+        ((only, dtype),) = dtypes.items()
         return lambda rows: {only: np.array(rows, dtype)}
-    columns = columns_of_inputs(session)
+    columns: dict[str, list[int]] = {name: [] for name in dtypes}  # which of a row's cells make up each input
+    for at, feature in enumerate(json.loads(session.get_modelmeta().custom_metadata_map["dynonnx.features"])):
+        columns[feature["input"]].append(at)
 
-    def feed(rows: list[list[Cell]]) -> dict[str, Any]:
-        return {name: np.array([[row[at] for at in columns[name]] for row in rows], dtype) for name, dtype in inputs}
+    def feed(rows: list[Any]) -> dict[str, Any]:
+        return {name: np.array([[row[at] for at in columns[name]] for row in rows], dtypes[name]) for name in dtypes}
 
     return feed
 
 
-def columns_of_inputs(session: ort.InferenceSession) -> dict[str, list[int]]:
-    """Which of a row's cells make up each input, as the artefact's own schema has it."""
-    columns: dict[str, list[int]] = {}
-    for at, feature in enumerate(json.loads(session.get_modelmeta().custom_metadata_map["dynonnx.features"])):
-        columns.setdefault(feature["input"], []).append(at)
-    return columns
+def predictor(model_file: Path) -> Predict:
+    """The label or value of each row, and the highest probability where there are any, by one run."""
+    session = open_session(model_file)
+    feed = feeder(session)
+
+    def predict(rows: list[Any]) -> tuple[list[Any], list[float] | None]:
+        label, *others = session.run(None, feed(rows))
+        return label.reshape(len(rows)).tolist(), others[0].max(axis=1).tolist() if others else None
+
+    return predict
+
+
+def create_app(model_file: Path) -> FastAPI:
+    """The application with its session open."""
+    return fastapi_app(predictor(model_file))
 
 
 if __name__ == "__main__":
-    _model, _port = arguments("ONNX Runtime behind FastAPI.")
-    serve(create_app(_model), _port)
+    main(create_app)

@@ -16,35 +16,27 @@ import numpy as np
 import pandas
 from fastapi import FastAPI
 
-from bench.baselines.launch import PredictRequest, PredictResponse, arguments, serve
+from bench.baselines.launch import fastapi_app, main
 
 
 def create_app(model_file: Path) -> FastAPI:
     """The application with its model loaded."""
     model = joblib.load(model_file)
     names = list(model.feature_names_in_)
-    app = FastAPI(title="fastapi_pickle")
 
-    @app.post("/predict", response_model_exclude_none=True)
-    async def predict(request: PredictRequest) -> PredictResponse:
-        single = not isinstance(request.features[0], list)
-        rows: Any = [request.features] if single else request.features
+    def predict(rows: list[Any]) -> tuple[list[Any], list[float] | None]:
         table = np.array(rows)
         if table.dtype.kind != "f":
             cells = [[np.nan if cell is None else cell for cell in row] for row in rows]
             table = pandas.DataFrame(cells, columns=names)
         predictions = model.predict(table).tolist()
         if not hasattr(model, "predict_proba"):
-            return PredictResponse(prediction=predictions[0] if single else predictions)
-        probabilities = model.predict_proba(table).max(axis=1).tolist()
-        if single:
-            return PredictResponse(prediction=predictions[0], probability=probabilities[0])
-        return PredictResponse(prediction=predictions, probability=probabilities)
+            return predictions, None
+        return predictions, model.predict_proba(table).max(axis=1).tolist()
 
-    return app
+    return fastapi_app(predict)
 
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
-    _model, _port = arguments("The pickle behind FastAPI.")
-    serve(create_app(_model), _port)
+    main(create_app)

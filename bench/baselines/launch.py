@@ -1,4 +1,4 @@
-"""Owns what the baselines share: the bodies of requests and responses, one uvicorn worker. Knows nothing of models."""
+"""Owns what the baselines share: command line, FastAPI's part, one uvicorn worker. Knows nothing of models."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from pydantic import BaseModel
 
 KEEP_ALIVE_S = 95  # above the 90 s of Heroku's router, as a well-kept app has it
 Cell = float | str | None
+Predict = Callable[[list[Any]], tuple[list[Any], list[float] | None]]  # rows to predictions and probabilities
 
 
 class PredictRequest(BaseModel):
@@ -28,21 +30,31 @@ class PredictResponse(BaseModel):
     model_version: str = "1"
 
 
-def arguments(description: str) -> tuple[Path, int]:
-    """The model file and the port from the command line."""
-    parser = argparse.ArgumentParser(description=description)
+def fastapi_app(predict_rows: Predict) -> FastAPI:
+    """FastAPI as tutorials have it: an async endpoint, pydantic in and out."""
+    app = FastAPI()
+
+    @app.post("/predict", response_model_exclude_none=True)
+    async def predict(request: PredictRequest) -> PredictResponse:
+        single = not isinstance(request.features[0], list)
+        predictions, probabilities = predict_rows([request.features] if single else request.features)
+        if not single:
+            return PredictResponse(prediction=predictions, probability=probabilities)
+        return PredictResponse(prediction=predictions[0], probability=probabilities and probabilities[0])
+
+    return app
+
+
+def main(create_app: Callable[[Path], Callable[..., Any]]) -> None:
+    """Serve the model file of the command line until SIGTERM, with uvloop and httptools, without an access log."""
+    parser = argparse.ArgumentParser(description="A baseline to compare dynonnx with.")
     parser.add_argument("model", type=Path, help="the model's file")
     parser.add_argument("--port", type=int, default=8000, help="port on 127.0.0.1 (default: 8000)")
     given = parser.parse_args()
-    return given.model, given.port
-
-
-def serve(app: Callable[..., Any], port: int) -> None:
-    """Serve until SIGTERM, with uvloop and httptools, without an access log."""
     uvicorn.run(
-        app,
+        create_app(given.model),
         host="127.0.0.1",
-        port=port,
+        port=given.port,
         loop="uvloop",
         http="httptools",
         workers=1,  # uvicorn would read WEB_CONCURRENCY, which Heroku's buildpack sets

@@ -6,39 +6,30 @@ server in Python that runs the model once per request, on uvicorn, has less to d
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import orjson
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bench.baselines.fastapi_onnx import feeder, open_session
-from bench.baselines.launch import arguments, serve
-
-Message = MutableMapping[str, Any]
-App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+from bench.baselines.fastapi_onnx import predictor
+from bench.baselines.launch import main
 
 
-def create_app(model_file: Path) -> App:
+def create_app(model_file: Path) -> ASGIApp:
     """The application with its session open."""
-    session = open_session(model_file)
-    feed = feeder(session)
+    predict = predictor(model_file)
 
     def answer(body: bytes) -> bytes:
         features = orjson.loads(body)["features"]
         single = not isinstance(features[0], list)
-        rows = [features] if single else features
-        label, *others = session.run(None, feed(rows))
-        response = {"prediction": label.reshape(len(rows)).tolist()}
-        if others:
-            response["probability"] = others[0].max(axis=1).tolist()
-        if single:
-            response = {key: values[0] for key, values in response.items()}
+        predictions, probabilities = predict([features] if single else features)
+        response: dict[str, Any] = {"prediction": predictions[0] if single else predictions}
+        if probabilities is not None:
+            response["probability"] = probabilities[0] if single else probabilities
         return orjson.dumps(response | {"model_version": "1"})
 
-    async def app(
-        scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError("only HTTP is spoken here")
         body, more = b"", True
@@ -55,5 +46,4 @@ def create_app(model_file: Path) -> App:
 
 
 if __name__ == "__main__":
-    _model, _port = arguments("ONNX Runtime behind a bare ASGI callable.")
-    serve(create_app(_model), _port)
+    main(create_app)

@@ -10,18 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.baselines.systems import OURS, System
-from bench.dyno.dyno import Dyno
-from bench.dyno.quota import guarding
+from bench.dyno.dyno import Dyno, guarding
 from bench.dyno.router import Router, routing
 from bench.errors import BenchError, ServerFailed
 from bench.load.cases import Case
 from bench.load.client import Address, BrokenAnswer, Connection
 from bench.machine.cores import Cores
-from bench.machine.processes import Child, clean_environment, free_port
+from bench.machine.processes import Child, clean_environment, free_port, wait_until
 
 Dynos = Callable[[str], AbstractContextManager[Dyno]]
 BOOT_LIMIT_S = 60.0  # as Heroku's R10
-_POLL_S = 0.01
 _SHOWN_BYTES = 200
 
 
@@ -83,6 +81,7 @@ def serving(
     Raises ServerFailed with the end of its log when it does not answer ``golden`` rightly within 60 s.
     """
     port = free_port()
+    url = f"http://127.0.0.1:{port}"
     command = [part.replace("{port}", str(port)) for part in system.command]
     environment = clean_environment()
     if dyno is not None:
@@ -94,7 +93,6 @@ def serving(
     began, codes = time.monotonic(), Counter[str]()
     members = tuple if dyno is None else dyno.group.processes
     with Child(command, folder / f"{system.name}.log", environment, cores, members=members) as child:
-        url = f"http://127.0.0.1:{port}"
         try:
             with guarding(dyno, child, codes):
                 await_golden(system.name, child, url, golden)
@@ -132,40 +130,28 @@ def all_serving(
 def await_golden(name: str, child: Child, url: str, golden: Case, limit_s: float = BOOT_LIMIT_S) -> None:
     """Ask until the golden request is answered; a wrong answer ends the wait at once."""
     address = Address.parse(url)
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
+
+    def serves() -> bool:
         if child.status() is not None:
             raise ServerFailed(f"{name} ended with status {child.status()} before it served.", child.log_tail())
         try:
             status, body, wrong = ask(address, golden, timeout_s=10.0)
         except (OSError, BrokenAnswer):
-            status, wrong = 503, None
-        if status == 503:
-            time.sleep(_POLL_S)
-            continue
-        if wrong is None:
-            return
-        sentence = f"{name} answers its golden request {shown(golden.body)} with {shown(body)}: {wrong}."
-        raise ServerFailed(sentence, child.log_tail())
-    raise ServerFailed(f"{name} gave no answer on {url} within {limit_s:g} s (on Heroku: R10).", child.log_tail())
+            return False
+        if wrong is not None and status != 503:
+            sentence = f"{name} answers its golden request {shown(golden.body)} with {shown(body)}: {wrong}."
+            raise ServerFailed(sentence, child.log_tail())
+        return wrong is None
 
-
-def check_leave(url: str, *, owned: bool) -> None:
-    """Raises BenchError for what is no URL, and for a host that is not this machine where nobody said whose it is."""
-    try:
-        address = Address.parse(url)
-    except ValueError as error:
-        raise BenchError(str(error)) from None
-    if not address.is_this_machine and not owned:
-        raise BenchError(f"{address.host} is not this machine; if it is yours, say --i-own-this-host")
+    if not wait_until(serves, limit_s):
+        raise ServerFailed(f"{name} gave no answer on {url} within {limit_s:g} s (on Heroku: R10).", child.log_tail())
 
 
 def meet(url: str, golden: Case, key: str, *, owned: bool) -> Running:
     """The server that runs at ``url``, found right. Raises BenchError where it is not, or nobody said whose it is."""
-    check_leave(url, owned=owned)
-    began = time.monotonic()
+    address, began = Address.parse(url, owned=owned), time.monotonic()
     try:
-        _, body, wrong = ask(Address.parse(url), golden, headers=(("Authorization", f"Bearer {key}"),) if key else ())
+        _, body, wrong = ask(address, golden, headers=(("Authorization", f"Bearer {key}"),) if key else ())
     except (OSError, BrokenAnswer) as error:
         raise BenchError(f"{url} does not answer: {error}") from None
     if wrong is not None:

@@ -1,30 +1,67 @@
-"""Owns the stand-in dyno: the limits of a dyno type round one command, and what Heroku's environment says.
+"""Owns the stand-in dyno: what each type gives (``heroku.toml``), its limits round one command, its memory judged.
 
-Knows nothing of HTTP. What this machine cannot enforce is said in ``Dyno.said`` and left out.
+Knows nothing of HTTP. What this machine cannot enforce is said in ``Dyno.said`` and left out. The processor share of a
+shared dyno is a model, not Heroku's number: Heroku gives an acceptable load of 1.0 and no guarantee. One core is the
+burst; ``cpu`` on the command line measures another share.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
+import time
+import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.dyno import cgroup
-from bench.dyno.cgroup import Group, Limits, Readings
-from bench.dyno.sizes import Size
+from bench.dyno.cgroup import Group
+from bench.errors import BenchError
+from bench.machine.processes import Child
+from bench.machine.watch import tree_of
 
+SAMPLE_PERIOD_S = 20.0  # of Heroku's log-runtime-metrics
+_LOOK_EVERY_S = 0.5  # oftener than Heroku, so that a short run does not miss what a long one would see
 _MIB = 1 << 20
+_HEROKU = tomllib.loads(Path(__file__).with_name("heroku.toml").read_text("utf-8"))
 _JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1" || exit 97; shift; n=$((n - 1)); done; '
 _MEMORY = "/sys/fs/cgroup/memory"
 _SHOW = (
     f'mount --bind "$1" {_MEMORY} && mount --bind "$2" /sys/fs/cgroup/cpu '
     f'&& mount --bind "$3" {_MEMORY}/memory.limit_in_bytes || exit 96; shift 3; '
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """One dyno type; ``heroku.toml`` has the units."""
+
+    name: str
+    memory_mib: int
+    kill_mib: int
+    threads: int
+    cores: float
+    web_concurrency: int
+    dollars: int
+    scales: bool
+
+
+SIZES = {name: Size(name, **size) for name, size in _HEROKU["sizes"].items()}
+CODES: dict[str, str] = _HEROKU["codes"]
+
+
+def size_named(name: str) -> Size:
+    """Raises BenchError for a name that is no dyno type."""
+    if (size := SIZES.get(name.lower())) is None:
+        raise BenchError(f"no dyno type is called {name!r}; there are {', '.join(SIZES)}")
+    return size
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +112,19 @@ class Dyno:
         files = [str(file) for file in self.group.join_files()]
         if not files:
             return list(command)
-        script, arguments = _JOIN, [str(len(files)), *files]
-        prefix: list[str] = []
-        if self.shows is not None:
-            shown = [str(self.group.directories[controller]) for controller in ("memory", "cpu")] + [str(self.shows)]
-            prefix, script, arguments = (
-                ["unshare", "--mount"],
-                _JOIN + _SHOW,
-                [*arguments, *shown],
-            )  # joins before the mounts hide it
-        return [*prefix, "sh", "-c", f'{script}exec "$@"', "dyno", *arguments, *command]
-
-    def readings(self) -> Readings:
-        """Memory and throttling up to now."""
-        return self.group.readings()
+        arguments = [str(len(files)), *files]
+        if self.shows is None:
+            return ["sh", "-c", f'{_JOIN}exec "$@"', "dyno", *arguments, *command]
+        shown = [str(self.group.directories["memory"]), str(self.group.directories["cpu"]), str(self.shows)]
+        script = f'{_JOIN}{_SHOW}exec "$@"'  # joins before the mounts hide it
+        return ["unshare", "--mount", "sh", "-c", script, "dyno", *arguments, *shown, *command]
 
 
 @contextmanager
 def dyno(size: Size, name: str, cores: float | None = None) -> Iterator[Dyno]:
     """A dyno for the length of the block. ``cores`` overrides the share that the type has in this model."""
     share = size.cores if cores is None else cores
-    group = cgroup.make(f"dyno-{os.getpid()}-{name}", Limits(size.kill_mib * _MIB, share, size.threads))
+    group = cgroup.make(f"dyno-{os.getpid()}-{name}", size.kill_mib * _MIB, share, size.threads)
     with tempfile.NamedTemporaryFile("w", prefix="dyno-quota-") as quota:
         quota.write(f"{size.memory_mib * _MIB}\n")
         quota.flush()
@@ -113,3 +142,59 @@ def _can_show(directories: Mapping[str, Path]) -> bool:
         return False
     probe = ["unshare", "--mount", "true"]
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0  # noqa: S603
+
+
+@dataclass(slots=True)
+class Judge:
+    """Decides by one look after another. Memory in bytes; ``codes`` counts what Heroku would log.
+
+    Heroku logs R14 once a sample period while resident memory, swap and cache are above the quota, and goes on; it logs
+    R15 and kills once resident memory and swap are above the kill level. There is no swap here, so going on costs no
+    time.
+    """
+
+    quota: int
+    kill: int
+    codes: Counter[str]
+    _next_r14: float = field(default=float("-inf"))
+
+    def must_kill(self, at_s: float, resident: int, cache: int, oom_kills: int = 0) -> bool:
+        """``resident`` is rss and swap. Counts R14 or R15; True for the latter."""
+        if resident > self.kill or oom_kills:
+            self.codes["R15"] += 1
+            return True
+        if resident + cache > self.quota and at_s >= self._next_r14:
+            self.codes["R14"] += 1
+            self._next_r14 = at_s + SAMPLE_PERIOD_S
+        return False
+
+
+@contextmanager
+def guarding(dyno: Dyno | None, child: Child, codes: Counter[str]) -> Iterator[None]:
+    """Hold the processes of ``child`` to the dyno's memory while the block lasts; does nothing without a dyno."""
+    if dyno is None:
+        yield
+        return
+    judge, over = Judge(dyno.size.memory_mib * _MIB, dyno.size.kill_mib * _MIB, codes), threading.Event()
+
+    def guard() -> None:
+        while not over.wait(_LOOK_EVERY_S):
+            if judge.must_kill(time.monotonic(), *_memory(dyno.group, child)):
+                child.signal(signal.SIGKILL)
+                return
+
+    thread = threading.Thread(target=guard, name="quota", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _memory(group: Group, child: Child) -> tuple[int, int, int]:
+    """Resident (with swap), cache, and how often the kernel killed; by the processes where there is no group."""
+    said = group.readings()
+    if said.rss is None:
+        return int(tree_of(child.pid)[0]), 0, 0
+    return said.rss + (said.swap or 0), said.cache or 0, said.oom_kills or 0

@@ -9,17 +9,15 @@ from __future__ import annotations
 import shutil
 import signal
 import socket
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
 from bench.errors import BenchError, ServerFailed
-from bench.load.client import Address, Connection
-from bench.machine.processes import Child, clean_environment, free_port
+from bench.machine.processes import Child, clean_environment, free_port, wait_until
 
 SAID = (
     "router: HAProxy (random choice, pooled connections idle for 90 s, Heroku's headers, 30 s to the first byte, "
@@ -84,8 +82,11 @@ def routing(folder: Path, name: str, cores: frozenset[int], dyno_ports: Sequence
     file = write_configuration(folder, port, control_port, dyno_ports)
     with Child([executable() or "", "-db", "-f", str(file)], log, clean_environment(), cores) as child:
         router = Router(child, f"http://127.0.0.1:{port}", control_port, log)
-        try:
-            yield _met(router)
+        try:  # it need not answer, as it may have no dyno yet
+            wait_until(lambda: _accepts(port) or child.status() is not None, _START_S)
+            if not _accepts(port):
+                raise ServerFailed("the stand-in router did not start.", child.log_tail())
+            yield router
         finally:
             router.end()
 
@@ -122,15 +123,7 @@ def codes_in(log: str) -> Counter[str]:
     return counts
 
 
-def _met(router: Router) -> Router:
-    """Once it accepts; it need not answer, as it may have no dyno yet."""
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and router.child.status() is None:
-        with Connection(Address.parse(router.url), timeout_s=1.0) as connection:
-            try:
-                connection.open()
-            except OSError:
-                time.sleep(0.02)
-                continue
-        return router
-    raise ServerFailed("the stand-in router did not start.", router.child.log_tail())
+def _accepts(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    return False

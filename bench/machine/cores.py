@@ -11,42 +11,41 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Core numbers; an empty set means not pinned. ``spin`` says whether the generator may keep its core busy."""
+    """Core numbers; an empty set means not pinned."""
 
-    server: frozenset[int]
-    generator: frozenset[int]
-    spin: bool
-    said: str
+    server: frozenset[int] = frozenset()
+    generator: frozenset[int] = frozenset()
+
+    @property
+    def spin(self) -> bool:
+        """Whether the generator may keep its core busy."""
+        return bool(self.generator)
+
+    @property
+    def said(self) -> str:
+        """How the cores are shared out, for the report."""
+        if not self.spin:
+            return "one core for server and generator: latencies hold the generator's own time, 1 ms resolution"
+        server, generator = (",".join(map(str, sorted(cores))) for cores in (self.server, self.generator))
+        return f"server on core {server}, generator on {generator}"
 
 
 def split(available: frozenset[int], for_server: int = 1) -> Cores:
     """The first ``for_server`` cores serve, the rest generate; with a single core both share it."""
     ordered = sorted(available)
-    if len(ordered) < 2:
-        said = "one core for server and generator: latencies hold the generator's own time, 1 ms resolution"
-        return Cores(frozenset(), frozenset(), spin=False, said=said)
     cut = max(1, min(for_server, len(ordered) - 1))
-    server, generator = frozenset(ordered[:cut]), frozenset(ordered[cut:])
-    return Cores(
-        server, generator, spin=True, said=f"server on core {_names(server)}, generator on {_names(generator)}"
-    )
+    return Cores(frozenset(ordered[:cut]), frozenset(ordered[cut:])) if len(ordered) > 1 else Cores()
 
 
 def available() -> frozenset[int]:
     """The cores that this process may use; empty where the kernel cannot say."""
-    if not hasattr(os, "sched_getaffinity"):
-        return frozenset()
-    return frozenset(os.sched_getaffinity(0))
+    return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
 
 
 def pin(pid: int, cores: frozenset[int]) -> None:
     """Keep a process that has just started, and all that it starts later, on ``cores``."""
     if cores:
         os.sched_setaffinity(pid, cores)
-
-
-def _names(cores: frozenset[int]) -> str:
-    return ",".join(str(core) for core in sorted(cores))
 
 
 def this_machine() -> dict[str, Any]:
@@ -56,7 +55,7 @@ def this_machine() -> dict[str, Any]:
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
         "processor": models[0] if models else platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(available()) or os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }

@@ -23,7 +23,7 @@ from bench.machine.cores import pin
 _ROOT = Path(__file__).resolve().parents[2]
 _TAIL_BYTES = 4000
 _TAIL_LINES = 25
-_POLL_S = 0.02
+_POLL_S = 0.01
 
 
 def end_all(grace_s: float = 10.0) -> None:
@@ -32,13 +32,21 @@ def end_all(grace_s: float = 10.0) -> None:
     Children end with their blocks; this is for the one whose block an interrupt kept from being entered.
     """
     left = psutil.Process().children(recursive=True)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, stubborn = psutil.wait_procs(left, grace_s)
-    for process in stubborn:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        _, left = psutil.wait_procs(left, grace_s)
+
+
+def wait_until(reached: Callable[[], bool], limit_s: float) -> bool:
+    """Ask ``reached`` every 10 ms until it says so; False where it has not within ``limit_s``."""
+    deadline = time.monotonic() + limit_s
+    while not reached():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def free_port() -> int:
@@ -114,17 +122,15 @@ class Child:
         """Send a signal to every process of the group and to every member, as a dyno does."""
         with suppress(ProcessLookupError):  # gone already, which is what a signal to end it wants
             os.killpg(self.pid, number)
-        for pid in self._strays():
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+        for stray in self._strays():
+            with suppress(psutil.NoSuchProcess):
+                stray.send_signal(number)
 
     def stop(self) -> float:
         """End the whole group and wait until it is gone; the seconds that took. A second call does nothing."""
         began = time.monotonic()
         self.signal(signal.SIGTERM)
-        while self._alive() and time.monotonic() - began < self._grace_s:
-            time.sleep(_POLL_S)
-        if self._alive():
+        if not wait_until(self._is_gone, self._grace_s):
             self.killed = True
             self.signal(signal.SIGKILL)
         self._process.wait()
@@ -135,19 +141,20 @@ class Child:
         text = self._log.read_bytes()[-_TAIL_BYTES:].decode("utf-8", "replace")
         return "\n".join(text.splitlines()[-_TAIL_LINES:])
 
-    def _alive(self) -> bool:
+    def _is_gone(self) -> bool:
         self._process.poll()  # reaps the leader, which would otherwise keep its group alive
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
-            return bool(self._strays())
-        return True
+            return not self._strays()
+        return False
 
-    def _strays(self) -> list[int]:
+    def _strays(self) -> list[psutil.Process]:
         """Members that have left the group, zombies apart."""
         strays = []
         for pid in self._members():
             with suppress(ProcessLookupError, psutil.NoSuchProcess):
-                if os.getpgid(pid) != self.pid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                    strays.append(pid)
+                process = psutil.Process(pid)
+                if os.getpgid(pid) != self.pid and process.status() != psutil.STATUS_ZOMBIE:
+                    strays.append(process)
         return strays

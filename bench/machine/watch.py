@@ -72,26 +72,26 @@ class Watch:
             self._look()
 
     def _look(self) -> None:
-        trees = [tree_of(pid) for pid in self._servers]
-        self.usage.at.append(time.perf_counter())
-        self.usage.pss_mb.append(max((pss for pss, _ in trees), default=0.0) / _MB)
-        self.usage.cpu_s.append(sum(cpu for _, cpu in trees))
+        usage, trees = self.usage, [tree_of(pid) for pid in self._servers]
+        usage.at.append(time.perf_counter())
+        usage.pss_mb.append(max((pss for pss, _ in trees), default=0.0) / _MB)
+        usage.cpu_s.append(sum(cpu for _, cpu in trees))
         if self._router is not None:
-            self.usage.router_s.append(cpu_seconds(self._router) or 0.0)
-            self.usage.router_waited_s.append(waited_s(self._router))
-        for cores, idle_over_time in (
-            (self._cores.server, self.usage.server_idle_s),
-            (self._cores.generator, self.usage.generator_idle_s),
+            usage.router_s.append(cpu_seconds(self._router) or 0.0)
+            usage.router_waited_s.append(sum(waited for _, waited in _scheduled_s(self._router)))
+        for seconds, cores in (
+            (usage.server_idle_s, self._cores.server),
+            (usage.generator_idle_s, self._cores.generator),
         ):
             if (idle := idle_s(cores)) is not None:
-                idle_over_time.append(idle)
+                seconds.append(idle)
 
 
 def tree_of(root: int) -> tuple[float, float]:
     """PSS in bytes and processor seconds of a process and all below it; what has ended counts as nothing."""
     pss = cpu = 0.0
     with suppress(psutil.NoSuchProcess):
-        for process in (psutil.Process(root), *psutil.Process(root).children(recursive=True)):
+        for process in _tree(root):
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended between the listing and the look
                 pss += process.memory_full_info().pss
                 times = process.cpu_times()
@@ -107,11 +107,6 @@ def idle_s(cores: frozenset[int]) -> float | None:
     return float(sum(times.idle + times.iowait for core, times in by_core if core in cores))
 
 
-def waited_s(pid: int) -> float:
-    """Seconds for which the threads of a process have waited for a processor; 0 where the kernel does not tell."""
-    return sum(waited for _, waited in _scheduled_s(pid))
-
-
 def cpu_seconds(pid: int) -> float | None:
     """Processor time of a process and all below it; None where it is gone.
 
@@ -119,13 +114,17 @@ def cpu_seconds(pid: int) -> float | None:
     """
     seconds = 0.0
     try:
-        leader = psutil.Process(pid)
-        for process in (leader, *leader.children(recursive=True)):
+        for process in _tree(pid):
             threads, times = list(_scheduled_s(process.pid)), process.cpu_times()
             seconds += sum(ran for ran, _ in threads) if threads else times.user + times.system
     except psutil.Error:
         return None
     return seconds
+
+
+def _tree(root: int) -> list[psutil.Process]:
+    leader = psutil.Process(root)
+    return [leader, *leader.children(recursive=True)]
 
 
 def _scheduled_s(pid: int) -> Iterator[tuple[float, float]]:

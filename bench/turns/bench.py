@@ -193,6 +193,6 @@ def _runs(running: Running) -> tuple[float, float] | None:
 
 def _throttled_s(running: Running) -> float | None:
     """How long the quotas of all dynos have held them back so far; None where the kernel does not count."""
-    by_dyno = [replica.dyno.readings().throttled_s for replica in running.all_dynos if replica.dyno is not None]
+    by_dyno = [replica.dyno.group.readings().throttled_s for replica in running.all_dynos if replica.dyno is not None]
     told = [seconds for seconds in by_dyno if seconds is not None]
     return sum(told) if told else None
