@@ -31,13 +31,12 @@ def parse_phases(text: str) -> tuple[Phase, ...]:
     """``500x10,1000x5`` is 500/s for 10 s, then 1,000/s for 5 s. Raises ValueError with the part that is not so."""
     phases = []
     for part in text.split(","):
-        rate, cross, seconds = part.strip().partition("x")
+        rate, _, seconds = part.strip().partition("x")
         try:
             phases.append(Phase(float(rate), float(seconds)))
         except ValueError:
-            cross = ""
-        if not cross:
-            raise ValueError(f"phases are RATExSECONDS, comma-separated, such as 500x10,1000x5: got {part.strip()!r}")
+            expected = "phases are RATExSECONDS, comma-separated, such as 500x10,1000x5"
+            raise ValueError(f"{expected}: got {part.strip()!r}") from None
     return tuple(phases)
 
 

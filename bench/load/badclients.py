@@ -35,16 +35,28 @@ class Misdeed:
     waits: bool = True
     trickles: bool = False
 
-    async def do(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    async def do(self, address: Address) -> str:
         """The status that the server gave, or how else it ended."""
-        for piece in (bytes([byte]) for byte in self.data) if self.trickles else (self.data,):
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0.05 if self.trickles else 0)
-        if not self.waits:
-            return "left"
-        line = await reader.readline()
-        return line[9:12].decode("latin-1") if line.startswith(b"HTTP/1.1 ") else "closed"
+        try:
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+        except OSError:
+            return "refused"
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                for piece in (bytes([byte]) for byte in self.data) if self.trickles else (self.data,):
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0.05 if self.trickles else 0)
+                if not self.waits:
+                    return "left"
+                line = await reader.readline()
+                return line[9:12].decode("latin-1") if line.startswith(b"HTTP/1.1 ") else "closed"
+        except TimeoutError:
+            return f"nothing for {_PATIENCE_S:g} s"
+        except ConnectionError:
+            return "reset"
+        finally:
+            writer.close()
 
 
 MISDEEDS: Mapping[str, Misdeed] = {
@@ -67,26 +79,11 @@ async def misbehave(address: Address, seconds: float) -> Counter[str]:
     async def client() -> None:
         while asyncio.get_running_loop().time() < end:
             name = next(names)
-            outcomes[f"{name}: {await _commit(address, MISDEEDS[name])}"] += 1
+            outcomes[f"{name}: {await MISDEEDS[name].do(address)}"] += 1
             await asyncio.sleep(0.02)
 
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
     return outcomes
-
-
-async def _commit(address: Address, misdeed: Misdeed) -> str:
-    try:
-        reader, writer = await asyncio.open_connection(address.host, address.port)
-    except OSError:
-        return "refused"
-    try:
-        return await asyncio.wait_for(misdeed.do(reader, writer), _PATIENCE_S)
-    except TimeoutError:
-        return f"nothing for {_PATIENCE_S:g} s"
-    except ConnectionError:
-        return "reset"
-    finally:
-        writer.close()
 
 
 def main() -> int:

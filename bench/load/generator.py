@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,9 @@ from bench.errors import LoadFailed
 from bench.load.arrivals import Phase, format_phases, seconds_of
 from bench.load.samples import Samples, read
 from bench.machine.cores import Cores
-from bench.machine.processes import Child, clean_environment
+from bench.machine.processes import Child, clean_environment, wait_until
 
 _START_S = 30.0  # for Python, Locust and its drain, on a busy machine
-_POLL_S = 0.01
 _LOCUSTFILE = Path(__file__).with_name("locustfile.py")
 
 
@@ -53,7 +51,8 @@ def send(
     command = _command(url, cases, phases, left, generator)
     with Child(command, folder / "locust.log", clean_environment(), generator.cores.generator, grace_s=10.0) as locust:
         if meanwhile is not None:
-            _await_begin(locust, left)
+            # The generator opens its samples when its first arrival is due.
+            wait_until(lambda: any(left.glob("*.bin")) or locust.status() is not None, _START_S)
             meanwhile()
         status = locust.wait(limit_s)
         if status is None:
@@ -64,13 +63,6 @@ def send(
             raise LoadFailed(f"Locust ended with status {status} and no samples.", locust.log_tail()) from None
     shutil.rmtree(left)
     return samples
-
-
-def _await_begin(locust: Child, left: Path) -> None:
-    """Until the generator has opened its samples, which it does when its first arrival is due."""
-    deadline = time.monotonic() + _START_S
-    while not list(left.glob("*.bin")) and locust.status() is None and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
 
 
 def _command(url: str, cases: Path, phases: Sequence[Phase], left: Path, generator: Generator) -> list[str]:

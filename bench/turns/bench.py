@@ -16,7 +16,7 @@ from bench.load.arrivals import Phase, seconds_of
 from bench.load.cases import Case, load_model, make_cases, write_cases
 from bench.load.client import Address, BrokenAnswer, Connection
 from bench.load.generator import Generator, send
-from bench.load.rows import ROWS, Rows, rows_for
+from bench.load.models import EXAMPLES, Rows, rows_for
 from bench.load.samples import Samples
 from bench.machine.watch import Usage, Watch
 from bench.record.figures import Figures, machine_limit, over, series
@@ -59,7 +59,7 @@ class Bench:
         """The same bench asking all example models in turn, by their own routes."""
         by_model = [
             make_cases(load_model(self.pickles / f"{name}.pkl"), rows_for(name)[:50], f"/models/{name}/predict")
-            for name in ROWS
+            for name in EXAMPLES
         ]
         return self._asking([case for cases in zip(*by_model, strict=True) for case in cases], "cases-models.json")
 

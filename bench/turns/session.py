@@ -17,7 +17,7 @@ from bench.dyno import router
 from bench.errors import BenchError
 from bench.load.cases import load_model, make_cases, write_cases
 from bench.load.generator import Generator
-from bench.load.rows import Rows, rows_for, rows_in
+from bench.load.models import Rows, rows_for, rows_in
 from bench.machine import cores
 from bench.record import results
 from bench.record.results import OURS, Results

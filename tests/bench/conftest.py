@@ -19,7 +19,7 @@ from bench.baselines.serving import Running, serving
 from bench.baselines.systems import System
 from bench.load.cases import Case, make_cases, write_cases
 from bench.load.generator import Generator
-from bench.load.rows import rows_for
+from bench.load.models import rows_for
 from bench.machine import cores
 from bench.record import results
 from bench.turns.bench import Bench

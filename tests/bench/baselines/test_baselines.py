@@ -12,9 +12,9 @@ from skl2onnx.common.data_types import DoubleTensorType
 
 from bench.baselines.serving import serving
 from bench.baselines.systems import System
-from bench.load.cases import Case, fault, make_cases
+from bench.load.cases import Case, make_cases
 from bench.load.client import Address, Connection
-from bench.load.rows import rows_for
+from bench.load.models import rows_for
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +43,6 @@ def test_a_baseline_answers_as_the_pickle(
         with Connection(target) as connection:
             answers = [connection.exchange(target.request("POST", case.path, case.body)) for case in every]
             bad = connection.exchange(target.request("POST", "/predict", b'{"features":{}}'))
-    faults = [fault(case.expected, answer.status, answer.body) for case, answer in zip(every, answers, strict=True)]
+    faults = [case.fault(answer.status, answer.body) for case, answer in zip(every, answers, strict=True)]
     assert faults == [None] * len(every)
     assert bad.status == 422

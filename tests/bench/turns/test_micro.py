@@ -15,8 +15,7 @@ from bench.baselines.serving import serving
 from bench.baselines.systems import nginx_executable
 from bench.load.cases import Case, make_cases
 from bench.load.client import Address, Connection
-from bench.load.models import ModelUnderTest, heavy, wide
-from bench.load.rows import rows_for
+from bench.load.models import ModelUnderTest, heavy, rows_for, wide
 from bench.turns import bare
 from bench.turns.micro import Pairing, pairings_of
 
