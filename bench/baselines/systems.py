@@ -1,6 +1,6 @@
 """Owns which servers are compared: how each one is started with a model. Knows nothing of starting or of load.
 
-A new baseline is a program beside this file and a line in ``BASELINES``.
+A new baseline is a program in ``apps.py`` and a line in ``BASELINES``.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def dynonnx(models: Path, default_model: str, workers: int | None = 1) -> System
 def baseline(name: str, pickle: Path, artefact: Path) -> System:
     """One of ``BASELINES`` with the file that it serves."""
     file = str({"pickle": pickle, "artefact": artefact}[BASELINES[name]])
-    module = ("-W", "ignore::UserWarning", "-m", f"bench.baselines.{name}")
-    return System(name, (sys.executable, *module, file, "--port", "{port}"))
+    program = ("-W", "ignore::UserWarning", "-m", "bench.baselines.apps", name)
+    return System(name, (sys.executable, *program, file, "--port", "{port}"))
 
 
 def systems_for(model: str, pickles: Path, models: Path, workers: int | None = 1) -> dict[str, System]:

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 import tomllib
 from collections import Counter
@@ -25,7 +24,7 @@ from bench.dyno import cgroup
 from bench.dyno.cgroup import Group
 from bench.errors import BenchError
 from bench.machine.processes import Child
-from bench.machine.watch import tree_of
+from bench.machine.watch import looking, tree_of
 
 SAMPLE_PERIOD_S = 20.0  # of Heroku's log-runtime-metrics
 _LOOK_EVERY_S = 0.5  # oftener than Heroku, so that a short run does not miss what a long one would see
@@ -175,21 +174,16 @@ def guarding(dyno: Dyno | None, child: Child, codes: Counter[str]) -> Iterator[N
     if dyno is None:
         yield
         return
-    judge, over = Judge(dyno.size.memory_mib * _MIB, dyno.size.kill_mib * _MIB, codes), threading.Event()
+    judge = Judge(dyno.size.memory_mib * _MIB, dyno.size.kill_mib * _MIB, codes)
 
-    def guard() -> None:
-        while not over.wait(_LOOK_EVERY_S):
-            if judge.must_kill(time.monotonic(), *_memory(dyno.group, child)):
-                child.signal(signal.SIGKILL)
-                return
+    def look() -> bool:
+        killed = judge.must_kill(time.monotonic(), *_memory(dyno.group, child))
+        if killed:
+            child.signal(signal.SIGKILL)
+        return not killed
 
-    thread = threading.Thread(target=guard, name="quota", daemon=True)
-    thread.start()
-    try:
+    with looking(look, _LOOK_EVERY_S):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _memory(group: Group, child: Child) -> tuple[int, int, int]:

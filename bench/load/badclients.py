@@ -1,18 +1,17 @@
 """Owns clients that misbehave, to see what they cost the others. Knows nothing of load or of reports.
 
-``python -m bench.load.badclients URL --seconds N`` keeps a bounded number of them going at one server, in a process of
-its own: each does one wrong thing, goes away, and comes again. It refuses any server but one on this machine.
+A bounded number of them keeps going at one server: each does one wrong thing, goes away, and comes again.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
-import json
-import sys
+import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.load.client import Address
@@ -70,34 +69,29 @@ MISDEEDS: Mapping[str, Misdeed] = {
 }
 
 
-async def misbehave(address: Address, seconds: float) -> Counter[str]:
-    """Keep the clients going; how often each misdeed ended in which way."""
-    outcomes: Counter[str] = Counter()
+@contextmanager
+def misbehaving(url: str) -> Iterator[Counter[str]]:
+    """Keep the clients going, from a thread, while the block lasts; how often each misdeed ended in which way.
+
+    Raises BenchError for a server that is not on this machine.
+    """
+    address, over, outcomes = Address.parse(url, owned=False), threading.Event(), Counter[str]()
+    with ThreadPoolExecutor(1) as pool:
+        clients = pool.submit(asyncio.run, _misbehave(address, over, outcomes))
+        try:
+            yield outcomes
+        finally:
+            over.set()
+        clients.result()
+
+
+async def _misbehave(address: Address, over: threading.Event, outcomes: Counter[str]) -> None:
     names = itertools.cycle(MISDEEDS)
-    end = asyncio.get_running_loop().time() + seconds
 
     async def client() -> None:
-        while asyncio.get_running_loop().time() < end:
+        while not over.is_set():
             name = next(names)
             outcomes[f"{name}: {await MISDEEDS[name].do(address)}"] += 1
             await asyncio.sleep(0.02)
 
     await asyncio.gather(*(client() for _ in range(CLIENTS)))
-    return outcomes
-
-
-def main() -> int:
-    """Reads the command line; prints the outcomes as JSON."""
-    parser = argparse.ArgumentParser(description="Clients that misbehave, against a server on this machine.")
-    parser.add_argument("url")
-    parser.add_argument("--seconds", type=float, default=10.0)
-    given = parser.parse_args()
-    address = Address.parse(given.url)
-    if not address.is_this_machine:
-        parser.error(f"{address.host} is not this machine")
-    json.dump(asyncio.run(misbehave(address, given.seconds)), sys.stdout)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

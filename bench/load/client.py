@@ -46,14 +46,9 @@ class Address:
             raise BenchError(f"a host is given as http://name:port or https://name, got {url!r}")
         tls = parts.scheme == "https"
         address = cls(parts.hostname, port or (443 if tls else 80), tls, parts.path.rstrip("/"))
-        if not owned and not address.is_this_machine:
+        if not owned and address.host not in ("127.0.0.1", "localhost", "::1"):
             raise BenchError(f"{address.host} is not this machine; if it is yours, say --i-own-this-host")
         return address
-
-    @property
-    def is_this_machine(self) -> bool:
-        """Whether asking here asks nobody else's server."""
-        return self.host in ("127.0.0.1", "localhost", "::1")
 
     @property
     def authority(self) -> str:

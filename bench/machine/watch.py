@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import psutil
@@ -48,43 +47,45 @@ class Usage:
         return float(last - first) / (end - begin)
 
 
-class Watch:
-    """Looks once a second, from a thread, while its block lasts."""
+@contextmanager
+def looking(look: Callable[[], bool], every_s: float) -> Iterator[None]:
+    """Call ``look`` from a thread, at once and again and again while it gives True, as long as the block lasts."""
+    over = threading.Event()
 
-    def __init__(self, servers: Sequence[int], router: int | None, cores: Cores) -> None:
-        self.usage = Usage()
-        self._servers, self._router, self._cores = servers, router, cores
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look_until_over, name="watch", daemon=True)
+    def look_until_over() -> None:
+        while look() and not over.wait(every_s):
+            pass
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    thread = threading.Thread(target=look_until_over, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._look()
 
-    def _look_until_over(self) -> None:
-        self._look()
-        while not self._over.wait(_EVERY_S):
-            self._look()
+@contextmanager
+def watching(servers: Sequence[int], router: int | None, cores: Cores) -> Iterator[Usage]:
+    """What is seen once a second while the block lasts, and at its end."""
+    usage = Usage()
 
-    def _look(self) -> None:
-        usage, trees = self.usage, [tree_of(pid) for pid in self._servers]
+    def look() -> bool:
+        trees = [tree_of(pid) for pid in servers]
         usage.at.append(time.perf_counter())
         usage.pss_mb.append(max((pss for pss, _ in trees), default=0.0) / _MB)
         usage.cpu_s.append(sum(cpu for _, cpu in trees))
-        if self._router is not None:
-            usage.router_s.append(cpu_seconds(self._router) or 0.0)
-            usage.router_waited_s.append(sum(waited for _, waited in _scheduled_s(self._router)))
-        for seconds, cores in (
-            (usage.server_idle_s, self._cores.server),
-            (usage.generator_idle_s, self._cores.generator),
-        ):
-            if (idle := idle_s(cores)) is not None:
+        if router is not None:
+            usage.router_s.append(cpu_seconds(router) or 0.0)
+            usage.router_waited_s.append(sum(waited for _, waited in _scheduled_s(router)))
+        for seconds, group in ((usage.server_idle_s, cores.server), (usage.generator_idle_s, cores.generator)):
+            if (idle := idle_s(group)) is not None:
                 seconds.append(idle)
+        return True
+
+    with looking(look, _EVERY_S):
+        yield usage
+    look()
 
 
 def tree_of(root: int) -> tuple[float, float]:

@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime as ort
 import orjson
 
-from bench.baselines.fastapi_onnx import DTYPES, feeder, open_session
+from bench.baselines.apps import DTYPES, feeder, open_session
 from bench.load.models import WIDE, WIDE_ROWS, ModelUnderTest
 from bench.machine.cores import pin
 from bench.record.results import BareCosts

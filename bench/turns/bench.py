@@ -18,7 +18,7 @@ from bench.load.client import Address, BrokenAnswer, Connection
 from bench.load.generator import Generator, send
 from bench.load.models import EXAMPLES, Rows, rows_for
 from bench.load.samples import Samples
-from bench.machine.watch import Usage, Watch
+from bench.machine.watch import Usage, watching
 from bench.record.figures import Figures, machine_limit, over, series
 from bench.record.results import DIRECT, ROUTED, Results, Turn
 
@@ -165,8 +165,8 @@ def _watching(running: Running, router: Router | None, generator: Generator) -> 
     if not pids:
         yield Usage()
         return
-    with Watch(pids, None if router is None else router.child.pid, generator.cores) as watch:
-        yield watch.usage
+    with watching(pids, None if router is None else router.child.pid, generator.cores) as usage:
+        yield usage
 
 
 def _limit(samples: Samples, usage: Usage, generator: Generator, begin: float, end: float) -> str | None:

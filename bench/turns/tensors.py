@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from bench.baselines.fastapi_onnx import open_session
+from bench.baselines.apps import open_session
 from bench.baselines.serving import Running, serving
 from bench.baselines.systems import OURS, dynonnx, repository_of
 from bench.errors import BenchError

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.baselines.fastapi_onnx import open_session
+from bench.baselines.apps import open_session
 from bench.baselines.serving import serving
 from bench.baselines.systems import OURS, dynonnx, repository_of
 from bench.errors import BenchError
