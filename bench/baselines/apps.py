@@ -70,7 +70,7 @@ def feeder(session: ort.InferenceSession) -> Callable[[list[Any]], dict[str, Any
 
 
 def onnx_predictor(artefact: Path) -> Predict:
-    """One ONNX Runtime ``run`` per request, on the artefact that dynonnx serves, so that both do the same arithmetic."""
+    """One ONNX Runtime ``run`` per request, on the artefact that dynonnx serves: both do the same arithmetic."""
     session = open_session(artefact)
     feed = feeder(session)
 

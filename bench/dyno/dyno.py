@@ -1,8 +1,6 @@
 """Owns the stand-in dyno: what each type gives (``heroku.toml``), its limits round one command, its memory judged.
 
-Knows nothing of HTTP. What this machine cannot enforce is said in ``Dyno.said`` and left out. The processor share of a
-shared dyno is a model, not Heroku's number: Heroku gives an acceptable load of 1.0 and no guarantee. One core is the
-burst; ``cpu`` on the command line measures another share.
+Knows nothing of HTTP. What this machine cannot enforce is said in ``Dyno.said`` and left out.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from bench.machine.watch import looking, tree_of
 SAMPLE_PERIOD_S = 20.0  # of Heroku's log-runtime-metrics
 _LOOK_EVERY_S = 0.5  # oftener than Heroku, so that a short run does not miss what a long one would see
 _MIB = 1 << 20
-_HEROKU = tomllib.loads(Path(__file__).with_name("heroku.toml").read_text("utf-8"))
+HEROKU = tomllib.loads(Path(__file__).with_name("heroku.toml").read_text("utf-8"))
 _JOIN = 'n=$1; shift; while [ "$n" -gt 0 ]; do echo $$ >"$1" || exit 97; shift; n=$((n - 1)); done; '
 _MEMORY = "/sys/fs/cgroup/memory"
 _SHOW = (
@@ -52,8 +50,8 @@ class Size:
     scales: bool
 
 
-SIZES = {name: Size(name, **size) for name, size in _HEROKU["sizes"].items()}
-CODES: dict[str, str] = _HEROKU["codes"]
+SIZES = {name: Size(name, **size) for name, size in HEROKU["sizes"].items()}
+CODES: dict[str, str] = HEROKU["codes"]
 
 
 def size_named(name: str) -> Size:
@@ -82,29 +80,14 @@ class Dyno:
         share = f"{self.cores:g} core" + ("" if self.cores == 1 else "s")
         lines = [f"dyno {self.size.name}: {self.size.memory_mib} MB, {share}, {self.size.threads} threads"]
         lines += self.group.missing
-        if "memory" in self.group.directories:
-            lines.append(
-                f"memory above {self.size.memory_mib} MB counts as R14 each 20 s, above {self.size.kill_mib} MB the "
-                "dyno is killed (R15); Heroku swaps above the quota, which makes it slow: nothing swaps here"
-            )
-        else:
-            lines.append("R14 and R15 are counted by the processes' own memory, looked at twice a second")
-        if self.shows is None:
-            lines.append(
-                "the server cannot see these limits (that needs root and control groups v1): it plans for this machine"
-            )
-        return lines
+        said = HEROKU["said"]["limited" if "memory" in self.group.directories else "unlimited"]
+        lines.append(said.format(memory_mib=self.size.memory_mib, kill_mib=self.size.kill_mib))
+        return lines if self.shows is not None else [*lines, HEROKU["said"]["unseen"]]
 
     def environment(self) -> dict[str, str]:
         """As Heroku's Python buildpack sets it."""
-        return {
-            "DYNO": "web.1",
-            "DYNO_RAM": str(self.size.memory_mib),
-            "WEB_CONCURRENCY": str(self.size.web_concurrency),
-            "WEB_CONCURRENCY_SET_BY": "heroku/python",
-            "FORWARDED_ALLOW_IPS": "*",
-            "PYTHONUNBUFFERED": "true",
-        }
+        own = {"DYNO_RAM": str(self.size.memory_mib), "WEB_CONCURRENCY": str(self.size.web_concurrency)}
+        return {**HEROKU["environment"], **own}
 
     def wrap(self, command: Sequence[str]) -> list[str]:
         """The command that runs ``command`` inside the dyno, in the same process."""
@@ -135,12 +118,10 @@ def dyno(size: Size, name: str, cores: float | None = None) -> Iterator[Dyno]:
 
 def _can_show(directories: Mapping[str, Path]) -> bool:
     """Whether the limits can be mounted where a dyno has them: needs root, and control groups v1, as on Heroku."""
-    if not {"memory", "cpu"} <= directories.keys() or shutil.which("unshare") is None:
+    memory, cpu = directories.get("memory"), directories.get("cpu")
+    if memory is None or cpu is None or memory == cpu or shutil.which("unshare") is None:
         return False
-    if directories["memory"] == directories["cpu"]:
-        return False
-    probe = ["unshare", "--mount", "true"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0  # noqa: S603
+    return subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0  # noqa: S607
 
 
 @dataclass(slots=True)
