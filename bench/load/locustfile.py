@@ -28,9 +28,9 @@ from locust.runners import MasterRunner
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # locust -f loads this file, not the package
 
 from bench.errors import BenchError
-from bench.load.arrivals import SEED, due_times, parse_phases, seconds_of
 from bench.load.cases import read_cases
 from bench.load.client import Address, BrokenAnswer, Connection
+from bench.load.generator import SEED, due_times, parse_phases, seconds_of
 from bench.load.pacer import IdleMeter, Pacer
 from bench.load.samples import OK, UNFINISHED, GeneratorLog, Recorder
 

@@ -12,10 +12,9 @@ from typing import Any, Protocol
 
 from bench.baselines.serving import Running
 from bench.dyno.router import Router
-from bench.load.arrivals import Phase, seconds_of
 from bench.load.cases import Case, load_model, make_cases, write_cases
 from bench.load.client import Address, BrokenAnswer, Connection
-from bench.load.generator import Generator, send
+from bench.load.generator import Generator, Phase, seconds_of, send
 from bench.load.models import EXAMPLES, Rows, rows_for
 from bench.load.samples import Samples
 from bench.machine.watch import Usage, watching

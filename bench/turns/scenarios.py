@@ -11,8 +11,8 @@ from functools import partial
 
 from bench.baselines.serving import Placement, Running
 from bench.dyno import router
-from bench.load.arrivals import Phase
 from bench.load.badclients import misbehaving
+from bench.load.generator import Phase
 from bench.record.results import OURS
 from bench.turns.bench import Bench, steady_rounds
 from bench.turns.climb import climb

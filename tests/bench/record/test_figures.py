@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.load.arrivals import Phase
+from bench.load.generator import Phase
 from bench.load.samples import GeneratorLog, Samples
 from bench.record.figures import machine_limit, why_lost
 from tests.support.bench.runs import FIGURES, of_phases
