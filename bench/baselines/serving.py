@@ -15,8 +15,7 @@ from bench.dyno.router import Router, routing
 from bench.errors import BenchError, ServerFailed
 from bench.load.cases import Case
 from bench.load.client import Address, BrokenAnswer, Connection
-from bench.machine.cores import Cores
-from bench.machine.processes import Child, clean_environment, free_port, wait_until
+from bench.machine.processes import Child, Cores, clean_environment, free_port, wait_until
 
 Dynos = Callable[[str], AbstractContextManager[Dyno]]
 BOOT_LIMIT_S = 60.0  # as Heroku's R10
@@ -111,16 +110,15 @@ def all_serving(
     They run at once so that their turns can be interleaved; idle ones take no time.
     """
     with ExitStack() as stack:
-
-        def start(system: System, name: str) -> Running:
-            dyno = None if placement.dynos is None else stack.enter_context(placement.dynos(name))
-            return stack.enter_context(serving(system, golden, folder, cores.server, dyno))
-
         running = []
         for system in systems:
-            first, *replicas = [start(system, f"{system.name}-{number}") for number in range(placement.each)]
+            dynos = []
+            for number in range(placement.each):
+                dyno = placement.dynos and stack.enter_context(placement.dynos(f"{system.name}-{number}"))
+                dynos.append(stack.enter_context(serving(system, golden, folder, cores.server, dyno)))
+            first, *replicas = dynos
             if placement.router:
-                ports = [replica.port for replica in (first, *replicas)]
+                ports = [replica.port for replica in dynos]
                 router = stack.enter_context(routing(folder, system.name, cores.generator, ports))
                 first = replace(first, router=router, replicas=tuple(replicas))
             running.append(first)

@@ -38,14 +38,9 @@ class System:
 
 def dynonnx(models: Path, default_model: str, workers: int | None = 1) -> System:
     """The server under test; ``workers`` None leaves it its own plan, all else as it comes."""
-    environment = {
-        "PORT": "{port}",
-        "DYNONNX_HOST": "127.0.0.1",
-        "DYNONNX_MODELS": str(models),
-        "DYNONNX_DEFAULT_MODEL": default_model,
-    }
-    if workers is not None:
-        environment["WEB_CONCURRENCY"] = str(workers)
+    environment = {"PORT": "{port}", "DYNONNX_HOST": "127.0.0.1"}
+    environment |= {"DYNONNX_MODELS": str(models), "DYNONNX_DEFAULT_MODEL": default_model}
+    environment |= {} if workers is None else {"WEB_CONCURRENCY": str(workers)}
     return System(OURS, (sys.executable, "-m", "server"), environment)
 
 

@@ -80,9 +80,7 @@ class Answer:
 
     def server_s(self) -> float:
         """The seconds that ``Server-Timing`` adds up to, NaN where there is none."""
-        if b"erver-" not in self.head:
-            return math.nan
-        said = self.header("server-timing")
+        said = self.header("server-timing") if b"erver-" in self.head else None
         return math.nan if said is None else sum(map(float, _DURATION.findall(said))) / 1e3
 
 

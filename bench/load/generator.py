@@ -19,8 +19,7 @@ import numpy as np
 
 from bench.errors import LoadFailed
 from bench.load.samples import Samples, read
-from bench.machine.cores import Cores
-from bench.machine.processes import Child, clean_environment, wait_until
+from bench.machine.processes import Child, Cores, clean_environment, wait_until
 
 SEED = 20261122
 _DRAWN_AT_ONCE = 8192

@@ -1,9 +1,7 @@
 """Owns the Locust user: open-loop requests to /predict, every answer checked. Knows nothing of who serves.
 
-``locust -f bench/load/locustfile.py --host http://127.0.0.1:8000 --cases FILE --phases 500x30`` works as any
-locustfile, web page, ``--processes`` and distributed runs included; ``python -m bench cases`` writes FILE. Each Locust
-user is one connection and brings its share of the rate. A request waits for nobody: it has a due time, and its latency
-is counted from there, also when no connection was free.
+Each Locust user is one connection and brings its share of the rate. A request waits for nobody: it has a due time, and
+its latency is counted from there, also when no connection was free. docs/bench.md tells how to run this file by hand.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -39,8 +38,11 @@ _IDLE_CHECK_S = 0.005
 _LOOK_EVERY_S = 0.25
 _BAD_USE = 2  # exit status
 _log = logging.getLogger("bench")
-_USUAL: dict[type[Exception], str] = {TimeoutError: "timeout after {:g} s", ConnectionResetError: "connection reset"}
-_USUAL[ConnectionRefusedError] = "connection refused"
+_USUAL: Mapping[type[Exception], str] = {
+    TimeoutError: "timeout after {:g} s",
+    ConnectionResetError: "connection reset",
+    ConnectionRefusedError: "connection refused",
+}
 
 
 def _options(parser: LocustArgumentParser) -> None:

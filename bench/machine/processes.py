@@ -1,4 +1,4 @@
-"""Owns a child process from start to the end of its group, with its log. Knows nothing of HTTP.
+"""Owns child processes from start to the end of their group, and the cores that they keep to. Knows nothing of HTTP.
 
 Each child leads a session of its own: Ctrl-C at the terminal reaches the suite alone, which then ends every child by
 its process group, grandchildren included.
@@ -13,17 +13,55 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import psutil
 
-from bench.machine.cores import pin
-
 _ROOT = Path(__file__).resolve().parents[2]
 _TAIL_BYTES = 4000
 _TAIL_LINES = 25
 _POLL_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Core numbers; an empty set means not pinned."""
+
+    server: frozenset[int] = frozenset()
+    generator: frozenset[int] = frozenset()
+
+    @property
+    def spin(self) -> bool:
+        """Whether the generator may keep its core busy."""
+        return bool(self.generator)
+
+    @property
+    def said(self) -> str:
+        """How the cores are shared out, for the report."""
+        if not self.spin:
+            return "one core for server and generator: latencies hold the generator's own time, 1 ms resolution"
+        server, generator = (",".join(map(str, sorted(cores))) for cores in (self.server, self.generator))
+        return f"server on core {server}, generator on {generator}"
+
+
+def split(available: frozenset[int], for_server: int = 1) -> Cores:
+    """The first ``for_server`` cores serve, the rest generate; with a single core both share it."""
+    ordered = sorted(available)
+    cut = max(1, min(for_server, len(ordered) - 1))
+    return Cores(frozenset(ordered[:cut]), frozenset(ordered[cut:])) if len(ordered) > 1 else Cores()
+
+
+def available() -> frozenset[int]:
+    """The cores that this process may use; empty where the kernel cannot say."""
+    return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
+
+
+def pin(pid: int, cores: frozenset[int]) -> None:
+    """Keep a process that has just started, and all that it starts later, on ``cores``."""
+    if cores:
+        os.sched_setaffinity(pid, cores)
 
 
 def end_all(grace_s: float = 10.0) -> None:

@@ -1,7 +1,9 @@
-"""Owns what running servers and the machine do meanwhile: memory, processor time, idle cores. Knows no requests."""
+"""Owns what the machine is, and what it and running servers do: memory, processor time, idle cores. No requests."""
 
 from __future__ import annotations
 
+import os
+import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,11 +11,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 
-from bench.machine.cores import Cores
+from bench.machine.processes import Cores, available
 
 _EVERY_S = 1.0  # a look takes some milliseconds of the generator's core
 _MB = 1e6
@@ -134,3 +137,16 @@ def _scheduled_s(pid: int) -> Iterator[tuple[float, float]]:
         with suppress(OSError):  # the thread has ended since
             ran, waited, _ = file.read_text("ascii").split()
             yield int(ran) / _NS, int(waited) / _NS
+
+
+def this_machine() -> dict[str, Any]:
+    """What a reader needs to judge the numbers, and nothing that names the machine."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": models[0] if models else platform.processor() or platform.machine(),
+        "cores": len(available()) or os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }

@@ -20,7 +20,7 @@ from bench.baselines.systems import System
 from bench.load.cases import Case, make_cases, write_cases
 from bench.load.generator import Generator
 from bench.load.models import rows_for
-from bench.machine import cores
+from bench.machine.processes import available, split
 from bench.record import results
 from bench.turns.bench import Bench
 
@@ -57,7 +57,7 @@ def cases_file(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def generator() -> Generator:
-    return Generator(cores.split(cores.available()))
+    return Generator(split(available()))
 
 
 def _silent(line: str, seconds: float = 0.0) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.machine.cores import available, split
-from bench.machine.processes import Child
+from bench.machine.processes import Child, available, split
 from bench.machine.watch import Usage, cpu_seconds, idle_s, tree_of, watching
 
 
