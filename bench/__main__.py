@@ -15,8 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from bench.arguments import parser
-from bench.baselines.serving import Placement, meet
-from bench.baselines.systems import OURS, System, systems_for
+from bench.baselines.serving import OURS, Placement, System, meet, systems_for
 from bench.dyno import router
 from bench.dyno.dyno import Dyno, dyno, size_named
 from bench.errors import BenchError

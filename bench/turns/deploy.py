@@ -18,8 +18,7 @@ from typing import Any
 
 import orjson
 
-from bench.baselines.serving import Dynos, Running, ask, serving
-from bench.baselines.systems import System
+from bench.baselines.serving import Dynos, Running, System, ask, serving
 from bench.dyno.router import Router, routing
 from bench.errors import BenchError, ServerFailed
 from bench.load.cases import as_table

@@ -16,8 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.baselines.serving import Running, serving
-from bench.baselines.systems import dynonnx
+from bench.baselines.serving import Running, dynonnx, serving
 from bench.load.cases import Case
 from bench.load.client import Address, Connection
 from bench.machine.processes import available, split

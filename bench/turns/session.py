@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.baselines.serving import Running, all_serving
-from bench.baselines.systems import System
+from bench.baselines.serving import Running, System, all_serving
 from bench.dyno import router
 from bench.errors import BenchError
 from bench.load.cases import load_model, make_cases, write_cases
