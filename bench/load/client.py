@@ -11,8 +11,8 @@ import math
 import re
 import socket
 import ssl
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Self
 from urllib.parse import urlsplit
 
 from bench.errors import BenchError
@@ -84,16 +84,13 @@ class Answer:
         return math.nan if said is None else sum(map(float, _DURATION.findall(said))) / 1e3
 
 
-class Connection:
+class Connection(AbstractContextManager["Connection"]):
     """Connects at the first exchange, and again after the peer has closed. Not to be shared between callers."""
 
     def __init__(self, address: Address, timeout_s: float = 30.0) -> None:
         self._address = address
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -11,7 +11,6 @@ import math
 import os
 import sys
 import time
-from collections.abc import Mapping
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -38,11 +37,8 @@ _IDLE_CHECK_S = 0.005
 _LOOK_EVERY_S = 0.25
 _BAD_USE = 2  # exit status
 _log = logging.getLogger("bench")
-_USUAL: Mapping[type[Exception], str] = {
-    TimeoutError: "timeout after {:g} s",
-    ConnectionResetError: "connection reset",
-    ConnectionRefusedError: "connection refused",
-}
+_USUAL: dict[type[Exception], str] = {TimeoutError: "timeout after {:g} s", ConnectionResetError: "connection reset"}
+_USUAL[ConnectionRefusedError] = "connection refused"
 
 
 def _options(parser: LocustArgumentParser) -> None:
@@ -78,8 +74,7 @@ class Load:
         self.pacer = Pacer(spin=bool(options.spin))
         self.recorder = Recorder(Path(options.samples), str(os.getpid())) if options.samples else None
         self.in_flight: dict[int, tuple[float, float, float]] = {}
-        self.share = 0.0
-        self.started = 0.0
+        self.share = self.started = 0.0
         self.idle: list[tuple[float, float, float]] = []
         self.meter = IdleMeter()
 

@@ -101,19 +101,16 @@ def heavy(folder: Path) -> ModelUnderTest:
     from sklearn.neural_network import MLPRegressor
 
     estimator = MLPRegressor(hidden_layer_sizes=(HEAVY_UNITS, HEAVY_UNITS), max_iter=1, random_state=0)
-    rows, title = _normal(MOST_ROWS, HEAVY_FEATURES), f"perceptron {HEAVY_FEATURES}-{HEAVY_UNITS}-{HEAVY_UNITS}-1"
-    model = _fitted(HEAVY, f"{HEAVY}: {title}; one row a request", estimator, rows, folder)
-    return replace(model, cases=make_cases(estimator, rows.tolist()))
+    title = f"{HEAVY}: perceptron {HEAVY_FEATURES}-{HEAVY_UNITS}-{HEAVY_UNITS}-1; one row a request"
+    return _fitted(HEAVY, title, estimator, _normal(MOST_ROWS, HEAVY_FEATURES), folder)
 
 
 def wide(folder: Path) -> ModelUnderTest:
     """A linear model asked a thousand rows at once, where nearly all is JSON."""
     from sklearn.linear_model import LinearRegression
 
-    estimator, rows = LinearRegression(), _normal(WIDE_ROWS * WIDE_BODIES, WIDE_FEATURES)
-    title = f"{WIDE}: linear regression, {WIDE_FEATURES} features; {WIDE_ROWS:,} rows a request"
-    model = _fitted(WIDE, title, estimator, rows, folder)
-    return replace(model, cases=make_cases(estimator, rows.tolist(), rows_each=WIDE_ROWS))
+    rows, title = _normal(WIDE_ROWS * WIDE_BODIES, WIDE_FEATURES), f"linear regression, {WIDE_FEATURES} features"
+    return _fitted(WIDE, f"{WIDE}: {title}; {WIDE_ROWS:,} rows a request", LinearRegression(), rows, folder, WIDE_ROWS)
 
 
 def tensor_rows() -> Any:
@@ -129,7 +126,7 @@ def tensor_models(folder: Path) -> list[ModelUnderTest]:
 
     forest, rows, made = RandomForestRegressor(TENSOR_TREES, max_depth=TENSOR_DEPTH, random_state=0), tensor_rows(), []
     for name, estimator in (("forest", forest), ("linear", LinearRegression())):
-        model = _fitted(name, name, estimator, rows, folder)
+        model = _fitted(name, name, estimator, rows, folder, rows_each=WIDE_ROWS)
         answer = onnxruntime.InferenceSession(model.artefact).run(None, {"X": rows[:1]})[0].tolist()
         body = orjson.dumps({"features": rows[:1].tolist()})
         made.append(replace(model, cases=[Case("/predict", body, {"outputs": {model.plain_output: answer}})]))
@@ -144,8 +141,8 @@ def _normal(rows: int, features: int) -> Any:
     return np.random.default_rng(0).normal(size=(rows, features))
 
 
-def _fitted(name: str, title: str, estimator: Any, rows: Any, folder: Path) -> ModelUnderTest:
-    """The estimator fitted to ``rows`` and left in ``folder`` as pickle and as plain ONNX file."""
+def _fitted(name: str, title: str, estimator: Any, rows: Any, folder: Path, rows_each: int = 0) -> ModelUnderTest:
+    """The estimator fitted to ``rows``, asked about them, and left in ``folder`` as pickle and as plain ONNX file."""
     import joblib
     import pandas
     from skl2onnx import to_onnx
@@ -159,4 +156,5 @@ def _fitted(name: str, title: str, estimator: Any, rows: Any, folder: Path) -> M
     pickle, artefact = folder / f"{name}.pkl", folder / f"{name}.onnx"
     joblib.dump(estimator, pickle)
     artefact.write_bytes(graph.SerializeToString())
-    return ModelUnderTest(name, title, pickle, artefact, [], graph.graph.output[0].name)
+    cases = make_cases(estimator, rows.tolist(), rows_each=rows_each)
+    return ModelUnderTest(name, title, pickle, artefact, cases, graph.graph.output[0].name)

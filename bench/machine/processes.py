@@ -12,10 +12,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import psutil
 
@@ -106,7 +105,7 @@ def clean_environment() -> dict[str, str]:
     return kept
 
 
-class Child:
+class Child(AbstractContextManager["Child"]):
     """A running command. Leaving the ``with`` block ends it: SIGTERM, then SIGKILL when ``grace_s`` is over."""
 
     def __init__(
@@ -133,9 +132,6 @@ class Child:
                 start_new_session=True,
             )
         pin(self._process.pid, cores)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -164,20 +160,18 @@ class Child:
             with suppress(psutil.NoSuchProcess):
                 stray.send_signal(number)
 
-    def stop(self) -> float:
-        """End the whole group and wait until it is gone; the seconds that took. A second call does nothing."""
-        began = time.monotonic()
+    def stop(self) -> None:
+        """End the whole group and wait until it is gone. A second call does nothing."""
         self.signal(signal.SIGTERM)
         if not wait_until(self._is_gone, self._grace_s):
             self.killed = True
             self.signal(signal.SIGKILL)
         self._process.wait()
-        return time.monotonic() - began
 
     def log_tail(self) -> str:
         """The last lines that the command wrote."""
-        text = self._log.read_bytes()[-_TAIL_BYTES:].decode("utf-8", "replace")
-        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+        lines = self._log.read_bytes()[-_TAIL_BYTES:].decode("utf-8", "replace").splitlines()
+        return "\n".join(lines[-_TAIL_LINES:])
 
     def _is_gone(self) -> bool:
         self._process.poll()  # reaps the leader, which would otherwise keep its group alive
