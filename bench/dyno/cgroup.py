@@ -50,15 +50,16 @@ class Group:
 
     def readings(self) -> Readings:
         """How much has been used."""
-        memory = self.directories.get("memory")
-        stat, throttle = _pairs(memory, "memory.stat"), _pairs(self.directories.get("cpu"), "cpu.stat")
+        memory, cpu = (self.directories.get(controller) for controller in ("memory", "cpu"))
+        used, held = _pairs(memory, "memory.stat"), _pairs(cpu, "cpu.stat")
         kills = _pairs(memory, "memory.oom_control") | _pairs(memory, "memory.events")
-        throttled_ns = throttle.get("throttled_time", throttle.get("throttled_usec", 0) * 1000) if throttle else None
+        swap = int(_read(memory and memory / "memory.swap.current") or 0)
+        throttled_s = held.get("throttled_time", 0) / 1e9 + held.get("throttled_usec", 0) / 1e6  # v1, v2
         return Readings(
-            rss=_first(stat, "total_rss", "anon"),
-            cache=_first(stat, "total_cache", "file"),
-            swap=stat.get("total_swap", int(_read(memory and memory / "memory.swap.current") or 0)) if stat else None,
-            throttled_s=None if throttled_ns is None else throttled_ns / 1e9,
+            rss=used.get("total_rss", used.get("anon")),
+            cache=used.get("total_cache", used.get("file")),
+            swap=used.get("total_swap", swap) if used else None,
+            throttled_s=throttled_s if held else None,
             oom_kills=kills.get("oom_kill"),
         )
 
@@ -143,10 +144,6 @@ def _below(mount: str, root: str, path: str) -> Path:
 def _pairs(directory: Path | None, file: str) -> dict[str, int]:
     lines = (line.split() for line in _read(directory and directory / file).splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
-
-
-def _first(pairs: Mapping[str, int], *names: str) -> int | None:
-    return next((pairs[name] for name in names if name in pairs), None)
 
 
 def _read(file: Path | None) -> str:

@@ -20,10 +20,8 @@ CLIENTS = 32  # at a time
 _PATIENCE_S = 3.0
 
 
-def _post(body: bytes, length: int | None = None) -> bytes:
-    size = len(body) if length is None else length
-    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
-    return head.encode() + body
+def _post(body: bytes) -> bytes:
+    return Address("x", 80).request("POST", "/predict", body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class Misdeed:
 MISDEEDS: Mapping[str, Misdeed] = {
     "leaves_at_once": Misdeed(waits=False),
     "leaves_before_the_answer": Misdeed(_post(b'{"features":[5.1,3.5,1.4,0.2]}'), waits=False),
-    "sends_half": Misdeed(_post(b'{"features":[5.1', length=4000)),
+    "sends_half": Misdeed(_post(b'{"features":[5.1' + b" " * 4000)[:-4000]),
     "trickles": Misdeed(b"POST /predict HTTP/1.1\r\nHost: x\r\n", trickles=True),
     "talks_nonsense": Misdeed(b"\x16\x03\x01\x00\xa5 not http at all\r\n\r\n"),
     "sends_bad_json": Misdeed(_post(b'{"features":[5.1,')),
