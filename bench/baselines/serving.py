@@ -183,10 +183,7 @@ def serving(
 def all_serving(
     systems: Sequence[System], golden: Case, folder: Path, cores: Cores, placement: Placement
 ) -> Iterator[list[Running]]:
-    """Several systems at once, each in dynos of its own and behind a router where ``placement`` says so.
-
-    They run at once so that their turns can be interleaved; idle ones take no time.
-    """
+    """Several systems at once, so that their turns can be interleaved, each in the surroundings of ``placement``."""
     with ExitStack() as stack:
         running = []
         for system in systems:

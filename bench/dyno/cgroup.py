@@ -64,10 +64,7 @@ class Group:
         )
 
     def limit(self, controller: str, place: Path | None, name: str, files: Mapping[str, str]) -> None:
-        """Make the directory ``name`` in ``place``, write its value to the first of ``files`` that is there.
-
-        Raises OSError where that cannot be.
-        """
+        """Make ``name`` in ``place``, write its value to the first of ``files`` that is there. Raises OSError."""
         if place is None:
             raise OSError("this machine has no such controller")
         directory = place / name

@@ -129,8 +129,7 @@ class Judge:
     """Decides by one look after another. Memory in bytes; ``codes`` counts what Heroku would log.
 
     Heroku logs R14 once a sample period while resident memory, swap and cache are above the quota, and goes on; it logs
-    R15 and kills once resident memory and swap are above the kill level. There is no swap here, so going on costs no
-    time.
+    R15 and kills once resident memory and swap are above the kill level.
     """
 
     quota: int

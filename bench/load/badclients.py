@@ -69,10 +69,7 @@ MISDEEDS: Mapping[str, Misdeed] = {
 
 @contextmanager
 def misbehaving(url: str) -> Iterator[Counter[str]]:
-    """Keep the clients going, from a thread, while the block lasts; how often each misdeed ended in which way.
-
-    Raises BenchError for a server that is not on this machine.
-    """
+    """Keep the clients going while the block lasts; how each misdeed ended. Raises BenchError off this machine."""
     address, over, outcomes = Address.parse(url, owned=False), threading.Event(), Counter[str]()
     with ThreadPoolExecutor(1) as pool:
         clients = pool.submit(asyncio.run, _misbehave(address, over, outcomes))

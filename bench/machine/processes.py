@@ -64,10 +64,7 @@ def pin(pid: int, cores: frozenset[int]) -> None:
 
 
 def end_all(grace_s: float = 10.0) -> None:
-    """End every process that this one has started and that still lives, as the last act of a suite.
-
-    Children end with their blocks; this is for the one whose block an interrupt kept from being entered.
-    """
+    """End every process below this one, such as a child whose block an interrupt kept from being entered."""
     left = psutil.Process().children(recursive=True)
     for number in (signal.SIGTERM, signal.SIGKILL):
         for process in left:
