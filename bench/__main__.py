@@ -15,13 +15,12 @@ from pathlib import Path
 from types import FrameType
 
 from bench.arguments import parser
-from bench.baselines.serving import Placement, check_leave, meet
-from bench.baselines.systems import OURS, System, systems_for
+from bench.baselines.serving import OURS, Placement, System, meet, systems_for
 from bench.dyno import router
-from bench.dyno.dyno import Dyno, dyno
-from bench.dyno.sizes import size_named
+from bench.dyno.dyno import Dyno, dyno, size_named
 from bench.errors import BenchError
 from bench.load.cases import load_model, make_cases, write_cases
+from bench.load.client import Address
 from bench.machine.processes import end_all
 from bench.record import results
 from bench.record.findings import missed_goals
@@ -90,7 +89,7 @@ def run_workers(given: argparse.Namespace) -> int:
 
 def run_host(given: argparse.Namespace) -> int:
     """A server that runs elsewhere and is yours: gentle, its own time told apart where it says it."""
-    check_leave(given.url, owned=given.i_own_this_host)
+    Address.parse(given.url, owned=given.i_own_this_host)
     options = RunOptions(given.rate, given.seconds, given.goal_ms)
     bench = _open(given, ["host"], options)
     running = meet(given.url, bench.cases[0], os.environ.get("BENCH_KEY", ""), owned=given.i_own_this_host)

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bench.baselines.systems import BASELINES, OURS
-from bench.dyno.sizes import SIZES
+from bench.baselines.serving import BASELINES, OURS
+from bench.dyno.dyno import SIZES
 from bench.turns.micro import MICRO_SCENARIOS
 from bench.turns.scenarios import SCENARIOS, WORKER_COUNTS, RunOptions
 

@@ -1,28 +1,103 @@
-"""Owns the start of servers: port, dyno, router, golden request; and the meeting with one that runs elsewhere."""
+"""Owns the servers that are compared: how each is started with a model, its port, dyno, router and golden request.
+
+It also meets one that runs elsewhere. A new baseline is a program in ``apps.py`` and a line in ``BASELINES``.
+"""
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.baselines.systems import OURS, System
-from bench.dyno.dyno import Dyno
-from bench.dyno.quota import guarding
+import orjson
+
+from bench.dyno.dyno import Dyno, guarding
 from bench.dyno.router import Router, routing
 from bench.errors import BenchError, ServerFailed
 from bench.load.cases import Case
 from bench.load.client import Address, BrokenAnswer, Connection
-from bench.machine.cores import Cores
-from bench.machine.processes import Child, clean_environment, free_port
+from bench.load.models import ModelUnderTest, files_of
+from bench.machine.processes import Child, Cores, clean_environment, free_port, wait_until
 
+OURS = "dynonnx"
+NGINX = "nginx"
+BASELINES: Mapping[str, str] = {"fastapi_onnx": "artefact", "fastapi_pickle": "pickle", "raw_asgi": "artefact"}
+_LONGEST_CONSTANT = 3000  # nginx takes no longer word in its configuration
 Dynos = Callable[[str], AbstractContextManager[Dyno]]
 BOOT_LIMIT_S = 60.0  # as Heroku's R10
-_POLL_S = 0.01
 _SHOWN_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A server to be measured. ``{port}`` in its command and environment becomes the port that it gets."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def with_workers(self, count: int) -> System:
+        """The same server with a number of workers, named after it."""
+        name = f"{count} worker{'s' if count > 1 else ''}"
+        return replace(self, name=name, environment={**self.environment, "WEB_CONCURRENCY": str(count)})
+
+
+def dynonnx(models: Path, default_model: str, workers: int | None = 1) -> System:
+    """The server under test; ``workers`` None leaves it its own plan, all else as it comes."""
+    environment = {"PORT": "{port}", "DYNONNX_HOST": "127.0.0.1"}
+    environment |= {"DYNONNX_MODELS": str(models), "DYNONNX_DEFAULT_MODEL": default_model}
+    environment |= {} if workers is None else {"WEB_CONCURRENCY": str(workers)}
+    return System(OURS, (sys.executable, "-m", "server"), environment)
+
+
+def baseline(name: str, pickle: Path, artefact: Path) -> System:
+    """One of ``BASELINES`` with the file that it serves."""
+    file = str({"pickle": pickle, "artefact": artefact}[BASELINES[name]])
+    program = ("-W", "ignore::UserWarning", "-m", "bench.baselines.apps", name)
+    return System(name, (sys.executable, *program, file, "--port", "{port}"))
+
+
+def systems_for(model: str, pickles: Path, models: Path, workers: int | None = 1) -> dict[str, System]:
+    """dynonnx and the baselines, all with the same example model. Raises BenchError where a file is missing."""
+    pickle, artefact = files_of(model, pickles, models)
+    return {OURS: dynonnx(models, model, workers)} | {name: baseline(name, pickle, artefact) for name in BASELINES}
+
+
+def repository_of(models: Sequence[ModelUnderTest], folder: Path) -> Path:
+    """A repository below ``folder`` with the artefacts of these models, each as version 1."""
+    repository = folder / "-".join(["repository", *(model.name for model in models)])
+    for model in models:
+        place = repository / model.name / "1"
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(model.artefact, place / "model.onnx")
+    return repository
+
+
+def nginx_executable() -> str | None:
+    """Where nginx is; Debian keeps it where only root looks."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
+def nginx(golden: Case, folder: Path) -> System | None:
+    """nginx with one worker that answers all with the golden answer; None where it is not there, or that is too long.
+
+    Its port is in its configuration alone, so a shell writes that.
+    """
+    answer = orjson.dumps({**golden.expected, "model_version": "1"})
+    if nginx_executable() is None or len(answer) > _LONGEST_CONSTANT:
+        return None
+    home = folder.resolve() / "nginx"
+    home.mkdir(parents=True, exist_ok=True)
+    configuration = home / "nginx.conf"
+    template = Path(__file__).with_name("nginx.conf").read_text("utf-8")
+    configuration.write_text(template.replace("HOME", str(home)).replace("ANSWER", answer.decode()), "utf-8")
+    place = 'sed "s/PORT/$0/" "$1" > "$1.$0" && exec "$2" -e stderr -c "$1.$0"'
+    return System(NGINX, ("sh", "-c", place, "{port}", str(configuration), nginx_executable() or NGINX))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +158,7 @@ def serving(
     Raises ServerFailed with the end of its log when it does not answer ``golden`` rightly within 60 s.
     """
     port = free_port()
+    url = f"http://127.0.0.1:{port}"
     command = [part.replace("{port}", str(port)) for part in system.command]
     environment = clean_environment()
     if dyno is not None:
@@ -94,7 +170,6 @@ def serving(
     began, codes = time.monotonic(), Counter[str]()
     members = tuple if dyno is None else dyno.group.processes
     with Child(command, folder / f"{system.name}.log", environment, cores, members=members) as child:
-        url = f"http://127.0.0.1:{port}"
         try:
             with guarding(dyno, child, codes):
                 await_golden(system.name, child, url, golden)
@@ -108,21 +183,17 @@ def serving(
 def all_serving(
     systems: Sequence[System], golden: Case, folder: Path, cores: Cores, placement: Placement
 ) -> Iterator[list[Running]]:
-    """Several systems at once, each in dynos of its own and behind a router where ``placement`` says so.
-
-    They run at once so that their turns can be interleaved; idle ones take no time.
-    """
+    """Several systems at once, so that their turns can be interleaved, each in the surroundings of ``placement``."""
     with ExitStack() as stack:
-
-        def start(system: System, name: str) -> Running:
-            dyno = None if placement.dynos is None else stack.enter_context(placement.dynos(name))
-            return stack.enter_context(serving(system, golden, folder, cores.server, dyno))
-
         running = []
         for system in systems:
-            first, *replicas = [start(system, f"{system.name}-{number}") for number in range(placement.each)]
+            dynos = []
+            for number in range(placement.each):
+                dyno = placement.dynos and stack.enter_context(placement.dynos(f"{system.name}-{number}"))
+                dynos.append(stack.enter_context(serving(system, golden, folder, cores.server, dyno)))
+            first, *replicas = dynos
             if placement.router:
-                ports = [replica.port for replica in (first, *replicas)]
+                ports = [replica.port for replica in dynos]
                 router = stack.enter_context(routing(folder, system.name, cores.generator, ports))
                 first = replace(first, router=router, replicas=tuple(replicas))
             running.append(first)
@@ -132,40 +203,28 @@ def all_serving(
 def await_golden(name: str, child: Child, url: str, golden: Case, limit_s: float = BOOT_LIMIT_S) -> None:
     """Ask until the golden request is answered; a wrong answer ends the wait at once."""
     address = Address.parse(url)
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
+
+    def serves() -> bool:
         if child.status() is not None:
             raise ServerFailed(f"{name} ended with status {child.status()} before it served.", child.log_tail())
         try:
             status, body, wrong = ask(address, golden, timeout_s=10.0)
         except (OSError, BrokenAnswer):
-            status, wrong = 503, None
-        if status == 503:
-            time.sleep(_POLL_S)
-            continue
-        if wrong is None:
-            return
-        sentence = f"{name} answers its golden request {shown(golden.body)} with {shown(body)}: {wrong}."
-        raise ServerFailed(sentence, child.log_tail())
-    raise ServerFailed(f"{name} gave no answer on {url} within {limit_s:g} s (on Heroku: R10).", child.log_tail())
+            return False
+        if wrong is not None and status != 503:
+            sentence = f"{name} answers its golden request {shown(golden.body)} with {shown(body)}: {wrong}."
+            raise ServerFailed(sentence, child.log_tail())
+        return wrong is None
 
-
-def check_leave(url: str, *, owned: bool) -> None:
-    """Raises BenchError for what is no URL, and for a host that is not this machine where nobody said whose it is."""
-    try:
-        address = Address.parse(url)
-    except ValueError as error:
-        raise BenchError(str(error)) from None
-    if not address.is_this_machine and not owned:
-        raise BenchError(f"{address.host} is not this machine; if it is yours, say --i-own-this-host")
+    if not wait_until(serves, limit_s):
+        raise ServerFailed(f"{name} gave no answer on {url} within {limit_s:g} s (on Heroku: R10).", child.log_tail())
 
 
 def meet(url: str, golden: Case, key: str, *, owned: bool) -> Running:
     """The server that runs at ``url``, found right. Raises BenchError where it is not, or nobody said whose it is."""
-    check_leave(url, owned=owned)
-    began = time.monotonic()
+    address, began = Address.parse(url, owned=owned), time.monotonic()
     try:
-        _, body, wrong = ask(Address.parse(url), golden, headers=(("Authorization", f"Bearer {key}"),) if key else ())
+        _, body, wrong = ask(address, golden, headers=(("Authorization", f"Bearer {key}"),) if key else ())
     except (OSError, BrokenAnswer) as error:
         raise BenchError(f"{url} does not answer: {error}") from None
     if wrong is not None:

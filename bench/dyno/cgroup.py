@@ -7,23 +7,15 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.machine.processes import wait_until
+
 PERIOD_US = 100_000
 _GONE_WITHIN_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Memory in bytes, processor in cores' worth of time, number of processes and threads."""
-
-    memory: int
-    cores: float
-    threads: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,45 +50,66 @@ class Group:
 
     def readings(self) -> Readings:
         """How much has been used."""
-        memory = self.directories.get("memory")
-        stat, throttle = _pairs(memory, "memory.stat"), _pairs(self.directories.get("cpu"), "cpu.stat")
+        memory, cpu = (self.directories.get(controller) for controller in ("memory", "cpu"))
+        used, held = _pairs(memory, "memory.stat"), _pairs(cpu, "cpu.stat")
         kills = _pairs(memory, "memory.oom_control") | _pairs(memory, "memory.events")
-        throttled_ns = throttle.get("throttled_time", throttle.get("throttled_usec", 0) * 1000) if throttle else None
+        swap = int(_read(memory and memory / "memory.swap.current") or 0)
+        throttled_s = held.get("throttled_time", 0) / 1e9 + held.get("throttled_usec", 0) / 1e6  # v1, v2
         return Readings(
-            rss=_first(stat, "total_rss", "anon"),
-            cache=_first(stat, "total_cache", "file"),
-            swap=stat.get("total_swap", int(_read(memory and memory / "memory.swap.current") or 0)) if stat else None,
-            throttled_s=None if throttled_ns is None else throttled_ns / 1e9,
+            rss=used.get("total_rss", used.get("anon")),
+            cache=used.get("total_cache", used.get("file")),
+            swap=used.get("total_swap", swap) if used else None,
+            throttled_s=throttled_s if held else None,
             oom_kills=kills.get("oom_kill"),
         )
 
+    def limit(self, controller: str, place: Path | None, name: str, files: Mapping[str, str]) -> None:
+        """Make ``name`` in ``place``, write its value to the first of ``files`` that is there. Raises OSError."""
+        if place is None:
+            raise OSError("this machine has no such controller")
+        directory = place / name
+        if (place / "cgroup.controllers").exists():
+            (place / "cgroup.subtree_control").write_text(f"+{controller}", "ascii")
+        directory.mkdir(exist_ok=True)
+        self.directories[controller] = directory
+        file = next((directory / file for file in files if (directory / file).exists()), None)
+        if file is None:
+            raise OSError(f"{directory} takes no limit")
+        file.write_text(files[file.name], "ascii")
+
     def remove(self) -> None:
         """Kill what is still inside and take the directories away."""
-        deadline = time.monotonic() + _GONE_WITHIN_S
-        while (left := self.processes()) and time.monotonic() < deadline:
-            for pid in left:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(0.02)
+        wait_until(self._is_empty, _GONE_WITHIN_S)
         for directory in set(self.directories.values()):
             with suppress(OSError):  # one that stays behind is empty and limits nobody
                 directory.rmdir()
 
+    def _is_empty(self) -> bool:
+        left = self.processes()
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not left
 
-def make(name: str, limits: Limits, places: Mapping[str, Path] | None = None) -> Group:
-    """A new group below this process's own. ``places`` maps controllers to the directories they hang from."""
-    group = Group()
-    places = own_places() if places is None else places
-    memory, quota_us = str(limits.memory), str(int(limits.cores * PERIOD_US))
-    settings = {
-        "memory": [("memory.limit_in_bytes", memory), ("memory.max", memory)],
-        "cpu": [("cpu.cfs_quota_us", quota_us), ("cpu.max", f"{quota_us} {PERIOD_US}")],
-        "pids": [("pids.max", str(limits.threads))],
-    }
-    for controller, files in settings.items():
-        why = _limit(group, controller, places.get(controller), name, files)
-        if why is not None:
-            group.missing.append(f"{_MEANS[controller]} not limited: {why}")
+
+def make(name: str, memory: int, cores: float, threads: int, places: Mapping[str, Path] | None = None) -> Group:
+    """A new group below this process's own, or in ``places``, its directories by controller.
+
+    ``memory`` in bytes, ``cores`` of processor time, ``threads`` with processes.
+    """
+    group, places = Group(), own_places() if places is None else places
+    quota_us = int(cores * PERIOD_US)
+    for controller, what, files in (
+        ("memory", "memory", {"memory.limit_in_bytes": f"{memory}", "memory.max": f"{memory}"}),
+        ("cpu", "processor share", {"cpu.cfs_quota_us": f"{quota_us}", "cpu.max": f"{quota_us} {PERIOD_US}"}),
+        ("pids", "number of threads", {"pids.max": f"{threads}"}),
+    ):
+        place = places.get(controller)
+        try:
+            group.limit(controller, place, name, files)
+        except OSError as error:
+            why = f"{error.strerror} ({place})" if error.strerror else f"{error}"
+            group.missing.append(f"{what} not limited: {why}")
     return group
 
 
@@ -125,36 +138,10 @@ def _below(mount: str, root: str, path: str) -> Path:
     return Path(mount + path.removeprefix(root if root != "/" else "").rstrip("/"))
 
 
-def _limit(group: Group, controller: str, place: Path | None, name: str, files: list[tuple[str, str]]) -> str | None:
-    """Make the directory, write the limit; the reason where that cannot be."""
-    if place is None:
-        return "this machine has no such controller"
-    directory = place / name
-    try:
-        if (place / "cgroup.controllers").exists():
-            (place / "cgroup.subtree_control").write_text(f"+{controller}", "ascii")
-        directory.mkdir(exist_ok=True)
-        group.directories[controller] = directory
-        for file, value in files:
-            if (directory / file).exists():
-                (directory / file).write_text(value, "ascii")
-                return None
-    except OSError as error:
-        return f"{error.strerror or error} ({place})"
-    return f"{directory} takes no limit"
-
-
 def _pairs(directory: Path | None, file: str) -> dict[str, int]:
     lines = (line.split() for line in _read(directory and directory / file).splitlines())
     return {words[0]: int(words[1]) for words in lines if len(words) == 2 and words[1].isdigit()}
 
 
-def _first(pairs: Mapping[str, int], *names: str) -> int | None:
-    return next((pairs[name] for name in names if name in pairs), None)
-
-
 def _read(file: Path | None) -> str:
     return file.read_text("utf-8") if file is not None and file.exists() else ""
-
-
-_MEANS = {"memory": "memory", "cpu": "processor share", "pids": "number of threads"}

@@ -9,33 +9,23 @@ from __future__ import annotations
 import shutil
 import signal
 import socket
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from bench.dyno.dyno import HEROKU
 from bench.errors import BenchError, ServerFailed
-from bench.load.client import Address, Connection
-from bench.machine.processes import Child, clean_environment, free_port
+from bench.machine.processes import Child, clean_environment, free_port, wait_until
 
-SAID = (
-    "router: HAProxy (random choice, pooled connections idle for 90 s, Heroku's headers, 30 s to the first byte, "
-    "requests held for 75 s where no dyno is up, H-codes). Not simulated: 55 s between bytes after the first (30 s "
-    "here), quarantine by router node, TLS, HTTP/2, several router nodes"
-)
+SAID: str = HEROKU["router"]["said"]
 MISSING = "HAProxy is not installed (Debian: apt install haproxy): no router in front, no deploy"
 _START_S = 20.0
 _FINISH_S = 4.0
 _FILES = Path(__file__).parent
-_UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nrouter\n"
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"  # sbin is often on no user's
-
-# Who ended the session and in which state, as HAProxy's documentation of its log names them.
-_CODES = {"sC": "H19", "SC": "H21", "sH": "H12", "SH": "H13", "PH": "H17", "SD": "H18", "sD": "H15", "cD": "H28"}
-_CODES |= {"cH": "H28", "PR": "H26"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +70,25 @@ def executable() -> str | None:
 @contextmanager
 def routing(folder: Path, name: str, cores: frozenset[int], dyno_ports: Sequence[int]) -> Iterator[Router]:
     """A router in front of these dynos as long as the block lasts. Raises BenchError, ServerFailed."""
-    port, control_port, log = free_port(), free_port(), folder / f"router-{name}.log"
-    file = write_configuration(folder, port, control_port, dyno_ports)
-    with Child([executable() or "", "-db", "-f", str(file)], log, clean_environment(), cores) as child:
-        router = Router(child, f"http://127.0.0.1:{port}", control_port, log)
-        try:
-            yield _met(router)
-        finally:
-            router.end()
-
-
-def write_configuration(folder: Path, port: int, control_port: int, dyno_ports: Sequence[int]) -> Path:
-    """The file that HAProxy starts with. Raises BenchError where HAProxy is not installed."""
-    if executable() is None:
+    haproxy, port, control_port = executable(), free_port(), free_port()
+    if haproxy is None:
         raise BenchError(MISSING)
-    unavailable, file = folder / f"router-{port}.http", folder / f"router-{port}.cfg"
-    unavailable.write_bytes(_UNAVAILABLE)  # what a caller gets when no dyno gave an answer
-    servers = "".join(
+    log, file = folder / f"router-{name}.log", folder / f"router-{port}.cfg"
+    template = Template((_FILES / "haproxy.cfg").read_text("ascii"))
+    servers = [
         f"    server web.{number} 127.0.0.1:{dyno_port} pool-max-conn 100 pool-purge-delay 90s\n"
         for number, dyno_port in enumerate(dyno_ports, 1)
-    )
-    template = Template((_FILES / "haproxy.cfg").read_text("ascii"))
-    places = {"port": port, "control_port": control_port, "unavailable": unavailable, "hold": _FILES / "hold.lua"}
-    file.write_text(template.substitute(places) + servers, "utf-8")
-    return file
+    ]
+    file.write_text(template.substitute(port=port, control_port=control_port, files=_FILES) + "".join(servers), "utf-8")
+    with Child([haproxy, "-db", "-f", str(file)], log, clean_environment(), cores) as child:
+        router = Router(child, f"http://127.0.0.1:{port}", control_port, log)
+        try:  # it need not answer, as it may have no dyno yet
+            wait_until(lambda: _accepts(port) or child.status() is not None, _START_S)
+            if not _accepts(port):
+                raise ServerFailed("the stand-in router did not start.", child.log_tail())
+            yield router
+        finally:
+            router.end()
 
 
 def codes_in(log: str) -> Counter[str]:
@@ -118,19 +103,11 @@ def codes_in(log: str) -> Counter[str]:
         if held_in_vain != "-":
             counts[held_in_vain] += 1
         elif ended != "--":
-            counts["H27" if ended.startswith("C") else _CODES.get(ended, f"router {ended}")] += 1
+            counts["H27" if ended.startswith("C") else HEROKU["router"]["codes"].get(ended, f"router {ended}")] += 1
     return counts
 
 
-def _met(router: Router) -> Router:
-    """Once it accepts; it need not answer, as it may have no dyno yet."""
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and router.child.status() is None:
-        with Connection(Address.parse(router.url), timeout_s=1.0) as connection:
-            try:
-                connection.open()
-            except OSError:
-                time.sleep(0.02)
-                continue
-        return router
-    raise ServerFailed("the stand-in router did not start.", router.child.log_tail())
+def _accepts(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+        return True
+    return False

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ import orjson
 
 from bench.errors import BenchError
 
-_NO_OTHERS: Mapping[str, Mapping[str, Any]] = {}
 TOLERANCE = 1e-5  # of the expected value, or of 1 where that is smaller
 
 
@@ -30,32 +29,26 @@ class Case:
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def fault(self, status: int, body: bytes) -> str | None:
-        """What is wrong with an answer to this request, None when it is right."""
-        return fault(self.expected, status, body, self.versions)
+        """What is wrong with an answer, in a few words fit for counting; None when it is right.
 
-
-def fault(
-    expected: Mapping[str, Any], status: int, body: bytes, versions: Mapping[str, Mapping[str, Any]] = _NO_OTHERS
-) -> str | None:
-    """What is wrong with an answer, in a few words fit for counting; None when it is right.
-
-    Keys beyond the expected ones are allowed: an answer may say more. Where the answer names one of ``versions`` as its
-    ``model_version``, what stands there is expected instead.
-    """
-    if status != 200:
-        return f"http {status}{_code(body)}"
-    try:
-        answer = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return "wrong answer: not JSON"
-    if not isinstance(answer, dict):
-        return "wrong answer: not an object"
-    for key, value in versions.get(str(answer.get("model_version")), expected).items():
-        if key not in answer:
-            return f"wrong answer: no {key}"
-        if not same(value, answer[key]):
-            return f"wrong answer: {key}"
-    return None
+        Keys beyond the expected ones are allowed: an answer may say more. Where the answer names one of ``versions`` as
+        its ``model_version``, what stands there is expected instead.
+        """
+        try:
+            answer = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return "wrong answer: not JSON" if status == 200 else f"http {status}"
+        if status != 200:
+            code = answer.get("code") if isinstance(answer, dict) else None
+            return f"http {status} {code}" if isinstance(code, str) else f"http {status}"
+        if not isinstance(answer, dict):
+            return "wrong answer: not an object"
+        for key, value in self.versions.get(str(answer.get("model_version")), self.expected).items():
+            if key not in answer:
+                return f"wrong answer: no {key}"
+            if not same(value, answer[key]):
+                return f"wrong answer: {key}"
+        return None
 
 
 def same(expected: object, got: object) -> bool:
@@ -76,15 +69,6 @@ def same(expected: object, got: object) -> bool:
         is_number = isinstance(got, int | float) and not isinstance(got, bool)
         return is_number and abs(expected - got) <= TOLERANCE * max(abs(expected), 1.0)  # type: ignore[operator]
     return type(expected) is type(got) and expected == got
-
-
-def _code(body: bytes) -> str:
-    """The stable error code of an envelope ``{"error": ..., "code": ...}``, with a space before it; else nothing."""
-    try:
-        code = orjson.loads(body)["code"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return ""
-    return f" {code}" if isinstance(code, str) else ""
 
 
 def expected_answer(model: Any, rows: Sequence[Sequence[Any]], *, single: bool) -> dict[str, Any]:
@@ -113,12 +97,13 @@ def as_table(model: Any, rows: Sequence[Sequence[Any]]) -> Any:
 
 def make_cases(model: Any, rows: Sequence[Sequence[Any]], path: str = "/predict", rows_each: int = 0) -> list[Case]:
     """One case per row, or per ``rows_each`` rows where that is above 0 (the answer then holds lists)."""
-    if rows_each == 0:
-        return [Case(path, _body(list(row)), expected_answer(model, [row], single=True)) for row in rows]
-    groups = [rows[at : at + rows_each] for at in range(0, len(rows) - rows_each + 1, rows_each)]
-    return [
-        Case(path, _body([list(row) for row in group]), expected_answer(model, group, single=False)) for group in groups
-    ]
+    single, step = rows_each == 0, max(1, rows_each)
+    cases = []
+    for at in range(0, len(rows) - step + 1, step):
+        group = rows[at : at + step]
+        body = orjson.dumps({"features": group[0] if single else group}, option=orjson.OPT_SERIALIZE_NUMPY)
+        cases.append(Case(path, body, expected_answer(model, group, single=single)))
+    return cases
 
 
 def load_model(pickle: Path) -> Any:
@@ -133,21 +118,13 @@ def load_model(pickle: Path) -> Any:
 
 def write_cases(cases: Sequence[Case], file: Path) -> None:
     """As JSON, one object a case."""
-    said = [
-        {"path": case.path, "body": case.body.decode(), "expected": case.expected, "versions": case.versions}
-        for case in cases
-    ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(said), "utf-8")
+    file.write_text(json.dumps([asdict(case) | {"body": case.body.decode()} for case in cases]), "utf-8")
 
 
 def read_cases(file: Path) -> list[Case]:
     """The inverse of :func:`write_cases`. Raises BenchError for an empty file: nothing would be checked."""
-    said = json.loads(file.read_text("utf-8"))
-    if not said:
+    cases = [Case(**said | {"body": said["body"].encode()}) for said in json.loads(file.read_text("utf-8"))]
+    if not cases:
         raise BenchError(f"{file} holds no case")
-    return [Case(case["path"], case["body"].encode(), case["expected"], case["versions"]) for case in said]
-
-
-def _body(features: list[Any]) -> bytes:
-    return orjson.dumps({"features": features}, option=orjson.OPT_SERIALIZE_NUMPY)
+    return cases

@@ -11,9 +11,11 @@ import math
 import re
 import socket
 import ssl
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Self
 from urllib.parse import urlsplit
+
+from bench.errors import BenchError
 
 _READ_BYTES = 65536
 _MAX_HEAD_BYTES = 65536
@@ -34,18 +36,19 @@ class Address:
     prefix: str = ""
 
     @classmethod
-    def parse(cls, url: str) -> Address:
-        """Raises ValueError unless ``url`` is ``http[s]://host[:port][/path]``."""
-        parts = urlsplit(url)
+    def parse(cls, url: str, *, owned: bool = True) -> Address:
+        """Raises BenchError unless it is ``http[s]://host[:port][/path]``, and of this machine or ``owned``."""
+        try:
+            parts, port = urlsplit(url), urlsplit(url).port
+        except ValueError as error:
+            raise BenchError(str(error)) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"a host is given as http://name:port or https://name, got {url!r}")
+            raise BenchError(f"a host is given as http://name:port or https://name, got {url!r}")
         tls = parts.scheme == "https"
-        return cls(parts.hostname, parts.port or (443 if tls else 80), tls, parts.path.rstrip("/"))
-
-    @property
-    def is_this_machine(self) -> bool:
-        """Whether asking here asks nobody else's server."""
-        return self.host in ("127.0.0.1", "localhost", "::1")
+        address = cls(parts.hostname, port or (443 if tls else 80), tls, parts.path.rstrip("/"))
+        if not owned and address.host not in ("127.0.0.1", "localhost", "::1"):
+            raise BenchError(f"{address.host} is not this machine; if it is yours, say --i-own-this-host")
+        return address
 
     @property
     def authority(self) -> str:
@@ -72,18 +75,16 @@ class Answer:
 
     def header(self, name: str) -> str | None:
         """The first value of a header, None where absent."""
-        at = _header(self.head.lower(), name.lower().encode())
-        return None if at is None else self.head[at].decode("latin-1")
+        match = re.search(rb"\r\n%b:[ \t]*([^\r]*)" % name.encode(), self.head, re.IGNORECASE)
+        return None if match is None else match[1].decode("latin-1")
 
     def server_s(self) -> float:
         """The seconds that ``Server-Timing`` adds up to, NaN where there is none."""
-        if b"erver-" not in self.head:
-            return math.nan
-        said = self.header("server-timing")
+        said = self.header("server-timing") if b"erver-" in self.head else None
         return math.nan if said is None else sum(map(float, _DURATION.findall(said))) / 1e3
 
 
-class Connection:
+class Connection(AbstractContextManager["Connection"]):
     """Connects at the first exchange, and again after the peer has closed. Not to be shared between callers."""
 
     def __init__(self, address: Address, timeout_s: float = 30.0) -> None:
@@ -91,16 +92,8 @@ class Connection:
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def open(self) -> None:
-        """Connect now, where there is no connection. Raises OSError."""
-        if self._socket is None:
-            self._connect()
 
     def exchange(self, request: bytes) -> Answer:
         """Send one request, wait for its whole answer. Raises OSError (TimeoutError among them) or BrokenAnswer."""
@@ -158,9 +151,9 @@ class Connection:
         return Answer(int(head[9:12]), head, body)
 
     def _body(self, peer: socket.socket, head: bytes, rest: bytes) -> bytes:
-        length = _header(head, b"content-length")
-        if length is not None:
-            wanted = int(head[length])
+        _, named, after = head.partition(b"\r\ncontent-length:")
+        if named:
+            wanted = int(after.partition(b"\r\n")[0])
             while len(rest) < wanted:
                 rest = _more(peer, rest)
             return rest[:wanted]
@@ -191,16 +184,3 @@ def _more(peer: socket.socket, received: bytes) -> bytes:
     if not data:
         raise BrokenAnswer("closed inside an answer" if received else "closed without an answer")
     return received + data
-
-
-def _header(lowered_head: bytes, name: bytes) -> slice | None:
-    """Where the value of a header stands; ``name`` in lower case."""
-    start = lowered_head.find(b"\r\n" + name + b":")
-    if start < 0:
-        return None
-    start += len(name) + 3
-    end = lowered_head.find(b"\r\n", start)
-    end = end if end >= 0 else len(lowered_head)
-    while lowered_head[start : start + 1] in (b" ", b"\t"):
-        start += 1
-    return slice(start, end)

@@ -1,9 +1,7 @@
 """Owns the Locust user: open-loop requests to /predict, every answer checked. Knows nothing of who serves.
 
-``locust -f bench/load/locustfile.py --host http://127.0.0.1:8000 --cases FILE --phases 500x30`` works as any
-locustfile, web page, ``--processes`` and distributed runs included; ``python -m bench cases`` writes FILE. Each Locust
-user is one connection and brings its share of the rate. A request waits for nobody: it has a due time, and its latency
-is counted from there, also when no connection was free.
+Each Locust user is one connection and brings its share of the rate. A request waits for nobody: it has a due time, and
+its latency is counted from there, also when no connection was free. docs/bench.md tells how to run this file by hand.
 """
 
 from __future__ import annotations
@@ -28,11 +26,11 @@ from locust.runners import MasterRunner
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # locust -f loads this file, not the package
 
 from bench.errors import BenchError
-from bench.load.arrivals import SEED, due_times, parse_phases, seconds_of
 from bench.load.cases import read_cases
 from bench.load.client import Address, BrokenAnswer, Connection
+from bench.load.generator import SEED, due_times, parse_phases, seconds_of
 from bench.load.pacer import IdleMeter, Pacer
-from bench.load.samples import UNFINISHED, GeneratorLog, Recorder
+from bench.load.samples import OK, UNFINISHED, GeneratorLog, Recorder
 
 _DRAIN_S = 5.0  # how long after the last arrival an answer may still come
 _IDLE_CHECK_S = 0.005
@@ -41,9 +39,6 @@ _BAD_USE = 2  # exit status
 _log = logging.getLogger("bench")
 _USUAL: dict[type[Exception], str] = {TimeoutError: "timeout after {:g} s", ConnectionResetError: "connection reset"}
 _USUAL[ConnectionRefusedError] = "connection refused"
-
-
-Outcome = tuple[str | None, int, float]  # what went wrong, bytes of the answer, seconds the server says it took
 
 
 def _options(parser: LocustArgumentParser) -> None:
@@ -62,37 +57,34 @@ class Load:
 
     def __init__(self, environment: Environment) -> None:
         options: Any = environment.parsed_options
-        address = Address.parse(environment.host or "")
-        if not address.is_this_machine and not options.i_own_this_host:
-            raise BenchError(f"{address.host} is not this machine; if it is yours, say --i-own-this-host")
+        self.address = Address.parse(environment.host or "", owned=options.i_own_this_host)
         if not options.cases:
-            raise BenchError(
-                "--cases FILE is missing: python -m bench cases --pickle build/iris.pkl --out FILE makes it"
-            )
+            makes_it = "python -m bench cases --pickle build/iris.pkl --out FILE"
+            raise BenchError(f"--cases FILE is missing: {makes_it} makes it")
         self.environment = environment
         self._fire: Any = partial(environment.events.request.fire, request_type="POST", name="/predict")
-        self.address = address
         self.connections: int = options.connections
         self.timeout_s: float = options.timeout
         self.phases = parse_phases(options.phases)
         self.cases = read_cases(Path(options.cases))
         headers = (("Authorization", f"Bearer {options.key}"),) if options.key else ()
-        self.requests = [address.request("POST", case.path, case.body, headers) for case in self.cases]
+        self.requests = [self.address.request("POST", case.path, case.body, headers) for case in self.cases]
         self.seen: list[bytes | None] = [None] * len(self.cases)  # the last answer that was found right
         self.turn = count()
         self.pacer = Pacer(spin=bool(options.spin))
         self.recorder = Recorder(Path(options.samples), str(os.getpid())) if options.samples else None
         self.in_flight: dict[int, tuple[float, float, float]] = {}
-        self.share = 0.0
-        self.started = 0.0
+        self.share = self.started = 0.0
         self.idle: list[tuple[float, float, float]] = []
         self.meter = IdleMeter()
 
-    def start(self, users: int) -> None:
+    def start(self) -> None:
         """Begin the arrivals, once, with the share of the rate that this process's users stand for."""
-        if self.started or not users:
+        runner = self.environment.runner
+        # A master has no users of its own, though it counts everybody's.
+        if self.started or runner is None or isinstance(runner, MasterRunner) or not runner.user_count:
             return
-        self.share = users / self.connections
+        self.share = runner.user_count / self.connections
         self.started = time.perf_counter()
         times = due_times(self.phases, self.share, SEED if self.share >= 1 else os.getpid())
         gevent.spawn(self._look)
@@ -109,46 +101,59 @@ class Load:
         """Every arrival was offered, taken and answered."""
         return self.pacer.exhausted and not self.in_flight and not self.pacer.waiting()
 
+    def ask(self, connection: Connection) -> tuple[str | None, int, float]:
+        """Send the next request: what went wrong, bytes of the answer, seconds that the server says it took."""
+        index = next(self.turn) % len(self.cases)
+        try:
+            answer = connection.exchange(self.requests[index])
+        except (BrokenAnswer, OSError) as error:
+            why = _USUAL.get(type(error), "").format(self.timeout_s)
+            return why or str(error) or type(error).__name__, 0, math.nan
+        wrong = None
+        if answer.status != 200 or answer.body != self.seen[index]:
+            wrong = self.cases[index].fault(answer.status, answer.body)
+            if wrong is None:
+                self.seen[index] = answer.body
+        return wrong, len(answer.body), answer.server_s()
+
+    def record(
+        self, due: float, offered: float, sent: float, done: float, outcome: str | None, length: int, server_s: float
+    ) -> None:
+        """Tell Locust's own statistics, and keep the exact times."""
+        if self.recorder is not None:
+            self.recorder.record(due, offered, sent, done, outcome or OK, server_s)
+        self._fire(response_time=(done - due) * 1e3, response_length=length, exception=outcome, context={})
+
     def finish(self) -> None:
         """Count what got no answer, and close the samples."""
         now = time.perf_counter()
         for due, offered, sent in [*self.in_flight.values(), *((*offer, now) for offer in self.pacer.left())]:
-            self.record(due, offered, sent, now, _unanswered(UNFINISHED))
+            self.record(due, offered, sent, now, UNFINISHED, 0, math.nan)
         self.in_flight.clear()
         if self.recorder is not None and self.started:
-            self.recorder.close(GeneratorLog(self.started, self.share, self.connections, tuple(self.idle)))
+            self.recorder.close(GeneratorLog(self.started, self.share, tuple(self.idle)))
             self.recorder = None
 
-    def record(self, due: float, offered: float, sent: float, done: float, said: Outcome) -> None:
-        """Tell Locust's own statistics, and keep the exact times."""
-        outcome, length, server_s = said
-        if self.recorder is not None:
-            self.recorder.record(due, offered, sent, done, outcome or "ok", server_s)
-        self._fire(response_time=(done - due) * 1e3, response_length=length, exception=outcome, context={})
 
-
-_loads: dict[int, Load] = {}
+_loads: list[Load] = []  # of the test that runs: one, or none
 
 
 def _test_start(environment: Environment, **_: Any) -> None:
     try:
-        _loads[id(environment)] = Load(environment)
+        _loads[:] = [Load(environment)]
     except (BenchError, OSError, ValueError) as error:
         _log.error("%s", error)  # the shape ends the test at its next tick
         environment.process_exit_code = _BAD_USE
 
 
-def _spawned(user_count: int, **_: Any) -> None:
-    for load in _loads.values():
-        runner = load.environment.runner
-        if not isinstance(runner, MasterRunner):  # a master has no users of its own, though it counts everybody's
-            load.start(runner.user_count if runner else user_count)
+def _spawned(**_: Any) -> None:
+    for load in _loads:
+        load.start()
 
 
-def _test_stop(environment: Environment, **_: Any) -> None:
-    load = _loads.pop(id(environment), None)
-    if load is not None:
-        load.finish()
+def _test_stop(**_: Any) -> None:
+    while _loads:
+        _loads.pop().finish()
 
 
 class Arrivals(LoadTestShape):
@@ -159,16 +164,13 @@ class Arrivals(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """Users and spawn rate, as Locust asks for them each second; None ends the test."""
         environment: Any = self.runner.environment if self.runner else None
-        load = _loads.get(id(environment))
-        if load is None:  # Locust asks for the first time before the test starts
+        if not _loads:  # Locust asks for the first time before the test starts
             connections: int = environment.parsed_options.connections
             return None if environment.process_exit_code == _BAD_USE else (connections, connections)
-        if load.finished or self._run_time_s() > seconds_of(load.phases) + _DRAIN_S:
+        (load,) = _loads
+        if load.finished or time.perf_counter() - self.start_time > seconds_of(load.phases) + _DRAIN_S:
             return None
         return load.connections, load.connections
-
-    def _run_time_s(self) -> float:
-        return time.perf_counter() - self.start_time
 
 
 class Caller(User):
@@ -179,42 +181,20 @@ class Caller(User):
     @task
     def answer_arrivals(self) -> None:
         """Serve arrivals until Locust ends this user; the connection is made at the first request."""
-        load = _loads.get(id(self.environment))
-        if load is None:
+        if not _loads:
             raise StopUser
+        (load,), me, last = _loads, id(self), 0.0
         with Connection(load.address, load.timeout_s) as connection:
-            self._serve(load, connection)
-
-    def _serve(self, load: Load, connection: Connection) -> None:
-        me, last = id(self), 0.0
-        while True:
-            due, offered = load.pacer.next_arrival()
-            sent = time.perf_counter()
-            load.in_flight[me] = (due, offered, sent)
-            if sent - last > _IDLE_CHECK_S:
-                connection.drop_if_closed()
-            said = _ask(load, connection, next(load.turn) % len(load.cases))
-            last = time.perf_counter()
-            del load.in_flight[me]
-            load.record(due, offered, sent, last, said)
-
-
-def _ask(load: Load, connection: Connection, index: int) -> Outcome:
-    try:
-        answer = connection.exchange(load.requests[index])
-    except (BrokenAnswer, OSError) as error:
-        why = _USUAL.get(type(error), "").format(load.timeout_s)
-        return _unanswered(why or str(error) or type(error).__name__)
-    wrong = None
-    if answer.status != 200 or answer.body != load.seen[index]:
-        wrong = load.cases[index].fault(answer.status, answer.body)
-        if wrong is None:
-            load.seen[index] = answer.body
-    return wrong, len(answer.body), answer.server_s()
-
-
-def _unanswered(why: str) -> Outcome:
-    return why, 0, math.nan
+            while True:
+                due, offered = load.pacer.next_arrival()
+                sent = time.perf_counter()
+                load.in_flight[me] = (due, offered, sent)
+                if sent - last > _IDLE_CHECK_S:
+                    connection.drop_if_closed()
+                outcome, length, server_s = load.ask(connection)
+                last = time.perf_counter()
+                del load.in_flight[me]
+                load.record(due, offered, sent, last, outcome, length, server_s)
 
 
 _hooks: Any = events

@@ -1,9 +1,9 @@
-"""Owns which models are asked and with which requests: the examples, and some made on the spot. Knows no servers."""
+"""Owns which models are asked about which rows: the examples, and some made on the spot. Knows no servers."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import orjson
 
 from bench.errors import BenchError
 from bench.load.cases import Case, load_model, make_cases
-from bench.load.rows import rows_for
 
+Rows = list[list[Any]]
+MOST_ROWS = 300
 EXAMPLES: Mapping[str, str] = {
     "iris": "scaler and logistic regression, 4 features",
     "diabetes": "scaler and ridge, 10 features",
@@ -25,7 +26,6 @@ HEAVY, WIDE = "heavy", "wide"
 HEAVY_FEATURES, HEAVY_UNITS = 64, 512
 WIDE_ROWS, WIDE_FEATURES, WIDE_BODIES = 1000, 50, 3
 TENSOR_TREES, TENSOR_DEPTH = 100, 10
-_ROWS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,13 @@ class ModelUnderTest:
 
     @property
     def dynonnx_cases(self) -> list[Case]:
-        """The requests as dynonnx answers them."""
-        output = self.plain_output
-        return self.cases if output is None else [_by_name(case, output) for case in self.cases]
+        """The requests as dynonnx answers them: ``{"prediction": p}`` as ``{"outputs": {plain_output: [p]}}``."""
+        if self.plain_output is None:
+            return self.cases
+        predictions = [case.expected["prediction"] for case in self.cases]
+        rows = [[[value] for value in answer] if isinstance(answer, list) else [answer] for answer in predictions]
+        pairs = zip(self.cases, rows, strict=True)
+        return [replace(case, expected={"outputs": {self.plain_output: answer}}) for case, answer in pairs]
 
 
 def files_of(name: str, pickles: Path, models: Path) -> tuple[Path, Path]:
@@ -56,6 +60,33 @@ def files_of(name: str, pickles: Path, models: Path) -> tuple[Path, Path]:
         if not file.exists():
             raise BenchError(f"{file} is missing; `make models` makes the example models")
     return files
+
+
+def rows_for(model: str) -> Rows:
+    """Up to 300 rows for an example model, None where a value is missing. Raises BenchError for another model."""
+    from sklearn import datasets
+
+    from examples.train import customers
+
+    tables: Mapping[str, Callable[[], Any]] = {
+        "iris": lambda: datasets.load_iris().data,
+        "diabetes": lambda: datasets.load_diabetes(scaled=False).data,
+        "breast-cancer": lambda: datasets.load_breast_cancer().data,
+        "churn": lambda: customers()[0].to_numpy(),
+    }
+    if model not in tables:
+        raise BenchError(f"no rows are known for the model {model!r}; there are rows for {', '.join(tables)}")
+    return _without_nan(tables[model]()[:MOST_ROWS])
+
+
+def rows_in(data: Path) -> Rows:
+    """The first 300 rows of a CSV file with the model's columns, in its order; an empty cell is a missing value."""
+    import pandas
+
+    try:
+        return _without_nan(pandas.read_csv(data, nrows=MOST_ROWS).to_numpy())
+    except FileNotFoundError:
+        raise BenchError(f"no file {data}") from None
 
 
 def example(name: str, pickles: Path, models: Path) -> ModelUnderTest:
@@ -71,17 +102,15 @@ def heavy(folder: Path) -> ModelUnderTest:
 
     estimator = MLPRegressor(hidden_layer_sizes=(HEAVY_UNITS, HEAVY_UNITS), max_iter=1, random_state=0)
     title = f"{HEAVY}: perceptron {HEAVY_FEATURES}-{HEAVY_UNITS}-{HEAVY_UNITS}-1; one row a request"
-    return _with_cases(HEAVY, title, estimator, _normal(_ROWS, HEAVY_FEATURES), folder, 0)
+    return _fitted(HEAVY, title, estimator, _normal(MOST_ROWS, HEAVY_FEATURES), folder)
 
 
 def wide(folder: Path) -> ModelUnderTest:
     """A linear model asked a thousand rows at once, where nearly all is JSON."""
     from sklearn.linear_model import LinearRegression
 
-    title = f"{WIDE}: linear regression, {WIDE_FEATURES} features; {WIDE_ROWS:,} rows a request"
-    return _with_cases(
-        WIDE, title, LinearRegression(), _normal(WIDE_ROWS * WIDE_BODIES, WIDE_FEATURES), folder, WIDE_ROWS
-    )
+    rows, title = _normal(WIDE_ROWS * WIDE_BODIES, WIDE_FEATURES), f"linear regression, {WIDE_FEATURES} features"
+    return _fitted(WIDE, f"{WIDE}: {title}; {WIDE_ROWS:,} rows a request", LinearRegression(), rows, folder, WIDE_ROWS)
 
 
 def tensor_rows() -> Any:
@@ -97,24 +126,23 @@ def tensor_models(folder: Path) -> list[ModelUnderTest]:
 
     forest, rows, made = RandomForestRegressor(TENSOR_TREES, max_depth=TENSOR_DEPTH, random_state=0), tensor_rows(), []
     for name, estimator in (("forest", forest), ("linear", LinearRegression())):
-        model = _fitted(name, name, estimator, rows, folder)
+        model = _fitted(name, name, estimator, rows, folder, rows_each=WIDE_ROWS)
         answer = onnxruntime.InferenceSession(model.artefact).run(None, {"X": rows[:1]})[0].tolist()
         body = orjson.dumps({"features": rows[:1].tolist()})
         made.append(replace(model, cases=[Case("/predict", body, {"outputs": {model.plain_output: answer}})]))
     return made
 
 
+def _without_nan(table: Any) -> Rows:
+    return [[None if cell != cell else cell for cell in row] for row in table.tolist()]
+
+
 def _normal(rows: int, features: int) -> Any:
     return np.random.default_rng(0).normal(size=(rows, features))
 
 
-def _with_cases(name: str, title: str, estimator: Any, rows: Any, folder: Path, rows_each: int) -> ModelUnderTest:
-    model = _fitted(name, title, estimator, rows, folder)
-    return replace(model, cases=make_cases(estimator, rows.tolist(), rows_each=rows_each))
-
-
-def _fitted(name: str, title: str, estimator: Any, rows: Any, folder: Path) -> ModelUnderTest:
-    """The estimator fitted to ``rows`` and left in ``folder`` as pickle and as plain ONNX file."""
+def _fitted(name: str, title: str, estimator: Any, rows: Any, folder: Path, rows_each: int = 0) -> ModelUnderTest:
+    """The estimator fitted to ``rows``, asked about them, and left in ``folder`` as pickle and as plain ONNX file."""
     import joblib
     import pandas
     from skl2onnx import to_onnx
@@ -128,11 +156,5 @@ def _fitted(name: str, title: str, estimator: Any, rows: Any, folder: Path) -> M
     pickle, artefact = folder / f"{name}.pkl", folder / f"{name}.onnx"
     joblib.dump(estimator, pickle)
     artefact.write_bytes(graph.SerializeToString())
-    return ModelUnderTest(name, title, pickle, artefact, [], graph.graph.output[0].name)
-
-
-def _by_name(case: Case, output: str) -> Case:
-    """``{"prediction": p}`` as ``{"outputs": {output: [p]}}``, with a list of such rows for a list of rows."""
-    answer: Any = case.expected["prediction"]
-    rows = [[value] for value in answer] if isinstance(answer, list) else [answer]
-    return replace(case, expected={"outputs": {output: rows}})
+    cases = make_cases(estimator, rows.tolist(), rows_each=rows_each)
+    return ModelUnderTest(name, title, pickle, artefact, cases, graph.graph.output[0].name)

@@ -7,10 +7,9 @@ known of the generator. Times are seconds on the machine's monotonic clock, whic
 from __future__ import annotations
 
 import json
-from array import array
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from struct import Struct
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,8 @@ import numpy.typing as npt
 OK = "ok"
 UNFINISHED = "unfinished"
 _COLUMNS = 6
-_FLUSH_VALUES = _COLUMNS * 50_000
+_BUFFER_BYTES = 1 << 20
+_pack = Struct(f"={_COLUMNS}d").pack
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,24 +33,22 @@ class GeneratorLog:
 
     started: float
     share: float
-    connections: int
     idle: tuple[tuple[float, float, float], ...]
 
     def busy_part(self, begin: float, end: float) -> float:
-        """The part of the time between two moments in which it had something to do, 0 to 1."""
-        slept, spun = self._parts(begin, end)
-        return min(1.0, max(0.0, 1.0 - slept - spun)) if len(self.idle) > 1 else 0.0
+        """The part of the time between two moments in which it had something to do, 0 to 1; 0 without two looks."""
+        return min(1.0, max(0.0, 1.0 - sum(self._idle_parts(begin, end)))) if len(self.idle) > 1 else 0.0
 
     def spun_part(self, begin: float, end: float) -> float:
         """The part of the time in which it kept its core busy only in order to be punctual, 0 to 1."""
-        return self._parts(begin, end)[1]
+        return self._idle_parts(begin, end)[1]
 
-    def _parts(self, begin: float, end: float) -> tuple[float, float]:
+    def _idle_parts(self, begin: float, end: float) -> list[float]:
+        """Slept and spun."""
         if len(self.idle) < 2 or end <= begin:
-            return 0.0, 0.0
+            return [0.0, 0.0]
         at, *seconds = np.array(self.idle).T
-        slept, spun = (float(np.diff(np.interp([begin, end], at, each))[0]) / (end - begin) for each in seconds)
-        return slept, spun
+        return [float(np.diff(np.interp([begin, end], at, each))[0]) / (end - begin) for each in seconds]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +82,19 @@ class Recorder:
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._sidecar = folder / f"{name}.json"
-        self._file = (folder / f"{name}.bin").open("wb")
-        self._values = array("d")
+        self._file = (folder / f"{name}.bin").open("wb", buffering=_BUFFER_BYTES)
         self._outcomes = {OK: 0}
 
     def record(self, due: float, offered: float, sent: float, done: float, outcome: str, server_s: float) -> None:
         """Keep one request."""
         code = self._outcomes.setdefault(outcome, len(self._outcomes))
-        self._values.extend((due, offered, sent, done, server_s, code))
-        if len(self._values) >= _FLUSH_VALUES:
-            self._flush()
+        self._file.write(_pack(due, offered, sent, done, server_s, code))
 
     def close(self, generator: GeneratorLog) -> None:
         """Write the rest and the sidecar; a folder without a sidecar is a generator that did not end well."""
-        self._flush()
         self._file.close()
         said = {"outcomes": list(self._outcomes), "generator": asdict(generator)}
         self._sidecar.write_text(json.dumps(said), "utf-8")
-
-    def _flush(self) -> None:
-        self._values.tofile(self._file)
-        del self._values[:]
 
 
 def read(folder: Path) -> Samples:
@@ -112,21 +102,15 @@ def read(folder: Path) -> Samples:
     sidecars = sorted(folder.glob("*.json"))
     if not sidecars:
         raise FileNotFoundError(f"no generator left its samples in {folder}")
-    names: dict[str, int] = {OK: 0}
-    tables, generators = [], []
+    numbers, tables, generators = {OK: 0}, [], []
     for sidecar in sidecars:
         said = json.loads(sidecar.read_text("utf-8"))
         generators.append(GeneratorLog(**said["generator"]))
         table = np.fromfile(sidecar.with_suffix(".bin"), np.float64).reshape(-1, _COLUMNS)
-        tables.append(_renamed(table, said["outcomes"], names))
+        in_all = np.array([numbers.setdefault(outcome, len(numbers)) for outcome in said["outcomes"]])
+        table[:, -1] = in_all[table[:, -1].astype(np.int64)]  # each process numbers its outcomes by itself
+        tables.append(table)
     joined = np.concatenate(tables)
     joined = joined[np.argsort(joined[:, 0], kind="stable")]
     due, offered, sent, done, server_s, outcome = joined.T
-    return Samples(due, offered, sent, done, server_s, outcome.astype(np.int64), tuple(names), tuple(generators))
-
-
-def _renamed(table: Floats, outcomes: Sequence[str], names: dict[str, int]) -> Floats:
-    """One process's outcome codes, in the numbering that all share."""
-    codes = np.array([names.setdefault(outcome, len(names)) for outcome in outcomes], np.float64)
-    table[:, -1] = codes[table[:, -1].astype(np.int64)]
-    return table
+    return Samples(due, offered, sent, done, server_s, outcome.astype(np.int64), tuple(numbers), tuple(generators))

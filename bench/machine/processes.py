@@ -1,4 +1,4 @@
-"""Owns a child process from start to the end of its group, with its log. Knows nothing of HTTP.
+"""Owns child processes from start to the end of their group, and the cores that they keep to. Knows nothing of HTTP.
 
 Each child leads a session of its own: Ctrl-C at the terminal reaches the suite alone, which then ends every child by
 its process group, grandchildren included.
@@ -12,33 +12,75 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import psutil
-
-from bench.machine.cores import pin
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TAIL_BYTES = 4000
 _TAIL_LINES = 25
-_POLL_S = 0.02
+_POLL_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Core numbers; an empty set means not pinned."""
+
+    server: frozenset[int] = frozenset()
+    generator: frozenset[int] = frozenset()
+
+    @property
+    def spin(self) -> bool:
+        """Whether the generator may keep its core busy."""
+        return bool(self.generator)
+
+    @property
+    def said(self) -> str:
+        """How the cores are shared out, for the report."""
+        if not self.spin:
+            return "one core for server and generator: latencies hold the generator's own time, 1 ms resolution"
+        server, generator = (",".join(map(str, sorted(cores))) for cores in (self.server, self.generator))
+        return f"server on core {server}, generator on {generator}"
+
+
+def split(available: frozenset[int], for_server: int = 1) -> Cores:
+    """The first ``for_server`` cores serve, the rest generate; with a single core both share it."""
+    ordered = sorted(available)
+    cut = max(1, min(for_server, len(ordered) - 1))
+    return Cores(frozenset(ordered[:cut]), frozenset(ordered[cut:])) if len(ordered) > 1 else Cores()
+
+
+def available() -> frozenset[int]:
+    """The cores that this process may use; empty where the kernel cannot say."""
+    return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
+
+
+def pin(pid: int, cores: frozenset[int]) -> None:
+    """Keep a process that has just started, and all that it starts later, on ``cores``."""
+    if cores:
+        os.sched_setaffinity(pid, cores)
 
 
 def end_all(grace_s: float = 10.0) -> None:
-    """End every process that this one has started and that still lives, as the last act of a suite.
-
-    Children end with their blocks; this is for the one whose block an interrupt kept from being entered.
-    """
+    """End every process below this one, such as a child whose block an interrupt kept from being entered."""
     left = psutil.Process().children(recursive=True)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, stubborn = psutil.wait_procs(left, grace_s)
-    for process in stubborn:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        _, left = psutil.wait_procs(left, grace_s)
+
+
+def wait_until(reached: Callable[[], bool], limit_s: float) -> bool:
+    """Ask ``reached`` every 10 ms until it says so; False where it has not within ``limit_s``."""
+    deadline = time.monotonic() + limit_s
+    while not reached():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def free_port() -> int:
@@ -60,7 +102,7 @@ def clean_environment() -> dict[str, str]:
     return kept
 
 
-class Child:
+class Child(AbstractContextManager["Child"]):
     """A running command. Leaving the ``with`` block ends it: SIGTERM, then SIGKILL when ``grace_s`` is over."""
 
     def __init__(
@@ -88,9 +130,6 @@ class Child:
             )
         pin(self._process.pid, cores)
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.stop()
 
@@ -114,40 +153,37 @@ class Child:
         """Send a signal to every process of the group and to every member, as a dyno does."""
         with suppress(ProcessLookupError):  # gone already, which is what a signal to end it wants
             os.killpg(self.pid, number)
-        for pid in self._strays():
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
+        for stray in self._strays():
+            with suppress(psutil.NoSuchProcess):
+                stray.send_signal(number)
 
-    def stop(self) -> float:
-        """End the whole group and wait until it is gone; the seconds that took. A second call does nothing."""
-        began = time.monotonic()
+    def stop(self) -> None:
+        """End the whole group and wait until it is gone. A second call does nothing."""
         self.signal(signal.SIGTERM)
-        while self._alive() and time.monotonic() - began < self._grace_s:
-            time.sleep(_POLL_S)
-        if self._alive():
+        if not wait_until(self._is_gone, self._grace_s):
             self.killed = True
             self.signal(signal.SIGKILL)
         self._process.wait()
-        return time.monotonic() - began
 
     def log_tail(self) -> str:
         """The last lines that the command wrote."""
-        text = self._log.read_bytes()[-_TAIL_BYTES:].decode("utf-8", "replace")
-        return "\n".join(text.splitlines()[-_TAIL_LINES:])
+        lines = self._log.read_bytes()[-_TAIL_BYTES:].decode("utf-8", "replace").splitlines()
+        return "\n".join(lines[-_TAIL_LINES:])
 
-    def _alive(self) -> bool:
+    def _is_gone(self) -> bool:
         self._process.poll()  # reaps the leader, which would otherwise keep its group alive
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
-            return bool(self._strays())
-        return True
+            return not self._strays()
+        return False
 
-    def _strays(self) -> list[int]:
+    def _strays(self) -> list[psutil.Process]:
         """Members that have left the group, zombies apart."""
         strays = []
         for pid in self._members():
             with suppress(ProcessLookupError, psutil.NoSuchProcess):
-                if os.getpgid(pid) != self.pid and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                    strays.append(pid)
+                process = psutil.Process(pid)
+                if os.getpgid(pid) != self.pid and process.status() != psutil.STATUS_ZOMBIE:
+                    strays.append(process)
         return strays

@@ -1,20 +1,22 @@
-"""Owns what running servers and the machine do meanwhile: memory, processor time, idle cores. Knows no requests."""
+"""Owns what the machine is, and what it and running servers do: memory, processor time, idle cores. No requests."""
 
 from __future__ import annotations
 
+import os
+import platform
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 import numpy as np
 import psutil
 
-from bench.machine.cores import Cores
+from bench.machine.processes import Cores, available
 
 _EVERY_S = 1.0  # a look takes some milliseconds of the generator's core
 _MB = 1e6
@@ -48,50 +50,52 @@ class Usage:
         return float(last - first) / (end - begin)
 
 
-class Watch:
-    """Looks once a second, from a thread, while its block lasts."""
+@contextmanager
+def looking(look: Callable[[], bool], every_s: float) -> Iterator[None]:
+    """Call ``look`` from a thread, at once and again and again while it gives True, as long as the block lasts."""
+    over = threading.Event()
 
-    def __init__(self, servers: Sequence[int], router: int | None, cores: Cores) -> None:
-        self.usage = Usage()
-        self._servers, self._router, self._cores = servers, router, cores
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look_until_over, name="watch", daemon=True)
+    def look_until_over() -> None:
+        while look() and not over.wait(every_s):
+            pass
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    thread = threading.Thread(target=look_until_over, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-        self._look()
 
-    def _look_until_over(self) -> None:
-        self._look()
-        while not self._over.wait(_EVERY_S):
-            self._look()
+@contextmanager
+def watching(servers: Sequence[int], router: int | None, cores: Cores) -> Iterator[Usage]:
+    """What is seen once a second while the block lasts, and at its end."""
+    usage = Usage()
 
-    def _look(self) -> None:
-        trees = [tree_of(pid) for pid in self._servers]
-        self.usage.at.append(time.perf_counter())
-        self.usage.pss_mb.append(max((pss for pss, _ in trees), default=0.0) / _MB)
-        self.usage.cpu_s.append(sum(cpu for _, cpu in trees))
-        if self._router is not None:
-            self.usage.router_s.append(cpu_seconds(self._router) or 0.0)
-            self.usage.router_waited_s.append(waited_s(self._router))
-        for cores, idle_over_time in (
-            (self._cores.server, self.usage.server_idle_s),
-            (self._cores.generator, self.usage.generator_idle_s),
-        ):
-            if (idle := idle_s(cores)) is not None:
-                idle_over_time.append(idle)
+    def look() -> bool:
+        trees = [tree_of(pid) for pid in servers]
+        usage.at.append(time.perf_counter())
+        usage.pss_mb.append(max((pss for pss, _ in trees), default=0.0) / _MB)
+        usage.cpu_s.append(sum(cpu for _, cpu in trees))
+        if router is not None:
+            usage.router_s.append(cpu_seconds(router) or 0.0)
+            usage.router_waited_s.append(sum(waited for _, waited in _scheduled_s(router)))
+        for seconds, group in ((usage.server_idle_s, cores.server), (usage.generator_idle_s, cores.generator)):
+            if (idle := idle_s(group)) is not None:
+                seconds.append(idle)
+        return True
+
+    with looking(look, _EVERY_S):
+        yield usage
+    look()
 
 
 def tree_of(root: int) -> tuple[float, float]:
     """PSS in bytes and processor seconds of a process and all below it; what has ended counts as nothing."""
     pss = cpu = 0.0
     with suppress(psutil.NoSuchProcess):
-        for process in (psutil.Process(root), *psutil.Process(root).children(recursive=True)):
+        for process in _tree(root):
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):  # it ended between the listing and the look
                 pss += process.memory_full_info().pss
                 times = process.cpu_times()
@@ -107,11 +111,6 @@ def idle_s(cores: frozenset[int]) -> float | None:
     return float(sum(times.idle + times.iowait for core, times in by_core if core in cores))
 
 
-def waited_s(pid: int) -> float:
-    """Seconds for which the threads of a process have waited for a processor; 0 where the kernel does not tell."""
-    return sum(waited for _, waited in _scheduled_s(pid))
-
-
 def cpu_seconds(pid: int) -> float | None:
     """Processor time of a process and all below it; None where it is gone.
 
@@ -119,13 +118,17 @@ def cpu_seconds(pid: int) -> float | None:
     """
     seconds = 0.0
     try:
-        leader = psutil.Process(pid)
-        for process in (leader, *leader.children(recursive=True)):
+        for process in _tree(pid):
             threads, times = list(_scheduled_s(process.pid)), process.cpu_times()
             seconds += sum(ran for ran, _ in threads) if threads else times.user + times.system
     except psutil.Error:
         return None
     return seconds
+
+
+def _tree(root: int) -> list[psutil.Process]:
+    leader = psutil.Process(root)
+    return [leader, *leader.children(recursive=True)]
 
 
 def _scheduled_s(pid: int) -> Iterator[tuple[float, float]]:
@@ -134,3 +137,16 @@ def _scheduled_s(pid: int) -> Iterator[tuple[float, float]]:
         with suppress(OSError):  # the thread has ended since
             ran, waited, _ = file.read_text("ascii").split()
             yield int(ran) / _NS, int(waited) / _NS
+
+
+def this_machine() -> dict[str, Any]:
+    """What a reader needs to judge the numbers, and nothing that names the machine."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": models[0] if models else platform.processor() or platform.machine(),
+        "cores": len(available()) or os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+    }

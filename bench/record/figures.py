@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from bench.load.arrivals import Phase, seconds_of
+from bench.load.generator import Phase, seconds_of
 from bench.load.samples import OK, UNFINISHED, Samples
 
 PERCENTILES = (50.0, 95.0, 99.0, 99.9)

@@ -18,7 +18,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from bench.errors import BenchError
-from bench.machine.cores import this_machine
+from bench.machine.watch import this_machine
 from bench.record.figures import Figures, Series
 
 FORMAT = 2

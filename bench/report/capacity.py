@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bench.dyno.sizes import SIZES, Size
+from bench.dyno.dyno import SIZES, Size
 from bench.errors import BenchError
 from bench.record.figures import why_lost
 from bench.record.findings import standings

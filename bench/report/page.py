@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from bench.dyno.sizes import CODES
+from bench.dyno.dyno import CODES
 from bench.record.findings import Standing, place, standings, verdict, warnings
 from bench.record.results import Results
 from bench.record.targets import CROWD, FRONT

@@ -17,9 +17,9 @@ import numpy as np
 import onnxruntime as ort
 import orjson
 
-from bench.baselines.fastapi_onnx import DTYPES, feeder, open_session
+from bench.baselines.apps import DTYPES, feeder, open_session
 from bench.load.models import WIDE, WIDE_ROWS, ModelUnderTest
-from bench.machine.cores import pin
+from bench.machine.processes import pin
 from bench.record.results import BareCosts
 
 ROWS = (1, 22, 64)

@@ -12,13 +12,12 @@ from typing import Any, Protocol
 
 from bench.baselines.serving import Running
 from bench.dyno.router import Router
-from bench.load.arrivals import Phase, seconds_of
 from bench.load.cases import Case, load_model, make_cases, write_cases
 from bench.load.client import Address, BrokenAnswer, Connection
-from bench.load.generator import Generator, send
-from bench.load.rows import ROWS, Rows, rows_for
+from bench.load.generator import Generator, Phase, seconds_of, send
+from bench.load.models import EXAMPLES, Rows, rows_for
 from bench.load.samples import Samples
-from bench.machine.watch import Usage, Watch
+from bench.machine.watch import Usage, watching
 from bench.record.figures import Figures, machine_limit, over, series
 from bench.record.results import DIRECT, ROUTED, Results, Turn
 
@@ -59,7 +58,7 @@ class Bench:
         """The same bench asking all example models in turn, by their own routes."""
         by_model = [
             make_cases(load_model(self.pickles / f"{name}.pkl"), rows_for(name)[:50], f"/models/{name}/predict")
-            for name in ROWS
+            for name in EXAMPLES
         ]
         return self._asking([case for cases in zip(*by_model, strict=True) for case in cases], "cases-models.json")
 
@@ -165,8 +164,8 @@ def _watching(running: Running, router: Router | None, generator: Generator) -> 
     if not pids:
         yield Usage()
         return
-    with Watch(pids, None if router is None else router.child.pid, generator.cores) as watch:
-        yield watch.usage
+    with watching(pids, None if router is None else router.child.pid, generator.cores) as usage:
+        yield usage
 
 
 def _limit(samples: Samples, usage: Usage, generator: Generator, begin: float, end: float) -> str | None:
@@ -193,6 +192,6 @@ def _runs(running: Running) -> tuple[float, float] | None:
 
 def _throttled_s(running: Running) -> float | None:
     """How long the quotas of all dynos have held them back so far; None where the kernel does not count."""
-    by_dyno = [replica.dyno.readings().throttled_s for replica in running.all_dynos if replica.dyno is not None]
+    by_dyno = [replica.dyno.group.readings().throttled_s for replica in running.all_dynos if replica.dyno is not None]
     told = [seconds for seconds in by_dyno if seconds is not None]
     return sum(told) if told else None

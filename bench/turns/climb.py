@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.baselines.serving import Running
-from bench.load.arrivals import Phase
+from bench.load.generator import Phase
 from bench.record.figures import Figures, why_lost
 from bench.record.results import Knee, Results
 from bench.turns.bench import Bench

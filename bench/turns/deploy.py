@@ -18,13 +18,12 @@ from typing import Any
 
 import orjson
 
-from bench.baselines.serving import Dynos, Running, ask, serving
-from bench.baselines.systems import System
+from bench.baselines.serving import Dynos, Running, System, ask, serving
 from bench.dyno.router import Router, routing
 from bench.errors import BenchError, ServerFailed
-from bench.load.arrivals import Phase
 from bench.load.cases import as_table
 from bench.load.client import Address, BrokenAnswer
+from bench.load.generator import Phase
 from bench.machine.processes import Child, clean_environment
 from bench.turns.bench import Bench, Events
 

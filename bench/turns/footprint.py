@@ -16,11 +16,10 @@ from pathlib import Path
 
 import psutil
 
-from bench.baselines.serving import Running, serving
-from bench.baselines.systems import dynonnx
+from bench.baselines.serving import Running, dynonnx, serving
 from bench.load.cases import Case
 from bench.load.client import Address, Connection
-from bench.machine import cores
+from bench.machine.processes import available, split
 from bench.machine.watch import tree_of
 from bench.report.table import columns
 
@@ -48,7 +47,7 @@ def start_seconds(models: Path) -> float:
     """From the command to the first answer: the median of some starts on one core, file cache warm."""
     took = []
     for _ in range(STARTS + 1):
-        with _serving(models, 1, cores.split(cores.available()).server) as running:
+        with _serving(models, 1, split(available()).server) as running:
             took.append(running.start_s)
     return statistics.median(took[1:])
 

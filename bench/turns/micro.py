@@ -11,8 +11,18 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.baselines.serving import Running, serving
-from bench.baselines.systems import BASELINES, OURS, System, baseline, dynonnx, nginx, nginx_executable, repository_of
+from bench.baselines.serving import (
+    BASELINES,
+    OURS,
+    Running,
+    System,
+    baseline,
+    dynonnx,
+    nginx,
+    nginx_executable,
+    repository_of,
+    serving,
+)
 from bench.load import models, wrk
 from bench.load.cases import Case
 from bench.load.models import EXAMPLES, HEAVY, ModelUnderTest

@@ -5,17 +5,14 @@ A new scenario is a function here and a line in ``SCENARIOS``; where it needs a 
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from bench.baselines.serving import Placement, Running
 from bench.dyno import router
-from bench.errors import LoadFailed
-from bench.load.arrivals import Phase
-from bench.machine.processes import Child, clean_environment
+from bench.load.badclients import misbehaving
+from bench.load.generator import Phase
 from bench.record.results import OURS
 from bench.turns.bench import Bench, steady_rounds
 from bench.turns.climb import climb
@@ -113,13 +110,8 @@ def models(bench: Bench, systems: Sequence[Running], options: RunOptions) -> Non
 def bad_clients(bench: Bench, systems: Sequence[Running], options: RunOptions) -> None:
     """The rate beside 32 clients that misbehave; what became of those is in the notes."""
     for running in systems:
-        log = bench.folder / f"badclients-{running.system.name}.json"
-        command = [sys.executable, "-m", "bench.load.badclients", running.url, "--seconds", f"{options.seconds + 3:g}"]
-        with Child(command, log, clean_environment(), bench.generator.cores.generator) as clients:
+        with misbehaving(running.url) as outcomes:
             bench.turn(running, "badclients", Phase(options.rate, options.seconds))
-            if clients.wait(options.seconds + 30) != 0:
-                raise LoadFailed("the clients that misbehave did not end well.", clients.log_tail())
-        outcomes = json.loads(log.read_text("utf-8"))
         counts = ", ".join(f"{what} x{number}" for what, number in sorted(outcomes.items()))
         bench.results.notes.append(f"bad clients of {running.system.name}: {counts}")
 

@@ -11,14 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.baselines.serving import Running, all_serving
-from bench.baselines.systems import System
+from bench.baselines.serving import Running, System, all_serving
 from bench.dyno import router
 from bench.errors import BenchError
 from bench.load.cases import load_model, make_cases, write_cases
 from bench.load.generator import Generator
-from bench.load.rows import Rows, rows_for, rows_in
-from bench.machine import cores
+from bench.load.models import Rows, rows_for, rows_in
+from bench.machine.processes import available, pin, split
 from bench.record import results
 from bench.record.results import OURS, Results
 from bench.report import page
@@ -57,8 +56,8 @@ def open_bench(inputs: Inputs, scenarios: Iterable[str], options: RunOptions, co
 
 def open_empty(parent: Path, settings: dict[str, object], command: str, say: Progress, server_cores: int = 1) -> Bench:
     """A bench without cases, for scenarios that bring their own."""
-    generator = Generator(cores.split(cores.available(), server_cores))
-    cores.pin(os.getpid(), generator.cores.generator)  # what looks at memory shall not take the server's time
+    generator = Generator(split(available(), server_cores))
+    pin(os.getpid(), generator.cores.generator)  # what looks at memory shall not take the server's time
     record = results.new(command, settings)
     record.notes.append(generator.cores.said)
     return Bench(record, results.new_folder(parent), generator, say)

@@ -11,9 +11,8 @@ from typing import Any
 
 import orjson
 
-from bench.baselines.fastapi_onnx import open_session
-from bench.baselines.serving import Running, serving
-from bench.baselines.systems import OURS, dynonnx, repository_of
+from bench.baselines.apps import open_session
+from bench.baselines.serving import OURS, Running, dynonnx, repository_of, serving
 from bench.errors import BenchError
 from bench.load.client import Address, Connection
 from bench.load.models import ModelUnderTest, tensor_models, tensor_rows

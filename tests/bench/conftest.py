@@ -15,12 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench.baselines.serving import Running, serving
-from bench.baselines.systems import System
+from bench.baselines.serving import Running, System, serving
 from bench.load.cases import Case, make_cases, write_cases
 from bench.load.generator import Generator
-from bench.load.rows import rows_for
-from bench.machine import cores
+from bench.load.models import rows_for
+from bench.machine.processes import available, split
 from bench.record import results
 from bench.turns.bench import Bench
 
@@ -57,7 +56,7 @@ def cases_file(cases: list[Case], tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def generator() -> Generator:
-    return Generator(cores.split(cores.available()))
+    return Generator(split(available()))
 
 
 def _silent(line: str, seconds: float = 0.0) -> None:

@@ -1,19 +1,21 @@
-"""The stand-in dyno: its limits hold where this machine can enforce them, and what it cannot is said."""
+"""The stand-in dyno: its limits hold where this machine can enforce them, what it cannot is said; R14, R15, a kill."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.dyno import cgroup
-from bench.dyno.cgroup import Limits
-from bench.dyno.dyno import Dyno, dyno
-from bench.dyno.sizes import SIZES, size_named
+from bench.dyno.dyno import SAMPLE_PERIOD_S, SIZES, Dyno, Judge, dyno, guarding, size_named
 from bench.errors import BenchError
+from bench.machine.processes import Child, clean_environment
+
+MIB = 1 << 20
 
 
 @pytest.fixture
@@ -41,14 +43,14 @@ def test_memory_beyond_the_quota_is_not_fatal_and_beyond_the_kill_level_is(quart
     need(quarter, "memory")
     assert run(quarter, "bytearray(600 << 20)").returncode == 0
     assert run(quarter, "bytearray(1100 << 20)").returncode == -9
-    assert quarter.readings().oom_kills == 1
+    assert quarter.group.readings().oom_kills == 1
 
 
 def test_a_quarter_of_a_core_is_a_quarter_and_throttling_is_counted(quarter: Dyno) -> None:
     need(quarter, "cpu")
     spin = "import time, os\nend = time.time() + 1.2\nwhile time.time() < end: pass\nprint(sum(os.times()[:2]))"
     assert float(run(quarter, spin).stdout) < 0.6
-    assert (quarter.readings().throttled_s or 0) > 0
+    assert (quarter.group.readings().throttled_s or 0) > 0
 
 
 def test_threads_are_limited(quarter: Dyno) -> None:
@@ -79,7 +81,7 @@ def test_nothing_is_left_behind(quarter: Dyno) -> None:
 
 
 def test_a_system_without_groups_says_so() -> None:
-    group = cgroup.make("none", Limits(1 << 20, 1.0, 10), places={})
+    group = cgroup.make("none", 1 << 20, 1.0, 10, places={})
     assert len(group.missing) == 3
     assert "memory not limited" in group.missing[0]
     assert group.join_files() == []
@@ -92,7 +94,7 @@ def test_v2_files_are_written_where_there_are_such(tmp_path: Path) -> None:
     for file in ("memory.max", "cpu.max", "pids.max", "cgroup.procs"):
         (made / file).touch()
     (place / "cgroup.controllers").write_text("cpu memory pids", "ascii")
-    group = cgroup.make("box", Limits(512 << 20, 0.25, 256), dict.fromkeys(("memory", "cpu", "pids"), place))
+    group = cgroup.make("box", 512 << 20, 0.25, 256, dict.fromkeys(("memory", "cpu", "pids"), place))
     assert group.missing == []
     assert (made / "memory.max").read_text("ascii") == str(512 << 20)
     assert (made / "cpu.max").read_text("ascii") == "25000 100000"
@@ -122,3 +124,47 @@ def test_every_size_is_named_and_an_unknown_one_refused() -> None:
     assert [size_named(name.upper()).name for name in SIZES] == list(SIZES)
     with pytest.raises(BenchError, match="standard-1x"):
         size_named("huge")
+
+
+@pytest.fixture
+def judge() -> Judge:
+    return Judge(512 * MIB, 1024 * MIB, Counter())
+
+
+def test_below_the_quota_nothing_is_logged(judge: Judge) -> None:
+    assert not judge.must_kill(0.0, 400 * MIB, 100 * MIB)
+    assert not judge.codes
+
+
+def test_cache_counts_for_r14_and_not_for_r15(judge: Judge) -> None:
+    assert not judge.must_kill(0.0, 400 * MIB, 2000 * MIB)
+    assert judge.codes == {"R14": 1}
+
+
+def test_r14_is_logged_once_a_sample_period(judge: Judge) -> None:
+    for look in range(81):
+        judge.must_kill(look * SAMPLE_PERIOD_S / 40, 600 * MIB, 0)
+    assert judge.codes == {"R14": 3}
+
+
+def test_above_the_kill_level_or_killed_by_the_kernel_is_r15(judge: Judge) -> None:
+    assert judge.must_kill(0.0, 1025 * MIB, 0)
+    assert judge.must_kill(0.0, 10 * MIB, 0, oom_kills=1)
+    assert judge.codes == {"R15": 2}
+
+
+@pytest.mark.parametrize(("mib", "code", "status"), [(600, "R14", 0), (1100, "R15", -9)])
+def test_a_real_dyno_is_judged(tmp_path: Path, mib: int, code: str, status: int) -> None:
+    hold = f"import time; held = bytearray({mib} << 20); time.sleep(1.5)"
+    codes: Counter[str] = Counter()
+    with dyno(size_named("standard-1x"), "quota") as made:
+        command = made.wrap([sys.executable, "-c", hold])
+        with (
+            Child(command, tmp_path / "log", clean_environment(), members=made.group.processes) as child,
+            guarding(made, child, codes),
+        ):
+            assert child.wait(30) == status
+            if code == "R15":  # the kernel was quicker than the look; the next one sees that it killed
+                while not codes[code]:
+                    pass
+    assert codes[code] == 1

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from bench.errors import BenchError
 from bench.load.client import Address, BrokenAnswer, Connection
 
 REQUEST = b"POST /predict HTTP/1.1\r\n\r\n"
@@ -116,5 +117,5 @@ def test_urls(url: str, target: Address, authority: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "localhost:8000", "ftp://x", "http://"])
 def test_what_is_no_url_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match="http://name:port"):
+    with pytest.raises(BenchError, match="http://name:port"):
         Address.parse(url)

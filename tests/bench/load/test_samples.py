@@ -12,7 +12,7 @@ from bench.load.samples import GeneratorLog, Recorder, read
 
 
 def generator(started: float) -> GeneratorLog:
-    return GeneratorLog(started=started, share=0.5, connections=2, idle=((0.0, 0.0, 0.0), (4.0, 2.0, 1.0)))
+    return GeneratorLog(started=started, share=0.5, idle=((0.0, 0.0, 0.0), (4.0, 2.0, 1.0)))
 
 
 def test_what_is_recorded_is_read_in_due_order_with_outcomes_of_all_processes(tmp_path: Path) -> None:

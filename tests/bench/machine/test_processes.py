@@ -1,4 +1,4 @@
-"""Children: ended with all they started, by the group; their log kept."""
+"""Children: ended with all they started, by the group, their log kept; server and generator on cores of their own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.machine.cores import available
-from bench.machine.processes import Child
+from bench.machine.processes import Child, available, split
 
 STUBBORN = """
 import signal, subprocess, sys, time
@@ -82,3 +81,29 @@ def test_a_child_stays_on_its_cores(tmp_path: Path) -> None:
     core = frozenset([max(available())])
     with Child([sys.executable, "-c", "import signal; signal.pause()"], tmp_path / "log", os.environ, core) as child:
         assert os.sched_getaffinity(child.pid) == core
+
+
+@pytest.mark.parametrize(
+    ("available", "wanted", "server", "generator"),
+    [
+        ({0, 1}, 1, {0}, {1}),
+        ({2, 3, 5, 7}, 1, {2}, {3, 5, 7}),
+        ({0, 1, 2, 3}, 2, {0, 1}, {2, 3}),
+        ({0, 1}, 4, {0}, {1}),  # one core at least is left to the generator
+    ],
+)
+def test_server_and_generator_do_not_share(
+    available: set[int], wanted: int, server: set[int], generator: set[int]
+) -> None:
+    cores = split(frozenset(available), wanted)
+    assert (set(cores.server), set(cores.generator)) == (server, generator)
+    assert cores.spin
+
+
+@pytest.mark.parametrize("available", [set(), {3}])
+def test_with_one_core_or_none_known_nothing_is_pinned_and_nobody_spins(available: set[int]) -> None:
+    cores = split(frozenset(available))
+    assert not cores.server
+    assert not cores.generator
+    assert not cores.spin
+    assert "one core" in cores.said

@@ -10,9 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.machine.cores import available, split
-from bench.machine.processes import Child
-from bench.machine.watch import Usage, Watch, cpu_seconds, idle_s, tree_of
+from bench.machine.processes import Child, available, split
+from bench.machine.watch import Usage, cpu_seconds, idle_s, tree_of, watching
 
 
 def test_a_tree_is_counted_with_its_children() -> None:
@@ -36,11 +35,10 @@ def test_what_is_seen_is_seen_of_all_that_was_asked_for(tmp_path: Path) -> None:
     with (
         Child(pause, tmp_path / "a", os.environ) as one,
         Child(pause, tmp_path / "b", os.environ) as other,
-        Watch([one.pid, other.pid], other.pid, cores) as watch,
+        watching([one.pid, other.pid], other.pid, cores) as usage,
     ):
-        while max(watch.usage.pss_mb, default=0.0) < 60:
+        while max(usage.pss_mb, default=0.0) < 60:
             pass
-    usage = watch.usage
     assert 60 < max(usage.pss_mb) < 110  # of the larger one, not of both
     assert len(usage.at) == len(usage.cpu_s) == len(usage.router_s) >= 2
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.load.arrivals import Phase
+from bench.load.generator import Phase
 from bench.load.samples import GeneratorLog, Samples
 from bench.record.figures import machine_limit, why_lost
 from tests.support.bench.runs import FIGURES, of_phases
@@ -25,9 +25,7 @@ def samples(
     due = 100.0 + np.arange(len(latency_ms)) * 10.0 / len(latency_ms)
     done = due + np.array(latency_ms) / 1e3
     codes = np.array(outcome if outcome is not None else [0] * len(latency_ms))
-    log = GeneratorLog(
-        started=100.0, share=1.0, connections=32, idle=((100.0, 0.0, 0.0), (200.0, 100.0 * (1 - busy), 0.0))
-    )
+    log = GeneratorLog(started=100.0, share=1.0, idle=((100.0, 0.0, 0.0), (200.0, 100.0 * (1 - busy), 0.0)))
     return Samples(due, due + late_ms / 1e3, due, done, np.full(due.size, np.nan), codes, outcomes, (log,))
 
 

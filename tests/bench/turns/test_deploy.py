@@ -6,8 +6,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bench.baselines.systems import System, systems_for
-from bench.load.arrivals import Phase
+from bench.baselines.serving import System, systems_for
+from bench.load.generator import Phase
 from bench.turns.bench import Bench
 from bench.turns.deploy import another_model, convert, restart, swap
 

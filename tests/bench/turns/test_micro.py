@@ -11,12 +11,10 @@ import pytest
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType
 
-from bench.baselines.serving import serving
-from bench.baselines.systems import nginx_executable
+from bench.baselines.serving import nginx_executable, serving
 from bench.load.cases import Case, make_cases
 from bench.load.client import Address, Connection
-from bench.load.models import ModelUnderTest, heavy, wide
-from bench.load.rows import rows_for
+from bench.load.models import ModelUnderTest, heavy, rows_for, wide
 from bench.turns import bare
 from bench.turns.micro import Pairing, pairings_of
 

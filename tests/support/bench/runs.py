@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.load.arrivals import Phase
+from bench.load.generator import Phase
 from bench.load.samples import Samples
 from bench.record import results
 from bench.record.figures import Figures, Series, over
