@@ -58,7 +58,7 @@ def _measured(results: Results) -> Iterator[tuple[tuple[str, str], list[float]]]
     for name in results.systems:
         steady, knee = results.turns_of(name, "steady"), results.knee_of(name)
         figures: dict[str, Iterable[float | None]] = {
-            "held, requests/s": [knee and knee.held],
+            "held, requests/s": [knee.held if knee else None],
             "peak, requests/s": [results.peak_rate(name)],
             "steady p50, ms": [turn.figures.p50_ms for turn in steady],
             "steady p95, ms": [turn.figures.p95_ms for turn in steady],
