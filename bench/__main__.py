@@ -99,7 +99,7 @@ def run_host(given: argparse.Namespace) -> int:
 
 def run_micro(given: argparse.Namespace) -> int:
     """Closed loops side by side on one core; a target missed is no fault."""
-    chosen = {name: getattr(given, name) for name in ("scenarios", "rounds", "seconds", "connections")}
+    chosen = {name: vars(given)[name] for name in ("scenarios", "rounds", "seconds", "connections")}
     base = micro.QUICK if given.quick else micro.MicroOptions()
     options = replace(base, **{name: value for name, value in chosen.items() if value is not None})
     settings = {"scenarios": options.scenarios, "rounds": options.rounds, "seconds": options.seconds}
@@ -134,7 +134,7 @@ def show(bench: Bench) -> int:
 
 
 def _open(given: argparse.Namespace, scenarios: Sequence[str], options: RunOptions) -> Bench:
-    inputs = session.Inputs(given.model, given.pickles, given.models, given.results, given.data)
+    inputs = session.Inputs(given.model, given.pickles, given.results, given.data)
     return session.open_bench(inputs, scenarios, options, _command(), _progress())
 
 

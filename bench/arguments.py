@@ -12,8 +12,6 @@ from bench.turns.micro import MICRO_SCENARIOS
 from bench.turns.scenarios import SCENARIOS, WORKER_COUNTS, RunOptions
 
 SYSTEMS = (OURS, "fastapi_onnx", "fastapi_pickle")
-DEFAULT_SCENARIOS = ("steady", "steps", "deploy")
-WORKERS_RATE = 1000.0
 Commands = Any  # argparse gives what add_subparsers returns no public name
 
 
@@ -35,7 +33,7 @@ def _run(commands: Commands) -> None:
     run.add_argument("--slo-held", type=float, help="fail when dynonnx holds fewer requests/s than this")
     run.add_argument("--dynos", type=int, default=1, help="dynos of each server behind the router (1)")
     run.add_argument("--direct", action="store_true", help="without the stand-in router (deploy always has one)")
-    run.add_argument("--scenario", nargs="+", choices=list(SCENARIOS), default=list(DEFAULT_SCENARIOS))
+    run.add_argument("--scenario", nargs="+", choices=list(SCENARIOS), default=["steady", "steps", "deploy"])
 
 
 def _quick(commands: Commands) -> None:
@@ -47,8 +45,7 @@ def _quick(commands: Commands) -> None:
 def _micro(commands: Commands) -> None:
     micro = commands.add_parser("micro", help="peak rates, latencies and CPU side by side on one core, by wrk")
     micro.add_argument("--quick", action="store_true", help="one example model, fewer and shorter rounds")
-    scenarios = {"nargs": "+", "choices": MICRO_SCENARIOS, "help": "what to measure (all)"}
-    micro.add_argument("--scenarios", "--sections", **scenarios)
+    micro.add_argument("--scenarios", nargs="+", choices=MICRO_SCENARIOS, help="what to measure (all)")
     micro.add_argument("--rounds", type=int, help="turns of each, of which the median counts (5)")
     micro.add_argument("--seconds", type=float, help="seconds of a turn (0.7)")
     micro.add_argument("--connections", type=int, nargs="+", help="busy connections (1 32 128)")
@@ -58,7 +55,7 @@ def _micro(commands: Commands) -> None:
 def _workers(commands: Commands) -> None:
     workers = commands.add_parser("workers", help="one dyno with several numbers of workers")
     _add_inputs(workers)
-    _add_load(workers, WORKERS_RATE)
+    _add_load(workers, rate=1000.0)
     workers.add_argument("--counts", nargs="+", type=int, default=list(WORKER_COUNTS), help="numbers of workers")
 
 
@@ -121,8 +118,8 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_systems(parser: argparse.ArgumentParser) -> None:
-    names, chosen = [OURS, *BASELINES], list(SYSTEMS)
-    parser.add_argument("--systems", "--contenders", nargs="+", choices=names, default=chosen, help="which servers")
+    names = [OURS, *BASELINES]
+    parser.add_argument("--systems", nargs="+", choices=names, default=list(SYSTEMS), help="which servers")
 
 
 def _add_load(parser: argparse.ArgumentParser, rate: float) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from bench.record.results import DIRECT, OURS, ROUTED, Results, Turn, middle
+from bench.record.results import DIRECT, OURS, ROUTED, Results, middle
 
 _NOISY_PART = 1 / 3
 _ALIKE_PART = 0.03
@@ -31,7 +31,7 @@ class Standing:
         self.start_s = results.start_s.get(name)
         self.throttled_s = sum(throttled) if throttled else None
         self.requests = sum(turn.figures.requests for turn in turns)
-        self.errors = errors_of(turns)
+        self.errors = sum((Counter(turn.figures.errors) for turn in turns), Counter[str]())
         self.right = self.requests - self.errors.total()
         self.wrong = sum(number for error, number in self.errors.items() if error.startswith("wrong answer"))
 
@@ -56,14 +56,6 @@ def missed_goals(results: Results, p99_ms: float | None, held: float | None) -> 
     if failed and (p99_ms is not None or held is not None):
         missed.append(f"{failed} requests failed at the steady rate")
     return missed
-
-
-def errors_of(turns: Iterable[Turn]) -> Counter[str]:
-    """Errors by name over several turns."""
-    counts: Counter[str] = Counter()
-    for turn in turns:
-        counts.update(turn.figures.errors)
-    return counts
 
 
 def verdict(results: Results) -> list[str]:

@@ -34,6 +34,8 @@ _OF_SYSTEMS = {
 _SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 9.5}
 _SETTINGS |= dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), _COLOURS["--soft"])
 _SETTINGS |= dict.fromkeys(("xtick.color", "ytick.color"), _COLOURS["--soft"])
+_SETTINGS |= dict.fromkeys(("axes.spines.top", "axes.spines.right", "axes.spines.left"), False)
+_SETTINGS |= {"axes.grid": True, "axes.grid.axis": "y", "grid.color": _COLOURS["--faint"], "axes.axisbelow": True}
 
 Points = Sequence[tuple[float, float | None]]  # None breaks a line
 
@@ -54,13 +56,9 @@ class LineChart:
         with mpl.rc_context(_SETTINGS):
             self._figure = Figure(figsize=(5.6, 3.2), layout="constrained")
             self._axes: Any = self._figure.subplots()
-        self._axes.set(xlabel=x_label, ylabel=y_label)
-        self._axes.set_xscale("log" if log_x else "linear")
-        self._axes.set_yscale("log" if log_y else "linear")
-        self._axes.spines[["top", "right", "left"]].set_visible(False)
-        self._axes.grid(axis="y", color=_COLOURS["--faint"], linewidth=0.8)
+        scales = {"xscale": "log" if log_x else "linear", "yscale": "log" if log_y else "linear"}
+        self._axes.set(xlabel=x_label, ylabel=y_label, **scales)
         self._axes.tick_params(which="both", length=0)
-        self._axes.set_axisbelow(True)
 
     def line(self, system: str, points: Points, *, thin: bool = False, hollow: frozenset[float] = frozenset()) -> None:
         """Dashed and without dots where ``thin``; a dot at one of the places ``hollow`` is a ring."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from bench.record.results import Results, middle
-from bench.report.table import columns
+from bench.report.table import columns, number
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One figure of one system in both runs. ``clear`` is False where the rounds of the two runs overlap."""
 
     system: str
@@ -27,17 +26,8 @@ class Change:
 
 def changes(before: Results, after: Results) -> list[Change]:
     """Every figure that both runs have, system by system; then the targets that both have measured."""
-    measured = []
-    for name in (name for name in before.systems if name in after.systems):
-        for figure, read in _FIGURES.items():
-            old, new = read(before, name), read(after, name)
-            if old and new:
-                measured.append(_change(name, figure, old, new))
-    later = {target.what: target.measured for target in after.targets}
-    for target in before.targets:
-        if target.measured and (new_ratio := later.get(target.what)):
-            measured.append(_change("target", target.what, [target.measured], [new_ratio]))
-    return measured
+    later = dict(_measured(after))
+    return [_change(*key, old, new) for key, old in _measured(before) if old and (new := later.get(key))]
 
 
 def differences(before: Results, after: Results) -> list[str]:
@@ -55,12 +45,31 @@ def render(before: Results, after: Results) -> str:
     rows = [["", "", "before", "after", "change", ""]]
     for change in changes(before, after):
         word = "" if change.clear else "within the spread of the rounds"
-        numbers = [_number(change.before), _number(change.after), f"{change.part:+.1%}"]
+        numbers = [number(change.before), number(change.after), f"{change.part:+.1%}"]
         rows.append([change.system, change.figure, *numbers, word])
     if len(rows) == 1:
         return "The two runs have no figure in common."
     notes = "\n".join(f"* {line}" for line in differences(before, after))
     return columns(rows, left={0, 1, 5}) + (f"\n\n{notes}" if notes else "")
+
+
+def _measured(results: Results) -> Iterator[tuple[tuple[str, str], list[float]]]:
+    """By system and figure: the values of the rounds, or the only value, where there is one that is not 0."""
+    for name in results.systems:
+        steady, knee = results.turns_of(name, "steady"), results.knee_of(name)
+        figures: dict[str, Iterable[float | None]] = {
+            "held, requests/s": [knee.held if knee else None],
+            "peak, requests/s": [results.peak_rate(name)],
+            "steady p50, ms": [turn.figures.p50_ms for turn in steady],
+            "steady p95, ms": [turn.figures.p95_ms for turn in steady],
+            "steady p99, ms": [turn.figures.p99_ms for turn in steady],
+            "memory, MB": [max((turn.memory_mb or 0.0 for turn in results.turns_of(name)), default=None)],
+            "start, s": [results.start_s[name]],
+        }
+        for figure, values in figures.items():
+            yield (name, figure), [value for value in values if value]
+    for target in results.targets:
+        yield ("target", target.what), [target.measured] if target.measured else []
 
 
 def _change(name: str, figure: str, old: Sequence[float], new: Sequence[float]) -> Change:
@@ -69,34 +78,3 @@ def _change(name: str, figure: str, old: Sequence[float], new: Sequence[float]) 
     if len(old) > 1 and len(new) > 1:
         return Change(name, figure, before, after, clear=max(old) < min(new) or max(new) < min(old))
     return Change(name, figure, before, after, clear=abs(after - before) > 0.05 * before)
-
-
-def _steady(figure: str) -> Callable[[Results, str], list[float]]:
-    def read(results: Results, name: str) -> list[float]:
-        values = [getattr(turn.figures, figure) for turn in results.turns_of(name, "steady")]
-        return [value for value in values if value is not None]
-
-    return read
-
-
-def _known(*values: float | None) -> list[float]:
-    return [value for value in values if value]
-
-
-def _most_memory(results: Results, name: str) -> float | None:
-    return max((turn.memory_mb or 0.0 for turn in results.turns_of(name)), default=None)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
-
-
-_FIGURES: dict[str, Callable[[Results, str], list[float]]] = {
-    "held, requests/s": lambda results, name: _known(*(knee.held for knee in results.knees if knee.system == name)),
-    "peak, requests/s": lambda results, name: _known(results.peak_rate(name)),
-    "steady p50, ms": _steady("p50_ms"),
-    "steady p95, ms": _steady("p95_ms"),
-    "steady p99, ms": _steady("p99_ms"),
-    "memory, MB": lambda results, name: _known(_most_memory(results, name)),
-    "start, s": lambda results, name: _known(results.start_s.get(name)),
-}

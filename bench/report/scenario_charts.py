@@ -92,10 +92,10 @@ def over_time(results: Results) -> Iterator[Chart]:
         if scenario == "swap" and len(events) > 1:
             words.append(f"It answered {events[1][0] - events[0][0]:.1f} s later.")
         if scenario != "steady":
-            ends = (
-                f"{name} {turn.figures.failed:,} failed, longest wait {ms(turn.figures.max_ms)}"
-                for name, turn in last.items()
-            )
+            ends = [
+                f"{turn.system} {turn.figures.failed:,} failed, longest wait {ms(turn.figures.max_ms)}"
+                for turn in turns
+            ]
             words.append(f"{'; '.join(ends)}.")
         yield _drawn(results, title, " ".join(words), _timeline(title, turns), only=last)
 

@@ -101,10 +101,8 @@ def _workers(results: Results) -> Iterator[Table]:
     """What another worker costs in memory, where the systems are numbers of workers."""
     rows, before = [["", "memory MB", "MB per further worker", "peak/s (wrk)"]], (0, 0.0)
     for name in results.systems if all("worker" in name for name in results.systems) else ():
-        count, memory = (
-            int(name.split()[0]),
-            max((turn.memory_mb or 0.0 for turn in results.turns_of(name)), default=0.0),
-        )
+        count = int(name.split()[0])
+        memory = max((turn.memory_mb or 0.0 for turn in results.turns_of(name)), default=0.0)
         more = f"{(memory - before[1]) / (count - before[0]):.1f}" if before[0] else DASH
         rows.append([name, shown(memory), more, shown(results.peak_rate(name))])
         before = (count, memory)
@@ -141,11 +139,8 @@ def _micro(results: Results) -> Iterator[Table]:
         for connections, system in sorted(cells, key=lambda cell: cell[0]):
             label = "" if any(row[0] == str(connections) for row in rows) else str(connections)
             rows.append([label, system, *_peak_cells(results, scenario, connections, system, compared)])
-        kept = [
-            at
-            for at, column in enumerate(zip(*rows, strict=True))
-            if any(cell not in ("", DASH) for cell in column[1:])
-        ]
+        columns_of_cells = enumerate(zip(*rows, strict=True))
+        kept = [at for at, (_, *cells_below) in columns_of_cells if not {*cells_below} <= {"", DASH}]
         rounds = max(peak.round for peak in peaks)
         yield Table(f"{title} (median of {rounds})", [[row[at] for at in kept] for row in rows], frozenset({1}))
 

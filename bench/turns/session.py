@@ -34,7 +34,6 @@ class Inputs:
 
     model: str
     pickles: Path
-    models: Path
     results: Path
     data: Path | None = None
 

@@ -46,10 +46,12 @@ def measure(bench: Bench, scenario: str, model: ModelUnderTest, running: Running
     ask()
     for number in range(1, rounds + 1):
         began, before = time.perf_counter(), cpu_seconds(pid) or 0.0
-        _repeat(ask)
+        for _ in range(REQUESTS):
+            ask()
         served = _peak(scenario, OURS, number, (cpu_seconds(pid) or 0.0) - before, time.perf_counter() - began)
         began, before = time.perf_counter(), time.process_time()
-        _repeat(lambda: session.run(None, {"X": rows}))
+        for _ in range(REQUESTS):
+            session.run(None, {"X": rows})
         bare = _peak(scenario, BARE_RUN, number, time.process_time() - before, time.perf_counter() - began)
         bench.results.peaks += [served, bare]
 
@@ -71,11 +73,6 @@ def checked_request(model: str, url: str, rows: Any, right: Any) -> Callable[[],
             raise BenchError(f"a wrong answer of {model}: {answer.status} {answer.body[:200]!r}")
 
     return ask
-
-
-def _repeat(act: Callable[[], object]) -> None:
-    for _ in range(REQUESTS):
-        act()
 
 
 def _peak(scenario: str, name: str, number: int, cpu_s: float, took_s: float) -> Peak:

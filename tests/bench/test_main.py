@@ -149,7 +149,7 @@ def test_a_plan_without_a_run_says_how_to_make_one(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(wrk.executable() is None, reason="wrk is not installed")
 def test_an_interrupted_micro_run_leaves_what_it_measured_and_no_process(tmp_path: Path) -> None:
-    command = bench("micro", "--sections", "wide", "--results", tmp_path)
+    command = bench("micro", "--scenarios", "wide", "--results", tmp_path)
     with subprocess.Popen(
         command, env=environment(), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as run:
