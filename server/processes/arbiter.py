@@ -290,6 +290,7 @@ def _freeze() -> None:
 def _assign_line(arbiter: _Arbiter, worker: Worker) -> None:
     worker.line = arbiter.free_line()
     worker.channel = ControlChannel()
+    worker.tmp.notify()  # its silence counts from now, even if it hangs before it first says that it lives
 
 
 def _close_other_channels(arbiter: _Arbiter, worker: Worker) -> None:

@@ -1,12 +1,17 @@
-"""The arbiter's own parts: the address it binds. Whole arbiters are tested as processes, in tests/integration."""
+"""The arbiter's own parts: the address it binds, what a worker gets before its fork. Whole ones: tests/integration."""
 
 from __future__ import annotations
 
 import socket
+from time import monotonic
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.workers.workertmp import WorkerTmp
 
-from server.processes.arbiter import _bind, default_host
+from server.processes.arbiter import _assign_line, _bind, default_host
 
 
 @pytest.mark.parametrize(
@@ -29,3 +34,15 @@ def test_the_default_is_ipv4_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("server.processes.arbiter.socket.socket", no_ipv6)
     assert default_host() == "0.0.0.0"
+
+
+def test_a_worker_that_hangs_at_once_counts_as_silent() -> None:
+    """gunicorn compares a file's time with the monotonic clock; a new file has the time of day, ever in the future."""
+    before = monotonic()
+    worker: Any = SimpleNamespace(tmp=WorkerTmp(Config()))
+    assert worker.tmp.last_update() > before + 1_000_000
+    _assign_line(SimpleNamespace(free_line=lambda: 3), worker)  # type: ignore[arg-type]
+    assert before - 1 <= worker.tmp.last_update() <= monotonic()
+    assert worker.line == 3
+    worker.channel.close()
+    worker.tmp.close()
