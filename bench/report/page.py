@@ -57,7 +57,6 @@ def _content(results: Results) -> dict[str, Any]:
         "codes": [(name, code, count) for name, counts in results.codes.items() for code, count in counts.items()],
         "meanings": CODES,
         "errors": [(standing.name, *error) for standing in every for error in standing.errors.most_common()],
-        "limits": table.limits(results),
         "variable": variable,
         "ms": ms,
     }
