@@ -48,11 +48,6 @@ class Turn:
     memory_over_s: list[tuple[float, float]] = field(default_factory=list)  # seconds into the turn, MB
     way: str = DIRECT  # how the requests went: straight to the server, or through the stand-in router
 
-    @property
-    def name(self) -> str:
-        """Which turn it is, in words."""
-        return f"{self.scenario} {self.system} at {self.figures.asked_rate:,.0f}/s"
-
 
 @dataclass(frozen=True, slots=True)
 class Peak:
