@@ -11,7 +11,7 @@ import numpy.typing as npt
 from bench.load.generator import Phase, seconds_of
 from bench.load.samples import OK, UNFINISHED, Samples
 
-PERCENTILES = (50.0, 95.0, 99.0, 99.9)
+_CUTS = {"p50_ms": 50.0, "p95_ms": 95.0, "p99_ms": 99.0, "p999_ms": 99.9, "max_ms": 100.0}
 MISSED_AFTER_S = 0.010
 HELD_PART = 0.97  # of the asked rate, answered rightly while it was asked
 _STRETCH_S = 0.5
@@ -67,12 +67,11 @@ def over(samples: Samples, begin: float, phases: Sequence[Phase]) -> Figures:
     due, done, outcome = samples.due[inside], samples.done[inside], samples.outcome[inside]
     right = outcome == 0
     timed = _timed(samples)[inside]
-    latency_ms = (done[timed] - due[timed]) * 1e3
-    cuts = np.percentile(latency_ms, PERCENTILES).tolist() if latency_ms.size else [None] * len(PERCENTILES)
-    server_ms = samples.server_s[inside & ~np.isnan(samples.server_s)] * 1e3
-    server_cuts = np.percentile(server_ms, (50, 99)).tolist() if server_ms.size else [None, None]
+    cuts = dict(zip(_CUTS, _percentiles((done[timed] - due[timed]) * 1e3, *_CUTS.values()), strict=True))
+    server_s = samples.server_s[inside & ~np.isnan(samples.server_s)]
+    server_p50_ms, server_p99_ms = _percentiles(server_s * 1e3, 50, 99)
     late_s = samples.offered[inside] - due
-    late_p99_ms = float(np.percentile(late_s, 99) * 1e3) if late_s.size else 0.0
+    late_p99_ms = _percentiles(late_s * 1e3, 99)[0] or 0.0
     last = begin + seconds
     if right.any():  # the quickest answer's time off: a request due at the very end could not be answered sooner
         last = max(last, float(done[right].max() - (done[right] - due[right]).min()))
@@ -84,15 +83,14 @@ def over(samples: Samples, begin: float, phases: Sequence[Phase]) -> Figures:
         seconds=seconds,
         requests=int(due.size),
         rate=float(right.sum()) / (last - begin),
-        **dict(zip(("p50_ms", "p95_ms", "p99_ms", "p999_ms"), cuts, strict=True)),
-        max_ms=float(latency_ms.max()) if latency_ms.size else None,
+        **cuts,
         errors=errors,
         late_p99_ms=late_p99_ms,
         missed=int((late_s > MISSED_AFTER_S).sum()),
         generator_busy=busy,
-        limit=generator_limit(busy, late_p99_ms, cuts[2]),
-        server_p50_ms=server_cuts[0],
-        server_p99_ms=server_cuts[1],
+        limit=generator_limit(busy, late_p99_ms, cuts["p99_ms"]),
+        server_p50_ms=server_p50_ms,
+        server_p99_ms=server_p99_ms,
     )
 
 
@@ -118,15 +116,16 @@ def series(samples: Samples, begin: float, seconds: float) -> Series:
     stretch = np.floor((samples.due - begin) / width)
     timed = _timed(samples)
     latency_ms = (samples.done - samples.due) * 1e3
-    cuts, right, failed = [], [], []
-    for number in range(count):
-        inside = stretch == number
-        values = latency_ms[inside & timed]
-        cuts.append(np.percentile(values, (50, 99)).tolist() if values.size else [None, None])
-        right.append(float((inside & (samples.outcome == 0)).sum()) / width)
-        failed.append(int((inside & (samples.outcome != 0)).sum()))
-    at = [number * width for number in range(count)]
-    return Series(width, at, right, failed, [cut[0] for cut in cuts], [cut[1] for cut in cuts])
+    masks = [stretch == number for number in range(count)]
+    p50_ms, p99_ms = zip(*(_percentiles(latency_ms[inside & timed], 50, 99) for inside in masks), strict=True)
+    return Series(
+        width_s=width,
+        at_s=[number * width for number in range(count)],
+        rate=[float((inside & (samples.outcome == 0)).sum()) / width for inside in masks],
+        failed=[int((inside & (samples.outcome != 0)).sum()) for inside in masks],
+        p50_ms=list(p50_ms),
+        p99_ms=list(p99_ms),
+    )
 
 
 def why_lost(figures: Figures, goal_ms: float) -> str | None:
@@ -171,6 +170,10 @@ def machine_limit(
     if others is not None and others > _OTHERS_LIMIT:
         return f"other work took {others:.0%} of the server's core"
     return None
+
+
+def _percentiles(values: npt.NDArray[np.float64], *cuts: float) -> list[float | None]:
+    return np.percentile(values, cuts).tolist() if values.size else [None] * len(cuts)
 
 
 def _timed(samples: Samples) -> npt.NDArray[np.bool_]:

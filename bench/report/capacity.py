@@ -10,7 +10,7 @@ from bench.errors import BenchError
 from bench.record.figures import why_lost
 from bench.record.findings import standings
 from bench.record.results import OURS, Results
-from bench.report.table import columns
+from bench.report.table import text
 
 HEADROOM = 0.7  # a router that chooses at random loads dynos unevenly, and a rate has its peaks
 
@@ -46,18 +46,8 @@ def choices(results: Results, rate: float, goal_ms: float) -> list[DynoChoice]:
 
 def render(results: Results, rate: float, goal_ms: float) -> str:
     """The answer in a sentence, the table, and what it assumes."""
-    every = choices(results, rate, goal_ms)
-    best = every[0]
-    answer = f"No dyno type holds {rate:,.0f} requests/s at p99 under {goal_ms:g} ms."
-    if best.dynos is not None:
-        many = f"{best.dynos} dynos" if best.dynos > 1 else "1 dyno"
-        cost = f"{best.dollars} $ a month"
-        answer = f"{many} of type {best.size.name} ({cost}) for {rate:,.0f} requests/s at p99 under {goal_ms:g} ms."
-    rows = [["dyno type", "holds/s each", "dynos", "$ a month", ""]]
-    for choice in every:
-        numbers = [f"{value:,}" if value is not None else "-" for value in (choice.dynos, choice.dollars)]
-        rows.append([choice.size.name, f"{choice.per_dyno:,.0f}", *numbers, choice.note])
-    return f"{answer}\n\n{columns(rows, left={0, 4})}\n\n{_assumed(results, goal_ms)}"
+    answer = {"choices": choices(results, rate, goal_ms), "held": held_at(results, goal_ms)}
+    return text("capacity.txt", results=results, rate=rate, goal_ms=goal_ms, headroom=HEADROOM, **answer)
 
 
 def _choice(size: Size, results: Results, rate: float, per_core: float, memory_mb: float) -> DynoChoice:
@@ -69,18 +59,3 @@ def _choice(size: Size, results: Results, rate: float, per_core: float, memory_m
     if not size.scales and needed > 1:
         return DynoChoice(size, None, per_dyno, None, f"would need {needed}, and this type runs alone")
     return DynoChoice(size, needed, per_dyno, needed * size.dollars, note)
-
-
-def _assumed(results: Results, goal_ms: float) -> str:
-    cores, dynos = results.settings.get("cores", 1.0), results.settings.get("dynos", 1)
-    on = f"{cores:g} core" + (f" in each of {dynos} dynos" if dynos > 1 else "")
-    lines = [
-        f"measured: {held_at(results, goal_ms):,.0f} requests/s on {on}, "
-        f"model {results.settings.get('model')}, {results.started[:10]}, {results.machine.get('processor')}",
-        f"each dyno is planned to {HEADROOM:.0%} of what it holds",
-        "a shared dyno (eco to standard-2x) is taken to have one core, which is its burst; Heroku promises no share. "
-        "Measure a smaller one with --cpu 0.25",
-        "an eco dyno sleeps after 30 minutes without traffic; eco and basic run alone",
-        "rates on several cores are taken to grow with physical cores; this was not measured",
-    ]
-    return "\n".join(f"* {line}" for line in lines)

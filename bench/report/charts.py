@@ -52,7 +52,7 @@ class LineChart:
         import matplotlib as mpl
         from matplotlib.figure import Figure
 
-        self._title = title
+        self.title = title
         with mpl.rc_context(_SETTINGS):
             self._figure = Figure(figsize=(5.6, 3.2), layout="constrained")
             self._axes: Any = self._figure.subplots()
@@ -108,7 +108,7 @@ class LineChart:
             self._figure.savefig(text, format="svg", transparent=True, metadata=no_metadata)
         _, _, drawing = text.getvalue().partition("<svg ")
         drawing = re.sub(r' xmlns(:\w+)?="[^"]*"', "", drawing).replace("xlink:href", "href")
-        drawing = re.sub(r'^.*?(viewBox="[^"]*")[^>]*', rf'role="img" aria-label="{escape(self._title)}" \1', drawing)
+        drawing = re.sub(r'^.*?(viewBox="[^"]*")[^>]*', rf'role="img" aria-label="{escape(self.title)}" \1', drawing)
         for colour, name in _VARIABLES.items():
             drawing = drawing.replace(colour, f"var({name})")
         return f"<svg {drawing}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bench.record.results import Results, middle
-from bench.report.table import columns, number
+from bench.report.table import text
 
 
 class Change(NamedTuple):
@@ -42,15 +42,7 @@ def differences(before: Results, after: Results) -> list[str]:
 
 def render(before: Results, after: Results) -> str:
     """The comparison as text."""
-    rows = [["", "", "before", "after", "change", ""]]
-    for change in changes(before, after):
-        word = "" if change.clear else "within the spread of the rounds"
-        numbers = [number(change.before), number(change.after), f"{change.part:+.1%}"]
-        rows.append([change.system, change.figure, *numbers, word])
-    if len(rows) == 1:
-        return "The two runs have no figure in common."
-    notes = "\n".join(f"* {line}" for line in differences(before, after))
-    return columns(rows, left={0, 1, 5}) + (f"\n\n{notes}" if notes else "")
+    return text("compare.txt", changes=changes(before, after), differences=differences(before, after))
 
 
 def _measured(results: Results) -> Iterator[tuple[tuple[str, str], list[float]]]:

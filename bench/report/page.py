@@ -9,14 +9,14 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from bench.dyno.dyno import CODES
-from bench.record.findings import Standing, place, standings, verdict, warnings
-from bench.record.results import Results
+from bench.record.findings import Standing, place, standings
+from bench.record.results import OURS, Results
 from bench.record.targets import CROWD, FRONT
 from bench.report import scenario_charts, table
 from bench.report.charts import variable
 from bench.report.scenario_charts import ms
+from bench.report.table import TEMPLATES, text
 
-_FILES = Path(__file__).parent
 _BARS = {"peaks": "peak", "memory": "memory_mb", "throttled": "throttled_s"}
 
 
@@ -31,9 +31,23 @@ def page(results: Results) -> str:
     """The whole document."""
     from jinja2 import Environment, FileSystemLoader
 
-    loader = FileSystemLoader(_FILES)
+    loader = FileSystemLoader(TEMPLATES)
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     return environment.get_template("report.html").render(_content(results))
+
+
+def verdict(results: Results) -> list[str]:
+    """Sentences, the most important first; the first one can stand alone."""
+    every = standings(results)
+    most = max(every, key=lambda standing: standing.held or 0.0, default=None)
+    ours = next((standing for standing in every if standing.name == OURS), most)
+    others = [standing for standing in every if standing is not ours]
+    return text("verdict.txt", results=results, ours=ours, others=others, place=place(results)).splitlines()
+
+
+def warnings(results: Results) -> list[str]:
+    """What a reader must know before the verdict."""
+    return text("warnings.txt", results=results).splitlines()
 
 
 def _content(results: Results) -> dict[str, Any]:
@@ -41,7 +55,7 @@ def _content(results: Results) -> dict[str, Any]:
     return {
         "results": results,
         "title": f"dynonnx: {place(results)}",
-        "css": Markup((_FILES / "report.css").read_text("utf-8")),  # noqa: S704 - our own text
+        "css": Markup((TEMPLATES / "report.css").read_text("utf-8")),  # noqa: S704 - our own text
         "started": results.started.replace("T", " ").replace("+00:00", " UTC"),
         "warnings": warnings(results),
         "verdict": _stressed(first, "em"),
@@ -57,7 +71,6 @@ def _content(results: Results) -> dict[str, Any]:
         "codes": [(name, code, count) for name, counts in results.codes.items() for code, count in counts.items()],
         "meanings": CODES,
         "errors": [(standing.name, *error) for standing in every for error in standing.errors.most_common()],
-        "limits": table.limits(results),
         "variable": variable,
         "ms": ms,
     }

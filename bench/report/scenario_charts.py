@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
 
 from bench.record.findings import standings
-from bench.record.results import DIRECT, ROUTED, Results, Turn, middle
+from bench.record.results import DIRECT, Results, Turn, middle
 from bench.report.charts import LineChart, Points
 from bench.report.table import number
 
 _MB_PER_MIB = 1.048576
-_OVER_TIME = {
-    "steady": ("Latency over time", "In stretches of half a second: p99 solid, median dashed."),
-    "deploy": ("A deploy", "The dyno is stopped and a new one started under load."),
-    "swap": (
-        "A new version",
-        "A second version is written into the models folder; every answer is held to the version it names.",
-    ),
-    "spike": ("A spike", "The rate jumps for a few seconds and falls back."),
-    "soak": ("A long run", "One rate for a long time."),
-    "models": ("Many models", "Every example model in turn, on one server."),
-    "badclients": (
-        "Bad company",
-        "The same rate beside 32 clients that leave, trickle, send half, or do not speak HTTP.",
-    ),
-}
+_TIMELINES = tomllib.loads(Path(__file__).with_name("timelines.toml").read_text("utf-8"))
+_asked_rate: Callable[[Turn], float] = attrgetter("figures.asked_rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,94 +35,84 @@ def ms(value: float | None) -> str:
     return number(value) if value is None else f"{number(value)} ms"
 
 
-def latency_by_rate(results: Results) -> Chart | None:
+def latency_by_rate(results: Results) -> Iterator[Chart]:
     """p99 and median against the rate, knees marked."""
-    turns = [turn for turn in results.turns if turn.scenario in ("steady", "steps")]
-    if len({turn.figures.asked_rate for turn in turns}) < 2:
-        return None
-    goal, routed = float(results.settings.get("goal_ms", 50)), any(turn.way == ROUTED for turn in turns)
+    turns = _at_rates(results)
+    if len(set(map(_asked_rate, turns))) < 2:
+        return
+    goal, direct = float(results.settings.get("goal_ms", 50)), [turn for turn in turns if turn.way == DIRECT]
+    past_router = frozenset(map(_asked_rate, direct)) if len(direct) < len(turns) else frozenset()
     chart = LineChart("Latency against rate", "requests per second", "milliseconds", log_x=True, log_y=True)
     chart.goal(goal, f"goal: {goal:g} ms")
     for standing in standings(results):
         own = _deciding([turn for turn in turns if turn.system == standing.name])
-        past = frozenset(turn.figures.asked_rate for turn in own if turn.way == DIRECT) if routed else frozenset()
-        p99 = _by_rate(own, "p99_ms")
-        chart.line(standing.name, _by_rate(own, "p50_ms"), thin=True)
-        chart.line(standing.name, p99, hollow=past)
-        for x, y in p99:
+        for x, y in _latencies(chart, standing.name, own, _asked_rate, past_router):
             if x == standing.held and y is not None:
                 chart.ring(standing.name, x, y, f"{x:,.0f}/s")
     text = "99 of 100 answers came within the solid line, half within the dashed one. Rings: the highest rate held."
-    direct = [turn.figures.asked_rate for turn in turns if turn.way == DIRECT]
-    if direct and len(direct) < len(turns):
-        text += f" Hollow dots went past the router (from {min(direct):,.0f}/s on)."
-    return _drawn(results, "Latency against rate", text, chart)
+    if past_router:
+        text += f" Hollow dots went past the router (from {min(past_router):,.0f}/s on)."
+    yield _drawn(results, text, chart)
 
 
-def batches(results: Results) -> Chart | None:
+def batches(results: Results) -> Iterator[Chart]:
     """Rows of one run against the rate."""
-    turns = [turn for turn in results.turns if turn.batch_rows is not None and turn.scenario in ("steady", "steps")]
-    if len({turn.figures.asked_rate for turn in turns}) < 2:
-        return None
-    chart = LineChart("Rows of a batch", "requests per second", "rows in one run", log_x=True)
-    chart.line("dynonnx", _grouped(turns, lambda turn: turn.figures.asked_rate, lambda turn: turn.batch_rows))
+    turns = [turn for turn in _at_rates(results) if turn.batch_rows is not None]
+    if len(set(map(_asked_rate, turns))) < 2:
+        return
+    chart = LineChart("Batches", "requests per second", "rows in one run", log_x=True)
+    chart.line("dynonnx", _medians(turns, _asked_rate, "batch_rows"))
     chart.from_zero()
     text = "How many rows one run of the model took: nobody waits for a batch, they grow with the load."
-    return _drawn(results, "Batches", text, chart, only=())
+    yield _drawn(results, text, chart, only=())
 
 
 def over_time(results: Results) -> Iterator[Chart]:
     """p99 and median over a scenario's time, what happened marked; of steady rounds, the last."""
-    for scenario, (title, text) in _OVER_TIME.items():
+    for scenario, words in _TIMELINES.items():
         last = {turn.system: turn for turn in results.turns if turn.scenario == scenario and turn.series is not None}
         if not last:
             continue
         turns = list(last.values())
-        words, events = [f"At {turns[0].figures.asked_rate:,.0f} requests/s. {text}"], turns[0].events
+        text, events = f"At {_asked_rate(turns[0]):,.0f} requests/s. {words['text']}", turns[0].events
         if scenario == "swap" and len(events) > 1:
-            words.append(f"It answered {events[1][0] - events[0][0]:.1f} s later.")
+            text += f" It answered {events[1][0] - events[0][0]:.1f} s later."
         if scenario != "steady":
-            ends = [
-                f"{turn.system} {turn.figures.failed:,} failed, longest wait {ms(turn.figures.max_ms)}"
-                for turn in turns
-            ]
-            words.append(f"{'; '.join(ends)}.")
-        yield _drawn(results, title, " ".join(words), _timeline(title, turns), only=last)
+            waits = ((turn.system, turn.figures.failed, ms(turn.figures.max_ms)) for turn in turns)
+            text += f" {'; '.join(f'{name} {failed:,} failed, longest wait {most}' for name, failed, most in waits)}."
+        yield _drawn(results, text, _timeline(words["title"], turns), only=last)
 
 
-def soak_memory(results: Results) -> Chart | None:
+def soak_memory(results: Results) -> Iterator[Chart]:
     """Memory over a long time, against the quota."""
     turns = [turn for turn in results.turns if turn.scenario == "soak" and turn.memory_over_s]
     if not turns:
-        return None
+        return
     chart, quota = LineChart("Memory over time", "seconds", "MB"), results.settings.get("memory_mib")
     for turn in turns:
         chart.line(turn.system, turn.memory_over_s)
     if quota:
         chart.goal(quota * _MB_PER_MIB, f"quota: {quota} MB")
     chart.from_zero()
-    return _drawn(results, "Memory over time", "What all processes of a server take together.", chart)
+    yield _drawn(results, "What all processes of a server take together.", chart)
 
 
-def bodies(results: Results) -> Chart | None:
+def bodies(results: Results) -> Iterator[Chart]:
     """Latency against the rows of a request."""
     turns = [turn for turn in results.turns if turn.scenario.startswith("bodies of ")]
     if not turns:
-        return None
-    chart = LineChart("Bodies", "rows in a request", "milliseconds", log_x=True, log_y=True)
+        return
+    chart = LineChart("Large bodies", "rows in a request", "milliseconds", log_x=True, log_y=True)
     for name in results.systems:
-        own = [turn for turn in turns if turn.system == name]
-        chart.line(name, _grouped(own, _rows_of, lambda turn: turn.figures.p50_ms), thin=True)
-        chart.line(name, _grouped(own, _rows_of, lambda turn: turn.figures.p99_ms))
-    asked = sorted({(_rows_of(turn), turn.figures.asked_rate) for turn in turns})
+        _latencies(chart, name, [turn for turn in turns if turn.system == name], _rows_of)
+    asked = sorted({(_rows_of(turn), _asked_rate(turn)) for turn in turns})
     rates = ", ".join(f"{rows:,.0f} row{'s' if rows > 1 else ''} at {rate:,.0f}/s" for rows, rate in asked)
-    return _drawn(results, "Large bodies", f"p99 solid, median dashed: {rates}.", chart)
+    yield _drawn(results, f"p99 solid, median dashed: {rates}.", chart)
 
 
 def charts(results: Results) -> list[Chart]:
     """Every chart that the run has something for."""
-    drawn = [latency_by_rate(results), batches(results), *over_time(results), soak_memory(results), bodies(results)]
-    return [chart for chart in drawn if chart is not None]
+    return [chart for draw in (latency_by_rate, batches, over_time, soak_memory, bodies) for chart in draw(results)]
 
 
 def _timeline(title: str, turns: Sequence[Turn]) -> LineChart:
@@ -147,26 +127,40 @@ def _timeline(title: str, turns: Sequence[Turn]) -> LineChart:
     return chart
 
 
+def _at_rates(results: Results) -> list[Turn]:
+    return [turn for turn in results.turns if turn.scenario in ("steady", "steps")]
+
+
 def _deciding(turns: Sequence[Turn]) -> list[Turn]:
     """Of the rates that were tried again, the last turn: it is what the climb went by. Steady rounds stay together."""
-    last = {turn.figures.asked_rate: turn for turn in turns if turn.scenario == "steps"}
-    steady = [turn for turn in turns if turn.scenario == "steady" and turn.figures.asked_rate not in last]
-    return [*steady, *last.values()]
+    last = {_asked_rate(turn): turn for turn in turns if turn.scenario == "steps"}
+    return [*(turn for turn in turns if turn.scenario == "steady" and _asked_rate(turn) not in last), *last.values()]
 
 
-def _by_rate(turns: Sequence[Turn], figure: str) -> Points:
-    return _grouped(turns, lambda turn: turn.figures.asked_rate, lambda turn: getattr(turn.figures, figure))
+def _latencies(
+    chart: LineChart,
+    name: str,
+    turns: Sequence[Turn],
+    at: Callable[[Turn], float],
+    hollow: frozenset[float] = frozenset(),
+) -> Points:
+    """Draw the median dashed and p99 solid; the points of p99."""
+    chart.line(name, _medians(turns, at, "figures.p50_ms"), thin=True)
+    p99 = _medians(turns, at, "figures.p99_ms")
+    chart.line(name, p99, hollow=hollow)
+    return p99
 
 
-def _grouped(turns: Sequence[Turn], at: Callable[[Turn], float], read: Callable[[Turn], float | None]) -> Points:
-    """The median of a figure wherever there are turns, from left to right."""
-    return [(x, middle(read(turn) for turn in turns if at(turn) == x)) for x in sorted({at(turn) for turn in turns})]
+def _medians(turns: Sequence[Turn], at: Callable[[Turn], float], figure: str) -> Points:
+    """A figure's median over the turns wherever there are any, from left to right."""
+    read = attrgetter(figure)
+    return [(x, middle(read(turn) for turn in turns if at(turn) == x)) for x in sorted(set(map(at, turns)))]
 
 
 def _rows_of(turn: Turn) -> float:
     return float(turn.scenario.split()[2])
 
 
-def _drawn(results: Results, title: str, text: str, chart: LineChart, only: Container[str] | None = None) -> Chart:
+def _drawn(results: Results, text: str, chart: LineChart, only: Container[str] | None = None) -> Chart:
     shown = [each.name for each in standings(results) if each.requests and (only is None or each.name in only)]
-    return Chart(title, text, chart.svg(), shown)
+    return Chart(chart.title, text, chart.svg(), shown)

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from bench.record import results
-from bench.record.findings import missed_goals, standings, verdict, warnings
+from bench.record.findings import missed_goals, standings
 from bench.record.results import Knee
 from bench.report import page
 from bench.report.charts import short
+from bench.report.page import verdict, warnings
 from tests.support.bench.runs import FIGURES, a_run
 
 

@@ -50,14 +50,12 @@ def test_a_new_version_tells_how_soon_it_answered() -> None:
 
 
 def test_memory_over_time_stands_against_the_quota() -> None:
-    chart = scenario_charts.soak_memory(a_run_of("soak"))
-    assert chart is not None
+    (chart,) = scenario_charts.soak_memory(a_run_of("soak"))
     assert "quota: 512 MB" in chart.svg
 
 
 def test_bodies_are_drawn_by_their_rows() -> None:
-    chart = scenario_charts.bodies(a_run_of("bodies of 1 rows", "bodies of 100 rows"))
-    assert chart is not None
+    (chart,) = scenario_charts.bodies(a_run_of("bodies of 1 rows", "bodies of 100 rows"))
     assert "1 row at 500/s, 100 rows at 500/s" in chart.text
 
 
