@@ -9,15 +9,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from bench.arguments import parser
 from bench.baselines.serving import OURS, Placement, System, meet, systems_for
 from bench.dyno import router
-from bench.dyno.dyno import Dyno, dyno, size_named
+from bench.dyno.dyno import dyno, size_named
 from bench.errors import BenchError
 from bench.load.cases import load_model, make_cases, write_cases
 from bench.load.client import Address
@@ -41,13 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def guarded(act: Callable[[], int | str]) -> int:
     """The status of ``act``, 0 where it gives a text to print; 1 where it fails, with a sentence; 130 interrupted."""
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a background job of a shell starts with it ignored
-        signal.signal(number, _as_interrupt)
+        signal.signal(number, signal.default_int_handler)
     try:
         outcome = act()
-        if isinstance(outcome, int):
-            return outcome
-        print(outcome)
-        return 0
+        if isinstance(outcome, str):
+            print(outcome)
+        return outcome if isinstance(outcome, int) else 0
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -146,12 +143,8 @@ def _chosen(given: argparse.Namespace, workers_each: int | None) -> list[System]
 
 def _options(given: argparse.Namespace) -> RunOptions:
     size = size_named(given.size)
-
-    def dynos(name: str) -> AbstractContextManager[Dyno]:
-        return dyno(size, name, given.cpu)
-
     routed = given.command == "run" and not given.direct and router.executable() is not None
-    placement = Placement(dynos, getattr(given, "dynos", 1), routed)
+    placement = Placement(lambda name: dyno(size, name, given.cpu), getattr(given, "dynos", 1), routed)
     return RunOptions(given.rate, given.seconds, given.goal_ms, placement, math.ceil(given.cpu or size.cores))
 
 
@@ -168,11 +161,6 @@ def _progress() -> Progress:
         print(f"{time.monotonic() - began:5.0f} s  {line}{about}", file=sys.stderr, flush=True)
 
     return say
-
-
-def _as_interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a run as Ctrl-C does: servers stopped, what was measured written."""
-    raise KeyboardInterrupt
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | str]] = {  # an exit status, or a text to print

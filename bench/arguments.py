@@ -1,8 +1,10 @@
-"""Owns the grammar of the command line: commands, options, defaults. Knows nothing of what they do."""
+"""Owns the grammar of the command line, told in ``arguments.toml``. Knows nothing of what commands do."""
 
 from __future__ import annotations
 
-import argparse
+import tomllib
+from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,121 +13,29 @@ from bench.dyno.dyno import SIZES
 from bench.turns.micro import MICRO_SCENARIOS
 from bench.turns.scenarios import SCENARIOS, WORKER_COUNTS, RunOptions
 
-SYSTEMS = (OURS, "fastapi_onnx", "fastapi_pickle")
-Commands = Any  # argparse gives what add_subparsers returns no public name
+_GRAMMAR = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8").replace("{sizes}", ", ".join(SIZES)))
+_NAMES: Mapping[str, Mapping[str, Any]] = {  # what the grammar's words stand for
+    "type": {"int": int, "float": float, "path": Path},
+    "choices": {"systems": [OURS, *BASELINES], "scenarios": list(SCENARIOS), "micro_scenarios": MICRO_SCENARIOS},
+}
+_TURN = {"seconds": RunOptions().seconds, "goal_ms": RunOptions().goal_ms}
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "run": {"rate": RunOptions().rate, **_TURN},
+    "workers": {"rate": 1000.0, "counts": list(WORKER_COUNTS), **_TURN},
+    "plan": {"p99": RunOptions().goal_ms},
+}
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> ArgumentParser:
     """All commands; the parsed ``command`` is the one that was named."""
-    whole = argparse.ArgumentParser(prog="python -m bench", description="Measure dynonnx beside two baselines.")
+    whole = ArgumentParser(prog="python -m bench", description="Measure dynonnx beside two baselines.")
     commands = whole.add_subparsers(required=True, dest="command", metavar="COMMAND")
-    for add in (_run, _quick, _micro, _workers, _host, _compare, _plan, _report, _cases, _footprint):
-        add(commands)
+    for name, command in _GRAMMAR["commands"].items():
+        subparser = commands.add_parser(name, help=command["help"])
+        groups = [_GRAMMAR["groups"][group] for group in command.get("groups", [])]
+        for options in (*groups, command.get("options", {})):
+            for flag, option in options.items():
+                known = {key: names[option[key]] for key, names in _NAMES.items() if key in option}
+                subparser.add_argument(flag, **option | known)
+        subparser.set_defaults(**_DEFAULTS.get(name, {}))
     return whole
-
-
-def _run(commands: Commands) -> None:
-    run = commands.add_parser("run", help="the chosen scenarios in a stand-in dyno")
-    _add_inputs(run)
-    _add_load(run, RunOptions().rate)
-    _add_systems(run)
-    run.add_argument("--slo-p99", type=float, help="fail when dynonnx's p99 at the steady rate is above this, in ms")
-    run.add_argument("--slo-held", type=float, help="fail when dynonnx holds fewer requests/s than this")
-    run.add_argument("--dynos", type=int, default=1, help="dynos of each server behind the router (1)")
-    run.add_argument("--direct", action="store_true", help="without the stand-in router (deploy always has one)")
-    run.add_argument("--scenario", nargs="+", choices=list(SCENARIOS), default=["steady", "steps", "deploy"])
-
-
-def _quick(commands: Commands) -> None:
-    quick = commands.add_parser("quick", help="the three-minute form")
-    _add_inputs(quick)
-    _add_systems(quick)
-
-
-def _micro(commands: Commands) -> None:
-    micro = commands.add_parser("micro", help="peak rates, latencies and CPU side by side on one core, by wrk")
-    micro.add_argument("--quick", action="store_true", help="one example model, fewer and shorter rounds")
-    micro.add_argument("--scenarios", nargs="+", choices=MICRO_SCENARIOS, help="what to measure (all)")
-    micro.add_argument("--rounds", type=int, help="turns of each, of which the median counts (5)")
-    micro.add_argument("--seconds", type=float, help="seconds of a turn (0.7)")
-    micro.add_argument("--connections", type=int, nargs="+", help="busy connections (1 32 128)")
-    _add_places(micro)
-
-
-def _workers(commands: Commands) -> None:
-    workers = commands.add_parser("workers", help="one dyno with several numbers of workers")
-    _add_inputs(workers)
-    _add_load(workers, rate=1000.0)
-    workers.add_argument("--counts", nargs="+", type=int, default=list(WORKER_COUNTS), help="numbers of workers")
-
-
-def _host(commands: Commands) -> None:
-    host = commands.add_parser("host", help="a server that runs elsewhere and is yours")
-    host.add_argument("url", help="such as https://my-app.herokuapp.com; a key, where it needs one, is in BENCH_KEY")
-    _add_inputs(host)
-    host.add_argument("--i-own-this-host", action="store_true", help="say so: other people's servers are not measured")
-    host.add_argument("--rate", type=float, default=10.0, help="requests/s of the steady turn")
-    host.add_argument("--most", type=float, default=100.0, help="requests/s that the climb does not exceed")
-    host.add_argument("--seconds", type=float, default=20.0, help="seconds of the steady turn; steps take half")
-    host.add_argument("--goal-ms", type=float, default=300.0, help="the p99 that counts as held, network included")
-
-
-def _footprint(commands: Commands) -> None:
-    footprint = commands.add_parser("footprint", help="what the server takes: start, memory, packages")
-    footprint.add_argument("--models", type=Path, default=Path("models"), help="folder with the example models")
-    footprint.add_argument("--requirements", type=Path, default=Path("requirements.txt"), help="of the web dyno")
-
-
-def _compare(commands: Commands) -> None:
-    compare = commands.add_parser("compare", help="what changed between two runs")
-    compare.add_argument("before", type=Path, help="a folder under bench/results")
-    compare.add_argument("after", type=Path, help="another")
-
-
-def _plan(commands: Commands) -> None:
-    plan = commands.add_parser("plan", help="which dynos a rate needs, by a measured run")
-    plan.add_argument("--rate", type=float, required=True, help="requests/s to hold")
-    plan.add_argument("--p99", type=float, default=RunOptions().goal_ms, help="milliseconds that 99 %% must keep")
-    plan.add_argument("--run", dest="run_folder", type=Path, help="a folder under bench/results (default: the newest)")
-    plan.add_argument("--results", type=Path, default=Path("bench/results"), help="where runs are")
-
-
-def _report(commands: Commands) -> None:
-    report = commands.add_parser("report", help="draw report.html again from results.json")
-    report.add_argument("folder", type=Path, help="a folder under bench/results")
-
-
-def _cases(commands: Commands) -> None:
-    cases = commands.add_parser("cases", help="write requests and right answers for locust -f bench/load/locustfile.py")
-    cases.add_argument("--pickle", type=Path, required=True, help="the pickle that gives the answers")
-    cases.add_argument("--model", help="whose rows (default: the pickle's stem)")
-    cases.add_argument("--data", type=Path, help="CSV file with rows to ask about, columns in the model's order")
-    cases.add_argument("--path", default="/predict", help="the route (default: /predict)")
-    cases.add_argument("--rows", type=int, default=0, help="rows in each request; 0 is one bare row (default)")
-    cases.add_argument("--out", type=Path, required=True, help="the file to write")
-
-
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", default="iris", help="example model (default: iris)")
-    _add_places(parser)
-    parser.add_argument("--data", type=Path, help="CSV file with rows to ask about (default: the example's own)")
-
-
-def _add_places(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pickles", type=Path, default=Path("build"), help="folder of the pickles (default: build)")
-    parser.add_argument("--models", type=Path, default=Path("models"), help="the repository (default: models)")
-    parser.add_argument("--results", type=Path, default=Path("bench/results"), help="where results go")
-
-
-def _add_systems(parser: argparse.ArgumentParser) -> None:
-    names = [OURS, *BASELINES]
-    parser.add_argument("--systems", nargs="+", choices=names, default=list(SYSTEMS), help="which servers")
-
-
-def _add_load(parser: argparse.ArgumentParser, rate: float) -> None:
-    defaults, cpu = RunOptions(), "cores' worth of time for the dyno, such as 0.25 (default: the type's)"
-    parser.add_argument("--size", default="standard-1x", help=f"dyno type: {', '.join(SIZES)}")
-    parser.add_argument("--cpu", type=float, help=cpu)
-    parser.add_argument("--rate", type=float, default=rate, help="requests/s of scenarios at one rate")
-    parser.add_argument("--seconds", type=float, default=defaults.seconds, help="seconds a turn")
-    parser.add_argument("--goal-ms", type=float, default=defaults.goal_ms, help="the p99 that counts as held")

@@ -42,11 +42,7 @@ class Group:
 
     def processes(self) -> list[int]:
         """All process numbers in the group."""
-        pids: set[int] = set()
-        for file in self.join_files():
-            with suppress(OSError):
-                pids.update(int(line) for line in file.read_text("ascii").split())
-        return sorted(pids)
+        return sorted({int(pid) for file in self.join_files() for pid in _read(file).split()})
 
     def readings(self) -> Readings:
         """How much has been used."""
@@ -72,24 +68,26 @@ class Group:
             (place / "cgroup.subtree_control").write_text(f"+{controller}", "ascii")
         directory.mkdir(exist_ok=True)
         self.directories[controller] = directory
-        file = next((directory / file for file in files if (directory / file).exists()), None)
-        if file is None:
-            raise OSError(f"{directory} takes no limit")
-        file.write_text(files[file.name], "ascii")
+        for file, limit in files.items():
+            if (directory / file).exists():
+                (directory / file).write_text(limit, "ascii")
+                return
+        raise OSError(f"{directory} takes no limit")
 
     def remove(self) -> None:
         """Kill what is still inside and take the directories away."""
-        wait_until(self._is_empty, _GONE_WITHIN_S)
+
+        def is_empty() -> bool:
+            processes = self.processes()
+            for pid in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not processes
+
+        wait_until(is_empty, _GONE_WITHIN_S)
         for directory in set(self.directories.values()):
             with suppress(OSError):  # one that stays behind is empty and limits nobody
                 directory.rmdir()
-
-    def _is_empty(self) -> bool:
-        left = self.processes()
-        for pid in left:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        return not left
 
 
 def make(name: str, memory: int, cores: float, threads: int, places: Mapping[str, Path] | None = None) -> Group:
@@ -119,8 +117,7 @@ def own_places(cgroups: str | None = None, mounts: str | None = None) -> dict[st
     mounts = _read(Path("/proc/self/mountinfo")) if mounts is None else mounts
     paths = {names: path for _, names, path in (line.split(":", 2) for line in cgroups.splitlines())}
     places: dict[str, Path] = {}
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
+    for before, after in (line.split(" - ", 1) for line in mounts.splitlines()):
         root, mount = before.split()[3:5]
         kind, _, options = after.split()[:3]
         if kind == "cgroup":
@@ -144,4 +141,6 @@ def _pairs(directory: Path | None, file: str) -> dict[str, int]:
 
 
 def _read(file: Path | None) -> str:
-    return file.read_text("utf-8") if file is not None and file.exists() else ""
+    with suppress(OSError):  # not there, or the group has gone since
+        return file.read_text("utf-8") if file is not None else ""
+    return ""

@@ -91,15 +91,15 @@ class Dyno:
 
     def wrap(self, command: Sequence[str]) -> list[str]:
         """The command that runs ``command`` inside the dyno, in the same process."""
-        files = [str(file) for file in self.group.join_files()]
+        files = self.group.join_files()
         if not files:
             return list(command)
-        arguments = [str(len(files)), *files]
+        arguments = [str(len(files)), *map(str, files)]
         if self.shows is None:
             return ["sh", "-c", f'{_JOIN}exec "$@"', "dyno", *arguments, *command]
-        shown = [str(self.group.directories["memory"]), str(self.group.directories["cpu"]), str(self.shows)]
+        shown = (self.group.directories["memory"], self.group.directories["cpu"], self.shows)
         script = f'{_JOIN}{_SHOW}exec "$@"'  # joins before the mounts hide it
-        return ["unshare", "--mount", "sh", "-c", script, "dyno", *arguments, *shown, *command]
+        return ["unshare", "--mount", "sh", "-c", script, "dyno", *arguments, *map(str, shown), *command]
 
 
 @contextmanager

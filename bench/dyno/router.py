@@ -75,11 +75,10 @@ def routing(folder: Path, name: str, cores: frozenset[int], dyno_ports: Sequence
         raise BenchError(MISSING)
     log, file = folder / f"router-{name}.log", folder / f"router-{port}.cfg"
     template = Template((_FILES / "haproxy.cfg").read_text("ascii"))
-    servers = [
-        f"    server web.{number} 127.0.0.1:{dyno_port} pool-max-conn 100 pool-purge-delay 90s\n"
-        for number, dyno_port in enumerate(dyno_ports, 1)
-    ]
-    file.write_text(template.substitute(port=port, control_port=control_port, files=_FILES) + "".join(servers), "utf-8")
+    configuration = template.substitute(port=port, control_port=control_port, files=_FILES)
+    for number, dyno_port in enumerate(dyno_ports, 1):
+        configuration += f"    server web.{number} 127.0.0.1:{dyno_port} pool-max-conn 100 pool-purge-delay 90s\n"
+    file.write_text(configuration, "utf-8")
     with Child([haproxy, "-db", "-f", str(file)], log, clean_environment(), cores) as child:
         router = Router(child, f"http://127.0.0.1:{port}", control_port, log)
         try:  # it need not answer, as it may have no dyno yet

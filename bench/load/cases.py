@@ -53,21 +53,13 @@ class Case:
 
 def same(expected: object, got: object) -> bool:
     """Equal in type, length, order and keys; numbers with a fraction to ``TOLERANCE``."""
-    if isinstance(expected, list):
-        return (
-            isinstance(got, list)
-            and len(got) == len(expected)
-            and all(same(a, b) for a, b in zip(expected, got, strict=True))
-        )
-    if isinstance(expected, dict):
-        return (
-            isinstance(got, dict)
-            and got.keys() == expected.keys()
-            and all(same(value, got[key]) for key, value in expected.items())
-        )
     if isinstance(expected, float):
         is_number = isinstance(got, int | float) and not isinstance(got, bool)
         return is_number and abs(expected - got) <= TOLERANCE * max(abs(expected), 1.0)  # type: ignore[operator]
+    if isinstance(expected, list) and isinstance(got, list):
+        return len(expected) == len(got) and all(map(same, expected, got))
+    if isinstance(expected, dict) and isinstance(got, dict):
+        return expected.keys() == got.keys() and all(same(value, got[key]) for key, value in expected.items())
     return type(expected) is type(got) and expected == got
 
 

@@ -144,10 +144,9 @@ class Child(AbstractContextManager["Child"]):
 
     def wait(self, timeout_s: float) -> int | None:
         """The exit status, None when it still runs after ``timeout_s``."""
-        try:
-            return self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            return None
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        return self._process.returncode
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every process of the group and to every member, as a dyno does."""
@@ -172,11 +171,10 @@ class Child(AbstractContextManager["Child"]):
 
     def _is_gone(self) -> bool:
         self._process.poll()  # reaps the leader, which would otherwise keep its group alive
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, 0)
-        except ProcessLookupError:
-            return not self._strays()
-        return False
+            return False
+        return not self._strays()
 
     def _strays(self) -> list[psutil.Process]:
         """Members that have left the group, zombies apart."""
