@@ -27,10 +27,9 @@ from bench.load import models, wrk
 from bench.load.cases import Case
 from bench.load.models import EXAMPLES, HEAVY, ModelUnderTest
 from bench.record.targets import BOUND, BOUND_CONNECTIONS, CROWD, FOREST, FRONT, TENSORS, WIDE, WIDE_CROWD, targets
-from bench.turns.bare import bare_costs
+from bench.turns.bare import bare_costs, tensor_rounds
 from bench.turns.bench import Bench
 from bench.turns.closed_loop import closed_loop
-from bench.turns.tensors import tensor_rounds
 
 MICRO_SCENARIOS = (*EXAMPLES, HEAVY, WIDE, BOUND, TENSORS)
 
