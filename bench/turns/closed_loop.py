@@ -49,13 +49,13 @@ def closed_loop(
     if not script.exists():
         wrk.write_script(cases, script)
     child, cores = running.child, bench.generator.cores
-    before, cpu, idle, began = _runs(running), cpu_seconds(child.pid), idle_s(cores.server), time.monotonic()
+    before, cpu, idle, began = runs_of(running), cpu_seconds(child.pid), idle_s(cores.server), time.monotonic()
     with Checks(cases, running.url) as checks:
         counters = wrk.run(script, running.url, connections, cores.generator, lambda: checks.spread(seconds))
         spent = None if cpu is None else (cpu_seconds(child.pid) or 0.0) - cpu
         rested, lasted = (idle_s(cores.server) or 0.0) - (idle or 0.0), time.monotonic() - began
         checks.ask_anew()  # accepted after all that wrk left behind, so that the next turn is alone
-    after = _runs(running)
+    after = runs_of(running)
     if child.status() is not None:
         raise ServerFailed(f"{running.system.name} died under load.", child.log_tail())
     taken = None if idle is None else lasted * len(cores.server) - rested  # by whatever ran there
@@ -78,11 +78,6 @@ def closed_loop(
     )
     bench.results.peaks.append(peak)
     return peak
-
-
-def _runs(running: Running) -> tuple[float, float] | None:
-    """Rows and runs so far; the baselines have no such page and are not asked."""
-    return None if running.system.environment.get("DYNONNX_MODELS") is None else runs_of(running.url)
 
 
 class Checks:
