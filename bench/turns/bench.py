@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,7 @@ class Progress(Protocol):
     def __call__(self, line: str, seconds: float = 0.0) -> None: ...
 
 
-Events = list[tuple[float, str]]  # the moment on the monotonic clock, and what happened
+Note = Callable[[str], None]  # marks the moment at which something happens in a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Bench:
     def with_rows(self, rows_each: int) -> Bench:
         """The same bench asking with ``rows_each`` rows in a request."""
         enough = self.rows * (3 * rows_each // len(self.rows) + 1)
-        return self._asking(make_cases(self.model, enough, rows_each=rows_each), f"cases-{rows_each}.json")
+        return self.asking(make_cases(self.model, enough, rows_each=rows_each), f"cases-{rows_each}.json")
 
     def with_all_models(self) -> Bench:
         """The same bench asking all example models in turn, by their own routes."""
@@ -60,15 +61,16 @@ class Bench:
             make_cases(load_model(self.pickles / f"{name}.pkl"), rows_for(name)[:50], f"/models/{name}/predict")
             for name in EXAMPLES
         ]
-        return self._asking([case for cases in zip(*by_model, strict=True) for case in cases], "cases-models.json")
+        return self.asking([case for cases in zip(*by_model, strict=True) for case in cases], "cases-models.json")
 
     def with_version(self, version: str, model: Any) -> Bench:
         """The same bench, which also takes ``model``'s answers from whoever says it is ``version``."""
         pairs = zip(self.cases, make_cases(model, self.rows), strict=True)
         cases = [replace(case, versions={version: other.expected}) for case, other in pairs]
-        return self._asking(cases, "cases-swap.json")
+        return self.asking(cases, "cases-swap.json")
 
-    def _asking(self, cases: list[Case], file: str) -> Bench:
+    def asking(self, cases: list[Case], file: str) -> Bench:
+        """The same bench with these cases, written to ``file`` in its folder for the generator."""
         write_cases(cases, self.folder / file)
         return replace(self, cases=cases, cases_file=self.folder / file)
 
@@ -91,12 +93,16 @@ class Bench:
         url: str,
         scenario: str,
         phases: Sequence[Phase],
-        meanwhile: Callable[[Events], None] | None = None,
+        meanwhile: Callable[[Note], None] | None = None,
     ) -> Turn:
-        """Send the phases to ``url`` as one turn, after a warm-up. ``meanwhile`` may note events as it acts."""
-        events: Events = []
+        """Send the phases to ``url`` as one turn, after a warm-up. ``meanwhile`` may note what it does."""
+        events: list[tuple[float, str]] = []
+
+        def note(what: str) -> None:
+            events.append((time.perf_counter(), what))
+
         runs, throttled = runs_of(running), _throttled_s(running)
-        act = None if meanwhile is None else partial(meanwhile, events)
+        act = None if meanwhile is None else partial(meanwhile, note)
         with_warm_up = [Phase(phases[0].rate, self.warm_up_s), *phases]
         router = running.router.child.pid if running.router is not None and url != running.url else None
         cores = self.generator.cores
