@@ -100,7 +100,7 @@ def run_micro(given: argparse.Namespace) -> int:
     base = micro.QUICK if given.quick else micro.MicroOptions()
     options = replace(base, **{name: value for name, value in chosen.items() if value is not None})
     settings = {"scenarios": options.scenarios, "rounds": options.rounds, "seconds": options.seconds}
-    bench = session.open_empty(given.results, settings, _command(), _progress())
+    bench = session.open_bench(given.results, settings, _command(), _progress())
     with session.keeping(bench):
         micro.micro(bench, options, given.pickles, given.models)
     return show(bench)
@@ -131,8 +131,12 @@ def show(bench: Bench) -> int:
 
 
 def _open(given: argparse.Namespace, scenarios: Sequence[str], options: RunOptions) -> Bench:
-    inputs = session.Inputs(given.model, given.pickles, given.results, given.data)
-    return session.open_bench(inputs, scenarios, options, _command(), _progress())
+    model, rows = load_model(given.pickles / f"{given.model}.pkl"), session.rows_of(given.model, given.data)
+    cases = make_cases(model, rows)
+    settings = {"model": given.model, "scenarios": list(scenarios), "goal_ms": options.goal_ms}
+    bench = session.open_bench(given.results, settings, _command(), _progress(), options.server_cores)
+    bench.results.settings["connections"] = bench.generator.connections
+    return replace(bench, pickles=given.pickles, model=model, rows=rows).asking(cases, "cases.json")
 
 
 def _chosen(given: argparse.Namespace, workers_each: int | None) -> list[System]:

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.baselines.serving import Running
-from bench.dyno.router import Router
+from bench.baselines.serving import BASELINES, Running
 from bench.load.cases import Case, load_model, make_cases, write_cases
 from bench.load.client import Address, BrokenAnswer, Connection
 from bench.load.generator import Generator, Phase, seconds_of, send
 from bench.load.models import EXAMPLES, Rows, rows_for
 from bench.load.samples import Samples
+from bench.machine.processes import Cores
 from bench.machine.watch import Usage, watching
 from bench.record.figures import Figures, machine_limit, over, series
 from bench.record.results import DIRECT, ROUTED, Results, Turn
 
 _LOCUST_START_S = 1.5
-_LINE = re.compile(rb"^(nv_inference_count|nv_inference_exec_count)(?:\{[^}]*\})? ([0-9.e+]+)", re.MULTILINE)
+_TOTALS = [rb"(?m)^%b(?:\{[^}]*\})? ([0-9.e+]+)" % name for name in (b"nv_inference_count", b"nv_inference_exec_count")]
 
 
 class Progress(Protocol):
@@ -31,7 +32,7 @@ class Progress(Protocol):
     def __call__(self, line: str, seconds: float = 0.0) -> None: ...
 
 
-Events = list[tuple[float, str]]  # the moment on the monotonic clock, and what happened
+Note = Callable[[str], None]  # marks the moment at which something happens in a turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Bench:
     def with_rows(self, rows_each: int) -> Bench:
         """The same bench asking with ``rows_each`` rows in a request."""
         enough = self.rows * (3 * rows_each // len(self.rows) + 1)
-        return self._asking(make_cases(self.model, enough, rows_each=rows_each), f"cases-{rows_each}.json")
+        return self.asking(make_cases(self.model, enough, rows_each=rows_each), f"cases-{rows_each}.json")
 
     def with_all_models(self) -> Bench:
         """The same bench asking all example models in turn, by their own routes."""
@@ -60,15 +61,16 @@ class Bench:
             make_cases(load_model(self.pickles / f"{name}.pkl"), rows_for(name)[:50], f"/models/{name}/predict")
             for name in EXAMPLES
         ]
-        return self._asking([case for cases in zip(*by_model, strict=True) for case in cases], "cases-models.json")
+        return self.asking([case for cases in zip(*by_model, strict=True) for case in cases], "cases-models.json")
 
     def with_version(self, version: str, model: Any) -> Bench:
         """The same bench, which also takes ``model``'s answers from whoever says it is ``version``."""
         pairs = zip(self.cases, make_cases(model, self.rows), strict=True)
         cases = [replace(case, versions={version: other.expected}) for case, other in pairs]
-        return self._asking(cases, "cases-swap.json")
+        return self.asking(cases, "cases-swap.json")
 
-    def _asking(self, cases: list[Case], file: str) -> Bench:
+    def asking(self, cases: list[Case], file: str) -> Bench:
+        """The same bench with these cases, written to ``file`` in its folder for the generator."""
         write_cases(cases, self.folder / file)
         return replace(self, cases=cases, cases_file=self.folder / file)
 
@@ -91,20 +93,26 @@ class Bench:
         url: str,
         scenario: str,
         phases: Sequence[Phase],
-        meanwhile: Callable[[Events], None] | None = None,
+        meanwhile: Callable[[Note], None] | None = None,
     ) -> Turn:
-        """Send the phases to ``url`` as one turn, after a warm-up. ``meanwhile`` may note events as it acts."""
-        events: Events = []
-        runs, throttled = _runs(running), _throttled_s(running)
-        act = None if meanwhile is None else partial(meanwhile, events)
+        """Send the phases to ``url`` as one turn, after a warm-up. ``meanwhile`` may note what it does."""
+        events: list[tuple[float, str]] = []
+
+        def note(what: str) -> None:
+            events.append((time.perf_counter(), what))
+
+        runs, throttled = runs_of(running), _throttled_s(running)
+        act = None if meanwhile is None else partial(meanwhile, note)
         with_warm_up = [Phase(phases[0].rate, self.warm_up_s), *phases]
-        router = running.router if url != running.url else None
-        with _watching(running, router, self.generator) as usage:
+        router = running.router.child.pid if running.router is not None and url != running.url else None
+        cores = self.generator.cores
+        pids = [dyno.child.pid for dyno in running.all_dynos if dyno.server is not None]
+        with watching(pids, router, cores) if pids else nullcontext(Usage()) as usage:  # no pid: others run it
             samples = send(url, self.cases_file, with_warm_up, self.folder, self.generator, act)
         begin, seconds = samples.started + self.warm_up_s, seconds_of(phases)
         figures = over(samples, begin, phases)
         if figures.limit is None:
-            figures = replace(figures, limit=_limit(samples, usage, self.generator, begin, begin + seconds))
+            figures = replace(figures, limit=_limit(samples, usage, cores, begin, begin + seconds))
         turn = Turn(
             scenario,
             running.system.name,
@@ -113,7 +121,7 @@ class Bench:
             memory_mb=max(usage.pss_mb, default=None),
             memory_over_s=[(at - begin, pss) for at, pss in zip(usage.at, usage.pss_mb, strict=True)],
             cpu_part=usage.gained(usage.cpu_s, begin, begin + seconds),
-            batch_rows=batch_rows(runs, _runs(running)),
+            batch_rows=batch_rows(runs, runs_of(running)),
             throttled_s=None if throttled is None else (_throttled_s(running) or 0.0) - throttled,
             way=DIRECT if url == running.url else ROUTED,
             events=[(at - begin, what) for at, what in events],
@@ -129,25 +137,28 @@ def steady_rounds(bench: Bench, systems: Sequence[Running], rate: float, seconds
             bench.turn(running, "steady", Phase(rate, seconds))
 
 
-def runs_of(url: str) -> tuple[float, float] | None:
-    """Rows predicted and runs of the model since the start, over all models; None where the server does not tell."""
-    address = Address.parse(url)
-    try:
-        with Connection(address, timeout_s=5.0) as connection:
-            answer = connection.exchange(address.request("GET", "/metrics"))
-    except (OSError, BrokenAnswer):
-        return None
-    return read_metrics(answer.body) if answer.status == 200 else None
+def runs_of(running: Running) -> tuple[float, float] | None:
+    """Rows predicted and runs of the model since the start, over all dynos and models; None where one does not tell."""
+    if running.system.name in BASELINES:
+        return None  # they have no such page
+    texts = []
+    for dyno in running.all_dynos:
+        address = Address.parse(dyno.url)
+        try:
+            with Connection(address, timeout_s=5.0) as connection:
+                answer = connection.exchange(address.request("GET", "/metrics"))
+        except (OSError, BrokenAnswer):
+            return None
+        if answer.status != 200 or read_metrics(answer.body) is None:
+            return None
+        texts.append(answer.body)
+    return read_metrics(b"\n".join(texts))
 
 
 def read_metrics(text: bytes) -> tuple[float, float] | None:
     """The two totals in a Prometheus text; None where either is missing."""
-    totals: dict[bytes, float] = {}
-    for name, value in _LINE.findall(text):
-        totals[name] = totals.get(name, 0.0) + float(value)
-    if len(totals) < 2:
-        return None
-    return totals[b"nv_inference_count"], totals[b"nv_inference_exec_count"]
+    rows, runs = ([float(value) for value in re.findall(total, text)] for total in _TOTALS)
+    return (sum(rows), sum(runs)) if rows and runs else None
 
 
 def batch_rows(before: tuple[float, float] | None, after: tuple[float, float] | None) -> float | None:
@@ -157,37 +168,21 @@ def batch_rows(before: tuple[float, float] | None, after: tuple[float, float] | 
     return (after[0] - before[0]) / (after[1] - before[1])
 
 
-@contextmanager
-def _watching(running: Running, router: Router | None, generator: Generator) -> Iterator[Usage]:
-    """What the dynos, the router and the cores do meanwhile; stays empty for a server that others run."""
-    pids = [dyno.child.pid for dyno in running.all_dynos if dyno.server is not None]
-    if not pids:
-        yield Usage()
-        return
-    with watching(pids, None if router is None else router.child.pid, generator.cores) as usage:
-        yield usage
-
-
-def _limit(samples: Samples, usage: Usage, generator: Generator, begin: float, end: float) -> str | None:
+def _limit(samples: Samples, usage: Usage, cores: Cores, begin: float, end: float) -> str | None:
     """Whether the machine, and not the server, set the limit between two moments."""
-    cores = generator.cores
-    idle, server_idle = usage.gained(usage.generator_idle_s, begin, end), usage.gained(usage.server_idle_s, begin, end)
-    served = usage.gained(usage.cpu_s, begin, end)
-    full = others = None
-    if idle is not None:
-        spun = sum(log.spun_part(begin, end) for log in samples.generators)
-        full = 1.0 - (idle + spun) / len(cores.generator)
-    if server_idle is not None and served is not None:
-        others = 1.0 - (server_idle + served) / len(cores.server)
-    waited = usage.gained(usage.router_waited_s, begin, end)
-    return machine_limit(full, others, usage.gained(usage.router_s, begin, end), waited)
 
+    def used(group: frozenset[int], idle_s: Sequence[float], other: float | None) -> float | None:
+        """The part of some cores that was neither idle nor used by what is told apart; None where not known."""
+        idle = usage.gained(idle_s, begin, end)
+        return None if idle is None or other is None else 1.0 - (idle + other) / len(group)
 
-def _runs(running: Running) -> tuple[float, float] | None:
-    """Rows and runs over all dynos of a system; None where one does not tell."""
-    by_dyno = [runs_of(dyno.url) for dyno in running.all_dynos]
-    told = [runs for runs in by_dyno if runs is not None]
-    return (sum(rows for rows, _ in told), sum(runs for _, runs in told)) if len(told) == len(by_dyno) else None
+    spun = sum(log.spun_part(begin, end) for log in samples.generators)
+    return machine_limit(
+        full=used(cores.generator, usage.generator_idle_s, spun),
+        others=used(cores.server, usage.server_idle_s, usage.gained(usage.cpu_s, begin, end)),
+        router=usage.gained(usage.router_s, begin, end),
+        waited=usage.gained(usage.router_waited_s, begin, end),
+    )
 
 
 def _throttled_s(running: Running) -> float | None:

@@ -26,9 +26,10 @@ class _Climb:
     def step(self, running: Running, rate: float) -> None:
         """One rate for one system. Where generator and router lose it, it is asked again past the router."""
         name, phase = running.system.name, Phase(rate, self.seconds)
+        has_way_round = running.router is not None and not running.replicas  # nobody else shares out among several
         direct = name in self.past
         figures = self.bench.turn(running, "steps", phase, direct=direct)
-        if why_lost(figures, self.goal_ms) and figures.limit is not None and _has_way_round(running) and not direct:
+        if why_lost(figures, self.goal_ms) and figures.limit is not None and has_way_round and not direct:
             self.past.add(name)
             figures = self.bench.turn(running, "steps", phase, direct=True)
         elif _only_late(figures, self.goal_ms):
@@ -79,11 +80,6 @@ def _held_steadily(results: Results, goal_ms: float) -> dict[str, float]:
     turns = [turn for turn in results.turns if turn.scenario == "steady"]
     missed = {turn.system for turn in turns if why_lost(turn.figures, goal_ms) is not None}
     return {turn.system: turn.figures.asked_rate for turn in turns if turn.system not in missed}
-
-
-def _has_way_round(running: Running) -> bool:
-    """Whether the requests can go past the router: with several dynos, nobody else shares them out."""
-    return running.router is not None and not running.replicas
 
 
 def _only_late(figures: Figures, goal_ms: float) -> bool:

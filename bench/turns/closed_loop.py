@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Self
+from dataclasses import dataclass, field
 
 from bench.baselines.serving import Running
 from bench.errors import ServerFailed
@@ -49,13 +49,16 @@ def closed_loop(
     if not script.exists():
         wrk.write_script(cases, script)
     child, cores = running.child, bench.generator.cores
-    before, cpu, idle, began = _runs(running), cpu_seconds(child.pid), idle_s(cores.server), time.monotonic()
-    with Checks(cases, running.url) as checks:
+    before, cpu, idle, began = runs_of(running), cpu_seconds(child.pid), idle_s(cores.server), time.monotonic()
+    with Connection(address := Address.parse(running.url)) as connection:
+        checks = Checks(cases, address, connection)
+        checks.ask()
         counters = wrk.run(script, running.url, connections, cores.generator, lambda: checks.spread(seconds))
         spent = None if cpu is None else (cpu_seconds(child.pid) or 0.0) - cpu
         rested, lasted = (idle_s(cores.server) or 0.0) - (idle or 0.0), time.monotonic() - began
-        checks.ask_anew()  # accepted after all that wrk left behind, so that the next turn is alone
-    after = _runs(running)
+        connection.close()
+        checks.ask()  # on a connection accepted after all that wrk left behind, so that the next turn is alone
+    after = runs_of(running)
     if child.status() is not None:
         raise ServerFailed(f"{running.system.name} died under load.", child.log_tail())
     taken = None if idle is None else lasted * len(cores.server) - rested  # by whatever ran there
@@ -80,30 +83,18 @@ def closed_loop(
     return peak
 
 
-def _runs(running: Running) -> tuple[float, float] | None:
-    """Rows and runs so far; the baselines have no such page and are not asked."""
-    return None if running.system.environment.get("DYNONNX_MODELS") is None else runs_of(running.url)
-
-
+@dataclass(slots=True)
 class Checks:
-    """A connection of its own that asks now and then and compares the answers.
+    """Asks on a connection of its own now and then and compares the answers.
 
     It asks first before there is load: libuv accepts one connection a turn of its loop, a long wait at a busy server.
     """
 
-    def __init__(self, cases: Sequence[Case], url: str) -> None:
-        self._cases = cases
-        self._address = Address.parse(url)
-        self._connection = Connection(self._address)
-        self.asked = 0
-        self.faults: Counter[str] = Counter()
-
-    def __enter__(self) -> Self:
-        self.ask()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+    cases: Sequence[Case]
+    address: Address
+    connection: Connection
+    asked: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
 
     def spread(self, seconds: float) -> None:
         """Ask ``CHECKS`` times over ``seconds``, less often where answers are slow."""
@@ -112,20 +103,14 @@ class Checks:
             time.sleep(min(left, seconds / CHECKS))
             self.ask()
 
-    def ask_anew(self) -> None:
-        """As `ask`, on a new connection."""
-        self._connection.close()
-        self.ask()
-
     def ask(self) -> None:
         """One request more, checked."""
-        case = self._cases[self.asked * 7 % len(self._cases)]
+        case = self.cases[self.asked * 7 % len(self.cases)]
         self.asked += 1
         try:
-            answer = self._connection.exchange(self._address.request("POST", case.path, case.body))
+            answer = self.connection.exchange(self.address.request("POST", case.path, case.body))
+            fault = case.fault(answer.status, answer.body)
         except (OSError, BrokenAnswer) as error:
-            self.faults[f"{type(error).__name__}: {error}"] += 1
-            return
-        wrong = case.fault(answer.status, answer.body)
-        if wrong is not None:
-            self.faults[wrong] += 1
+            fault = f"{type(error).__name__}: {error}"
+        if fault is not None:
+            self.faults[fault] += 1

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,12 @@ from bench.errors import BenchError, ServerFailed
 from bench.load.cases import as_table
 from bench.load.client import Address, BrokenAnswer
 from bench.load.generator import Phase
-from bench.machine.processes import Child, clean_environment
-from bench.turns.bench import Bench, Events
+from bench.machine.processes import Child, clean_environment, wait_until
+from bench.turns.bench import Bench, Note
 
 _STOP_LIMIT_S = 30.0  # Heroku's R12: then SIGKILL
 _SWAP_LIMIT_S = 10.0
 _CONVERT_LIMIT_S = 90.0
-_ASK_EVERY_S = 0.02
 OLD, NEW = "1", "2"
 
 
@@ -39,20 +38,18 @@ def restart(bench: Bench, system: System, dynos: Dynos | None, phase: Phase) -> 
     bench.say(f"deploy: {system.name} at {phase.rate:,.0f}/s, a restart", bench.seconds_of([phase]))
     with ExitStack() as stack:
         old = stack.enter_context(_dyno_of(bench, system, dynos, "old"))
-        router = stack.enter_context(_router_of(bench, old, "deploy"))
 
-        def replace_dyno(events: Events) -> None:
-            time.sleep(bench.warm_up_s + phase.seconds / 3)
-            events.append((time.perf_counter(), "restart"))
+        def replace_dyno(router: Router, note: Note) -> None:
+            note("restart")
             router.hold()
             old.child.signal(signal.SIGTERM)
             new = stack.enter_context(_dyno_of(bench, system, dynos, "new"))
             router.send_to(new.port)
-            events.append((time.perf_counter(), "new dyno up"))
+            note("new dyno up")
             if old.child.wait(_STOP_LIMIT_S) is None:
-                events.append((time.perf_counter(), "R12: old dyno killed"))
+                note("R12: old dyno killed")
 
-        _drive(bench, replace(old, router=router), "deploy", phase, replace_dyno)
+        _drive(bench, old, "deploy", phase, replace_dyno)
 
 
 def swap(bench: Bench, system: System, dynos: Dynos | None, phase: Phase) -> None:
@@ -68,18 +65,15 @@ def swap(bench: Bench, system: System, dynos: Dynos | None, phase: Phase) -> Non
     bench.say(f"deploy: {system.name} at {phase.rate:,.0f}/s, a new version", bench.seconds_of([phase]))
     served = replace(system, environment={**system.environment, "DYNONNX_MODELS": str(models)})
     bench = bench.with_version(NEW, other)
-    with ExitStack() as stack:
-        running = stack.enter_context(_dyno_of(bench, served, dynos, "swap"))
-        router = stack.enter_context(_router_of(bench, running, "swap"))
+    with _dyno_of(bench, served, dynos, "swap") as running:
 
-        def write(events: Events) -> None:
-            time.sleep(bench.warm_up_s + phase.seconds / 3)
+        def write(_: Router, note: Note) -> None:
             converted.rename(models / name / NEW)
-            events.append((time.perf_counter(), "version 2 written"))
+            note("version 2 written")
             await_version(bench, running, NEW)
-            events.append((time.perf_counter(), "version 2 answers"))
+            note("version 2 answers")
 
-        _drive(bench, replace(running, router=router), "swap", phase, write)
+        _drive(bench, running, "swap", phase, write)
 
 
 def another_model(bench: Bench) -> Any:
@@ -106,37 +100,39 @@ def convert(bench: Bench, model: Any, name: str) -> Path:
 def await_version(bench: Bench, running: Running, version: str) -> None:
     """Until the golden request is answered by ``version``. Raises BenchError after 10 s."""
     case, address = bench.cases[0], Address.parse(running.url)
-    deadline = time.monotonic() + _SWAP_LIMIT_S
-    while time.monotonic() < deadline:
+
+    def answers() -> bool:
         with suppress(OSError, BrokenAnswer):
             status, body, _ = ask(address, case, timeout_s=1.0)
-            if status == 200 and orjson.loads(body).get("model_version") == version:
-                return
-        time.sleep(_ASK_EVERY_S)
-    raise BenchError(f"version {version} did not answer within {_SWAP_LIMIT_S:g} s after it had been written")
+            return status == 200 and orjson.loads(body).get("model_version") == version
+        return False
+
+    if not wait_until(answers, _SWAP_LIMIT_S):
+        raise BenchError(f"version {version} did not answer within {_SWAP_LIMIT_S:g} s after it had been written")
 
 
-def _drive(bench: Bench, running: Running, what: str, phase: Phase, act: Callable[[Events], None]) -> None:
-    bench.drive(running, running.door, what, [phase], act)
-    if running.router is None:
-        return
-    counts = running.router.end()
-    bench.results.count(running.system.name, counts)
+def _drive(bench: Bench, running: Running, what: str, phase: Phase, act: Callable[[Router, Note], None]) -> None:
+    """One turn through a router; ``act`` is called after a third of it. What went wrong at the router is noted."""
+    system = running.system.name
+
+    def meanwhile(note: Note) -> None:
+        time.sleep(bench.warm_up_s + phase.seconds / 3)
+        act(router, note)
+
+    with routing(bench.folder, f"{what}-{system}", bench.generator.cores.generator, [running.port]) as router:
+        bench.drive(replace(running, router=router), router.url, what, [phase], meanwhile)
+        counts = router.end()
+    bench.results.count(system, counts)
     codes = ", ".join(f"{code} {number}" for code, number in sorted(counts.items()))
-    bench.results.notes.append(f"router, {what} of {running.system.name}: {codes or 'no H-code'}")
+    bench.results.notes.append(f"router, {what} of {system}: {codes or 'no H-code'}")
 
 
 @contextmanager
 def _dyno_of(bench: Bench, system: System, dynos: Dynos | None, name: str) -> Iterator[Running]:
     """The system in a dyno of its own; what Heroku would have logged of it is counted."""
-    with ExitStack() as stack:
-        dyno = None if dynos is None else stack.enter_context(dynos(f"{system.name}-{name}"))
-        cores = bench.generator.cores.server
-        running = stack.enter_context(serving(system, bench.cases[0], bench.folder, cores, dyno))
+    with (
+        nullcontext() if dynos is None else dynos(f"{system.name}-{name}") as dyno,
+        serving(system, bench.cases[0], bench.folder, bench.generator.cores.server, dyno) as running,
+    ):
         yield running
     bench.results.count(system.name, running.codes)
-
-
-def _router_of(bench: Bench, running: Running, what: str) -> AbstractContextManager[Router]:
-    name, cores = f"{what}-{running.system.name}", bench.generator.cores.generator
-    return routing(bench.folder, name, cores, [running.port])

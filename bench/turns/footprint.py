@@ -16,9 +16,9 @@ from pathlib import Path
 
 import psutil
 
-from bench.baselines.serving import Running, dynonnx, serving
+from bench.baselines.serving import Running, ask, dynonnx, serving
 from bench.load.cases import Case
-from bench.load.client import Address, Connection
+from bench.load.client import Address
 from bench.machine.processes import available, split
 from bench.machine.watch import tree_of
 from bench.report.table import columns
@@ -47,18 +47,16 @@ def start_seconds(models: Path) -> float:
     """From the command to the first answer: the median of some starts on one core, file cache warm."""
     took = []
     for _ in range(STARTS + 1):
-        with _serving(models, 1, split(available()).server) as running:
+        with _serving(models, 1, pinned=split(available()).server) as running:
             took.append(running.start_s)
     return statistics.median(took[1:])
 
 
 def memory_bytes(models: Path) -> tuple[float, float]:
     """PSS of arbiter and one worker together, and what each further worker has for itself; after some requests."""
-    with _serving(models, 1) as running:
-        _warm(running)
+    with _serving(models, 1, WARM_REQUESTS) as running:
         first, _ = tree_of(running.child.pid)
-    with _serving(models, 3) as running:
-        _warm(running)
+    with _serving(models, 3, WARM_REQUESTS) as running:
         private = [worker.memory_full_info().uss for worker in psutil.Process(running.child.pid).children()]
     return first, statistics.median(private)
 
@@ -76,17 +74,10 @@ def packages_bytes(requirements: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _serving(models: Path, workers: int, pinned: frozenset[int] = frozenset()) -> Iterator[Running]:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serving(dynonnx(models, "iris", workers), GOLDEN, Path(folder), pinned) as running,
-    ):
+def _serving(models: Path, workers: int, requests: int = 0, pinned: frozenset[int] = frozenset()) -> Iterator[Running]:
+    """A server that has answered ``requests`` besides the golden one."""
+    system = dynonnx(models, "iris", workers)
+    with tempfile.TemporaryDirectory() as folder, serving(system, GOLDEN, Path(folder), pinned) as running:
+        for _ in range(requests):
+            ask(Address.parse(running.url), GOLDEN)  # on a new connection, so that every worker gets its share
         yield running
-
-
-def _warm(running: Running) -> None:
-    address = Address.parse(running.url)
-    request = address.request("POST", GOLDEN.path, GOLDEN.body)
-    for _ in range(WARM_REQUESTS):
-        with Connection(address) as connection:  # a new one, so that every worker gets its share
-            connection.exchange(request)

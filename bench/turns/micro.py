@@ -6,15 +6,16 @@ dynonnx beside the bare run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.baselines.serving import (
     BASELINES,
     OURS,
-    Running,
     System,
     baseline,
     dynonnx,
@@ -27,10 +28,9 @@ from bench.load import models, wrk
 from bench.load.cases import Case
 from bench.load.models import EXAMPLES, HEAVY, ModelUnderTest
 from bench.record.targets import BOUND, BOUND_CONNECTIONS, CROWD, FOREST, FRONT, TENSORS, WIDE, WIDE_CROWD, targets
-from bench.turns.bare import bare_costs
+from bench.turns.bare import bare_costs, tensor_rounds
 from bench.turns.bench import Bench
 from bench.turns.closed_loop import closed_loop
-from bench.turns.tensors import tensor_rounds
 
 MICRO_SCENARIOS = (*EXAMPLES, HEAVY, WIDE, BOUND, TENSORS)
 
@@ -49,8 +49,7 @@ class MicroOptions:
 QUICK = MicroOptions(("iris", WIDE, BOUND), 3, 0.5, connections=(1, CROWD), wide_connections=(WIDE_CROWD,))
 
 
-@dataclass(frozen=True, slots=True)
-class Pairing:
+class Pairing(NamedTuple):
     """A system and the requests it gets, under the name that the table shows."""
 
     name: str
@@ -64,12 +63,17 @@ def micro(bench: Bench, options: MicroOptions, pickles: Path, repository: Path) 
     try:
         made = _models_for(options.scenarios, pickles, repository, bench.folder / "made")
         for scenario in options.scenarios if wrk.executable() else ():
+            folder = bench.folder / scenario
             if scenario == TENSORS:
                 tensor_rounds(bench, options.rounds)
-                continue
-            title, pairings, connections = _prepared(scenario, made, options, bench.folder / scenario)
-            results.titles[scenario] = title
-            _rounds(bench, scenario, pairings, connections, options)
+            elif scenario == BOUND:
+                results.titles[scenario] = f"{BOUND}: dynonnx with both models, one row a request"
+                both = _bound_pairings([made[FRONT], made[FOREST]], folder)
+                _rounds(bench, scenario, both, (BOUND_CONNECTIONS,), options)
+            else:
+                results.titles[scenario] = made[scenario].title
+                connections = options.wide_connections if scenario == WIDE else options.connections
+                _rounds(bench, scenario, pairings_of(made[scenario], folder), connections, options)
         bench.say("bare costs")
         results.bare.update(bare_costs(made, bench.generator.cores.server))
     finally:
@@ -82,20 +86,7 @@ def _models_for(scenarios: Sequence[str], pickles: Path, repository: Path, folde
     """The models that the scenarios need, by name."""
     needed = {*scenarios} | ({FRONT, FOREST} if BOUND in scenarios else set())
     made = {name: models.example(name, pickles, repository) for name in EXAMPLES if name in needed}
-    on_the_spot: Mapping[str, Callable[[Path], ModelUnderTest]] = {HEAVY: models.heavy, WIDE: models.wide}
-    return made | {name: make(folder) for name, make in on_the_spot.items() if name in needed}
-
-
-def _prepared(
-    scenario: str, made: Mapping[str, ModelUnderTest], options: MicroOptions, folder: Path
-) -> tuple[str, list[Pairing], Sequence[int]]:
-    """Title, pairings and numbers of connections of a scenario."""
-    if scenario == BOUND:
-        title = f"{BOUND}: dynonnx with both models, one row a request"
-        return title, list(_bound_pairings([made[FRONT], made[FOREST]], folder)), (BOUND_CONNECTIONS,)
-    model = made[scenario]
-    connections = options.wide_connections if scenario == WIDE else options.connections
-    return model.title, pairings_of(model, folder), connections
+    return made | {name: make(folder) for name, make in ((HEAVY, models.heavy), (WIDE, models.wide)) if name in needed}
 
 
 def pairings_of(model: ModelUnderTest, folder: Path) -> list[Pairing]:
@@ -110,29 +101,23 @@ def pairings_of(model: ModelUnderTest, folder: Path) -> list[Pairing]:
     return [ours, *others, *([Pairing(ceiling.name, ceiling, same)] if ceiling else [])]
 
 
-def _bound_pairings(both: Sequence[ModelUnderTest], folder: Path) -> Iterator[Pairing]:
+def _bound_pairings(both: Sequence[ModelUnderTest], folder: Path) -> list[Pairing]:
     """One server with two models that take turns: what the run costs beside the front."""
     server = dynonnx(repository_of(both, folder), both[0].name)
-    for model in both:
-        cases = [replace(case, path=f"/models/{model.name}/predict") for case in model.cases]
-        yield Pairing(model.name, server, cases)
+    cases = [[replace(case, path=f"/models/{model.name}/predict") for case in model.cases] for model in both]
+    return [Pairing(model.name, server, asked) for model, asked in zip(both, cases, strict=True)]
 
 
 def _rounds(
     bench: Bench, scenario: str, pairings: Sequence[Pairing], connections: Sequence[int], options: MicroOptions
 ) -> None:
     """Every pairing after the other, round after round, so that what disturbs the machine disturbs all alike."""
-    bench.say(f"{scenario}: starting {', '.join(dict.fromkeys(pairing.system.name for pairing in pairings))}")
+    servers = {pairing.system.name: (pairing.system, pairing.cases[0]) for pairing in pairings}
+    folder, cores = bench.folder / scenario, bench.generator.cores.server
+    bench.say(f"{scenario}: starting {', '.join(servers)}")
     with ExitStack() as stack:
-        running: dict[str, Running] = {}
-        for pairing in pairings:
-            if pairing.system.name not in running:
-                place, cores = bench.folder / scenario, bench.generator.cores.server
-                server = stack.enter_context(serving(pairing.system, pairing.cases[0], place, cores))
-                running[pairing.system.name] = server
+        running = {name: stack.enter_context(serving(*server, folder, cores)) for name, server in servers.items()}
         for number in range(1, options.rounds + 1):
             bench.say(f"{scenario}: round {number} of {options.rounds}")
-            for count in connections:
-                for pairing in pairings:
-                    server, name, cases = running[pairing.system.name], pairing.name, pairing.cases
-                    closed_loop(bench, server, scenario, name, cases, count, options.seconds, number)
+            for count, (name, system, cases) in product(connections, pairings):
+                closed_loop(bench, running[system.name], scenario, name, cases, count, options.seconds, number)

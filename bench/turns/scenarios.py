@@ -107,7 +107,7 @@ def models(bench: Bench, systems: Sequence[Running], options: RunOptions) -> Non
             asking.turn(running, "models", Phase(options.rate, options.seconds))
 
 
-def bad_clients(bench: Bench, systems: Sequence[Running], options: RunOptions) -> None:
+def badclients(bench: Bench, systems: Sequence[Running], options: RunOptions) -> None:
     """The rate beside 32 clients that misbehave; what became of those is in the notes."""
     for running in systems:
         with misbehaving(running.url) as outcomes:
@@ -118,13 +118,5 @@ def bad_clients(bench: Bench, systems: Sequence[Running], options: RunOptions) -
 
 workers: Scenario = partial(quick, step_seconds=4.0)
 SCENARIOS: dict[str, Scenario] = {
-    "quick": quick,
-    "steady": steady,
-    "steps": steps,
-    "deploy": deploy,
-    "spike": spike,
-    "soak": soak,
-    "models": models,
-    "bodies": bodies,
-    "badclients": bad_clients,
+    scenario.__name__: scenario for scenario in (quick, steady, steps, deploy, spike, soak, models, bodies, badclients)
 }

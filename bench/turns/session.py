@@ -6,15 +6,14 @@ A run that is interrupted keeps what it has measured.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from bench.baselines.serving import Running, System, all_serving
 from bench.dyno import router
 from bench.errors import BenchError
-from bench.load.cases import load_model, make_cases, write_cases
 from bench.load.generator import Generator
 from bench.load.models import Rows, rows_for, rows_in
 from bench.machine.processes import available, pin, split
@@ -28,37 +27,15 @@ from bench.turns.scenarios import RunOptions, Scenario
 HOST_LADDER = (20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """Which model is asked for, and where things are. ``data`` is a CSV file of rows, None for the example's own."""
-
-    model: str
-    pickles: Path
-    results: Path
-    data: Path | None = None
-
-
-def open_bench(inputs: Inputs, scenarios: Iterable[str], options: RunOptions, command: str, say: Progress) -> Bench:
-    """A bench with a folder of its own and the right answers at hand."""
-    model, rows = load_model(inputs.pickles / f"{inputs.model}.pkl"), rows_of(inputs.model, inputs.data)
-    cases = make_cases(model, rows)
-    settings = {"model": inputs.model, "scenarios": list(scenarios), "goal_ms": options.goal_ms}
-    bench = open_empty(inputs.results, settings, command, say, options.server_cores)
-    bench.results.settings["connections"] = bench.generator.connections
-    if len(bench.generator.cores.server) < options.server_cores:
-        few = f"this machine has too few cores to serve on {options.server_cores} and generate on another"
-        bench.results.notes.append(few)
-    file = bench.folder / "cases.json"
-    write_cases(cases, file)
-    return replace(bench, cases=cases, cases_file=file, pickles=inputs.pickles, model=model, rows=rows)
-
-
-def open_empty(parent: Path, settings: dict[str, object], command: str, say: Progress, server_cores: int = 1) -> Bench:
-    """A bench without cases, for scenarios that bring their own."""
+def open_bench(parent: Path, settings: dict[str, object], command: str, say: Progress, server_cores: int = 1) -> Bench:
+    """A bench with a folder of its own and no cases yet; some scenarios bring their own."""
     generator = Generator(split(available(), server_cores))
     pin(os.getpid(), generator.cores.generator)  # what looks at memory shall not take the server's time
     record = results.new(command, settings)
     record.notes.append(generator.cores.said)
+    if len(generator.cores.server) < server_cores:
+        few = f"this machine has too few cores to serve on {server_cores} and generate on another"
+        record.notes.append(few)
     return Bench(record, results.new_folder(parent), generator, say)
 
 
@@ -69,11 +46,10 @@ def rows_of(model: str, data: Path | None) -> Rows:
 
 def run(bench: Bench, systems: Sequence[System], scenarios: Iterable[Scenario], options: RunOptions) -> None:
     """Start the systems, take them through the scenarios, and write what was measured."""
-    started: list[Running] = []
-    with keeping(bench, lambda: _count_codes(bench.results, started)):
+    with keeping(bench), ExitStack() as at_end:
         placement, golden = options.placement, bench.cases[0]
         with all_serving(systems, golden, bench.folder, bench.generator.cores, placement) as running:
-            started.extend(running)
+            at_end.callback(_count_codes, bench.results, running)
             bench.results.start_s.update({each.system.name: each.start_s for each in running})
             _note_place(bench.results, running[0])
             for scenario in scenarios:
@@ -92,7 +68,7 @@ def run_at_host(bench: Bench, running: Running, options: RunOptions, most: float
 
 
 @contextmanager
-def keeping(bench: Bench, at_end: Callable[[], None] = lambda: None) -> Iterator[None]:
+def keeping(bench: Bench) -> Iterator[None]:
     """Whatever happens in the block, what was measured is written, and the report drawn."""
     try:
         yield
@@ -100,7 +76,6 @@ def keeping(bench: Bench, at_end: Callable[[], None] = lambda: None) -> Iterator
         bench.results.interrupted = True
     finally:
         bench.say("writing the report")
-        at_end()
         bench.results.write(bench.folder)
         page.write(bench.results, bench.folder)
 
@@ -127,9 +102,7 @@ def _note_place(record: Results, running: Running) -> None:
     if running.router is not None:
         record.notes.append(router.SAID)
         record.settings |= {"router": True, "dynos": len(running.all_dynos)}
-    dyno = running.dyno
-    if dyno is None:
-        return
-    if not dyno.group.missing:  # otherwise the figures are not those of such a dyno, and the verdict must not say so
-        record.settings |= {"size": dyno.size.name, "cores": dyno.cores, "memory_mib": dyno.size.memory_mib}
-    record.notes.extend(dyno.said)
+    if (dyno := running.dyno) is not None:
+        record.notes.extend(dyno.said)
+        if not dyno.group.missing:  # else the figures are not those of such a dyno, and the verdict must not say so
+            record.settings |= {"size": dyno.size.name, "cores": dyno.cores, "memory_mib": dyno.size.memory_mib}

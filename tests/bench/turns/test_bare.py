@@ -13,8 +13,8 @@ from bench.errors import BenchError
 from bench.load.models import tensor_models, tensor_rows
 from bench.record.targets import BARE_RUN, targets
 from bench.report import table
+from bench.turns.bare import ROUNDS_FACTOR, checked_request, tensor_rounds
 from bench.turns.bench import Bench
-from bench.turns.tensors import ROUNDS_FACTOR, checked_request, tensor_rounds
 
 
 @pytest.mark.filterwarnings("ignore")
