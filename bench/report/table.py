@@ -19,7 +19,7 @@ from bench.record.results import Results, Turn, middle
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-TEMPLATES = Path(__file__).parent
+TEMPLATES = Path(__file__).parent / "templates"
 DASH = "-"  # for what was not measured
 _BETWEEN_CELLS = "¦"
 
