@@ -42,7 +42,11 @@ class Group:
 
     def processes(self) -> list[int]:
         """All process numbers in the group."""
-        return sorted({int(pid) for file in self.join_files() for pid in _read(file).split()})
+        pids: set[int] = set()
+        for file in self.join_files():
+            with suppress(OSError):  # the group has gone since
+                pids.update(int(pid) for pid in file.read_text("ascii").split())
+        return sorted(pids)
 
     def readings(self) -> Readings:
         """How much has been used."""
@@ -141,6 +145,6 @@ def _pairs(directory: Path | None, file: str) -> dict[str, int]:
 
 
 def _read(file: Path | None) -> str:
-    with suppress(OSError):  # not there, or the group has gone since
+    with suppress(FileNotFoundError):
         return file.read_text("utf-8") if file is not None else ""
     return ""
