@@ -6,14 +6,19 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bench.baselines.serving import System, systems_for
+from bench.dyno.router import executable
 from bench.load.generator import Phase
 from bench.turns.bench import Bench
 from bench.turns.deploy import another_model, convert, restart, swap
 
 STANDIN = Path(__file__).resolve().parents[2] / "support" / "bench" / "standin.py"
+needs_router = pytest.mark.skipif(executable() is None, reason="HAProxy is not installed")
 
 
+@needs_router
 def test_a_restart_is_seen_as_waiting_and_its_moments_are_marked(made_bench: Bench, cases_file: Path) -> None:
     system = System("standin", (sys.executable, str(STANDIN), str(cases_file), "--port", "{port}"))
     bench = made_bench
@@ -28,6 +33,7 @@ def test_a_restart_is_seen_as_waiting_and_its_moments_are_marked(made_bench: Ben
     assert "H" in bench.results.notes[0]
 
 
+@needs_router
 def test_a_version_appears_under_load_and_each_answer_is_held_to_its_own(made_bench: Bench, tmp_path: Path) -> None:
     first = convert(made_bench, made_bench.model, "iris")
     models = tmp_path / "repository"
