@@ -134,8 +134,8 @@ class Running:
         return self.server
 
     @property
-    def door(self) -> str:
-        """Where callers ask: the router where one stands in front."""
+    def asked_url(self) -> str:
+        """Where requests go: to the router, if one is in front."""
         return self.url if self.router is None else self.router.url
 
     @property

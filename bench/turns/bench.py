@@ -81,7 +81,7 @@ class Bench:
         """
         past = ", past the router" if direct and running.router is not None else ""
         self.say(f"{scenario}: {running.system.name} at {phase.rate:,.0f}/s{past}", self.seconds_of([phase]))
-        return self.drive(running, running.url if direct else running.door, scenario, [phase]).figures
+        return self.drive(running, running.url if direct else running.asked_url, scenario, [phase]).figures
 
     def seconds_of(self, phases: Sequence[Phase]) -> float:
         """How long a turn of these phases takes: Locust's start, the warm-up, the phases."""

@@ -77,7 +77,7 @@ def spike(bench: Bench, systems: Sequence[Running], options: RunOptions) -> None
     rate, phases = options.rate, [Phase(options.rate * times, seconds) for times, seconds in ((1, 4), (10, 3), (1, 8))]
     for running in systems:
         bench.say(f"spike: {running.system.name} at {rate:,.0f}/s, then ten times that", bench.seconds_of(phases))
-        turn = bench.drive(running, running.door, "spike", phases)
+        turn = bench.drive(running, running.asked_url, "spike", phases)
         turn.events.extend([(4.0, "x 10"), (7.0, "x 1")])
 
 
