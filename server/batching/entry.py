@@ -65,6 +65,12 @@ class Entry:
     piece_outputs: list[Sequence[Array]] | None = None  # of a large entry: the outputs of its runs so far
     timing: Timing | None = None  # set where answers have Server-Timing
 
+    def hold(self, size: int) -> None:
+        """Counts ``size`` more bytes that a codec unpacked for this request, until it is done.
+
+        A door that bounds what is in flight raises ServerError ``overloaded``; this one bounds nothing.
+        """
+
     def answer(self, body: bytes) -> None:
         """Sends a whole answer, in JSON."""
         raise NotImplementedError
