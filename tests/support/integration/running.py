@@ -21,6 +21,7 @@ from tests.support.integration.wire import Answer
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 20.0
 STOP_SECONDS = 25.0  # the promise of the server itself
+ASK_SECONDS = 10.0
 POLL_SECONDS = 0.02
 PORTS = (20_000, 32_000)
 SERVER = (sys.executable, "-m", "server")
@@ -104,9 +105,10 @@ class Running:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
+        seconds: float = ASK_SECONDS,
     ) -> Answer:
-        """One request on a connection of its own."""
-        connection = http.client.HTTPConnection(host, self.port, timeout=10)
+        """One request on a connection of its own. ``seconds``: the longest silence of the server."""
+        connection = http.client.HTTPConnection(host, self.port, timeout=seconds)
         try:
             sent = dict(headers or {})
             if body is not None:
