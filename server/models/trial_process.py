@@ -38,8 +38,12 @@ def trial_limits(file_bytes: int, box_bytes: int | None) -> Limits:
     return Limits(min(memory, box_bytes // 2) if box_bytes else memory, cpu, WALL_PER_CPU * cpu)
 
 
+class TrialPutOff(FileRefused):
+    """No process could be started to try the file: nothing is known of it, it is to be tried again."""
+
+
 class TrialProcess:
-    """A trial, begun when it is made. Raises FileRefused if no process can be started."""
+    """A trial, begun when it is made. Raises TrialPutOff if no process can be started."""
 
     def __init__(self, load: Load, file: VersionFile, limits: Limits) -> None:
         self.file = file
@@ -48,7 +52,7 @@ class TrialProcess:
         try:
             self._child = SandboxedChild(functools.partial(_try, load, file), limits)
         except OSError as error:
-            raise FileRefused(f": no process could be started to try it: {error}") from error
+            raise TrialPutOff(f": no process could be started to try it: {error}") from error
         self.fileno = self._child.fileno
         self.kill = self._child.kill
         self.note_exit = self._child.note_exit

@@ -6,9 +6,11 @@ import asyncio
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from gunicorn.arbiter import Arbiter
+from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
@@ -18,11 +20,25 @@ from server.processes.control import ControlChannel, ControlClient
 
 # Blocked while a worker is forked: until it has handlers of its own, its copy of the arbiter's would swallow them.
 FORK_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT})
+NOTIFY_TICKS = 10  # of the loop, a tenth of a second each
 STOP_SECONDS = 20  # for a worker's last requests; gunicorn kills it 2 s later
 
 
 class _Server(Server):
-    """uvicorn's server, which accepts the connections in the listen backlog before it stops listening."""
+    """uvicorn's server, which accepts the connections in the listen backlog before it stops listening.
+
+    It says that it lives by ticks of its loop: uvicorn's own way waits by the time of day, which jumps.
+    """
+
+    def __init__(self, config: Config, notify: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._notify = notify
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second."""
+        if counter % NOTIFY_TICKS == 0:
+            self._notify()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts the backlog, then stops as uvicorn does."""
@@ -62,9 +78,16 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         "server_header": False,
         "proxy_headers": False,
         "timeout_graceful_shutdown": STOP_SECONDS,
+        "callback_notify": None,
     }
     line = 0
     channel: ControlChannel
+
+    def discard(self) -> None:
+        """Gives back what a worker holds whose fork failed."""
+        self.tmp.close()
+        if hasattr(self, "channel"):  # the fork may have failed before it had one
+            self.channel.close()
 
     def init_signals(self) -> None:
         """Ignores Ctrl-C, which reaches every process of a terminal: the arbiter acts on it."""
@@ -82,7 +105,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = _Server(config=self.config)
+        server = _Server(self.config, self.notify)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:

@@ -11,7 +11,15 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.workertmp import WorkerTmp
 
-from server.processes.arbiter import _assign_line, _bind, default_host
+from server.processes.arbiter import (
+    SCOREBOARD_LINES,
+    SILENT_SECONDS,
+    STALL_SECONDS,
+    _Arbiter,
+    _assign_line,
+    _bind,
+    default_host,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +54,44 @@ def test_a_worker_that_hangs_at_once_counts_as_silent() -> None:
     assert worker.line == 3
     worker.channel.close()
     worker.tmp.close()
+
+
+def arbiter(**state: Any) -> Any:
+    """An arbiter that has not been started, with this state."""
+    made = _Arbiter.__new__(_Arbiter)
+    for name, value in state.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_no_line_is_given_twice_and_more_workers_than_lines_are_refused() -> None:
+    workers = {pid: SimpleNamespace(line=pid - 1) for pid in range(1, SCOREBOARD_LINES)}
+    made = arbiter(WORKERS=workers, server=SimpleNamespace(scoreboard=SimpleNamespace(clear_gauges=lambda line: None)))
+    assert made.free_line() == SCOREBOARD_LINES - 1
+    workers[SCOREBOARD_LINES] = SimpleNamespace(line=SCOREBOARD_LINES - 1)
+    with pytest.raises(OSError, match="1024 workers live already"):  # not StopIteration, which ends the server
+        made.free_line()
+
+
+def test_silent_workers_are_not_killed_for_a_time_in_which_the_arbiter_stood_still_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    kills: list[float] = []
+    monkeypatch.setattr("server.processes.arbiter.monotonic", lambda: now)
+    monkeypatch.setattr("gunicorn.arbiter.Arbiter.murder_workers", lambda self: kills.append(now))
+    made = arbiter(_turned=now, _patient_until=0.0)
+    now += 1.0
+    made.murder_workers()
+    assert kills == [1001.0]
+    now += STALL_SECONDS + 60.0
+    stalled = now
+    while now < stalled + SILENT_SECONDS + 2:
+        made.murder_workers()
+        now += 1.0
+    assert kills[1] == stalled + SILENT_SECONDS, "then they have had their time"
+
+
+def test_a_worker_that_cannot_boot_is_no_reason_to_end_the_server() -> None:
+    assert _Arbiter.WORKER_BOOT_ERROR & 0xFF == 3
+    assert _Arbiter.WORKER_BOOT_ERROR > 0xFF, "no exit status is equal to it"
