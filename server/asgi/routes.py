@@ -104,7 +104,7 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
         response_class=PlainTextResponse,
     )
     async def metrics() -> Response:
-        return respond(reads.metrics(endpoints))
+        return respond(await reads.metrics(endpoints))
 
 
 def respond(answer: Answer) -> Response:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from server.endpoints.gate import Gate
 from server.endpoints.serving import Serving
 from server.errors import ServerError
-from server.metrics.scoreboard import Scoreboard, ServerMetrics
+from server.logs.handler import count_losses
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
 from server.models.repository import Repository
 from server.settings import Settings
 
@@ -43,7 +44,7 @@ class Endpoints:
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_ms / 1000,
         )
-        self.metrics = ServerMetrics(scoreboard, 0)
+        self.metrics = ServerMetrics(scoreboard, ARBITER_LINE)
         self.openapi_document: dict[str, Any] = {}
         self.draining = False
         self.control: Control = _refuse_control
@@ -56,8 +57,7 @@ class Endpoints:
 
         Raises ValueError if the scoreboard has too few blocks for them; then the models stay as they were.
         """
-        for model in repository:
-            self.scoreboard.assign(model.name, model.version)
+        self.scoreboard.assign_all([(model.name, model.version) for model in repository])
         self.repository = repository
 
     def open(self, line: int) -> None:
@@ -65,6 +65,7 @@ class Endpoints:
         self.gate.renew_ids()
         self._line = line
         self.metrics = ServerMetrics(self.scoreboard, line)
+        count_losses(self.metrics.log_line_lost)
         self.serving = Serving(self.repository, self.settings, self.scoreboard, line, busy_poll=self._busy_poll)
         self.scoreboard.begin_serving(line)
 

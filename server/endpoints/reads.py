@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -12,11 +14,12 @@ from server.artefact.metadata import Artefact
 from server.artefact.tensors import TensorSpec
 from server.endpoints.lifecycle import Endpoints
 from server.errors import ServerError
-from server.metrics.exposition import exposition
+from server.metrics.exposition import exposition_pieces
 from server.metrics.statistics import served
 from server.models.repository import NO_MODEL, Model
 
 JSON = "application/json"
+Piece = TypeVar("Piece")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer
 
 def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
     """Schema, classes, parity, golden check, cost and batching of a version."""
+    block = endpoints.scoreboard.blocks[model.name, model.version]
     described: dict[str, Any] = {
         "name": model.name,
         "version": model.version,
@@ -86,7 +90,7 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "golden_rows_checked": model.verdict.golden_rows,
         "batched": model.verdict.row_independent,
         "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
-        "served": served(endpoints.scoreboard, endpoints.scoreboard.blocks[model.name, model.version]),
+        "served": served(endpoints.scoreboard.block_totals([block])[0]),
         "inputs": [_tensor(spec) for spec in model.runtime.inputs],
         "outputs": [_tensor(spec) | _role(model.artefact, spec.name) for spec in model.runtime.outputs],
     }
@@ -117,10 +121,19 @@ def version() -> Answer:
     return Answer(__version__.encode(), media_type="text/plain; charset=utf-8")
 
 
-def metrics(endpoints: Endpoints) -> Answer:
+async def metrics(endpoints: Endpoints) -> Answer:
     """`GET /metrics`: Prometheus text, summed over all workers."""
-    text = exposition(endpoints.scoreboard, endpoints.workers)
-    return Answer(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    pieces = await spread(exposition_pieces(endpoints.scoreboard, endpoints.workers))
+    return Answer(b"".join(pieces), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def spread(pieces: Iterable[Piece]) -> list[Piece]:
+    """All pieces, each made in a turn of the loop of its own, so that no request waits for the whole."""
+    made: list[Piece] = []
+    for piece in pieces:
+        made.append(piece)
+        await asyncio.sleep(0)
+    return made
 
 
 def _state(name: str, version: str, state: str, reason: str) -> dict[str, str]:

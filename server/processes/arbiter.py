@@ -24,18 +24,19 @@ from gunicorn.glogging import Logger
 from server import __version__
 from server.asgi.app import App
 from server.endpoints.lifecycle import Endpoints
+from server.logs import handler as logs
 from server.logs import log
-from server.metrics.scoreboard import Scoreboard
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
 from server.models.bulletin import Bulletin
 from server.models.loading import load_model
-from server.models.repository import Repository
+from server.models.repository import BadRepository, Repository
 from server.models.watcher import RepositoryWatcher
 from server.processes.control import ControlChannel, ControlServer
 from server.processes.plan import DynoPlan
 from server.processes.worker import FORK_SIGNALS, Worker
 from server.settings import Settings
 
-SCOREBOARD_LINES = 1024  # workers alive at a time, retiring ones among them
+SCOREBOARD_LINES = 1024  # the arbiter and the workers alive at a time, retiring ones among them
 SCOREBOARD_MODELS = 512  # model versions served at a time, those of retiring workers among them
 GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter stops within 25
 SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
@@ -111,6 +112,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     def manage_workers(self) -> None:
         """Called at every turn of the loop, at least twice a second: updates models, forks and retires workers."""
+        logs.tick()
         self._forget_gone()
         self._update_models()
         if monotonic() >= self._spawn_after:
@@ -243,9 +245,9 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def free_line(self) -> int:
         """The lowest line without a living worker, its gauges cleared. Raises OSError if all are taken."""
         used = {worker.line for worker in self.WORKERS.values()}
-        line = next((number for number in range(SCOREBOARD_LINES) if number not in used), None)
+        line = next((number for number in range(ARBITER_LINE + 1, SCOREBOARD_LINES) if number not in used), None)
         if line is None:
-            raise BlockingIOError(errno.EAGAIN, f"{SCOREBOARD_LINES} workers live already")
+            raise BlockingIOError(errno.EAGAIN, f"{SCOREBOARD_LINES - 1} workers live already")
         self.server.scoreboard.clear_gauges(line)
         return line
 
@@ -280,6 +282,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._plan = plan
         self._host = settings.host or default_host()
         self.scoreboard = Scoreboard(SCOREBOARD_LINES, SCOREBOARD_MODELS)
+        logs.count_losses(ServerMetrics(self.scoreboard, ARBITER_LINE).log_line_lost)
         self.watcher = self._watcher()
         self._versions: set[tuple[str, str]] = set()
         super().__init__()
@@ -309,25 +312,31 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Tries and loads every model before any worker is forked. Raises BadRepository."""
         self.watcher.load_all(self._settings.strict)
         plan = self._plan
-        app = App(
-            Endpoints(self._repository(), self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
-        )
+        repository = self._take_repository()
+        try:
+            endpoints = Endpoints(repository, self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
+        except ValueError as error:
+            raise BadRepository(str(error)) from None
+        self._versions = _versions(repository)
+        app = App(endpoints)
         _freeze()
         return app
 
     def renew(self) -> None:
         """Gives the present models to workers that are forked from now on. Raises as `App.replace_models` does."""
-        gc.unfreeze()
         app: App = self.callable
-        app.replace_models(self._repository())
-        _freeze()
+        repository = self._take_repository()
+        gc.unfreeze()
+        try:
+            app.replace_models(repository)
+            self._versions = _versions(repository)
+        finally:
+            _freeze()
         log.info("reloaded: %s", self._served())
 
-    def _repository(self) -> Repository:
+    def _take_repository(self) -> Repository:
         repository = self.watcher.repository()
-        versions = {(model.name, model.version) for model in repository}
-        self.scoreboard.keep(versions | self._versions)  # retiring workers still write their blocks
-        self._versions = versions
+        self.scoreboard.keep(_versions(repository) | self._versions)  # retiring workers still write their blocks
         return repository
 
     def _watcher(self) -> RepositoryWatcher:
@@ -366,6 +375,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             workers,
             "" if workers == 1 else "s",
         )
+
+
+def _versions(repository: Repository) -> set[tuple[str, str]]:
+    return {(model.name, model.version) for model in repository}
 
 
 def _freeze() -> None:

@@ -16,6 +16,7 @@ from uvicorn_worker import UvicornWorker
 
 from server.asgi.app import App
 from server.http.connection import Connection, connection_class
+from server.logs import handler as logs
 from server.processes.control import ControlChannel, ControlClient
 
 # Blocked while a worker is forked: until it has handlers of its own, its copy of the arbiter's would swallow them.
@@ -36,6 +37,7 @@ class _Server(Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second."""
+        logs.tick()
         if counter % NOTIFY_TICKS == 0:
             self._notify()
         return await super().on_tick(counter)

@@ -35,7 +35,7 @@ def test_uvicorn_trusts_no_proxy_and_keeps_no_access_log() -> None:
 async def test_a_worker_says_that_it_lives_whatever_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that is put back would silence uvicorn's own notice for as long, and the arbiter kill the worker."""
     said: list[int] = []
-    server = _Server(Config(app="none"), lambda: said.append(tick))
+    server = _Server(Config(app="none", log_config=None), lambda: said.append(tick))
     for tick in range(31):
         monkeypatch.setattr("uvicorn.server.time.time", lambda now=1e9 - 3600.0 * tick: now)
         assert not await server.on_tick(tick)

@@ -59,15 +59,18 @@ def poll(reached: Callable[[], bool], what: str, seconds: float = START_SECONDS)
 class Running:
     """One server, started in a process group of its own."""
 
-    def __init__(self, settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER) -> None:
+    def __init__(
+        self, settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER, *, out: int | None = None
+    ) -> None:
+        """``out``: a descriptor that it writes to instead of ``log``."""
         self.port = free_port()
         self.log = log
-        with log.open("wb") as out:
+        with log.open("wb") as file:
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env=environment({"PORT": str(self.port), **settings}),
-                stdout=out,
+                stdout=file if out is None else out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
@@ -137,9 +140,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER) -> Iterator[Running]:
+def running(
+    settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER, *, out: int | None = None
+) -> Iterator[Running]:
     """A server that answers; it is ended in any case."""
-    server = Running(settings, log, command)
+    server = Running(settings, log, command, out=out)
     try:
         server.wait_until_live()
         yield server
