@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 PORT ?= 8000
+WORKERS ?= 2
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=models/%/1/model.onnx)
 SOURCES := server convert bench examples tests
@@ -56,8 +57,9 @@ fmt: install ## puts the style right
 	$(PY) -m ruff check --fix $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
-test: lint models ## style, types, tests
-	$(PY) -m pytest
+test: lint models ## style, types, tests; WORKERS=2 at once, then those that measure, one after another
+	$(PY) -m pytest -m "not slow and not alone" --numprocesses $(WORKERS) --dist loadfile
+	$(PY) -m pytest -m "alone and not slow"
 
 test-slow: models ## the long campaigns
 	$(PY) -m pytest -m slow --timeout 3600
