@@ -11,7 +11,7 @@ SOURCES := server convert bench examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models clean
+.PHONY: help run install lock licences sbom faults boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ sbom: ## build/sbom.json: what a dyno runs, as CycloneDX has it
 	$(PYTHON) -m venv build/sbom
 	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
 	build/sbom/bin/cyclonedx-py requirements requirements.txt --output-reproducible --of JSON -o build/sbom.json
+
+faults: models ## docs/faults.md: what can go wrong, and what came of the tests that show it; SLOW=1: the long ones too
+	$(PY) -m tests.campaigns.faults $(if $(SLOW),--slow)
 
 boosters: install ## XGBoost, LightGBM, CatBoost, skops and lz4 as well, for converting such files
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-boosters.txt

@@ -49,11 +49,13 @@ def check_refused(settings: Mapping[str, str], name: str) -> str:
     return written
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize("port", ["0", "70000", "abc", "-1", "80 80", "8e3"])
 def test_a_port_that_is_none(port: str) -> None:
     assert port in check_refused({"PORT": port}, "PORT")
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize("host", ["127.0.0.1", ""])
 def test_a_port_in_use(host: str, models: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -61,6 +63,7 @@ def test_a_port_in_use(host: str, models: Path) -> None:
         assert port in check_refused({"PORT": port, "DYNONNX_HOST": host, "DYNONNX_MODELS": str(models)}, "PORT")
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize(
     ("name", "value"),
     [
