@@ -222,6 +222,7 @@ def test_a_model_that_mixes_rows_gets_one_whole_request() -> None:
     ]
 
 
+@pytest.mark.fault(12)
 def test_a_client_who_left_while_running_gets_nothing_and_the_others_theirs() -> None:
     for single in (True, False):
         entries = [NumbersEntry(number, 1 if single else number + 1, single=single) for number in range(4)]

@@ -94,6 +94,7 @@ def test_bad_hosts(host: bytes) -> None:
         gate.check_host([(b"host", host)], "1.1")
 
 
+@pytest.mark.fault(2)
 def test_one_host_and_only_one() -> None:
     assert refusal([HOST, HOST]).code == "bad_request"
     for headers, version in product(([HOST, HOST], [HOST, (b"host", b"other")]), ("1.0", "1.1")):
@@ -137,6 +138,7 @@ def test_ids_differ_between_processes() -> None:
     assert gate.next_id().split(b"-")[0] != before.split(b"-")[0]
 
 
+@pytest.mark.fault(33)
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(
     ("start", "waited"),
@@ -222,6 +224,7 @@ def test_every_key_opens(key: str) -> None:
     assert allowed(gate, f"Bearer   {key} ".encode())
 
 
+@pytest.mark.fault(56)
 @pytest.mark.parametrize(
     "value",
     [
@@ -244,6 +247,7 @@ def test_nothing_else_opens(value: bytes) -> None:
     assert not allowed(made(KEY, OTHER), value)
 
 
+@pytest.mark.fault(56)
 def test_a_key_is_asked_once() -> None:
     gate = made(KEY)
     assert not allowed(gate)

@@ -34,6 +34,7 @@ def looked_up(body: bytes) -> int:
     return int(row[0] if isinstance(row, list) else row)
 
 
+@pytest.mark.fault(7)
 def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
     client = door.connect().send(b"".join(lookup(number) for number in range(300)))
     first = [looked_up(client.read().body) for _ in range(300)]
@@ -43,6 +44,7 @@ def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
     client.close()
 
 
+@pytest.mark.fault(7)
 def test_hot_and_cold_requests_mix_on_one_connection(door: Door) -> None:
     requests = [lookup(1), get("/health"), lookup(2), lookup(3), get("/nowhere"), get("/health"), lookup(4), post(b"{")]
     client = door.connect().send(b"".join(requests * 5))
@@ -88,6 +90,7 @@ def test_a_chunked_body_in_pieces(door: Door) -> None:
     client.close()
 
 
+@pytest.mark.fault(8)
 def test_a_chunked_body_over_the_limit_is_refused_at_the_limit(door: Door) -> None:
     client = door.connect().send(post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
     client.send(b"ffff\r\n" + b" " * 0xFFFF + b"\r\n" + b"ffff\r\n" + b" " * 0xFFFF + b"\r\n")
@@ -103,6 +106,7 @@ def test_an_expectation_is_met_before_the_body_is_sent(door: Door) -> None:
     client.close()
 
 
+@pytest.mark.fault(8)
 def test_an_expectation_of_too_much_is_refused_without_a_100(door: Door) -> None:
     client = door.connect().send(post(b"", "/predict", b"Expect: 100-continue", length=10**9))
     assert client.read().status == 413
@@ -138,12 +142,14 @@ MALFORMED = {
 }
 
 
+@pytest.mark.fault(1, 2, 3)
 @pytest.mark.parametrize("what", MALFORMED)
 def test_malformed_requests_are_refused_and_the_connection_ends(door: Door, what: str) -> None:
     data, status = MALFORMED[what]
     check_refused(door, lookup(1), data, status)
 
 
+@pytest.mark.fault(11)
 def test_a_client_that_leaves_or_half_closes_harms_nobody(door: Door) -> None:
     for _ in range(20):
         gone = door.connect().send(lookup(1))

@@ -126,6 +126,7 @@ def with_connection(folder: Path, act: Callable[[Connection, Wire, float], Corou
     uvloop.run(run())
 
 
+@pytest.mark.fault(9)
 def test_a_silent_client_is_let_go_after_ten_seconds(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         connection.check_time(now + timeouts.HEAD_SECONDS - 0.1)
@@ -137,6 +138,7 @@ def test_a_silent_client_is_let_go_after_ten_seconds(tmp_path: Path) -> None:
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize("part", [b"P", b"POST /predict HTTP/1.1\r\nHo", post(ROW)[:-45]])
 def test_half_a_head_is_told_408_after_ten_seconds(tmp_path: Path, part: bytes) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
@@ -150,6 +152,7 @@ def test_half_a_head_is_told_408_after_ten_seconds(tmp_path: Path, part: bytes) 
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(8, 9)
 def test_a_body_must_come_at_the_least_rate(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         connection.data_received(post(b"", length=100_000))
@@ -178,6 +181,7 @@ def test_an_idle_connection_stays_for_the_keep_alive(tmp_path: Path) -> None:
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(10)
 def test_a_client_that_takes_nothing_is_let_go_a_slow_one_is_not(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         wire.unwritten = 100_000

@@ -29,6 +29,7 @@ def test_text_line() -> None:
     assert rest == "info loaded iris model=iris rows=3"
 
 
+@pytest.mark.fault(58)
 @given(ANY_TEXT, ANY_TEXT)
 def test_text_is_one_line_whatever_a_client_sends(message: str, value: str) -> None:
     line = TextFormatter().format(record("got %s", message, path=value))
@@ -37,6 +38,7 @@ def test_text_is_one_line_whatever_a_client_sends(message: str, value: str) -> N
     assert "\x9b" not in line  # one character that a terminal takes for ESC [
 
 
+@pytest.mark.fault(58)
 @given(ANY_TEXT, ANY_TEXT)
 def test_json_is_one_object_whatever_a_client_sends(message: str, value: str) -> None:
     line = JsonFormatter().format(record("got %s", message, path=value, size=2**70))

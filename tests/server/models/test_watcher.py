@@ -100,6 +100,7 @@ def test_what_was_found_in_the_child_is_what_the_model_has(folder: Path) -> None
     assert model.curve.seconds(64) > 0.0
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("kind", [kind for kind in BAD if kind != "never ends"])
 def test_a_bad_file_is_refused_and_the_version_before_it_serves_on(
     folder: Path, kind: str, caplog: pytest.LogCaptureFixture
@@ -131,6 +132,7 @@ def test_one_that_never_ends_is_ended_while_others_go_on(folder: Path, monkeypat
     assert re.search("took more than 1 s of processor time|did not end within 3 s", watched.reasons()[0])
 
 
+@pytest.mark.fault(50, 53)
 @pytest.mark.parametrize(
     ("load", "reason"),
     [
@@ -176,6 +178,7 @@ def test_a_file_replaced_under_its_version_is_loaded_again(folder: Path) -> None
     assert after.artefact == regressor().artefact
 
 
+@pytest.mark.fault(54)
 def test_a_bad_replacement_is_told_and_what_was_loaded_serves_on(folder: Path) -> None:
     watched = started(folder)
     put(folder, "iris/1/model.onnx", b"oops\n")
@@ -187,6 +190,7 @@ def test_a_bad_replacement_is_told_and_what_was_loaded_serves_on(folder: Path) -
     assert watched.repository().refused == {}
 
 
+@pytest.mark.fault(54)
 def test_a_file_that_grows_is_looked_at_again_until_it_is_whole(folder: Path) -> None:
     watched = started(folder)
     data = regressor().data
