@@ -1,4 +1,4 @@
-"""Owns a forked child that works under limits and sends its result over a pipe. Knows nothing of models or HTTP.
+"""Owns a forked child that works behind walls and sends its result over a pipe. Knows nothing of models or HTTP.
 
 The result is no exit status, which gunicorn's arbiter may reap first; the status only shows how a child ended.
 """
@@ -6,21 +6,24 @@ The result is no exit status, which gunicorn's arbiter may reap first; the statu
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Generic, TypeVar
 
-STATM = Path("/proc/self/statm")
+from server.confinement.memory import memory_in_use, set_limit
+from server.confinement.walls import confine
+
 OOM_SCORE = Path("/proc/self/oom_score_adj")
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+MOST_RECEIVED_BYTES = 4 << 20  # of a child's result, which is some numbers or a sentence
 UNKNOWN = 0  # the status of a child that was reaped elsewhere: as if it had exited
+Content = TypeVar("Content")  # what is read before the walls go up
 # Restored to their defaults in the child: the parent's handlers queue them for its loop.
 PARENT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGXCPU)
 
@@ -38,22 +41,26 @@ class Died(Exception):
     """The child sent no result; the message says how it ended, as the rest of a sentence."""
 
 
-class SandboxedChild:
-    """A child that runs ``work`` and sends the returned bytes. Forked at once; `collect` does not wait for ``work``."""
+class SandboxedChild(Generic[Content]):
+    """A child that reads with its parent's rights, then runs ``work`` on that behind walls and sends the bytes it
+    returns. Forked at once; `collect` does not wait for ``work``. ``missing`` has a sentence for each wall that this
+    system lacks, once the result is there. Raises OSError if no process can be started."""
 
-    def __init__(self, work: Callable[[], bytes], limits: Limits) -> None:
+    def __init__(self, read: Callable[[], Content], work: Callable[[Content], bytes], limits: Limits) -> None:
+        self.missing: tuple[str, ...] = ()
         self._limits = limits
         self._received = b""
         self._status: int | None = None
         self._ends = monotonic() + limits.wall_seconds
         self._pipe, writer = os.pipe()
-        os.set_blocking(self._pipe, False)
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_SIGNALS)
-        self._pid = os.fork()
-        if not self._pid:
-            _work(work, limits, writer)
-        os.close(writer)
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        try:
+            os.set_blocking(self._pipe, False)
+            self._pid = _fork(lambda: _work(read, work, limits, writer))
+        except OSError:
+            os.close(self._pipe)
+            raise
+        finally:
+            os.close(writer)
 
     def fileno(self) -> int:
         """The pipe, readable once `collect` can go on."""
@@ -67,12 +74,17 @@ class SandboxedChild:
         try:
             while piece := os.read(self._pipe, 1 << 16):
                 self._received += piece
+                if len(self._received) > MOST_RECEIVED_BYTES:
+                    self.kill()
+                    raise Died(f"sent more than {MOST_RECEIVED_BYTES >> 20} MB")
         except BlockingIOError:
             return None
         status = self._reap()
-        if self._received.endswith(b"\n"):
-            return self._received[:-1]
-        raise Died(self._cause(status))
+        missing, _, result = self._received.partition(b"\n")  # the first line came before the work began
+        self.missing = tuple(missing.decode().split("; ")) if missing else ()
+        if not result.endswith(b"\n"):
+            raise Died(self._cause(status))
+        return result[:-1]
 
     def note_exit(self) -> None:
         """Keeps the child's status, before gunicorn reaps every child and drops it."""
@@ -110,18 +122,37 @@ class SandboxedChild:
         return f"crashed ({signal.Signals(number).name})"
 
 
-def _work(work: Callable[[], bytes], limits: Limits, writer: int) -> None:
+def _fork(child: Callable[[], None]) -> int:
+    """The id of a process that runs ``child``, which must exit. Raises OSError, and then signals come as before."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, PARENT_SIGNALS)
+    try:
+        pid = os.fork()
+        if not pid:
+            child()
+        return pid
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+def _work(read: Callable[[], Content], work: Callable[[Content], bytes], limits: Limits, writer: int) -> None:
     """Everything the child does; it exits here, and never returns into its parent's code."""
     try:
-        _confine(limits, writer)
-        result = work() + b"\n"
-        while result:
-            result = result[os.write(writer, result) :]
+        _let_go(writer)
+        _limit(limits)
+        content = read()
+        _send(writer, "; ".join(confine()).encode() + b"\n")
+        _send(writer, work(content) + b"\n")
     finally:
         os._exit(0)
 
 
-def _confine(limits: Limits, writer: int) -> None:
+def _send(writer: int, rest: bytes) -> None:
+    while rest:
+        rest = rest[os.write(writer, rest) :]
+
+
+def _let_go(writer: int) -> None:
+    """Of everything that is the parent's: its handlers of signals and its descriptors, but for the pipe."""
     gc.disable()  # a collection would copy the parent's pages
     signal.set_wakeup_fd(-1)
     for number in PARENT_SIGNALS:
@@ -132,35 +163,13 @@ def _confine(limits: Limits, writer: int) -> None:
         os.dup2(nothing, standard)
     os.closerange(3, writer)  # listeners among them
     os.closerange(writer + 1, os.sysconf("SC_OPEN_MAX"))
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, limits.cpu_seconds)
+
+
+def _limit(limits: Limits) -> None:
+    set_limit(resource.RLIMIT_CORE, 0)
+    set_limit(resource.RLIMIT_FSIZE, 0)
+    set_limit(resource.RLIMIT_CPU, limits.cpu_seconds)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
-        _limit(resource.RLIMIT_AS, memory_in_use() + limits.memory_bytes)
+        set_limit(resource.RLIMIT_AS, memory_in_use() + limits.memory_bytes)
         with contextlib.suppress(OSError):
             OOM_SCORE.write_text("1000")  # the kernel should kill this process before a worker
-
-
-def _limit(what: int, most: int) -> None:
-    hard = resource.getrlimit(what)[1]
-    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (soft, hard))
-
-
-def memory_in_use() -> int:
-    """Bytes of this process's address space."""
-    return int(STATM.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@contextlib.contextmanager
-def memory_limit(extra_bytes: int) -> Iterator[None]:
-    """Limits this process to ``extra_bytes`` more memory within the block: opening is limited as the trial was."""
-    if sys.platform != "linux":
-        yield
-        return
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    _limit(resource.RLIMIT_AS, memory_in_use() + extra_bytes)
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)

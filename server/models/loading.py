@@ -28,6 +28,7 @@ def load_model(
     file: VersionFile,
     tried: Findings | None = None,
     *,
+    data: bytes | None = None,
     max_rows: int,
     max_batch_rows: int,
     max_body_bytes: int,
@@ -35,9 +36,10 @@ def load_model(
 ) -> Model:
     """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it and runs it once.
 
+    ``data``: the file's bytes, where they were read already.
     Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for another SHA-256.
     """
-    data = _read(file.path)
+    data = read_file(file.path) if data is None else data
     sha256 = hashlib.sha256(data).hexdigest()
     if tried is None:
         check_known(read_onnxfile(data))
@@ -70,7 +72,8 @@ def load_model(
     return Model(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve)
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, if it may be one of ours. Raises BadFile, OSError."""
     if not path.is_file():
         raise BadFile("is not a file: put the .onnx file itself here")
     if path.stat().st_size > MAX_BYTES:

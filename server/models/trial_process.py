@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable
 
 from server.artefact.onnxfile import BadFile
-from server.models.confined import Died, Limits, SandboxedChild, memory_limit
-from server.models.loading import ChangedMeanwhile
+from server.confinement.memory import memory_limit
+from server.logs import log
+from server.models.confined import Died, Limits, SandboxedChild
+from server.models.loading import ChangedMeanwhile, read_file
 from server.models.repository import Model, VersionFile
 from server.models.trial import Findings
 
@@ -24,7 +26,7 @@ OUT_OF_MEMORY = "bad_alloc"  # in errors of C++
 REFUSED = b"refused"  # the start of a child's result that is no Findings
 BUILD_DETAILS = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+ |\bonnxruntime::[^)]*\) ")
 
-Load = Callable[..., Model]  # of a VersionFile and perhaps Findings: `load_model` with its settings
+Load = Callable[..., Model]  # of a VersionFile and perhaps Findings or its bytes: `load_model` with its settings
 
 
 class FileRefused(Exception):
@@ -50,7 +52,8 @@ class TrialProcess:
         self._load = load
         self._limits = limits
         try:
-            self._child = SandboxedChild(functools.partial(_try, load, file), limits)
+            read, work = functools.partial(_read, file), functools.partial(_try, load, file)
+            self._child = SandboxedChild(read, work, limits)
         except OSError as error:
             raise TrialPutOff(f": no process could be started to try it: {error}") from error
         self.fileno = self._child.fileno
@@ -65,8 +68,10 @@ class TrialProcess:
             raise FileRefused(f": its trial {error}; this model cannot serve here") from None
         if result is None:
             return None
+        _warn(self._child.missing)
         if result.startswith(REFUSED):
-            raise FileRefused(self._explain_memory(result.removeprefix(REFUSED).decode()))
+            reason = result.removeprefix(REFUSED).decode(errors="replace")[: 2 * MAX_REASON]
+            raise FileRefused(self._explain_memory(reason))
         try:
             with memory_limit(self._limits.memory_bytes):
                 return self._load(self.file, Findings.from_bytes(result))
@@ -82,10 +87,27 @@ class TrialProcess:
         return rest
 
 
-def _try(load: Load, file: VersionFile) -> bytes:
+@functools.cache
+def _warn(missing: tuple[str, ...]) -> None:
+    """Once for the same walls: a server starts on any kernel, but its operator should know."""
+    if missing:
+        log.warning("new models are tried without every wall: %s", "; ".join(missing))
+
+
+def _read(file: VersionFile) -> bytes | Exception:
+    """The file, read with the server's rights, which the child gives up; or why it cannot be."""
+    try:
+        return read_file(file.path)
+    except (BadFile, OSError, MemoryError) as error:
+        return error
+
+
+def _try(load: Load, file: VersionFile, content: bytes | Exception) -> bytes:
     """The child's work; every error counts as the file's."""
     try:
-        model = load(file)
+        if isinstance(content, Exception):
+            raise content
+        model = load(file, data=content)
     except Exception as error:  # noqa: BLE001
         return REFUSED + _rest_of_sentence(error).encode()
     return Findings(model.sha256, model.verdict, model.curve).to_bytes()

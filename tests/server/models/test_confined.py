@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import select
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
-from server.models.confined import Died, Limits, SandboxedChild, memory_in_use, memory_limit
+from server.models.confined import Died, Limits, SandboxedChild
 
 # The test process may have threads of libraries; the child uses none of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 LIMITS = Limits(memory_bytes=256 << 20, cpu_seconds=1, wall_seconds=20)
 
 
+def child_that(work: Callable[[], bytes], limits: Limits = LIMITS) -> SandboxedChild[None]:
+    """A child that reads nothing before it works."""
+    return SandboxedChild(lambda: None, lambda _: work(), limits)
+
+
 def outcome(work: Callable[[], bytes], limits: Limits = LIMITS) -> bytes:
     """The result, waited for. Raises Died."""
-    child = SandboxedChild(work, limits)
+    child = child_that(work, limits)
     while (result := child.collect()) is None:
         select.select([child], [], [], 0.2)
     return result
@@ -66,22 +74,23 @@ def test_every_death_is_told(work: Callable[[], bytes], words: str) -> None:
 
 
 def test_one_that_only_waits_is_ended_too() -> None:
-    child = SandboxedChild(idle, Limits(1 << 28, 1, 0.3))
+    child = child_that(idle, Limits(1 << 28, 1, 0.3))
     assert child.collect() is None
-    select.select([child], [], [], 0.4)
-    with pytest.raises(Died, match="did not end within"):
-        child.collect()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("server.models.confined.monotonic", lambda: monotonic() + 0.3)
+        with pytest.raises(Died, match="did not end within"):
+            child.collect()
     assert is_reaped(child)
 
 
-def is_reaped(child: SandboxedChild) -> bool:
+def is_reaped(child: SandboxedChild[None]) -> bool:
     with pytest.raises(ChildProcessError):
         os.waitpid(child._pid, os.WNOHANG)
     return True
 
 
 def test_a_child_that_somebody_else_has_reaped_is_no_error() -> None:
-    child = SandboxedChild(die(signal.SIGSEGV), LIMITS)
+    child = child_that(die(signal.SIGSEGV))
     select.select([child], [], [])
     os.waitpid(-1, 0)
     with pytest.raises(Died, match="ended without a result"):
@@ -89,7 +98,7 @@ def test_a_child_that_somebody_else_has_reaped_is_no_error() -> None:
 
 
 def test_the_cause_is_kept_for_whoever_asks_after_all_were_reaped() -> None:
-    child = SandboxedChild(die(signal.SIGSEGV), LIMITS)
+    child = child_that(die(signal.SIGSEGV))
     select.select([child], [], [])
     while child._status is None:
         child.note_exit()
@@ -108,14 +117,58 @@ def test_the_child_holds_nothing_of_its_parents() -> None:
 
 
 def test_kill_leaves_nothing() -> None:
-    child = SandboxedChild(spin, LIMITS)
+    child = child_that(spin)
     child.kill()
     assert is_reaped(child)
 
 
-def test_a_process_can_limit_itself_for_a_while() -> None:
-    before = memory_in_use()
-    with memory_limit(64 << 20), pytest.raises(MemoryError):
-        bytes(1 << 30)
-    assert len(bytes(100 << 20)) == 100 << 20
-    assert memory_in_use() - before < 64 << 20
+def test_a_fork_that_fails_leaves_no_descriptor_and_no_blocked_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_fork() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    blocked, opened = signal.pthread_sigmask(signal.SIG_BLOCK, ()), sorted(Path("/proc/self/fd").iterdir())
+    monkeypatch.setattr(os, "fork", no_fork)
+    with pytest.raises(BlockingIOError):
+        child_that(idle)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == blocked
+    assert sorted(Path("/proc/self/fd").iterdir()) == opened
+
+
+def test_a_result_without_end_is_not_collected() -> None:
+    with pytest.raises(Died, match="sent more than 4 MB"):
+        outcome(lambda: bytes(64 << 20))
+
+
+def test_what_is_read_before_the_walls_needs_the_parents_rights_only(tmp_path: Path) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(b"content")
+    child = SandboxedChild(path.read_bytes, lambda content: content, LIMITS)
+    while (result := child.collect()) is None:
+        select.select([child], [], [], 0.2)
+    assert result == b"content"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")
+def test_the_child_cannot_change_memory_that_its_parent_shares() -> None:
+    shared = mmap.mmap(-1, 1 << 12)  # as the scoreboard is
+    shared[:5] = b"mine!"
+
+    def write() -> bytes:
+        shared[:5] = b"yours"
+        return shared[:5]
+
+    assert (outcome(write), shared[:5]) == (b"yours", b"mine!")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")
+def test_the_child_works_behind_the_walls(tmp_path: Path) -> None:
+    def refused(attempt: Callable[[], object]) -> bool:
+        try:
+            attempt()
+        except OSError:
+            return True
+        return False
+
+    attempts = (socket.socket, os.fork, lambda: (tmp_path / "x").write_bytes(b""), lambda: os.kill(os.getppid(), 0))
+    assert outcome(lambda: str([refused(attempt) for attempt in attempts]).encode()) == b"[True, True, True, True]"
+    assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import os
 import select
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,14 +54,14 @@ def test_a_bad_file_is_refused_by_a_message_that_continues_its_name(tmp_path: Pa
 
 
 def test_an_error_that_is_no_sentence_of_ours_follows_a_colon(tmp_path: Path) -> None:
-    def load(file: VersionFile, tried: Findings | None = None) -> Model:
+    def load(file: VersionFile, tried: Findings | None = None, **_: Any) -> Model:
         raise RuntimeError("[ONNXRuntimeError] : 1 : FAIL : /onnxruntime_src/core/a.cc:12 it\n broke")
 
     assert refusal(trial_of(put(tmp_path, "m.onnx"), load)) == ": it broke"
 
 
 def test_a_long_reason_is_cut(tmp_path: Path) -> None:
-    def load(file: VersionFile, tried: Findings | None = None) -> Model:
+    def load(file: VersionFile, tried: Findings | None = None, **_: Any) -> Model:
         raise RuntimeError("x" * 10_000)
 
     assert refusal(trial_of(put(tmp_path, "m.onnx"), load)) == ": " + "x" * MAX_REASON + " ..."
@@ -80,13 +81,30 @@ def test_opening_is_limited_as_the_trial_was(tmp_path: Path) -> None:
 def test_a_file_that_changes_after_its_trial_is_not_opened(tmp_path: Path) -> None:
     path = put(tmp_path, "m.onnx", classifier().data)
 
-    def load(file: VersionFile, tried: Findings | None = None) -> Model:
+    def load(file: VersionFile, tried: Findings | None = None, **content: Any) -> Model:
         if tried is not None:
             put(tmp_path, "m.onnx", regressor().data)
-        return load_version(file, tried)
+        return load_version(file, tried, **content)
 
     with pytest.raises(ChangedMeanwhile):
         result_of(trial_of(path, load))
+
+
+@pytest.mark.parametrize("said", [b"refused\xff\xfe", b"{", b"", b'{"sha256": 1}', b"refused" + b"x" * 100_000])
+def test_nonsense_of_a_child_that_was_taken_over_is_a_refusal(
+    said: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.models.trial_process._try", lambda *_: said)
+    assert len(refusal(trial_of(put(tmp_path, "m.onnx")))) <= 2 * MAX_REASON
+
+
+def test_walls_that_are_missing_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("server.models.confined.confine", lambda: ("the filter could not be set up",))
+    for name in ("a.onnx", "b.onnx"):
+        assert result_of(trial_of(put(tmp_path, name, classifier().data))).name == name[0]
+    assert caplog.messages == ["new models are tried without every wall: the filter could not be set up"]
 
 
 def test_kill_ends_the_child(tmp_path: Path) -> None:
@@ -98,7 +116,7 @@ def test_kill_ends_the_child(tmp_path: Path) -> None:
 
 
 def test_a_trial_that_cannot_begin_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_child(work: Callable[[], bytes], limits: Limits) -> None:
+    def no_child(*_: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr("server.models.trial_process.SandboxedChild", no_child)

@@ -1,0 +1,51 @@
+"""Owns what a process knows and changes of its own memory. Knows nothing of why it is limited."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from server.confinement import kernel
+
+STATM = Path("/proc/self/statm")
+MAPS = Path("/proc/self/maps")
+PROTECTIONS = {"r": 1, "w": 2, "x": 4}
+
+
+def memory_in_use() -> int:
+    """Bytes of this process's address space."""
+    return int(STATM.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def set_limit(what: int, most: int) -> None:
+    """Lowers a soft limit of this process, at most to the hard one."""
+    hard = resource.getrlimit(what)[1]
+    soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (soft, hard))
+
+
+@contextlib.contextmanager
+def memory_limit(extra_bytes: int) -> Iterator[None]:
+    """Limits this process to ``extra_bytes`` more memory within the block."""
+    if sys.platform != "linux":
+        yield
+        return
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    set_limit(resource.RLIMIT_AS, memory_in_use() + extra_bytes)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def forget_shared() -> None:
+    """Puts zeros of its own where this process could write what its parent sees. Raises OSError."""
+    for line in MAPS.read_text().splitlines():
+        addresses, protection = line.split(maxsplit=2)[:2]
+        if protection[1] == "w" and protection[3] == "s":
+            start, end = (int(address, 16) for address in addresses.split("-"))
+            kernel.map_privately(start, end - start, sum(PROTECTIONS.get(letter, 0) for letter in protection[:3]))

@@ -1,0 +1,28 @@
+"""Python and its packages are read; the folders beside them, which may hold anything, are not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from server.confinement.interpreter import ROOT, paths_it_reads
+
+
+def covers(paths: list[Path], path: Path) -> bool:
+    return any(path.resolve().is_relative_to(granted.resolve()) for granted in paths)
+
+
+def test_packages_are_read_and_nothing_beside_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", str(ROOT), *sys.path])
+    paths = paths_it_reads()
+    assert covers(paths, Path(np.__file__))
+    assert covers(paths, Path(pytest.__file__))
+    assert covers(paths, ROOT / "server" / "errors.py")
+    assert not covers(paths, ROOT / ".env")
+    assert not covers(paths, ROOT / "models" / "m.onnx")
+    assert not covers(paths, tmp_path / "secret")
+    assert not covers(paths, Path.home() / ".ssh")
