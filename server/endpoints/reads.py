@@ -89,6 +89,7 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "sha256": model.sha256,
         "golden_rows_checked": model.verdict.golden_rows,
         "batched": model.verdict.row_independent,
+        "not_batched_because": model.verdict.mixing,
         "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
         "served": served(endpoints.scoreboard.block_totals([block])[0]),
         "inputs": [_tensor(spec) for spec in model.runtime.inputs],

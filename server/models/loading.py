@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from server.artefact.metadata import Artefact, BadArtefact, from_metadata
+from server.artefact.mixing.analysis import find_mixing
 from server.artefact.onnxfile import MAX_BYTES, BadFile, check_known, read_onnxfile
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout, TensorSpec
@@ -17,7 +18,8 @@ from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_sign
 from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.probe import probe, run_once
 from server.models.repository import Model, VersionFile
-from server.models.trial import Findings, examine, first_run, warm_up
+from server.models.trial import Findings, Verdict, examine, first_run, warm_up
+from server.settings import BatchRule
 
 
 class ChangedMeanwhile(Exception):
@@ -33,6 +35,7 @@ def load_model(
     max_batch_rows: int,
     max_body_bytes: int,
     ort_threads: int,
+    batch: BatchRule,
 ) -> Model:
     """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it and runs it once.
 
@@ -59,6 +62,8 @@ def load_model(
         curve = warm_up(runtime, artefact, layouts, max_batch_rows)
     else:
         verdict, curve = probe(runtime, max_batch_rows)
+    if tried is None and batch == "proven":
+        verdict = Verdict(verdict.golden_rows, find_mixing(data) or verdict.mixing)
     v2 = TensorCodec(
         file.name,
         file.version,

@@ -347,6 +347,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             max_batch_rows=settings.max_batch_rows,
             max_body_bytes=settings.max_body_bytes,
             ort_threads=settings.ort_threads,
+            batch=settings.batch,
         )
         return RepositoryWatcher(
             settings.models,
