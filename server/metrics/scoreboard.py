@@ -39,11 +39,12 @@ def _offsets(families: Sequence[Family]) -> tuple[dict[str, int], int]:
 
 # LAST_RUN: the cell with the end of the last run, by the monotonic clock, which processes share; not shown.
 MODEL_OFFSETS, LAST_RUN = _offsets(MODEL_FAMILIES)
-MODEL_CELLS = LAST_RUN + 1
+RUNNING = LAST_RUN + 1  # the cell with the beginning of the run that goes on, 0 between runs; not shown
+MODEL_CELLS = LAST_RUN + 2
 SERVER_OFFSETS, _COUNTERS = _offsets(SERVER_FAMILIES)
 _CELLS_OF = {family.name: family.cells for family in (*MODEL_FAMILIES, *SERVER_FAMILIES)}
-STATE = _COUNTERS  # the cell with the worker's state, one of the three below; not shown
-STARTING, SERVING, LEAVING = 0.0, 1.0, 2.0
+STATE = _COUNTERS  # the cell with the worker's state, one of those below; not shown
+STARTING, SERVING, LEAVING, STUCK = 0.0, 1.0, 2.0, 3.0
 ENTERED = _COUNTERS + 1  # the cell that is 1 once a worker has had the line: the pages of other lines stay untouched
 SERVER_CELLS = _COUNTERS + 2
 _NOTHING = memoryview(bytes(MODEL_CELLS * CELL_BYTES)).cast("d")
@@ -54,7 +55,7 @@ class Scoreboard:
 
     def __init__(self, lines: int, models: int) -> None:
         self._lines = lines
-        self._models = models
+        self.models = models
         self._width = SERVER_CELLS + models * MODEL_CELLS
         self._cells = memoryview(mmap.mmap(-1, lines * self._width * CELL_BYTES)).cast("d")
         self._blocks: dict[tuple[str, str], int] = {}
@@ -67,7 +68,7 @@ class Scoreboard:
         """
         if (model, version) not in self._blocks:
             if not self._free:
-                raise ValueError(f"more than {self._models} model versions cannot be served at a time")
+                raise ValueError(f"more than {self.models} model versions cannot be served at a time")
             self._blocks[model, version] = self._free.popleft()
         return self._blocks[model, version]
 
@@ -99,9 +100,19 @@ class Scoreboard:
         """Called by a worker that has stopped accepting."""
         self.line(number)[STATE] = LEAVING
 
+    def report_stuck(self, number: int) -> None:
+        """Called by a worker with a run that does not end; it accepts until the arbiter has replaced it."""
+        line = self.line(number)
+        if line[STATE] == SERVING:
+            line[STATE] = STUCK
+
+    def is_stuck(self, number: int) -> bool:
+        """Whether the line's worker asks to be replaced."""
+        return self.line(number)[STATE] == STUCK
+
     def serves(self, number: int) -> bool:
         """Whether the line's worker accepts connections."""
-        return self.line(number)[STATE] == SERVING
+        return self.line(number)[STATE] in (SERVING, STUCK)
 
     def has_served(self, number: int) -> bool:
         """Whether the line's worker has ever accepted connections."""
@@ -113,9 +124,17 @@ class Scoreboard:
         line[STATE] = STARTING
         line[ENTERED] = 1.0
         for block in self._blocks.values():
+            line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] = 0.0
             for family in MODEL_FAMILIES:
                 if family.kind == "gauge":
                     line[SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family.name]] = 0.0
+
+    def last_begun(self, number: int) -> tuple[str, str] | None:
+        """The model and version whose run goes on in the line's worker, the latest begun of several."""
+        line = self.line(number)
+        begun = {key: line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] for key, block in self._blocks.items()}
+        latest = max(begun, key=lambda key: begun[key], default=None)
+        return latest if latest is not None and begun[latest] else None
 
     def totals(self, block: int, family: str) -> list[float]:
         """The cells of a family in one block, each summed over all lines."""
@@ -157,6 +176,19 @@ class ModelMetrics:
         dispatch = MODEL_OFFSETS["dynonnx_dispatch_total"]
         self._dispatch = {reason: dispatch + at for at, reason in enumerate(DISPATCH_REASONS)}
 
+    def begin_run(self, now: float) -> None:
+        """Notes that a run begins, for who asks why a worker has died."""
+        self._cells[RUNNING] = now
+
+    def fail_run(self) -> None:
+        """Counts a batch lost to an error in the server itself."""
+        self._cells[RUNNING] = 0.0
+        self._cells[_BATCH_ERRORS] += 1.0
+
+    def stopped_run(self) -> None:
+        """Counts a run that was stopped."""
+        self._cells[_STOPPED_RUNS] += 1.0
+
     def batch(self, rows: int, run_seconds: float, reason: str, ended: float = 0.0) -> None:
         """Counts one run. ``reason``: of its dispatch; ``ended``: its end on the monotonic clock."""
         cells = self._cells
@@ -165,6 +197,7 @@ class ModelMetrics:
         cells[_RUNS] += 1.0
         cells[_RUN_US + size] += run_seconds * 1e6
         cells[LAST_RUN] = ended
+        cells[RUNNING] = 0.0
         cells[self._dispatch[reason]] += 1.0
         cells[_BATCH_ROWS + size] += 1.0
         cells[_BATCH_ROWS + len(BATCH_ROWS_BUCKETS) + 1] += rows
@@ -205,5 +238,7 @@ _INPUT_US, _RUN_US, _OUTPUT_US = (MODEL_OFFSETS[name] for name in (COMPUTE_INPUT
 _TENSOR_RUNS = MODEL_OFFSETS["dynonnx_tensor_runs_total"]
 _FAILED_SECONDS = MODEL_OFFSETS["dynonnx_failed_request_seconds_total"]
 _PENDING = MODEL_OFFSETS["nv_inference_pending_request_count"]
+_STOPPED_RUNS = MODEL_OFFSETS["dynonnx_stopped_runs_total"]
+_BATCH_ERRORS = MODEL_OFFSETS["dynonnx_batch_errors_total"]
 _BATCH_ROWS = MODEL_OFFSETS["dynonnx_batch_rows"]
 _RUN_SECONDS = MODEL_OFFSETS["dynonnx_run_seconds"]

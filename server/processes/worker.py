@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
 import socket
 import sys
@@ -19,6 +21,7 @@ from server.processes.control import ControlChannel, ControlClient
 # Blocked while a worker is forked: until it has handlers of its own, its copy of the arbiter's would swallow them.
 FORK_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT})
 STOP_SECONDS = 20  # for a worker's last requests; gunicorn kills it 2 s later
+ABANDON_SECONDS = 18  # after so long what still runs is refused
 
 
 class _Server(Server):
@@ -34,6 +37,7 @@ class _Server(Server):
             server.close()
         app: App = self.config.loaded_app
         app.endpoints.stop_accepting()
+        loop.call_later(ABANDON_SECONDS, app.endpoints.serving.abandon)
         await super().shutdown(sockets)
 
     def _connection(self) -> asyncio.Protocol:
@@ -79,6 +83,9 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         app.endpoints.control = ControlClient(self.channel.workers).ask
         self.config.http = connection_class(app.endpoints)
         super().run()
+        if app.endpoints.serving.is_running:
+            logging.shutdown()
+            os._exit(0)  # what an exit takes away, the thread of a run that does not end still uses
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
