@@ -138,7 +138,7 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
     headers = request.scope["headers"]
     admission = endpoints.gate.admit(headers)
     described = route.codec.read_headers(headers)
-    route.batcher.check_capacity()
+    route.batcher.check_capacity(admission.deadline)
     body = await read_body(request, endpoints)
     entry = _AwaitedEntry(admission.deadline)
     entry.request = described

@@ -53,8 +53,10 @@ def models(endpoints: Endpoints) -> Answer:
     rows: list[dict[str, Any]] = []
     for served_model in endpoints.repository:
         key = (served_model.name, served_model.version)
-        row = {"name": key[0], "version": key[1], "ready": True, "kind": _kind(served_model.artefact)}
-        reason = refused.pop(key, None)  # why the file that replaced it was refused
+        quarantined = endpoints.quarantined(served_model)
+        row = {"name": key[0], "version": key[1], "ready": not quarantined, "kind": _kind(served_model.artefact)}
+        replacement = refused.pop(key, None)  # why the file that was to replace it was refused
+        reason = quarantined or replacement
         rows.append(row if reason is None else row | {"reason": reason})
     for (name, version), reason in refused.items():
         rows.append({"name": name, "version": version, "ready": False, "reason": reason})
@@ -64,13 +66,14 @@ def models(endpoints: Endpoints) -> Answer:
 def repository_index(endpoints: Endpoints, only_ready: bool) -> Answer:
     """`POST /v2/repository/index`: every version with its state, in Triton's format."""
     refused = dict(endpoints.repository.refused)
-    rows = [
-        _state(model.name, model.version, "READY", refused.pop((model.name, model.version), ""))
-        for model in endpoints.repository
-    ]
-    if not only_ready:
-        rows += [_state(name, version, "UNAVAILABLE", reason) for (name, version), reason in refused.items()]
-    return json_answer(rows)
+    rows: list[dict[str, str]] = []
+    for model in endpoints.repository:
+        reason = refused.pop((model.name, model.version), "")
+        quarantined = endpoints.quarantined(model)
+        state = "UNAVAILABLE" if quarantined else "READY"
+        rows.append(_state(model.name, model.version, state, quarantined or reason))
+    rows += [_state(name, version, "UNAVAILABLE", reason) for (name, version), reason in refused.items()]
+    return json_answer([row for row in rows if row["state"] == "READY"] if only_ready else rows)
 
 
 def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
@@ -85,6 +88,7 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "name": model.name,
         "version": model.version,
         "versions": list(endpoints.repository.models[model.name]),
+        "ready": endpoints.quarantined(model) is None,
         "kind": _kind(model.artefact),
         "sha256": model.sha256,
         "golden_rows_checked": model.verdict.golden_rows,
@@ -95,6 +99,8 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "inputs": [_tensor(spec) for spec in model.runtime.inputs],
         "outputs": [_tensor(spec) | _role(model.artefact, spec.name) for spec in model.runtime.outputs],
     }
+    if (reason := endpoints.quarantined(model)) is not None:
+        described["reason"] = reason
     return described | (_described(model.artefact) if model.artefact else {})
 
 
@@ -109,11 +115,13 @@ def live() -> Answer:
 
 
 def ready(endpoints: Endpoints) -> Answer:
-    """`GET /v2/health/ready`: models are loaded and the worker is not retiring. Raises ServerError."""
+    """`GET /v2/health/ready`: a model serves and the worker is not retiring. Raises ServerError."""
     if endpoints.draining:
         raise ServerError("draining", "this server is stopping")
     if not any(True for _ in endpoints.repository):
         raise ServerError("model_unavailable", NO_MODEL)
+    if all(endpoints.quarantined(model) for model in endpoints.repository):
+        raise ServerError("model_unavailable", "every model is quarantined; GET /models says why")
     return json_answer({"ready": True})
 
 

@@ -29,7 +29,10 @@ def model_ready(endpoints: Endpoints, name: str, version: str | None = None) -> 
     """`GET /v2/models/{name}/ready`. Raises ServerError."""
     if endpoints.draining:
         raise ServerError("draining", "this server is stopping")
-    return json_answer({"name": endpoints.repository.get(name, version).name, "ready": True})
+    model = endpoints.repository.get(name, version)
+    if (reason := endpoints.quarantined(model)) is not None:
+        raise ServerError("model_unavailable", f"this model is {reason}")
+    return json_answer({"name": model.name, "ready": True})
 
 
 def model_metadata(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:

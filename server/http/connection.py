@@ -170,7 +170,7 @@ class Connection(HttpToolsProtocol):
                 self._go_cold()
                 return
             described = route.codec.read_headers(self.headers)
-            route.batcher.check_capacity()
+            route.batcher.check_capacity(deadline)
         except ServerError as error:
             exchange = Exchange(self, gate.identify(self._lowered()), 0.0)
             exchange.close = not self._keeps_alive(True)
@@ -198,7 +198,7 @@ class Connection(HttpToolsProtocol):
         self.exchanges.append(exchange)
         try:
             gate.check_size(len(body))
-            route.batcher.check_capacity()
+            route.batcher.check_capacity(exchange.deadline)
         except ServerError as error:
             exchange.fail(error)
             return

@@ -55,6 +55,8 @@ MODEL_FAMILIES = (
     Family("nv_inference_pending_request_count", "gauge", "Requests that wait or run"),
     Family("dynonnx_batch_rows", "histogram", "Rows of a run", BATCH_ROWS_BUCKETS),
     Family("dynonnx_run_seconds", "histogram", "Time of a run", SECONDS_BUCKETS),
+    Family("dynonnx_stopped_runs_total", "counter", "Runs stopped because nobody waited for them any more"),
+    Family("dynonnx_batch_errors_total", "counter", "Batches lost to an error in the server itself"),
     Family(
         "dynonnx_dispatch_total", "counter", "Runs by what started them", label="reason", label_values=DISPATCH_REASONS
     ),

@@ -45,11 +45,12 @@ def _offsets(families: Sequence[Family]) -> tuple[dict[str, int], int]:
 
 # LAST_RUN: the cell with the end of the last run, by the monotonic clock, which processes share; not shown.
 MODEL_OFFSETS, LAST_RUN = _offsets(MODEL_FAMILIES)
-MODEL_CELLS = LAST_RUN + 1
+RUNNING = LAST_RUN + 1  # the cell with the beginning of the run that goes on, 0 between runs; not shown
+MODEL_CELLS = LAST_RUN + 2
 SERVER_OFFSETS, _COUNTERS = _offsets(SERVER_FAMILIES)
 _CELLS_OF = {family.name: family.cells for family in (*MODEL_FAMILIES, *SERVER_FAMILIES)}
-STATE = _COUNTERS  # the cell with the worker's state, one of the three below; not shown
-STARTING, SERVING, LEAVING = 0.0, 1.0, 2.0
+STATE = _COUNTERS  # the cell with the worker's state, one of those below; not shown
+STARTING, SERVING, LEAVING, STUCK = 0.0, 1.0, 2.0, 3.0
 SERVER_CELLS = _COUNTERS + 1
 
 
@@ -80,7 +81,7 @@ class Scoreboard:
     """
 
     def __init__(self, lines: int, models: int) -> None:
-        self._models = models
+        self.models = models
         self._width = SERVER_CELLS + models * MODEL_CELLS
         memory = mmap.mmap(-1, lines * (1 + self._width) * CELL_BYTES)
         self._cells = memoryview(memory).cast("d")[lines:]
@@ -102,7 +103,7 @@ class Scoreboard:
         """
         new = [version for version in dict.fromkeys(versions) if version not in self._blocks]
         if len(new) > len(self._free):
-            raise ValueError(f"more than {self._models} model versions cannot be served at a time")
+            raise ValueError(f"more than {self.models} model versions cannot be served at a time")
         for version in new:
             self._blocks[version] = self._free.popleft()
 
@@ -137,9 +138,19 @@ class Scoreboard:
         """Called by a worker that has stopped accepting."""
         self.line(number)[STATE] = LEAVING
 
+    def report_stuck(self, number: int) -> None:
+        """Called by a worker with a run that does not end; it accepts until the arbiter has replaced it."""
+        line = self.line(number)
+        if line[STATE] == SERVING:
+            line[STATE] = STUCK
+
+    def is_stuck(self, number: int) -> bool:
+        """Whether the line's worker asks to be replaced."""
+        return self.line(number)[STATE] == STUCK
+
     def serves(self, number: int) -> bool:
         """Whether the line's worker accepts connections."""
-        return self.line(number)[STATE] == SERVING
+        return self.line(number)[STATE] in (SERVING, STUCK)
 
     def has_served(self, number: int) -> bool:
         """Whether the line's worker has ever accepted connections."""
@@ -150,9 +161,17 @@ class Scoreboard:
         line = self.enter(number)
         line[STATE] = STARTING
         for block in self._blocks.values():
+            line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] = 0.0
             for family in MODEL_FAMILIES:
                 if family.kind == "gauge":
                     line[SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family.name]] = 0.0
+
+    def last_begun(self, number: int) -> tuple[str, str] | None:
+        """The model and version whose run goes on in the line's worker, the latest begun of several."""
+        line = self.line(number)
+        begun = {key: line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] for key, block in self._blocks.items()}
+        latest = max(begun, key=lambda key: begun[key], default=None)
+        return latest if latest is not None and begun[latest] else None
 
     def totals(self, block: int, family: str) -> list[float]:
         """The cells of a family in one block, each summed over all lines."""
@@ -163,7 +182,7 @@ class Scoreboard:
         sums = np.zeros((len(blocks), MODEL_CELLS))
         last_run = np.zeros(len(blocks))
         for number in self._entered_lines():
-            cells = self._table[number, SERVER_CELLS:].reshape(self._models, MODEL_CELLS)[list(blocks)]
+            cells = self._table[number, SERVER_CELLS:].reshape(self.models, MODEL_CELLS)[list(blocks)]
             sums += cells
             np.maximum(last_run, cells[:, LAST_RUN], out=last_run)
         sums[:, LAST_RUN] = last_run
@@ -207,6 +226,19 @@ class ModelMetrics:
         dispatch = MODEL_OFFSETS["dynonnx_dispatch_total"]
         self._dispatch = {reason: dispatch + at for at, reason in enumerate(DISPATCH_REASONS)}
 
+    def begin_run(self, now: float) -> None:
+        """Notes that a run begins, for who asks why a worker has died."""
+        self._cells[RUNNING] = now
+
+    def fail_run(self) -> None:
+        """Counts a batch lost to an error in the server itself."""
+        self._cells[RUNNING] = 0.0
+        self._cells[_BATCH_ERRORS] += 1.0
+
+    def stopped_run(self) -> None:
+        """Counts a run that was stopped."""
+        self._cells[_STOPPED_RUNS] += 1.0
+
     def batch(self, rows: int, run_seconds: float, reason: str, ended: float = 0.0) -> None:
         """Counts one run. ``reason``: of its dispatch; ``ended``: its end on the monotonic clock."""
         cells = self._cells
@@ -215,6 +247,7 @@ class ModelMetrics:
         cells[_RUNS] += 1.0
         cells[_RUN_US + size] += run_seconds * 1e6
         cells[LAST_RUN] = ended
+        cells[RUNNING] = 0.0
         cells[self._dispatch[reason]] += 1.0
         cells[_BATCH_ROWS + size] += 1.0
         cells[_BATCH_ROWS + len(BATCH_ROWS_BUCKETS) + 1] += rows
@@ -255,5 +288,7 @@ _INPUT_US, _RUN_US, _OUTPUT_US = (MODEL_OFFSETS[name] for name in (COMPUTE_INPUT
 _TENSOR_RUNS = MODEL_OFFSETS["dynonnx_tensor_runs_total"]
 _FAILED_SECONDS = MODEL_OFFSETS["dynonnx_failed_request_seconds_total"]
 _PENDING = MODEL_OFFSETS["nv_inference_pending_request_count"]
+_STOPPED_RUNS = MODEL_OFFSETS["dynonnx_stopped_runs_total"]
+_BATCH_ERRORS = MODEL_OFFSETS["dynonnx_batch_errors_total"]
 _BATCH_ROWS = MODEL_OFFSETS["dynonnx_batch_rows"]
 _RUN_SECONDS = MODEL_OFFSETS["dynonnx_run_seconds"]

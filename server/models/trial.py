@@ -48,16 +48,29 @@ class Findings:
     sha256: str
     verdict: Verdict
     curve: CostCurve
+    cost_by_rows: bool
 
     def to_bytes(self) -> bytes:
         """Encodes it as one line of JSON."""
-        return orjson.dumps({"sha256": self.sha256, "verdict": self.verdict, "curve": self.curve.state()})
+        return orjson.dumps(
+            {
+                "sha256": self.sha256,
+                "verdict": self.verdict,
+                "curve": self.curve.state(),
+                "cost_by_rows": self.cost_by_rows,
+            }
+        )
 
     @classmethod
     def from_bytes(cls, text: bytes) -> Findings:
         """Decodes what `to_bytes` wrote."""
         document = orjson.loads(text)
-        return cls(document["sha256"], Verdict(**document["verdict"]), CostCurve.restored(document["curve"]))
+        return cls(
+            document["sha256"],
+            Verdict(**document["verdict"]),
+            CostCurve.restored(document["curve"]),
+            document["cost_by_rows"],
+        )
 
 
 def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> Verdict:

@@ -23,6 +23,7 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.asgi.app import App
+from server.batching.quarantine import CRASHES
 from server.endpoints.lifecycle import Endpoints
 from server.logs import handler as logs
 from server.logs import log
@@ -44,6 +45,8 @@ STALL_SECONDS = 5  # between two turns of the arbiter's loop: the whole box stoo
 HURRIED_SECONDS = 2  # for a worker to stop after a second Ctrl-C
 POLL_SECONDS = 0.02  # between two looks at the scoreboard while workers change
 RESPAWN_SECONDS = 1.0  # between workers that die before they serve
+# Of these a run may be the cause; SIGKILL is sent by operators, and by a kernel without memory to any process.
+CRASH_SIGNALS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGSYS})
 KEEP_ALIVE_SECONDS = 95  # above the 90 s for which Heroku's router keeps an idle connection
 
 
@@ -70,7 +73,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.control_server = ControlServer(server.watcher)
+        self.control_server = ControlServer(server.watcher, server.lift_quarantine)
         self._restart = False  # fork fresh workers, even if no model has changed
         self._wake, waker = os.pipe()
         os.set_blocking(self._wake, False)
@@ -94,6 +97,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def reload(self) -> None:
         """SIGHUP: announces the whole folder; fresh workers are forked once the last trial has ended."""
         self._restart = True
+        self.server.lift_quarantine()
         self.server.watcher.announce()
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
@@ -114,6 +118,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         """Called at every turn of the loop, at least twice a second: updates models, forks and retires workers."""
         logs.tick()
         self._forget_gone()
+        self._replace_stuck()
         self._update_models()
         if monotonic() >= self._spawn_after:
             self._fork_missing()
@@ -127,6 +132,12 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         for pid in [pid for pid, since in self.retiring.items() if now - since > GRACEFUL_SECONDS]:
             self.kill_worker(pid, signal.SIGKILL)
         self.control_server.answer(settled=not self._is_changing())
+
+    def _replace_stuck(self) -> None:
+        """Makes workers outgoing that have a run which does not end: they serve on until others do."""
+        for pid in self._current():
+            if self.server.scoreboard.is_stuck(self.WORKERS[pid].line):
+                self.outgoing[pid] = monotonic()
 
     def _update_models(self) -> None:
         """Receives calls, steps the watcher, and makes workers outgoing on a change; an error is only logged."""
@@ -194,8 +205,11 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         self._spawn_after = monotonic() + RESPAWN_SECONDS
 
     def reap_workers(self) -> None:
-        """Reaps every child, after the watcher has noted a trial's exit status."""
+        """Reaps every child, after a trial's exit status and the crashes of workers have been noted."""
         self.server.watcher.note_exit()
+        for pid, worker in self.WORKERS.items():
+            if (number := crash_of(pid)) is not None:
+                self.server.note_crash(worker.line, number)
         super().reap_workers()
 
     def murder_workers(self) -> None:
@@ -334,6 +348,24 @@ class Server(BaseApplication):  # type: ignore[misc]
             _freeze()
         log.info("reloaded: %s", self._served())
 
+    def lift_quarantine(self, name: str | None = None) -> None:
+        """Lets the versions of a name serve again, or all."""
+        app: App = self.callable
+        app.endpoints.lift_quarantine(name)
+
+    def note_crash(self, line: int, number: int) -> None:
+        """Holds the crash of a line's worker, by this signal, against the version whose run it was in, if any."""
+        key = self.scoreboard.last_begun(line)
+        if key is None:
+            return
+        app: App = self.callable
+        record = app.endpoints.quarantine.record(self.scoreboard.blocks[key])
+        count = record.crash(monotonic())
+        reason = record.reason or f"{count} of {CRASHES} that quarantine it"
+        described = signal.strsignal(number)
+        fields = {"model": key[0], "version": key[1]}
+        log.error("a worker died within a run (%s): %s", described, reason, extra=fields)
+
     def _take_repository(self) -> Repository:
         repository = self.watcher.repository()
         self.scoreboard.keep(_versions(repository) | self._versions)  # retiring workers still write their blocks
@@ -380,6 +412,14 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 def _versions(repository: Repository) -> set[tuple[str, str]]:
     return {(model.name, model.version) for model in repository}
+def crash_of(pid: int) -> int | None:
+    """The signal by which a child has crashed that is not reaped yet; it stays so."""
+    try:
+        status = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    died = status is not None and status.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
+    return status.si_status if status is not None and died and status.si_status in CRASH_SIGNALS else None
 
 
 def _freeze() -> None:

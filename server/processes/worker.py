@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
 import socket
 import sys
@@ -23,6 +25,7 @@ from server.processes.control import ControlChannel, ControlClient
 FORK_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT})
 NOTIFY_TICKS = 10  # of the loop, a tenth of a second each
 STOP_SECONDS = 20  # for a worker's last requests; gunicorn kills it 2 s later
+ABANDON_SECONDS = 18  # after so long what still runs is refused
 
 
 class _Server(Server):
@@ -52,6 +55,7 @@ class _Server(Server):
             server.close()
         app: App = self.config.loaded_app
         app.endpoints.stop_accepting()
+        loop.call_later(ABANDON_SECONDS, app.endpoints.serving.abandon)
         await super().shutdown(sockets)
 
     def _connection(self) -> asyncio.Protocol:
@@ -104,6 +108,9 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         app.endpoints.control = ControlClient(self.channel.workers).ask
         self.config.http = connection_class(app.endpoints)
         super().run()
+        if app.endpoints.serving.is_running:
+            logging.shutdown()
+            os._exit(0)  # what an exit takes away, the thread of a run that does not end still uses
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
