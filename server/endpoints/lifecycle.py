@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from server.endpoints.gate import Gate
+from server.endpoints.ledger import make_ledger
 from server.endpoints.serving import Serving
 from server.errors import ServerError
 from server.metrics.scoreboard import Scoreboard, ServerMetrics
@@ -43,6 +44,7 @@ class Endpoints:
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_ms / 1000,
         )
+        self.ledger = make_ledger(settings.inflight_bytes, settings.max_body_bytes)
         self.metrics = ServerMetrics(scoreboard, 0)
         self.openapi_document: dict[str, Any] = {}
         self.draining = False
