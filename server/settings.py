@@ -93,6 +93,9 @@ class Settings:
         (), _keys, "keys that load and unload models and open all else; none: these routes are off"
     )
     max_body_bytes: int = _setting(16_777_216, _whole(1, 2**31), "largest request body")
+    inflight_bytes: int = _setting(
+        67_108_864, _whole(1, 2**40), "most bytes that the requests of a worker hold, as sent and unpacked"
+    )
     max_rows: int = _setting(10_000, _whole(1, 10_000_000), "most rows in one request")
     max_batch_rows: int = _setting(1024, _whole(1, 1_000_000), "most rows in one run of a model")
     batch: BatchRule = _setting(

@@ -412,6 +412,8 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 def _versions(repository: Repository) -> set[tuple[str, str]]:
     return {(model.name, model.version) for model in repository}
+
+
 def crash_of(pid: int) -> int | None:
     """The signal by which a child has crashed that is not reaped yet; it stays so."""
     try:
