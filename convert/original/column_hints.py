@@ -109,7 +109,7 @@ def _encoder(model: Any, views: Views) -> Views:
     for view, categories in zip(views, model.categories_, strict=True):
         if view:
             _note_values(view, categories)
-    return [None] * len(model.get_feature_names_out([f"x{at}" for at in range(model.n_features_in_)]))
+    return [None] * len(model.get_feature_names_out())
 
 
 def _note_values(view: ColumnView, values: Array) -> None:

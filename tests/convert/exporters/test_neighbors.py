@@ -20,7 +20,7 @@ from convert.graph.graph import Array
 from convert.job import MOST_ACCIDENTS, refuse_ties
 from convert.original.original import open_original
 from convert.original.schema import describe
-from convert.proof.parity import find_accidents, prove
+from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import ask_few_rows, ask_proof_rows
 from server.artefact.runtime import Runtime
 
@@ -29,9 +29,15 @@ SURVEY = RANDOM.integers(1, 6, (300, 5)).astype(float)
 MEASURED = RANDOM.normal(size=(300, 5))
 SCORE = SURVEY.sum(axis=1) + RANDOM.normal(size=300)
 LABEL = (SCORE.mean() < SCORE).astype(int)
+MIXED = ColumnTransformer([("c", OneHotEncoder(), [0]), ("n", "passthrough", [1, 2])])
 
 
-def proof_of(model: Any) -> Any:
+@pytest.fixture(autouse=True)
+def fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convert.proof.questions.ROWS", 3000)
+
+
+def proof_of(model: Any) -> Proof:
     original = open_original(model)
     features = describe(original)
     exported = export(original, features, ask_few_rows(original, features))

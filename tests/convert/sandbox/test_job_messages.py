@@ -12,9 +12,8 @@ from convert.sandbox.job_messages import Broken, Job
 
 
 def test_a_job_survives_the_way_and_its_paths_become_absolute() -> None:
-    job = Job(
-        Path("m.pkl"), "m", None, Path("rows.csv"), ("a.B", "c.D"), "model", True, Path("t.py"), 12.5, 1 << 30, True
-    )
+    taught, trusted = Path("t.py"), ("a.B", "c.D")
+    job = Job(Path("m.pkl"), "m", None, Path("rows.csv"), trusted, "model", True, taught, 12.5, 1 << 30, True)
     here = Path.cwd()
     arrived = Job.from_bytes(job.to_bytes())
     assert (arrived.model, arrived.data, arrived.converters) == (here / "m.pkl", here / "rows.csv", here / "t.py")
