@@ -46,7 +46,7 @@ def _serve(job: Job, pipe: BinaryIO) -> None:
     taught = () if job.converters is None else extend.load(job.converters)
     policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version)
     if job.onnx is None:
-        done = convert(pickled, job.name, rows, policy, _teller(pipe))
+        done = convert(pickled, job.name, rows, policy, _teller(pipe), job.allow_ties)
         proof, speed, onnx = done.proof, done.speed, b"" if done.proof.wrong else done.onnx
     else:
         proof, speed, onnx = verify(pickled, job.onnx.read_bytes(), rows, policy, _teller(pipe)), {}, b""

@@ -70,7 +70,8 @@ def parse(words: Sequence[str]) -> Command:
     given = _convert_parser().parse_args(words)
     name = _checked("--name", given.name) if given.name is not None else default_name(given.model)
     version = None if given.version is None else _checked("--version", given.version)
-    return ConvertCommand(replace(_job(given), name=name), version, given.out, given.replace, given.json)
+    job = replace(_job(given), name=name, allow_ties=given.allow_ties)
+    return ConvertCommand(job, version, given.out, given.replace, given.json)
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -116,6 +117,11 @@ def _convert_parser() -> argparse.ArgumentParser:
     _add_data(parser)
     parser.add_argument("--out", type=Path, default=Path("models"), help="repository folder, or a path ending in .onnx")
     parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
+    parser.add_argument(
+        "--allow-ties",
+        action="store_true",
+        help="write a model also where many rows have neighbours that are equally near; those answers may differ",
+    )
     _add_trust(parser)
     return parser
 

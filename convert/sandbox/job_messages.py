@@ -24,7 +24,8 @@ PATHS = ("model", "onnx", "data", "converters")
 class Job:
     """What the child is to do: convert ``model`` under ``name``, or verify the file ``onnx``, if given, against it.
 
-    ``data`` is a file of a person's own rows; ``trusted``, ``key`` and ``any_version`` say how the model is opened.
+    ``data`` is a file of a person's own rows; ``trusted``, ``key`` and ``any_version`` say how the model is opened;
+    ``allow_ties``, that a model is converted also where many of its answers are accidents.
     """
 
     model: Path
@@ -37,6 +38,7 @@ class Job:
     converters: Path | None = None
     timeout_seconds: float = limits.TIMEOUT_SECONDS
     memory_bytes: int = limits.MEMORY_BYTES
+    allow_ties: bool = False
 
     def to_bytes(self) -> bytes:
         """The job as JSON, its paths absolute: the child has a folder of its own."""
