@@ -6,6 +6,7 @@ PORT ?= 8000
 WORKERS ?= 2
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=models/%/1/model.onnx)
+LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 SOURCES := server convert bench examples tests
 
 .DEFAULT_GOAL := help
@@ -21,17 +22,18 @@ run: models ## environment, example models, server on PORT (8000)
 
 install: .venv/.installed ## the environment, in .venv
 
-.venv/.installed: requirements.txt requirements.in requirements-dev.txt
+.venv/.installed: requirements.txt requirements.in requirements-signing.in requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dynonnx needs Python 3.11 or newer; set PYTHON=/path/to/it" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-lock: requirements.in ## requirements.txt anew: what requirements.in pins, with the hash of every wheel
+lock: ## requirements.txt and requirements-signing.txt anew: what the .in files pin, with the hash of every wheel
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.txt requirements.in
+	$(LOCK) --output-file requirements.txt requirements.in
+	$(LOCK) --output-file requirements-signing.txt requirements-signing.in
 
 licences: install ## docs/licences.md, from what is installed
 	$(PY) -m tests.campaigns.supply

@@ -17,6 +17,7 @@ from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_sign
 from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.probe import probe, run_once
 from server.models.repository import Model, VersionFile
+from server.models.signed import Check
 from server.models.trial import Findings, examine, first_run, warm_up
 
 
@@ -32,12 +33,15 @@ def load_model(
     max_batch_rows: int,
     max_body_bytes: int,
     ort_threads: int,
+    check_signed: Check | None = None,
 ) -> Model:
     """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it and runs it once.
 
     Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for another SHA-256.
     """
     data = _read(file.path)
+    if check_signed is not None:
+        check_signed(file, data)
     sha256 = hashlib.sha256(data).hexdigest()
     if tried is None:
         check_known(read_onnxfile(data))

@@ -25,6 +25,7 @@ from server.metrics.scoreboard import Scoreboard
 from server.models.bulletin import Bulletin
 from server.models.loading import load_model
 from server.models.repository import Repository
+from server.models.signed import make_check
 from server.models.watcher import RepositoryWatcher
 from server.processes.control import ControlChannel, ControlServer
 from server.processes.plan import DynoPlan
@@ -251,6 +252,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             max_batch_rows=settings.max_batch_rows,
             max_body_bytes=settings.max_body_bytes,
             ort_threads=settings.ort_threads,
+            check_signed=make_check(settings.verify_key),
         )
         return RepositoryWatcher(
             settings.models,

@@ -9,6 +9,7 @@ import pytest
 
 from server.settings import BadSetting, Settings, environment_name, help_text, public_settings, read_settings
 
+PEM = "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n"
 KEY, OTHER_KEY = "k" * 16, "0123456789abcdef~"
 
 
@@ -42,6 +43,8 @@ def test_defaults_are_the_promised_ones() -> None:
         ("DYNONNX_STRICT", "0", "strict", False),
         ("DYNONNX_API_KEYS", f"{KEY}, {OTHER_KEY}", "api_keys", (KEY, OTHER_KEY)),
         ("DYNONNX_ADMIN_KEYS", KEY, "admin_keys", (KEY,)),
+        ("DYNONNX_VERIFY_KEY", "keys/public.pem", "verify_key", "keys/public.pem"),
+        ("DYNONNX_VERIFY_KEY", PEM, "verify_key", PEM),
         ("DYNONNX_MAX_WAIT_MS", "0", "max_wait_ms", 0),
         ("DYNONNX_CORS_ORIGINS", "https://a.example, *", "cors_origins", ("https://a.example", "*")),
         ("DYNONNX_LOG_LEVEL", "debug", "log_level", "debug"),
