@@ -109,7 +109,7 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
 
 def respond(answer: Answer) -> Response:
     """An answer of the endpoints as an ASGI response."""
-    return Response(answer.body, answer.status, media_type=answer.media_type)
+    return Response(answer.body, answer.status, media_type=answer.media_type if answer.body else None)
 
 
 class _AwaitedEntry(Entry):
