@@ -9,7 +9,7 @@ from dataclasses import replace
 import orjson
 
 from convert.cli import commands
-from convert.cli.options import Command, ConvertCommand, InspectCommand, VerifyCommand, default_name, parse
+from convert.cli.options import Command, ConvertCommand, InspectCommand, SignCommand, VerifyCommand, default_name, parse
 from convert.cli.progress import Progress
 from convert.errors import Refused, UsageError
 
@@ -81,6 +81,8 @@ def _report(command: Command) -> commands.Report:
                 return commands.verify(command, progress.tell)
             case InspectCommand():
                 return commands.inspect(command)
+            case SignCommand():
+                return commands.sign(command)
     finally:
         progress.done()
 

@@ -19,6 +19,7 @@ from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.cost_bound import has_cost_by_rows
 from server.models.probe import probe, run_once
 from server.models.repository import Model, VersionFile
+from server.models.signed import Check
 from server.models.trial import Findings, Verdict, examine, first_run, warm_up
 from server.settings import BatchRule
 
@@ -37,6 +38,7 @@ def load_model(
     max_body_bytes: int,
     ort_threads: int,
     batch: BatchRule,
+    check_signed: Check | None = None,
 ) -> Model:
     """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it and runs it once.
 
@@ -44,6 +46,8 @@ def load_model(
     Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for another SHA-256.
     """
     data = read_file(file.path) if data is None else data
+    if check_signed is not None:
+        check_signed(file, data)
     sha256 = hashlib.sha256(data).hexdigest()
     content = None
     if tried is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import tempfile
 from pathlib import Path
 
 import orjson
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.artefact.metadata import NAME_PATTERN
 from server.errors import ServerError
 from server.models.repository import Repository, VersionFile, scan, version_key
 from tests.support.server.loading import load, load_version, put
@@ -180,3 +183,31 @@ def test_no_model_at_all() -> None:
         repository.get_default()
     assert (caught.value.code, caught.value.status) == ("model_unavailable", 503)
     assert code(repository, "iris") == "not_found"
+
+
+@given(st.text(max_size=80), st.none() | st.text(max_size=20))
+def test_any_text_names_a_model_or_none(name: str, version: str | None) -> None:
+    repository = Repository([], {("iris", "1"): "it is refused"})
+    with pytest.raises(ServerError) as caught:
+        repository.get(name, version)
+    refused = name == "iris" and version in (None, "1")
+    assert caught.value.code == ("model_unavailable" if refused else "not_found")
+    assert name not in caught.value.message or len(name) < 8
+
+
+FILE_NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20)
+
+
+@given(st.lists(st.tuples(FILE_NAMES, st.sampled_from(["", ".onnx", "/1/model.onnx", "/é/model.onnx"])), max_size=4))
+def test_any_folder_is_listed_with_what_is_misplaced(entries: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for stem, ending in entries:
+            with contextlib.suppress(OSError):  # no name for a file here, or both a file and a folder
+                put(folder, stem + ending, b"")
+        listing = scan(folder)
+        for file in listing.files:
+            assert NAME_PATTERN.fullmatch(file.name)
+            assert NAME_PATTERN.fullmatch(file.version)
+            assert file.path.is_relative_to(folder)
+        assert all(reason for reason in listing.misplaced.values())
