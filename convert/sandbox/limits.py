@@ -7,14 +7,24 @@ import resource
 import signal
 import sys
 
+from server.confinement.memory import memory_in_use
+
 MEMORY_BYTES = 8 << 30
 TIMEOUT_SECONDS = 900.0
+# Of a child that only looks at an ONNX file, as a server's trial of it has them.
+INSPECTION_BYTES, INSPECTION_BYTES_PER_BYTE, INSPECTION_SECONDS = 512 << 20, 16, 120.0
 QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1", "ORT_DISABLE_TELEMETRY": "1"}
 
 
 def environment(package_root: str, home: str) -> dict[str, str]:
     """A child's whole environment: no secret of the parent's is in it."""
     return {"PATH": os.defpath, "PYTHONPATH": package_root, "HOME": home, "LANG": "C.UTF-8", **QUIET}
+
+
+def inspection_memory(file_bytes: int) -> int:
+    """The address space that this process may have to open an ONNX file of so many bytes."""
+    used = memory_in_use() if sys.platform == "linux" else 0
+    return used + INSPECTION_BYTES + INSPECTION_BYTES_PER_BYTE * file_bytes
 
 
 def apply(memory_bytes: int, cpu_seconds: int) -> None:
