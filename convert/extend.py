@@ -13,7 +13,6 @@ The classes it names may then stand in a pickle. What they become is proven like
 
 from __future__ import annotations
 
-import importlib.machinery
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -23,7 +22,6 @@ from convert.errors import Refused
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Predict, Prediction, Transform
 from convert.graph.columns import Columns, columns
 
-MODULES = tuple(importlib.machinery.all_suffixes())  # what can be imported ends so
 __all__ = ["Columns", "Exporter", "Prediction", "columns", "load", "predicts", "transforms"]
 
 
@@ -45,15 +43,6 @@ def predicts(*kinds: type) -> Callable[[Predict], Predict]:
         return function
 
     return register
-
-
-def needs(path: Path | None) -> tuple[list[Path], list[Path]]:
-    """What a file of converters reads when it is loaded: modules and packages beside it; and the folder it looks in."""
-    if path is None:
-        return [], []
-    beside = list(path.parent.iterdir())
-    modules = [entry for entry in beside if entry.suffix in MODULES or (entry / "__init__.py").is_file()]
-    return [path, *modules], [path.parent]
 
 
 def load(path: Path) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ import sys
 
 from convert.inspection import inspect
 from convert.sandbox import job_messages, limits
-from convert.sandbox.answering import answering, wall_in
+from convert.sandbox.answering import answering
 from convert.sandbox.job_messages import GOLDEN
+from server.confinement.walls import confine
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
     memory = limits.inspection_memory(len(onnx))
     limits.apply(memory, int(limits.INSPECTION_SECONDS))
     with answering(pipe, memory, "make the model smaller: a server would refuse it, too"):
-        wall_in(unconfined=True)  # no program is opened: the walls that there are will do
+        confine()  # no program is opened, so the walls that there are will do
         job_messages.write(pipe, "inspected", inspect(onnx, golden=GOLDEN in sys.argv[2:]).to_bytes())
 
 

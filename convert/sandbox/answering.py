@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.machinery
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from convert.errors import Refused
 from convert.sandbox import job_messages
 from server.confinement.walls import confine
+
+MODULES = frozenset(importlib.machinery.all_suffixes())  # what can be imported ends so
 
 
 @contextlib.contextmanager
@@ -31,9 +34,14 @@ def answering(pipe: BinaryIO, memory_bytes: int, more_memory: str) -> Iterator[N
         job_messages.write(pipe, "failed", traceback=traceback.format_exc())
 
 
-def wall_in(unconfined: bool, readable: Iterable[Path] = (), listable: Iterable[Path] = ()) -> None:
-    """Confines this process. Raises Refused where a wall is missing, unless that is wanted."""
-    missing = confine(readable, listable)
+def wall_in(unconfined: bool, converters: Path | None) -> None:
+    """Confines this process, but for what a file of converters imports: the modules and packages beside it.
+
+    Raises Refused where a wall is missing, unless it may be ``unconfined``.
+    """
+    beside = [] if converters is None else list(converters.parent.iterdir())
+    modules = [entry for entry in beside if entry.suffix in MODULES or (entry / "__init__.py").is_file()]
+    missing = confine(modules, [converters.parent] if converters is not None else [])
     if missing and not unconfined:
         raise Refused(
             f"a pickle is a program, and this system cannot confine it: {'; '.join(missing)}",

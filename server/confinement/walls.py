@@ -41,6 +41,7 @@ def confine(readable: Iterable[Path] = (), listable: Iterable[Path] = ()) -> tup
         ("the capabilities", kernel.drop_capabilities),
         ("the end with its parent", lambda: _set(DIE_WITH_PARENT, signal.SIGKILL)),
         ("the refusal of new privileges", lambda: _set(NO_NEW_PRIVILEGES, 1)),
+        ("memory that is dumped nowhere", lambda: _set(SET_DUMPABLE, 0)),  # nor handed to a program that collects dumps
         ("the rules of what may be read (Landlock)", lambda: _restrict_reading(machine, readable, listable)),
         ("the filter of system calls (seccomp)", lambda: seccomp.install(machine, os.getpid())),
     )
