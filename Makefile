@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 PORT ?= 8000
+WORKERS ?= 2
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=models/%/1/model.onnx)
 SOURCES := server convert bench examples tests
@@ -10,7 +11,7 @@ SOURCES := server convert bench examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models clean
+.PHONY: help run install lock licences sbom faults boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -20,11 +21,28 @@ run: models ## environment, example models, server on PORT (8000)
 
 install: .venv/.installed ## the environment, in .venv
 
-.venv/.installed: requirements.txt requirements-dev.txt
+.venv/.installed: requirements.txt requirements.in requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dynonnx needs Python 3.11 or newer; set PYTHON=/path/to/it" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+lock: requirements.in ## requirements.txt anew: what requirements.in pins, with the hash of every wheel
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.txt requirements.in
+
+licences: install ## docs/licences.md, from what is installed
+	$(PY) -m tests.campaigns.supply
+
+sbom: ## build/sbom.json: what a dyno runs, as CycloneDX has it
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+	build/sbom/bin/cyclonedx-py requirements requirements.txt --output-reproducible --of JSON -o build/sbom.json
+
+faults: models ## docs/faults.md: what can go wrong, and what came of the tests that show it; SLOW=1: the long ones too
+	$(PY) -m tests.campaigns.faults $(if $(SLOW),--slow)
 
 boosters: install ## XGBoost, LightGBM, CatBoost, skops and lz4 as well, for converting such files
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-boosters.txt
@@ -56,8 +74,9 @@ fmt: install ## puts the style right
 	$(PY) -m ruff check --fix $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
-test: lint models ## style, types, tests
-	$(PY) -m pytest
+test: lint models ## style, types, tests; WORKERS=2 at once, then those that measure, one after another
+	$(PY) -m pytest -m "not slow and not alone" --numprocesses $(WORKERS) --dist loadfile
+	$(PY) -m pytest -m "alone and not slow"
 
 test-slow: models ## the long campaigns
 	$(PY) -m pytest -m slow --timeout 3600

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import orjson
 
-from server import __version__, logs
+from server import __version__
+from server.logs import handler
+from server.logs.output import reserve_standard_descriptors
 from server.processes.plan import Box, DynoPlan, make_plan, read_box
 from server.settings import BadSetting, Settings, help_text, public_settings, read_settings
 
@@ -27,6 +29,7 @@ CGROUP_FILES = {
 
 def main() -> int:
     """Returns the exit status: 0 after a clean stop, 1 if it cannot serve, 2 for a bad setting."""
+    reserve_standard_descriptors()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the arbiter handles it, Ctrl-C ends the start silently
     arguments = _parser().parse_args()
     try:
@@ -38,7 +41,7 @@ def main() -> int:
     if arguments.print_config:
         print(_config(settings, plan))
         return 0
-    logs.configure(settings.log_level, settings.log_format)
+    handler.configure(settings.log_level, settings.log_format)
     return _serve(settings, plan)
 
 

@@ -17,6 +17,7 @@ MIN_KEY_LENGTH = 16
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
+BatchRule = Literal["proven", "trial"]
 
 
 class BadSetting(ValueError):
@@ -92,8 +93,16 @@ class Settings:
         (), _keys, "keys that load and unload models and open all else; none: these routes are off"
     )
     max_body_bytes: int = _setting(16_777_216, _whole(1, 2**31), "largest request body")
+    inflight_bytes: int = _setting(
+        67_108_864, _whole(1, 2**40), "most bytes that the requests of a worker hold, as sent and unpacked"
+    )
     max_rows: int = _setting(10_000, _whole(1, 10_000_000), "most rows in one request")
     max_batch_rows: int = _setting(1024, _whole(1, 1_000_000), "most rows in one run of a model")
+    batch: BatchRule = _setting(
+        "proven",
+        _choice("proven", "trial"),
+        "which models share runs: proven by their graph and their trial, or, at your own risk, by their trial alone",
+    )
     max_wait_ms: int = _setting(0, _whole(0, 10_000), "how long a batch may wait for company; 0: never")
     deadline_ms: int = _setting(25_000, _whole(1, 600_000), "a request not answered by then gets 504")
     queue_ms: int = _setting(1000, _whole(1, 600_000), "the most work that may wait for one model, in time to serve it")

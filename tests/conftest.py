@@ -1,4 +1,4 @@
-"""What all tests share: our packages can be imported wherever pytest was started, and how long Hypothesis searches."""
+"""What all tests share: our packages on the path, no threads of OpenMP, how long Hypothesis searches."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+# Models of tests are small, and the threads of OpenMP spin while they wait: beside a second test process a fit of
+# 0.4 s took 44 s. Read by scikit-learn's libraries when they are loaded, so set before any is.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The same examples at every run, so that a red run can be repeated; HYPOTHESIS_PROFILE=search looks further. No time
 # limit for one example: the box may be shared.

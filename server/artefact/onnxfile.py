@@ -8,23 +8,19 @@ docs/decisions.md: "What a file uses is read from its bytes".
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
+
+from server.artefact.wire import BYTES, VARINT, fields, truncated
+from server.artefact.wire import BadFile as BadFile  # its readers take it from here
 
 MAX_BYTES = 2**31 - 1  # protobuf's own limit
 MAX_DEPTH = 64  # nested messages; a graph within a graph is three
 NEWEST_IR = 14
 # The opsets of ONNX Runtime's CPU provider by domain; "" is also written "ai.onnx". A test asks the library.
 NEWEST_OPSETS: Mapping[str, int] = MappingProxyType({"": 28, "ai.onnx.ml": 5, "com.microsoft": 1})
-
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5  # wire types; groups (3, 4) are in no ONNX file
-
-
-class BadFile(ValueError):
-    """The file cannot be served. The message continues its name: "is empty: copy it again"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ _TEXTS: Mapping[_Kind, Mapping[int, str]] = {
     _K.ENTRY: {1: "key", 2: "value"},
 }
 # The number that is read of a kind, by its tag.
-_NUMBERS: Mapping[_Kind, int] = {_K.MODEL: 1 << 3, _K.OPSET: 2 << 3, _K.TENSOR: 14 << 3}
+_NUMBERS: Mapping[_Kind, tuple[int]] = {_K.MODEL: (1 << 3,), _K.OPSET: (2 << 3,), _K.TENSOR: (14 << 3,)}
 _EXTERNAL_DATA = 13  # field of a tensor: the file and offset of its values
 
 
@@ -80,7 +76,7 @@ def read_onnxfile(data: bytes) -> OnnxFile:
     try:
         reading.walk()
     except IndexError:
-        raise _truncated(data) from None
+        raise truncated(data) from None
     if not reading.graphs:
         raise BadFile("holds no graph: it is no ONNX file, or was cut off; copy the whole file again")
     return OnnxFile(
@@ -138,7 +134,7 @@ class _Reading:
         inside, texts = _INSIDE.get(kind, {}), _TEXTS.get(kind, {})
         strings: dict[str, str] = {}
         number = 0
-        for tag, at, stop in _fields(self._data, start, end, _NUMBERS.get(kind, -1)):
+        for tag, at, stop in fields(self._data, start, end, _NUMBERS.get(kind, ())):
             field = tag >> 3
             if tag & 7 == VARINT:
                 number = max(number, stop)
@@ -172,77 +168,6 @@ class _Reading:
 
 def _external() -> BadFile:
     return BadFile("keeps data in other files: save the model as one file, without external data")
-
-
-# One regex match skips a sequence of numbers that are not read; forests have millions.
-_ONE_NUMBER = {VARINT: rb"[\x80-\xff]{0,9}[\x00-\x7f]", FIXED64: rb"[\x00-\xff]{8}", FIXED32: rb"[\x00-\xff]{4}"}
-_NUMBER_SEQUENCES = {
-    tag: re.compile(b"(?:%b%b)++" % (re.escape(bytes([tag])), _ONE_NUMBER[tag & 7]))
-    for tag in range(8, 128)
-    if tag & 7 in _ONE_NUMBER
-}
-
-
-def _fields(data: bytes, at: int, end: int, number_tag: int) -> Iterator[tuple[int, int, int]]:
-    """Yields length-delimited fields as (tag, start, end) and numbers of ``number_tag`` as (tag, 0, number).
-
-    Raises BadFile for a field beyond its message, IndexError for one beyond the file.
-    """
-    while at < end:
-        tag = data[at]
-        if (numbers := _NUMBER_SEQUENCES.get(tag)) is not None and tag != number_tag:
-            match = numbers.match(data, at, end)
-            if match is None:
-                raise _overrun(data, end)
-            at = match.end()
-            continue
-        tag, at = _varint(data, at)
-        wire = tag & 7
-        if not 8 <= tag < 1 << 32 or wire not in (VARINT, FIXED64, BYTES, FIXED32):
-            raise _damaged()
-        if wire == BYTES:
-            length, at = _varint(data, at)
-            stop = at + length
-            if stop > end:
-                raise _overrun(data, end)
-            yield tag, at, stop
-            at = stop
-        elif wire == VARINT:
-            number, at = _varint(data, at)
-            if tag == number_tag:
-                yield tag, 0, number
-        else:
-            at += 4 if wire == FIXED32 else 8
-    if at > end:
-        raise _overrun(data, end)
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at ``at`` and its end. Raises IndexError at the end of the file, BadFile after 10 bytes."""
-    byte = data[at]
-    if byte < 0x80:
-        return byte, at + 1
-    number = byte & 0x7F
-    for place in range(1, 10):
-        byte = data[at + place]
-        number |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return number, at + place + 1
-    raise _damaged()
-
-
-def _overrun(data: bytes, end: int) -> Exception:
-    return _truncated(data) if end == len(data) else _damaged()
-
-
-def _truncated(data: bytes) -> BadFile:
-    return BadFile(
-        f"ends in the middle, after {len(data)} bytes: copy the whole file again, unless it is still being written"
-    )
-
-
-def _damaged() -> BadFile:
-    return BadFile("is damaged, or no ONNX file at all: copy it again, or convert the model")
 
 
 def _other_format(data: bytes) -> str | None:

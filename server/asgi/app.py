@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from server.asgi.openapi import document
@@ -77,20 +77,28 @@ class App:
         request_id = self.endpoints.gate.identify(scope["headers"])
         scope.setdefault("state", {})["request_id"] = request_id.decode()
         started = False
+        ours = [(b"x-request-id", request_id)]
+        if any(name == b"upgrade" for name, _ in scope["headers"]):
+            ours.append((b"connection", b"close"))  # a server may have taken its body for the next request
 
         async def send_with_id(message: MutableMapping[str, Any]) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                message["headers"] = [*message.get("headers", ()), *ours]
             await send(message)
 
         # HEAD is routed as GET; uvicorn omits the body.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        gate = self.endpoints.gate
         try:
-            self.endpoints.gate.check_host(scope["headers"], scope["http_version"])
-            self.endpoints.gate.authorise(scope["path"], scope["headers"])
+            gate.check_framing(scope["headers"], scope["http_version"])
+            gate.check_host(scope["headers"], scope["http_version"])
+            if not self._is_preflight(scope):
+                gate.authorise(scope["path"], scope["headers"])
             await self._inner(inner, receive, send_with_id)
+        except ClientDisconnect:
+            return  # within its body: nobody waits for an answer
         except Exception as error:  # noqa: BLE001  every error reaches the client as an envelope
             if not isinstance(error, ServerError):
                 log.exception("a request failed", extra={"request_id": request_id.decode()})
@@ -98,9 +106,16 @@ class App:
             if not started:
                 await _respond(self.endpoints, error, request_id.decode())(inner, receive, send_with_id)
 
+    def _is_preflight(self, scope: Scope) -> bool:
+        """Whether the CORS middleware answers by itself: a browser asks without a key whether it may send one."""
+        names = {name for name, _ in scope["headers"]}
+        asks = {b"origin", b"access-control-request-method"} <= names
+        return asks and scope["method"] == "OPTIONS" and bool(self.endpoints.settings.cors_origins)
+
 
 def _build(endpoints: Endpoints) -> FastAPI:
-    app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None)
+    # A redirect to the path without its slash would name the host that the client sent.
+    app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.include_router(build_router(endpoints, DOCS_PAGE.read_bytes()))
     app.include_router(build_repository_router(endpoints))
     app.include_router(build_v2_router(endpoints))

@@ -10,11 +10,13 @@ from fastapi import APIRouter, Request, Response
 from server.asgi.openapi import answers, error_responses
 from server.asgi.routes import read_body, respond
 from server.endpoints import reads
+from server.endpoints.ledger import Lease
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import Answer
 from server.errors import ServerError
 
 DONE = Answer(b"")
+MAX_CONTROL_BYTES = 65_536  # of a body, which is parsed on the loop
 TEXT = {"type": "string"}
 STATE = {
     "type": "object",
@@ -75,9 +77,11 @@ async def _read_object(request: Request, endpoints: Endpoints) -> dict[str, Any]
 
     Raises ServerError: bad_json, bad_request, body_too_large.
     """
-    body = await read_body(request, endpoints)
+    body = await read_body(request, endpoints, Lease(endpoints.ledger.account()))
     if not body:
         return {}
+    if len(body) > MAX_CONTROL_BYTES:
+        raise ServerError("body_too_large", f"the body is larger than the {MAX_CONTROL_BYTES} bytes allowed here")
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:

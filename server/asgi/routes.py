@@ -12,6 +12,7 @@ from server.asgi.openapi import answers
 from server.asgi.schemas import HEALTH, INDEX, LIVE, MODEL, MODELS, READY
 from server.batching.entry import Entry, PiecedAnswer
 from server.endpoints import reads
+from server.endpoints.ledger import SMALL_BODY_BYTES, Lease
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import JSON, Answer
 from server.endpoints.serving import HotRoute, enter, server_timing
@@ -27,12 +28,12 @@ def build_router(endpoints: Endpoints, docs_page: bytes) -> APIRouter:
     @router.get("/", tags=["pages"], summary="What this is", responses=answers(INDEX, html=True))
     async def index(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(docs_page)
+            return _page(docs_page)
         return respond(reads.index())
 
     @router.get("/docs", tags=["pages"], summary="The models, with a form to try each", response_class=HTMLResponse)
     async def docs() -> Response:
-        return HTMLResponse(docs_page)
+        return _page(docs_page)
 
     @router.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
@@ -104,7 +105,20 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
         response_class=PlainTextResponse,
     )
     async def metrics() -> Response:
-        return respond(reads.metrics(endpoints))
+        return respond(await reads.metrics(endpoints))
+
+
+# A page runs only as itself, in no frame of another's, and tells nobody where its reader comes from.
+_PAGE_HEADERS = {
+    "content-security-policy": "frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+
+def _page(content: bytes) -> Response:
+    return HTMLResponse(content, headers=_PAGE_HEADERS)
 
 
 def respond(answer: Answer) -> Response:
@@ -115,10 +129,14 @@ def respond(answer: Answer) -> Response:
 class _AwaitedEntry(Entry):
     """An entry whose answer a coroutine awaits."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, lease: Lease) -> None:
         self.deadline = deadline
+        self._lease = lease
         self.arrived = monotonic()
         self.future: asyncio.Future[bytes | PiecedAnswer] = asyncio.get_running_loop().create_future()
+
+    def hold(self, size: int) -> None:
+        self._lease.hold(size)
 
     def answer(self, body: bytes) -> None:
         if not self.future.done():
@@ -138,22 +156,31 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
     headers = request.scope["headers"]
     admission = endpoints.gate.admit(headers)
     described = route.codec.read_headers(headers)
-    route.batcher.check_capacity()
-    body = await read_body(request, endpoints)
-    entry = _AwaitedEntry(admission.deadline)
-    entry.request = described
-    enter(route, entry, body)
-    watching = asyncio.create_task(_watch(request, entry))
+    route.batcher.check_capacity(admission.deadline)
+    lease = Lease(endpoints.ledger.account())
     try:
-        answer = await entry.future
+        entry = _AwaitedEntry(admission.deadline, lease)
+        entry.request = described
+        body = await read_body(request, endpoints, lease)
+        entry.arrived = monotonic()
+        enter(route, entry, body)
+        answer = await _answer_of(entry, request)
     finally:
-        entry.done = True
-        watching.cancel()
+        lease.release()
     timing = {"server-timing": server_timing(entry)} if entry.timing else {}
     if isinstance(answer, bytes):
         return Response(answer, media_type=JSON, headers=timing)
     named = {name.decode(): value.decode() for name, value in answer.headers}
     return Response(b"".join(answer.pieces), media_type=answer.media_type.decode(), headers=named | timing)
+
+
+async def _answer_of(entry: _AwaitedEntry, request: Request) -> bytes | PiecedAnswer:
+    watching = asyncio.create_task(_watch(request, entry))
+    try:
+        return await entry.future
+    finally:
+        entry.done = True
+        watching.cancel()
 
 
 async def _watch(request: Request, entry: _AwaitedEntry) -> None:
@@ -164,12 +191,15 @@ async def _watch(request: Request, entry: _AwaitedEntry) -> None:
     entry.answer(b"")
 
 
-async def read_body(request: Request, endpoints: Endpoints) -> bytes:
-    """Reads the whole body. Raises ServerError ``body_too_large`` as soon as it is too large."""
-    chunks: list[bytes] = []
-    size = 0
+async def read_body(request: Request, endpoints: Endpoints, lease: Lease) -> bytearray:
+    """Reads the whole body; counts it, unless it is small.
+
+    Raises ServerError ``body_too_large`` as soon as it is too large, ``overloaded`` as soon as too much is held.
+    """
+    body = bytearray()
     async for chunk in request.stream():
-        size += len(chunk)
-        endpoints.gate.check_size(size)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        body += chunk
+        endpoints.gate.check_size(len(body))
+        if len(body) > SMALL_BODY_BYTES:
+            lease.hold(len(chunk) if len(body) - len(chunk) > SMALL_BODY_BYTES else len(body))
+    return body

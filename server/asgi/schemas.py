@@ -228,6 +228,7 @@ MODEL: Schema = {
         "sha256": TEXT | {"pattern": "^[0-9a-f]{64}$"},
         "golden_rows_checked": COUNT,
         "batched": {"type": "boolean"},
+        "not_batched_because": {"type": ["string", "null"]},
         "cost": record({"fixed_us": {"type": "number", "minimum": 0}, "row_us": {"type": "number", "minimum": 0}}),
         "inputs": list_of(_TENSOR),
         "outputs": list_of(_TENSOR),

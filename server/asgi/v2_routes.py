@@ -56,7 +56,7 @@ def _add_server(router: APIRouter, endpoints: Endpoints) -> None:
 
     @router.get("/v2/models/stats", summary="What was done for all models", responses=answers(STATISTICS))
     async def statistics() -> Response:
-        return respond(v2.model_statistics(endpoints))
+        return respond(await v2.model_statistics(endpoints))
 
 
 def _add_models(router: APIRouter, endpoints: Endpoints) -> None:
@@ -74,7 +74,7 @@ def _add_models(router: APIRouter, endpoints: Endpoints) -> None:
 
     @router.get(f"{MODEL}/stats", summary="What was done for a model", responses=answers(STATISTICS, "404", "503"))
     async def model_statistics(name: str) -> Response:
-        return respond(v2.model_statistics(endpoints, name))
+        return respond(await v2.model_statistics(endpoints, name))
 
 
 def _add_versions(router: APIRouter, endpoints: Endpoints) -> None:
@@ -92,7 +92,7 @@ def _add_versions(router: APIRouter, endpoints: Endpoints) -> None:
 
     @router.get(f"{VERSION}/stats", summary="What was done for a version", responses=answers(STATISTICS, "404", "503"))
     async def version_statistics(name: str, version: str) -> Response:
-        return respond(v2.model_statistics(endpoints, name, version))
+        return respond(await v2.model_statistics(endpoints, name, version))
 
 
 def _refuse(router: APIRouter, path: str, what: str) -> None:

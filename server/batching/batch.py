@@ -1,4 +1,4 @@
-"""Owns which entries form a batch, and how a large entry is served in pieces. Pure: knows no clock, no protocol.
+"""Owns a batch: its feed, and the answers of its entries once their rows are complete. Pure: knows no clock.
 
 A batch is several whole entries, or the next piece of one entry that has more rows than a run may have: such an entry
 is served piece by piece, between the batches of others, and the outputs of its runs are concatenated.
@@ -6,7 +6,6 @@ is served piece by piece, between the batches of others, and the outputs of its 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -24,52 +23,6 @@ class Batch(NamedTuple):
     entries: list[Entry]
     rows: int
     start: int | None = None
-
-
-def next_batch(queue: deque[Entry], max_rows: int, row_independent: bool) -> Batch | None:
-    """Pops the next batch off the queue: the oldest entry and the later entries of its group that fit in ``max_rows``.
-
-    Entries that are done are dropped. Entries that do not fit, or belong to other groups, keep their places; a large
-    entry goes to the end after each piece. Where rows are not ``row_independent`` a batch is one whole entry.
-    """
-    first = _first_waiting(queue)
-    if first is None:
-        return None
-    if not row_independent:
-        return Batch([first], first.rows)
-    if first.rows > max_rows or first.dispatched_rows:
-        return _piece(queue, first, max_rows)
-    entries, rows, group = [first], first.rows, first.group
-    passed_over: list[Entry] = []
-    while queue and rows < max_rows:
-        entry = queue.popleft()
-        if entry.done:
-            continue
-        if entry.group is group and rows + entry.rows <= max_rows and not entry.dispatched_rows:
-            entries.append(entry)
-            rows += entry.rows
-        else:
-            passed_over.append(entry)
-    if passed_over:
-        queue.extendleft(reversed(passed_over))
-    return Batch(entries, rows)
-
-
-def _first_waiting(queue: deque[Entry]) -> Entry | None:
-    while queue:
-        entry = queue.popleft()
-        if not entry.done:
-            return entry
-    return None
-
-
-def _piece(queue: deque[Entry], entry: Entry, max_rows: int) -> Batch:
-    start = entry.dispatched_rows
-    rows = min(entry.rows - start, max_rows)
-    entry.dispatched_rows += rows
-    if entry.dispatched_rows < entry.rows:
-        queue.append(entry)
-    return Batch([entry], rows, start)
 
 
 def feed_of(batch: Batch) -> Feed:

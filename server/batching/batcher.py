@@ -1,24 +1,29 @@
-"""Owns when a model's batch starts, whether it runs inline or in a thread, and deadlines. Knows no HTTP.
+"""Owns when a model's batch starts, whether it runs inline or in a thread, admission and deadlines. Knows no HTTP.
 
 No timer delays a batch unless `max_wait_seconds` is set: the entries of one turn of the event loop are one run, started
 at the end of that turn; entries that arrive during a run in the thread form the next batch. Times are seconds of the
 monotonic clock.
+
+A run that nobody waits for any more is stopped. Only a run whose cost its rows decide is inline, for nothing could stop
+it there. docs/decisions.md: "A model that does not end is quarantined".
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from time import monotonic, perf_counter
-from typing import Protocol
+from time import monotonic
+from typing import Any
 
-from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
-from server.batching.batch import Batch, check_rows, decode_seconds_of, deliver, feed_of, next_batch
+from server.batching.admission import Admission
+from server.batching.batch import Batch, decode_seconds_of, deliver
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, Timing
+from server.batching.quarantine import Record
+from server.batching.queue import NEVER, Queue
+from server.batching.run import Outcome, Runs, RunThread, timed_run, too_late
+from server.batching.watchdog import GRACE_SECONDS, Watchdog
 from server.errors import ServerError, overloaded
 from server.logs import log
 from server.metrics.scoreboard import ModelMetrics
@@ -34,15 +39,12 @@ BUSY_POLL_SECONDS = 0.0001
 DEADLINE_CHECK_SECONDS = 0.01  # how late a missed deadline is noticed during a run in the thread
 
 
-class Runs(Protocol):
-    """What a batcher needs of a runtime."""
-
-    def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
-        """Runs the graph: returns one array per name in ``outputs``."""
-
-
 class Batcher:
-    """Runs the batches of one model version in one worker, one at a time."""
+    """Runs the batches of one model version in one worker, one at a time.
+
+    ``inline``: a run's rows decide its cost, so that a short one may block the loop; ``record``: what is held against
+    the version; ``report_stuck``: called when a run does not end.
+    """
 
     def __init__(
         self,
@@ -52,9 +54,13 @@ class Batcher:
         metrics: ModelMetrics,
         *,
         row_independent: bool,
+        inline: bool,
+        record: Record,
         max_batch_rows: int,
         max_wait_seconds: float,
         queue_seconds: float,
+        deadline_seconds: float,
+        report_stuck: Callable[[], None],
         timed: bool = False,
         busy_poll: bool = False,
         now: Callable[[], float] = monotonic,
@@ -62,48 +68,77 @@ class Batcher:
         self.name = name
         self.curve = curve
         self.metrics = metrics
-        self.row_independent = row_independent
         self.now = now
         self._timed = timed
         self._busy_poll = busy_poll
         self._runtime = runtime
+        self._inline_seconds = INLINE_SECONDS if inline else -1.0
+        self._record = record
+        self._held = record.cells  # the first is 0 unless the version is quarantined
         self._max_batch_rows = max_batch_rows
         self._max_wait_seconds = max_wait_seconds
-        self._queue_seconds = queue_seconds
-        self._queue: deque[Entry] = deque()
-        self._waiting_rows = 0
+        self._queue = Queue(row_independent, max_batch_rows)
+        self._admission = Admission(self._queue, curve, queue_seconds)
+        self._watchdog = Watchdog(name, runtime, record, deadline_seconds, report_stuck)
         self._unlearned = 0  # runs since the curve learned from one
-        self._row_cap = max_batch_rows  # of the next run, as the curve allows
-        self._easy_rows = 0.0  # up to so many waiting rows need no capacity check
+        self._easy_rows = 0.0  # while at most so many rows wait, every request passes
         self._apply_curve()
-        self._next_deadline = float("inf")  # the earliest in the queue: a turn need not look at each
         self._scheduled = False
         self._closed = False
+        self._refused = False  # someone was refused since the last look at deadlines
         self._ended = 0.0  # when the last batch was answered
         self._gap = 1.0  # seconds from the last answers to the latest turn
         self._wait_timer: asyncio.TimerHandle | None = None  # runs while a batch is held back by `max_wait_seconds`
         self._running: Batch | None = None
+        self._began = 0.0  # when the run in the thread did
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
+        self._thread = RunThread(f"run-{name}")
 
-    def check_capacity(self) -> None:
-        """Raises ServerError ``overloaded`` when the entries in the queue need more than `queue_seconds` to serve."""
-        if self._waiting_rows > self._easy_rows and (seconds := self._seconds_to_serve()) > self._queue_seconds:
-            raise overloaded(seconds)
+    @property
+    def is_running(self) -> bool:
+        """Whether a run goes on in the thread."""
+        return self._running is not None
 
-    def _seconds_to_serve(self) -> float:
-        """Seconds that serving the queue is expected to take: each run costs the fixed part again."""
-        rows, curve = self._waiting_rows, self.curve
-        runs = 1 + (rows - 1) // self._row_cap if self.row_independent else len(self._queue)
-        return runs * curve.fixed_seconds + rows * curve.row_seconds
+    # Admission
+
+    def check_capacity(self, deadline: float = NEVER) -> None:
+        """Raises ServerError for a request that would wait too long, and counts it.
+
+        ``overloaded``: for the queue, or to be answered by its deadline; ``deadline_exceeded``; ``model_unavailable``.
+        """
+        if self._queue.rows > self._easy_rows or self._running is not None:
+            try:
+                self._check(deadline)
+            except ServerError as error:
+                self._refused = True
+                self.metrics.failed(error.code)
+                raise
+
+    def _check(self, deadline: float) -> None:
+        if self._held[0]:
+            raise self._quarantined()
+        now = self.now()
+        if self._watchdog.is_slow_to_stop(now):
+            raise overloaded(GRACE_SECONDS)
+        rest = 0.0
+        if self._running is not None:
+            rest = max(self._began + self.curve.seconds(self._running.rows) - now, 0.0)
+        self._admission.check(now, deadline, rest)
+
+    def _quarantined(self) -> ServerError:
+        return ServerError("model_unavailable", f"this model is {self._record.reason or 'to be asked again'}")
 
     def submit(self, entry: Entry) -> None:
-        """Queues an entry; it is answered or refused at the end of this turn of the loop or later."""
-        self._queue.append(entry)
-        self._waiting_rows += entry.rows
-        if entry.deadline < self._next_deadline:
-            self._next_deadline = entry.deadline
+        """Queues an entry, or refuses it as `check_capacity` does; it is answered at the end of this turn or later."""
+        queue = self._queue
+        if (queue.rows > self._easy_rows or self._running is not None) and not self._closed:
+            try:
+                self.check_capacity(entry.deadline)
+            except ServerError as error:
+                _fail(entry, error)
+                return
+        queue.append(entry)
         if not self._scheduled and self._running is None:
             self._scheduled = True
             if self._max_wait_seconds:
@@ -111,75 +146,121 @@ class Batcher:
                 self._check_deadlines_later()
             else:
                 self._loop.call_soon(self._turn, "turn")
-        elif self._wait_timer is not None and self._waiting_rows >= self._row_cap:
+        elif self._wait_timer is not None and queue.rows >= queue.max_rows:
             self._wait_timer.cancel()
             self._wait_timer = None
             self._loop.call_soon(self._turn, "full")
 
+    # The end
+
     def close(self) -> None:
         """Refuses the queue and every later entry, and ends the thread; a batch that still runs in it is answered."""
         self._closed = True
-        self._thread.shutdown(wait=False)
-        self._refuse_all()
+        self._thread.close()
+        self._refuse_all(_draining())
 
-    def _refuse_all(self) -> None:
-        waiting, self._queue, self._waiting_rows = self._queue, deque(), 0
-        for entry in waiting:
-            self._fail(entry, ServerError("draining", "this server is stopping"))
+    def abandon(self) -> None:
+        """Closes, refuses the batch that runs as well, and stops its run."""
+        self.close()
+        if self._running is not None:
+            for entry in self._running.entries:
+                self._fail(entry, _draining())
+            self._watchdog.stop(self.now())
+
+    def _refuse_all(self, error: ServerError) -> None:
+        for entry in self._queue.clear():
+            self._fail(entry, error)
+
+    # Runs
 
     def _turn(self, reason: str) -> None:
         self._scheduled = False
         self._wait_timer = None
         if self._running is not None:
             return
-        if self._closed:
-            self._refuse_all()
-            return
-        now = self.now()
-        self._gap = now - self._ended
-        if now >= self._next_deadline:
-            self._expire(now)
-        batch = next_batch(self._queue, self._row_cap, self.row_independent)
-        self._waiting_rows = sum([entry.rows - entry.dispatched_rows for entry in self._queue]) if self._queue else 0
-        if batch is None:
-            return
-        if self._queue and batch.rows >= self._row_cap:
-            reason = "full"
-        if self.curve.seconds(batch.rows) <= INLINE_SECONDS:
-            self._finish(batch, now, reason, *_timed_run(self._runtime, batch))
-        else:
-            self._run_in_thread(batch, now, reason)
+        batch = None
+        try:
+            now = self.now()
+            self._gap = now - self._ended
+            batch = self._next_batch(now)
+            if batch is not None:
+                if self._queue.rows and batch.rows >= self._queue.max_rows:
+                    reason = "full"
+                self.metrics.begin_run(now)
+                if self.curve.seconds(batch.rows) <= self._inline_seconds:
+                    self._finish(batch, now, reason, *timed_run(self._runtime, batch))
+                else:
+                    self._run_in_thread(batch, now, reason)
+        except BaseException as error:  # noqa: BLE001  no entry is left without an answer, and the batcher goes on
+            self._recover(batch, error)
 
-    def _learn(self, batch: Batch, outcomes: list[_Outcome], seconds: float) -> None:
+    def _next_batch(self, now: float) -> Batch | None:
+        if self._closed:
+            self._refuse_all(_draining())
+        elif self._held[0]:
+            self._easy_rows = -1.0  # so that every later request is refused before its body is read
+            self._refuse_all(self._quarantined())
+        else:
+            if now >= self._queue.next_deadline:
+                self._expire(now)
+            return self._queue.next_batch()
+        return None
+
+    def _learn(self, batch: Batch, outcomes: list[Outcome], seconds: float) -> None:
         self._unlearned = 0
         if len(outcomes) == 1 and not isinstance(outcomes[0][1], ServerError):
             self.curve.learn(batch.rows, seconds)
         self._apply_curve()
 
     def _apply_curve(self) -> None:
-        curve = self.curve
-        self._row_cap = min(self._max_batch_rows, curve.rows_within(RUN_SHARE_SECONDS))
-        row_seconds = curve.row_seconds + curve.fixed_seconds / (self._row_cap if self.row_independent else 1)
-        spare = max(self._queue_seconds - curve.fixed_seconds, 0.0)
-        self._easy_rows = spare / row_seconds if row_seconds > 0.0 else float("inf")
+        self._queue.max_rows = min(self._max_batch_rows, self.curve.rows_within(RUN_SHARE_SECONDS))
+        self._easy_rows = self._admission.easy_rows()
 
     def _run_in_thread(self, batch: Batch, started: float, reason: str) -> None:
         self._running = batch
+        self._began = started
+        self._watchdog.begin(started)
         self.metrics.pending(len(self._queue) + len(batch.entries))
         self._check_deadlines_later()
-        future = self._thread.submit(_timed_run, self._runtime, batch)
-        future.add_done_callback(lambda done: self._hand_back(done, batch, started, reason))
+        self._thread.submit(lambda: self._run_and_hand_back(batch, started, reason))
 
-    def _hand_back(self, future: Future[_Timed], batch: Batch, started: float, reason: str) -> None:
-        """Called in the thread: hands the outcome to the loop."""
+    def _run_and_hand_back(self, batch: Batch, started: float, reason: str) -> None:
+        """Called in the thread."""
+        try:
+            outcomes, seconds = timed_run(self._runtime, batch)
+            call: tuple[Any, ...] = (self._end_run, batch, started, reason, outcomes, seconds)
+        except BaseException as error:  # noqa: BLE001  the loop must hear of the end, whatever it was
+            call = (self._recover, batch, error)
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._finish, batch, started, reason, *future.result())
+            self._loop.call_soon_threadsafe(*call)
 
-    def _finish(self, batch: Batch, started: float, reason: str, outcomes: list[_Outcome], seconds: float) -> None:
+    def _end_run(self, batch: Batch, started: float, reason: str, outcomes: list[Outcome], seconds: float) -> None:
+        if self._watchdog.stopped_at is not None:
+            self.metrics.stopped_run()
+        self._watchdog.end()
         self._running = None
+        try:
+            self._finish(batch, started, reason, outcomes, seconds)
+        except BaseException as error:  # noqa: BLE001  as in `_turn`
+            self._recover(batch, error)
+
+    def _recover(self, batch: Batch | None, error: BaseException) -> None:
+        """Refuses what an error in the batcher itself leaves without an answer, and goes on."""
+        log.error("the batcher failed and goes on", exc_info=error, extra={"model": self.name})
+        self._watchdog.end()
+        self._running = None
+        self.metrics.fail_run()
+        for entry in batch.entries if batch is not None else self._queue.clear():
+            self._fail(entry, ServerError("internal", "the server failed on this request; its log says why"))
+        self._turn_again()
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise error
+
+    def _finish(self, batch: Batch, started: float, reason: str, outcomes: list[Outcome], seconds: float) -> None:
         self._unlearned += 1
         if seconds > SURE_SECONDS or self._unlearned >= LEARN_EVERY:
             self._learn(batch, outcomes, seconds)
+            self._refuse_late(batch.entries, self.now())
         self.metrics.batch(batch.rows, seconds, reason, started + seconds)
         if self._timed:
             timing = Timing(0.0, seconds, self.now(), batch.rows)
@@ -192,13 +273,17 @@ class Batcher:
         if counts_stages:
             self.metrics.stages(batch.rows, decode_seconds_of(batch), self.now() - answering)
         self.metrics.pending(len(self._queue))
-        if self._queue and not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._turn, "slot")
-        elif self._busy_poll:
+        self._turn_again()
+        if not self._scheduled and self._busy_poll:
             self._ended = self.now()
             if self._gap < BUSY_POLL_SECONDS:
                 self._loop.call_soon(self._poll_busily)
+
+    def _turn_again(self) -> None:
+        """Goes on with what waits, after a run."""
+        if self._queue.rows and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn, "slot")
 
     def _poll_busily(self) -> None:
         """Keeps the loop from sleeping for BUSY_POLL_SECONDS after requests that followed the last batch at once.
@@ -223,7 +308,7 @@ class Batcher:
             self._fail(entry, outputs)
 
     def _fail(self, entry: Entry, error: ServerError) -> None:
-        if entry.fail(error):
+        if _fail(entry, error):
             self.metrics.failed(error.code, self.now() - entry.arrived)
 
     def _count(self, batch: Batch, started: float) -> None:
@@ -234,11 +319,18 @@ class Batcher:
         requests, arrived = len(arrivals), sum(arrivals)
         self.metrics.answered(requests, requests * self.now() - arrived, requests * started - arrived)
 
+    # Deadlines
+
     def _expire(self, now: float) -> None:
-        """Refuses every queued entry past its deadline; `next_batch` drops it later."""
-        for entry in [entry for entry in self._queue if entry.deadline <= now]:  # a refusal may submit the next request
-            self._fail(entry, _too_late())
-        self._next_deadline = min((entry.deadline for entry in self._queue if not entry.done), default=float("inf"))
+        for entry in self._queue.pop_late(now):  # a refusal may submit the next request
+            self._fail(entry, too_late())
+
+    def _refuse_late(self, entries: Sequence[Entry], now: float) -> bool:
+        """Refuses those whose deadline has passed; returns whether there are any."""
+        late = [entry for entry in entries if entry.deadline <= now]
+        for entry in late:
+            self._fail(entry, too_late())
+        return bool(late)
 
     def _check_deadlines_later(self) -> None:
         if self._deadline_timer is None:
@@ -249,50 +341,26 @@ class Batcher:
         if self._running is None and self._wait_timer is None:
             return
         now = self.now()
-        self._expire(now)
+        if now >= self._queue.next_deadline:
+            self._expire(now)
+        if self._refused:
+            self._refused = False
+            self._queue.forget_done()
         running = self._running.entries if self._running is not None else ()
-        for entry in running:
-            if entry.deadline <= now:
-                self._fail(entry, _too_late())
+        if running:
+            self._watchdog.look(running, now, self._refuse_late(running, now))
         self.metrics.pending(len(self._queue) + len(running))
         self._check_deadlines_later()
 
 
-def _too_late() -> ServerError:
-    return ServerError("deadline_exceeded", "the request was not answered before its deadline")
-
-
-_Outcome = tuple[Batch, list[Array] | ServerError]
-_Timed = tuple[list[_Outcome], float]
-
-
-def _timed_run(runtime: Runs, batch: Batch) -> _Timed:
-    """Runs a batch in the calling thread: returns outcomes that cover every entry, and the seconds it took."""
-    began = perf_counter()
-    outcomes = _run(runtime, batch)
-    return outcomes, perf_counter() - began
-
-
-def _run(runtime: Runs, batch: Batch) -> list[_Outcome]:
-    """Runs a batch; a batch of several entries that fails is bisected, so that only the failing entry is refused."""
+def _fail(entry: Entry, error: ServerError) -> bool:
+    """Refuses an entry unless it is done; returns whether it was. A client that cannot be told costs no other."""
     try:
-        group = batch.entries[0].group
-        outputs = runtime.run(group.outputs, feed_of(batch))
-        if group.rows_first:
-            check_rows(outputs, batch.rows)
-    except Exception as error:  # noqa: BLE001  ONNX Runtime raises a dozen unrelated types of its own
-        if len(batch.entries) > 1:
-            middle = len(batch.entries) // 2
-            return [
-                *_run(runtime, _of(batch.entries[:middle])),
-                *_run(runtime, _of(batch.entries[middle:])),
-            ]
-        if isinstance(error, ServerError):
-            return [(batch, error)]
-        log.warning("the model failed on a request: %s", error)
-        return [(batch, ServerError("model_error", "the model could not predict this input"))]
-    return [(batch, outputs)]
+        return entry.fail(error)
+    except Exception:  # noqa: BLE001
+        log.exception("a refusal could not be sent")
+        return True
 
 
-def _of(entries: list[Entry]) -> Batch:
-    return Batch(entries, sum(entry.rows for entry in entries))
+def _draining() -> ServerError:
+    return ServerError("draining", "this server is stopping")

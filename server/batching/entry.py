@@ -64,6 +64,9 @@ class Entry:
     dispatched_rows = 0  # of a large entry: rows already in a run
     piece_outputs: list[Sequence[Array]] | None = None  # of a large entry: the outputs of its runs so far
     timing: Timing | None = None  # set where answers have Server-Timing
+    ticket = 0  # its place among those that wait
+    waiting_rows = 0  # rows that the queue still counts
+    runs = 0  # that the queue counts for it
 
     def hold(self, size: int) -> None:
         """Counts ``size`` more bytes that a codec unpacked for this request, until it is done.

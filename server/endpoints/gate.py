@@ -9,9 +9,10 @@ import re
 import secrets
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from time import monotonic, time
+from time import monotonic
 from typing import NamedTuple
 
+from server.endpoints.router_clock import RouterClock
 from server.errors import ServerError
 
 Headers = Iterable[tuple[bytes, bytes]]  # names in lower case, as ASGI has them
@@ -20,44 +21,42 @@ REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9-]{1,64}")
 HOST_PATTERN = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 OPEN_PATHS = frozenset({"/health", "/ping", "/v2/health/live", "/v2/health/ready"})
 CLOSE = {"connection": "close"}
-# Seconds in the router: an X-Request-Start beyond these comes from a wrong clock.
-OLDEST_START, NEWEST_START = 60.0, -1.0
-
 
 # What a header means to the gate, by name; `_kind_of` adds other spellings (upper and lower case) to _SPELLINGS.
-IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CONNECTION, COLD = range(7)
+IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CODING, COLD = range(7)
 _KINDS: dict[bytes, int] = {
     b"host": HOST,
     b"content-length": LENGTH,
     b"x-request-id": REQUEST_ID,
     b"x-request-start": START,
-    b"connection": CONNECTION,
+    b"transfer-encoding": CODING,
     b"expect": COLD,
     b"origin": COLD,
     b"upgrade": COLD,
 }
 _SPELLINGS: dict[bytes, int] = dict(_KINDS)
 MAX_SPELLINGS = 1024
+MAX_SPELLING_BYTES = 64  # no name that counts is longer
+BLANKS = b" \t"  # optional after a value; the parser leaves them
 
 
 class Admission(NamedTuple):
     """What the head of an admitted request says.
 
     ``request_id``: the client's, if well-formed. ``deadline``: seconds of the monotonic clock. ``cold``: only door one
-    can answer it. ``has_host``, ``has_connection``: whether it has these headers.
+    can answer it. ``has_host``: whether it has a Host.
     """
 
     request_id: bytes | None
     deadline: float
     cold: bool
     has_host: bool
-    has_connection: bool
 
 
 def _kind_of(name: bytes) -> int:
-    """The kind of a header in a new spelling; remembers at most MAX_SPELLINGS."""
+    """The kind of a header in a new spelling; remembers at most MAX_SPELLINGS of MAX_SPELLING_BYTES."""
     kind = _KINDS.get(name.lower(), IRRELEVANT)
-    if len(_SPELLINGS) < MAX_SPELLINGS:
+    if len(_SPELLINGS) < MAX_SPELLINGS and len(name) <= MAX_SPELLING_BYTES:
         _SPELLINGS[name] = kind
     return kind
 
@@ -78,6 +77,7 @@ class Gate:
         self._digests = (*_digests(keys), *self._admin_digests) if keys else ()
         self._max_body_bytes = max_body_bytes
         self._deadline_seconds = deadline_seconds
+        self._clock = RouterClock()
         self.next_id = request_ids()
         self._good_host: bytes | None = None  # the last that passed: most requests have the same
 
@@ -88,8 +88,8 @@ class Gate:
     def identify(self, headers: Headers) -> bytes:
         """The client's request id if it is well-formed, else a new one."""
         for name, value in headers:
-            if name == b"x-request-id" and REQUEST_ID_PATTERN.fullmatch(value):
-                return value
+            if name == b"x-request-id" and REQUEST_ID_PATTERN.fullmatch(value.rstrip(BLANKS)):
+                return value.rstrip(BLANKS)
         return self.next_id()
 
     def check_host(self, headers: Headers, http_version: str) -> None:
@@ -100,8 +100,16 @@ class Gate:
         if hosts:
             self._check_host_value(hosts[0])
 
+    def check_framing(self, headers: Headers, http_version: str) -> None:
+        """Raises ServerError unless a Transfer-Encoding is chunked alone, and of HTTP/1.1 (RFC 9112, 6.1)."""
+        for name, value in headers:
+            if name == b"transfer-encoding":
+                _check_coding(value)
+                if http_version == "1.0":
+                    raise ServerError("bad_request", "HTTP/1.0 has no Transfer-Encoding", CLOSE)
+
     def _check_host_value(self, host: bytes) -> None:
-        if not HOST_PATTERN.fullmatch(host):
+        if not HOST_PATTERN.fullmatch(host.rstrip(BLANKS)):
             raise ServerError("bad_request", "the Host header is not a host", CLOSE)
         self._good_host = host
 
@@ -142,7 +150,7 @@ class Gate:
         request_id = None
         waited = 0.0
         hosts = 0
-        cold = has_connection = False
+        cold = False
         for name, value in headers:
             kind = _SPELLINGS.get(name)
             if kind is None:
@@ -156,23 +164,25 @@ class Gate:
             elif kind == LENGTH:
                 self._check_length(value)
             elif kind == REQUEST_ID:
+                value = value.rstrip(BLANKS)
                 if REQUEST_ID_PATTERN.fullmatch(value):
                     request_id = value
             elif kind == START:
-                waited = _waited(value)
-            elif kind == CONNECTION:
-                has_connection = True
+                waited = self._clock.waited(value)
+            elif kind == CODING:
+                _check_coding(value)
             else:
                 cold = True
         if hosts > 1:
             raise _one_host()
-        return Admission(request_id, monotonic() + self._deadline_seconds - waited, cold, hosts == 1, has_connection)
+        return Admission(request_id, monotonic() + self._deadline_seconds - waited, cold, hosts == 1)
 
     def deadline(self, now: float, start: bytes | None) -> float:
         """The deadline of a request with X-Request-Start ``start``, in seconds of the monotonic clock."""
-        return now + self._deadline_seconds - (_waited(start) if start else 0.0)
+        return now + self._deadline_seconds - (self._clock.waited(start) if start else 0.0)
 
     def _check_length(self, value: bytes) -> None:
+        value = value.rstrip(BLANKS)
         if not value.isdigit():
             raise ServerError("bad_request", "Content-Length is not a number")
         self.check_size(int(value) if len(value) < 20 else sys.maxsize)  # int() refuses 5,000 digits
@@ -208,9 +218,6 @@ def _one_host() -> ServerError:
     return ServerError("bad_request", "send exactly one Host header", CLOSE)
 
 
-def _waited(value: bytes) -> float:
-    """Seconds a request spent in the router, by its X-Request-Start (Unix time in milliseconds)."""
-    if not value.isdigit() or len(value) > 15:
-        return 0.0
-    age = time() - int(value) / 1000
-    return max(age, 0.0) if NEWEST_START <= age <= OLDEST_START else 0.0
+def _check_coding(value: bytes) -> None:
+    if value.rstrip(BLANKS).lower() != b"chunked":
+        raise ServerError("bad_request", "Transfer-Encoding: only chunked is taken", CLOSE)

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
+from server.batching.quarantine import Quarantine
 from server.endpoints.gate import Gate
+from server.endpoints.ledger import make_ledger
 from server.endpoints.serving import Serving
 from server.errors import ServerError
-from server.metrics.scoreboard import Scoreboard, ServerMetrics
-from server.models.repository import Repository
+from server.logs.handler import count_losses
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
+from server.models.repository import Model, Repository
 from server.settings import Settings
 
 Control = Callable[[Literal["load", "unload"], str], Awaitable[None]]  # of a model's name; raises ServerError
@@ -43,21 +46,27 @@ class Endpoints:
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_ms / 1000,
         )
-        self.metrics = ServerMetrics(scoreboard, 0)
+        self.ledger = make_ledger(settings.inflight_bytes, settings.max_body_bytes)
+        self.metrics = ServerMetrics(scoreboard, ARBITER_LINE)
+        self.quarantine = Quarantine(scoreboard.models)
         self.openapi_document: dict[str, Any] = {}
         self.draining = False
         self.control: Control = _refuse_control
         self._busy_poll = busy_poll
         self._line = 0
+        self.repository = Repository((), {})
         self.replace_models(repository)
 
     def replace_models(self, repository: Repository) -> None:
-        """Makes these the models of workers that are forked from now on.
+        """Makes these the models of workers that are forked from now on; what is new is held against nothing.
 
         Raises ValueError if the scoreboard has too few blocks for them; then the models stay as they were.
         """
+        known = set(map(id, self.repository))
+        self.scoreboard.assign_all([(model.name, model.version) for model in repository])
         for model in repository:
-            self.scoreboard.assign(model.name, model.version)
+            if id(model) not in known:
+                self.quarantine.record(self.scoreboard.blocks[model.name, model.version]).lift()
         self.repository = repository
 
     def open(self, line: int) -> None:
@@ -65,12 +74,25 @@ class Endpoints:
         self.gate.renew_ids()
         self._line = line
         self.metrics = ServerMetrics(self.scoreboard, line)
-        self.serving = Serving(self.repository, self.settings, self.scoreboard, line, busy_poll=self._busy_poll)
+        count_losses(self.metrics.log_line_lost)
+        self.serving = Serving(
+            self.repository, self.settings, self.scoreboard, line, quarantine=self.quarantine, busy_poll=self._busy_poll
+        )
         self.scoreboard.begin_serving(line)
 
     def stop_accepting(self) -> None:
         """Marks this worker as accepting no new connections."""
         self.scoreboard.end_serving(self._line)
+
+    def lift_quarantine(self, name: str | None = None) -> None:
+        """Forgets what is held against the versions of a name, or against all."""
+        for (model, _), block in self.scoreboard.blocks.items():
+            if name in (None, model):
+                self.quarantine.record(block).lift()
+
+    def quarantined(self, model: Model) -> str | None:
+        """Why a version that is loaded does not serve; None while it does."""
+        return self.quarantine.record(self.scoreboard.blocks[model.name, model.version]).reason
 
     def close(self) -> None:
         """Closes the batchers."""

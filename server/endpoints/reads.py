@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -12,11 +14,12 @@ from server.artefact.metadata import Artefact
 from server.artefact.tensors import TensorSpec
 from server.endpoints.lifecycle import Endpoints
 from server.errors import ServerError
-from server.metrics.exposition import exposition
+from server.metrics.exposition import exposition_pieces
 from server.metrics.statistics import served
 from server.models.repository import NO_MODEL, Model
 
 JSON = "application/json"
+Piece = TypeVar("Piece")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,10 @@ def models(endpoints: Endpoints) -> Answer:
     rows: list[dict[str, Any]] = []
     for served_model in endpoints.repository:
         key = (served_model.name, served_model.version)
-        row = {"name": key[0], "version": key[1], "ready": True, "kind": _kind(served_model.artefact)}
-        reason = refused.pop(key, None)  # why the file that replaced it was refused
+        quarantined = endpoints.quarantined(served_model)
+        row = {"name": key[0], "version": key[1], "ready": not quarantined, "kind": _kind(served_model.artefact)}
+        replacement = refused.pop(key, None)  # why the file that was to replace it was refused
+        reason = quarantined or replacement
         rows.append(row if reason is None else row | {"reason": reason})
     for (name, version), reason in refused.items():
         rows.append({"name": name, "version": version, "ready": False, "reason": reason})
@@ -61,13 +66,14 @@ def models(endpoints: Endpoints) -> Answer:
 def repository_index(endpoints: Endpoints, only_ready: bool) -> Answer:
     """`POST /v2/repository/index`: every version with its state, in Triton's format."""
     refused = dict(endpoints.repository.refused)
-    rows = [
-        _state(model.name, model.version, "READY", refused.pop((model.name, model.version), ""))
-        for model in endpoints.repository
-    ]
-    if not only_ready:
-        rows += [_state(name, version, "UNAVAILABLE", reason) for (name, version), reason in refused.items()]
-    return json_answer(rows)
+    rows: list[dict[str, str]] = []
+    for model in endpoints.repository:
+        reason = refused.pop((model.name, model.version), "")
+        quarantined = endpoints.quarantined(model)
+        state = "UNAVAILABLE" if quarantined else "READY"
+        rows.append(_state(model.name, model.version, state, quarantined or reason))
+    rows += [_state(name, version, "UNAVAILABLE", reason) for (name, version), reason in refused.items()]
+    return json_answer([row for row in rows if row["state"] == "READY"] if only_ready else rows)
 
 
 def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
@@ -77,19 +83,24 @@ def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer
 
 def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
     """Schema, classes, parity, golden check, cost and batching of a version."""
+    block = endpoints.scoreboard.blocks[model.name, model.version]
     described: dict[str, Any] = {
         "name": model.name,
         "version": model.version,
         "versions": list(endpoints.repository.models[model.name]),
+        "ready": endpoints.quarantined(model) is None,
         "kind": _kind(model.artefact),
         "sha256": model.sha256,
         "golden_rows_checked": model.verdict.golden_rows,
         "batched": model.verdict.row_independent,
+        "not_batched_because": model.verdict.mixing,
         "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
-        "served": served(endpoints.scoreboard, endpoints.scoreboard.blocks[model.name, model.version]),
+        "served": served(endpoints.scoreboard.block_totals([block])[0]),
         "inputs": [_tensor(spec) for spec in model.runtime.inputs],
         "outputs": [_tensor(spec) | _role(model.artefact, spec.name) for spec in model.runtime.outputs],
     }
+    if (reason := endpoints.quarantined(model)) is not None:
+        described["reason"] = reason
     return described | (_described(model.artefact) if model.artefact else {})
 
 
@@ -104,11 +115,13 @@ def live() -> Answer:
 
 
 def ready(endpoints: Endpoints) -> Answer:
-    """`GET /v2/health/ready`: models are loaded and the worker is not retiring. Raises ServerError."""
+    """`GET /v2/health/ready`: a model serves and the worker is not retiring. Raises ServerError."""
     if endpoints.draining:
         raise ServerError("draining", "this server is stopping")
     if not any(True for _ in endpoints.repository):
         raise ServerError("model_unavailable", NO_MODEL)
+    if all(endpoints.quarantined(model) for model in endpoints.repository):
+        raise ServerError("model_unavailable", "every model is quarantined; GET /models says why")
     return json_answer({"ready": True})
 
 
@@ -117,10 +130,19 @@ def version() -> Answer:
     return Answer(__version__.encode(), media_type="text/plain; charset=utf-8")
 
 
-def metrics(endpoints: Endpoints) -> Answer:
+async def metrics(endpoints: Endpoints) -> Answer:
     """`GET /metrics`: Prometheus text, summed over all workers."""
-    text = exposition(endpoints.scoreboard, endpoints.workers)
-    return Answer(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    pieces = await spread(exposition_pieces(endpoints.scoreboard, endpoints.workers))
+    return Answer(b"".join(pieces), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def spread(pieces: Iterable[Piece]) -> list[Piece]:
+    """All pieces, each made in a turn of the loop of its own, so that no request waits for the whole."""
+    made: list[Piece] = []
+    for piece in pieces:
+        made.append(piece)
+        await asyncio.sleep(0)
+    return made
 
 
 def _state(name: str, version: str, state: str, reason: str) -> dict[str, str]:

@@ -5,12 +5,14 @@ Knows neither ASGI nor sockets: both doors call `enter` with a body. Only `codec
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from time import monotonic
 from typing import Literal, NamedTuple
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
+from server.batching.quarantine import Quarantine
 from server.codecs import mlflow, predict
 from server.codecs.codec import Codec
 from server.errors import ServerError
@@ -40,25 +42,38 @@ class Serving:
     """
 
     def __init__(
-        self, repository: Repository, settings: Settings, scoreboard: Scoreboard, line: int, *, busy_poll: bool
+        self,
+        repository: Repository,
+        settings: Settings,
+        scoreboard: Scoreboard,
+        line: int,
+        *,
+        quarantine: Quarantine,
+        busy_poll: bool,
     ) -> None:
         self._repository = repository
         self._settings = settings
+        self._quarantine = quarantine
+        self._report_stuck = functools.partial(scoreboard.report_stuck, line)
         self._batchers: Mapping[tuple[str, str], Batcher] = {
             (model.name, model.version): self._batcher(
-                model, ModelMetrics(scoreboard, line, scoreboard.blocks[model.name, model.version]), busy_poll
+                model, scoreboard.blocks[model.name, model.version], scoreboard, line, busy_poll
             )
             for model in repository
         }
 
-    def _batcher(self, model: Model, metrics: ModelMetrics, busy_poll: bool) -> Batcher:
+    def _batcher(self, model: Model, block: int, scoreboard: Scoreboard, line: int, busy_poll: bool) -> Batcher:
         settings = self._settings
         return Batcher(
             model.name,
             model.runtime,
             model.curve,
-            metrics,
+            ModelMetrics(scoreboard, line, block),
             row_independent=model.verdict.row_independent,
+            inline=model.cost_by_rows,
+            record=self._quarantine.record(block),
+            deadline_seconds=settings.deadline_ms / 1000,
+            report_stuck=self._report_stuck,
             max_batch_rows=settings.max_batch_rows,
             max_wait_seconds=settings.max_wait_ms / 1000,
             queue_seconds=settings.queue_ms / 1000,
@@ -70,6 +85,16 @@ class Serving:
         """Closes the batchers."""
         for batcher in self._batchers.values():
             batcher.close()
+
+    def abandon(self) -> None:
+        """Closes the batchers, refuses what still runs, and stops it."""
+        for batcher in self._batchers.values():
+            batcher.abandon()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run goes on in some thread."""
+        return any(batcher.is_running for batcher in self._batchers.values())
 
     def hot_routes(self) -> dict[bytes, HotRoute]:
         """Every predict and infer path, as in a request line."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from server import __version__
 from server.artefact.tensors import TensorSpec
 from server.codecs.v2.datatypes import BYTES, NAMES
 from server.endpoints.lifecycle import Endpoints
-from server.endpoints.reads import Answer, json_answer
+from server.endpoints.reads import Answer, json_answer, spread
 from server.errors import ServerError
 from server.metrics.statistics import statistics
 from server.models.repository import Model
 
+MODELS_AT_ONCE = 10  # whose statistics are made in one turn of the loop, about 0.4 ms of work
 PLATFORM = "onnxruntime_onnx"
 EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "statistics")
 
@@ -28,7 +29,10 @@ def model_ready(endpoints: Endpoints, name: str, version: str | None = None) -> 
     """`GET /v2/models/{name}/ready`. Raises ServerError."""
     if endpoints.draining:
         raise ServerError("draining", "this server is stopping")
-    return json_answer({"name": endpoints.repository.get(name, version).name, "ready": True})
+    model = endpoints.repository.get(name, version)
+    if (reason := endpoints.quarantined(model)) is not None:
+        raise ServerError("model_unavailable", f"this model is {reason}")
+    return json_answer({"name": model.name, "ready": True})
 
 
 def model_metadata(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
@@ -63,7 +67,7 @@ def model_config(endpoints: Endpoints, name: str, version: str | None = None) ->
     return json_answer(config | ({"dynamic_batching": {}} if batched else {}))
 
 
-def model_statistics(endpoints: Endpoints, name: str | None = None, version: str | None = None) -> Answer:
+async def model_statistics(endpoints: Endpoints, name: str | None = None, version: str | None = None) -> Answer:
     """`GET /v2/models/{name}/stats`: of a version, of a model's versions, or of all. Raises ServerError."""
     models: Sequence[Model]
     if name is None:
@@ -72,12 +76,16 @@ def model_statistics(endpoints: Endpoints, name: str | None = None, version: str
         models = [endpoints.repository.get(name, number) for number in endpoints.repository.models.get(name, (None,))]
     else:
         models = [endpoints.repository.get(name, version)]
-    return json_answer({"model_stats": [_statistics(endpoints, model) for model in models]})
+    pieces = await spread(_statistics(endpoints, models))
+    return json_answer({"model_stats": [stats for piece in pieces for stats in piece]})
 
 
-def _statistics(endpoints: Endpoints, model: Model) -> dict[str, Any]:
-    block = endpoints.scoreboard.blocks[model.name, model.version]
-    return statistics(endpoints.scoreboard, block, model.name, model.version)
+def _statistics(endpoints: Endpoints, models: Sequence[Model]) -> Iterator[list[dict[str, Any]]]:
+    """The statistics of some models at a time, all of the first moment."""
+    blocks = [endpoints.scoreboard.blocks[model.name, model.version] for model in models]
+    totals = list(zip(models, endpoints.scoreboard.block_totals(blocks), strict=True))
+    for start in range(0, len(totals), MODELS_AT_ONCE):
+        yield [statistics(each, model.name, model.version) for model, each in totals[start : start + MODELS_AT_ONCE]]
 
 
 def unsupported(what: str) -> ServerError:

@@ -13,9 +13,11 @@ from typing import Any, Protocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from server.batching.entry import Entry, PiecedAnswer
+from server.endpoints.ledger import SMALL_BODY_BYTES, Account, Lease
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import HotRoute, server_timing
 from server.errors import ServerError, envelope
+from server.http.debts import Debts
 from server.http.head_cache import HeadCache
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 
@@ -29,6 +31,7 @@ class AnswersInOrder(Protocol):
     """The part of a connection that an exchange uses."""
 
     worker: WorkerState
+    account: Account
     exchanges: deque[Exchange]  # in the order of the requests
 
     def flush(self) -> None:
@@ -43,12 +46,19 @@ class Exchange(Entry):
 
     output: bytes | None = None
     close = False  # the connection ends with this answer
+    _lease: Lease | None = None  # of a request whose bytes are counted
 
     def __init__(self, connection: AnswersInOrder, request_id: bytes, deadline: float, arrived: float = 0.0) -> None:
         self.connection = connection
         self.request_id = request_id
         self.deadline = deadline
         self.arrived = arrived
+
+    def hold(self, size: int) -> None:
+        """Counts bytes of the request, until it is freed. Raises ServerError ``overloaded`` where they are too many."""
+        if self._lease is None:
+            self._lease = Lease(self.connection.account)
+        self._lease.hold(size)
 
     def answer(self, body: bytes) -> None:
         """Makes the answer a 200 of JSON; it is written once all answers before it are."""
@@ -120,6 +130,8 @@ class WorkerState:
         self.hot: dict[bytes, HotRoute] = {}
         self.head_cache = HeadCache(self.hot)
         self.recognise = self.head_cache.recognise
+        self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
+        self.debts = Debts(endpoints.ledger.limit)
         self.now = monotonic()
         self.retiring = False
         self.default_headers: list[tuple[bytes, bytes]] = []
@@ -133,7 +145,8 @@ class WorkerState:
             self.hot = self.endpoints.serving.hot_routes()
             # A codec that needs the headers parses them for each request.
             self.head_cache = HeadCache(
-                {path: route for path, route in self.hot.items() if not route.codec.reads_headers}
+                {path: route for path, route in self.hot.items() if not route.codec.reads_headers},
+                lambda route: id(route.codec),
             )
             self.recognise = self.head_cache.recognise
             self.ok_start = self.start_of(200)
@@ -158,4 +171,5 @@ class WorkerState:
         self.ok_start = self.start_of(200)
         for connection in list(self._server_state.connections):
             connection.check_time(self.now)
+        self.debts.look_again()
         loop.call_later(SWEEP_SECONDS, self._sweep, loop)

@@ -9,7 +9,7 @@ parser decides on every other head.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from server.http.limits import MAX_HEAD_BYTES, MAX_HEADERS
@@ -39,31 +39,50 @@ Route = TypeVar("Route")
 Recognised = tuple[Route, bytes | None, bytes | None, bytes]
 
 
-class HeadCache(Generic[Route]):
-    """The lines and whole heads that have passed. ``routes``: by path as in a request line."""
+def _one(route: object) -> Hashable:
+    return None
 
-    def __init__(self, routes: Mapping[bytes, Route]) -> None:
-        self._routes = {b"POST %b HTTP/1.1" % path: route for path, route in routes.items()}
-        self._lines: dict[bytes, int] = {}
+
+class HeadCache(Generic[Route]):
+    """The lines and whole heads that have passed. ``routes``: by path as in a request line.
+
+    ``judge``: what looked at a route's headers; a line that has passed one judge says nothing to another.
+    """
+
+    def __init__(self, routes: Mapping[bytes, Route], judge: Callable[[Route], Hashable] = _one) -> None:
+        self._lines: dict[Hashable, dict[bytes, int]] = {judge(route): {} for route in routes.values()}
+        self._judge = judge
+        self._routes = {
+            b"POST %b HTTP/1.1" % path: (route, self._lines[judge(route)]) for path, route in routes.items()
+        }
         self._heads: dict[bytes, tuple[Route, int]] = {}  # whole heads without ids, with the body's bytes
 
-    def learn(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Remembers the lines of a head that has passed the parser and the gate; names in the client's case."""
+    def learn(self, headers: Iterable[tuple[bytes, bytes]], route: Route) -> None:
+        """Remembers the lines of a head that has passed the parser, the gate and the judge of ``route``.
+
+        Names in the client's case.
+        """
+        known = self._lines[self._judge(route)]
         for name, value in headers:
             line = b"%b: %b" % (name, value)
-            if len(line) <= MAX_LINE_BYTES and line not in self._lines:
-                self._remember(name.lower(), value, line)
+            if len(line) <= MAX_LINE_BYTES and line not in known:
+                self._remember(known, name.lower(), value, line)
 
-    def _remember(self, name: bytes, value: bytes, line: bytes) -> None:
+    def _remember(self, known: dict[bytes, int], name: bytes, value: bytes, line: bytes) -> None:
         if name in _NEVER or value.lower() != _ONLY.get(name, value.lower()):
             return
-        if len(self._lines) >= MAX_LINES:
-            self._lines.clear()
+        if self.remembered() >= MAX_LINES:
+            for lines in self._lines.values():
+                lines.clear()
         if name == b"content-length":
             if _LENGTH.fullmatch(line):
-                self._lines[line] = int(value)
+                known[line] = int(value)
         else:
-            self._lines[line] = _HOST if name == b"host" else _PASSED
+            known[line] = _HOST if name == b"host" else _PASSED
+
+    def remembered(self) -> int:
+        """The lines in the cache."""
+        return sum(map(len, self._lines.values()))
 
     def recognise(self, data: bytes) -> Recognised[Route] | None:
         """The request in ``data`` if that is exactly one request with a known head; else None."""
@@ -78,10 +97,10 @@ class HeadCache(Generic[Route]):
 
     def _recognise_lines(self, head: bytes, body: bytes) -> Recognised[Route] | None:
         first, *lines = head.split(b"\r\n")
-        route = self._routes.get(first)
-        if route is None or len(lines) > MAX_HEADERS:
+        found = self._routes.get(first)
+        if found is None or len(lines) > MAX_HEADERS:
             return None
-        known = self._lines
+        route, known = found
         hosts, length = 0, -1
         request_id = start = None
         for line in lines:

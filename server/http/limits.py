@@ -9,6 +9,8 @@ MAX_HEADERS = 100
 MAX_URL_BYTES = 2048
 MAX_PIPELINED = 64  # unanswered requests of a connection at which reading pauses
 MAX_PIPELINED_BYTES = 16_384  # reading pauses until a request with a larger body is answered: answers grow with bodies
+PIECE_BYTES = 8192  # parsed at a time: what one piece costs is answered before the next is looked at
+TRAILER_BYTES = MAX_HEAD_BYTES // MAX_HEADERS  # what a trailer counts at least: so their number is bounded
 
 
 def check_head(headers: list[tuple[bytes, bytes]], large: bool) -> None:
@@ -20,7 +22,15 @@ def check_head(headers: list[tuple[bytes, bytes]], large: bool) -> None:
 
 
 def headers_too_large() -> ServerError:
-    """The error of a head that is too large."""
+    """The error of a head, or of what stands round a chunked body, that is too large."""
     return ServerError(
         "headers_too_large", f"the headers are more than {MAX_HEADERS}, or larger than {MAX_HEAD_BYTES} bytes in all"
     )
+
+
+def piece_end(data: bytes, at: int, body_left: int) -> int:
+    """Where the piece that is parsed next ends: with ``body_left`` bytes of a body, or with a head, if it can."""
+    if body_left:
+        return min(at + body_left, len(data))
+    end = data.find(b"\r\n\r\n", at, at + PIECE_BYTES)
+    return end + 4 if end >= 0 else min(at + PIECE_BYTES, len(data))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import socket
+import struct
 import termios
 from array import array
 
 SWEEP_SECONDS = 1.0  # between two checks of the time limits
 HEAD_SECONDS = 10.0  # for the first byte of a connection, and for a whole head
-BODY_GRACE_SECONDS = 10.0  # a body must keep BYTES_PER_SECOND after these
+BODY_GRACE_SECONDS = 10.0  # a body must bring BYTES_PER_SECOND in every window of so long
 BYTES_PER_SECOND = 500.0  # least rate of bodies and of acknowledged answers; slow mobile connections are faster
 WRITE_SECONDS = 10.0  # a client that acknowledges answers slower than that for so long is disconnected
 RETIRE_GRACE_SECONDS = 2.0  # docs/decisions.md: "A retiring worker waits 2 s on open connections"
@@ -21,31 +23,41 @@ RETIRE_GRACE_SECONDS = 2.0  # docs/decisions.md: "A retiring worker waits 2 s on
 # What a connection waits for; the table in `connection` says when it changes.
 FRESH, IDLE, HEAD, BODY = range(4)
 
+_ACKNOWLEDGED = struct.Struct("=120xQ")  # tcpi_bytes_acked in Linux's struct tcp_info
+
 
 def overdue(waits_for: int, seconds: float, received: int) -> str | None:
-    """The message for a connection that has waited ``seconds`` and received ``received`` bytes; None if in time."""
+    """The message for a connection that has waited for ``seconds``; None if in time.
+
+    Of a body, ``seconds`` are those of the present window and ``received`` its bytes: see `fills_window`.
+    """
     if waits_for in (FRESH, HEAD) and seconds > HEAD_SECONDS:
         return "the head of the request did not come in time"
-    over = seconds - BODY_GRACE_SECONDS
-    if waits_for == BODY and over > 0 and received < over * BYTES_PER_SECOND:
+    if waits_for == BODY and seconds > BODY_GRACE_SECONDS and not fills_window(received):
         return "the body of the request did not come in time"
     return None
 
 
+def fills_window(received: int) -> bool:
+    """Whether ``received`` bytes of a body are enough for one window: then the next begins."""
+    return received >= BYTES_PER_SECOND * BODY_GRACE_SECONDS
+
+
 class WriteProgress:
-    """Whether a client acknowledges its answers since writing was paused. Times: seconds of the monotonic clock."""
+    """Whether a client acknowledges its answers. Times: seconds of the monotonic clock."""
 
     def __init__(self, transport: asyncio.Transport, now: float) -> None:
         self._transport = transport
         self._since = now  # when the client last acknowledged enough
-        self._unacknowledged = unacknowledged_bytes(transport)
+        self._acknowledged = acknowledged_bytes(transport)
+        self.owed = unacknowledged_bytes(transport)  # as of the last look
 
     def is_stalled(self, now: float) -> bool:
         """Whether the client has been too slow for WRITE_SECONDS. Called at every sweep."""
-        unacknowledged = unacknowledged_bytes(self._transport)
-        if self._unacknowledged - unacknowledged >= BYTES_PER_SECOND * SWEEP_SECONDS:
+        owed, acknowledged = unacknowledged_bytes(self._transport), acknowledged_bytes(self._transport)
+        if max(self.owed - owed, acknowledged - self._acknowledged) >= BYTES_PER_SECOND * SWEEP_SECONDS:
             self._since = now
-        self._unacknowledged = unacknowledged
+        self.owed, self._acknowledged = owed, acknowledged
         return now - self._since > WRITE_SECONDS
 
 
@@ -53,6 +65,18 @@ def unacknowledged_bytes(transport: asyncio.Transport) -> int:
     """Bytes that the client has not acknowledged, in our buffer and in the kernel's, which may hold megabytes."""
     in_kernel = array("i", [0])
     connected = transport.get_extra_info("socket")
-    if connected is not None:
+    if connected is not None and connected.fileno() >= 0:
         fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, in_kernel)
     return transport.get_write_buffer_size() + in_kernel[0]
+
+
+def acknowledged_bytes(transport: asyncio.Transport) -> int:
+    """Bytes that the client has acknowledged since it connected; 0 where the kernel does not tell."""
+    connected = transport.get_extra_info("socket")
+    if connected is None or connected.fileno() < 0:
+        return 0
+    try:
+        told = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.size)
+    except (AttributeError, OSError):  # no TCP, or not Linux
+        return 0
+    return int(_ACKNOWLEDGED.unpack(told)[0]) if len(told) == _ACKNOWLEDGED.size else 0

@@ -10,6 +10,7 @@ from server.errors import CODES
 BATCH_ROWS_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)  # rows in one run
 SECONDS_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0)
 DISPATCH_REASONS = ("turn", "slot", "full", "wait")  # end of a turn; end of a run; batch full; max wait over
+LOG_LOSSES = ("unwritable", "repeated")  # standard output took none; too many of their like in a second
 
 Kind = Literal["counter", "gauge", "histogram"]
 
@@ -54,10 +55,15 @@ MODEL_FAMILIES = (
     Family("nv_inference_pending_request_count", "gauge", "Requests that wait or run"),
     Family("dynonnx_batch_rows", "histogram", "Rows of a run", BATCH_ROWS_BUCKETS),
     Family("dynonnx_run_seconds", "histogram", "Time of a run", SECONDS_BUCKETS),
+    Family("dynonnx_stopped_runs_total", "counter", "Runs stopped because nobody waited for them any more"),
+    Family("dynonnx_batch_errors_total", "counter", "Batches lost to an error in the server itself"),
     Family(
         "dynonnx_dispatch_total", "counter", "Runs by what started them", label="reason", label_values=DISPATCH_REASONS
     ),
 )
 SERVER_FAMILIES = (
     Family("dynonnx_errors_total", "counter", "Error answers by their code", label="code", label_values=CODES),
+    Family(
+        "dynonnx_log_lines_dropped_total", "counter", "Log lines not written", label="reason", label_values=LOG_LOSSES
+    ),
 )

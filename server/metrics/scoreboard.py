@@ -1,8 +1,9 @@
 """Owns the metrics of all processes, in one anonymous shared mapping made before the fork. Knows no requests.
 
-A line per worker; in it a block per model version; in it a cell per number. A worker writes its own line without a
-lock; a reader sums the lines. A new worker reuses the line of a dead one, so that counters never decrease and memory
-does not grow with restarts. docs/decisions.md: "Metrics stand in shared memory, their text is ours".
+A line per process; in it a block per model version; in it a cell per number. A process writes its own line without a
+lock; a reader sums the lines that somebody has entered. A new worker reuses the line of a dead one, so that counters
+never decrease and memory does not grow with restarts. docs/decisions.md: "Metrics stand in shared memory, their text
+is ours".
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import mmap
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from server.errors import CODES, Code
 from server.metrics.families import (
@@ -19,6 +23,7 @@ from server.metrics.families import (
     COMPUTE_INPUT,
     COMPUTE_OUTPUT,
     DISPATCH_REASONS,
+    LOG_LOSSES,
     MODEL_FAMILIES,
     SECONDS_BUCKETS,
     SERVER_FAMILIES,
@@ -26,6 +31,7 @@ from server.metrics.families import (
 )
 
 CELL_BYTES = 8
+ARBITER_LINE = 0  # of the process that forks the others
 
 
 def _offsets(families: Sequence[Family]) -> tuple[dict[str, int], int]:
@@ -39,37 +45,67 @@ def _offsets(families: Sequence[Family]) -> tuple[dict[str, int], int]:
 
 # LAST_RUN: the cell with the end of the last run, by the monotonic clock, which processes share; not shown.
 MODEL_OFFSETS, LAST_RUN = _offsets(MODEL_FAMILIES)
-MODEL_CELLS = LAST_RUN + 1
+RUNNING = LAST_RUN + 1  # the cell with the beginning of the run that goes on, 0 between runs; not shown
+MODEL_CELLS = LAST_RUN + 2
 SERVER_OFFSETS, _COUNTERS = _offsets(SERVER_FAMILIES)
 _CELLS_OF = {family.name: family.cells for family in (*MODEL_FAMILIES, *SERVER_FAMILIES)}
-STATE = _COUNTERS  # the cell with the worker's state, one of the three below; not shown
-STARTING, SERVING, LEAVING = 0.0, 1.0, 2.0
-ENTERED = _COUNTERS + 1  # the cell that is 1 once a worker has had the line: the pages of other lines stay untouched
-SERVER_CELLS = _COUNTERS + 2
-_NOTHING = memoryview(bytes(MODEL_CELLS * CELL_BYTES)).cast("d")
+STATE = _COUNTERS  # the cell with the worker's state, one of those below; not shown
+STARTING, SERVING, LEAVING, STUCK = 0.0, 1.0, 2.0, 3.0
+SERVER_CELLS = _COUNTERS + 1
+
+
+class BlockTotals:
+    """The cells of one block, each summed over all lines."""
+
+    __slots__ = ("_cells",)
+
+    def __init__(self, cells: list[float]) -> None:
+        self._cells = cells
+
+    def of(self, family: str) -> list[float]:
+        """The cells of one family."""
+        start = MODEL_OFFSETS[family]
+        return self._cells[start : start + _CELLS_OF[family]]
+
+    @property
+    def last_run(self) -> float:
+        """The end of the version's last run, in seconds of the monotonic clock; 0 before the first."""
+        return self._cells[LAST_RUN]
 
 
 class Scoreboard:
-    """The shared memory: ``lines`` lines, each with the server's cells and then ``models`` blocks."""
+    """The shared memory: ``lines`` lines, each with the server's cells and then ``models`` blocks.
+
+    Before them stands a flag per line, 1 once somebody has entered it: the pages of other lines are never touched, as
+    even reading a page of shared memory takes one.
+    """
 
     def __init__(self, lines: int, models: int) -> None:
-        self._lines = lines
-        self._models = models
+        self.models = models
         self._width = SERVER_CELLS + models * MODEL_CELLS
-        self._cells = memoryview(mmap.mmap(-1, lines * self._width * CELL_BYTES)).cast("d")
+        memory = mmap.mmap(-1, lines * (1 + self._width) * CELL_BYTES)
+        self._cells = memoryview(memory).cast("d")[lines:]
+        numbers = np.frombuffer(memory)
+        self._entered = numbers[:lines]
+        self._table = numbers[lines:].reshape(lines, self._width)
         self._blocks: dict[tuple[str, str], int] = {}
         self._free = deque(range(models))
 
     def assign(self, model: str, version: str) -> int:
-        """Returns the block of a model version, a free one for a new version. Called before the fork only.
-
-        Raises ValueError when no block is free.
-        """
-        if (model, version) not in self._blocks:
-            if not self._free:
-                raise ValueError(f"more than {self._models} model versions cannot be served at a time")
-            self._blocks[model, version] = self._free.popleft()
+        """Returns the block of a model version, a free one for a new version. Raises as `assign_all` does."""
+        self.assign_all([(model, version)])
         return self._blocks[model, version]
+
+    def assign_all(self, versions: Collection[tuple[str, str]]) -> None:
+        """Gives each new version a free block. Called before the fork only.
+
+        Raises ValueError when there are too few; then none has got one.
+        """
+        new = [version for version in dict.fromkeys(versions) if version not in self._blocks]
+        if len(new) > len(self._free):
+            raise ValueError(f"more than {self.models} model versions cannot be served at a time")
+        for version in new:
+            self._blocks[version] = self._free.popleft()
 
     @property
     def blocks(self) -> Mapping[tuple[str, str], int]:
@@ -80,16 +116,19 @@ class Scoreboard:
         """Clears and frees the blocks of all other versions. Called before the fork only."""
         for gone in self._blocks.keys() - set(versions):
             block = self._blocks.pop(gone)
-            for number in range(self._lines):
-                line = self.line(number)
-                if line[ENTERED]:
-                    start = SERVER_CELLS + block * MODEL_CELLS
-                    line[start : start + MODEL_CELLS] = _NOTHING
+            start = SERVER_CELLS + block * MODEL_CELLS
+            for number in self._entered_lines():
+                self._table[number, start : start + MODEL_CELLS] = 0.0
             self._free.append(block)  # reused last: a worker may still show it under its old name
 
     def line(self, number: int) -> memoryview[float]:
         """The cells of one line."""
         return self._cells[number * self._width : (number + 1) * self._width]
+
+    def enter(self, number: int) -> memoryview[float]:
+        """The cells of a line that is written from now on, and so read."""
+        self._entered[number] = 1.0
+        return self.line(number)
 
     def begin_serving(self, number: int) -> None:
         """Called by a worker once it accepts; the arbiter then retires the workers it replaces."""
@@ -99,9 +138,19 @@ class Scoreboard:
         """Called by a worker that has stopped accepting."""
         self.line(number)[STATE] = LEAVING
 
+    def report_stuck(self, number: int) -> None:
+        """Called by a worker with a run that does not end; it accepts until the arbiter has replaced it."""
+        line = self.line(number)
+        if line[STATE] == SERVING:
+            line[STATE] = STUCK
+
+    def is_stuck(self, number: int) -> bool:
+        """Whether the line's worker asks to be replaced."""
+        return self.line(number)[STATE] == STUCK
+
     def serves(self, number: int) -> bool:
         """Whether the line's worker accepts connections."""
-        return self.line(number)[STATE] == SERVING
+        return self.line(number)[STATE] in (SERVING, STUCK)
 
     def has_served(self, number: int) -> bool:
         """Whether the line's worker has ever accepted connections."""
@@ -109,42 +158,62 @@ class Scoreboard:
 
     def clear_gauges(self, number: int) -> None:
         """Clears the gauges and the state of a dead worker's line; its counters stay."""
-        line = self.line(number)
+        line = self.enter(number)
         line[STATE] = STARTING
-        line[ENTERED] = 1.0
         for block in self._blocks.values():
+            line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] = 0.0
             for family in MODEL_FAMILIES:
                 if family.kind == "gauge":
                     line[SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family.name]] = 0.0
 
+    def last_begun(self, number: int) -> tuple[str, str] | None:
+        """The model and version whose run goes on in the line's worker, the latest begun of several."""
+        line = self.line(number)
+        begun = {key: line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] for key, block in self._blocks.items()}
+        latest = max(begun, key=lambda key: begun[key], default=None)
+        return latest if latest is not None and begun[latest] else None
+
     def totals(self, block: int, family: str) -> list[float]:
         """The cells of a family in one block, each summed over all lines."""
-        start = SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family]
-        return [self._total(start + at) for at in range(_CELLS_OF[family])]
+        return self.block_totals([block])[0].of(family)
+
+    def block_totals(self, blocks: Sequence[int]) -> list[BlockTotals]:
+        """The totals of these blocks."""
+        sums = np.zeros((len(blocks), MODEL_CELLS))
+        last_run = np.zeros(len(blocks))
+        for number in self._entered_lines():
+            cells = self._table[number, SERVER_CELLS:].reshape(self.models, MODEL_CELLS)[list(blocks)]
+            sums += cells
+            np.maximum(last_run, cells[:, LAST_RUN], out=last_run)
+        sums[:, LAST_RUN] = last_run
+        return [BlockTotals(cells) for cells in sums.tolist()]
 
     def server_totals(self, family: str) -> list[float]:
         """The cells of one of the server's own families, each summed over all lines."""
         start = SERVER_OFFSETS[family]
-        return [self._total(start + at) for at in range(_CELLS_OF[family])]
+        cells: list[float] = self._table[self._entered_lines(), start : start + _CELLS_OF[family]].sum(axis=0).tolist()
+        return cells
 
-    def last_run(self, block: int) -> float:
-        """The end of a version's last run, in seconds of the monotonic clock; 0 before the first."""
-        return max(self._cells[SERVER_CELLS + block * MODEL_CELLS + LAST_RUN :: self._width].tolist())
-
-    def _total(self, cell: int) -> float:
-        return sum(self._cells[cell :: self._width].tolist())
+    def _entered_lines(self) -> np.ndarray[Any, np.dtype[np.intp]]:
+        return np.flatnonzero(self._entered)
 
 
 class ServerMetrics:
     """The server's own counters in one worker's line."""
 
     def __init__(self, scoreboard: Scoreboard, line: int) -> None:
-        self._cells = scoreboard.line(line)
+        self._cells = scoreboard.enter(line)
         self._errors = {code: SERVER_OFFSETS["dynonnx_errors_total"] + at for at, code in enumerate(CODES)}
+        dropped = SERVER_OFFSETS["dynonnx_log_lines_dropped_total"]
+        self._dropped = {reason: dropped + at for at, reason in enumerate(LOG_LOSSES)}
 
     def error(self, code: Code) -> None:
         """Counts an error answer."""
         self._cells[self._errors[code]] += 1.0
+
+    def log_line_lost(self, reason: str) -> None:
+        """Counts a log line that was not written. ``reason``: one of LOG_LOSSES."""
+        self._cells[self._dropped[reason]] += 1.0
 
 
 class ModelMetrics:
@@ -152,10 +221,23 @@ class ModelMetrics:
 
     def __init__(self, scoreboard: Scoreboard, line: int, block: int) -> None:
         start = SERVER_CELLS + block * MODEL_CELLS
-        self._cells = scoreboard.line(line)[start : start + MODEL_CELLS]
+        self._cells = scoreboard.enter(line)[start : start + MODEL_CELLS]
         self._failure = {code: MODEL_OFFSETS["nv_inference_request_failure"] + at for at, code in enumerate(CODES)}
         dispatch = MODEL_OFFSETS["dynonnx_dispatch_total"]
         self._dispatch = {reason: dispatch + at for at, reason in enumerate(DISPATCH_REASONS)}
+
+    def begin_run(self, now: float) -> None:
+        """Notes that a run begins, for who asks why a worker has died."""
+        self._cells[RUNNING] = now
+
+    def fail_run(self) -> None:
+        """Counts a batch lost to an error in the server itself."""
+        self._cells[RUNNING] = 0.0
+        self._cells[_BATCH_ERRORS] += 1.0
+
+    def stopped_run(self) -> None:
+        """Counts a run that was stopped."""
+        self._cells[_STOPPED_RUNS] += 1.0
 
     def batch(self, rows: int, run_seconds: float, reason: str, ended: float = 0.0) -> None:
         """Counts one run. ``reason``: of its dispatch; ``ended``: its end on the monotonic clock."""
@@ -165,6 +247,7 @@ class ModelMetrics:
         cells[_RUNS] += 1.0
         cells[_RUN_US + size] += run_seconds * 1e6
         cells[LAST_RUN] = ended
+        cells[RUNNING] = 0.0
         cells[self._dispatch[reason]] += 1.0
         cells[_BATCH_ROWS + size] += 1.0
         cells[_BATCH_ROWS + len(BATCH_ROWS_BUCKETS) + 1] += rows
@@ -205,5 +288,7 @@ _INPUT_US, _RUN_US, _OUTPUT_US = (MODEL_OFFSETS[name] for name in (COMPUTE_INPUT
 _TENSOR_RUNS = MODEL_OFFSETS["dynonnx_tensor_runs_total"]
 _FAILED_SECONDS = MODEL_OFFSETS["dynonnx_failed_request_seconds_total"]
 _PENDING = MODEL_OFFSETS["nv_inference_pending_request_count"]
+_STOPPED_RUNS = MODEL_OFFSETS["dynonnx_stopped_runs_total"]
+_BATCH_ERRORS = MODEL_OFFSETS["dynonnx_batch_errors_total"]
 _BATCH_ROWS = MODEL_OFFSETS["dynonnx_batch_rows"]
 _RUN_SECONDS = MODEL_OFFSETS["dynonnx_run_seconds"]

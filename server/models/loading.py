@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from server.artefact.metadata import Artefact, BadArtefact, from_metadata
+from server.artefact.mixing.analysis import find_mixing
 from server.artefact.onnxfile import MAX_BYTES, BadFile, check_known, read_onnxfile
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.codecs.mlflow import MlflowCodec, mlflow_codec
 from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_signature
 from server.codecs.v2.codec import TensorCodec, labels_of
+from server.models.cost_bound import has_cost_by_rows
 from server.models.probe import probe, run_once
 from server.models.repository import Model, VersionFile
-from server.models.trial import Findings, examine, first_run, warm_up
+from server.models.trial import Findings, Verdict, examine, first_run, warm_up
+from server.settings import BatchRule
 
 
 class ChangedMeanwhile(Exception):
@@ -33,6 +36,7 @@ def load_model(
     max_batch_rows: int,
     max_body_bytes: int,
     ort_threads: int,
+    batch: BatchRule,
 ) -> Model:
     """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it and runs it once.
 
@@ -41,8 +45,10 @@ def load_model(
     """
     data = read_file(file.path) if data is None else data
     sha256 = hashlib.sha256(data).hexdigest()
+    content = None
     if tried is None:
-        check_known(read_onnxfile(data))
+        content = read_onnxfile(data)
+        check_known(content)
     elif tried.sha256 != sha256:
         raise ChangedMeanwhile
     runtime = Runtime(data, ort_threads)
@@ -59,6 +65,8 @@ def load_model(
         curve = warm_up(runtime, artefact, layouts, max_batch_rows)
     else:
         verdict, curve = probe(runtime, max_batch_rows)
+    if tried is None and batch == "proven":
+        verdict = Verdict(verdict.golden_rows, find_mixing(data) or verdict.mixing)
     v2 = TensorCodec(
         file.name,
         file.version,
@@ -69,7 +77,13 @@ def load_model(
         max_rows=max_rows,
         max_body_bytes=max_body_bytes,
     )
-    return Model(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve)
+    if content is not None:
+        cost_by_rows = has_cost_by_rows(
+            content.operators, runtime.inputs, ours=artefact is not None, row_independent=verdict.row_independent
+        )
+    else:
+        cost_by_rows = tried is not None and tried.cost_by_rows
+    return Model(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve, cost_by_rows)
 
 
 def read_file(path: Path) -> bytes:

@@ -21,6 +21,8 @@ GUESSES = (8, 32, 224, 1)  # for dimensions that vary: a few words, a small imag
 MAX_ITEMS = 1 << 20  # elements of a made-up row: larger guesses are not tried
 MAX_WARM_ITEMS = 1 << 23  # elements of all made-up rows of an input
 UNKNOWN_SECONDS = 0.01  # an unknown cost sends the first run to the thread
+NO_ROWS = "the first axis of an input is not that of any number of rows"
+NOT_TRIED = "it did not run with the inputs that were made up for its trial"
 NO_MEMORY = re.compile("alloc", re.IGNORECASE)  # in the error of a graph that allocates gigabytes for small inputs
 
 
@@ -30,14 +32,14 @@ def probe(runtime: Runtime, max_rows: int) -> tuple[Verdict, CostCurve]:
     for layouts in guessed(runtime.inputs):
         try:
             if not rows_first:
-                return Verdict(0, False), _cost_of_one(runtime, layouts)
+                return Verdict(0, NO_ROWS), _cost_of_one(runtime, layouts)
             verdict = examine(runtime, None, layouts)
             return verdict, warm_up(runtime, None, layouts, min(max_rows, MAX_WARM_ITEMS // _largest(layouts)))
         except TrialFailed as error:
             if NO_MEMORY.search(str(error)):
                 raise
             log.info("made-up inputs do not run: %s", error)
-    return Verdict(0, False), _unknown_cost()
+    return Verdict(0, NOT_TRIED if rows_first else NO_ROWS), _unknown_cost()
 
 
 def run_once(runtime: Runtime) -> None:

@@ -58,6 +58,7 @@ class Model:
     v2: TensorCodec
     verdict: Verdict
     curve: CostCurve
+    cost_by_rows: bool  # nothing but their number decides how long a run takes
 
     @property
     def layouts(self) -> tuple[InputLayout, ...]:

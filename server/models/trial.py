@@ -30,10 +30,15 @@ class TrialFailed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of a trial. ``golden_rows``: how many passed; ``row_independent``: rows do not affect each other."""
+    """The result of a trial. ``golden_rows``: how many passed; ``mixing``: why rows may affect each other, or None."""
 
     golden_rows: int
-    row_independent: bool
+    mixing: str | None = None
+
+    @property
+    def row_independent(self) -> bool:
+        """Whether rows do not affect each other, so that requests may share a run."""
+        return self.mixing is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +48,29 @@ class Findings:
     sha256: str
     verdict: Verdict
     curve: CostCurve
+    cost_by_rows: bool
 
     def to_bytes(self) -> bytes:
         """Encodes it as one line of JSON."""
-        return orjson.dumps({"sha256": self.sha256, "verdict": self.verdict, "curve": self.curve.state()})
+        return orjson.dumps(
+            {
+                "sha256": self.sha256,
+                "verdict": self.verdict,
+                "curve": self.curve.state(),
+                "cost_by_rows": self.cost_by_rows,
+            }
+        )
 
     @classmethod
     def from_bytes(cls, text: bytes) -> Findings:
         """Decodes what `to_bytes` wrote."""
         document = orjson.loads(text)
-        return cls(document["sha256"], Verdict(**document["verdict"]), CostCurve.restored(document["curve"]))
+        return cls(
+            document["sha256"],
+            Verdict(**document["verdict"]),
+            CostCurve.restored(document["curve"]),
+            document["cost_by_rows"],
+        )
 
 
 def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> Verdict:
@@ -64,7 +82,7 @@ def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
     if artefact is not None and golden_rows:
         check_golden(artefact, together)
     probabilities = artefact.output_names("probabilities") if artefact else ()
-    return Verdict(golden_rows, _is_row_independent(runtime, names, feed, together, probabilities))
+    return Verdict(golden_rows, _find_mixing(runtime, names, feed, together, probabilities))
 
 
 def _run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> list[Any]:
@@ -169,24 +187,24 @@ def _ties(artefact: Artefact, golden: Golden) -> frozenset[int]:
     return frozenset(ties)
 
 
-def _is_row_independent(
+def _find_mixing(
     runtime: Runtime,
     names: Sequence[str],
     feed: Mapping[str, Array],
     together: Mapping[str, Any],
     probabilities: Sequence[str],
-) -> bool:
-    """Whether each row has the same answer alone as among others; otherwise requests must not share a run."""
+) -> str | None:
+    """The output in which a row has another answer alone than among others: requests must not share a run; or None."""
     rows = len(next(iter(feed.values())))
     for row in range(rows):
         alone = _run(runtime, names, {name: array[row : row + 1] for name, array in feed.items()})
         for name, output in zip(names, alone, strict=True):
             whole = together[name]
             if not _has_rows(output, 1) or not _has_rows(whole, rows):
-                return False
+                return f"in its trial, the output '{name}' has not one answer for each row"
             if not _agree(whole[row : row + 1], output, whole, name in probabilities):
-                return False
-    return True
+                return f"in its trial, the output '{name}' answered a row otherwise alone than among others"
+    return None
 
 
 def _has_rows(output: Any, rows: int) -> bool:

@@ -40,8 +40,12 @@ def trial_limits(file_bytes: int, box_bytes: int | None) -> Limits:
     return Limits(min(memory, box_bytes // 2) if box_bytes else memory, cpu, WALL_PER_CPU * cpu)
 
 
+class TrialPutOff(FileRefused):
+    """No process could be started to try the file: nothing is known of it, it is to be tried again."""
+
+
 class TrialProcess:
-    """A trial, begun when it is made. Raises FileRefused if no process can be started."""
+    """A trial, begun when it is made. Raises TrialPutOff if no process can be started."""
 
     def __init__(self, load: Load, file: VersionFile, limits: Limits) -> None:
         self.file = file
@@ -51,7 +55,7 @@ class TrialProcess:
             read, work = functools.partial(_read, file), functools.partial(_try, load, file)
             self._child = SandboxedChild(read, work, limits)
         except OSError as error:
-            raise FileRefused(f": no process could be started to try it: {error}") from error
+            raise TrialPutOff(f": no process could be started to try it: {error}") from error
         self.fileno = self._child.fileno
         self.kill = self._child.kill
         self.note_exit = self._child.note_exit
@@ -106,7 +110,7 @@ def _try(load: Load, file: VersionFile, content: bytes | Exception) -> bytes:
         model = load(file, data=content)
     except Exception as error:  # noqa: BLE001
         return REFUSED + _rest_of_sentence(error).encode()
-    return Findings(model.sha256, model.verdict, model.curve).to_bytes()
+    return Findings(model.sha256, model.verdict, model.curve, model.cost_by_rows).to_bytes()
 
 
 def _rest_of_sentence(error: Exception) -> str:

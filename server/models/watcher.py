@@ -6,6 +6,7 @@ A file is opened in this process only after its trial in a sandboxed child. Know
 
 from __future__ import annotations
 
+import math
 import select
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from server.logs import log
 from server.models.bulletin import Bulletin
 from server.models.loading import ChangedMeanwhile
 from server.models.repository import BadRepository, Model, Repository, VersionFile, scan
-from server.models.trial_process import FileRefused, Load, TrialProcess, trial_limits
+from server.models.trial_process import FileRefused, Load, TrialProcess, TrialPutOff, trial_limits
 
 LOOK_SECONDS = 0.5  # between two scans of the folder
 SETTLE_SECONDS = 0.5  # a file that was not announced is tried once it has not changed for so long
+RETRY_SECONDS = 1.0  # to the next try, where no process could be started for a trial
 UNLOADED = "unloaded by an operator; a load call brings it back"
 
 Signature = tuple[int, ...]
@@ -34,6 +36,7 @@ class _Version:
     since: float = 0.0  # when ``seen`` last changed
     announced: bool = False  # its trial is due at once
     acted: Signature | None = None
+    retry: float = math.inf  # when a trial that was put off is due, on the monotonic clock
     model: Model | None = None
     reason: str | None = None  # why its last trial failed
 
@@ -62,7 +65,7 @@ class RepositoryWatcher:
         """Tries and loads the whole folder, and waits. Raises BadRepository, with ``strict`` at the first refusal."""
         self._strict = strict
         self.announce()
-        while self.step() or self._trial:
+        while self.step() or self._trial or any(self._due(monotonic())):
             if self._trial is not None:
                 select.select(self.waits_for(), [], [], LOOK_SECONDS)
             self._changed = False
@@ -118,9 +121,11 @@ class RepositoryWatcher:
         self.announce(name)
 
     def unload(self, name: str) -> None:
-        """Unloads every version of a name until `load`."""
-        self._unloaded.add(name)
+        """Unloads every version of a name until `load`. A name that the folder does not have is not remembered."""
         self._scan(monotonic())
+        if not self.knows(name):
+            return
+        self._unloaded.add(name)
         for version in self._named(name):
             self._changed |= version.model is not None
             version.model = version.acted = None
@@ -192,7 +197,7 @@ class RepositoryWatcher:
 
     def _is_due(self, version: _Version, now: float) -> bool:
         settled = version.announced or now - version.since >= SETTLE_SECONDS
-        return version.seen != version.acted and settled
+        return (version.seen != version.acted and settled) or now >= version.retry
 
     def _due(self, now: float) -> Iterator[_Version]:
         for version in self._named(None):
@@ -217,11 +222,12 @@ class RepositoryWatcher:
     # Trials
 
     def _begin(self, version: _Version) -> None:
-        version.acted, version.announced = version.seen, False
+        version.acted, version.announced, version.retry = version.seen, False, math.inf
         limits = trial_limits(version.seen[1] if version.seen else 0, self._box_bytes)
         try:
             self._trial = version, TrialProcess(self._load, version.file, limits)
-        except FileRefused as error:
+        except TrialPutOff as error:
+            version.retry = monotonic() + RETRY_SECONDS
             self._refuse(version, str(error))
 
     def _collect(self) -> None:
@@ -241,8 +247,10 @@ class RepositoryWatcher:
         self._trial = None
 
     def _refuse(self, version: _Version, rest: str) -> None:
-        version.reason = f"{version.file.path.relative_to(self._folder)}{rest}"
-        self._report(version.file.name, version.file.version, version.reason)
+        reason = f"{version.file.path.relative_to(self._folder)}{rest}"
+        if reason != version.reason or version.retry == math.inf:  # what is put off again is said once
+            self._report(version.file.name, version.file.version, reason)
+        version.reason = reason
 
     def _report(self, name: str, version: str, reason: str) -> None:
         if self._strict:

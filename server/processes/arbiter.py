@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import gc
 import logging
+import math
 import os
+import queue
 import select
 import signal
 import socket
-from time import monotonic
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -19,24 +23,30 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.asgi.app import App
+from server.batching.quarantine import CRASHES
 from server.endpoints.lifecycle import Endpoints
+from server.logs import handler as logs
 from server.logs import log
-from server.metrics.scoreboard import Scoreboard
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
 from server.models.bulletin import Bulletin
 from server.models.loading import load_model
-from server.models.repository import Repository
+from server.models.repository import BadRepository, Repository
 from server.models.watcher import RepositoryWatcher
 from server.processes.control import ControlChannel, ControlServer
 from server.processes.plan import DynoPlan
 from server.processes.worker import FORK_SIGNALS, Worker
 from server.settings import Settings
 
-SCOREBOARD_LINES = 1024  # workers alive at a time, retiring ones among them
+SCOREBOARD_LINES = 1024  # the arbiter and the workers alive at a time, retiring ones among them
 SCOREBOARD_MODELS = 512  # model versions served at a time, those of retiring workers among them
 GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter stops within 25
 SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
+STALL_SECONDS = 5  # between two turns of the arbiter's loop: the whole box stood still, not a worker
+HURRIED_SECONDS = 2  # for a worker to stop after a second Ctrl-C
 POLL_SECONDS = 0.02  # between two looks at the scoreboard while workers change
 RESPAWN_SECONDS = 1.0  # between workers that die before they serve
+# Of these a run may be the cause; SIGKILL is sent by operators, and by a kernel without memory to any process.
+CRASH_SIGNALS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGSYS})
 KEEP_ALIVE_SECONDS = 95  # above the 90 s for which Heroku's router keeps an idle connection
 
 
@@ -58,9 +68,12 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     docs/decisions.md: "A reload forks first, then retires".
     """
 
+    # The exit status of a worker that could not boot stays 3, but `reap_workers` does not end the server for it.
+    WORKER_BOOT_ERROR = 256 + Arbiter.WORKER_BOOT_ERROR
+
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.control_server = ControlServer(server.watcher)
+        self.control_server = ControlServer(server.watcher, server.lift_quarantine)
         self._restart = False  # fork fresh workers, even if no model has changed
         self._wake, waker = os.pipe()
         os.set_blocking(self._wake, False)
@@ -69,6 +82,11 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         self.outgoing: dict[int, float] = {}  # pid -> since when, on the monotonic clock
         self.retiring: dict[int, float] = {}
         self._spawn_after = 0.0  # no worker is forked before
+        self.unborn: Worker | None = None  # made, not yet forked
+        self._has_forked = False
+        self._fork_fails = False  # the last fork did; said once
+        self._turned = monotonic()  # the last turn of the loop
+        self._patient_until = 0.0  # silent workers are not killed before
         super().__init__(server)
 
     def init_signals(self) -> None:
@@ -79,6 +97,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def reload(self) -> None:
         """SIGHUP: announces the whole folder; fresh workers are forked once the last trial has ended."""
         self._restart = True
+        self.server.lift_quarantine()
         self.server.watcher.announce()
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
@@ -86,7 +105,10 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         watcher = self.server.watcher
         channels = [worker.channel for worker in self.WORKERS.values()]
         wait = min(timeout, POLL_SECONDS if self._is_changing() else watcher.seconds_to_wait())
-        select.select([self._wake, *channels, *watcher.waits_for()], [], [], wait)
+        waiting = select.poll()  # select() refuses descriptors from 1024 on, which many workers use
+        for readable in (self._wake, *channels, *watcher.waits_for()):
+            waiting.register(readable, select.POLLIN)
+        waiting.poll(math.ceil(wait * 1000))
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake, 1 << 16)
         signals: list[int] = super().wait_for_signals(timeout=0.0)
@@ -94,21 +116,28 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
     def manage_workers(self) -> None:
         """Called at every turn of the loop, at least twice a second: updates models, forks and retires workers."""
+        logs.tick()
         self._forget_gone()
+        self._replace_stuck()
         self._update_models()
         if monotonic() >= self._spawn_after:
-            for _ in range(self.num_workers - len(self._current())):
-                self.spawn_worker()
+            self._fork_missing()
         current = self._current()
-        for pid in current[: len(current) - self.num_workers]:  # SIGTTOU: the oldest go
+        for pid in current[: max(0, len(current) - self.num_workers)]:  # SIGTTOU: the oldest go
             self._retire(pid)
         now = monotonic()
-        if all(self.server.scoreboard.serves(self.WORKERS[pid].line) for pid in self._current()):
+        if self._is_whole():
             for pid in list(self.outgoing):
                 self._retire(pid)
         for pid in [pid for pid, since in self.retiring.items() if now - since > GRACEFUL_SECONDS]:
             self.kill_worker(pid, signal.SIGKILL)
         self.control_server.answer(settled=not self._is_changing())
+
+    def _replace_stuck(self) -> None:
+        """Makes workers outgoing that have a run which does not end: they serve on until others do."""
+        for pid in self._current():
+            if self.server.scoreboard.is_stuck(self.WORKERS[pid].line):
+                self.outgoing[pid] = monotonic()
 
     def _update_models(self) -> None:
         """Receives calls, steps the watcher, and makes workers outgoing on a change; an error is only logged."""
@@ -128,38 +157,111 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         """Whether outgoing or retiring workers still accept, or current ones do not yet."""
         scoreboard = self.server.scoreboard
         leaving = any(scoreboard.serves(self.WORKERS[pid].line) for pid in self.retiring if pid in self.WORKERS)
-        coming = not all(scoreboard.serves(self.WORKERS[pid].line) for pid in self._current())
+        coming = not self._is_whole()
         return bool(self._restart or self.outgoing or leaving or coming or self.server.watcher.has_changed)
 
-    def spawn_worker(self) -> int:
-        """Forks a worker with FORK_SIGNALS blocked, so that it loses no early stop signal."""
+    def _is_whole(self) -> bool:
+        """Whether as many current workers serve as should."""
+        current = self._current()
+        serving = [pid for pid in current if self.server.scoreboard.serves(self.WORKERS[pid].line)]
+        return len(serving) == len(current) and len(current) >= int(self.num_workers)
+
+    def _fork_missing(self) -> None:
+        for _ in range(self.num_workers - len(self._current())):
+            try:
+                self.spawn_worker()
+            except OSError as error:
+                self._put_off_fork(error)
+                return
+
+    def spawn_worker(self) -> None:
+        """Forks a worker with FORK_SIGNALS blocked, so that it loses no early stop signal. Raises OSError."""
+        self.unborn = None
         signal.pthread_sigmask(signal.SIG_BLOCK, FORK_SIGNALS)
         try:
             pid: int = super().spawn_worker()
-            self.WORKERS[pid].channel.workers.close()
-            return pid
+        except OSError:
+            if os.getpid() != self.pid:  # a child must never go on as a second arbiter
+                os._exit(self.WORKER_BOOT_ERROR)
+            self._discard_unborn()
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, FORK_SIGNALS)
+        self.WORKERS[pid].channel.workers.close()
+        self._has_forked, self._fork_fails = True, False
+
+    def _discard_unborn(self) -> None:
+        if self.unborn is not None:
+            self.unborn.discard()
+
+    def _put_off_fork(self, error: OSError) -> None:
+        """Tries again after RESPAWN_SECONDS; ends the server if not even its first worker can be forked."""
+        if not self._has_forked:
+            log.error("no worker process can be started: %s", error)
+            raise SystemExit(1)
+        if not self._fork_fails:
+            log.error("a worker process cannot be started, it is tried again every second: %s", error)
+        self._fork_fails = True
+        self._spawn_after = monotonic() + RESPAWN_SECONDS
 
     def reap_workers(self) -> None:
-        """Reaps every child, after the watcher has noted a trial's exit status."""
+        """Reaps every child, after a trial's exit status and the crashes of workers have been noted."""
         self.server.watcher.note_exit()
+        for pid, worker in self.WORKERS.items():
+            if (number := crash_of(pid)) is not None:
+                self.server.note_crash(worker.line, number)
         super().reap_workers()
 
+    def murder_workers(self) -> None:
+        """Kills silent workers, unless this process did not run either: then all have SILENT_SECONDS more to speak."""
+        now = monotonic()
+        if now - self._turned > STALL_SECONDS:
+            self._patient_until = now + SILENT_SECONDS
+        self._turned = now
+        if now >= self._patient_until:
+            super().murder_workers()
+
     def stop(self, graceful: bool = True) -> None:
-        """Ends the trial, open calls and the workers."""
+        """Ends the trial, open calls and the workers. gunicorn's own would count by the time of day, which jumps."""
         self.server.watcher.close()
         self.control_server.close()
-        super().stop(graceful)
+        for listener in self.LISTENERS:
+            listener.close()
+        self.LISTENERS: list[Any] = []
+        self.kill_workers(signal.SIGTERM if graceful else signal.SIGQUIT)
+        ends = monotonic() + GRACEFUL_SECONDS
+        while self.WORKERS and monotonic() < ends:
+            if graceful and self._is_hurried():
+                graceful = False
+                self.kill_workers(signal.SIGQUIT)
+                ends = monotonic() + HURRIED_SECONDS
+            self.reap_workers()
+            sleep(POLL_SECONDS)
+        self.kill_workers(signal.SIGKILL)
+        self.reap_workers()
+
+    def _is_hurried(self) -> bool:
+        """Whether another Ctrl-C has come while workers finish."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if self.SIG_QUEUE.get_nowait() in (signal.SIGINT, signal.SIGQUIT):
+                    return True
+        return False
+
+    def reexec(self) -> None:
+        """SIGUSR2: a second arbiter would find the port taken."""
+        log.warning("SIGUSR2 is ignored: SIGHUP renews models and workers")
 
     def handle_int(self) -> None:
         """Ctrl-C stops as SIGTERM does."""
         raise StopIteration
 
     def free_line(self) -> int:
-        """The lowest line without a living worker, its gauges cleared."""
+        """The lowest line without a living worker, its gauges cleared. Raises OSError if all are taken."""
         used = {worker.line for worker in self.WORKERS.values()}
-        line = next(number for number in range(SCOREBOARD_LINES) if number not in used)
+        line = next((number for number in range(ARBITER_LINE + 1, SCOREBOARD_LINES) if number not in used), None)
+        if line is None:
+            raise BlockingIOError(errno.EAGAIN, f"{SCOREBOARD_LINES - 1} workers live already")
         self.server.scoreboard.clear_gauges(line)
         return line
 
@@ -194,6 +296,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._plan = plan
         self._host = settings.host or default_host()
         self.scoreboard = Scoreboard(SCOREBOARD_LINES, SCOREBOARD_MODELS)
+        logs.count_losses(ServerMetrics(self.scoreboard, ARBITER_LINE).log_line_lost)
         self.watcher = self._watcher()
         self._versions: set[tuple[str, str]] = set()
         super().__init__()
@@ -208,6 +311,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "timeout": SILENT_SECONDS,
             "graceful_timeout": GRACEFUL_SECONDS,
             "keepalive": KEEP_ALIVE_SECONDS,
+            "worker_tmp_dir": _heartbeat_folder(),
             "control_socket_disable": True,
             "logger_class": _Logger,
             "pre_fork": _assign_line,
@@ -222,25 +326,49 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Tries and loads every model before any worker is forked. Raises BadRepository."""
         self.watcher.load_all(self._settings.strict)
         plan = self._plan
-        app = App(
-            Endpoints(self._repository(), self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
-        )
+        repository = self._take_repository()
+        try:
+            endpoints = Endpoints(repository, self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
+        except ValueError as error:
+            raise BadRepository(str(error)) from None
+        self._versions = _versions(repository)
+        app = App(endpoints)
         _freeze()
         return app
 
     def renew(self) -> None:
         """Gives the present models to workers that are forked from now on. Raises as `App.replace_models` does."""
-        gc.unfreeze()
         app: App = self.callable
-        app.replace_models(self._repository())
-        _freeze()
+        repository = self._take_repository()
+        gc.unfreeze()
+        try:
+            app.replace_models(repository)
+            self._versions = _versions(repository)
+        finally:
+            _freeze()
         log.info("reloaded: %s", self._served())
 
-    def _repository(self) -> Repository:
+    def lift_quarantine(self, name: str | None = None) -> None:
+        """Lets the versions of a name serve again, or all."""
+        app: App = self.callable
+        app.endpoints.lift_quarantine(name)
+
+    def note_crash(self, line: int, number: int) -> None:
+        """Holds the crash of a line's worker, by this signal, against the version whose run it was in, if any."""
+        key = self.scoreboard.last_begun(line)
+        if key is None:
+            return
+        app: App = self.callable
+        record = app.endpoints.quarantine.record(self.scoreboard.blocks[key])
+        count = record.crash(monotonic())
+        reason = record.reason or f"{count} of {CRASHES} that quarantine it"
+        described = signal.strsignal(number)
+        fields = {"model": key[0], "version": key[1]}
+        log.error("a worker died within a run (%s): %s", described, reason, extra=fields)
+
+    def _take_repository(self) -> Repository:
         repository = self.watcher.repository()
-        versions = {(model.name, model.version) for model in repository}
-        self.scoreboard.keep(versions | self._versions)  # retiring workers still write their blocks
-        self._versions = versions
+        self.scoreboard.keep(_versions(repository) | self._versions)  # retiring workers still write their blocks
         return repository
 
     def _watcher(self) -> RepositoryWatcher:
@@ -251,6 +379,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             max_batch_rows=settings.max_batch_rows,
             max_body_bytes=settings.max_body_bytes,
             ort_threads=settings.ort_threads,
+            batch=settings.batch,
         )
         return RepositoryWatcher(
             settings.models,
@@ -281,13 +410,34 @@ class Server(BaseApplication):  # type: ignore[misc]
         )
 
 
+def _versions(repository: Repository) -> set[tuple[str, str]]:
+    return {(model.name, model.version) for model in repository}
+
+
+def crash_of(pid: int) -> int | None:
+    """The signal by which a child has crashed that is not reaped yet; it stays so."""
+    try:
+        status = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    died = status is not None and status.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
+    return status.si_status if status is not None and died and status.si_status in CRASH_SIGNALS else None
+
+
 def _freeze() -> None:
     """Keeps the collector off all present objects: a child's collection would copy their pages."""
     gc.collect()
     gc.freeze()
 
 
+def _heartbeat_folder() -> str | None:
+    """Where workers' heartbeats lie: in memory, as a full or slow disk must stop no worker; None where that is not."""
+    memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes its files there safely
+    return str(memory) if os.access(memory, os.W_OK | os.X_OK) else None
+
+
 def _assign_line(arbiter: _Arbiter, worker: Worker) -> None:
+    arbiter.unborn = worker
     worker.line = arbiter.free_line()
     worker.channel = ControlChannel()
     worker.tmp.notify()  # its silence counts from now, even if it hangs before it first says that it lives

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import orjson
@@ -87,14 +88,19 @@ class ControlChannel:
 class ControlServer:
     """The arbiter's side: the calls that are not answered yet."""
 
-    def __init__(self, watcher: RepositoryWatcher) -> None:
+    def __init__(self, watcher: RepositoryWatcher, lift_quarantine: Callable[[str], None]) -> None:
         self._watcher = watcher
+        self._lift_quarantine = lift_quarantine
         self._open: list[tuple[ControlChannel, ControlRequest]] = []
 
     def receive(self, channel: ControlChannel) -> None:
         """Begins the calls that a worker has sent."""
         for call in channel.receive():
-            (self._watcher.load if call.action == "load" else self._watcher.unload)(call.name)
+            if call.action == "load":
+                self._watcher.load(call.name)
+                self._lift_quarantine(call.name)
+            else:
+                self._watcher.unload(call.name)
             self._open.append((channel, call))
 
     def answer(self, settled: bool) -> None:

@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from gunicorn.arbiter import Arbiter
+from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from server.asgi.app import App
 from server.http.connection import Connection, connection_class
+from server.logs import handler as logs
 from server.processes.control import ControlChannel, ControlClient
 
 # Blocked while a worker is forked: until it has handlers of its own, its copy of the arbiter's would swallow them.
 FORK_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT})
+NOTIFY_TICKS = 10  # of the loop, a tenth of a second each
 STOP_SECONDS = 20  # for a worker's last requests; gunicorn kills it 2 s later
+ABANDON_SECONDS = 18  # after so long what still runs is refused
 
 
 class _Server(Server):
-    """uvicorn's server, which accepts the connections in the listen backlog before it stops listening."""
+    """uvicorn's server, which accepts the connections in the listen backlog before it stops listening.
+
+    It says that it lives by ticks of its loop: uvicorn's own way waits by the time of day, which jumps.
+    """
+
+    def __init__(self, config: Config, notify: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._notify = notify
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second."""
+        logs.tick()
+        if counter % NOTIFY_TICKS == 0:
+            self._notify()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts the backlog, then stops as uvicorn does."""
@@ -34,6 +55,7 @@ class _Server(Server):
             server.close()
         app: App = self.config.loaded_app
         app.endpoints.stop_accepting()
+        loop.call_later(ABANDON_SECONDS, app.endpoints.serving.abandon)
         await super().shutdown(sockets)
 
     def _connection(self) -> asyncio.Protocol:
@@ -62,9 +84,16 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         "server_header": False,
         "proxy_headers": False,
         "timeout_graceful_shutdown": STOP_SECONDS,
+        "callback_notify": None,
     }
     line = 0
     channel: ControlChannel
+
+    def discard(self) -> None:
+        """Gives back what a worker holds whose fork failed."""
+        self.tmp.close()
+        if hasattr(self, "channel"):  # the fork may have failed before it had one
+            self.channel.close()
 
     def init_signals(self) -> None:
         """Ignores Ctrl-C, which reaches every process of a terminal: the arbiter acts on it."""
@@ -79,10 +108,13 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         app.endpoints.control = ControlClient(self.channel.workers).ask
         self.config.http = connection_class(app.endpoints)
         super().run()
+        if app.endpoints.serving.is_running:
+            logging.shutdown()
+            os._exit(0)  # what an exit takes away, the thread of a run that does not end still uses
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = _Server(config=self.config)
+        server = _Server(self.config, self.notify)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:

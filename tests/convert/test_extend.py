@@ -60,6 +60,7 @@ def test_a_class_that_is_taught_converts(pickled: Path, capsys: pytest.CaptureFi
     assert main([str(pickled), "--out", out, "--converters", str(taught)]) == 0
 
 
+@pytest.mark.fault(60)
 def test_a_wrong_lesson_is_found_by_the_proof(pickled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     taught = pickled.with_name("taught.py")
     taught.write_text(TAUGHT.format(wrong=" * 1.01"))

@@ -117,6 +117,7 @@ def test_a_joblib_file_of_mixed_columns(trained: dict[str, Any], tmp_path: Path)
     assert any(None in row for row in artefact.golden.rows)
 
 
+@pytest.mark.fault(59)
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -264,3 +265,21 @@ def test_verify_takes_any_onnx_file(
     assert "equal: 10,000 rows" in capsys.readouterr().out
     assert main(["inspect", str(tmp_path / "m.onnx")]) == 0
     assert "dynonnx did not make" in capsys.readouterr().out
+
+
+def test_a_file_is_signed_for_the_name_and_version_of_its_path(tmp_path: Path) -> None:
+    pytest.importorskip("nacl", reason="PyNaCl is not installed")
+    from server.artefact.signing import Verifier
+    from tests.support.server.keys import key_pair
+
+    private, public = key_pair()
+    key, model = tmp_path / "key.pem", tmp_path / "iris" / "3" / "model.onnx"
+    key.write_text(private)
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"any")
+    assert main(["sign", str(model), "--key", str(key)]) == 0
+    Verifier(public).check("iris", "3", b"any", model.with_name("model.onnx.sig").read_bytes())
+    assert main(["sign", str(model), "--key", str(key), "--name", "rose", "--version", "4"]) == 0
+    Verifier(public).check("rose", "4", b"any", model.with_name("model.onnx.sig").read_bytes())
+    key.write_text("no key")
+    assert main(["sign", str(model), "--key", str(key)]) == 1

@@ -42,14 +42,14 @@ def start(models: Path, tmp_path: Path) -> Iterator[Start]:
     with ExitStack() as stack:
         count = 0
 
-        def start_one(*command: str, **settings: str) -> Running:
+        def start_one(*command: str, out: int | None = None, **settings: str) -> Running:
             nonlocal count
             count += 1
             folder = {"DYNONNX_MODELS": str(models), "DYNONNX_DEFAULT_MODEL": "iris"}
             if "DYNONNX_MODELS" in settings:
                 del folder["DYNONNX_DEFAULT_MODEL"]
             log = tmp_path / f"server-{count}.log"
-            return stack.enter_context(running(folder | settings, log, *([command] if command else [])))
+            return stack.enter_context(running(folder | settings, log, *([command] if command else []), out=out))
 
         yield start_one
 

@@ -22,6 +22,8 @@ from tests.support.bench.runs import of_phases
 if TYPE_CHECKING:
     from tests.bench.conftest import Serve
 
+pytestmark = pytest.mark.alone  # rates and milliseconds
+
 
 def test_a_right_server_shows_its_rate_and_no_errors(
     standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from bench.baselines.serving import Running
 from bench.turns.bench import Bench, steady_rounds
 from bench.turns.climb import climb
+
+pytestmark = pytest.mark.alone  # rates and their p99
 
 
 def test_a_climb_ends_where_the_connections_are_used_up(made_bench: Bench, standin: Callable[..., Running]) -> None:

@@ -14,6 +14,8 @@ from bench.load.generator import Phase
 from bench.turns.bench import Bench
 from bench.turns.deploy import another_model, convert, restart, swap
 
+pytestmark = pytest.mark.alone  # what callers wait for while a dyno starts
+
 STANDIN = Path(__file__).resolve().parents[2] / "support" / "bench" / "standin.py"
 needs_router = pytest.mark.skipif(executable() is None, reason="HAProxy is not installed")
 

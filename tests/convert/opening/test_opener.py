@@ -48,6 +48,7 @@ def test_joblib_files_open(trained: dict[str, Any], compress: Any) -> None:
     assert opened.classes_.tolist() == [False, True]
 
 
+@pytest.mark.fault(59)
 @pytest.mark.parametrize(
     ("call", "name"),
     [
@@ -74,6 +75,7 @@ def test_a_dotted_name_is_refused() -> None:
         opener.open_model(program)
 
 
+@pytest.mark.fault(59)
 def test_objects_inside_a_joblib_array_are_held_to_the_same_names() -> None:
     file = io.BytesIO()
     joblib.dump({"a": np.array(["x", Calls(eval, "1")], object)}, file)
@@ -103,6 +105,7 @@ def test_what_is_no_model_file_is_refused(data: bytes) -> None:
         opener.open_model(data)
 
 
+@pytest.mark.fault(60)
 def test_another_scikit_learn_is_refused_by_both_versions(model: LogisticRegression) -> None:
     ours = f"_sklearn_version\x94\x8c{chr(len(sklearn.__version__))}{sklearn.__version__}".encode("latin1")
     pickled = pickle.dumps(model, protocol=4)

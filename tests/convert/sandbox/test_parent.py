@@ -59,12 +59,14 @@ def test_helpers_of_numpy_that_run_code_are_refused(name: str, tmp_path: Path) -
     assert f"{module}.{name}" in refused(pickle.dumps(call), tmp_path)
 
 
+@pytest.mark.fault(59)
 def test_endless_opcodes_end_at_the_limit(tmp_path: Path) -> None:
     content = b"\x80\x04" + b"]" * 100_000_000 + b"."
     said = refused(zlib.compress(content, 1), tmp_path, timeout=6)
     assert "longer than 6 s" in said or "memory limit" in said
 
 
+@pytest.mark.fault(59)
 @pytest.mark.slow
 def test_a_zlib_bomb_ends_at_the_cap(tmp_path: Path) -> None:
     packer = zlib.compressobj(9)
@@ -73,6 +75,7 @@ def test_a_zlib_bomb_ends_at_the_cap(tmp_path: Path) -> None:
     assert "unpacks to more than 2 GB" in refused(bomb, tmp_path)
 
 
+@pytest.mark.fault(59)
 def test_ten_gigabytes_are_not_allocated(tmp_path: Path) -> None:
     said = refused(pickle.dumps(Calls(bytearray, 10 * GB)), tmp_path, memory=2 * GB)
     assert "memory limit of 2 GB" in said
@@ -88,6 +91,7 @@ def test_a_tree_that_points_outside_is_refused(model: Any, tmp_path: Path) -> No
     assert "points outside its own nodes" in refused(pickle.dumps(fitted), tmp_path)
 
 
+@pytest.mark.fault(59)
 def test_what_is_trusted_still_reaches_no_network_no_program_and_no_file(tmp_path: Path) -> None:
     target = str(tmp_path / "ran")
     attempts = (

@@ -51,6 +51,7 @@ def check(answer: Answer, status: int, code: str) -> Answer:
     return answer
 
 
+@pytest.mark.fault(1)
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -69,6 +70,7 @@ def test_bytes_that_are_not_http(small: Running, garbage: bytes) -> None:
     check(exchange(small.port, garbage)[0], 400, "bad_request")
 
 
+@pytest.mark.fault(5, 55)
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -87,6 +89,7 @@ def test_what_is_not_there(small: Running, method: str, path: str) -> None:
     assert "x-evil" not in answer.headers
 
 
+@pytest.mark.fault(5)
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
@@ -104,6 +107,7 @@ def test_a_method_that_a_route_does_not_take(small: Running, method: str, path: 
     assert allowed in answer.headers["allow"]
 
 
+@pytest.mark.fault(8)
 def test_a_body_that_is_too_large_by_its_length(small: Running) -> None:
     length = f"Content-Length: {MAX_BODY_BYTES + 1}"
     for expect in ((), ("Expect: 100-continue",)):
@@ -111,6 +115,7 @@ def test_a_body_that_is_too_large_by_its_length(small: Running) -> None:
         check(exchange(small.port, data)[0], 413, "body_too_large")
 
 
+@pytest.mark.fault(8)
 def test_a_body_that_is_too_large_by_its_chunks(small: Running) -> None:
     opening = head("POST", "/predict", "Content-Type: application/json", "Transfer-Encoding: chunked")
     chunks = chunked(*[b" " * 1000] * 10)
@@ -122,6 +127,7 @@ def test_too_many_rows(small: Running) -> None:
     check(exchange(small.port, request("/predict", {"features": [ROW] * (MAX_ROWS + 1)}))[0], 413, "too_many_rows")
 
 
+@pytest.mark.fault(6)
 @pytest.mark.parametrize(
     "header",
     [
@@ -193,6 +199,7 @@ def test_a_well_formed_request_id_is_given_back(small: Running, name: str) -> No
         assert (answer.status, answer.headers["x-request-id"]) == (status, name)
 
 
+@pytest.mark.fault(58)
 @pytest.mark.parametrize("name", ["", "0" * 65, "a b", "a/b", "ä", "a\tb", '"a"', "a;b=1"])
 def test_any_other_request_id_is_replaced(small: Running, name: str) -> None:
     for path in ("/predict", "/none"):
@@ -208,6 +215,7 @@ def test_every_answer_has_an_id_of_its_own(small: Running) -> None:
     assert len({answer.headers["x-request-id"] for answer in answers}) == 50
 
 
+@pytest.mark.fault(7)
 def test_pipelined_requests_are_answered_in_order(small: Running) -> None:
     asked = [
         request("/predict", {"features": ROW}, "X-Request-ID: a"),

@@ -47,6 +47,7 @@ def keyed(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
         yield server
 
 
+@pytest.mark.fault(57)
 @pytest.mark.parametrize(("method", "path"), GUARDED)
 def test_without_a_key_nothing_is_told(keyed: Running, method: str, path: str) -> None:
     answer = keyed.ask(method, path, ROW if method == "POST" else None)
@@ -79,5 +80,6 @@ def test_every_key_opens(keyed: Running, key: str, scheme: str) -> None:
         assert keyed.ask("GET", path, headers=headers).status == 200
 
 
+@pytest.mark.fault(56)
 def test_no_key_is_in_the_log(keyed: Running) -> None:
     assert not any(key in keyed.read_log() for key in KEYS)

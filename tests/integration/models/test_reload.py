@@ -93,6 +93,7 @@ def serve(start: Start, folder: Path) -> Running:
     return start(DYNONNX_MODELS=str(folder), DYNONNX_DEFAULT_MODEL="iris", WEB_CONCURRENCY="2")
 
 
+@pytest.mark.fault(45)
 def test_reloads_under_load_lose_no_request(start: Start, folder: Path, report: Report) -> None:
     server = serve(start, folder)
     book = asyncio.run(reload_under_load(server, 3))
@@ -101,6 +102,7 @@ def test_reloads_under_load_lose_no_request(start: Start, folder: Path, report: 
     report(f"3 reloads under load: 0 lost of {book.answered:,}, half on kept-alive, half on new connections")
 
 
+@pytest.mark.fault(45)
 @pytest.mark.slow
 def test_thirty_reloads_under_load_lose_no_request(start: Start, folder: Path, report: Report) -> None:
     server = serve(start, folder)
@@ -139,6 +141,7 @@ def test_a_worker_killed_during_a_reload_is_replaced_at_once(start: Start, folde
     poll(lambda: len(set(server.workers()) - before - {victim}) == 2, "the killed one is replaced", 2.0)
 
 
+@pytest.mark.fault(44)
 def test_sigterm_during_a_reload_ends_the_server(start: Start, folder: Path) -> None:
     server = serve(start, folder)
     before = set(server.workers())

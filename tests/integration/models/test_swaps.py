@@ -118,6 +118,7 @@ def campaign(start: Start, tmp_path: Path, report: Report, swaps: int, per_secon
     assert server.read_log().count("error") == 0
 
 
+@pytest.mark.fault(54)
 def test_three_swaps_under_load(start: Start, tmp_path: Path, report: Report) -> None:
     campaign(start, tmp_path, report, 3, 400)
 

@@ -90,6 +90,7 @@ def test_what_comes_and_goes_is_noticed(server: Running, folder: Path, report: R
     report(f"a new version served after {came:.2f} s, a removed one was gone after {went:.2f} s")
 
 
+@pytest.mark.fault(47)
 def test_an_empty_folder_becomes_ready_with_its_first_model(start: Start, models: Path, tmp_path: Path) -> None:
     server = start(DYNONNX_MODELS=str(tmp_path / "later"), WEB_CONCURRENCY="1")
     assert server.ask("GET", "/v2/health/ready").status == 503

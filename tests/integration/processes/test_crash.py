@@ -1,12 +1,16 @@
-"""Workers that die before they serve are replaced, but at most one per second."""
+"""Workers that die before they serve are replaced, but at most one per second, and end nothing."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from pathlib import Path
 
+from tests.integration.conftest import Start
 from tests.support.integration.running import Running, poll
+from tests.support.integration.unharmed import unharmed
 
 BROKEN = """
 import sys
@@ -39,3 +43,36 @@ def test_workers_that_die_at_once_are_tried_again_once_a_second(models: Path, tm
 
 def deaths(server: Running) -> int:
     return server.read_log().count("RuntimeError: broken before it serves")
+
+
+UNBOOTABLE = """
+import errno, os, sys
+from server.processes import worker
+
+FLAG = sys.argv[1]
+boot = worker.Worker.init_process
+
+def init_process(self):
+    if os.path.exists(FLAG):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    boot(self)
+
+worker.Worker.init_process = init_process
+from server.__main__ import main
+sys.argv[1:] = []
+sys.exit(main())
+"""
+
+
+def test_a_new_worker_that_cannot_boot_does_not_end_the_server(start: Start, tmp_path: Path) -> None:
+    """For instance for want of descriptors; gunicorn itself would halt."""
+    launcher, flag = tmp_path / "unbootable.py", tmp_path / "flag"
+    launcher.write_text(UNBOOTABLE)
+    server = start(sys.executable, str(launcher), str(flag), WEB_CONCURRENCY="2")
+    with unharmed(server, kills=1):
+        flag.touch()
+        os.kill(server.workers()[0], signal.SIGKILL)
+        poll(lambda: "exited with code 3" in server.read_log(), "a new worker could not boot", 5)
+        assert server.ask("GET", "/health").status == 200
+        flag.unlink()
+        poll(lambda: len(server.workers()) == 2, "another one can", 5)

@@ -26,6 +26,7 @@ def test_a_stopped_worker_is_replaced(start: Start, report: Report) -> None:
     report(f"a worker that hangs is replaced after {seconds:.0f} s")
 
 
+@pytest.mark.fault(44)
 @pytest.mark.slow
 def test_a_stopped_worker_does_not_hold_up_the_end(start: Start, report: Report) -> None:
     server = start(WEB_CONCURRENCY="2")

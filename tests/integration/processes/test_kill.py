@@ -57,6 +57,7 @@ async def kill_under_load(server: Running, bodies: list[bytes]) -> tuple[Load, s
     return load, held, killed, replaced
 
 
+@pytest.mark.fault(42)
 def test_kill_9_of_one_of_two_workers_under_load(start: Start, bodies: list[bytes], report: Report) -> None:
     server = start(WEB_CONCURRENCY="2")
     before = server.workers()
@@ -91,6 +92,7 @@ def check_that_both_serve(server: Running, before: list[int]) -> None:
     asyncio.run(ask_each())
 
 
+@pytest.mark.fault(42)
 @pytest.mark.slow
 def test_fifty_kills_leave_a_whole_server(start: Start) -> None:
     server = start(WEB_CONCURRENCY="2")

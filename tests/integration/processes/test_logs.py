@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import orjson
+import pytest
 
 from tests.integration.conftest import Start
 from tests.support.integration.running import Running, poll
@@ -31,6 +32,7 @@ def provoke(server: Running) -> None:
     poll(lambda: str(workers[0]) in server.read_log(), "the log tells of the killed worker", 5)
 
 
+@pytest.mark.fault(58)
 def test_json_logs_are_one_object_a_line(start: Start, models: Path, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     shutil.copytree(models / "iris", folder / "iris")
@@ -47,6 +49,7 @@ def test_json_logs_are_one_object_a_line(start: Start, models: Path, tmp_path: P
     assert f"http://localhost:{server.port}" in hello["message"]
 
 
+@pytest.mark.fault(58)
 def test_text_logs_hold_no_control_characters(start: Start) -> None:
     server = start(WEB_CONCURRENCY="2")
     provoke(server)

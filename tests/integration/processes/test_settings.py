@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from server.settings import Settings, environment_name
 from tests.integration.conftest import Start
 from tests.support.integration.running import ROOT, environment, free_port
 
-SOON_SECONDS = 2.0
+SOON_SECONDS = 2.0  # of the processor: what it takes by the clock is up to who else runs here
 SECRET = "open-sesame-0123456789"  # noqa: S105 - of this test alone
 
 
 def run(settings: Mapping[str, str], *arguments: str) -> tuple[int, str, float]:
-    """Exit status, all that was written, seconds."""
-    began = time.monotonic()
+    """Exit status, all that was written, seconds of processor time."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-m", "server", *arguments],
         cwd=ROOT,
@@ -34,7 +34,9 @@ def run(settings: Mapping[str, str], *arguments: str) -> tuple[int, str, float]:
         timeout=20,
         check=False,
     )
-    return done.returncode, done.stdout, time.monotonic() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return done.returncode, done.stdout, seconds
 
 
 def check_refused(settings: Mapping[str, str], name: str) -> str:
@@ -47,11 +49,13 @@ def check_refused(settings: Mapping[str, str], name: str) -> str:
     return written
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize("port", ["0", "70000", "abc", "-1", "80 80", "8e3"])
 def test_a_port_that_is_none(port: str) -> None:
     assert port in check_refused({"PORT": port}, "PORT")
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize("host", ["127.0.0.1", ""])
 def test_a_port_in_use(host: str, models: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -59,6 +63,7 @@ def test_a_port_in_use(host: str, models: Path) -> None:
         assert port in check_refused({"PORT": port, "DYNONNX_HOST": host, "DYNONNX_MODELS": str(models)}, "PORT")
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -67,6 +67,7 @@ def check_nothing_accepted_was_lost(load: Load, signalled: float) -> tuple[int, 
     return in_flight, sum(not isinstance(entry.outcome, Answer) for entry in load.book)
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize("whom", ["the arbiter", "all", "all, twice"])
 def test_sigterm_under_load_loses_nothing_accepted(
     start: Start, bodies: list[bytes], report: Report, whom: str
@@ -113,6 +114,7 @@ def test_open_connections_get_a_last_answer_after_the_signal(start: Start) -> No
     assert server.process.wait(STOP_SECONDS) == 0
 
 
+@pytest.mark.fault(43)
 def test_a_server_on_its_way_out_is_not_ready(start: Start) -> None:
     server = start(WEB_CONCURRENCY="1")
     ready = b"GET /v2/health/ready HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -151,6 +153,7 @@ def test_ctrl_c_is_quiet(start: Start) -> None:
     assert server.read_log() == said
 
 
+@pytest.mark.fault(44)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_that_loads_yet_stops_at_once_and_without_a_word(tmp_path: Path, number: signal.Signals) -> None:
     """The model's trial does not end."""
@@ -178,6 +181,7 @@ def test_no_process_is_left_behind(start: Start) -> None:
             os.kill(pid, 0)
 
 
+@pytest.mark.fault(43)
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", ["the arbiter", "all", "all, twice"])
 def test_fifty_stops_lose_nothing_accepted(start: Start, bodies: list[bytes], report: Report, whom: str) -> None:

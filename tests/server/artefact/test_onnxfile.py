@@ -48,6 +48,7 @@ def test_operators_of_sub_graphs_and_functions_count() -> None:
     check_known(file)
 
 
+@pytest.mark.fault(49)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("location", ["../secret.bin", "/etc/passwd", "secret.bin", ""])
 def test_external_data_is_found_wherever_it_hides(place: str, location: str) -> None:
@@ -68,6 +69,7 @@ def test_external_data_is_found_however_it_is_written(field: bytes) -> None:
         read_onnxfile(data)
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize(
     "kind",
     [
@@ -84,6 +86,7 @@ def test_what_is_no_model_is_called_by_what_it_is(kind: str) -> None:
     assert ":" in str(caught.value), "a remedy follows"
 
 
+@pytest.mark.fault(48)
 def test_every_beginning_of_a_file_is_refused() -> None:
     data = classifier().data
     for length in range(len(data)):
@@ -104,6 +107,7 @@ def tensors(message: Any) -> Iterator[Any]:
                 yield from tensors(item)
 
 
+@pytest.mark.fault(49)
 @given(st.data())
 def test_no_damage_hides_external_data_or_raises_anything_else(data: st.DataObject) -> None:
     whole = bytearray(external(data.draw(st.sampled_from(PLACES))))
@@ -127,6 +131,7 @@ def test_any_bytes_give_a_word(data: bytes) -> None:
         read_onnxfile(data)
 
 
+@pytest.mark.fault(50)
 def test_claimed_lengths_and_deep_nesting_cost_nothing() -> None:
     with pytest.raises(BadFile, match="ends in the middle"):
         read_onnxfile(b"\x08\x09\x3a\xff\xff\xff\xff\x0f")
@@ -181,6 +186,7 @@ def test_the_newest_format_is_that_of_our_onnx_runtime() -> None:
     assert not opens(stamped(plain().data, ir=NEWEST_IR + 1)), "raise the number in server/artefact/onnxfile.py"
 
 
+@pytest.mark.fault(51)
 def test_operators_of_microsoft_are_known_and_others_are_not() -> None:
     check_known(read_onnxfile(operator("Gelu", "com.microsoft")))
     check_known(read_onnxfile(operator("Identity", "ai.onnx")))

@@ -54,6 +54,7 @@ def test_what_is_no_model_does_not_open(data: bytes) -> None:
         Runtime(data)
 
 
+@pytest.mark.fault(48)
 def test_the_runtimes_own_format_does_not_open(tmp_path: Path) -> None:
     """It is no ONNX file, so nothing that looks into ONNX files would see what is in it."""
     options = onnxruntime.SessionOptions()
@@ -98,6 +99,7 @@ def test_a_zip_map_is_not_served() -> None:
         Runtime(helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString())
 
 
+@pytest.mark.fault(51)
 def test_an_unknown_operator_does_not_open() -> None:
     data = onnx_file(
         [onnx.helper.make_node("Magic", ["X"], ["Y"], domain="org.example")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import weakref
 from pathlib import Path
@@ -68,3 +69,72 @@ def test_origins_that_may_call(name: str, tmp_path_factory: pytest.TempPathFacto
         assert asked.headers["access-control-allow-origin"] == "https://example.org"
         other = door.ask(post(ROW, "/predict", b"Origin: https://evil.example"))
         assert "access-control-allow-origin" not in other.headers
+
+
+def test_after_a_request_to_upgrade_no_other_is_served(tmp_path: Path) -> None:
+    upgrade = (b"Connection: Upgrade", b"Upgrade: websocket")
+    with open_door("one", tmp_path, {"iris": models.classifier()}) as door:
+        client = door.connect().send(post(b"", "/predict", *upgrade, length=len(get("/version"))))
+        assert client.read().headers["connection"] == "close"
+        with contextlib.suppress(ConnectionError):
+            client.send(get("/version"))
+        assert client.ended()
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_preflight_needs_no_key_and_opens_nothing(name: str, tmp_path: Path) -> None:
+    origins = "https://example.org"
+    asking = (b"Origin: https://example.org", b"Access-Control-Request-Method: POST")
+    key = "k" * 32
+    with open_door(name, tmp_path, {"iris": models.classifier()}, API_KEYS=key, CORS_ORIGINS=origins) as door:
+        preflight = door.ask(get("/predict", "OPTIONS", *asking, b"Access-Control-Request-Headers: authorization"))
+        assert preflight.status == 200
+        assert preflight.headers["access-control-allow-origin"] == "https://example.org"
+        assert "authorization" in preflight.headers["access-control-allow-headers"]
+        assert door.ask(post(ROW, "/predict", *asking)).status == 401
+        assert door.ask(get("/models", "GET", *asking)).status == 401
+        assert door.ask(get("/models", "OPTIONS", asking[0])).status == 401
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_without_origins_an_options_request_needs_a_key(name: str, tmp_path: Path) -> None:
+    asking = (b"Origin: https://example.org", b"Access-Control-Request-Method: POST")
+    with open_door(name, tmp_path, {"iris": models.classifier()}, API_KEYS="k" * 32) as door:
+        assert door.ask(get("/predict", "OPTIONS", *asking)).status == 401
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_no_answer_leads_to_the_host_that_a_client_names(name: str, tmp_path: Path) -> None:
+    with open_door(name, tmp_path, {"iris": models.classifier()}) as door:
+        for path in ("/predict/", "/models/", "/docs/", "/health/", "//evil.example/predict", "/models/iris/predict/"):
+            for request in (post(ROW, path), get(path)):
+                answer = door.ask(request.replace(b"Host: test", b"Host: evil.example"))
+                assert answer.status == 404
+                assert "location" not in answer.headers
+                assert b"evil" not in answer.raw
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_pages_stand_in_no_frame_and_tell_no_referrer(name: str, tmp_path: Path) -> None:
+    with open_door(name, tmp_path, {"iris": models.classifier()}) as door:
+        for page in (get("/docs"), get("/", "GET", b"Accept: text/html")):
+            headers = door.ask(page).headers
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["x-frame-options"] == "deny"
+            assert headers["content-security-policy"] == "frame-ancestors 'none'"
+            assert headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_a_client_that_leaves_within_its_body_is_no_error(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    with open_door(name, tmp_path, {"iris": models.classifier()}) as door:
+        for path in ("/invocations", "/predict?x", "/v2/repository/index"):
+            client = door.connect().send(post(b"{", path, length=100))
+            assert door.ask(get("/health")).status == 200  # by then it is read
+            client.close()
+        assert door.ask(get("/health")).status == 200
+        assert not any(record.exc_info for record in caplog.records)
+    assert "Traceback" not in caplog.text

@@ -80,7 +80,8 @@ def test_refusals(door: Door, body: bytes, headers: list[bytes], code: tuple[int
 
 
 def test_what_comes_too_late_is_not_run(door: Door) -> None:
-    seen = b"X-Request-Start: %d" % ((time.time() - 30) * 1000)
+    just, seen = (b"X-Request-Start: %d" % ((time.time() - age) * 1000) for age in (0, 30))
+    assert door.ask(invocation(CSV, b"Content-Type: text/csv", just)).status == 200  # so the router's clock is right
     assert code_of(door.ask(invocation(CSV, b"Content-Type: text/csv", seen))) == (504, "deadline_exceeded")
 
 

@@ -56,6 +56,7 @@ async def test_what_arrives_while_a_run_is_in_its_thread_is_the_next_run() -> No
     assert (rig.dispatched("turn"), rig.dispatched("slot")) == (1, 1)
 
 
+@pytest.mark.fault(11)
 @in_loop
 async def test_a_neighbour_who_leaves_while_queued_is_not_run() -> None:
     rig = Rig(Curve(SLOW))
@@ -71,6 +72,7 @@ async def test_a_neighbour_who_leaves_while_queued_is_not_run() -> None:
     assert rig.totals()["requests"] == 4
 
 
+@pytest.mark.fault(12)
 @in_loop
 async def test_a_neighbour_who_leaves_while_running_is_let_go() -> None:
     rig = Rig(Curve(SLOW))
@@ -86,6 +88,7 @@ async def test_a_neighbour_who_leaves_while_running_is_let_go() -> None:
     assert rig.idle
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize("fixed_seconds", [0.0, SLOW])
 @in_loop
 async def test_of_a_run_that_fails_only_the_guilty_get_the_error(fixed_seconds: float) -> None:
@@ -105,6 +108,7 @@ async def test_of_a_run_that_fails_only_the_guilty_get_the_error(fixed_seconds: 
     assert await after.served()
 
 
+@pytest.mark.fault(26)
 @in_loop
 async def test_one_bad_row_among_31_good_in_a_real_session() -> None:
     runtime = Runtime(table_lookup().data)
@@ -132,6 +136,7 @@ class Short(Gated):
         return [answers[: max(1, len(answers) - 1)]]
 
 
+@pytest.mark.fault(30)
 @in_loop
 async def test_a_model_that_gives_too_few_rows_shifts_nobodys_answer() -> None:
     rig = Rig(runtime=Short())
@@ -142,6 +147,7 @@ async def test_a_model_that_gives_too_few_rows_shifts_nobodys_answer() -> None:
     assert await several.code() == "model_error"
 
 
+@pytest.mark.fault(27)
 @in_loop
 async def test_groups_do_not_mix() -> None:
     rig = Rig()
@@ -151,6 +157,7 @@ async def test_groups_do_not_mix() -> None:
     assert rig.runtime.runs == [("double", [0, 2, 4, 6, 8]), ("square", [1, 3, 5, 7, 9])]
 
 
+@pytest.mark.fault(28)
 @in_loop
 async def test_a_large_request_is_split_and_put_together_and_lets_small_ones_pass() -> None:
     rig = Rig(max_batch_rows=4)
@@ -185,6 +192,7 @@ async def test_the_curve_caps_the_rows_of_a_run() -> None:
     assert rig.runtime.rows == [[0, 1], [2, 3], [4]]
 
 
+@pytest.mark.fault(35)
 @in_loop
 async def test_a_full_queue_refuses_and_says_how_long() -> None:
     rig = Rig(Curve(SLOW, 0.1), max_batch_rows=1)
@@ -261,6 +269,7 @@ async def test_close_while_busy_answers_what_runs_and_refuses_what_waits() -> No
     assert rig.idle
 
 
+@pytest.mark.fault(31)
 @in_loop
 async def test_a_deadline_that_passes_in_the_queue_is_a_504_and_not_run() -> None:
     rig = Rig(Curve(SLOW))
@@ -279,6 +288,7 @@ async def test_a_deadline_that_passes_in_the_queue_is_a_504_and_not_run() -> Non
     assert rig.failures("deadline_exceeded") == 1
 
 
+@pytest.mark.fault(31)
 @in_loop
 async def test_a_deadline_that_passes_during_the_run_is_a_504_for_that_client_alone() -> None:
     rig = Rig(Curve(SLOW))
@@ -402,6 +412,7 @@ async def test_a_client_that_cannot_take_its_answer_costs_the_others_nothing() -
     assert await after.served()
 
 
+@pytest.mark.fault(32)
 @in_loop
 async def test_an_answer_that_cannot_be_made_is_an_error_and_not_the_end() -> None:
     rig = Rig()

@@ -28,7 +28,7 @@ def test_models_beyond_the_scoreboards_blocks_are_refused_and_the_others_stay(tm
     endpoints = Endpoints(before, Settings(), scoreboard, 1)
     blocks = dict(scoreboard.blocks)
     with pytest.raises(ValueError, match="more than 2 model versions cannot be served at a time"):
-        endpoints.replace_models(repository(tmp_path / "b", "first", "second", "third"))
+        endpoints.replace_models(repository(tmp_path / "b", "another", "first", "second", "third"))
     assert endpoints.repository is before
     assert scoreboard.blocks == blocks
     assert reads.model(endpoints, "second").status == 200

@@ -17,6 +17,7 @@ from server.models.repository import Repository
 from server.settings import Settings
 from tests.support.server import models
 from tests.support.server.doors import DOORS, ROW, get, load, open_door, post
+from tests.support.server.rig import in_loop
 
 REFUSED = {("iris", "1"): "iris/1/model.onnx is empty", ("bad", "2"): "bad/2/model.onnx is damaged"}
 
@@ -110,8 +111,9 @@ def test_the_openapi_document_is_answered_as_it_stands(endpoints: Endpoints) -> 
     assert document(reads.openapi(endpoints)) == {"openapi": "3.1.0"}
 
 
-def test_metrics_are_those_of_the_scoreboard(endpoints: Endpoints) -> None:
-    answer = reads.metrics(endpoints)
+@in_loop
+async def test_metrics_are_those_of_the_scoreboard(endpoints: Endpoints) -> None:
+    answer = await reads.metrics(endpoints)
     assert answer.media_type == "text/plain; version=0.0.4; charset=utf-8"
     assert b"\ndynonnx_workers 3\n" in answer.body
     assert b'nv_inference_count{model="plain",version="1"} 0.0' in answer.body

@@ -214,6 +214,7 @@ def test_server_timing_when_asked(name: str, tmp_path_factory: pytest.TempPathFa
     assert all(float(part.split("dur=")[1]) >= 0 for part in timing.split(", ")[:4])
 
 
+@pytest.mark.fault(11)
 @pytest.mark.parametrize("name", DOORS)
 def test_the_request_of_a_client_that_disconnects_is_not_run(
     name: str, tmp_path_factory: pytest.TempPathFactory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from server.errors import ServerError
 from server.metrics.scoreboard import ModelMetrics, Scoreboard
 from server.settings import Settings
 from tests.support.server.doors import load
+from tests.support.server.rig import in_loop
 from tests.support.server.tensors import SERVED
 
 NAMES = ("fixed", "iris", "sentences", "words")
@@ -66,20 +68,41 @@ def test_the_configuration_of_any_other_model_has_whole_shapes(endpoints: Endpoi
     assert config["output"][1]["dims"] == []
 
 
-def test_statistics_of_a_version_of_a_model_or_of_all(endpoints: Endpoints) -> None:
+@in_loop
+async def test_statistics_of_a_version_of_a_model_or_of_all(endpoints: Endpoints) -> None:
     block = endpoints.scoreboard.blocks["iris", "1"]
     ModelMetrics(endpoints.scoreboard, 0, block).batch(5, 0.001, "turn", 1.0)
 
-    def counts(*arguments: str) -> dict[str, int]:
-        stats = document(v2_reads.model_statistics(endpoints, *arguments))["model_stats"]
+    async def counts(*arguments: str) -> dict[str, int]:
+        stats = document(await v2_reads.model_statistics(endpoints, *arguments))["model_stats"]
         return {row["name"]: row["inference_count"] for row in stats}
 
-    assert counts("iris", "1") == counts("iris") == {"iris": 5}
-    assert counts() == {"fixed": 0, "iris": 5, "sentences": 0, "words": 0}
+    assert await counts("iris", "1") == await counts("iris") == {"iris": 5}
+    assert await counts() == {"fixed": 0, "iris": 5, "sentences": 0, "words": 0}
     for arguments in (("nobody",), ("iris", "2")):
         with pytest.raises(ServerError) as caught:
-            v2_reads.model_statistics(endpoints, *arguments)
+            await v2_reads.model_statistics(endpoints, *arguments)
         assert caught.value.code == "not_found"
+
+
+@in_loop
+async def test_statistics_of_many_models_let_the_loop_turn(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(v2_reads, "MODELS_AT_ONCE", 1)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    answer = await v2_reads.model_statistics(endpoints)
+    counting.cancel()
+    assert len(document(answer)["model_stats"]) == len(NAMES)
+    assert turns >= len(NAMES)
 
 
 def test_a_model_is_ready_until_the_server_stops(endpoints: Endpoints) -> None:

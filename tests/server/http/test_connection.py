@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ def looked_up(body: bytes) -> int:
     return int(row[0] if isinstance(row, list) else row)
 
 
+@pytest.mark.fault(7)
 def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
     client = door.connect().send(b"".join(lookup(number) for number in range(300)))
     first = [looked_up(client.read().body) for _ in range(300)]
@@ -43,6 +45,7 @@ def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
     client.close()
 
 
+@pytest.mark.fault(7)
 def test_hot_and_cold_requests_mix_on_one_connection(door: Door) -> None:
     requests = [lookup(1), get("/health"), lookup(2), lookup(3), get("/nowhere"), get("/health"), lookup(4), post(b"{")]
     client = door.connect().send(b"".join(requests * 5))
@@ -88,6 +91,7 @@ def test_a_chunked_body_in_pieces(door: Door) -> None:
     client.close()
 
 
+@pytest.mark.fault(8)
 def test_a_chunked_body_over_the_limit_is_refused_at_the_limit(door: Door) -> None:
     client = door.connect().send(post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked"))
     client.send(b"ffff\r\n" + b" " * 0xFFFF + b"\r\n" + b"ffff\r\n" + b" " * 0xFFFF + b"\r\n")
@@ -103,6 +107,7 @@ def test_an_expectation_is_met_before_the_body_is_sent(door: Door) -> None:
     client.close()
 
 
+@pytest.mark.fault(8)
 def test_an_expectation_of_too_much_is_refused_without_a_100(door: Door) -> None:
     client = door.connect().send(post(b"", "/predict", b"Expect: 100-continue", length=10**9))
     assert client.read().status == 413
@@ -115,6 +120,114 @@ def test_connection_close_and_http_1_0_end_the_connection(door: Door) -> None:
         answer = client.read()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert client.ended()
+
+
+CHUNKS = post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+UPGRADE = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAEAAEAAAAIAAAAB")
+CHUNKED = post(b"", "/predict", *UPGRADE).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+# Requests that ask for another protocol, and what the same request gets that does not.
+UPGRADING = {
+    "a hot one": (post(ROW, "/predict", *UPGRADE), post(ROW)),
+    "websocket": (post(ROW, "/predict", b"Upgrade: websocket", b"Connection: keep-alive, upgrade"), post(ROW)),
+    "a cold one": (post(ROW, "/invocations", *UPGRADE), post(ROW, "/invocations")),
+    "without a body": (get("/health", "GET", *UPGRADE), get("/health")),
+    "a chunked one": (CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(ROW), ROW), post(ROW)),
+    "a chunked one with a trailer": (CHUNKED + b"%x\r\n%b\r\n0\r\nA: b\r\n\r\n" % (len(ROW), ROW), post(ROW)),
+    "a cold chunked one": (
+        CHUNKED.replace(b"/predict", b"/predict?x") + b"%x\r\n%b\r\n0\r\n\r\n" % (len(ROW), ROW),
+        post(ROW, "/predict?x"),
+    ),
+    "a refused one": (post(b"{", "/predict", *UPGRADE), post(b"{")),
+}
+
+
+@pytest.mark.parametrize("what", UPGRADING)
+def test_an_upgrade_is_ignored_wherever_the_request_is_cut(door: Door, what: str) -> None:
+    request, plain = UPGRADING[what]
+    alone = [door.ask(data).masked for data in (plain, get("/version"))]
+    client = door.connect()
+    for at in range(len(request)):
+        client.send(request[:at])
+        client.send(request[at:] + get("/version"))
+        assert [client.read().masked for _ in range(2)] == alone
+    client.close()
+
+
+def test_an_upgrade_byte_by_byte(door: Door) -> None:
+    client = door.connect()
+    for byte in post(ROW, "/predict", *UPGRADE) + CHUNKED + b"1e\r\n" + ROW + b"\r\n0\r\n\r\n":
+        client.send(bytes([byte]))
+    plain = door.ask(post(ROW)).masked
+    assert [client.read().masked for _ in range(2)] == [plain] * 2
+    client.close()
+
+
+def test_many_upgrades_in_one_segment(door: Door) -> None:
+    request = post(ROW, "/predict", *UPGRADE)
+    client = door.connect().send((request + get("/health", "GET", *UPGRADE)) * 200)
+    assert [client.read().status for _ in range(400)] == [200] * 400
+    client.close()
+
+
+def test_a_body_is_never_the_next_request(door: Door) -> None:
+    inner = get("/version")
+    client = door.connect().send(post(b"", "/predict", *UPGRADE, length=len(inner))).send(inner)
+    answer = client.read()
+    assert (answer.status, orjson.loads(answer.body)["code"]) == (400, "bad_json")
+    assert orjson.loads(client.send(get("/health")).read().body) == {"status": "ok"}
+    client.close()
+
+
+def test_a_tunnel_is_refused_with_all_that_follows(door: Door) -> None:
+    for target in (b"example.org:443", b"/predict"):
+        check_refused(door, lookup(1), b"CONNECT %b HTTP/1.1\r\nHost: x\r\n\r\n" % target + get("/version"), 400)
+
+
+def trailed(*trailers: bytes, path: str = "/predict") -> bytes:
+    """A chunked request with trailers."""
+    head = post(b"", path).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    return head + b"%x\r\n%b\r\n0\r\n" % (len(ROW), ROW) + b"".join(line + b"\r\n" for line in trailers) + b"\r\n"
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict?x", "/invocations"])
+def test_trailers_are_counted_and_ignored(door: Door, path: str) -> None:
+    told = [b"Content-Type: text/csv", b"X-Request-ID: a", b"Authorization: x", b"Host: a/b", b"Upgrade: x"]
+    request = trailed(*told, path=path)
+    client = door.connect()
+    for at in range(0, len(request), 5):
+        client.send(request[:at])
+        client.send(request[at:])
+        assert client.read().masked == door.ask(trailed(path=path)).masked
+    client.close()
+
+
+TOO_MANY_TRAILERS = {
+    "many": [b"A%d: b" % number for number in range(200)],
+    "large": [b"A: " + b"x" * 20_000],
+    "large together": [b"A: " + b"x" * 4000] * 5,
+    "without end": [b"A: " + b"x" * 500_000],
+}
+
+
+@pytest.mark.parametrize("what", TOO_MANY_TRAILERS)
+@pytest.mark.parametrize("path", ["/models/lookup/predict", "/predict?x"])
+def test_too_many_trailers_are_refused_and_the_connection_ends(door: Door, what: str, path: str) -> None:
+    client = door.connect()
+    with contextlib.suppress(ConnectionError):
+        client.send(lookup(1) + trailed(*TOO_MANY_TRAILERS[what], path=path))
+    assert client.read().status == 200
+    answer = client.read()
+    assert (answer.status, answer.headers["connection"]) == (431, "close")
+    assert client.ended()
+
+
+def test_an_endless_chunk_extension_is_refused(door: Door) -> None:
+    client = door.connect().send(CHUNKS + b"1;a=")
+    with contextlib.suppress(ConnectionError):
+        for _ in range(20):
+            client.send(b"x" * 8000)
+    assert client.read().status == 431
+    client.close()
 
 
 # Bytes that are not HTTP as we take it, and the status they get. After each the connection ends.
@@ -135,15 +248,27 @@ MALFORMED = {
     "two Hosts": (post(ROW, "/predict", b"Host: other"), 400),
     "a bad Host": (post(ROW).replace(b"Host: test", b"Host: a/b?c#d"), 400),
     "no Host on a cold path": (b"GET /health HTTP/1.1\r\n\r\n", 400),
+    "HTTP/2.0": (post(ROW).replace(b"HTTP/1.1", b"HTTP/2.0"), 400),
+    "HTTP/2.0 on a cold path": (get("/health").replace(b"HTTP/1.1", b"HTTP/2.0"), 400),
+    "HTTP/0.9": (get("/health").replace(b"HTTP/1.1", b"HTTP/0.9"), 400),
+    "the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+    "chunks of HTTP/1.0": (CHUNKS.replace(b"1.1", b"1.0"), 400),
+    "Connection as a trailer": (CHUNKS + b"0\r\nConnection: close\r\n\r\n", 400),
+    "a length as a trailer": (CHUNKS + b"0\r\nContent-Length: 3\r\n\r\n", 400),
+    "chunks in gzip": (CHUNKS.replace(b"chunked", b"gzip, chunked"), 400),
+    "an authority as a target": (get("x:80"), 400),
+    "another scheme": (get("ftp://x/health"), 400),
 }
 
 
+@pytest.mark.fault(1, 2, 3)
 @pytest.mark.parametrize("what", MALFORMED)
 def test_malformed_requests_are_refused_and_the_connection_ends(door: Door, what: str) -> None:
     data, status = MALFORMED[what]
     check_refused(door, lookup(1), data, status)
 
 
+@pytest.mark.fault(11)
 def test_a_client_that_leaves_or_half_closes_harms_nobody(door: Door) -> None:
     for _ in range(20):
         gone = door.connect().send(lookup(1))

@@ -36,6 +36,7 @@ class FakeConnection:
 
     def __init__(self, worker: WorkerState | None = None) -> None:
         self.worker = worker or worker_state()
+        self.account = self.worker.endpoints.ledger.account()
         self.exchanges: deque[Exchange] = deque()
         self.more_follows = False
         self.written = b""
@@ -148,6 +149,22 @@ class FakeLoop:
 
     def call_later(self, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
         self.calls.append((seconds, call, arguments))
+
+
+def test_what_a_request_holds_is_counted_until_it_is_freed() -> None:
+    connection = FakeConnection()
+    ledger = connection.worker.endpoints.ledger
+    exchange = connection.ask()
+    exchange.hold(1000)
+    exchange.hold(500)
+    assert (ledger.held, connection.account.held) == (1500, 1500)
+    with pytest.raises(ServerError) as caught:
+        exchange.hold(ledger.limit)
+    assert (caught.value.code, caught.value.headers) == ("overloaded", {"retry-after": "1"})
+    exchange.answer(b"{}")
+    assert ledger.held == 1500  # a queue may still have it
+    del exchange, caught
+    assert (ledger.held, connection.account.held) == (0, 0)
 
 
 def test_retiring_drains_at_once_and_closes_idle_connections_after_the_grace() -> None:

@@ -32,7 +32,7 @@ HEADERS = ((b"Host", b"test"), (b"Content-Type", b"application/json"), (b"Conten
 @pytest.fixture
 def known() -> HeadCache[str]:
     cache: HeadCache[str] = HeadCache({b"/predict": "iris"})
-    cache.learn(HEADERS)
+    cache.learn(HEADERS, "iris")
     return cache
 
 
@@ -94,15 +94,15 @@ def test_what_is_odd_is_the_parsers(known: HeadCache[str], data: bytes) -> None:
     ],
 )
 def test_some_lines_are_never_remembered(known: HeadCache[str], header: tuple[bytes, bytes]) -> None:
-    known.learn((*HEADERS, header))
+    known.learn((*HEADERS, header), "iris")
     assert known.recognise(request(*HEADERS, header)) is None
 
 
 def test_what_is_remembered_is_bounded(known: HeadCache[str]) -> None:
     for number in range(3 * head_cache.MAX_LINES):
-        known.learn([(b"X-A", b"%d" % number)])
-    assert len(known._lines) <= head_cache.MAX_LINES
-    known.learn(HEADERS)
+        known.learn([(b"X-A", b"%d" % number)], "iris")
+    assert known.remembered() <= head_cache.MAX_LINES
+    known.learn(HEADERS, "iris")
     for number in range(3 * head_cache.MAX_LINES):
         body = b" " * number
         known.recognise(request(*HEADERS[:2], (b"Content-Length", b"%d" % number), body=body))

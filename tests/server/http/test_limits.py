@@ -45,6 +45,7 @@ TOO_LARGE = {
 }
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize("what", TOO_LARGE)
 def test_a_head_that_is_too_large_is_refused_and_the_connection_ends(door: Door, what: str) -> None:
     data, status = TOO_LARGE[what]
@@ -56,6 +57,7 @@ def test_a_target_as_long_as_allowed_passes(door: Door) -> None:
     assert door.ask(get("/" + "x" * MAX_URL_BYTES)).status == 414
 
 
+@pytest.mark.fault(4)
 def test_an_endless_header_is_refused_before_it_ends(door: Door) -> None:
     client = door.connect().send(b"GET /health HTTP/1.1\r\nHost: x\r\nA: ")
     with pytest.raises((ConnectionError, TimeoutError)):  # noqa: PT012  how soon it ends is up to the kernel

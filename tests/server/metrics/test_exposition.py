@@ -11,10 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from server import __version__
 from server.errors import CODES
-from server.metrics.exposition import exposition
+from server.metrics.exposition import PIECE_SAMPLES, exposition, exposition_pieces
 from server.metrics.families import BATCH_ROWS_BUCKETS, MODEL_FAMILIES, SECONDS_BUCKETS
 from server.metrics.scoreboard import ModelMetrics, Scoreboard, ServerMetrics
-from tests.support.server.scrape import IRIS, made, samples
+from tests.support.server.scrape import IRIS, made, samples, value
 
 
 def test_an_empty_board_says_who_it_is() -> None:
@@ -32,6 +32,28 @@ def test_every_family_has_help_and_type() -> None:
         assert families[name].type == family.kind
         assert families[name].documentation == family.text
     assert exposition(scoreboard, 1).endswith(b"\n")
+
+
+def test_no_piece_has_more_samples_than_a_turn_of_the_loop_can_afford() -> None:
+    scoreboard = Scoreboard(3, 300)
+    for number in range(300):
+        block = scoreboard.assign(f"m{number}", "1")
+        ModelMetrics(scoreboard, 1, block).batch(number + 1, 0.1 * number, "turn")
+    pieces = list(exposition_pieces(scoreboard, 1))
+    assert b"".join(pieces) == exposition(scoreboard, 1)
+    assert max(piece.count(b"\n") for piece in pieces) <= PIECE_SAMPLES
+    assert len(pieces) > 20
+    assert value(scoreboard, "nv_inference_count", model="m299", version="1") == 300
+
+
+def test_all_numbers_are_of_the_first_moment() -> None:
+    scoreboard, block = made()
+    pieces = exposition_pieces(scoreboard, 1)
+    text = next(pieces)
+    ModelMetrics(scoreboard, 0, block).batch(5, 0.1, "turn")
+    text += b"".join(pieces)
+    assert b'nv_inference_count{model="iris",version="1"} 0.0' in text
+    assert b'dynonnx_batch_rows_count{model="iris",version="1"} 0.0' in text
 
 
 @given(st.lists(st.tuples(st.integers(1, 5000), st.floats(0, 60)), max_size=20))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 import pytest
 
+from server.metrics.exposition import exposition
 from server.metrics.families import DISPATCH_REASONS
 from server.metrics.scoreboard import ModelMetrics, Scoreboard, ServerMetrics
 from tests.support.server.scrape import IRIS, made, samples, value
@@ -56,6 +59,45 @@ def test_a_full_board_refuses_and_stays_whole() -> None:
         scoreboard.assign("b", "1")
     assert ("nv_inference_count", (("model", "b"), ("version", "1"))) not in samples(scoreboard)
     assert value(scoreboard, "nv_inference_count", model="a", version="1") == 5
+
+
+def test_of_several_versions_all_get_a_block_or_none() -> None:
+    scoreboard = Scoreboard(1, 3)
+    before = dict(scoreboard.blocks)
+    with pytest.raises(ValueError, match="more than 3 model versions"):
+        scoreboard.assign_all([("a", str(number)) for number in range(4)])
+    assert scoreboard.blocks == before
+    scoreboard.assign_all([("a", "1"), ("a", "2"), ("a", "2"), ("a", "3")])
+    scoreboard.assign_all([("a", "3"), ("a", "1")])
+    assert sorted(scoreboard.blocks.values()) == [0, 1, 2]
+
+
+def test_lines_that_nobody_has_entered_are_not_touched() -> None:
+    """Even a page of shared memory that is only read takes memory."""
+    scoreboard = Scoreboard(1024, 64)
+    blocks = [scoreboard.assign("m", str(number)) for number in range(64)]
+    ServerMetrics(scoreboard, 0).error("internal")
+    ModelMetrics(scoreboard, 700, blocks[-1]).batch(5, 0.0, "turn")
+    exposition(scoreboard, 2)
+    scoreboard.block_totals(blocks)
+    scoreboard.keep({("m", "63")})
+    assert value(scoreboard, "nv_inference_count", model="m", version="63") == 5
+    address = scoreboard._table.__array_interface__["data"][0]
+    assert 0 < resident_kib(address) <= 2 * 64 + 64, "two lines of 64 blocks of about a kilobyte"
+
+
+def resident_kib(address: int) -> int:
+    """Memory of the mapping that holds an address."""
+    smaps = Path("/proc/self/smaps")
+    if not smaps.exists():
+        pytest.skip("reads /proc, which is Linux's")
+    inside = False
+    for line in smaps.read_text().splitlines():
+        if bounds := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            inside = int(bounds[1], 16) <= address < int(bounds[2], 16)
+        elif inside and line.startswith("Rss:"):
+            return int(line.split()[1])
+    raise AssertionError("no such mapping")
 
 
 def test_versions_that_nobody_serves_any_more_make_room() -> None:

@@ -20,7 +20,7 @@ def test_statistics_are_summed_over_workers_and_told_by_size() -> None:
     ModelMetrics(scoreboard, 0, block).batch(4000, 0.5, "turn", monotonic())
     ModelMetrics(scoreboard, 0, block).failed("bad_request")
     ModelMetrics(scoreboard, 0, block).failed("model_error", 0.25)
-    told = statistics(scoreboard, block, "m", "3")
+    told = statistics(scoreboard.block_totals([block])[0], "m", "3")
     assert abs(told.pop("last_inference") - time() * 1000) < 60_000
     inference = told.pop("inference_stats")
     sizes = {each["batch_size"]: each for each in told.pop("batch_stats")}
@@ -39,6 +39,6 @@ def test_statistics_are_summed_over_workers_and_told_by_size() -> None:
 
 def test_before_anything_was_done_all_is_nought() -> None:
     scoreboard = Scoreboard(1, 1)
-    told = statistics(scoreboard, scoreboard.assign("m", "1"), "m", "1")
+    told = statistics(scoreboard.block_totals([scoreboard.assign("m", "1")])[0], "m", "1")
     assert (told["last_inference"], told["inference_count"], told["batch_stats"]) == (0, 0, [])
     assert told["inference_stats"]["success"] == {"count": 0, "ns": 0}

@@ -55,6 +55,7 @@ def test_a_graph_that_wants_too_much_is_not_tried() -> None:
     assert [layouts[0].row_shape for layouts in guessed([spec])] == [(10_000, 8), (10_000, 32), (10_000, 1)]
 
 
+@pytest.mark.fault(50)
 def test_a_graph_that_makes_gigabytes_out_of_nothing_is_refused() -> None:
     """``ConstantOfShape`` of an input's value, with all that memory can hold and more."""
     data = models.onnx_file(

@@ -67,6 +67,7 @@ def test_a_long_reason_is_cut(tmp_path: Path) -> None:
     assert refusal(trial_of(put(tmp_path, "m.onnx"), load)) == ": " + "x" * MAX_REASON + " ..."
 
 
+@pytest.mark.fault(53)
 def test_a_file_that_crashes_the_child_is_refused(tmp_path: Path) -> None:
     message = ": its trial crashed (SIGSEGV); this model cannot serve here"
     assert refusal(trial_of(put(tmp_path, "bad.onnx"), crash)) == message

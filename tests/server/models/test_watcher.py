@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from server.errors import ServerError
+from server.models import trial_process
 from server.models.bulletin import Bulletin
+from server.models.confined import SandboxedChild
 from server.models.loading import ChangedMeanwhile
 from server.models.repository import BadRepository, Model, VersionFile
 from server.models.trial import Findings
@@ -98,6 +100,7 @@ def test_what_was_found_in_the_child_is_what_the_model_has(folder: Path) -> None
     assert model.curve.seconds(64) > 0.0
 
 
+@pytest.mark.fault(48)
 @pytest.mark.parametrize("kind", [kind for kind in BAD if kind != "never ends"])
 def test_a_bad_file_is_refused_and_the_version_before_it_serves_on(
     folder: Path, kind: str, caplog: pytest.LogCaptureFixture
@@ -129,6 +132,7 @@ def test_one_that_never_ends_is_ended_while_others_go_on(folder: Path, monkeypat
     assert re.search("took more than 1 s of processor time|did not end within 3 s", watched.reasons()[0])
 
 
+@pytest.mark.fault(50, 53)
 @pytest.mark.parametrize(
     ("load", "reason"),
     [
@@ -174,6 +178,7 @@ def test_a_file_replaced_under_its_version_is_loaded_again(folder: Path) -> None
     assert after.artefact == regressor().artefact
 
 
+@pytest.mark.fault(54)
 def test_a_bad_replacement_is_told_and_what_was_loaded_serves_on(folder: Path) -> None:
     watched = started(folder)
     put(folder, "iris/1/model.onnx", b"oops\n")
@@ -185,6 +190,7 @@ def test_a_bad_replacement_is_told_and_what_was_loaded_serves_on(folder: Path) -
     assert watched.repository().refused == {}
 
 
+@pytest.mark.fault(54)
 def test_a_file_that_grows_is_looked_at_again_until_it_is_whole(folder: Path) -> None:
     watched = started(folder)
     data = regressor().data
@@ -270,6 +276,57 @@ def test_unloaded_stays_unloaded_until_load(folder: Path) -> None:
     until(watched, lambda: not watched.is_pending("iris"))
     assert served(watched) == [("iris", "2"), ("iris", "1")]
     assert watched.repository().refused == {}
+
+
+def test_unloading_what_is_not_there_remembers_nothing(folder: Path) -> None:
+    watched = started(folder)
+    for number in range(100):
+        watched.unload(f"nobody-{number}")
+    watched.unload("plain")
+    assert not watched._unloaded
+    put(folder, "plain.onnx")
+    until(watched, lambda: watched.has_changed)
+    assert ("plain", "1") in served(watched)
+
+
+def fail_forks(monkeypatch: pytest.MonkeyPatch, *fails: bool) -> None:
+    """Lets the forks of trials fail, one after the other, where it says True; those after them succeed."""
+    rest = iter(fails)
+    begin = SandboxedChild
+
+    def fork(*arguments: Any) -> SandboxedChild:
+        if next(rest, False):
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return begin(*arguments)
+
+    monkeypatch.setattr(trial_process, "SandboxedChild", fork)
+
+
+def test_where_no_process_can_be_started_a_trial_is_put_off_and_said_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(folder, "plain.onnx")
+    fail_forks(monkeypatch, True, False, True, True)
+    monkeypatch.setattr("server.models.watcher.RETRY_SECONDS", 0.0)
+    watched = watcher(folder)
+    with caplog.at_level(logging.ERROR, "dynonnx"):
+        watched.announce()
+        watched.step()
+        assert "no process could be started to try it" in watched.repository().refused["iris", "1"]
+        assert not watched.is_pending("iris"), "a load call is not left waiting for it"
+        until(watched, lambda: len(served(watched)) == 2)
+    assert len(caplog.records) == 2, "each model's failure is said once"
+    assert not watched.repository().refused
+
+
+def test_a_start_goes_on_with_the_models_after_one_that_cannot_be_tried_yet(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, "plain.onnx")
+    fail_forks(monkeypatch, True)
+    watched = started(folder)
+    assert len(served(watched)) == 1
+    until(watched, lambda: len(served(watched)) == 2)
 
 
 def test_a_load_tries_at_once_and_again_what_was_refused(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

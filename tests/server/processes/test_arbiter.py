@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from time import monotonic
 from types import SimpleNamespace
@@ -11,7 +12,17 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.workertmp import WorkerTmp
 
-from server.processes.arbiter import _assign_line, _bind, default_host
+from server.metrics.scoreboard import Scoreboard
+from server.processes.arbiter import (
+    SCOREBOARD_LINES,
+    SILENT_SECONDS,
+    STALL_SECONDS,
+    Server,
+    _Arbiter,
+    _assign_line,
+    _bind,
+    default_host,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +57,67 @@ def test_a_worker_that_hangs_at_once_counts_as_silent() -> None:
     assert worker.line == 3
     worker.channel.close()
     worker.tmp.close()
+
+
+def arbiter(**state: Any) -> Any:
+    """An arbiter that has not been started, with this state."""
+    made = _Arbiter.__new__(_Arbiter)
+    for name, value in state.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_no_line_is_given_twice_and_more_workers_than_lines_are_refused() -> None:
+    workers = {pid: SimpleNamespace(line=pid - 1) for pid in range(2, SCOREBOARD_LINES)}
+    made = arbiter(WORKERS=workers, server=SimpleNamespace(scoreboard=SimpleNamespace(clear_gauges=lambda line: None)))
+    assert made.free_line() == SCOREBOARD_LINES - 1
+    workers[SCOREBOARD_LINES] = SimpleNamespace(line=SCOREBOARD_LINES - 1)
+    with pytest.raises(OSError, match="1023 workers live already"):  # not StopIteration, which ends the server
+        made.free_line()
+
+
+def test_silent_workers_are_not_killed_for_a_time_in_which_the_arbiter_stood_still_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    kills: list[float] = []
+    monkeypatch.setattr("server.processes.arbiter.monotonic", lambda: now)
+    monkeypatch.setattr("gunicorn.arbiter.Arbiter.murder_workers", lambda self: kills.append(now))
+    made = arbiter(_turned=now, _patient_until=0.0)
+    now += 1.0
+    made.murder_workers()
+    assert kills == [1001.0]
+    now += STALL_SECONDS + 60.0
+    stalled = now
+    while now < stalled + SILENT_SECONDS + 2:
+        made.murder_workers()
+        now += 1.0
+    assert kills[1] == stalled + SILENT_SECONDS, "then they have had their time"
+
+
+def test_a_worker_that_cannot_boot_is_no_reason_to_end_the_server() -> None:
+    assert _Arbiter.WORKER_BOOT_ERROR & 0xFF == 3
+    assert _Arbiter.WORKER_BOOT_ERROR > 0xFF, "no exit status is equal to it"
+
+
+def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:
+    scoreboard = Scoreboard(2, 2)
+    scoreboard.assign_all([("a", "1"), ("b", "1")])
+    repositories = iter([["c", "d", "e"], ["c"]])
+
+    def replace_models(repository: list[SimpleNamespace]) -> None:
+        scoreboard.assign_all([(model.name, model.version) for model in repository])
+
+    server: Any = Server.__new__(Server)
+    server.scoreboard, server._versions = scoreboard, {("a", "1"), ("b", "1")}
+    server.watcher = SimpleNamespace(
+        repository=lambda: [SimpleNamespace(name=name, version="1") for name in next(repositories)]
+    )
+    server.callable = SimpleNamespace(replace_models=replace_models)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="more than 2 model versions"):
+            server.renew()
+        assert set(scoreboard.blocks) == {("a", "1"), ("b", "1")}, "workers still write these"
+        assert server._versions == set(scoreboard.blocks)
+    assert gc.get_freeze_count() > 0, "the pages of what is there are not copied by a later fork"
+    gc.unfreeze()

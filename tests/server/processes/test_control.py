@@ -61,7 +61,8 @@ class Ends:
     def __init__(self) -> None:
         self.fake = FakeWatcher()
         watcher: Any = self.fake
-        self.control_server = ControlServer(watcher)
+        self.lifted: list[str] = []
+        self.control_server = ControlServer(watcher, self.lifted.append)
         self.channel = ControlChannel()
         self.client = ControlClient(self.channel.workers)
 

@@ -21,6 +21,7 @@ from tests.support.integration.wire import Answer
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 20.0
 STOP_SECONDS = 25.0  # the promise of the server itself
+ASK_SECONDS = 10.0
 POLL_SECONDS = 0.02
 PORTS = (20_000, 32_000)
 SERVER = (sys.executable, "-m", "server")
@@ -58,15 +59,18 @@ def poll(reached: Callable[[], bool], what: str, seconds: float = START_SECONDS)
 class Running:
     """One server, started in a process group of its own."""
 
-    def __init__(self, settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER) -> None:
+    def __init__(
+        self, settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER, *, out: int | None = None
+    ) -> None:
+        """``out``: a descriptor that it writes to instead of ``log``."""
         self.port = free_port()
         self.log = log
-        with log.open("wb") as out:
+        with log.open("wb") as file:
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env=environment({"PORT": str(self.port), **settings}),
-                stdout=out,
+                stdout=file if out is None else out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
@@ -104,9 +108,10 @@ class Running:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
+        seconds: float = ASK_SECONDS,
     ) -> Answer:
-        """One request on a connection of its own."""
-        connection = http.client.HTTPConnection(host, self.port, timeout=10)
+        """One request on a connection of its own. ``seconds``: the longest silence of the server."""
+        connection = http.client.HTTPConnection(host, self.port, timeout=seconds)
         try:
             sent = dict(headers or {})
             if body is not None:
@@ -135,9 +140,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER) -> Iterator[Running]:
+def running(
+    settings: Mapping[str, str], log: Path, command: Sequence[str] = SERVER, *, out: int | None = None
+) -> Iterator[Running]:
     """A server that answers; it is ended in any case."""
-    server = Running(settings, log, command)
+    server = Running(settings, log, command, out=out)
     try:
         server.wait_until_live()
         yield server

@@ -206,7 +206,7 @@ def get(path: str, method: str = "GET", *headers: bytes) -> bytes:
 def open_door(door: str, folder: Path, models: Mapping[str, Made], **environment: str) -> Iterator[Door]:
     """Serves ``models`` behind door ``one`` (any ASGI server's way in) or ``two`` until the block ends."""
     settings = read_settings({f"DYNONNX_{name}": value for name, value in environment.items()})
-    endpoints = Endpoints(load(folder, models, settings), settings, Scoreboard(2, len(models)), 1)
+    endpoints = Endpoints(load(folder, models, settings), settings, Scoreboard(2, 2 * len(models)), 1)
     app = App(endpoints)
     protocol: type[Any] = HttpToolsProtocol if door == "one" else connection_class(endpoints)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -12,7 +12,7 @@ from server.models.repository import Model, VersionFile
 from server.models.trial import Findings
 from tests.support.server.models import plain
 
-LIMITS = {"max_rows": 100, "max_batch_rows": 64, "max_body_bytes": 1 << 24, "ort_threads": 1}
+LIMITS = {"max_rows": 100, "max_batch_rows": 64, "max_body_bytes": 1 << 24, "ort_threads": 1, "batch": "proven"}
 
 
 def load_version(file: VersionFile, tried: Findings | None = None, **limits: Any) -> Model:

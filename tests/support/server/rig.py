@@ -16,6 +16,7 @@ from server.artefact.tensors import Array, InputLayout
 from server.batching.batcher import Batcher
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry
+from server.batching.quarantine import Quarantine
 from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
 from server.metrics.exposition import exposition
@@ -66,6 +67,9 @@ class Gated:
         self.gate.set()
         self.entered = threading.Semaphore(0)
         self.runs: list[tuple[str, list[int]]] = []
+        self.stopped = False
+        self.yields = True  # to `stop`
+        self.stops = 0
 
     def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
         (output,) = outputs
@@ -73,9 +77,20 @@ class Gated:
         self.runs.append((output, rows.tolist()))
         self.entered.release()
         assert self.gate.wait(PATIENCE)
+        if self.stopped:
+            raise RuntimeError("terminated")
         if (rows < 0).any():
             raise RuntimeError("a row below zero")
         return [MODEL[output](rows)]
+
+    def stop(self) -> None:
+        self.stopped = True
+        self.stops += 1
+        if self.yields:
+            self.gate.set()
+
+    def resume(self) -> None:
+        self.stopped = False
 
     async def until_entered(self) -> None:
         """Waits until a run has begun in its thread."""
@@ -127,8 +142,22 @@ class Rig:
         self.looked = 0  # times the batcher asked what time it is
         self.scoreboard = Scoreboard(1, 1)
         self.metrics = ModelMetrics(self.scoreboard, 0, self.scoreboard.assign("m", "1"))
-        usual = {"row_independent": True, "max_batch_rows": 1024, "max_wait_seconds": 0.0, "queue_seconds": 1.0}
+        self.record = Quarantine(1).record(0)
+        self.reports = 0  # of a run that does not end
+        usual = {
+            "row_independent": True,
+            "inline": True,
+            "record": self.record,
+            "max_batch_rows": 1024,
+            "max_wait_seconds": 0.0,
+            "queue_seconds": 1.0,
+            "deadline_seconds": 1.0,
+            "report_stuck": self._report,
+        }
         self.batcher = Batcher("m", self.runtime, self.curve, self.metrics, now=self.now, **{**usual, **settings})
+
+    def _report(self) -> None:
+        self.reports += 1
 
     def now(self) -> float:
         """The clock."""
@@ -138,7 +167,7 @@ class Rig:
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not self.batcher._queue and self.batcher._running is None
+        return not len(self.batcher._queue) and self.batcher._running is None
 
     def submit(self, *entries: NumbersEntry) -> None:
         """Hands requests in, as one turn of the loop would."""

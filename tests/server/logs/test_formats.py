@@ -1,10 +1,8 @@
-"""Logs: one line each whatever a value holds, text or JSON, and who writes below warning."""
+"""The format of log lines: one line each whatever a value holds, text or JSON, and of bounded size."""
 
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -12,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server import logs
-from server.logs import JsonFormatter, TextFormatter
+from server.logs.formats import MOST_BYTES, JsonFormatter, TextFormatter
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
 
@@ -26,16 +23,6 @@ def record(message: object, *arguments: object, error: BaseException | None = No
     return made
 
 
-@pytest.fixture
-def kept_root() -> Iterator[None]:
-    """Puts the loggers back as they were."""
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level, logs.log.level)
-    yield
-    root.handlers[:], root.level = before[0], before[1]
-    logs.log.setLevel(before[2])
-
-
 def test_text_line() -> None:
     line = TextFormatter().format(record("loaded %s", "iris", model="iris", rows=3))
     time, rest = line.split(" ", 1)
@@ -43,6 +30,7 @@ def test_text_line() -> None:
     assert rest == "info loaded iris model=iris rows=3"
 
 
+@pytest.mark.fault(58)
 @given(ANY_TEXT, ANY_TEXT)
 def test_text_is_one_line_whatever_a_client_sends(message: str, value: str) -> None:
     line = TextFormatter().format(record("got %s", message, path=value))
@@ -51,6 +39,7 @@ def test_text_is_one_line_whatever_a_client_sends(message: str, value: str) -> N
     assert "\x9b" not in line  # one character that a terminal takes for ESC [
 
 
+@pytest.mark.fault(58)
 @given(ANY_TEXT, ANY_TEXT)
 def test_json_is_one_object_whatever_a_client_sends(message: str, value: str) -> None:
     line = JsonFormatter().format(record("got %s", message, path=value, size=2**70))
@@ -73,23 +62,38 @@ def test_a_traceback_is_kept() -> None:
     assert "ValueError: inner" in orjson.loads(JsonFormatter().format(given_record))["traceback"]
 
 
-@pytest.mark.usefixtures("kept_root")
-def test_configure_lets_our_level_and_others_warnings_through(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure("info", "json")
-    logs.log.debug("ours, too fine")
-    logs.log.info("ours")
-    logging.getLogger("uvicorn").info("theirs, chatter")
-    logging.getLogger("uvicorn").warning("theirs")
-    lines = [orjson.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["message"] for line in lines] == ["ours", "theirs"]
+def test_a_traceback_holds_no_line_that_could_be_a_record() -> None:
+    try:
+        raise ValueError("x\n2026-01-01T00:00:00.000Z error forged \x1b[31m")
+    except ValueError as error:
+        text = TextFormatter().format(record("failed", error=error))
+    first, *rest = text.splitlines()
+    assert first.endswith("info failed")
+    assert all(line.startswith("  ") for line in rest)
+    assert "\x1b" not in text
 
 
-@pytest.mark.usefixtures("kept_root")
-def test_configure_twice_does_not_write_twice() -> None:
-    logs.configure("info", "json")
-    logs.configure("warning", "text")
-    (handler,) = logging.getLogger().handlers
-    assert isinstance(handler, logging.StreamHandler)
-    assert handler.stream is sys.stdout
-    assert isinstance(handler.formatter, TextFormatter)
-    assert not logs.log.isEnabledFor(logging.INFO)
+@given(st.text(st.characters(codec=None, exclude_categories=()), max_size=4) | ANY_TEXT, st.integers(0, 5000))
+def test_a_record_is_bounded_whatever_it_holds(piece: str, times: int) -> None:
+    long = piece * times
+    try:
+        raise ValueError(long)
+    except ValueError as error:
+        given_record = record("got %s", long, error=error, path=long)
+    text, line = TextFormatter().format(given_record), JsonFormatter().format(given_record)
+    assert len(text.encode()) <= MOST_BYTES
+    assert len(line.encode()) <= MOST_BYTES
+    assert orjson.loads(line)["level"] == "info"
+
+
+def test_a_long_record_keeps_both_its_ends() -> None:
+    try:
+        raise ValueError("y" * 9000 + " the end")
+    except ValueError as error:
+        given_record = record("the start %s", "x" * 9000, error=error)
+    text = TextFormatter().format(given_record)
+    assert "info the start xxx" in text
+    assert text.endswith("yyy the end")
+    entry = orjson.loads(JsonFormatter().format(given_record))
+    assert entry["message"].startswith("the start xxx")
+    assert entry["traceback"].endswith("yyy the end")

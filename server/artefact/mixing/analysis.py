@@ -1,0 +1,160 @@
+"""Owns the question whether a graph keeps the rows of a run apart: follows them from the inputs to every output.
+
+What no rule is known of mixes rows; only a proof makes requests share a run. Knows no sessions and no metadata.
+docs/decisions.md: "Rows are followed through the graph".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from server.artefact.mixing.axes import ALONG_AXES
+from server.artefact.mixing.elementwise import ELEMENTWISE
+from server.artefact.mixing.estimators import ESTIMATORS, N_GRAMS
+from server.artefact.mixing.graph import Extent, Graph, ModelGraph, Node, Unclear, read_model
+from server.artefact.mixing.layers import LAYERS
+from server.artefact.mixing.movement import COUNTS, MOVEMENT
+from server.artefact.mixing.node import Applied, Rule
+from server.artefact.mixing.value import ROWS, Dim, NotProven, Value
+
+OLDEST_OPSET = 7  # before it, operators broadcast otherwise
+MAX_TEXT = 64  # characters of a name in a reason
+RULES: Mapping[str, Mapping[str, Rule]] = {
+    "": {**ELEMENTWISE, **MOVEMENT, **ALONG_AXES, **LAYERS, **N_GRAMS},
+    "ai.onnx.ml": ESTIMATORS,
+}
+# They draw by chance, so that equal inputs need not give equal outputs.
+BY_CHANCE = frozenset(
+    ["Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A tensor whose rows may depend on each other, and why."""
+
+    why: str
+
+
+Known = Value | Mixed
+
+
+def find_mixing(data: bytes) -> str | None:
+    """Why the rows of a run may depend on each other, by operator and tensor; None where the graph proves they do not.
+
+    A row's outputs are then the same, up to rounding, in every run. ``data``: what `read_onnxfile` has read.
+    """
+    try:
+        model = read_model(data)
+        if model.opsets.get("", 0) < OLDEST_OPSET:
+            raise Unclear(f"the file is of an opset before {OLDEST_OPSET}")
+        return _Analysis(model).run()
+    except Unclear as unclear:
+        return str(unclear)
+
+
+class _Analysis:
+    def __init__(self, model: ModelGraph) -> None:
+        self._model = model
+        self._row_names: set[str] = set()  # by which the file calls the number of rows
+
+    def run(self) -> str | None:
+        graph = self._model.graph
+        known: dict[str, Known] = {}
+        for name in graph.inputs:
+            if name not in graph.constants:
+                known[name] = self._input(name, graph.declared[name])
+        if not known:
+            raise Unclear("the graph has no inputs")
+        self._follow(graph, known)
+        for name in graph.outputs:
+            value = known.get(name, Mixed(f"the output {_shown(name)} is made by no node"))
+            if isinstance(value, Mixed):
+                return value.why
+            if not value.has_rows or value.row_axis:
+                return f"the output {_shown(name)} does not have a row for each row of the inputs first"
+        return None if graph.outputs else "the graph has no outputs"
+
+    def _input(self, name: str, declared: tuple[Extent, ...] | None) -> Known:
+        if not declared or isinstance(declared[0], int):
+            return Mixed(f"the first axis of the input {_shown(name)} is not that of any number of rows")
+        if declared[0] is not None:
+            self._row_names.add(declared[0])
+        sizes = (extent if isinstance(extent, int) and extent > 0 else None for extent in declared[1:])
+        return Value((ROWS, *sizes))
+
+    def _follow(self, graph: Graph, known: dict[str, Known]) -> None:
+        """Adds the values of all tensors of a graph to what is known of its inputs and of what lies around it."""
+        for name, constant in graph.constants.items():
+            known[name] = Value(constant.dims, constant.numbers)
+        made = set(graph.constants) | set(graph.inputs)
+        used = {name for node in graph.nodes for name in node.inputs}  # by sub-graphs only of what is mixed
+        for node in graph.nodes:
+            for name, value in zip(node.outputs, self._outputs(node, known), strict=False):
+                if name and name in made:
+                    raise Unclear(f"two tensors are called {_shown(name)}")
+                made.add(name)
+                known[name] = self._checked(name, value, graph.declared.get(name) if name in used else None, node)
+
+    def _outputs(self, node: Node, known: Mapping[str, Known]) -> Iterator[Known]:
+        """The values of a node's outputs, in order; without end, as those that no rule speaks of are mixed."""
+        inputs = [_of(name, known) if name else None for name in node.inputs]
+        mixed = next((value for value in inputs if isinstance(value, Mixed)), None)
+        why = mixed.why if mixed else ""
+        if not mixed:
+            try:
+                yield from self._applied(node, [value for value in inputs if not isinstance(value, Mixed)], known)
+                why = "no rule speaks of this output"
+            except NotProven as reason:
+                why = str(reason)
+            why = f"{_shown(node.operator)} makes {_shown(next(iter(node.outputs), ''))}: {why}"
+        while True:
+            yield Mixed(why)
+
+    def _applied(self, node: Node, inputs: list[Value | None], known: Mapping[str, Known]) -> list[Value]:
+        if (node.domain, node.operator) in self._model.functions:
+            raise NotProven("it is a function of the file's own")
+        if node.operator in BY_CHANCE and node.operator != "Dropout":
+            raise NotProven("it draws by chance")
+        counts = COUNTS.get(node.operator, ()) if not node.domain else ()
+        for place, value in enumerate(inputs):
+            if value is not None and value.counts_rows and place not in counts:
+                raise NotProven("it computes with the number of rows")
+        constant = not any(value is not None and (value.has_rows or value.counts_rows) for value in inputs)
+        rule = RULES.get(node.domain, {}).get(node.operator)
+        version = self._model.opsets.get(node.domain, 0)
+        if any(isinstance(value, Graph) for value in node.attributes.values()):
+            raise NotProven("it holds a graph of its own")
+        try:
+            if rule is None or not version:
+                raise NotProven("no rule is known of this operator")
+            return rule(Applied(inputs, node.attributes, version))
+        except NotProven:
+            if constant and node.operator != "Dropout":
+                return [Value(None)] * len(node.outputs)
+            raise
+
+    def _checked(self, name: str, value: Known, declared: tuple[Extent, ...] | None, node: Node) -> Known:
+        """The value, unless the file declares another shape, which ONNX Runtime would compute with."""
+        if isinstance(value, Mixed) or value.dims is None:
+            return value
+        if value.dims.count(ROWS) > 1:
+            return Mixed(f"{_shown(node.operator)} makes {_shown(name)}: it pairs rows with rows")
+        if declared is None or (len(declared) == len(value.dims) and all(map(self._agree, value.dims, declared))):
+            return value
+        return Mixed(f"{_shown(node.operator)} makes {_shown(name)}: the file declares another shape of it")
+
+    def _agree(self, dim: Dim, declared: Extent) -> bool:
+        if isinstance(declared, int):
+            return dim is None or dim == declared
+        return declared is None or declared not in self._row_names or dim == ROWS
+
+
+def _of(name: str, known: Mapping[str, Known]) -> Known:
+    return known.get(name) or Mixed(f"{_shown(name)} is used before it is made")
+
+
+def _shown(name: str) -> str:
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return repr(text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "...")

@@ -1,0 +1,114 @@
+"""Owns the rules of the operators of ai.onnx.ml and of n-grams: estimators and their steps. Knows no graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from server.artefact.mixing.node import Applied, Rule
+from server.artefact.mixing.value import ROWS, Dim, NotProven, Value
+
+
+def _rows(node: Applied, place: int = 0) -> Dim:
+    """The rows of a matrix. Raises NotProven for another shape: a vector would be one row."""
+    dims = node.input(place).shape
+    if len(dims) != 2 or (ROWS in dims and dims[0] != ROWS):
+        raise NotProven("its input is no matrix of rows")
+    return dims[0]
+
+
+def _positive(count: int) -> int | None:
+    return count if count > 0 else None
+
+
+def svm_classifier(node: Applied) -> list[Value]:
+    """A label and scores, whose number depends on how they are made."""
+    rows = _rows(node)
+    return [Value((rows,)), Value((rows, None))]
+
+
+def linear_classifier(node: Applied) -> list[Value]:
+    """A label, and a score for each intercept; with one intercept for two labels, one for each of these."""
+    rows = _rows(node)
+    scores = node.count("intercepts")
+    if scores == 1:
+        labels = node.count("classlabels_ints", "classlabels_strings")
+        scores = labels if labels == 2 else None
+    return [Value((rows,)), Value((rows, scores or None))]
+
+
+def tree_classifier(node: Applied) -> list[Value]:
+    """A label, and a score for each class label."""
+    rows = _rows(node)
+    labels = node.count("classlabels_int64s", "classlabels_strings")
+    return [Value((rows,)), Value((rows, labels if labels and labels > 1 else None))]
+
+
+def tree_regressor(node: Applied) -> list[Value]:
+    """A value for each target."""
+    return [Value((_rows(node), _positive(node.integer("n_targets", 1))))]
+
+
+def linear_regressor(node: Applied) -> list[Value]:
+    """A value for each target."""
+    return [Value((_rows(node), _positive(node.integer("targets", 1))))]
+
+
+def vectorizer(node: Applied) -> list[Value]:
+    """Values for each row."""
+    return [Value((_rows(node), None))]
+
+
+def by_column(node: Applied) -> list[Value]:
+    """A matrix of the same shape: each column by constants of its own, or each row by itself."""
+    _rows(node)
+    return [Value(node.input(0).shape)]
+
+
+def element(node: Applied) -> list[Value]:
+    """Each element by itself."""
+    if len(node.inputs) != 1:
+        raise NotProven("it has other than one input")
+    return [Value(node.input(0).shape)]
+
+
+def one_hot_encoder(node: Applied) -> list[Value]:
+    """A new last axis, by the value of each element."""
+    return [Value((*node.input(0).shape, node.count("cats_int64s", "cats_strings")))]
+
+
+def feature_vectorizer(node: Applied) -> list[Value]:
+    """Matrices side by side."""
+    rows = {_rows(node, place) for place in range(len(node.inputs))}
+    if len(rows) != 1:
+        raise NotProven("it joins rows with what is none")
+    return [Value((rows.pop(), None))]
+
+
+def array_feature_extractor(node: Applied) -> list[Value]:
+    """Columns by constant places, or a constant's by the places of the rows: these stand in one line then."""
+    data, places = node.input(0), node.input(1)
+    if data.has_rows and places.has_rows:
+        raise NotProven("it may take from other rows")
+    if data.has_rows:
+        if len(data.shape) < 2 or data.shape[-1] == ROWS:
+            raise NotProven("it takes some of the rows only")
+        return [Value((*data.shape[:-1], None))]
+    if data.shape[:-1] not in ((), (1,)) or set(places.shape) - {1, ROWS}:
+        raise NotProven("elements may move to other rows")
+    return [Value((1, ROWS if places.has_rows else None))]
+
+
+ESTIMATORS: Mapping[str, Rule] = {
+    "LinearClassifier": linear_classifier,
+    "SVMClassifier": svm_classifier,
+    "TreeEnsembleClassifier": tree_classifier,
+    **dict.fromkeys(("TreeEnsemble", "TreeEnsembleRegressor"), tree_regressor),
+    "LinearRegressor": linear_regressor,
+    "SVMRegressor": vectorizer,
+    **dict.fromkeys(("Imputer", "Normalizer", "Scaler"), by_column),
+    **dict.fromkeys(("Binarizer", "CategoryMapper", "LabelEncoder"), element),
+    "OneHotEncoder": one_hot_encoder,
+    "FeatureVectorizer": feature_vectorizer,
+    "ArrayFeatureExtractor": array_feature_extractor,
+}
+N_GRAMS: Mapping[str, Rule] = {"TfIdfVectorizer": vectorizer}

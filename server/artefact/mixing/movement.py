@@ -1,0 +1,378 @@
+"""Owns the rules of operators that move, cut and repeat elements, and of shapes as values. Knows no graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from server.artefact.mixing.graph import Constant
+from server.artefact.mixing.node import Applied, Rule
+from server.artefact.mixing.value import (
+    ROWS,
+    Dim,
+    Dims,
+    NotProven,
+    Value,
+    broadcast,
+    certain,
+    keep_off,
+    known,
+    normal,
+    size_of,
+)
+
+MAX_RANK = 64
+ALL = 2**31 - 1  # the end of a slice from here on is behind every row
+
+
+def constant(node: Applied) -> list[Value]:
+    """A constant in an attribute."""
+    value = node.attributes.get("value")
+    if isinstance(value, Constant):
+        return [Value(value.dims, value.numbers)]
+    if "value_int" in node.attributes:
+        return [Value((), (node.integer("value_int", 0),))]
+    if (numbers := node.integers("value_ints")) is not None:
+        return [Value((len(numbers),), numbers)]
+    return [Value(None)]
+
+
+def shape(node: Applied) -> list[Value]:
+    """The shape as numbers, or a part of it."""
+    dims = node.input(0).shape
+    end = node.integer("end", len(dims)) if "end" in node.attributes else len(dims)
+    part = dims[slice(node.integer("start", 0), end)]
+    return [Value((len(part),), part)]
+
+
+def transpose(node: Applied) -> list[Value]:
+    """The axis of the rows moves with the others."""
+    dims = node.input(0).shape
+    order = node.integers("perm") or tuple(range(len(dims)))[::-1]
+    if sorted(order) != list(range(len(dims))):
+        raise NotProven("its order of axes is none")
+    return [Value(tuple(dims[axis] for axis in order))]
+
+
+def concat(node: Applied) -> list[Value]:
+    """Side by side, with rows in all or in none."""
+    shapes = [node.input(place).shape for place in range(len(node.inputs))]
+    first = shapes[0]
+    if any(len(dims) != len(first) for dims in shapes):
+        raise NotProven("its inputs have different ranks")
+    axis = normal(node.integer("axis", 1), len(first))
+    numbers = _joined_numbers(node) if len(first) == 1 else None
+    if any(node.input(place).counts_rows for place in range(len(node.inputs))) and numbers is None:
+        raise NotProven("it computes with the number of rows")
+    for dims in shapes:
+        keep_off(dims, axis)
+    merged: list[Dim] = []
+    for place in range(len(first)):
+        extents = [dims[place] for dims in shapes]
+        if place == axis:
+            merged.append(sum(extent for extent in extents if isinstance(extent, int)) if None not in extents else None)
+        elif ROWS in extents and set(extents) != {ROWS}:
+            raise NotProven("it joins rows with what is none")
+        else:
+            merged.append(next((extent for extent in extents if extent is not None), None))
+    return [Value(tuple(merged), numbers)]
+
+
+def _joined_numbers(node: Applied) -> Dims | None:
+    numbers: list[Dim] = []
+    for place in range(len(node.inputs)):
+        value = node.input(place)
+        if value.has_rows or value.numbers is None:
+            return None
+        numbers += value.numbers
+    return tuple(numbers) if len(numbers) <= MAX_RANK else None
+
+
+def gather(node: Applied) -> list[Value]:
+    """Places of an axis by constant indices, or places of a constant by indices that have rows."""
+    data, indices = node.input(0), node.input(1)
+    if indices.counts_rows:
+        raise NotProven("the number of rows decides on places")
+    if data.numbers is not None and len(data.shape) == 1 and not indices.has_rows and len(indices.shape) <= 1:
+        picked = [data.numbers[normal(index, len(data.numbers))] for index in certain(indices)]
+        return [Value(indices.shape, tuple(picked))]
+    if data.counts_rows or (data.has_rows and indices.has_rows):
+        raise NotProven("it may take from other rows")
+    axis = normal(node.integer("axis", 0), len(data.shape))
+    keep_off(data.shape, axis)
+    return [Value((*data.shape[:axis], *indices.shape, *data.shape[axis + 1 :]))]
+
+
+def gather_elements(node: Applied) -> list[Value]:
+    """Each row by indices of its own, within the row."""
+    data, indices = node.input(0), node.input(1)
+    if len(data.shape) != len(indices.shape):
+        raise NotProven("its inputs have different ranks")
+    keep_off(indices.shape, normal(node.integer("axis", 0), len(data.shape)))
+    if data.row_axis != indices.row_axis:
+        raise NotProven("it may take from other rows")
+    return [Value(indices.shape)]
+
+
+def scatter_elements(node: Applied) -> list[Value]:
+    """Each row by indices and values of its own, within the row."""
+    data = node.input(0)
+    keep_off(data.shape, normal(node.integer("axis", 0), len(data.shape)))
+    for other in (node.input(1), node.input(2)):
+        if len(other.shape) != len(data.shape) or other.row_axis != data.row_axis:
+            raise NotProven("it may write into other rows")
+    return [Value(data.shape)]
+
+
+def gather_nd(node: Applied) -> list[Value]:
+    """By tuples of indices: from a constant, or within the row where rows are a batch axis of both."""
+    data, indices = node.input(0).shape, node.input(1).shape
+    batch = node.integer("batch_dims", 0)
+    depth = indices[-1] if indices else None
+    if not isinstance(depth, int) or not 0 <= batch <= len(data) - depth:
+        raise NotProven("how deep its indices are is not known")
+    if ROWS in data and ROWS not in (data[:batch] if data[:batch] == indices[:batch] else ()):
+        raise NotProven("it may take from other rows")
+    if ROWS not in data and batch:
+        raise NotProven("it may take from other rows")
+    return [Value((*indices[:-1], *data[batch + depth :]))]
+
+
+def reshape(node: Applied) -> list[Value]:
+    """Rows keep what is theirs if all before them is of size 1, and as much follows each as before."""
+    data, target = node.input(0), _target(node.input(1))
+    if data.counts_rows:
+        if target in ((-1,), (1,)):
+            return [Value((len(data.numbers or ()),), data.numbers)]
+        raise NotProven("it computes with the number of rows")
+    if ROWS in target and not data.has_rows:
+        raise NotProven("it makes rows of what has none")
+    if 0 in target and node.integer("allowzero", 0):
+        raise NotProven("its shape holds a zero")
+    old = data.shape
+    wanted = [old[place] if size == 0 and place < len(old) else size for place, size in enumerate(target)]
+    if not data.has_rows:
+        return [Value(tuple(None if size == -1 else size for size in wanted))]
+    at = next((place for place, size in enumerate(wanted) if size != 1), len(wanted))
+    before, row, after = old[: data.row_axis], wanted[at : at + 1], wanted[at + 1 :]
+    if set(before) - {1} or row not in ([ROWS], [-1]) or ROWS in after:
+        raise NotProven("elements may move to other rows")
+    sizes, rest = size_of(after), size_of(old[data.row_axis + 1 :])
+    if row == [-1] and (not sizes or sizes != rest or -1 in after):
+        raise NotProven("elements may move to other rows")
+    return [Value((*wanted[:at], ROWS, *_inferred(after, rest)))]
+
+
+def _target(value: Value) -> Dims:
+    if value.numbers is None or value.has_rows:
+        raise NotProven("its shape is not known")
+    return value.numbers
+
+
+def _sizes(value: Value) -> Dims:
+    """A shape whose sizes are all said."""
+    sizes = _target(value)
+    if any(isinstance(size, int) and size < 0 for size in sizes):
+        raise NotProven("its shape holds a negative size")
+    return sizes
+
+
+def _inferred(sizes: Sequence[Dim], rest: int | None) -> Dims:
+    """The sizes with -1 as what the elements of a row, if known, leave for it."""
+    others = size_of([size for size in sizes if size != -1])
+    left = rest // others if rest is not None and others else None
+    return tuple(left if size == -1 else size for size in sizes)
+
+
+def flatten(node: Applied) -> list[Value]:
+    """A matrix; rows stay if they are all of its first axis."""
+    dims = node.input(0).shape
+    axis = node.integer("axis", 1)
+    if not -len(dims) <= axis <= len(dims):
+        raise NotProven("an axis is outside of its tensor")
+    axis = axis + len(dims) if axis < 0 else axis
+    before = dims[:axis]
+    if ROWS in dims and set(before) - {1} != {ROWS}:
+        raise NotProven("elements may move to other rows")
+    return [Value((ROWS if ROWS in dims else size_of(before), size_of(dims[axis:])))]
+
+
+def squeeze(node: Applied) -> list[Value]:
+    """Axes that are named; without names, one row would lose its axis."""
+    value = node.input(0)
+    dims = value.shape
+    axes = node.axes(1, len(dims))
+    if axes is None:
+        raise NotProven("a single row would lose its axis")
+    for axis in axes:
+        keep_off(dims, axis)
+    return [Value(tuple(dim for axis, dim in enumerate(dims) if axis not in axes), value.numbers)]
+
+
+def unsqueeze(node: Applied) -> list[Value]:
+    """New axes of size 1."""
+    value = node.input(0)
+    count = len(node.integers("axes") or (certain(node.input(1)) if node.has(1) else ()))
+    axes = node.axes(1, len(value.shape) + count)
+    if not axes:
+        raise NotProven("its axes are not known")
+    old = iter(value.shape)
+    numbers = value.numbers if len(value.shape) + count <= 1 else None
+    if value.counts_rows and numbers is None:
+        raise NotProven("it computes with the number of rows")
+    return [Value(tuple(1 if at in axes else next(old) for at in range(len(value.shape) + count)), numbers)]
+
+
+def expand(node: Applied) -> list[Value]:
+    """Repeats along axes of size 1; rows come of a shape that counts them."""
+    node.constants(2)
+    if node.input(0).counts_rows:
+        raise NotProven("it computes with the number of rows")
+    return [Value(broadcast([node.input(0).shape, _sizes(node.input(1))]))]
+
+
+def tile(node: Applied) -> list[Value]:
+    """Repeats along axes that are not the rows'."""
+    dims, repeats = node.input(0).shape, _sizes(node.input(1))
+    if len(dims) != len(repeats):
+        raise NotProven("its inputs do not fit each other")
+    tiled: list[Dim] = []
+    for dim, times in zip(dims, repeats, strict=True):
+        if ROWS in (dim, times) and 1 not in (dim, times):
+            raise NotProven("it repeats rows")
+        product = dim * times if isinstance(dim, int) and isinstance(times, int) else None
+        tiled.append(ROWS if ROWS in (dim, times) else product)
+    return [Value(tuple(tiled))]
+
+
+def constant_of_shape(node: Applied) -> list[Value]:
+    """One value everywhere."""
+    return [Value(_sizes(node.input(0)))]
+
+
+def slice_rule(node: Applied) -> list[Value]:
+    """A part of axes; of the rows, all."""
+    value = node.input(0)
+    dims = list(value.shape)
+    starts, ends, axes, steps = _slice_bounds(node, len(dims))
+    if value.numbers is not None and axes == (0,) and len(dims) == 1:
+        start, end, step = starts[0], ends[0], steps[0]
+        if isinstance(start, int) and isinstance(end, int) and step:
+            part = value.numbers[start:end:step] if step > 0 else None
+            if part is not None:
+                return [Value((len(part),), part)]
+    if value.counts_rows:
+        raise NotProven("it computes with the number of rows")
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        whole = start == 0 and step == 1 and (end == ROWS or (isinstance(end, int) and end >= ALL))
+        if dims[axis] == ROWS and not whole:
+            raise NotProven("it takes some of the rows only")
+        if dims[axis] != ROWS:
+            if ROWS in (start, end):
+                raise NotProven("the number of rows decides on sizes or places")
+            dims[axis] = _cut(dims[axis], start, end, step)
+    return [Value(tuple(dims))]
+
+
+def _slice_bounds(node: Applied, rank: int) -> tuple[Dims, Dims, tuple[int, ...], tuple[int | None, ...]]:
+    starts: Dims
+    ends: Dims
+    steps: tuple[int | None, ...] | None = None
+    if node.version < 10:
+        starts, ends = node.integers("starts") or (), node.integers("ends") or ()
+        given = node.integers("axes")
+    else:
+        starts, ends = _target(node.input(1)), _target(node.input(2))
+        given = certain(node.input(3)) if node.has(3) else None
+        steps = known(node.input(4)) if node.has(4) else None
+    axes = tuple(normal(axis, rank) for axis in (range(len(starts)) if given is None else given))
+    strides = (1,) * len(axes) if steps is None else steps
+    if len({len(starts), len(ends), len(axes), len(strides)}) != 1 or len(set(axes)) < len(axes):
+        raise NotProven("its inputs do not fit each other")
+    return starts, ends, axes, strides
+
+
+def _cut(dim: Dim, start: Dim, end: Dim, step: int | None) -> int | None:
+    if isinstance(dim, int) and isinstance(start, int) and isinstance(end, int) and step and dim <= ALL:
+        return len(range(dim)[start:end:step])
+    return None
+
+
+def split(node: Applied) -> list[Value]:
+    """Parts of an axis that is not the rows'."""
+    node.constants(1)
+    dims = node.input(0).shape
+    axis = normal(node.integer("axis", 0), len(dims))
+    keep_off(dims, axis)
+    sizes: Sequence[int | None] | None = node.integers("split")
+    if node.has(1) and node.input(1).numbers is not None:
+        sizes = known(node.input(1))
+    if sizes is None:
+        return [Value((*dims[:axis], None, *dims[axis + 1 :]))] * MAX_PARTS
+    return [Value((*dims[:axis], size, *dims[axis + 1 :])) for size in sizes]
+
+
+MAX_PARTS = 1024
+
+
+def pad(node: Applied) -> list[Value]:
+    """More places before and after, but no more rows."""
+    node.constants(1)
+    dims = list(node.input(0).shape)
+    amounts = node.integers("pads") if node.version < 11 else certain(node.input(1))
+    axes = tuple(normal(axis, len(dims)) for axis in (certain(node.input(3)) if node.has(3) else range(len(dims))))
+    if amounts is None or len(amounts) != 2 * len(axes) or len(set(axes)) < len(axes):
+        raise NotProven("its inputs do not fit each other")
+    for place, axis in enumerate(axes):
+        before, after = amounts[place], amounts[place + len(axes)]
+        dim = dims[axis]
+        if dim == ROWS and (before, after) != (0, 0):
+            raise NotProven("it adds rows or takes some away")
+        if isinstance(dim, int):
+            dims[axis] = dim + before + after
+    return [Value(tuple(dims))]
+
+
+def one_hot(node: Applied) -> list[Value]:
+    """A new axis, by the value of each element."""
+    node.constants(1)
+    dims = node.input(0).shape
+    axis = normal(node.integer("axis", -1), len(dims) + 1)
+    return [Value((*dims[:axis], None, *dims[axis:]))]
+
+
+MOVEMENT: Mapping[str, Rule] = {
+    "Constant": constant,
+    "Shape": shape,
+    "Transpose": transpose,
+    "Concat": concat,
+    "Gather": gather,
+    "GatherElements": gather_elements,
+    "ScatterElements": scatter_elements,
+    "GatherND": gather_nd,
+    "Reshape": reshape,
+    "Flatten": flatten,
+    "Squeeze": squeeze,
+    "Unsqueeze": unsqueeze,
+    "Expand": expand,
+    "Tile": tile,
+    "ConstantOfShape": constant_of_shape,
+    "Slice": slice_rule,
+    "Split": split,
+    "Pad": pad,
+    "OneHot": one_hot,
+}
+# Inputs that may hold the number of rows, by operator; everywhere else it makes what follows depend on it.
+COUNTS: Mapping[str, tuple[int, ...]] = {
+    "Identity": (0,),
+    "Cast": (0,),
+    "Shape": (0,),
+    "Concat": tuple(range(MAX_RANK)),
+    "Gather": (0,),
+    "Reshape": (0, 1),
+    "Squeeze": (0,),
+    "Unsqueeze": (0,),
+    "Expand": (1,),
+    "Tile": (1,),
+    "ConstantOfShape": (0,),
+    "Slice": (0, 1, 2),
+}

@@ -1,0 +1,45 @@
+"""Owns which clients owe it to take their answers, and how much may wait for them in a worker. Knows no requests.
+
+An answer may be a thousand times its request, and waits in our memory until its client takes it. Where all together
+wait for too much, the connection with the most is ended: new requests need not pay for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+
+class Debtor(Protocol):
+    """The part of a connection that is needed."""
+
+    transport: asyncio.Transport
+
+
+class Debts:
+    """The bytes of answers in the write buffers of slow connections; ``limit``: the most."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._owed: dict[Debtor, int] = {}
+        self.total = 0
+
+    def owe(self, debtor: Debtor) -> None:
+        """Counts what waits for a connection now; ends the one with the most if all is too much."""
+        size = debtor.transport.get_write_buffer_size()
+        self.total += size - self._owed.get(debtor, 0)
+        self._owed[debtor] = size
+        while self.total > self._limit and len(self._owed) > 1:
+            largest = max(self._owed, key=self._owed.__getitem__)
+            self.settle(largest)
+            largest.transport.abort()
+
+    def settle(self, debtor: Debtor) -> None:
+        """Counts a connection no longer: its client has taken its answers, or left."""
+        self.total -= self._owed.pop(debtor, 0)
+
+    def look_again(self) -> None:
+        """Counts anew what waits for every connection. Called by the sweep."""
+        for debtor in list(self._owed):
+            if debtor in self._owed:
+                self.owe(debtor)

@@ -1,0 +1,52 @@
+"""The faults command: runs the tests that are marked with a row and writes the page. An entry point."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.campaigns.faults.catalogue import ROOT, MarkedTest, marked_tests, read_catalogue
+from tests.campaigns.faults.page import Result, page
+
+
+class Recorder:
+    """What came of each test, by its name without parameters; under xdist, what the workers report."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, list[Result]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Takes the call, and of setup and teardown only what did not pass."""
+        if report.when == "call" or report.outcome != "passed":
+            why = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
+            name = report.nodeid.partition("[")[0]
+            self.results.setdefault(name, []).append(Result(report.outcome, why if report.skipped else ""))
+
+
+def main(words: Sequence[str]) -> int:
+    """Exit status 1 where a test of a row fails."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.faults", description=__doc__)
+    parser.add_argument("--slow", action="store_true", help="the long ones too, one after another")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "faults.md")
+    asked = parser.parse_args(words)
+    groups, rows = read_catalogue()
+    tests = marked_tests()
+    recorder = Recorder()
+    quick, long = _files(tests, slow=False), _files(tests, slow=True)
+    status = pytest.main(["-m", "fault and not slow", "-n", "2", "--dist", "loadfile", *quick], [recorder])
+    if asked.slow and long:
+        status = max(status, pytest.main(["-m", "fault and slow", "--timeout", "3600", *long], [recorder]))
+    asked.out.write_text(page(groups, rows, tests, recorder.results), "utf-8")
+    return int(status != pytest.ExitCode.OK)
+
+
+def _files(tests: dict[int, list[MarkedTest]], *, slow: bool) -> list[str]:
+    return sorted({test.file for marked in tests.values() for test in marked if test.slow is slow})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What we run that others wrote: `python -m tests.campaigns.supply` writes docs/licences.md."""

@@ -1,0 +1,58 @@
+"""Who is ended when clients do not take their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from server.http.debts import Debts
+from tests.support.server.doors import Wire
+
+
+class Slow:
+    """A connection whose client takes nothing."""
+
+    def __init__(self, size: int) -> None:
+        self.wire = Wire()
+        self.wire.unwritten = size
+        self.transport: Any = self.wire
+
+
+def test_the_greatest_debtor_is_ended_when_all_is_too_much() -> None:
+    debts = Debts(100)
+    small, large, medium = Slow(10), Slow(60), Slow(35)
+    for debtor in (small, large, medium):
+        debts.owe(debtor)
+    assert [debtor.wire.state() for debtor in (small, large, medium)] == ["open", "aborted", "open"]
+    assert debts.total == 45
+
+
+def test_a_debt_is_what_waits_now() -> None:
+    debts = Debts(100)
+    first, second = Slow(60), Slow(30)
+    debts.owe(first)
+    debts.owe(second)
+    first.wire.unwritten = 10
+    second.wire.unwritten = 80
+    debts.look_again()
+    assert debts.total == 90
+    first.wire.unwritten = 30
+    debts.look_again()
+    assert (debts.total, second.wire.state()) == (30, "aborted")
+
+
+def test_who_has_paid_owes_nothing() -> None:
+    debts = Debts(100)
+    debtor = Slow(50)
+    debts.owe(debtor)
+    debts.owe(debtor)
+    assert debts.total == 50
+    debts.settle(debtor)
+    debts.settle(debtor)
+    assert debts.total == 0
+
+
+def test_one_answer_may_be_larger_than_all_may_owe() -> None:
+    debts = Debts(100)
+    debtor = Slow(1000)
+    debts.owe(debtor)
+    assert debtor.wire.state() == "open"

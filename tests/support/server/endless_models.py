@@ -1,0 +1,36 @@
+"""Models whose inputs decide how long they run: the trial's are short, a client's may be endless."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from tests.support.server.models import FLOAT, Made, onnx_file
+
+ENDLESS = 1e15  # turns
+ENDLESS_ROW = b'{"features":[[%d]]}' % ENDLESS
+SHORT_ROW = b'{"features":[[3]]}'
+
+
+def counting() -> Made:
+    """A loop of as many turns as its largest number says; the answer is the numbers."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["sum"], ["more"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("sum", FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("more", FLOAT, None),
+        ],
+    )
+    nodes = [
+        helper.make_node("ReduceMax", ["X"], ["most"], keepdims=0),
+        helper.make_node("Cast", ["most"], ["turns"], to=TensorProto.INT64),
+        helper.make_node("Loop", ["turns", "yes", "X"], ["Y"], body=body),
+    ]
+    data = onnx_file(nodes, [("X", FLOAT, ["N", 1])], [("Y", FLOAT, ["N", 1])], {"yes": np.array(True)})
+    return Made(data, None, None, [[3.0]])
