@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TextIO
 
 import orjson
 
 from convert.cli import commands
 from convert.cli.options import Command, ConvertCommand, InspectCommand, SignCommand, VerifyCommand, default_name, parse
 from convert.cli.progress import Progress
+from convert.cli.terminal import visible, visible_json
 from convert.errors import Refused, UsageError
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -24,7 +26,7 @@ def main(words: Sequence[str]) -> int:
         if isinstance(command, ConvertCommand) and command.job.model.is_dir():
             return _run_each(_commands_for_folder(command))
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}", sys.stderr)
         return USAGE
     return _run_one(command)
 
@@ -42,11 +44,11 @@ def _commands_for_folder(command: ConvertCommand) -> list[ConvertCommand]:
 def _run_each(each: Sequence[ConvertCommand]) -> int:
     failed = []
     for number, command in enumerate(each, 1):
-        print(f"\n{command.job.model.name} ({number} of {len(each)})", file=sys.stderr)
+        _say(f"\n{command.job.model.name} ({number} of {len(each)})", sys.stderr)
         if _run_one(command) != DONE:
             failed.append(command.job.model.name)
     not_written = f", {len(failed)} not: {', '.join(failed)}" if failed else ""
-    print(f"\n{len(each) - len(failed)} of {len(each)} models written{not_written}", file=sys.stderr)
+    _say(f"\n{len(each) - len(failed)} of {len(each)} models written{not_written}", sys.stderr)
     return FAILED if failed else DONE
 
 
@@ -56,19 +58,30 @@ def _run_one(command: Command) -> int:
     except Refused as refusal:
         if command.json:
             parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
-            print(orjson.dumps({"refused": parts}).decode())
-        print(f"refused: {refusal}", file=sys.stderr)
+            _say_json({"refused": parts})
+        _say(f"refused: {refusal}", sys.stderr)
         return FAILED
     except commands.NotEqual as failure:
         _print(failure.report, command.json)
         if isinstance(command, ConvertCommand):
-            print("no file was written", file=sys.stderr)
+            _say("no file was written", sys.stderr)
         return FAILED
     return DONE
 
 
 def _print(report: commands.Report, as_json: bool) -> None:
-    print(orjson.dumps(report.data).decode() if as_json else report.text)
+    if as_json:
+        _say_json(report.data)
+    else:
+        _say(report.text, sys.stdout)
+
+
+def _say(text: str, stream: TextIO) -> None:
+    print(visible(text), file=stream)
+
+
+def _say_json(data: Mapping[str, Any]) -> None:
+    print(visible_json(orjson.dumps(data).decode()))
 
 
 def _report(command: Command) -> commands.Report:

@@ -14,9 +14,10 @@ class Refused(Exception):
         self.where = where
 
     def __str__(self) -> str:
-        """All three parts as the lines a person reads."""
+        """All three parts as the lines a person reads; only the first stands at the edge."""
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.reason}" + (f"\n  what helps: {self.remedy}" if self.remedy else "")
+        whole = f"{place}{self.reason}" + (f"\nwhat helps: {self.remedy}" if self.remedy else "")
+        return whole.replace("\n", "\n  ")
 
 
 class UsageError(Exception):

@@ -9,6 +9,7 @@ from typing import Any
 from convert.errors import Refused
 from convert.export import export
 from convert.graph.graph import Array
+from convert.inspection import open_runtime
 from convert.job import Tell, tell_of_comparison
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.original import Answers, Original, open_original
@@ -16,15 +17,12 @@ from convert.original.schema import describe
 from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import Groups, ask_proof_rows
 from server.artefact.metadata import Feature, from_metadata
-from server.artefact.runtime import BadModel, Runtime
+from server.artefact.runtime import Runtime
 
 
 def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, tell: Tell) -> Proof:
     """Compares all proof rows. A file of ours is fed by its own schema, any other by its signature. Raises Refused."""
-    try:
-        runtime = Runtime(onnx)
-    except BadModel as error:
-        raise Refused(f"ONNX Runtime does not open the file: {error}") from error
+    runtime = open_runtime(onnx)
     artefact = from_metadata(runtime.metadata)
     tell("opening the pickle", 0.0)
     original = open_original(open_model(pickled, policy))

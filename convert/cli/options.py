@@ -16,7 +16,8 @@ CONVERT_HELP = """\
 Converts a scikit-learn model to one verified ONNX file, OUT/NAME/VERSION/model.onnx.
 
 The file is written only if it answers as the original does, on at least 10,000 rows made up from the model itself and
-on those you give with --data. A pickle is a program: it is opened in a process of its own that may do next to nothing.
+on those you give with --data. A pickle is a program: it is opened in a process of its own that may do next to nothing,
+and not at all where the system cannot see to that.
 
   python -m convert model.pkl                        models/model/1/model.onnx
   python -m convert model.pkl --name churn           models/churn/1/model.onnx
@@ -99,6 +100,7 @@ def _job(given: argparse.Namespace) -> Job:
         converters=given.converters,
         timeout_seconds=given.timeout,
         memory_bytes=int(given.memory_gb * (1 << 30)),
+        unconfined=given.unconfined,
     )
 
 
@@ -195,6 +197,11 @@ def _add_trust(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--converters", type=Path, metavar="FILE.py", help="a file that teaches classes of your own: docs/convert.md"
+    )
+    parser.add_argument(
+        "--unconfined",
+        action="store_true",
+        help="open the pickle also where this system cannot confine it: it may then do whatever you may do",
     )
     parser.add_argument("--timeout", type=float, default=900.0, metavar="SECONDS", help="time limit (default: 900)")
     parser.add_argument("--memory-gb", type=float, default=8.0, metavar="GB", help="memory limit (default: 8)")

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from convert.cli.terminal import on_one_line
+
 WIDTH = 24
+MOST_CHARACTERS = 200  # of a step's name, which a child tells
 ERASE = "\r\033[K"
 
 
@@ -19,6 +22,7 @@ class Progress:
 
     def tell(self, text: str, share: float) -> None:
         """The step that is under way, and how much of all is done, from 0 to 1."""
+        text = on_one_line(text[:MOST_CHARACTERS])
         if self._redraws:
             full = round(min(max(share, 0.0), 1.0) * WIDTH)
             self._write(f"{ERASE}{'█' * full}{'░' * (WIDTH - full)} {text}")

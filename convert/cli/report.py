@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from convert.cli.terminal import on_one_line
 from server.artefact.metadata import Artefact, Feature, Output
 
 SHOWN_NAMES = 8
@@ -60,7 +61,17 @@ def bad_rows(bad: Sequence[Mapping[str, Any]]) -> str:
         row = ", ".join(f"{name}={value!r}" for name, value in item["row"].items())
         compared = f"scikit-learn {item['expected']}, ONNX {item['got']}"
         lines += [f"  {item['output']} ({item['way']}): {compared}", f"    {row}"]
-    return "\n".join(lines)
+    return "\n".join(map(on_one_line, lines))
+
+
+def drawing(doc_string: str) -> str:
+    """The drawing of a pipeline, moved in: no line of it looks like one of ours."""
+    return "\n".join(f"  {on_one_line(line)}" for line in doc_string.splitlines())
+
+
+def signature_line(way: str, name: str, dtype: str, shape: Sequence[int | None]) -> str:
+    """An input or output of a stranger's file."""
+    return on_one_line(f"{way}  {name}  {dtype}  {list(shape)}")
 
 
 def description(artefact: Artefact) -> str:
@@ -74,7 +85,7 @@ def description(artefact: Artefact) -> str:
     if artefact.classes is not None:
         lines.append(f"classes  {', '.join(repr(label) for label in artefact.classes)}")
     features = [("feature", "type", "input", "missing", "values"), *map(_feature, artefact.features)]
-    return "\n".join(lines) + "\n\n" + _aligned(features)
+    return "\n".join(map(on_one_line, lines)) + "\n\n" + _aligned(features)
 
 
 def _output(output: Output) -> str:
@@ -91,7 +102,8 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN_NAMES]) + more
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def _aligned(texts: Sequence[Sequence[str]]) -> str:
+    lines = [[on_one_line(cell) for cell in line] for line in texts]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines

@@ -14,7 +14,8 @@ from convert.errors import Refused
 from convert.graph.graph import Array
 from convert.inside import inwards
 from convert.original.column_hints import ColumnHint, find_hints
-from convert.original.table import Categories, Table, for_model
+from convert.original.frame import Categories, for_model
+from convert.original.table import Table
 from server.artefact.metadata import Kind, Scalar
 
 DOCUMENT = "text"  # the name of the one column of a model of texts

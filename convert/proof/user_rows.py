@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -18,19 +19,19 @@ READERS = {
     ".csv": pandas.read_csv,
     ".parquet": pandas.read_parquet,
     ".json": pandas.read_json,
-    ".npy": lambda path: pandas.DataFrame(np.load(path, allow_pickle=False)),
+    ".npy": lambda file: pandas.DataFrame(np.load(file, allow_pickle=False)),
 }
 
 
-def read_rows(path: Path) -> Any:
-    """The table in a CSV, Parquet, JSON or NPY file. Raises Refused."""
-    reader = READERS.get(path.suffix.lower())
+def read_rows(name: str, content: bytes) -> Any:
+    """The table in a CSV, Parquet, JSON or NPY file of this name. Raises Refused."""
+    reader = READERS.get(PurePath(name).suffix.lower())
     if reader is None:
-        raise Refused(f"--data {path.name}: unknown kind of file", f"give one of {', '.join(READERS)}")
+        raise Refused(f"--data {name}: unknown kind of file", f"give one of {', '.join(READERS)}")
     try:
-        return reader(path)
+        return reader(io.BytesIO(content))
     except (OSError, ValueError, ImportError) as error:
-        raise Refused(f"--data {path.name} does not read: {error}", "check the file") from error
+        raise Refused(f"--data {name} does not read: {error}", "check the file") from error
 
 
 def column_names(table: Any, width: int) -> tuple[str, ...] | None:

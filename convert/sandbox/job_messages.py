@@ -14,9 +14,13 @@ from typing import Any, BinaryIO
 import orjson
 
 from convert.sandbox import limits
+from server.artefact.onnxfile import MAX_BYTES
 
 HEADER = struct.Struct("<II")
-LIMIT_BYTES = 1 << 30
+MOST_TEXT_BYTES = 16 << 20  # of a message; a proof is some kilobytes, its worst rows are as wide as the model
+MOST_BLOB_BYTES = MAX_BYTES
+PIECE_BYTES = 1 << 20  # no more memory is asked for than has arrived
+GOLDEN = "golden"  # to a child that inspects: the file must have golden rows, and give their answers
 PATHS = ("model", "onnx", "data", "converters")
 
 
@@ -25,7 +29,7 @@ class Job:
     """What the child is to do: convert ``model`` under ``name``, or verify the file ``onnx``, if given, against it.
 
     ``data`` is a file of a person's own rows; ``trusted``, ``key`` and ``any_version`` say how the model is opened;
-    ``allow_ties``, that a model is converted also where many of its answers are accidents.
+    ``unconfined``: also where a wall is missing; ``allow_ties``: also where many answers are accidents.
     """
 
     model: Path
@@ -38,6 +42,7 @@ class Job:
     converters: Path | None = None
     timeout_seconds: float = limits.TIMEOUT_SECONDS
     memory_bytes: int = limits.MEMORY_BYTES
+    unconfined: bool = False
     allow_ties: bool = False
 
     def to_bytes(self) -> bytes:
@@ -62,6 +67,35 @@ class JobResult:
     onnx: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What an ONNX file says of itself: dynonnx's metadata, its ``doc_string``, its inputs and outputs.
+
+    A line of the signature: "input" or "output", name, dtype, shape.
+    """
+
+    metadata: Mapping[str, str]
+    doc_string: str
+    signature: Sequence[tuple[str, str, str, list[int | None]]]
+
+    def to_bytes(self) -> bytes:
+        """It as JSON."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> Inspected:
+        """What `to_bytes` wrote. Raises Broken for anything else."""
+        try:
+            values = orjson.loads(text)
+            metadata = {str(key): str(value) for key, value in values["metadata"].items()}
+            signature = [
+                (str(way), str(name), str(kind), list(shape)) for way, name, kind, shape in values["signature"]
+            ]
+            return cls(metadata, str(values["doc_string"]), signature)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Broken from error
+
+
 class Broken(Exception):
     """The other side went away or does not speak this."""
 
@@ -74,16 +108,11 @@ def write(pipe: BinaryIO, kind: str, blob: bytes = b"", **message: Any) -> None:
 
 
 def read(pipe: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """The next message and its blob. Raises Broken at the end or for nonsense."""
-    header = pipe.read(HEADER.size)
-    if len(header) < HEADER.size:
+    """The next message and its blob. Raises Broken at the end, for nonsense, and for more than may be said."""
+    text_bytes, blob_bytes = HEADER.unpack(_whole(pipe, HEADER.size))
+    if text_bytes > MOST_TEXT_BYTES or blob_bytes > MOST_BLOB_BYTES:
         raise Broken
-    text_bytes, blob_bytes = HEADER.unpack(header)
-    if text_bytes > LIMIT_BYTES or blob_bytes > LIMIT_BYTES:
-        raise Broken
-    text, blob = pipe.read(text_bytes), pipe.read(blob_bytes)
-    if len(text) < text_bytes or len(blob) < blob_bytes:
-        raise Broken
+    text, blob = _whole(pipe, text_bytes), _whole(pipe, blob_bytes)
     try:
         message = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -91,3 +120,13 @@ def read(pipe: BinaryIO) -> tuple[dict[str, Any], bytes]:
     if not isinstance(message, dict):
         raise Broken
     return message, blob
+
+
+def _whole(pipe: BinaryIO, size: int) -> bytes:
+    got = bytearray()
+    while len(got) < size:
+        piece = pipe.read(min(PIECE_BYTES, size - len(got)))
+        if not piece:
+            raise Broken
+        got += piece
+    return bytes(got)

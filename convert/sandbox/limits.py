@@ -7,9 +7,20 @@ import resource
 import signal
 import sys
 
+from server.confinement.memory import be_killed_first, memory_in_use
+
 MEMORY_BYTES = 8 << 30
 TIMEOUT_SECONDS = 900.0
-QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1", "ORT_DISABLE_TELEMETRY": "1"}
+# Of a child that only looks at an ONNX file, as a server's trial of it has them.
+INSPECTION_BYTES, INSPECTION_BYTES_PER_BYTE, INSPECTION_SECONDS = 512 << 20, 16, 120.0
+QUIET = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "LOKY_MAX_CPU_COUNT": "1",
+    "JOBLIB_MULTIPROCESSING": "0",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 
 
 def environment(package_root: str, home: str) -> dict[str, str]:
@@ -17,9 +28,16 @@ def environment(package_root: str, home: str) -> dict[str, str]:
     return {"PATH": os.defpath, "PYTHONPATH": package_root, "HOME": home, "LANG": "C.UTF-8", **QUIET}
 
 
+def inspection_memory(file_bytes: int) -> int:
+    """The address space that this process may have to open an ONNX file of so many bytes."""
+    used = memory_in_use() if sys.platform == "linux" else 0
+    return used + INSPECTION_BYTES + INSPECTION_BYTES_PER_BYTE * file_bytes
+
+
 def apply(memory_bytes: int, cpu_seconds: int) -> None:
     """Limits this process for good: memory, processor time, no core file, no file written."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a forbidden write is an error, not a death
+    be_killed_first()
     for kind, limit in (
         (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CPU, cpu_seconds),

@@ -1,95 +1,128 @@
-"""Owns the child process: starts it with nothing, listens, ends it in time. Knows nothing of models."""
+"""Owns the child process: starts it with nothing, listens within bounds, ends it in time. Knows nothing of models."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from convert.errors import Refused
 from convert.sandbox import job_messages, limits
-from convert.sandbox.job_messages import Job, JobResult
+from convert.sandbox.job_messages import Inspected, Job, JobResult
+from server.confinement.walls import untraceable
 
-LAST_WORDS_BYTES, LAST_LINES = 2000, 20
+LAST_WORDS_BYTES = 2000  # of what the child prints, which is shown when it dies
+MOST_MESSAGES, MOST_CHARACTERS = 10_000, 20_000  # a conversion tells some fifty steps; a traceback is shorter
+OPENS_PICKLES, INSPECTS = "convert.child", "convert.inspect_child"
+
+Tell = Callable[[str, float], None]
 
 
-def run(job: Job, tell: Callable[[str, float], None]) -> JobResult:
+def run(job: Job, tell: Tell) -> JobResult:
     """Runs one job in a child and answers its result. Raises Refused, also when the child dies or hangs."""
+    with _child(OPENS_PICKLES, [], job.to_bytes(), job.timeout_seconds) as pipe:
+        message, blob = _answer(pipe, "done", tell)
+        parity, bad, speed = (message.get(part) for part in ("parity", "bad", "speed"))
+        if not (isinstance(parity, dict) and isinstance(bad, list) and isinstance(speed, dict)):
+            raise job_messages.Broken
+        return JobResult(parity, bad, speed, blob)
+
+
+def inspect(onnx: bytes, golden: bool = False) -> Inspected:
+    """What a file says of itself, from a child that has opened nothing else. Raises Refused.
+
+    ``golden``: also where the file has no golden rows, or does not give their answers.
+    """
+    words = [job_messages.GOLDEN] if golden else []
+    with _child(INSPECTS, words, onnx, limits.INSPECTION_SECONDS) as pipe:
+        _, blob = _answer(pipe, "inspected", lambda *_: None)
+        return Inspected.from_bytes(blob)
+
+
+@contextlib.contextmanager
+def _child(module: str, words: Sequence[str], given: bytes, timeout: float) -> Iterator[BinaryIO]:
+    """The pipe of a child that runs ``module``; it is gone after the block. Raises Refused for Broken within it."""
     root = str(Path(__file__).resolve().parents[2])
-    with tempfile.TemporaryDirectory(prefix="dynonnx-") as home:
+    with tempfile.TemporaryDirectory(prefix="dynonnx-") as home, untraceable():
         reading, writing = os.pipe()
-        child = subprocess.Popen(  # noqa: S603  our own interpreter and module
-            [sys.executable, "-m", "convert.child", str(writing)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            cwd=home,
-            env=limits.environment(root, home),
-            pass_fds=[writing],
-        )
-        os.close(writing)
-        timer = threading.Timer(job.timeout_seconds, child.kill)
+        try:
+            child = subprocess.Popen(  # noqa: S603  our own interpreter and module
+                [sys.executable, "-m", module, str(writing), *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd=home,
+                env=limits.environment(root, home),
+                pass_fds=[writing],
+                start_new_session=True,  # no signal and no terminal of ours
+            )
+        finally:
+            os.close(writing)
+        timer = threading.Timer(timeout, child.kill)
         timer.start()
-        printed: list[bytes] = []
+        printed = bytearray()
         listener = threading.Thread(target=_keep_last, args=(child.stderr, printed))
         listener.start()
+        broken = False
         try:
             with os.fdopen(reading, "rb") as pipe:
-                _send(child, job)
-                result = _listen(pipe, tell)
+                _give(child, given)
+                try:
+                    yield pipe
+                except job_messages.Broken:
+                    broken = True
         finally:
             overdue = not timer.is_alive()
             timer.cancel()
             child.kill()
             code = child.wait()
             listener.join()
-        if result is None:
-            raise _death(
-                code, overdue, job.timeout_seconds, b"".join(printed)[-LAST_WORDS_BYTES:].decode(errors="replace")
-            )
-        return result
+        if broken:
+            raise _death(code, overdue, timeout, printed.decode(errors="replace"))
 
 
-def _keep_last(stream: Any, printed: list[bytes]) -> None:
+def _keep_last(stream: BinaryIO, printed: bytearray) -> None:
     with stream:
-        for line in stream:
-            printed.append(line[-LAST_WORDS_BYTES:])
-            del printed[:-LAST_LINES]
+        while piece := os.read(stream.fileno(), 1 << 16):
+            printed += piece
+            del printed[:-LAST_WORDS_BYTES]
 
 
-def _send(child: subprocess.Popen[bytes], job: Job) -> None:
+def _give(child: subprocess.Popen[bytes], given: bytes) -> None:
     assert child.stdin is not None  # noqa: S101  it is a pipe: this tells mypy
-    try:
-        child.stdin.write(job.to_bytes())
+    with contextlib.suppress(BrokenPipeError):  # it died at once; listening finds out how
+        child.stdin.write(given)
         child.stdin.close()
-    except BrokenPipeError:
-        return  # it died at once; listening finds out how
 
 
-def _listen(pipe: Any, tell: Callable[[str, float], None]) -> JobResult | None:
-    """The result, or None when the child went without one."""
-    while True:
-        try:
-            message, blob = job_messages.read(pipe)
-        except job_messages.Broken:
-            return None
+def _answer(pipe: BinaryIO, wanted: str, tell: Tell) -> tuple[dict[str, object], bytes]:
+    """The message of the kind that is wanted. Raises Refused, and Broken when the child goes or talks too much."""
+    for _ in range(MOST_MESSAGES):
+        message, blob = job_messages.read(pipe)
         match message.get("kind"):
             case "progress":
-                tell(str(message.get("text")), _share(message.get("share")))
+                tell(_text(message, "text"), _share(message.get("share")))
             case "refused":
-                raise Refused(*(str(message.get(part, "")) for part in ("reason", "remedy", "where")))
+                raise Refused(*(_text(message, part) for part in ("reason", "remedy", "where")))
             case "failed":
-                raise Refused(f"the conversion broke:\n{message.get('traceback')}", "please report it with the model")
-            case "done":
-                return JobResult(message["parity"], message["bad"], message["speed"], blob)
+                broke = f"the conversion broke:\n{_text(message, 'traceback')}"
+                raise Refused(broke, "please report it with the model")
+            case kind if kind == wanted:
+                return message, blob
+    raise job_messages.Broken
 
 
-def _share(value: Any) -> float:
+def _text(message: dict[str, object], part: str) -> str:
+    return str(message.get(part, ""))[:MOST_CHARACTERS]
+
+
+def _share(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 

@@ -31,11 +31,11 @@ def abi(machine: Machine) -> int:
         return 0
 
 
-def restrict(machine: Machine, version: int, readable: Iterable[Path]) -> None:
-    """From here on this thread reads only what lies beneath ``readable``, and writes nothing. Raises OSError.
+def restrict(machine: Machine, version: int, readable: Iterable[Path], listable: Iterable[Path] = ()) -> None:
+    """From here on this thread reads what lies beneath ``readable``, lists ``listable``, and writes nothing.
 
     It may trace no process outside, and where the ABI has it, neither signal one nor connect to it. Paths that are not
-    there are left out.
+    there are left out. Raises OSError.
     """
     rights = (1 << RIGHTS_OVER_FILES.get(version, NEWEST_RIGHTS)) - 1
     words = (rights, *((TCP,) if version >= 4 else ()), *((SCOPES,) if version >= 6 else ()))
@@ -43,19 +43,21 @@ def restrict(machine: Machine, version: int, readable: Iterable[Path]) -> None:
     rules = kernel.ask(machine.numbers["landlock_create_ruleset"], attributes, 8 * len(words), 0)
     try:
         for path in readable:
-            _allow_reading(machine, rules, path)
+            _allow(machine, rules, path, READ_FILE | READ_DIR)
+        for path in listable:
+            _allow(machine, rules, path, READ_DIR)
         kernel.ask(machine.numbers["landlock_restrict_self"], rules, 0)
     finally:
         os.close(rules)
 
 
-def _allow_reading(machine: Machine, rules: int, path: Path) -> None:
+def _allow(machine: Machine, rules: int, path: Path, rights: int) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        rights = READ_FILE | READ_DIR if stat.S_ISDIR(os.fstat(opened).st_mode) else READ_FILE
+        rights = rights if stat.S_ISDIR(os.fstat(opened).st_mode) else READ_FILE
         rule = ctypes.create_string_buffer(struct.pack("=Qi", rights, opened))
         kernel.ask(machine.numbers["landlock_add_rule"], rules, PATH_BENEATH, rule, 0)
     finally:

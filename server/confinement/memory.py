@@ -13,12 +13,19 @@ from server.confinement import kernel
 
 STATM = Path("/proc/self/statm")
 MAPS = Path("/proc/self/maps")
+OOM_SCORE = Path("/proc/self/oom_score_adj")
 PROTECTIONS = {"r": 1, "w": 2, "x": 4}
 
 
 def memory_in_use() -> int:
     """Bytes of this process's address space."""
     return int(STATM.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def be_killed_first() -> None:
+    """Where memory runs out, the kernel should kill this process before those that serve."""
+    with contextlib.suppress(OSError):
+        OOM_SCORE.write_text("1000")
 
 
 def set_limit(what: int, most: int) -> None:

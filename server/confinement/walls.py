@@ -21,12 +21,13 @@ NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000
 THREADS = Path("/proc/self/task")
 
 
-def confine(readable: Iterable[Path] = ()) -> tuple[str, ...]:
+def confine(readable: Iterable[Path] = (), listable: Iterable[Path] = ()) -> tuple[str, ...]:
     """Puts up all walls that this system has round this process, for good; answers a sentence for each it has not.
 
-    Afterwards the process reads Python, its packages and what lies beneath ``readable``; writes only to what is open
-    already; has no network, terminal, session or capability of its parent's; starts threads, but no process; and ends
-    with its parent. To be called before a second thread runs. A kernel without Landlock lacks nothing that is named.
+    Afterwards the process reads Python, its packages and what lies beneath ``readable``, and the names in ``listable``
+    folders; writes only to what is open already; has no network, and no terminal, session or capability of its
+    parent's; starts threads, but no process; and ends with its parent. To be called before a second thread runs. A
+    kernel without Landlock lacks nothing that is named.
     """
     machine = this_machine()
     if machine is None:
@@ -40,7 +41,8 @@ def confine(readable: Iterable[Path] = ()) -> tuple[str, ...]:
         ("the capabilities", kernel.drop_capabilities),
         ("the end with its parent", lambda: _set(DIE_WITH_PARENT, signal.SIGKILL)),
         ("the refusal of new privileges", lambda: _set(NO_NEW_PRIVILEGES, 1)),
-        ("the rules of what may be read (Landlock)", lambda: _restrict_reading(machine, readable)),
+        ("memory that is dumped nowhere", lambda: _set(SET_DUMPABLE, 0)),  # nor handed to a program that collects dumps
+        ("the rules of what may be read (Landlock)", lambda: _restrict_reading(machine, readable, listable)),
         ("the filter of system calls (seccomp)", lambda: seccomp.install(machine, os.getpid())),
     )
     return tuple(filter(None, (_build(name, wall) for name, wall in walls)))
@@ -83,10 +85,10 @@ def _leave_network() -> None:
             return
 
 
-def _restrict_reading(machine: Machine, readable: Iterable[Path]) -> None:
+def _restrict_reading(machine: Machine, readable: Iterable[Path], listable: Iterable[Path]) -> None:
     version = landlock.abi(machine)
     if not version:
         return
     if len(list(THREADS.iterdir())) > 1:
         raise OSError("a second thread runs already, which it would not bind")
-    landlock.restrict(machine, version, readable)
+    landlock.restrict(machine, version, readable, listable)

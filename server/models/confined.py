@@ -5,7 +5,6 @@ The result is no exit status, which gunicorn's arbiter may reap first; the statu
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import resource
@@ -13,14 +12,12 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import Generic, TypeVar
 
-from server.confinement.memory import memory_in_use, set_limit
+from server.confinement.memory import be_killed_first, memory_in_use, set_limit
 from server.confinement.walls import confine
 
-OOM_SCORE = Path("/proc/self/oom_score_adj")
 MOST_RECEIVED_BYTES = 4 << 20  # of a child's result, which is some numbers or a sentence
 UNKNOWN = 0  # the status of a child that was reaped elsewhere: as if it had exited
 Content = TypeVar("Content")  # what is read before the walls go up
@@ -171,5 +168,4 @@ def _limit(limits: Limits) -> None:
     set_limit(resource.RLIMIT_CPU, limits.cpu_seconds)
     if sys.platform == "linux":
         set_limit(resource.RLIMIT_AS, memory_in_use() + limits.memory_bytes)
-        with contextlib.suppress(OSError):
-            OOM_SCORE.write_text("1000")  # the kernel should kill this process before a worker
+        be_killed_first()

@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.artefact.metadata import Artefact, BadArtefact, from_metadata
 from server.artefact.mixing.analysis import find_mixing
@@ -19,7 +19,7 @@ from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.cost_bound import has_cost_by_rows
 from server.models.probe import probe, run_once
 from server.models.repository import Model, VersionFile
-from server.models.signed import Check
+from server.models.signed import Check, read_signature
 from server.models.trial import Findings, Verdict, examine, first_run, warm_up
 from server.settings import BatchRule
 
@@ -28,11 +28,18 @@ class ChangedMeanwhile(Exception):
     """The file has changed since its trial."""
 
 
+class Given(NamedTuple):
+    """What a version's file holds, and the signature beside it, None without."""
+
+    data: bytes
+    signature: bytes | None
+
+
 def load_model(
     file: VersionFile,
     tried: Findings | None = None,
     *,
-    data: bytes | None = None,
+    given: Given | None = None,
     max_rows: int,
     max_batch_rows: int,
     max_body_bytes: int,
@@ -42,12 +49,12 @@ def load_model(
 ) -> Model:
     """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it and runs it once.
 
-    ``data``: the file's bytes, where they were read already.
+    ``given``: what was read already.
     Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for another SHA-256.
     """
-    data = read_file(file.path) if data is None else data
+    data, signature = read_whole(file) if given is None else given
     if check_signed is not None:
-        check_signed(file, data)
+        check_signed(file, data, signature)
     sha256 = hashlib.sha256(data).hexdigest()
     content = None
     if tried is None:
@@ -88,6 +95,11 @@ def load_model(
     else:
         cost_by_rows = tried is not None and tried.cost_by_rows
     return Model(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve, cost_by_rows)
+
+
+def read_whole(file: VersionFile) -> Given:
+    """Reads a version and its signature. Raises BadFile, OSError."""
+    return Given(read_file(file.path), read_signature(file.path))
 
 
 def read_file(path: Path) -> bytes:

@@ -9,11 +9,11 @@ from server.artefact.signing import MAX_SIGNATURE_BYTES, SUFFIX, BadKey, Verifie
 from server.models.repository import VersionFile
 from server.settings import BadSetting
 
-Check = Callable[[VersionFile, bytes], None]  # raises BadFile
+Check = Callable[[VersionFile, bytes, bytes | None], None]  # of a file, its bytes and signature; raises BadFile
 
 
 def make_check(verify_key: str | None) -> Check | None:
-    """The check of a file and its bytes by DYNONNX_VERIFY_KEY, a path or PEM; None without. Raises BadSetting."""
+    """The check by the public key in DYNONNX_VERIFY_KEY, a path or PEM; None without. Raises BadSetting."""
     if verify_key is None:
         return None
     try:
@@ -22,8 +22,8 @@ def make_check(verify_key: str | None) -> Check | None:
     except (BadKey, OSError, UnicodeDecodeError) as error:
         raise BadSetting(f"DYNONNX_VERIFY_KEY: {error}") from None
 
-    def check(file: VersionFile, data: bytes) -> None:
-        verifier.check(file.name, file.version, data, read_signature(file.path))
+    def check(file: VersionFile, data: bytes, signature: bytes | None) -> None:
+        verifier.check(file.name, file.version, data, signature)
 
     return check
 

@@ -12,7 +12,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +21,9 @@ from convert.__main__ import main
 from convert.graph.graph import OPSETS
 from server.artefact.metadata import from_metadata
 from server.artefact.runtime import Runtime
+from server.confinement.syscalls import this_machine
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_iris_becomes_a_file_that_answers_as_scikit_learn(
@@ -132,12 +135,96 @@ def test_what_is_refused_leaves_nothing(
     assert not (tmp_path / "models").exists()
 
 
+def old_kernel(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command on a kernel without seccomp and Landlock."""
+    command = [sys.executable, "-m", "tests.support.convert.old_kernel", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(this_machine() is None, reason="the kernel that is simulated is Linux")
+def test_where_a_pickle_cannot_be_confined_it_is_not_opened(iris_file: Path, tmp_path: Path) -> None:
+    refused = old_kernel(str(iris_file), "--out", str(tmp_path / "m.onnx"))
+    assert refused.returncode == 1
+    assert "the filter of system calls (seccomp) could not be set up: Function not implemented" in refused.stderr
+    assert "--unconfined" in refused.stderr
+    assert not (tmp_path / "m.onnx").exists()
+    allowed = old_kernel(str(iris_file), "--out", str(tmp_path / "m.onnx"), "--unconfined")
+    assert allowed.returncode == 0, allowed.stderr
+    assert old_kernel("inspect", str(tmp_path / "m.onnx")).returncode == 0
+
+
+def bomb(path: Path, numbers: int = 160_000_000) -> Path:
+    """Some 150 bytes that ONNX Runtime would turn into 1.28 GB when it opens them."""
+    shape = numpy_helper.from_array(np.array([numbers], np.int64), "shape")
+    value = numpy_helper.from_array(np.array([1], np.int64), "value")
+    node = helper.make_node("ConstantOfShape", ["shape"], ["y"], value=value)
+    output = helper.make_tensor_value_info("y", TensorProto.INT64, [None])
+    graph = helper.make_graph([node], "g", [], [output], [shape])
+    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]).SerializeToString())
+    return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+def test_inspect_is_bounded(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys; from convert.__main__ import main; main(sys.argv[1:]);"
+        "print(*(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)))"
+    )
+    command = [sys.executable, "-c", code, "inspect", str(bomb(tmp_path / "bomb.onnx"))]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    child, parent = (int(kilobytes) >> 10 for kilobytes in run.stdout.split()[-2:])
+    assert child < 1000
+    assert parent < 300
+
+
+def test_inspect_scans_before_it_opens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = bomb(tmp_path / "outside.onnx", 2)
+    model = ModelProto.FromString(file.read_bytes())
+    model.graph.initializer[0].data_location = TensorProto.EXTERNAL
+    file.write_bytes(model.SerializeToString())
+    assert main(["inspect", str(file)]) == 1
+    assert "keeps data in other files" in capsys.readouterr().err
+
+
+def test_no_escape_sequence_of_a_file_reaches_the_terminal(
+    iris_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "iris.onnx"
+    assert main([str(iris_file), "--out", str(out)]) == 0
+    model = ModelProto.FromString(out.read_bytes())
+    forged = "\x1b[2J\x9b1m\u202e\nequal: 99 rows"
+    model.doc_string = forged
+    for entry in model.metadata_props:
+        name = json.dumps(forged)[1:-1]
+        entry.value = entry.value.replace("sepal length (cm)", name).replace("setosa", name).replace("usual", name)
+    out.write_bytes(model.SerializeToString())
+    capsys.readouterr()
+    for words in ([], ["--json"]):
+        assert main(["inspect", str(out), *words]) == 0
+        said = capsys.readouterr().out
+        assert all(character.isprintable() or character == "\n" for character in said)
+        assert "\nequal: 99 rows" not in said
+    assert json.loads(said)["drawing"] == forged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["iris", "breast-cancer", "diabetes", "churn", "XGB", "LGBM", "CatBoost"])
+def test_every_kind_of_model_converts_behind_the_walls(name: str, trained: dict[str, Any], tmp_path: Path) -> None:
+    if name in trained:
+        model = trained[name]
+    else:
+        module = pytest.importorskip({"XGB": "xgboost", "LGBM": "lightgbm", "CatBoost": "catboost"}[name])
+        quiet = {"allow_writing_files": False, "verbose": 0} if name == "CatBoost" else {"n_jobs": 4}
+        model = getattr(module, f"{name}Classifier")(n_estimators=10, **quiet).fit(*load_iris(return_X_y=True))
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    assert main([str(tmp_path / "m.pkl"), "--out", str(tmp_path / "m.onnx")]) == 0
+
+
 def test_exit_statuses_of_the_program(tmp_path: Path) -> None:
     run = [sys.executable, "-m", "convert"]
-    root = Path(__file__).parents[2]
-    assert subprocess.run([*run, "--help"], cwd=root, capture_output=True).returncode == 0
-    assert subprocess.run([*run, "x", "--nope"], cwd=root, capture_output=True).returncode == 2
-    assert subprocess.run([*run, str(tmp_path / "none.pkl")], cwd=root, capture_output=True).returncode == 1
+    assert subprocess.run([*run, "--help"], cwd=ROOT, capture_output=True).returncode == 0
+    assert subprocess.run([*run, "x", "--nope"], cwd=ROOT, capture_output=True).returncode == 2
+    assert subprocess.run([*run, str(tmp_path / "none.pkl")], cwd=ROOT, capture_output=True).returncode == 1
 
 
 def test_a_program_reads_json(iris_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,3 +32,11 @@ def test_elsewhere_a_step_is_one_line() -> None:
         progress.tell(text, share)
     progress.done()
     assert stream.getvalue() == "opening ...\ncomparing ...\n"
+
+
+def test_a_step_steers_no_terminal_and_is_no_longer_than_a_line() -> None:
+    stream = io.StringIO()
+    Progress(stream).tell("\x1b[2J\nequal: " + "x" * 10_000, 0.0)
+    assert stream.getvalue().count("\n") == 1
+    assert "\x1b" not in stream.getvalue()
+    assert len(stream.getvalue()) < 300

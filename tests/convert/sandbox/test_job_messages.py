@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convert.sandbox import job_messages
-from convert.sandbox.job_messages import Broken, Job
+from convert.sandbox.job_messages import Broken, Inspected, Job
 
 
 def test_a_job_survives_the_way_and_its_paths_become_absolute() -> None:
@@ -30,6 +30,42 @@ def test_messages_come_in_order_with_their_blobs() -> None:
     pipe.seek(0)
     assert job_messages.read(pipe) == ({"kind": "progress", "text": "é", "share": 0.5}, b"")
     assert job_messages.read(pipe) == ({"kind": "done"}, b"file")
+
+
+class Claims(io.BytesIO):
+    """A pipe that notes how much is asked of it at once."""
+
+    most = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.most = max(self.most, size or 0)
+        return super().read(size)
+
+
+def test_no_memory_is_asked_for_by_what_a_message_claims() -> None:
+    for claimed in ((2, job_messages.MOST_BLOB_BYTES), (job_messages.MOST_TEXT_BYTES, 0)):
+        pipe = Claims(job_messages.HEADER.pack(*claimed) + b"{}")
+        with pytest.raises(Broken):
+            job_messages.read(pipe)
+        assert pipe.most <= job_messages.PIECE_BYTES
+    for claimed in ((2, job_messages.MOST_BLOB_BYTES + 1), (job_messages.MOST_TEXT_BYTES + 1, 0)):
+        pipe = Claims(job_messages.HEADER.pack(*claimed) + b"{}")
+        with pytest.raises(Broken):
+            job_messages.read(pipe)
+        assert pipe.most == job_messages.HEADER.size
+
+
+def test_what_was_inspected_survives_the_way() -> None:
+    seen = Inspected({"dynonnx.format": "1"}, "drawn", [("input", "X", "float64", [None, 4])])
+    assert Inspected.from_bytes(seen.to_bytes()) == seen
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"1", b"{}", b'{"metadata": 1}', b'{"metadata": {}, "doc_string": "", "signature": [1]}']
+)
+def test_what_is_no_inspection_is_broken(said: bytes) -> None:
+    with pytest.raises(Broken):
+        Inspected.from_bytes(said)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x01", b"\xff" * 8, b"\x04\0\0\0\0\0\0\0null", b"\x01\0\0\0\0\0\0\0{"])

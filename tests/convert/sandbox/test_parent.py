@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pickle
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,14 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeRegressor
 
+from convert.cli import commands
+from convert.cli.options import ConvertCommand
 from convert.errors import Refused
 from convert.sandbox import limits, parent
 from convert.sandbox.job_messages import Job, JobResult
+from server.confinement import kernel, landlock
+from server.confinement.syscalls import this_machine
+from server.confinement.walls import GET_DUMPABLE
 from tests.support.convert.hostile import Calls
 
 GB = 1 << 30
@@ -111,6 +118,114 @@ def test_the_child_has_none_of_the_parents_environment(tmp_path: Path, monkeypat
     with pytest.raises(Refused, match=r"holds a builtins\.str"):
         run(content, tmp_path, trust=("builtins.eval",))
     assert "secret" not in str(limits.environment("/a", "/b"))
+
+
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="the walls are Linux's")
+ATTEMPTS = """
+import fcntl, os, resource, socket
+parent = os.getppid()
+def environment(): open(f"/proc/{parent}/environ").read()
+def memory(): open(f"/proc/{parent}/mem", "r+b", 0)
+def terminal(): open("/dev/tty")
+def terminal_of_input(): os.tcgetpgrp(0)
+def read(): open(secret).read()
+def list_folder(): os.listdir(folder)
+def fifo(): os.mkfifo(secret + "x")
+def utime(): os.utime(secret)
+def truncate(): os.truncate(secret, 0)
+def attribute(): os.setxattr(secret, "user.x", b"")
+def link(): os.link(secret, secret + "x")
+def signal_parent(): os.kill(parent, 0)
+def signal_all(): os.kill(-1, 0)
+def limit_parent(): resource.prlimit(parent, 7)
+def own(): fcntl.fcntl(2, fcntl.F_SETOWN, parent)
+def tell_owner(): fcntl.fcntl(2, fcntl.F_SETFL, os.O_ASYNC)
+def priority(): os.setpriority(0, parent, 19)
+def program(): os.execv("/bin/true", ["true"])
+def in_memory(): os.memfd_create("x")
+def network(): socket.socket()
+through = []
+for attempt in [value for value in list(globals().values()) if hasattr(value, "__code__")]:
+    try:
+        attempt()
+    except OSError:
+        continue
+    through.append(attempt.__name__)
+assert not through, through
+"""
+DESCRIPTORS = """
+import os, stat
+kinds = {}
+for number in range(1024):
+    try:
+        kinds[number] = os.fstat(number)
+    except OSError:
+        pass
+pipes = [stat.S_ISFIFO(status.st_mode) for number, status in kinds.items() if number != 1]
+assert pipes == [True] * 3, kinds
+assert kinds[1].st_rdev == os.stat(os.devnull).st_rdev, kinds
+"""
+
+
+def run_code(code: str, folder: Path) -> None:
+    """Runs code in the child, as a pickle may that is trusted with it; what it raises is in the refusal."""
+    content = pickle.dumps([Calls(exec, code, {})])
+    with pytest.raises(Refused, match=r"holds a builtins\.list"):
+        run(content, folder, trust=("builtins.exec",))
+
+
+@LINUX_ONLY
+def test_what_is_trusted_reaches_nothing_of_its_users(tmp_path: Path) -> None:
+    machine = this_machine()
+    if machine is None or not landlock.abi(machine):
+        pytest.skip("this kernel has no Landlock: files can be read")
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    before = secret.stat()
+    run_code(f"secret, folder = {str(secret)!r}, {str(tmp_path)!r}\n{ATTEMPTS}", tmp_path)
+    after = secret.stat()
+    assert (secret.read_text(), after.st_mtime_ns, after.st_nlink) == ("secret", before.st_mtime_ns, before.st_nlink)
+
+
+@LINUX_ONLY
+def test_the_child_has_no_descriptor_but_its_pipes(tmp_path: Path) -> None:
+    with (tmp_path / "open").open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        run_code(DESCRIPTORS, tmp_path)
+
+
+@LINUX_ONLY
+def test_the_parent_can_be_traced_again_when_the_child_is_gone(tmp_path: Path) -> None:
+    assert kernel.prctl(GET_DUMPABLE) == 1
+    refused(b"", tmp_path)
+    assert kernel.prctl(GET_DUMPABLE) == 1
+
+
+LIES = (
+    ("endless progress", "died"),
+    ("a gigabyte of text", "died"),
+    ("a blob that never comes", "died"),
+    ("a line without end", "died"),
+    ("no proof", "died"),
+    ("a proof of another shape", "the proof is not made as dynonnx makes it"),
+    ("a file that is none", "the file is damaged, or no ONNX file"),
+)
+
+
+@pytest.mark.parametrize(("how", "said"), LIES)
+def test_a_child_that_was_taken_over_is_not_believed(
+    how: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parent, "OPENS_PICKLES", "tests.support.convert.lying_child")
+    (tmp_path / "m.pkl").write_bytes(b"")
+    told: list[str] = []
+    command = ConvertCommand(Job(tmp_path / "m.pkl", how, timeout_seconds=60), None, tmp_path / "models", False)
+    with pytest.raises(Refused, match=said) as refusal:
+        commands.convert(command, lambda text, _: told.append(text))
+    assert len(str(refusal.value)) < 10_000
+    assert len(told) <= parent.MOST_MESSAGES
+    assert all(len(text) <= parent.MOST_CHARACTERS for text in told)
+    assert not (tmp_path / "models").exists()
 
 
 def test_a_crash_is_told(tmp_path: Path) -> None:

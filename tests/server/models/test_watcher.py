@@ -294,7 +294,7 @@ def fail_forks(monkeypatch: pytest.MonkeyPatch, *fails: bool) -> None:
     rest = iter(fails)
     begin = SandboxedChild
 
-    def fork(*arguments: Any) -> SandboxedChild:
+    def fork(*arguments: Any) -> SandboxedChild[Any]:
         if next(rest, False):
             raise BlockingIOError(11, "Resource temporarily unavailable")
         return begin(*arguments)

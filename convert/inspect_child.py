@@ -1,0 +1,30 @@
+"""The child that looks at an ONNX file: its bytes from standard input, what it says of itself over a pipe.
+
+`sandbox.parent` starts it. No pickle is opened here, so an ONNX file that came out of one is judged by another process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from convert.inspection import inspect
+from convert.sandbox import job_messages, limits
+from convert.sandbox.answering import answering
+from convert.sandbox.job_messages import GOLDEN
+from server.confinement.walls import confine
+
+
+def main() -> None:
+    """``argv[1]`` is the pipe's descriptor; GOLDEN may follow."""
+    onnx = sys.stdin.buffer.read()
+    pipe = os.fdopen(int(sys.argv[1]), "wb")
+    memory = limits.inspection_memory(len(onnx))
+    limits.apply(memory, int(limits.INSPECTION_SECONDS))
+    with answering(pipe, memory, "make the model smaller: a server would refuse it, too"):
+        confine()  # no program is opened, so the walls that there are will do
+        job_messages.write(pipe, "inspected", inspect(onnx, golden=GOLDEN in sys.argv[2:]).to_bytes())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Owns rows by column as scikit-learn takes them: a DataFrame or an array. Knows nothing of estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas
+
+from convert.graph.graph import Array
+from convert.original.table import Table
+from server.artefact.metadata import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """What a pandas column of categories knows; where it is ``closed``, the model takes no others."""
+
+    values: tuple[Scalar, ...]
+    closed: bool
+
+
+def for_model(table: Table, named: bool, native: Mapping[str, Categories] = MappingProxyType({})) -> Any:
+    """What the original takes: a DataFrame where it was fitted on names, else one array (objects if any text).
+
+    The columns in ``native`` become pandas categories. Raises ValueError for one that a closed column does not know.
+    """
+    if named:
+        return pandas.DataFrame(
+            {
+                name: _categorical(values, native[name]) if name in native else _series(values)
+                for name, values in table.items()
+            }
+        )
+    arrays = list(table.values())
+    if all(values.dtype.kind != "O" for values in arrays):
+        return np.column_stack(arrays).astype(np.float64)
+    return np.column_stack([_objects(values) for values in arrays])
+
+
+def _categorical(values: Array, known: Categories) -> Any:
+    """An unknown category is a missing one, as it is when pandas takes over the categories of another column."""
+    categories = pandas.Index(list(known.values))
+    codes = categories.get_indexer(pandas.Index(values, dtype=object if values.dtype.kind == "O" else None))
+    if known.closed and (codes[~pandas.isna(values)] < 0).any():
+        raise ValueError("a category that the model does not know")
+    return pandas.Categorical.from_codes(codes, categories=categories)
+
+
+def _series(values: Array) -> Any:
+    return pandas.Series(_objects(values), dtype=object) if values.dtype.kind == "O" else values
+
+
+def _objects(values: Array) -> Array:
+    if values.dtype.kind != "O":
+        return values.astype(object)
+    return np.array([np.nan if value is None else value for value in values], object)

@@ -1,0 +1,44 @@
+"""Owns the work of the child that opens a pickle, once its walls are up. Knows nothing of how it was started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import joblib
+
+from convert import extend
+from convert.job import convert
+from convert.opening.opener import OpenPolicy
+from convert.proof.user_rows import read_rows
+from convert.sandbox import job_messages
+from convert.sandbox.job_messages import Job
+from convert.verify import verify
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The bytes of a job's files, read before the walls went up; empty where there is none."""
+
+    model: bytes
+    onnx: bytes
+    data: bytes
+
+
+def serve(job: Job, contents: Contents, pipe: BinaryIO) -> None:
+    """Converts or verifies, and sends what came of it. Raises Refused."""
+    with joblib.parallel_config(backend="sequential"):  # a model's own n_jobs would ask for processes
+        rows = None if job.data is None else read_rows(job.data.name, contents.data)
+        taught = () if job.converters is None else extend.load(job.converters)
+        policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version)
+        if job.onnx is None:
+            done = convert(contents.model, job.name, rows, policy, _teller(pipe), job.allow_ties)
+            proof, speed, onnx = done.proof, done.speed, b"" if done.proof.wrong else done.onnx
+        else:
+            proof, speed, onnx = verify(contents.model, contents.onnx, rows, policy, _teller(pipe)), {}, b""
+        job_messages.write(pipe, "done", onnx, parity=proof.as_json(), bad=list(proof.bad), speed=speed)
+
+
+def _teller(pipe: BinaryIO) -> Callable[[str, float], None]:
+    return lambda text, share: job_messages.write(pipe, "progress", text=text, share=share)

@@ -1,0 +1,62 @@
+"""The child's side: every end is told, and what a file of converters imports can be read, but nothing beside it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from convert.errors import Refused
+from convert.sandbox import job_messages
+from convert.sandbox.answering import answering, wall_in
+
+
+@pytest.mark.parametrize(
+    ("end", "kind", "said"),
+    [
+        (Refused("no", "do", "here"), "refused", {"reason": "no", "remedy": "do", "where": "here"}),
+        (MemoryError(), "refused", {"reason": "the memory limit of 0.5 GB is reached", "remedy": "more", "where": ""}),
+        (PermissionError(1, "Operation not permitted"), "refused", None),
+        (ZeroDivisionError("x"), "failed", None),
+    ],
+)
+def test_every_end_is_told(end: Exception, kind: str, said: dict[str, str] | None) -> None:
+    def work() -> None:
+        raise end
+
+    pipe = io.BytesIO()
+    with answering(pipe, 1 << 29, "more"):
+        work()
+    pipe.seek(0)
+    message, _ = job_messages.read(pipe)
+    assert message.pop("kind") == kind
+    assert said is None or message == said
+
+
+def test_modules_beside_the_converters_are_read_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def confine(*grants: Any) -> tuple[str, ...]:
+        given.extend(grants)
+        return ()
+
+    monkeypatch.setattr("convert.sandbox.answering.confine", confine)
+    for name in ("taught.py", "mine.py", "package/__init__.py", "keys/id_rsa", ".env", "rows.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    wall_in(False, tmp_path / "taught.py")
+    readable, listable = given
+    assert sorted(path.name for path in readable) == ["mine.py", "package", "taught.py"]
+    assert listable == [tmp_path]
+
+
+def test_a_missing_wall_is_refused_unless_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convert.sandbox.answering.confine", lambda *_: ("no filter is known for plan9",))
+    with pytest.raises(Refused, match="no filter is known for plan9") as refusal:
+        wall_in(False, None)
+    assert "--unconfined" in refusal.value.remedy
+    wall_in(True, None)
