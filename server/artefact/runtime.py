@@ -1,4 +1,4 @@
-"""Owns one ONNX Runtime session: opening, input and output specs, running. Knows no batches and no HTTP."""
+"""Owns one ONNX Runtime session: opening, input and output specs, running, stopping. Knows no batches and no HTTP."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class Runtime:
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self._run_options = onnxruntime.RunOptions()
 
     def run(self, outputs: Sequence[str], feed: Feed) -> list[Any]:
         """Runs the graph once without the GIL; returns one array per name in ``outputs``, in order.
@@ -57,8 +58,25 @@ class Runtime:
         """
         # The C++ session's run, without the Python checks around it, which take a sixth of a small model's time. Load
         # and codecs check the same names and types.
-        answers: list[Any] = self._session._sess.run(outputs, feed, None)
+        answers: list[Any] = self._session._sess.run(outputs, feed, self._run_options)
         return answers
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called after the last `resume`."""
+        stopped: bool = self._run_options.terminate
+        return stopped
+
+    def stop(self) -> None:
+        """Ends the run that goes on in another thread, and fails every later one until `resume`.
+
+        ONNX Runtime looks between operators and between the turns of a loop: it does not end one long operator.
+        """
+        self._run_options.terminate = True
+
+    def resume(self) -> None:
+        """Lets runs go on after a `stop`."""
+        self._run_options.terminate = False
 
 
 def _options(threads: int) -> onnxruntime.SessionOptions:

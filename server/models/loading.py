@@ -5,21 +5,23 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from server.artefact.metadata import Artefact, BadArtefact, from_metadata
 from server.artefact.mixing.analysis import find_mixing
-from server.artefact.onnxfile import MAX_BYTES, BadFile, check_known, read_onnxfile
+from server.artefact.onnxfile import check_known, read_onnxfile
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.codecs.mlflow import MlflowCodec, mlflow_codec
 from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_signature
 from server.codecs.v2.codec import TensorCodec, labels_of
+from server.models.files import read_inside
 from server.models.probe import probe, run_once
 from server.models.repository import Model, VersionFile
-from server.models.trial import Findings, Verdict, examine, first_run, warm_up
+from server.models.trial import Findings, Verdict, examine, first_run, stopped_after, warm_up
 from server.settings import BatchRule
+
+FIRST_RUN_SECONDS = 30.0  # it took less in the trial, which may take as much processor time in all
 
 
 class ChangedMeanwhile(Exception):
@@ -40,7 +42,7 @@ def load_model(
 
     Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for another SHA-256.
     """
-    data = _read(file.path)
+    data = read_inside(file.folder or file.path.parent, file.path)
     sha256 = hashlib.sha256(data).hexdigest()
     if tried is None:
         check_known(read_onnxfile(data))
@@ -54,7 +56,8 @@ def load_model(
         _check_inputs(layouts, runtime.inputs)
     if tried is not None:
         verdict, curve = tried.verdict, tried.curve
-        first_run(runtime, artefact, layouts) if artefact else run_once(runtime)
+        with stopped_after(runtime, FIRST_RUN_SECONDS):
+            first_run(runtime, artefact, layouts) if artefact else run_once(runtime)
     elif artefact is not None:
         verdict = examine(runtime, artefact, layouts)
         curve = warm_up(runtime, artefact, layouts, max_batch_rows)
@@ -73,14 +76,6 @@ def load_model(
         max_body_bytes=max_body_bytes,
     )
     return Model(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve)
-
-
-def _read(path: Path) -> bytes:
-    if not path.is_file():
-        raise BadFile("is not a file: put the .onnx file itself here")
-    if path.stat().st_size > MAX_BYTES:
-        raise BadFile(f"is larger than the {MAX_BYTES} bytes that an ONNX file may have: make the model smaller")
-    return path.read_bytes()
 
 
 def _row_codecs(

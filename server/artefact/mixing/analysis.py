@@ -17,6 +17,7 @@ from server.artefact.mixing.layers import LAYERS
 from server.artefact.mixing.movement import COUNTS, MOVEMENT
 from server.artefact.mixing.node import Applied, Rule
 from server.artefact.mixing.value import ROWS, Dim, NotProven, Value
+from server.artefact.onnxfile import BY_CHANCE
 
 OLDEST_OPSET = 7  # before it, operators broadcast otherwise
 MAX_TEXT = 64  # characters of a name in a reason
@@ -24,10 +25,6 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "": {**ELEMENTWISE, **MOVEMENT, **ALONG_AXES, **LAYERS, **N_GRAMS},
     "ai.onnx.ml": ESTIMATORS,
 }
-# They draw by chance, so that equal inputs need not give equal outputs.
-BY_CHANCE = frozenset(
-    ["Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +112,7 @@ class _Analysis:
     def _applied(self, node: Node, inputs: list[Value | None], known: Mapping[str, Known]) -> list[Value]:
         if (node.domain, node.operator) in self._model.functions:
             raise NotProven("it is a function of the file's own")
-        if node.operator in BY_CHANCE and node.operator != "Dropout":
+        if node.operator in BY_CHANCE:
             raise NotProven("it draws by chance")
         counts = COUNTS.get(node.operator, ()) if not node.domain else ()
         for place, value in enumerate(inputs):
