@@ -28,7 +28,7 @@ def constant(node: Applied) -> list[Value]:
     """A constant in an attribute."""
     value = node.attributes.get("value")
     if isinstance(value, Constant):
-        return [Value(value.dims, value.numbers)]
+        return [Value(value.dims, value.numbers, value.scalar, value)]
     if "value_int" in node.attributes:
         return [Value((), (node.integer("value_int", 0),))]
     if (numbers := node.integers("value_ints")) is not None:
@@ -248,7 +248,9 @@ def tile(node: Applied) -> list[Value]:
 
 def constant_of_shape(node: Applied) -> list[Value]:
     """One value everywhere."""
-    return [Value(_sizes(node.input(0)))]
+    value = node.attributes.get("value")
+    fill = value.scalar if isinstance(value, Constant) else 0.0 if value is None else None
+    return [Value(_sizes(node.input(0)), fill=fill)]
 
 
 def slice_rule(node: Applied) -> list[Value]:
