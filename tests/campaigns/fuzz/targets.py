@@ -41,7 +41,9 @@ class Wrong(Exception):
 def load(name: str) -> Model:
     """An example model, under narrow limits."""
     file = VersionFile(name, "1", ROOT / "models" / name / "1" / "model.onnx")
-    return load_model(file, max_rows=MAX_ROWS, max_batch_rows=8, max_body_bytes=MAX_BODY_BYTES, ort_threads=1, batch="proven")
+    return load_model(
+        file, max_rows=MAX_ROWS, max_batch_rows=8, max_body_bytes=MAX_BODY_BYTES, ort_threads=1, batch="proven"
+    )
 
 
 def decoding(codec: Codec | None, *headers: tuple[bytes, bytes]) -> Callable[[bytes], None]:
