@@ -104,9 +104,10 @@ class Running:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
+        seconds: float = 10,
     ) -> Answer:
-        """One request on a connection of its own."""
-        connection = http.client.HTTPConnection(host, self.port, timeout=10)
+        """One request on a connection of its own, which must be answered within so many seconds."""
+        connection = http.client.HTTPConnection(host, self.port, timeout=seconds)
         try:
             sent = dict(headers or {})
             if body is not None:
