@@ -6,7 +6,6 @@ import pytest
 
 from server.batching.admission import EASY_SECONDS, Admission
 from server.batching.queue import Queue
-from server.errors import ServerError
 from tests.support.server.rig import Curve
 from tests.support.server.rows import GROUPS, NumbersEntry
 
@@ -22,11 +21,8 @@ def waiting(*rows: int, max_rows: int = 10, row_independent: bool = True) -> Que
 
 def code(admission: Admission, deadline: float = NEVER, running: float = 0.0) -> str:
     """How a request ends that comes at second 100."""
-    try:
-        admission.check(100.0, deadline, running)
-    except ServerError as error:
-        return error.code
-    return "admitted"
+    error = admission.refusal(100.0, deadline, running)
+    return error.code if error else "admitted"
 
 
 def test_one_more_than_the_limit_is_refused() -> None:
@@ -68,9 +64,9 @@ def test_where_nothing_waits_even_a_hopeless_deadline_is_tried() -> None:
 
 def test_the_client_is_told_how_much_work_waits() -> None:
     admission = Admission(waiting(10, 10, 10), Curve(1.0), queue_seconds=1.0)
-    with pytest.raises(ServerError) as caught:
-        admission.check(100.0, NEVER, 0.5)
-    assert caught.value.headers == {"retry-after": "4"}
+    error = admission.refusal(100.0, NEVER, 0.5)
+    assert error is not None
+    assert error.headers == {"retry-after": "4"}
 
 
 @pytest.mark.parametrize(("fixed", "row"), [(0.001, 0.0), (0.0005, 0.0005), (0.0, 0.002), (0.1, 0.0)])
