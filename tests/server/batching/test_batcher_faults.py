@@ -304,3 +304,17 @@ async def test_an_inline_run_that_ends_after_the_deadline_is_a_504() -> None:
     rig.submit(late, patient)
     assert await late.code() == "deadline_exceeded"
     assert await patient.served()
+
+
+@in_loop
+async def test_requests_of_many_shapes_are_admitted_for_as_many_runs() -> None:
+    """4,000 of them are 2 s of work at 0.5 ms a run, and 1 s may wait."""
+    rig = Rig(Curve(0.0005))
+    entries = [
+        NumbersEntry(number, group=JsonGroup([LAYOUT], ["double"], {"y": values(0)}, "1")) for number in range(4000)
+    ]
+    rig.submit(*entries)
+    assert sum(entry.outcome.done() for entry in entries) == 4000 - 2001
+    assert all([await entry.served() for entry in entries[:2001]])
+    assert {await entry.code() for entry in entries[2001:]} == {"overloaded"}
+    assert len(rig.runtime.runs) == 2001
