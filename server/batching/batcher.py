@@ -36,6 +36,7 @@ SURE_SECONDS = 0.0001  # the curve learns from each longer run, and from every L
 LEARN_EVERY = 8
 # docs/decisions.md: "The loop stays awake for 100 us where requests follow at once"
 BUSY_POLL_SECONDS = 0.0001
+LOOK_AT_EACH = -1.0  # a bound on the rows that wait which is always exceeded
 DEADLINE_CHECK_SECONDS = 0.01  # how late a missed deadline is noticed during a run in the thread
 
 
@@ -81,7 +82,7 @@ class Batcher:
         self._admission = Admission(self._queue, curve, queue_seconds)
         self._watchdog = Watchdog(name, runtime, record, deadline_seconds, report_stuck)
         self._unlearned = 0  # runs since the curve learned from one
-        self._easy_rows = 0.0  # while at most so many rows wait, every request passes
+        self._easy_rows = LOOK_AT_EACH  # while at most so many rows wait, every request passes
         self._apply_curve()
         self._scheduled = False
         self._closed = False
@@ -107,24 +108,27 @@ class Batcher:
 
         ``overloaded``: for the queue, or to be answered by its deadline; ``deadline_exceeded``; ``model_unavailable``.
         """
-        if self._queue.rows > self._easy_rows or self._running is not None:
-            try:
-                self._check(deadline)
-            except ServerError as error:
-                self._refused = True
-                self.metrics.failed(error.code)
-                raise
+        if self._queue.rows > self._easy_rows:
+            refusal = self._refusal(deadline)
+            if refusal is not None:
+                raise refusal
 
-    def _check(self, deadline: float) -> None:
-        if self._held[0]:
-            raise self._quarantined()
+    def _refusal(self, deadline: float) -> ServerError | None:
+        """The error of a request that must not wait, counted; None for one that may."""
         now = self.now()
-        if self._watchdog.is_slow_to_stop(now):
-            raise overloaded(GRACE_SECONDS)
-        rest = 0.0
-        if self._running is not None:
-            rest = max(self._began + self.curve.seconds(self._running.rows) - now, 0.0)
-        self._admission.check(now, deadline, rest)
+        if self._held[0]:
+            error: ServerError | None = self._quarantined()
+        elif self._watchdog.is_slow_to_stop(now):
+            error = overloaded(GRACE_SECONDS)
+        else:
+            rest = 0.0
+            if self._running is not None:
+                rest = max(self._began + self.curve.seconds(self._running.rows) - now, 0.0)
+            error = self._admission.refusal(now, deadline, rest)
+        if error is not None:
+            self._refused = True
+            self.metrics.failed(error.code)
+        return error
 
     def _quarantined(self) -> ServerError:
         return ServerError("model_unavailable", f"this model is {self._record.reason or 'to be asked again'}")
@@ -132,11 +136,10 @@ class Batcher:
     def submit(self, entry: Entry) -> None:
         """Queues an entry, or refuses it as `check_capacity` does; it is answered at the end of this turn or later."""
         queue = self._queue
-        if (queue.rows > self._easy_rows or self._running is not None) and not self._closed:
-            try:
-                self.check_capacity(entry.deadline)
-            except ServerError as error:
-                _fail(entry, error)
+        if queue.rows > self._easy_rows and not self._closed:
+            refusal = self._refusal(entry.deadline)
+            if refusal is not None:
+                _fail(entry, refusal)
                 return
         queue.append(entry)
         if not self._scheduled and self._running is None:
@@ -198,7 +201,7 @@ class Batcher:
         if self._closed:
             self._refuse_all(_draining())
         elif self._held[0]:
-            self._easy_rows = -1.0  # so that every later request is refused before its body is read
+            self._easy_rows = LOOK_AT_EACH  # so that every later request is refused before its body is read
             self._refuse_all(self._quarantined())
         else:
             if now >= self._queue.next_deadline:
@@ -218,6 +221,7 @@ class Batcher:
 
     def _run_in_thread(self, batch: Batch, started: float, reason: str) -> None:
         self._running = batch
+        self._easy_rows = LOOK_AT_EACH
         self._began = started
         self._watchdog.begin(started)
         self.metrics.pending(len(self._queue) + len(batch.entries))
@@ -239,6 +243,7 @@ class Batcher:
             self.metrics.stopped_run()
         self._watchdog.end()
         self._running = None
+        self._easy_rows = self._admission.easy_rows()
         try:
             self._finish(batch, started, reason, outcomes, seconds)
         except BaseException as error:  # noqa: BLE001  as in `_turn`
@@ -249,6 +254,7 @@ class Batcher:
         log.error("the batcher failed and goes on", exc_info=error, extra={"model": self.name})
         self._watchdog.end()
         self._running = None
+        self._easy_rows = self._admission.easy_rows()
         self.metrics.fail_run()
         for entry in batch.entries if batch is not None else self._queue.clear():
             self._fail(entry, ServerError("internal", "the server failed on this request; its log says why"))

@@ -129,7 +129,7 @@ def test_a_first_run_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: p
     """What was quick in its trial need not be so again."""
     monkeypatch.setattr(loading, "FIRST_RUN_SECONDS", 0.05)
     data = endless()
-    findings = Findings(hashlib.sha256(data).hexdigest(), Verdict(0), load(put(tmp_path, "plain.onnx")).curve)
+    findings = Findings(hashlib.sha256(data).hexdigest(), Verdict(0), load(put(tmp_path, "plain.onnx")).curve, False)
     with pytest.raises(TrialFailed, match="its first run did not end within 0 s"):
         load_version(VersionFile("m", "7", put(tmp_path, "m.onnx", data)), findings)
 
