@@ -54,6 +54,7 @@ class AnsweringConnection(HttpToolsProtocol):
         # Lifetime: the connection
         self.account = self.worker.endpoints.ledger.account()
         self.exchanges: deque[Exchange] = deque()  # hot requests, in order
+        self._crowded = len(self.connections) > self.worker.places.open  # it has one of the kept places, or none
         self._refused = False  # no more reading
         self._last_word: tuple[Exchange, ServerError] | None = None  # after the cold requests
         self._write_progress: WriteProgress | None = None  # while the client owes acknowledgements
