@@ -19,6 +19,7 @@ from server.endpoints.serving import HotRoute, server_timing
 from server.errors import ServerError, envelope
 from server.http.debts import Debts
 from server.http.head_cache import HeadCache
+from server.http.places import places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 
 OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
@@ -125,6 +126,7 @@ class WorkerState:
         self.head_cache = HeadCache(self.hot)
         self.recognise = self.head_cache.recognise
         self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
+        self.places = places()
         self.debts = Debts(endpoints.ledger.limit)
         self.now = monotonic()
         self.retiring = False
@@ -137,6 +139,7 @@ class WorkerState:
         """Starts the sweep over the worker's connections, at the first call."""
         if self._server_state is None:
             self._server_state = server_state
+            self.places = places()
             self.hot = self.endpoints.serving.hot_routes()
             # A codec that needs the headers parses them for each request.
             self.head_cache = HeadCache(
