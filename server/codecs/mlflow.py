@@ -14,9 +14,11 @@ from server.artefact.tensors import InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import Headers, NoRowsCodec, check_plain
 from server.codecs.csv import NUMERIC_DTYPES, converters, read_table
+from server.codecs.json_body import parse
 from server.codecs.json_columns import Field, JsonGroup, group_of_outputs, label_lists, labels, values
-from server.codecs.predict import features_of_signature, parse
-from server.codecs.rows import Locate, RowReader, listed, refuse, shown
+from server.codecs.predict import features_of_signature
+from server.codecs.refusals import listed, refuse, shown
+from server.codecs.rows import Locate, RowReader
 from server.errors import ServerError
 
 Media = Literal["json", "csv"]

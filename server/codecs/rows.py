@@ -11,21 +11,23 @@ import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NoReturn
 
 import numpy as np
-import orjson
 
 from server.artefact.metadata import MISSING_TEXT, Feature
 from server.artefact.tensors import Buffer, InputLayout
+from server.codecs.json_body import Allowance
+from server.codecs.refusals import counted, few, listed, refuse, shown
+from server.codecs.slices import Slices, ranges, rows_per_slice
 from server.errors import ServerError
 
 # What `pack(*row)` raises for a row of another length or with a value that is no number of its type. A JSON object is
 # unpacked into its keys and a string into its characters, which are no numbers.
 _UNFIT = (struct.error, OverflowError, TypeError)
-MAX_DEPTH = 8
-MAX_SHOWN_CHARACTERS = 64
+OTHERS = 64  # values, and lists or objects, that a protocol may have around its rows
 
 Locate = Callable[[int, str], str]  # where a value is, by row number and feature name; "": the whole row
 
@@ -88,8 +90,13 @@ class RowReader:
                 pass  # the slow path raises the error, which names the value
         return self._slow_buffers([self._checked(row, "features")])
 
-    def read_rows(self, rows: list[Any], clean: bool, locate: Locate | None = None) -> tuple[Buffer, ...]:
-        """Packs many rows. ``clean``, errors: as in `read_row`; ``locate``: how errors say where a value is."""
+    def read_rows(
+        self, rows: Sequence[Any], clean: bool, locate: Locate | None = None, first: int = 0
+    ) -> tuple[Buffer, ...]:
+        """Packs many rows, of which the ``first`` has that number. ``clean``, errors: as in `read_row`.
+
+        ``locate``: how errors say where a value is.
+        """
         pack = self._pack_row
         if pack is not None and clean:
             try:
@@ -97,8 +104,23 @@ class RowReader:
             except _UNFIT:
                 pass  # as above
         if locate is not None:
-            return self._slow_buffers([self._checked_at(index, row, locate) for index, row in enumerate(rows)])
-        return self._slow_buffers([self._checked(row, f"features[{index}]") for index, row in enumerate(rows)])
+            return self._slow_buffers([self._checked_at(index, row, locate) for index, row in enumerate(rows, first)])
+        return self._slow_buffers([self._checked(row, f"features[{index}]") for index, row in enumerate(rows, first)])
+
+    def read_rows_in_slices(
+        self, rows: Sequence[Any], clean: bool, locate: Locate | None = None
+    ) -> Slices[tuple[Buffer, ...]]:
+        """`read_rows`, some at a time."""
+        buffers: list[tuple[Buffer, ...]] = []
+        for start, stop in ranges(len(rows), rows_per_slice(self._width)):
+            buffers.append(self.read_rows(rows[start:stop], clean, locate, start))
+            yield
+        return joined(buffers)
+
+    def allowance(self, max_rows: int) -> Allowance:
+        """What a body of ``max_rows`` rows may have: their values, an index, and what a protocol has around them."""
+        values = max_rows * (self._width + 1) + self._width + OTHERS
+        return Allowance(values, max_rows + self._width + OTHERS, max_rows)
 
     def _slow_buffers(self, rows: list[list[Any]]) -> tuple[Buffer, ...]:
         return tuple(_buffer(columns, rows) for columns in self._inputs)
@@ -123,17 +145,17 @@ class RowReader:
         if type(row) is not list:
             refuse(row, f"{where}: expected a row as a list or as an object by feature name, got {shown(row)}")
         if len(row) != self._width:
-            refuse(row, f"{where}: expected {_count(self._width, 'value')} ({listed(self._names)}), got {len(row)}")
+            refuse(row, f"{where}: expected {counted(self._width, 'value')} ({listed(self._names)}), got {len(row)}")
         return row
 
     def _refuse_names(self, row: dict[str, Any], where: str) -> NoReturn:
         at = "" if where == "features" else f"{where}: "
-        missing = [name for name in self._names if name not in row]
-        extra = [name for name in row if name not in self._name_set]
-        but = f", got {shown(extra[0])}" if extra else ""
-        if missing:
-            refuse(row, f"{at}missing feature '{missing[0]}'{but}")
-        refuse(row, f"{at}unexpected feature {shown(extra[0])}: this model takes {listed(self._names)}")
+        missing = next((name for name in self._names if name not in row), None)
+        extra = next((name for name in row if name not in self._name_set), None)
+        but = "" if extra is None else f", got {shown(extra)}"
+        if missing is not None:
+            refuse(row, f"{at}missing feature '{missing}'{but}")
+        refuse(row, f"{at}unexpected feature {shown(extra)}: this model takes {listed(self._names)}")
 
     def _check(self, index: int, value: Any, where: str) -> Any:
         feature = self._features[index]
@@ -142,8 +164,10 @@ class RowReader:
         checked = _typed(feature.dtype, value, where)
         allowed = self._categories.get(index)
         if allowed is not None and checked not in allowed:
-            known = _few([shown(category) for category in feature.categories or ()])
+            known = few([shown(category) for category in feature.categories or ()])
             raise ServerError("invalid_input", f"{where}: expected one of {known}, got {shown(value)}")
+        if checked == MISSING_TEXT and not feature.nullable:
+            raise ServerError("invalid_input", f"{where}: a missing value, which U+FDD0 stands for, is not taken here")
         return checked
 
 
@@ -190,45 +214,12 @@ def _typed(dtype: str, value: Any, where: str) -> Any:
     return value
 
 
-def refuse(value: Any, message: str) -> NoReturn:
-    """Raises ServerError: ``too_deep`` for a value nested beyond MAX_DEPTH, else ``invalid_input``."""
-    if _depth(value) > MAX_DEPTH:
-        raise ServerError("too_deep", f"the JSON is nested more than {MAX_DEPTH} levels deep")
-    raise ServerError("invalid_input", message)
+def joined(buffers: Sequence[tuple[Buffer, ...]]) -> tuple[Buffer, ...]:
+    """The buffers of rows that were packed in several goes, one per graph input."""
+    if len(buffers) == 1:
+        return buffers[0]
+    return tuple([_join(parts) for parts in zip(*buffers, strict=True)])
 
 
-def _depth(value: Any) -> int:
-    """The levels of a JSON value, counted without recursion, which hostile input would overflow."""
-    depth, level = 0, [value]
-    while level and depth <= MAX_DEPTH:
-        level = [child for item in level for child in _children(item)]
-        depth += bool(level)
-    return depth
-
-
-def _children(value: Any) -> Sequence[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else ()
-
-
-def shown(value: Any) -> str:
-    """A client's value as an error quotes it: JSON of at most 64 characters; a container by its type only."""
-    if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "an array"
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "..."
-
-
-def listed(names: Sequence[str]) -> str:
-    """Quoted names as an error lists them: the first eight."""
-    return _few([f"'{name}'" for name in names])
-
-
-def _few(items: Sequence[str]) -> str:
-    first = ", ".join(items[:8])
-    return first if len(items) <= 8 else f"{first} and {len(items) - 8} more"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _join(parts: Sequence[Any]) -> Buffer:
+    return list(chain.from_iterable(parts)) if isinstance(parts[0], list) else b"".join(parts)

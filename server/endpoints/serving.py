@@ -6,6 +6,7 @@ Knows neither ASGI nor sockets: both doors call `enter` with a body. Only `codec
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from time import monotonic
 from typing import Literal, NamedTuple
 
@@ -13,6 +14,8 @@ from server.batching.batcher import Batcher
 from server.batching.entry import Entry
 from server.codecs import mlflow, predict
 from server.codecs.codec import Codec
+from server.codecs.slices import finish
+from server.endpoints.decode_queue import DecodeQueue
 from server.errors import ServerError
 from server.metrics.scoreboard import ModelMetrics, Scoreboard
 from server.models.repository import Model, Repository
@@ -24,13 +27,15 @@ ProtocolName = Literal["predict", "mlflow", "v2"]
 class HotRoute(NamedTuple):
     """A path whose POST is a prediction with one model by one protocol; its batcher runs in this worker.
 
-    ``timed``: `enter` measures decoding, for Server-Timing or for statistics.
+    ``timed``: `enter` measures decoding, for Server-Timing or for statistics. ``large``: where large bodies have their
+    turns; without, they are decoded at once.
     """
 
     path: str
     batcher: Batcher
     codec: Codec
     timed: bool
+    large: DecodeQueue | None = None
 
 
 class Serving:
@@ -44,6 +49,7 @@ class Serving:
     ) -> None:
         self._repository = repository
         self._settings = settings
+        self._large = DecodeQueue(settings.queue_ms / 1000)
         self._batchers: Mapping[tuple[str, str], Batcher] = {
             (model.name, model.version): self._batcher(
                 model, ModelMetrics(scoreboard, line, scoreboard.blocks[model.name, model.version]), busy_poll
@@ -67,7 +73,8 @@ class Serving:
         )
 
     def close(self) -> None:
-        """Closes the batchers."""
+        """Closes the batchers; refuses what is not decoded."""
+        self._large.close()
         for batcher in self._batchers.values():
             batcher.close()
 
@@ -93,7 +100,7 @@ class Serving:
     def _route(self, protocol: ProtocolName, model: Model, path: str = "") -> HotRoute:
         codec = codec_of(protocol, model)
         timed = self._settings.server_timing or codec.counts_stages
-        return HotRoute(path, self._batchers[model.name, model.version], codec, timed)
+        return HotRoute(path, self._batchers[model.name, model.version], codec, timed, self._large)
 
 
 def codec_of(protocol: ProtocolName, model: Model) -> Codec:
@@ -104,16 +111,32 @@ def codec_of(protocol: ProtocolName, model: Model) -> Codec:
 
 
 def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
-    """Decodes a body and submits its entry to the batcher, or refuses it.
+    """Decodes a body and submits its entry to the batcher, or refuses it; a large body later, in slices.
 
     The door has set the entry's ``arrived``, ``deadline`` and, where `Codec.reads_headers`, ``request``.
     """
     began = monotonic() if route.timed else 0.0
     try:
-        route.codec.decode(entry, body)
+        slices = route.codec.decode(entry, body)
+        if slices is not None:
+            if route.large is not None:
+                route.large.add(entry, slices, partial(_decoded, route, entry, began))
+                return
+            finish(slices)
     except ServerError as error:
-        route.batcher.metrics.failed(error.code)
-        entry.fail(error)
+        _decoded(route, entry, began, error)
+        return
+    if route.timed:
+        entry.arrived = monotonic()
+        entry.decode_seconds = entry.arrived - began
+    route.batcher.submit(entry)
+
+
+def _decoded(route: HotRoute, entry: Entry, began: float, error: ServerError | None) -> None:
+    """Submits an entry that was decoded, or refuses it."""
+    if error is not None:
+        if entry.fail(error):
+            route.batcher.metrics.failed(error.code)
         return
     if route.timed:
         entry.arrived = monotonic()
