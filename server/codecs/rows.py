@@ -27,7 +27,7 @@ from server.errors import ServerError
 # What `pack(*row)` raises for a row of another length or with a value that is no number of its type. A JSON object is
 # unpacked into its keys and a string into its characters, which are no numbers.
 _UNFIT = (struct.error, OverflowError, TypeError)
-OTHERS = 64  # values, and lists or objects, that a protocol may have around its rows
+OTHERS = 1024  # values, and lists or objects, that a protocol may have around its rows
 
 Locate = Callable[[int, str], str]  # where a value is, by row number and feature name; "": the whole row
 
