@@ -63,7 +63,7 @@ Take = Callable[[int, int], list[Any]]  # rows from one number to another, in sc
 
 
 class _Rows(NamedTuple):
-    """The ``number`` rows of a body, which are put in order a slice at a time. ``locate``: how errors say where a value is."""
+    """The ``number`` rows of a body, put in order a slice at a time. ``locate``: how errors say where a value is."""
 
     number: int
     take: Take

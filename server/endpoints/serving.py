@@ -12,10 +12,10 @@ from typing import Literal, NamedTuple
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
+from server.batching.slice_queue import SliceQueue
 from server.codecs import mlflow, predict
 from server.codecs.codec import Codec
 from server.codecs.slices import finish
-from server.endpoints.decode_queue import DecodeQueue
 from server.errors import ServerError
 from server.metrics.scoreboard import ModelMetrics, Scoreboard
 from server.models.repository import Model, Repository
@@ -35,7 +35,7 @@ class HotRoute(NamedTuple):
     batcher: Batcher
     codec: Codec
     timed: bool
-    large: DecodeQueue | None = None
+    large: SliceQueue | None = None
 
 
 class Serving:
@@ -49,7 +49,7 @@ class Serving:
     ) -> None:
         self._repository = repository
         self._settings = settings
-        self._large = DecodeQueue(settings.queue_ms / 1000)
+        self._large = SliceQueue(settings.queue_ms / 1000)
         self._batchers: Mapping[tuple[str, str], Batcher] = {
             (model.name, model.version): self._batcher(
                 model, ModelMetrics(scoreboard, line, scoreboard.blocks[model.name, model.version]), busy_poll

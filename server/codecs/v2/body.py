@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from server.batching.entry import PiecedAnswer
-from server.codecs.slices import WINDOW_BYTES, Slices
+from server.codecs.slices import WINDOW_BYTES, Slices, ranges
 from server.codecs.v2.datatypes import bad
 from server.errors import ServerError
 
@@ -22,10 +21,6 @@ PACKED_BYTES = (
 MAX_RATIO, FREE_BYTES = 250, 1_048_576
 _NUMBER = re.compile(rb"[0-9]{1,18}")
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}  # deflate means zlib's format
-_COMPRESS: Mapping[bytes, Callable[[bytes], bytes]] = {
-    b"gzip": lambda body: gzip.compress(body, FAST, mtime=0),
-    b"deflate": lambda body: zlib.compress(body, FAST),
-}
 
 
 class TensorHead(NamedTuple):
@@ -56,7 +51,7 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> TensorHead:
             json_bytes = int(value)
         elif lowered == b"content-encoding":
             encoding = _encoding(value, encoding)
-        elif lowered == b"accept-encoding" and value.strip().lower() in _COMPRESS:
+        elif lowered == b"accept-encoding" and value.strip().lower() in _WINDOW_BITS:
             wants = value.strip().lower()
     return TensorHead(json_bytes, encoding, wants)
 
@@ -120,12 +115,23 @@ def split(body: bytes | bytearray, json_bytes: int | None) -> tuple[memoryview, 
     return view[:json_bytes], view[json_bytes:]
 
 
-def pack(head: bytes, binary: list[bytes | memoryview], wants: bytes | None) -> PiecedAnswer:
+def pack(head: bytes, binary: list[bytes | memoryview], wants: bytes | None) -> Slices[PiecedAnswer]:
     """Makes an answer of JSON and binary data; ``wants``: its compression, None for none."""
     media_type = b"application/octet-stream" if binary else b"application/json"
     headers = [(JSON_LENGTH_HEADER, b"%d" % len(head))] if binary else []
     pieces: list[bytes | memoryview] = [head, *binary]
     if wants is not None:
-        pieces = [_COMPRESS[wants](b"".join(pieces))]
+        pieces = yield from _compressed(pieces, wants)
         headers.append((b"content-encoding", wants))
     return PiecedAnswer(pieces, media_type, headers)
+
+
+def _compressed(pieces: list[bytes | memoryview], wants: bytes) -> Slices[list[bytes | memoryview]]:
+    compressor = zlib.compressobj(FAST, wbits=_WINDOW_BITS[wants])
+    packed: list[bytes | memoryview] = []
+    for piece in pieces:
+        for start, stop in ranges(len(piece), WINDOW_BYTES):
+            packed.append(compressor.compress(piece[start:stop]))
+            yield
+    packed.append(compressor.flush())
+    return packed

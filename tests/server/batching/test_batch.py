@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout
-from server.batching.batch import Batch, check_rows, deliver, feed_of, next_batch
+from server.batching.batch import Batch, check_rows, feed_of, next_batch, shares, whole_answers
 from server.batching.entry import Entry
 from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
@@ -56,6 +56,13 @@ def model(feed: Feed) -> list[Array]:
     x, s = feed["X"], feed["S"]
     assert [f"{int(number)}/{int(row)}" for number, row in x.tolist()] == s[:, 0].tolist()
     return [(x[:, 0] * 1000 + x[:, 1]).astype(np.int64)]
+
+
+def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
+    """Answers what is complete."""
+    if (answers := whole_answers(batch, outputs)) is not None:
+        whole, results = answers
+        whole.entries[0].group.deliver(whole.entries, results)
 
 
 def serve(queue: deque[Entry], max_rows: int, row_independent: bool = True) -> list[Batch]:
@@ -260,3 +267,15 @@ def test_outputs_without_one_answer_for_each_row_are_refused(outputs: list[objec
 
 def test_outputs_with_one_answer_for_each_row_pass() -> None:
     check_rows([np.zeros(4), np.zeros((4, 2)), np.zeros((4, 0))], 4)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.integers(0, 9))
+def test_shares_have_their_own_rows_and_few_of_them(rows: list[int], most: int) -> None:
+    batch = Batch([NumbersEntry(number, count) for number, count in enumerate(rows)], sum(rows))
+    outputs = [np.arange(batch.rows).reshape(-1, 1)]
+    cut = list(shares(batch, outputs, most))
+    assert [entry for share, _ in cut for entry in share.entries] == batch.entries
+    assert np.concatenate([own[0] for _, own in cut]).tolist() == outputs[0].tolist()
+    for share, own in cut:
+        assert share.rows == sum(entry.rows for entry in share.entries) == len(own[0])
+        assert share.rows <= most or len(share.entries) == 1

@@ -1,6 +1,6 @@
-"""Owns the turns of large bodies: one at a time is decoded, a few milliseconds in each turn of the loop.
+"""Owns the turns of long work, such as reading a large body: one at a time, a few milliseconds in a turn of the loop.
 
-Knows no protocol and no batches. docs/decisions.md: "What is legal and heavy is read in slices".
+Knows neither what the work is nor any protocol. docs/decisions.md: "What is legal and heavy is read in slices".
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from server.batching.entry import Entry
 from server.errors import ServerError, overloaded
 from server.logs import log
 
-TURN_SECONDS = 0.005  # decoding goes on for so long before others have their turn
-LEARNED_SHARE = 0.2  # of a new measurement in what a body is expected to take
+TURN_SECONDS = 0.005  # work goes on for so long before others have their turn
+LEARNED_SHARE = 0.2  # of a new measurement in what one entry is expected to take
 
 Slices = Generator[None, None, None]
 Then = Callable[[ServerError | None], None]
 
 
 class _Job:
-    """One body. ``seconds``: spent on it; ``ended``: its entry was told, and only its values are still let go."""
+    """The work for one entry. ``seconds``: spent on it; ``ended``: the entry was told, and only values are let go."""
 
     __slots__ = ("ended", "entry", "seconds", "slices", "then")
 
@@ -34,19 +34,19 @@ class _Job:
         self.ended = False
 
 
-class DecodeQueue:
-    """The large bodies of one worker, in order. ``max_seconds``: of decoding that may wait."""
+class SliceQueue:
+    """Entries with work to do, in order. ``max_seconds``: of work that may wait."""
 
     def __init__(self, max_seconds: float, now: Callable[[], float] = monotonic) -> None:
         self._max_seconds = max_seconds
         self._now = now
         self._jobs: deque[_Job] = deque()
-        self._expected_seconds = 0.0  # for one body
+        self._expected_seconds = 0.0  # for one entry
         self._active = False
         self._closed = False
 
     def add(self, entry: Entry, slices: Slices, then: Then) -> None:
-        """Goes through the slices of an entry, then calls ``then`` with their error; at once if nothing waits.
+        """Does the slices for an entry, then calls ``then`` with their error; the first at once if nothing waits.
 
         An entry that is done or past its deadline meanwhile is given up. Raises ServerError: ``overloaded``,
         ``draining``.
@@ -97,7 +97,7 @@ def _goes_on(job: _Job, now: float) -> bool:
     except ServerError as error:
         _end(job, error)
     except Exception:  # noqa: BLE001  an entry is never left without an answer
-        log.exception("a body could not be decoded")
+        log.exception("a request could not be read or answered")
         _end(job, ServerError("internal", "the server failed on this request; its log says why"))
     else:
         return True
