@@ -28,6 +28,7 @@ BOOLEANS = {"True": True, "true": True, "TRUE": True, "False": False, "false": F
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Excel writes it first
 MAX_ROW_CHARACTERS = 1_048_576
 MORE_COLUMNS = 1024
+LINE_COST = 16  # what a line of a row costs beside its characters
 BLANK_LINES = 1000  # allowed beside one for each row
 BLANK_COST, CHARACTERS_PER_CELL = 2, 16  # of a slice's work: what an empty line costs, and long cells, in cells
 _NUMERIC_BYTES = b"0123456789+-.eE,\n"
@@ -128,7 +129,7 @@ class _Lines:
             raise StopIteration
         if not self.characters and '"' not in line and line.count(",") >= self._most:
             line = self._cut(line)
-        self.characters += len(line)
+        self.characters += len(line) + LINE_COST
         if self.characters > MAX_ROW_CHARACTERS:
             raise ServerError("bad_request", f"a row of the CSV has more than {MAX_ROW_CHARACTERS} characters")
         return line

@@ -22,7 +22,7 @@ TOO_DEEP_WORDS = ("depth limit", "allocate memory")
 PARSER_DEPTH = 1024
 MAX_KEY_QUOTES = 1000  # within one key around a container that is cut
 _SPACE = b" \t\r\n"
-_COMMA, _QUOTE, _OPEN, _CLOSE = b',"{}'
+_COMMA, _COLON, _QUOTE, _OPEN, _CLOSE = b',:"{}'
 _CASE = 0x20  # the bit by which [ and { differ, and ] and }
 _TOKEN = secrets.token_hex(8).encode()  # a key that no client knows
 _REOPEN = {ord("["): b"[", ord("{"): b'{"%b":' % _TOKEN}
@@ -39,15 +39,16 @@ class BadJson(ServerError):
 
 
 class Allowance(NamedTuple):
-    """What a body may have at most: values and lists or objects, as ``rows`` rows of its model need."""
+    """What a body may have at most, as ``rows`` rows of its model need. ``members``: of objects."""
 
     values: int
     containers: int
+    members: int
     rows: int
 
-    def check(self, values: int, containers: int) -> None:
+    def check(self, values: int, containers: int, members: int) -> None:
         """Raises ServerError ``too_many_rows``."""
-        if values > self.values or containers > self.containers:
+        if values > self.values or containers > self.containers or members > self.members:
             raise ServerError("too_many_rows", f"the body has more values than the {self.rows} rows allowed can have")
 
 
@@ -97,7 +98,7 @@ class _Reader:
         self.root: Any = None
         self._data = data
         self._allowance = allowance
-        self._values = self._containers = 0
+        self._values = self._containers = self._members = 0
         self._start = 0  # of the slice being found: its comma, or the beginning
         self._at = 0  # up to here it was looked for
         self._in_string = False
@@ -108,7 +109,7 @@ class _Reader:
     def read(self, size: int) -> bool:
         """Looks at a window, and parses the slice that ends in it; returns whether there is more to read."""
         window, codes = self._window(size)
-        brackets_open, brackets_close, commas = self._structure(window, codes)
+        brackets_open, brackets_close, commas, colons = self._structure(window, codes)
         depth = None
         if brackets_open.any() or brackets_close.any():
             depth = np.cumsum(brackets_open.view(np.int8) - brackets_close.view(np.int8), dtype=np.int32)
@@ -125,7 +126,8 @@ class _Reader:
             self._follow(codes, brackets_open[:length], depth[:length])
         self._values += int(np.count_nonzero(commas[:length]))
         self._containers += int(np.count_nonzero(brackets_open[:length]))
-        self._allowance.check(self._values, self._containers)
+        self._members += int(np.count_nonzero(colons[:length]))
+        self._allowance.check(self._values, self._containers, self._members)
         self._at += length
         if cut:
             self._in_string = False
@@ -144,15 +146,15 @@ class _Reader:
             window = window.replace(b"\\\\", b"__").replace(b'\\"', b"__")
         return window, np.frombuffer(window, np.uint8)
 
-    def _structure(self, window: bytes, codes: Any) -> tuple[Any, Any, Any]:
-        """Where brackets open and close, and commas, outside of strings."""
+    def _structure(self, window: bytes, codes: Any) -> tuple[Any, Any, Any, Any]:
+        """Where brackets open and close, commas and colons, outside of strings."""
         folded = codes | _CASE
-        found = folded == _OPEN, folded == _CLOSE, codes == _COMMA
+        found = folded == _OPEN, folded == _CLOSE, codes == _COMMA, codes == _COLON
         if self._in_string or b'"' in window:
             inside = np.logical_xor.accumulate(codes == _QUOTE)
             outside = inside if self._in_string else ~inside
             self._in_string = not outside[-1]
-            found = found[0] & outside, found[1] & outside, found[2] & outside
+            found = found[0] & outside, found[1] & outside, found[2] & outside, found[3] & outside
         return found
 
     def _follow(self, codes: Any, brackets_open: Any, depth: Any) -> None:
@@ -176,9 +178,9 @@ class _Reader:
 
     def _parse_slice(self) -> None:
         """Parses from the start to here, a comma, and merges it with what was parsed before."""
-        piece = bytes(self._data[self._start : self._at])
-        if piece.rstrip(_SPACE)[-1:] in (b"[", b"{"):
+        if self._last_byte() in b"[{":
             self._refuse(self._at)  # a comma before any value
+        piece = self._data[self._start : self._at]
         text = b"".join([self._prefix(), piece, *[_END[entry.kind] for entry in reversed(self._open)]])
         try:
             value = orjson.loads(text)
@@ -189,6 +191,11 @@ class _Reader:
         for level in range(self._kept, len(self._open)):
             self._open[level].container = self._child(level)
         self._before, self._kept, self._start = list(self._open), len(self._open), self._at
+
+    def _last_byte(self) -> bytes:
+        """The last byte of the slice that is no space; a space if none of its last ones is."""
+        near = bytes(self._data[max(self._start, self._at - _SHOWN) : self._at]).rstrip(_SPACE)
+        return (near or bytes(self._data[self._start : self._at]).rstrip(_SPACE))[-1:] or b" "
 
     def _merge(self, value: Any) -> None:
         """Adds what a slice has to the lists and objects that were open at its start."""
@@ -232,7 +239,8 @@ class _Reader:
             end = len(self._data) - len(rest) + 1
             self._refuse(end)
         try:
-            value = orjson.loads(b"".join((self._prefix(), self._data[self._start : end])))
+            rest_of_it = self._data[self._start : end]
+            value = orjson.loads(b"".join((self._prefix(), rest_of_it)) if self._before else rest_of_it)
         except orjson.JSONDecodeError:
             self._refuse(end)
             raise

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from server.artefact.metadata import Artefact, Feature, Role
-from server.artefact.tensors import Buffer, InputLayout, TensorSpec
+from server.artefact.tensors import InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import Headers, NoRowsCodec, check_plain
 from server.codecs.csv import NUMERIC_DTYPES, converters, read_table
@@ -18,8 +18,8 @@ from server.codecs.json_body import parse, parse_in_slices
 from server.codecs.json_columns import Field, JsonGroup, group_of_outputs, label_lists, labels, values
 from server.codecs.predict import features_of_signature
 from server.codecs.refusals import listed, refuse, shown
-from server.codecs.rows import Locate, RowReader, joined
-from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish, ranges, rows_per_slice
+from server.codecs.rows import Locate, RowReader
+from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish
 from server.errors import ServerError
 
 Media = Literal["json", "csv"]
@@ -119,12 +119,9 @@ class MlflowCodec:
             raise ServerError("invalid_input", "no rows; send at least one")
         if rows.number > self._max_rows:
             raise ServerError("too_many_rows", f"{rows.number} rows are more than the {self._max_rows} allowed")
-        buffers: list[tuple[Buffer, ...]] = []
-        for start, stop in ranges(rows.number, rows_per_slice(len(self._names))):
-            buffers.append(self._reader.read_rows(rows.take(start, stop), clean, rows.locate, start))
-            yield
+        buffers = yield from self._reader.read_in_slices(rows.number, rows.take, clean, rows.locate)
         entry.group = self._group
-        entry.request = joined(buffers), False
+        entry.request = buffers, False
         entry.rows = rows.number
 
     def _csv_rows(self, columns: list[str], rows: list[Any], typed: bool) -> _Rows:

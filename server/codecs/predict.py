@@ -68,10 +68,12 @@ class PredictCodec:
         features, clean = self._wanted(entry, document, body)
         if type(features) is list and (not features or type(features[0]) in (list, dict)):
             self._check_rows(features)
-            entry.request = (yield from self._reader.read_rows_in_slices(features, clean)), False
+            buffers = yield from self._reader.read_in_slices(len(features), lambda a, b: features[a:b], clean)
+            entry.request = buffers, False
             entry.rows = len(features)
         else:
-            entry.request = self._reader.read_row(features, clean), True
+            fits = type(features) is not list or len(features) == self._reader.width
+            entry.request = self._reader.read_row(features, clean and fits), True
             entry.rows = 1
 
     def _check_rows(self, rows: list[Any]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from server.artefact.metadata import MISSING_TEXT, Feature
 from server.artefact.tensors import Buffer, InputLayout
 from server.codecs.json_body import Allowance
 from server.codecs.refusals import counted, few, listed, refuse, shown
-from server.codecs.slices import Slices, ranges, rows_per_slice
+from server.codecs.slices import Slices, join, ranges, rows_per_slice
 from server.errors import ServerError
 
 # What `pack(*row)` raises for a row of another length or with a value that is no number of its type. A JSON object is
@@ -67,8 +67,8 @@ class RowReader:
         self._name_set = frozenset(self._names)
         self._inputs = _input_columns(self._features)
         self.layouts = tuple(columns.layout for columns in self._inputs)
-        self._width = len(self._features)
-        self._pick = itemgetter(*self._names) if self._width > 1 else None
+        self.width = len(self._features)
+        self._pick = itemgetter(*self._names) if self.width > 1 else None
         self._categories = {
             index: frozenset(feature.categories)
             for index, feature in enumerate(self._features)
@@ -98,29 +98,40 @@ class RowReader:
         ``locate``: how errors say where a value is.
         """
         pack = self._pack_row
-        if pack is not None and clean:
+        if pack is not None and (clean or not _have_boolean(rows)):
             try:
                 return (b"".join([pack(*row) for row in rows]),)
             except _UNFIT:
                 pass  # as above
+        return self._read_one_by_one(rows, locate, first)
+
+    def _read_one_by_one(self, rows: Sequence[Any], locate: Locate | None, first: int) -> tuple[Buffer, ...]:
         if locate is not None:
             return self._slow_buffers([self._checked_at(index, row, locate) for index, row in enumerate(rows, first)])
         return self._slow_buffers([self._checked(row, f"features[{index}]") for index, row in enumerate(rows, first)])
 
-    def read_rows_in_slices(
-        self, rows: Sequence[Any], clean: bool, locate: Locate | None = None
+    def read_in_slices(
+        self, count: int, take: Callable[[int, int], Sequence[Any]], clean: bool, locate: Locate | None = None
     ) -> Slices[tuple[Buffer, ...]]:
-        """`read_rows`, some at a time."""
-        buffers: list[tuple[Buffer, ...]] = []
-        for start, stop in ranges(len(rows), rows_per_slice(self._width)):
-            buffers.append(self.read_rows(rows[start:stop], clean, locate, start))
+        """`read_rows` for ``count`` rows, which ``take`` gives from one number to another."""
+        parts: list[list[Buffer]] = [[] for _ in self._inputs]
+        for start, stop in ranges(count, rows_per_slice(self.width)):
+            rows = take(start, stop)
+            fit = all(type(row) is list and len(row) == self.width for row in rows)  # else packing costs too much
+            buffers = self.read_rows(rows, clean, locate, start) if fit else self._read_one_by_one(rows, locate, start)
+            for part, buffer in zip(parts, buffers, strict=True):
+                part.append(buffer)
             yield
-        return joined(buffers)
+        whole: list[Buffer] = []
+        for columns, part in zip(self._inputs, parts, strict=True):
+            is_text = columns.pack is None
+            whole.append(list(chain.from_iterable(cast("Any", part))) if is_text else (yield from join(part)))
+        return tuple(whole)
 
     def allowance(self, max_rows: int) -> Allowance:
         """What a body of ``max_rows`` rows may have: their values, an index, and what a protocol has around them."""
-        values = max_rows * (self._width + 1) + self._width + OTHERS
-        return Allowance(values, max_rows + self._width + OTHERS, max_rows)
+        values = max_rows * (self.width + 1) + self.width + OTHERS
+        return Allowance(values, max_rows + self.width + OTHERS, values, max_rows)
 
     def _slow_buffers(self, rows: list[list[Any]]) -> tuple[Buffer, ...]:
         return tuple(_buffer(columns, rows) for columns in self._inputs)
@@ -144,8 +155,8 @@ class RowReader:
             return [row[name] for name in self._names] if self._pick is None else self._pick(row)
         if type(row) is not list:
             refuse(row, f"{where}: expected a row as a list or as an object by feature name, got {shown(row)}")
-        if len(row) != self._width:
-            refuse(row, f"{where}: expected {counted(self._width, 'value')} ({listed(self._names)}), got {len(row)}")
+        if len(row) != self.width:
+            refuse(row, f"{where}: expected {counted(self.width, 'value')} ({listed(self._names)}), got {len(row)}")
         return row
 
     def _refuse_names(self, row: dict[str, Any], where: str) -> NoReturn:
@@ -169,6 +180,10 @@ class RowReader:
         if checked == MISSING_TEXT and not feature.nullable:
             raise ServerError("invalid_input", f"{where}: a missing value, which U+FDD0 stands for, is not taken here")
         return checked
+
+
+def _have_boolean(rows: Sequence[Any]) -> bool:
+    return any(bool in set(map(type, row)) for row in rows if type(row) is list)
 
 
 def _input_columns(features: Sequence[Feature]) -> tuple[_InputColumns, ...]:
@@ -212,14 +227,3 @@ def _typed(dtype: str, value: Any, where: str) -> Any:
         except (struct.error, OverflowError):
             raise ServerError("out_of_range", f"{where}: {shown(value)} is beyond the range of {dtype}") from None
     return value
-
-
-def joined(buffers: Sequence[tuple[Buffer, ...]]) -> tuple[Buffer, ...]:
-    """The buffers of rows that were packed in several goes, one per graph input."""
-    if len(buffers) == 1:
-        return buffers[0]
-    return tuple([_join(parts) for parts in zip(*buffers, strict=True)])
-
-
-def _join(parts: Sequence[Any]) -> Buffer:
-    return list(chain.from_iterable(parts)) if isinstance(parts[0], list) else b"".join(parts)

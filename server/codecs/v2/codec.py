@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 from server.artefact.metadata import Artefact
 from server.artefact.tensors import Buffer, InputLayout, TensorSpec
@@ -95,7 +95,7 @@ class TensorCodec:
             body = yield from unpack(body, head.encoding, self._max_body_bytes, entry.hold)
         if head.json_bytes == 0:
             infer = read_raw(memoryview(body), self._inputs, self._rows_first, tuple(self._outputs))
-            self._fill(entry, head, infer, len(body))
+            self._fill(entry, head, infer, body)
             return
         json, binary = split(body, head.json_bytes)
         max_rows = self._max_rows if self._rows_first else None
@@ -103,7 +103,7 @@ class TensorCodec:
         reading = read(document, binary, self._inputs, self._outputs, max_rows)
         if len(json) > LARGE_BYTES:
             reading = discarding(document, reading)
-        self._fill(entry, head, (yield from reading), len(body))
+        self._fill(entry, head, (yield from reading), body)
 
     def _parse(self, json: memoryview) -> Slices[Any]:
         try:
@@ -115,8 +115,8 @@ class TensorCodec:
                 raise BadJson("JSON has no NaN or Infinity: send the input that has it in binary") from None
             raise
 
-    def _fill(self, entry: Entry, head: TensorHead, infer: InferRequest, size: int) -> None:
-        """Fills the entry in for a request whose body has ``size`` bytes, unpacked."""
+    def _fill(self, entry: Entry, head: TensorHead, infer: InferRequest, body: bytes | bytearray) -> None:
+        """Fills the entry in for a request, whose body was unpacked."""
         tensors = [infer.tensors[name] for name in self._inputs]
         shapes = [tensor.shape for tensor in tensors]
         entry.rows = self._rows(shapes)
@@ -125,7 +125,7 @@ class TensorCodec:
         start = start_of(self._model, self._version, infer.request_id) if has_id else self._start
         output_format = OutputFormat(start, infer.outputs, self._labels, head.wants)
         buffers = tuple([tensor.buffer for tensor in tensors])
-        entry.request = buffers if size <= LARGE_BYTES else kept(entry, buffers, size), output_format
+        entry.request = buffers if len(body) <= LARGE_BYTES else kept(entry, buffers, body), output_format
         if infer.timeout is not None:
             entry.deadline = min(entry.deadline, entry.arrived + infer.timeout)
 
@@ -162,28 +162,29 @@ class TensorCodec:
 
 def _allowance(inputs: Sequence[TensorSpec], outputs: int, max_rows: int) -> Allowance:
     """What the JSON of ``max_rows`` rows may have."""
-    values = lists = 16 * (len(inputs) + outputs) + MAX_PARAMETERS + OTHERS
+    values = lists = members = 16 * (len(inputs) + outputs) + MAX_PARAMETERS + OTHERS
     for spec in inputs:
         first, *others = spec.shape or (None,)
         sizes = [max_rows if first is None else first, *others]
         values += _product(sizes) if None not in sizes else UNBOUNDED
         lists += sum(_product(sizes[:level]) for level in range(1, len(sizes))) if None not in sizes[:-1] else MAX_LISTS
-    return Allowance(values, lists, max_rows)
+    return Allowance(values, lists, members, max_rows)
 
 
 def _product(sizes: Sequence[int | None]) -> int:
     return prod(size or 0 for size in sizes)
 
 
-def kept(entry: Entry, buffers: Sequence[Buffer], size: int) -> tuple[Buffer, ...]:
-    """The buffers of a large body, copied where views of a small part of its ``size`` bytes would keep it all.
+def kept(entry: Entry, buffers: Sequence[Buffer], body: bytes | bytearray) -> tuple[Buffer, ...]:
+    """The buffers of a large body, copied where views of a small part of it would keep it all.
 
-    The entry holds what texts and wider numbers take beyond that size.
+    The entry holds what texts and wider numbers take beyond the body's size.
     """
-    views = sum(len(buffer) for buffer in buffers if isinstance(buffer, memoryview))
-    made = sum(TEXT_BYTES * len(buffer) if isinstance(buffer, list) else len(buffer) for buffer in buffers) - views
-    if made > size:
-        entry.hold(made - size)
-    if 2 * views > size:
+    viewed = [isinstance(buffer, memoryview) and buffer.obj is body for buffer in buffers]
+    sizes = [TEXT_BYTES * len(buffer) if isinstance(buffer, list) else len(buffer) for buffer in buffers]
+    views = sum(size for size, view in zip(sizes, viewed, strict=True) if view)
+    if (made := sum(sizes) - views) > len(body):
+        entry.hold(made - len(body))
+    if 2 * views > len(body):
         return tuple(buffers)
-    return tuple([bytes(buffer) if isinstance(buffer, memoryview) else buffer for buffer in buffers])
+    return tuple([bytes(cast("memoryview", b)) if view else b for b, view in zip(buffers, viewed, strict=True)])

@@ -19,6 +19,7 @@ from server.errors import ServerError
 MAX_RANK = 32
 MAX_SIZE = 2**48  # elements of a tensor, empty dimensions left out: no body holds more
 MAX_PARAMETERS = 1024  # of a request: their names are looked through
+MAX_TEXTS = 1_000_000  # of an input: a text takes far more memory and time than a number
 MICROSECONDS = 1e-6
 RESERVED = "triton_"
 
@@ -179,6 +180,8 @@ def _tensor(given: dict[str, Any], spec: TensorSpec, binary: memoryview | None, 
         check_size(len(binary), datatype, shape, where)
     if max_rows is not None and shape[0] > max_rows:
         raise too_many_rows(shape[0], max_rows)
+    if datatype == BYTES and prod(shape) > MAX_TEXTS:
+        raise bad(f"{where}: {prod(shape)} elements of BYTES are more than the {MAX_TEXTS} allowed")
     if binary is None:
         buffer = yield from from_json(given["data"], datatype, shape, spec.dtype, where)
     else:

@@ -10,13 +10,13 @@ import struct
 from collections.abc import Sequence
 from itertools import chain
 from math import prod
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import numpy as np
 
 from server.artefact.tensors import Buffer
 from server.codecs.refusals import shown, shown_shape
-from server.codecs.slices import SLICE_ITEMS, Slices, ranges, rows_per_slice
+from server.codecs.slices import SLICE_ITEMS, Slices, join, ranges, rows_per_slice
 from server.codecs.v2.datatypes import BYTES, CODES, DTYPES, LENGTH, Shape, bad, widen
 
 WIDENED_ITEMS = 65_536  # numbers that one slice converts from type to type
@@ -49,11 +49,7 @@ def from_binary(buffer: memoryview, datatype: str, shape: Shape, dtype: np.dtype
     for start, stop in ranges(count, WIDENED_ITEMS):
         parts.append(widen(buffer[start * size : stop * size], datatype, dtype, where))
         yield
-    return _whole(parts)
-
-
-def _whole(parts: list[Buffer]) -> Buffer:
-    return parts[0] if len(parts) == 1 else b"".join(cast("list[bytes]", parts))
+    return (yield from join(parts))
 
 
 def _texts(buffer: memoryview, count: int, where: str) -> Slices[list[str]]:
@@ -97,7 +93,7 @@ def from_json(data: Any, datatype: str, shape: Shape, dtype: np.dtype[Any], wher
         else:
             parts.append(widen(_packed(part, start, datatype, where), datatype, dtype, where))
         yield
-    return texts if datatype == BYTES else _whole(parts)
+    return texts if datatype == BYTES else (yield from join(parts))
 
 
 def _packed(flat: Sequence[Any], first: int, datatype: str, where: str) -> bytes:
