@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.batching.batch import Batch, check_rows, deliver, feed_of
+from server.batching.batch import Batch, check_rows, feed_of
 from server.batching.entry import Entry
 from server.batching.queue import Queue
 from server.codecs.json_columns import JsonGroup
-from tests.support.server.rows import GROUPS, NumbersEntry, model
+from tests.support.server.rows import GROUPS, NumbersEntry, deliver, model
 
 
 def queue_of(*entries: Entry, max_rows: int, row_independent: bool = True) -> Queue:
