@@ -3,7 +3,7 @@
 A pickle is a program that imports names and calls them, so a name alone says nothing: it stands here by what may be
 done with it. An instance of `ESTIMATORS` and `PARTS` may be made empty and given attributes. `FUNCTIONS` and
 `TYPES` may stand as values where a model keeps one. What `INERT` names is never imported: a stand-in that does nothing
-takes its place, because no answer of a model depends on it. Only what `MAKERS` in makers.py names is ever called.
+takes its place, because no answer of a model depends on it. Only what `MAKERS` (making/makers.py) names is ever called.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PARTS: dict[str, Names] = {
     "curve scorer": {"sklearn.metrics._scorer": "_CurveScorer"},
 }
 
-# convert/opening/natives.py fills these: compiled code reads them without looking
+# convert/opening/making/ fills these: compiled code reads them without looking
 NATIVES: dict[str, Names] = {
     "booster": {"lightgbm.basic": "Booster", "xgboost.core": "Booster"},
     "catboost": {"catboost.core": "CatBoostClassifier CatBoostRegressor"},

@@ -17,9 +17,10 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.tree._tree import Tree
 
-from convert.opening import allowlist, arrays, boosters, natives
+from convert.opening import allowlist
 from convert.opening.inert import Absent, CurveScorer, Inert
-from convert.opening.makers import MAKERS, Fill, Maker
+from convert.opening.making import arrays, boosters, natives
+from convert.opening.making.makers import MAKERS, Fill, Maker
 from convert.opening.plain import SCALARS, is_scalar
 from convert.opening.refusal import called, hostile, shown
 

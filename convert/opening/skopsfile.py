@@ -16,9 +16,9 @@ import numpy as np
 
 from convert.errors import Refused
 from convert.opening.allowlist import SEARCH, full_names
-from convert.opening.arrays import checked_dtype
 from convert.opening.builder import Builder
 from convert.opening.inert import Inert
+from convert.opening.making.arrays import checked_dtype
 from convert.opening.refusal import hostile
 
 KEYS: dict[str, Callable[[str], Any]] = {

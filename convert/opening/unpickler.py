@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils import Bunch
 
-from convert.opening.arrays import array_of, checked_dtype, checked_shape
 from convert.opening.builder import Builder
 from convert.opening.inert import Inert
+from convert.opening.making.arrays import array_of, checked_dtype, checked_shape
 from convert.opening.refusal import called, hostile
 
 MAPPINGS = (dict, OrderedDict, defaultdict, Bunch)

@@ -19,7 +19,7 @@ import numpy as np
 
 from convert.errors import Refused
 from convert.opening import builder
-from convert.opening.makers import MAKERS
+from convert.opening.making.makers import MAKERS
 from convert.opening.opener import OpenPolicy, open_model
 from tests.support.convert.hostile import (
     CHECK_ARRAY,

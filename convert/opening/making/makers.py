@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array
 
-from convert.opening import arrays, natives
 from convert.opening.inert import Inert
+from convert.opening.making import arrays, natives
 from convert.opening.plain import is_key, is_scalar, is_whole
 from convert.opening.refusal import hostile
 
