@@ -34,7 +34,8 @@ def fill_lightgbm(booster: Any, state: Any) -> None:
     if type(text) is not str:
         raise hostile("a LightGBM model in the file is no text")
     check_lightgbm(text)
-    booster.__setstate__({**rest, "_handle": text})
+    booster.__setstate__({"pandas_categorical": None, **rest, "_handle": text})
+    check_lightgbm(booster.model_to_string(num_iteration=-1))  # LightGBM may have found other lines than we did
     booster._network = False
 
 
@@ -100,16 +101,22 @@ def check_xgboost(learner: Any) -> None:
     inner = learner["gradient_booster"]
     inner = inner.get("gbtree", inner).get("model", {})
     columns = int(learner["learner_model_param"]["num_feature"])
-    if len(inner.get("tree_info", ())) != len(inner.get("trees", ())):
+    trees, outputs = inner.get("trees", ()), np.array(inner.get("tree_info", ()), np.int64)
+    shape = [int(learner["learner_model_param"].get(name, 0)) for name in ("num_class", "num_target")]
+    weights = learner["gradient_booster"].get("weight_drop", trees)
+    if len(outputs) != len(trees) or len(weights) != len(trees) or ((outputs < 0) | (outputs >= max(1, *shape))).any():
         raise hostile("an XGBoost model in the file does not say what its trees are for")
-    for tree in inner.get("trees", ()):
+    for tree in trees:
         left, right, feature = (
             np.array(tree[name], np.int64) for name in ("left_children", "right_children", "split_indices")
         )
+        if not 0 < len(left) == len(right) == len(feature):
+            raise hostile("a tree of XGBoost's in the file does not have all its nodes")
         own, leaf = np.arange(len(left)), left < 0
         inside = leaf | ((left > own) & (right > own) & (left < len(own)) & (right < len(own)))
         inside &= leaf | ((feature >= 0) & (feature < columns))
-        if not len(left) == len(right) == len(feature) or not inside.all():
+        others = ("split_conditions", "default_left", "split_type", "base_weights")
+        if not inside.all() or any(len(tree[name]) < len(left) for name in others):
             raise hostile("a tree of XGBoost's in the file points outside its own nodes")
         starts, sizes = np.array(tree["categories_segments"], int), np.array(tree["categories_sizes"], int)
         if len(starts) and (starts.min() < 0 or sizes.min() < 0 or (starts + sizes).max() > len(tree["categories"])):
