@@ -33,6 +33,25 @@ def check_shapes(instances: Iterable[Any]) -> None:
                 check(instance)
 
 
+def check_sparse_matrices() -> None:
+    """From here on scipy looks at each position in each sparse matrix that anybody makes, as it can.
+
+    Encoders and vectorizers make them of numbers in the file: columns by a vocabulary, or by counts of categories.
+    """
+    kind = next(kind for kind in sparse.csr_array.__mro__ if "check_format" in vars(kind))
+    check = vars(kind)["check_format"]
+    if check.__name__ != _check_in_full.__name__:
+        _IN_FULL.append(check)
+        kind.check_format = _check_in_full
+
+
+_IN_FULL: list[Callable[..., None]] = []
+
+
+def _check_in_full(matrix: Any, full_check: bool = True) -> None:
+    _IN_FULL[0](matrix, full_check=True)
+
+
 def _broken(model: Any, what: str) -> Exception:
     return hostile(f"{what} of {called(model)} in the file do not fit together")
 
@@ -128,6 +147,8 @@ def _neighbours(model: Any) -> None:
         raise _broken(model, "the rows")
     fitted = vars(model).get("_tree")
     if fitted is not None and np.shape(fitted.data) != rows.shape:
+        raise _broken(model, "the rows")
+    if vars(model).get("n_samples_fit_", rows.shape[0]) != rows.shape[0]:
         raise _broken(model, "the rows")
     if isinstance(model, neighbors.KNeighborsClassifier | neighbors.RadiusNeighborsClassifier):
         _check_votes(model, rows.shape[0])

@@ -41,7 +41,7 @@ def fill_dtype(dtype: np.dtype[Any], state: Any) -> None:
 
 def _structured(dtype: np.dtype[Any], names: Any, fields: Any, aligned: bool) -> np.dtype[Any]:
     usable = type(names) is tuple and type(fields) is dict and all(type(name) is str for name in (*names, *fields))
-    if not usable or sorted(names) != sorted(fields):
+    if not usable or dtype.kind != "V" or sorted(names) != sorted(fields):
         raise hostile("the fields of an array's type are broken")
     formats, offsets = [], []
     for name in names:
@@ -57,10 +57,10 @@ def _structured(dtype: np.dtype[Any], names: Any, fields: Any, aligned: bool) ->
 
 
 def checked_dtype(dtype: Any) -> np.dtype[Any]:
-    """What an array may be made of."""
+    """What an array may be made of: a copy, as the type itself may still be given fields."""
     if not isinstance(dtype, np.dtype) or dtype.subdtype is not None or (dtype.hasobject and dtype.kind != "O"):
         raise hostile("an array has no usable type")
-    return dtype
+    return np.dtype(dtype, copy=True)
 
 
 def checked_shape(shape: Any, dtype: np.dtype[Any], size: int | None) -> tuple[int, ...]:

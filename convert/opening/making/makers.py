@@ -79,10 +79,8 @@ def _range(arguments: tuple[Any, ...]) -> range:
 
 
 def _ordered(arguments: tuple[Any, ...]) -> OrderedDict[Any, Any]:
-    pairs = (
-        [_only(tuple(pair), (*map(type, pair),), 2) for pair in _only(arguments, (list,), 1)[0]] if arguments else []
-    )
-    if any(not is_key(pair[0]) for pair in pairs):
+    pairs = _only(arguments, (list,), 1)[0] if arguments else []
+    if any(type(pair) not in (list, tuple) or len(pair) != 2 or not is_key(pair[0]) for pair in pairs):
         raise hostile("a dict in the file has a key that is no value")
     return OrderedDict(pairs)
 

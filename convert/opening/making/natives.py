@@ -56,8 +56,8 @@ def fill_tree(tree: Tree, state: Any) -> None:
     tree.__setstate__({**{name: state[name] for name in ("max_depth", "node_count")}, "nodes": nodes, "values": values})
     leaf = tree.children_left < 0
     check_nodes(tree.children_left, tree.children_right, leaf, tree.feature, tree.n_features)
-    if _depth(tree.children_left, tree.children_right) > tree.max_depth:
-        raise hostile("a tree in the file is deeper than it says")
+    if not _depth(tree.children_left, tree.children_right) <= tree.max_depth <= tree.node_count:
+        raise hostile("a tree in the file is not as deep as it says")
 
 
 def check_nodes(left: Array, right: Array, leaf: Array, feature: Array, columns: int) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn import cluster, ensemble, linear_model, neighbors, preprocessing, svm, tree
+from sklearn.feature_extraction import text
 from sklearn.neighbors import KDTree
 from sklearn.tree._tree import Tree
 
@@ -73,6 +74,7 @@ def _trees() -> Iterator[tuple[str, Any, Change]]:
         "column before the first": ({}, {"nodes": _nodes(feature=-5)}),
         "more nodes than there are": ({}, {"node_count": lambda _: FAR}),
         "no nodes": ({}, {"node_count": lambda _: 0}),
+        "deep beyond all bounds": ({}, {"max_depth": lambda _: (1 << 60) - 1}),
         "shallower than it is": ({}, {"max_depth": lambda _: 0}),
         "values of another shape": ({}, {"values": lambda values: values[:, :, :1].copy()}),
         "columns that the estimator has not": ({0: 1 << 20}, {}),
@@ -159,6 +161,15 @@ def _others() -> Iterator[tuple[str, Any, Change]]:
         "data": np.zeros(1),
     }.items():  # fmt: skip
         yield f"sparse: {name}", line, change(name, value)
+    coded = np.where(ROWS > 0, 1.0, 0.0)
+    encoder = preprocessing.OneHotEncoder(sparse_output=False).fit(coded)
+    yield "one-hot: few columns out", encoder, lambda it: put(it, _n_features_outs=[1, 1, 1])
+    unsorted = [np.array([1.0, 0.0])] * 3
+    yield "one-hot: unsorted", encoder, lambda it: put(it, categories_=unsorted, handle_unknown="ignore")
+    graph = neighbors.KNeighborsTransformer().fit(ROWS)
+    yield "graph: few rows", graph, lambda it: put(it, n_samples_fit_=1)
+    words = text.CountVectorizer().fit(["one two three"])
+    yield "words: far away", words, lambda it: put(it, vocabulary_={"one": FAR, "two": 0, "three": 1})
     spline = preprocessing.SplineTransformer().fit(ROWS)
     yield "spline: few coefficients", spline, lambda it: setattr(it.bsplines_[0], "c", it.bsplines_[0].c[:1])
     yield "spline: high degree", spline, lambda it: setattr(it.bsplines_[0], "k", FAR)
@@ -180,8 +191,14 @@ def _outcome(pickled: bytes) -> str:
         for method in ("predict", "transform", "predict_proba", "decision_function", "apply", "decision_path"):
             with contextlib.suppress(AttributeError, ValueError, TypeError, IndexError):
                 getattr(model, method)(rows)
+        if hasattr(model, "vocabulary_"):
+            model.transform(["one two three"]).toarray()
+        elif hasattr(model, "categories_"):
+            model.transform(np.where(rows > 0, 1.0, 0.0))
     except Refused:
         return "refused"
+    except ValueError as error:  # scipy's own words, before anything is read
+        return "refused" if "indices must be" in str(error) else "answered"
     return "answered"
 
 
