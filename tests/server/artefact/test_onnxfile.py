@@ -213,7 +213,7 @@ def test_a_function_of_the_files_own_does_not_stand_for_an_operator_of_onnx_runt
         check_known(read_onnxfile(data.SerializeToString()))
 
 
-@pytest.mark.parametrize("name", BY_CHANCE)
+@pytest.mark.parametrize("name", sorted(BY_CHANCE))
 def test_what_draws_by_chance_cannot_be_tried(name: str) -> None:
     with pytest.raises(BadFile, match=f"by chance \\({name}\\)"):
         check_known(read_onnxfile(operator(name)))
