@@ -105,7 +105,8 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         """Returns the signals that came. Waits for them, a trial, a worker's call or the next scan of the folder."""
         watcher = self.server.watcher
         channels = [worker.channel for worker in self.WORKERS.values()]
-        wait = min(timeout, POLL_SECONDS if self._is_changing() else watcher.seconds_to_wait())
+        moves = self._is_changing() and monotonic() >= self._spawn_after
+        wait = min(timeout, POLL_SECONDS if moves else watcher.seconds_to_wait())
         waiting = select.poll()  # select() refuses descriptors from 1024 on, which many workers use
         for readable in (self._wake, *channels, *watcher.waits_for()):
             waiting.register(readable, select.POLLIN)
@@ -158,7 +159,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         """Whether outgoing or retiring workers still accept, or current ones do not yet."""
         scoreboard = self.server.scoreboard
         leaving = any(scoreboard.serves(self.WORKERS[pid].line) for pid in self.retiring if pid in self.WORKERS)
-        coming = not self._is_whole()
+        coming = not all(scoreboard.serves(self.WORKERS[pid].line) for pid in self._current())
         return bool(self._restart or self.outgoing or leaving or coming or self.server.watcher.has_changed)
 
     def _is_whole(self) -> bool:
@@ -171,17 +172,17 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         for _ in range(self.num_workers - len(self._current())):
             try:
                 self.spawn_worker()
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 self._put_off_fork(error)
                 return
 
     def spawn_worker(self) -> None:
-        """Forks a worker with FORK_SIGNALS blocked, so that it loses no early stop signal. Raises OSError."""
+        """Forks a worker with FORK_SIGNALS blocked, so that it loses no early stop signal. Raises as the fork."""
         self.unborn = None
         signal.pthread_sigmask(signal.SIG_BLOCK, FORK_SIGNALS)
         try:
             pid: int = super().spawn_worker()
-        except OSError:
+        except Exception:
             if os.getpid() != self.pid:  # a child must never go on as a second arbiter
                 os._exit(self.WORKER_BOOT_ERROR)
             self._discard_unborn()
@@ -195,7 +196,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         if self.unborn is not None:
             self.unborn.discard()
 
-    def _put_off_fork(self, error: OSError) -> None:
+    def _put_off_fork(self, error: Exception) -> None:
         """Tries again after RESPAWN_SECONDS; ends the server if not even its first worker can be forked."""
         if not self._has_forked:
             log.error("no worker process can be started: %s", error)

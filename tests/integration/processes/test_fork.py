@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.integration.conftest import Start
 from tests.support.integration.running import ROOT, Running, altered, environment, free_port, poll
@@ -72,6 +73,7 @@ def test_a_reload_where_nothing_can_be_forked_keeps_the_old_workers(start: Start
     assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_new_file_that_cannot_be_tried_yet_is_tried_once_there_is_room(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
@@ -91,6 +93,7 @@ def test_a_new_file_that_cannot_be_tried_yet_is_tried_once_there_is_room(start: 
     assert server.read_log().count("no process could be started") == 1
 
 
+@pytest.mark.slow
 def test_the_forks_of_trials_and_workers_may_fail_at_the_start(models: Path, tmp_path: Path) -> None:
     """The first is a trial's: that model comes later; the second worker's fails twice: it comes later."""
     settings = {"DYNONNX_MODELS": str(models), "DYNONNX_DEFAULT_MODEL": "iris", "WEB_CONCURRENCY": "2"}

@@ -97,6 +97,7 @@ def test_a_log_that_nobody_reads_stops_nothing(
     assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_cannot_write_its_log_stops_in_time(start: Start, full_pipe: tuple[int, int]) -> None:
     server = start(out=full_pipe[1], WEB_CONCURRENCY="2")
     server.signal_all(signal.SIGTERM)
@@ -113,12 +114,14 @@ def check_serves_and_counts(server: Running) -> None:
     assert server.stop() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_stops_nothing(start: Start, folder: str) -> None:
     with Path("/dev/full").open("wb", 0) as full:
         check_serves_and_counts(start(out=full.fileno(), DYNONNX_MODELS=folder, DYNONNX_DEFAULT_MODEL="iris"))
 
 
+@pytest.mark.slow
 def test_a_reader_that_ends_stops_nothing(start: Start, folder: str) -> None:
     reader, writer = os.pipe()
     server = start(out=writer, DYNONNX_MODELS=folder, DYNONNX_DEFAULT_MODEL="iris")
@@ -136,6 +139,7 @@ def test_a_closed_standard_output_stops_nothing_and_no_client_gets_the_log(start
     check_serves_and_counts(server)
 
 
+@pytest.mark.slow
 def test_another_program_on_the_same_output_is_left_alone(start: Start) -> None:
     """What the server changes of its pipe must not reach the shell that started it."""
     reader, writer = os.pipe()

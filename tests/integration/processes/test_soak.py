@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 WARM_UP = 20_000
+LONG_WARM_UP = 60_000  # heaps grow by a megabyte or two until then; over few requests that would look like a leak
 MODELS = 4
 MOST_BYTES = 5.0  # a request
 MOST_GROWTH = 5 << 20
@@ -58,14 +59,14 @@ def test_a_leak_is_told_from_noise() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("requests", [100_000, 1_000_000])
-def test_memory_is_level_over_many_requests(start: Start, report: Report, requests: int) -> None:
+@pytest.mark.parametrize(("requests", "warm_up"), [(100_000, LONG_WARM_UP), (1_000_000, WARM_UP)])
+def test_memory_is_level_over_many_requests(start: Start, report: Report, requests: int, warm_up: int) -> None:
     server = start(WEB_CONCURRENCY="2")
     before = descriptors_of(server)
     with unharmed(server):
-        asyncio.run(ask_all(server.port, ASKS, WARM_UP))
+        asyncio.run(ask_all(server.port, ASKS, warm_up))
         found = soak(server, ASKS, requests)
-    poll(lambda: descriptors_of(server) == before, "every descriptor is given back", 5)
+    poll(lambda: all(count <= before[pid] for pid, count in descriptors_of(server).items()), "all is closed", 5)
     assert threads_of(server) <= 3 + 2 * MODELS, "a thread a process, and one for each model of a worker"
     report(
         f"{requests} requests: memory {found.growth / 1024:+.0f} KiB, {found.slope:+.2f} bytes a request, "

@@ -121,3 +121,28 @@ def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:
         assert server._versions == set(scoreboard.blocks)
     assert gc.get_freeze_count() > 0, "the pages of what is there are not copied by a later fork"
     gc.unfreeze()
+
+
+def test_forks_that_fail_are_tried_once_a_second_and_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("server.processes.arbiter.monotonic", lambda: now)
+    tried: list[float] = []
+
+    def fail(self: Any) -> None:
+        tried.append(now)
+        raise (MemoryError, OSError)[len(tried) % 2]("no room")
+
+    monkeypatch.setattr(_Arbiter, "spawn_worker", fail)
+    made = arbiter(_num_workers=3, WORKERS={}, outgoing={}, retiring={}, _has_forked=True, _fork_fails=False)
+    for _ in range(3):
+        made._fork_missing()
+        assert made._spawn_after == now + 1.0
+        now += 1.0
+    assert tried == [1000.0, 1001.0, 1002.0], "the others are not even tried"
+    assert len(caplog.records) == 1
+    made._has_forked = False
+    with pytest.raises(SystemExit) as caught:
+        made._fork_missing()
+    assert caught.value.code == 1
