@@ -45,8 +45,8 @@ sbom: ## build/sbom.json: what a dyno runs, as CycloneDX has it
 	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
 	build/sbom/bin/cyclonedx-py requirements requirements.txt --output-reproducible --of JSON -o build/sbom.json
 
-faults: models ## docs/faults.md: what can go wrong, and what came of the tests that show it; SLOW=1: the long ones too
-	$(PY) -m tests.campaigns.faults $(if $(SLOW),--slow)
+faults: models ## docs/faults.md: what can go wrong, and what came of the tests that show it; SLOW=1: the long ones too; GROUP=B: only these
+	$(PY) -m tests.campaigns.faults $(if $(SLOW),--slow) $(if $(GROUP),--group $(GROUP))
 
 fuzz: models ## looks for bytes that are neither read nor refused, SECONDS=60 on each TARGET; atheris needs FUZZ_PYTHON=python3.11
 	$(FUZZ_PYTHON) -m venv build/fuzz

@@ -34,7 +34,9 @@ MOST_FILES = 14  # side by side in one folder
 LONG_FOLDERS = frozenset({"convert/exporters", "tests/convert/exporters"})
 # What convert may take from the server: parity is measured with the runtime that will serve, walls are the same.
 OPEN_TO_CONVERT = ("server.artefact", "server.confinement")
-NEVER_IN_SERVER = frozenset({"pickle", "joblib", "cloudpickle", "dill", "sklearn", "skl2onnx", "onnx", "pandas"})
+NEVER_IN_SERVER = frozenset(
+    {"pickle", "joblib", "cloudpickle", "dill", "skops", "torch", "sklearn", "skl2onnx", "onnx", "pandas"}
+)
 
 Import = tuple[str, int]  # module, line
 

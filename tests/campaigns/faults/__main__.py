@@ -31,21 +31,27 @@ def main(words: Sequence[str]) -> int:
     """Exit status 1 where a test of a row fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.faults", description=__doc__)
     parser.add_argument("--slow", action="store_true", help="the long ones too, one after another")
+    parser.add_argument("--group", default="", metavar="LETTER", help="only the rows of one group; writes no page")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "faults.md")
     asked = parser.parse_args(words)
     groups, rows = read_catalogue()
-    tests = marked_tests()
+    marked = marked_tests()
+    tests = {test for row in rows if asked.group in ("", row.group) for test in marked.get(row.number, ())}
     recorder = Recorder()
-    quick, long = _files(tests, slow=False), _files(tests, slow=True)
-    status = pytest.main(["-m", "fault and not slow", "-n", "2", "--dist", "loadfile", *quick], [recorder])
-    if asked.slow and long:
-        status = max(status, pytest.main(["-m", "fault and slow", "--timeout", "3600", *long], [recorder]))
-    asked.out.write_text(page(groups, rows, tests, recorder.results), "utf-8")
-    return int(status != pytest.ExitCode.OK)
+    status = _run(
+        ["-m", "not slow", "-n", "2", "--dist", "loadfile"], [test for test in tests if not test.slow], recorder
+    )
+    if asked.slow:
+        status |= _run(["-m", "slow", "--timeout", "3600"], [test for test in tests if test.slow], recorder)
+    if not asked.group:
+        asked.out.write_text(page(groups, rows, marked, recorder.results), "utf-8")
+    return status
 
 
-def _files(tests: dict[int, list[MarkedTest]], *, slow: bool) -> list[str]:
-    return sorted({test.file for marked in tests.values() for test in marked if test.slow is slow})
+def _run(options: Sequence[str], tests: Sequence[MarkedTest], recorder: Recorder) -> int:
+    """Exit status 1 where one of these fails; 0 where there is none."""
+    nodes = sorted(test.node for test in tests)
+    return int(bool(nodes) and pytest.main([*options, *nodes], [recorder]) != pytest.ExitCode.OK)
 
 
 if __name__ == "__main__":

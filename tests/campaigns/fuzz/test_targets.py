@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.artefact.onnxfile import BadFile
 from server.codecs.codec import NoRowsCodec
 from server.errors import ServerError
 from tests.campaigns.fuzz.targets import Target, Wrong, decoding, make_targets
@@ -20,7 +21,10 @@ Change = tuple[int, int, bytes]  # where, how many bytes go, what comes
 
 @pytest.fixture(scope="module")
 def targets() -> Mapping[str, Target]:
-    return make_targets()
+    try:
+        return make_targets()
+    except BadFile as error:
+        pytest.fail(f"an example model {error}: run `make models` first", pytrace=False)
 
 
 def test_these_are_all(targets: Mapping[str, Target]) -> None:

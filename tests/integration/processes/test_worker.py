@@ -17,7 +17,22 @@ from tests.support.integration.running import ROOT, Running, poll
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which is Linux's")
 
-FORBIDDEN = frozenset({"sklearn", "skl2onnx", "onnx", "joblib", "pandas", "scipy", "convert", "bench", "cloudpickle"})
+FORBIDDEN = frozenset(
+    {
+        "sklearn",
+        "skl2onnx",
+        "onnx",
+        "joblib",
+        "pandas",
+        "scipy",
+        "convert",
+        "bench",
+        "cloudpickle",
+        "dill",
+        "skops",
+        "torch",
+    }
+)
 SPY = ROOT / "tests/support/integration/spy.py"
 MIB = 1 << 20
 FIRST_WORKER_MIB = 120  # with the arbiter, each page counted once

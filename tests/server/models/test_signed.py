@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from pathlib import Path
 
@@ -96,3 +97,10 @@ def test_an_endless_signature_is_read_to_its_limit(tmp_path: Path) -> None:
     assert read_signature(path) is None
     signature_path(path).write_bytes(bytes(10**6))
     assert len(read_signature(path) or b"") == MAX_SIGNATURE_BYTES
+
+
+def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path: Path) -> None:
+    path = put(tmp_path, "m.onnx")
+    os.mkfifo(signature_path(path))
+    with pytest.raises(BadFile, match="not of this file"):
+        load_version(VersionFile("m", "1", path), check_signed=make_check(PUBLIC_KEY))
