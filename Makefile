@@ -4,14 +4,17 @@ PYTHON ?= python3
 PY := .venv/bin/python
 PORT ?= 8000
 WORKERS ?= 2
+SECONDS ?= 60
+FUZZ_PYTHON ?= python3.11
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=models/%/1/model.onnx)
+LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 SOURCES := server convert bench examples tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models clean
+.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -21,17 +24,18 @@ run: models ## environment, example models, server on PORT (8000)
 
 install: .venv/.installed ## the environment, in .venv
 
-.venv/.installed: requirements.txt requirements.in requirements-dev.txt
+.venv/.installed: requirements.txt requirements.in requirements-signing.in requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dynonnx needs Python 3.11 or newer; set PYTHON=/path/to/it" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-lock: requirements.in ## requirements.txt anew: what requirements.in pins, with the hash of every wheel
+lock: ## requirements.txt and requirements-signing.txt anew: what the .in files pin, with the hash of every wheel
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" --output-file requirements.txt requirements.in
+	$(LOCK) --output-file requirements.txt requirements.in
+	$(LOCK) --output-file requirements-signing.txt requirements-signing.in
 
 licences: install ## docs/licences.md, from what is installed
 	$(PY) -m tests.campaigns.supply
@@ -43,6 +47,16 @@ sbom: ## build/sbom.json: what a dyno runs, as CycloneDX has it
 
 faults: models ## docs/faults.md: what can go wrong, and what came of the tests that show it; SLOW=1: the long ones too
 	$(PY) -m tests.campaigns.faults $(if $(SLOW),--slow)
+
+fuzz: models ## looks for bytes that are neither read nor refused, SECONDS=60 on each TARGET; atheris needs FUZZ_PYTHON=python3.11
+	$(FUZZ_PYTHON) -m venv build/fuzz
+	build/fuzz/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	build/fuzz/bin/python -m pip install --quiet --disable-pip-version-check atheris==3.0.0
+	@for target in $(or $(TARGET),$$(build/fuzz/bin/python -m tests.campaigns.fuzz)); do \
+		echo "$$target: $(SECONDS) s"; \
+		build/fuzz/bin/python -m tests.campaigns.fuzz $$target build/corpus/$$target -artifact_prefix=build/corpus/$$target- \
+			-max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=65536 -verbosity=0 || exit 1; \
+	done
 
 boosters: install ## XGBoost, LightGBM, CatBoost, skops and lz4 as well, for converting such files
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-boosters.txt

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 import orjson
 
 from convert.cli import commands
-from convert.cli.options import Command, ConvertCommand, InspectCommand, VerifyCommand, default_name, parse
+from convert.cli.options import Command, ConvertCommand, InspectCommand, SignCommand, VerifyCommand, default_name, parse
 from convert.cli.progress import Progress
 from convert.cli.terminal import visible, visible_json
 from convert.errors import Refused, UsageError
@@ -94,6 +94,8 @@ def _report(command: Command) -> commands.Report:
                 return commands.verify(command, progress.tell)
             case InspectCommand():
                 return commands.inspect(command)
+            case SignCommand():
+                return commands.sign(command)
     finally:
         progress.done()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,25 @@ from server.artefact.metadata import Feature, Output, Role
 
 load_families()
 
+ACCIDENT = "accident"
 LABEL = np.arange(2)  # the classes of one label of a set: not there, there
 
 
-def export(original: Original, features: Sequence[Feature], answers: Answers) -> tuple[ModelProto, tuple[Output, ...]]:
-    """The model's graph, and its outputs with their roles. ``answers`` of any rows give the outputs and their shapes.
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A model's graph and its outputs with their roles.
+
+    ``accidents`` is a graph of its own for the proof: its output `ACCIDENT` [rows] says to which rows the original's
+    answer hangs on a choice among equals. None where no answer does.
+    """
+
+    model: ModelProto
+    outputs: tuple[Output, ...]
+    accidents: ModelProto | None
+
+
+def export(original: Original, features: Sequence[Feature], answers: Answers) -> Exported:
+    """Makes the graph. ``answers`` of any rows give the outputs and their shapes.
 
     Raises Refused where an estimator has no exporter.
     """
@@ -34,11 +49,12 @@ def export(original: Original, features: Sequence[Feature], answers: Answers) ->
         raise Refused(
             f"{type(original.model).__name__} has no exporter for its {missing[0]}", "predict with another one"
         )
+    accidents = graph.finish_marks(ACCIDENT)
     model = graph.finish(
         {names[answer]: tensors[answer] for answer in answers},
         {names[answer]: values.shape[1:] for answer, values in answers.items()},
     )
-    return model, tuple(Output(role_of(answer), names[answer]) for answer in answers)
+    return Exported(model, tuple(Output(role_of(answer), names[answer]) for answer in answers), accidents)
 
 
 def role_of(answer: str) -> Role:

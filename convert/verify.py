@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from convert.errors import Refused
+from convert.export import export
+from convert.graph.graph import Array
 from convert.inspection import open_runtime
 from convert.job import Tell, tell_of_comparison
 from convert.opening.opener import OpenPolicy, open_model
-from convert.original.original import open_original
+from convert.original.original import Answers, Original, open_original
 from convert.original.schema import describe
-from convert.proof.parity import Proof, prove
-from convert.proof.questions import ask_proof_rows
+from convert.proof.parity import Proof, find_accidents, prove
+from convert.proof.questions import Groups, ask_proof_rows
 from server.artefact.metadata import Feature, from_metadata
 from server.artefact.runtime import Runtime
 
@@ -36,7 +39,18 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, te
             f"the file has {len(runtime.outputs)} outputs, the model gives {len(answers)}: {', '.join(answers)}",
             "convert the pickle again",
         )
-    return prove(runtime, features, groups, expected, tell_of_comparison(tell, groups))
+    accidents = _find_accidents(original, groups, expected)
+    return prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups))
+
+
+def _find_accidents(original: Original, groups: Groups, expected: Mapping[str, Answers]) -> dict[str, Array]:
+    """Which answers of the original are accidents, by our own graph of it; none are known where there is no such."""
+    features = describe(original)
+    try:
+        graph = export(original, features, expected["usual"]).accidents
+    except Refused:
+        return {}
+    return find_accidents(None if graph is None else Runtime(graph.SerializeToString()), features, groups)
 
 
 def _by_signature(runtime: Runtime, features: tuple[Feature, ...]) -> tuple[Feature, ...]:

@@ -5,8 +5,10 @@ Code that refuses a request raises `ServerError`; both doors turn it into the sa
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, get_args
 
 import orjson
@@ -75,12 +77,14 @@ class ServerError(Exception):
 
 def overloaded(seconds: float) -> ServerError:
     """The error of a full queue. ``seconds``: of work in the queue, rounded up for ``Retry-After``."""
-    wait = max(1, math.ceil(seconds))
-    return ServerError(
-        "overloaded",
-        f"more work waits than this server may queue; try again in {wait} s",
-        {"retry-after": str(wait)},
-    )
+    message, headers = _overload(max(1, math.ceil(seconds)))
+    return ServerError("overloaded", message, headers)
+
+
+@functools.lru_cache(128)  # a server that refuses much must do it cheaply
+def _overload(wait: int) -> tuple[str, Mapping[str, str]]:
+    message = f"more work waits than this server may queue; try again in {wait} s"
+    return message, MappingProxyType({"retry-after": str(wait)})
 
 
 def envelope(error: ServerError, request_id: str) -> bytes:

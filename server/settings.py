@@ -61,6 +61,10 @@ def _keys(text: str) -> tuple[str, ...]:
     return keys
 
 
+def _public_key(text: str) -> str:
+    return text if text.startswith("-----BEGIN PUBLIC KEY-----") else _text(text)
+
+
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(origin.strip() for origin in text.split(","))
     if any(origin != "*" and not re.fullmatch(r"https?://[^\s/]+", origin) for origin in origins):
@@ -91,6 +95,9 @@ class Settings:
     )
     admin_keys: tuple[str, ...] = _setting(
         (), _keys, "keys that load and unload models and open all else; none: these routes are off"
+    )
+    verify_key: str | None = _setting(
+        None, _public_key, "Ed25519 public key, as PEM or a file of it; a model that it did not sign is refused"
     )
     max_body_bytes: int = _setting(16_777_216, _whole(1, 2**31), "largest request body")
     inflight_bytes: int = _setting(

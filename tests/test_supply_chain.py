@@ -13,6 +13,7 @@ from tests.test_imports import files, walk
 ROOT = Path(__file__).parent.parent
 LOCK = read_pins(ROOT / "requirements.txt")
 LIST = read_pins(ROOT / "requirements.in")
+SIGNING = read_pins(ROOT / "requirements-signing.txt")
 DEVELOPING = read_pins(ROOT / "requirements-dev.txt")
 OPTIONAL = read_pins(ROOT / "requirements-boosters.txt")
 
@@ -47,6 +48,7 @@ FLOORS = [
     ("idna", "3.7", "CVE-2024-3651", "a name takes quadratic time"),
     ("protobuf", "6.31.1", "CVE-2025-4565", "nested groups end the process"),
     ("protobuf", "6.33.5", "CVE-2026-0994", "nested Any messages end the process"),
+    ("pynacl", "1.6.2", "CVE-2025-69277", "libsodium takes points outside the main group for keys"),
     ("onnx", "1.21.0", "CVE-2026-27489, CVE-2026-34445", "data in other files: a link is followed, attributes are set"),
     ("joblib", "1.2.0", "CVE-2022-21797", "a number of jobs is evaluated as code"),
     ("scikit-learn", "1.5.0", "CVE-2024-5206", "a vectorizer keeps words that it should have dropped"),
@@ -56,13 +58,14 @@ FLOORS = [
 
 
 def test_the_lock_has_the_versions_of_the_list_and_no_others() -> None:
-    locked = {name: pin.version for name, pin in LOCK.items()}
-    assert locked == {name: pin.version for name, pin in LIST.items()}, "run `make lock`"
+    for locked, listed in ((LOCK, LIST), (SIGNING, read_pins(ROOT / "requirements-signing.in"))):
+        versions = {name: pin.version for name, pin in locked.items()}
+        assert versions == {name: pin.version for name, pin in listed.items()}, "run `make lock`"
 
 
-@pytest.mark.parametrize("name", LOCK)
+@pytest.mark.parametrize("name", [*LOCK, *SIGNING])
 def test_every_package_of_a_dyno_is_pinned_by_hash(name: str) -> None:
-    assert LOCK[name].hashes
+    assert (LOCK | SIGNING)[name].hashes
 
 
 def test_no_requirement_names_a_place() -> None:
@@ -72,14 +75,14 @@ def test_no_requirement_names_a_place() -> None:
 
 @pytest.mark.parametrize(("name", "floor", "advisory", "hole"), FLOORS)
 def test_no_version_with_a_known_hole(name: str, floor: str, advisory: str, hole: str) -> None:
-    pins = [pins[name] for pins in (LOCK, DEVELOPING, OPTIONAL) if name in pins]
+    pins = [pins[name] for pins in (LOCK, SIGNING, DEVELOPING, OPTIONAL) if name in pins]
     assert pins, f"{name} is no longer used: take it out of the table"
     for pin in pins:
         assert release(pin.version) >= release(floor), f"{name} {pin.version}: {advisory}, {hole}"
 
 
 def test_nothing_that_unpickles_is_in_a_dyno() -> None:
-    assert {normalised(name) for name in NEVER_IN_A_DYNO} & set(LOCK) == set()
+    assert {normalised(name) for name in NEVER_IN_A_DYNO} & {*LOCK, *SIGNING} == set()
 
 
 def code_from_data(source: str) -> list[str]:

@@ -11,12 +11,14 @@ from typing import Any
 import orjson
 
 from convert.cli import report, writer
-from convert.cli.options import ConvertCommand, InspectCommand, VerifyCommand
+from convert.cli.options import ConvertCommand, InspectCommand, SignCommand, VerifyCommand
 from convert.errors import Refused
 from convert.sandbox import parent
 from convert.sandbox.job_messages import Inspected, Job, JobResult
 from server.artefact.metadata import PREFIX, Artefact, BadArtefact, from_metadata, to_metadata
 from server.artefact.onnxfile import MAX_BYTES
+from server.artefact.signing import SUFFIX, BadKey
+from server.artefact.signing import sign as sign_file
 
 Tell = Callable[[str, float], None]
 
@@ -78,6 +80,27 @@ def inspect(command: InspectCommand) -> Report:
             report.verdict(artefact.parity),
         )
         return Report("\n\n".join(filter(None, parts)), {**_data(artefact), "drawing": seen.doc_string})
+
+
+def sign(command: SignCommand) -> Report:
+    """Writes the signature beside the file. Raises Refused."""
+    _must_exist(command.file, command.key)
+    name, version = _name_and_version(command.file.absolute())
+    name, version = command.name or name, command.version or version
+    goal = command.file.with_name(command.file.name + SUFFIX)
+    try:
+        made = sign_file(command.key.read_text("ascii"), name, version, command.file.read_bytes())
+    except (BadKey, UnicodeDecodeError) as error:
+        raise Refused(f"{command.key}: {error}") from None
+    writer.write(goal, made.encode())
+    return Report(f"wrote {goal}: {name}, version {version}", {"written": str(goal), "name": name, "version": version})
+
+
+def _name_and_version(file: Path) -> tuple[str, str]:
+    """What a file in a repository's folder serves as."""
+    if file.name == writer.FILE_NAME:
+        return file.parent.parent.name, file.parent.name
+    return file.stem, "1"
 
 
 def _data(artefact: Artefact) -> dict[str, Any]:

@@ -26,6 +26,7 @@ and not at all where the system cannot see to that.
   python -m convert models/build                     every model file in a folder
   python -m convert inspect FILE.onnx                what a file takes and gives
   python -m convert verify MODEL.pkl FILE.onnx       repeats the check
+  python -m convert sign FILE.onnx --key KEY.pem     signs a file, for DYNONNX_VERIFY_KEY
 
 Exit status: 0 written and verified, 1 refused or not equal, 2 the command line is wrong."""
 
@@ -57,7 +58,18 @@ class VerifyCommand:
     json: bool = False
 
 
-Command = ConvertCommand | InspectCommand | VerifyCommand
+@dataclass(frozen=True, slots=True)
+class SignCommand:
+    """``python -m convert sign FILE``. ``name`` and ``version`` are None for those that its path tells."""
+
+    file: Path
+    key: Path
+    name: str | None
+    version: str | None
+    json: bool = False
+
+
+Command = ConvertCommand | InspectCommand | VerifyCommand | SignCommand
 
 
 def parse(words: Sequence[str]) -> Command:
@@ -68,10 +80,14 @@ def parse(words: Sequence[str]) -> Command:
     if words and words[0] == "verify":
         given = _verify_parser().parse_args(words[1:])
         return VerifyCommand(replace(_job(given), onnx=given.file), given.json)
+    if words and words[0] == "sign":
+        given = _sign_parser().parse_args(words[1:])
+        return SignCommand(given.file, given.key, given.name, given.version, given.json)
     given = _convert_parser().parse_args(words)
     name = _checked("--name", given.name) if given.name is not None else default_name(given.model)
     version = None if given.version is None else _checked("--version", given.version)
-    return ConvertCommand(replace(_job(given), name=name), version, given.out, given.replace, given.json)
+    job = replace(_job(given), name=name, allow_ties=given.allow_ties)
+    return ConvertCommand(job, version, given.out, given.replace, given.json)
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -118,6 +134,11 @@ def _convert_parser() -> argparse.ArgumentParser:
     _add_data(parser)
     parser.add_argument("--out", type=Path, default=Path("models"), help="repository folder, or a path ending in .onnx")
     parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
+    parser.add_argument(
+        "--allow-ties",
+        action="store_true",
+        help="write a model also where many rows have neighbours that are equally near; those answers may differ",
+    )
     _add_trust(parser)
     return parser
 
@@ -134,6 +155,17 @@ def _verify_parser() -> argparse.ArgumentParser:
     parser.add_argument("file", type=Path, metavar="FILE")
     _add_data(parser)
     _add_trust(parser)
+    return parser
+
+
+def _sign_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "python -m convert sign", "Writes FILE.sig: an Ed25519 signature of a model, its name and version."
+    )
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--key", type=Path, required=True, metavar="KEY.pem", help="private key: docs/deploy.md")
+    parser.add_argument("--name", help="the name it will serve under (default: from its path)")
+    parser.add_argument("--version", help="and the version")
     return parser
 
 

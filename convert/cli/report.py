@@ -13,14 +13,17 @@ SHOWN_NAMES = 8
 
 def proof_table(parity: Mapping[str, Any]) -> str:
     """The proof, one line per group of rows and output; batched and alone side by side."""
-    lines = [("rows", "", "output", "differ", "ties", "worst", "worst alone")]
+    lines: list[tuple[str, ...]] = [("rows", "", "output", "differ", "ties", "accidents", "worst", "worst alone")]
     both = {(line["group"], line["output"], line["way"]): line for line in parity["lines"]}
     for (group, output, way), line in both.items():
         if way == "batched":
             single = both[(group, output, "alone")]
             wrong = line["wrong"] + single["wrong"]
             cells = ("", "") if output == "label" else (_share(line["worst"]), _share(single["worst"]))
-            lines.append((group, f"{line['rows']:,}", output, f"{wrong:,}", _ties(line), *cells))
+            counts = (f"{wrong:,}", _ties(line), f"{line.get('accidents', 0):,}")
+            lines.append((group, f"{line['rows']:,}", output, *counts, *cells))
+    if not any(line.get("accidents") for line in parity["lines"]):
+        lines = [(*line[:5], *line[6:]) for line in lines]
     return _aligned(lines) + "\n\nworst: the largest difference, as a share of what the rule of parity allows"
 
 
@@ -36,6 +39,11 @@ def verdict(parity: Mapping[str, Any]) -> str:
     """One line for a person in a hurry."""
     if parity["wrong"]:
         return f"NOT EQUAL: {parity['wrong']:,} answers differ from scikit-learn's over {parity['rows']:,} rows"
+    if parity.get("accidents"):
+        return (
+            f"equal: {parity['rows']:,} rows, together and alone, but for {parity['accidents']:,} whose neighbours "
+            f"tie ({parity['accident_share']:.1%} of rows like those that the model remembers)"
+        )
     ties = f" ({parity['ties']:,} labels differ where two classes tie within 1e-6)" if parity["ties"] else ""
     return f"equal: {parity['rows']:,} rows, together and alone, answered as scikit-learn answers them{ties}"
 

@@ -10,6 +10,7 @@ from sklearn import discriminant_analysis, mixture, naive_bayes, neighbors
 from convert.errors import Refused
 from convert.exporters.linear import product
 from convert.exporters.parts.distances import distances
+from convert.exporters.parts.ties import mark_nearest
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
@@ -99,6 +100,7 @@ def nearest_centroid(e: Exporter, model: Any, x: Columns) -> Prediction:
     prediction = likeliest(logs, classes, scored=model.metric == "euclidean")
     probabilities = prediction.probabilities if model.metric == "euclidean" else None
     near = distances(matrix, model.centroids_, model.metric)
+    mark_nearest(near, float(np.max(np.abs(model.centroids_), initial=0.0)))
     index = e.graph.op("ArgMin", near, dtype=np.int64, axis=1, keepdims=0) if even else prediction.index
     return Prediction(index=index, probabilities=probabilities, scores=prediction.scores)
 

@@ -9,6 +9,7 @@ from sklearn.impute import KNNImputer
 
 from convert.errors import Refused
 from convert.exporters.parts.shapes import column_of
+from convert.exporters.parts.ties import ROUNDING_BY_PRODUCT, about, mark_choice
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
@@ -25,7 +26,8 @@ def nearest_imputer(e: Exporter, model: Any, x: Columns) -> Columns:
     filled = []
     for column in np.flatnonzero(np.asarray(model._valid_mask) | model.keep_empty_features).tolist():
         here = matrix.take([column])
-        filled.append(missing.take([column]).where(_guess(model, far, known[:, column]), here))
+        gone = missing.take([column])
+        filled.append(gone.where(_guess(model, far, known[:, column], gone), here))
     imputed = columns(e.graph.concat(filled), len(filled))
     if not model.add_indicator:
         return imputed
@@ -49,14 +51,18 @@ def _distances(x: Tensor, missing: Tensor, points: Array) -> Tensor:
     return none.where(np.float64(np.inf), mean.unary("Sqrt"))
 
 
-def _guess(model: Any, far: Tensor, values: Array) -> Tensor:
+def _guess(model: Any, far: Tensor, values: Array, gone: Tensor) -> Tensor:
     """[rows, 1] for one column; the column's mean where no row is comparable, 0 where it was always empty."""
     donors = np.flatnonzero(~np.isnan(values))
     if not len(donors):
         return far.take([0]) * 0.0
     graph = far.graph
-    k = graph.constant(np.array([min(model.n_neighbors, len(donors))], np.int64))
-    near, where = graph.ops("TopK", far.take(donors), k, dtypes=[np.float64, np.int64], axis=1, largest=0, sorted=1)
+    count = min(model.n_neighbors, len(donors))
+    k = graph.constant(np.array([count], np.int64))
+    there = far.take(donors)
+    near, where = graph.ops("TopK", there, k, dtypes=[np.float64, np.int64], axis=1, largest=0, sorted=1)
+    kth, size = near.take([count - 1]), float(np.nanmax(np.abs(model._fit_X), initial=0.0))
+    mark_choice(there, about(there, kth, size, ROUNDING_BY_PRODUCT), kth, count, values[donors], gone)
     donated = graph.op("Gather", graph.constant(values[donors]), where, axis=0)
     weights = (near < np.inf).cast(np.float64)
     if model.weights == "distance":

@@ -9,13 +9,18 @@ from sklearn import cluster, neighbors, semi_supervised
 
 from convert.errors import Refused
 from convert.exporters.parts.distances import distances, squared
+from convert.exporters.parts.ties import ROUNDING, ROUNDING_BY_PRODUCT, about, mark_choice, mark_nearest
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
 
 
-def nearest(tensor: Tensor) -> Tensor:
-    """[rows] the position of the smallest value, the first on a tie."""
+def nearest(tensor: Tensor, points: Array, labels: Array | None = None) -> Tensor:
+    """[rows] the position of the nearest of ``points`` by the distances ``tensor``, the first on a tie.
+
+    ``labels`` [points]: what the answer takes of a point; None if its position.
+    """
+    mark_nearest(tensor, _size(points), labels)
     return tensor.graph.op("ArgMin", tensor, dtype=np.int64, axis=1, keepdims=0)
 
 
@@ -32,12 +37,26 @@ def _all_distances(model: Any, x: Tensor) -> Tensor:
     return distances(x, _points(model), model.effective_metric_, model.effective_metric_params_.get("p", model.p))
 
 
-def closest(model: Any, x: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Distances and positions of the ``count`` nearest training rows, nearest first."""
+def closest(
+    model: Any, x: Tensor, count: int, values: Array | None = None, by_distance: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Distances and positions of the ``count`` nearest training rows, nearest first.
+
+    ``values``: [training rows, ...] what each adds to the answer, None if its position; ``by_distance``: a row at no
+    distance outweighs all others.
+    """
     far = _all_distances(model, x)
     k = x.graph.constant(np.array([count], np.int64))
     near, where = x.graph.ops("TopK", far, k, dtypes=[np.float64, np.int64], axis=1, largest=0, sorted=1)
+    kth, size = near.take([count - 1]), _size(_points(model))
+    rounding = ROUNDING_BY_PRODUCT if model._fit_method == "brute" else ROUNDING
+    found = (kth.equals(0.0) | ~near.take([0]).equals(0.0)) if by_distance else None
+    mark_choice(far, about(far, kth, size, rounding), kth, count, values, found)
     return near, where
+
+
+def _size(points: Array) -> float:
+    return float(np.max(np.abs(points), initial=0.0))
 
 
 def _by_distance(model: Any) -> bool:
@@ -54,7 +73,7 @@ def _inverse(far: Tensor, counted: Tensor | float = 1.0) -> Tensor:
 
 def neighbours_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The share of the nearest rows' classes, weighted where asked."""
-    near, where = closest(model, x.numbers(), model.n_neighbors)
+    near, where = closest(model, x.numbers(), model.n_neighbors, model._y, _by_distance(model))
     weights = _inverse(near) if _by_distance(model) else None
     if not model.outputs_2d_:
         return _voted(where, weights, np.asarray(model._y).ravel(), len(model.classes_))
@@ -76,7 +95,7 @@ def _voted(where: Tensor, weights: Tensor | None, y: Array, classes: int) -> Pre
 
 def neighbours_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The mean of the nearest rows' values, weighted where asked."""
-    near, where = closest(model, x.numbers(), model.n_neighbors)
+    near, where = closest(model, x.numbers(), model.n_neighbors, model._y, _by_distance(model))
     y = np.asarray(model._y, np.float64)
     single = y.ndim == 1
     values = e.graph.op("Gather", e.graph.constant(y.reshape(len(y), -1)), where, axis=0)
@@ -129,9 +148,10 @@ def local_outlier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The density round a row against that round its neighbours."""
     if not model.novelty:
         raise Refused("LocalOutlierFactor scores only its own training rows", "fit with novelty=True")
-    near, where = closest(model, x.numbers(), model.n_neighbors_)
+    reaches = np.asarray(model._distances_fit_X_[:, model.n_neighbors_ - 1], np.float64)
+    near, where = closest(model, x.numbers(), model.n_neighbors_, np.stack([reaches, model._lrd], axis=1))
     graph = e.graph
-    reach = graph.op("Gather", graph.constant(model._distances_fit_X_[:, model.n_neighbors_ - 1]), where, axis=0)
+    reach = graph.op("Gather", graph.constant(reaches), where, axis=0)
     density = 1.0 / (graph.op("Max", near, reach).reduce("ReduceMean") + 1e-10)
     others = graph.op("Gather", graph.constant(np.asarray(model._lrd, np.float64)), where, axis=0)
     scores = -(others / density).reduce("ReduceMean", keep=False) - float(model.offset_)
@@ -157,7 +177,8 @@ def radius_transform(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def centres(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The nearest of the cluster centres."""
-    return Prediction(label=nearest(squared(x.numbers(), np.asarray(model.cluster_centers_, np.float64))))
+    points = np.asarray(model.cluster_centers_, np.float64)
+    return Prediction(label=nearest(squared(x.numbers(), points), points))
 
 
 def centre_distances(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -168,7 +189,8 @@ def centre_distances(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def birch(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The cluster of the nearest subcluster."""
-    at = nearest(squared(x.numbers(), model.subcluster_centers_))
+    points = model.subcluster_centers_
+    at = nearest(squared(x.numbers(), points), points, model.subcluster_labels_)
     labels = e.graph.constant(np.asarray(model.subcluster_labels_, np.int64))
     return Prediction(label=e.graph.op("Gather", labels, at, axis=0))
 
@@ -181,7 +203,7 @@ def bisecting(e: Exporter, model: Any, x: Columns) -> Prediction:
         if node.left is None:
             return e.graph.constant(np.array([node.label], np.int64))
         halves = np.vstack((node.left.center, node.right.center)) + mean
-        return nearest(squared(matrix, halves)).equals(0).where(descend(node.left), descend(node.right))
+        return nearest(squared(matrix, halves), halves).equals(0).where(descend(node.left), descend(node.right))
 
     return Prediction(label=descend(model._bisecting_tree))
 
@@ -193,7 +215,7 @@ def label_spreading(e: Exporter, model: Any, x: Columns) -> Prediction:
         weights = (squared(matrix, points) * -float(model.gamma)).unary("Exp")
         counts = weights @ np.asarray(model.label_distributions_)
     elif model.kernel == "knn":
-        _, where = closest(model.nn_fit, matrix, model.n_neighbors)
+        _, where = closest(model.nn_fit, matrix, model.n_neighbors, model.label_distributions_)
         known = e.graph.constant(np.asarray(model.label_distributions_))
         counts = e.graph.op("Gather", known, where, axis=0).reduce("ReduceSum", axis=1, keep=False)
     else:

@@ -6,6 +6,7 @@ are left out, so that emitters may state everything they know.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,6 +129,7 @@ class Graph:
         self._constants: dict[tuple[Any, ...], TensorProto] = {}
         self._seen: dict[tuple[Any, ...], tuple[Tensor, ...]] = {}
         self._taken: set[str] = set()
+        self._marks: list[Tensor] = []
         self._numbers = itertools.count()
 
     def input(self, name: str, dtype: Any, width: int) -> Tensor:
@@ -177,6 +179,20 @@ class Graph:
         rows = self.op("Shape", like, dtype=np.int64, start=0, end=1)
         shape = self.op("Concat", rows, self.constant(np.array([1], np.int64)), axis=0)
         return self.op("ConstantOfShape", shape, dtype=np.float64, value=numpy_helper.from_array(np.zeros(1)))
+
+    def mark(self, rows: Tensor) -> None:
+        """Notes that the original's answer to some rows is an accident: ``rows`` [rows] says to which."""
+        self._marks.append(rows)
+
+    def finish_marks(self, name: str) -> ModelProto | None:
+        """The model whose one output ``name`` [rows] says which rows are marked; None without marks.
+
+        To be called before `finish`, which renames tensors.
+        """
+        if not self._marks:
+            return None
+        any_mark = functools.reduce(Tensor.__or__, self._marks)
+        return self.finish({name: any_mark}, {name: ()})
 
     def finish(self, outputs: Mapping[str, Tensor], widths: Mapping[str, tuple[int, ...]]) -> ModelProto:
         """The model whose outputs have these names: pruned, with its opsets pinned.

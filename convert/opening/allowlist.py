@@ -1,30 +1,73 @@
-"""Owns the exact names a pickle may use. Data only.
+"""Owns the exact names a model file may use, by what each is good for. Data only.
 
-A pickle is a program that imports names and calls them, so a name stands here only if calling it with any arguments
-does no more than compute a value. ``functools.partial`` is no exception: what it wraps must stand here, too.
+A pickle is a program that imports names and calls them, so a name alone says nothing: it stands here by what may be
+done with it. An instance of `ESTIMATORS` and `PARTS` may be made empty and given attributes. `FUNCTIONS` and
+`TYPES` may stand as values where a model keeps one. What `INERT` names is never imported: a stand-in that does nothing
+takes its place, because no answer of a model depends on it. Only what `MAKERS` (making/makers.py) names is ever called.
 """
 
 from __future__ import annotations
 
-HELPERS: dict[str, str] = {
-    "_codecs": "encode",
-    "builtins": "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple",
-    "catboost.core": "CatBoostClassifier CatBoostRegressor",
-    "collections": "OrderedDict defaultdict",
-    "copyreg": "_reconstructor",
-    "functools": "partial",
-    "joblib.numpy_pickle": "NumpyArrayWrapper",
-    "lightgbm.basic": "Booster",
-    "lightgbm.sklearn": "LGBMClassifier LGBMRegressor",
+Names = dict[str, str]  # the names of each module
+
+
+def full_names(names: Names) -> frozenset[str]:
+    """The dotted names of a table."""
+    return frozenset(f"{module}.{name}" for module, listed in names.items() for name in listed.split())
+
+
+# by kind: convert/opening/places.py says where a model keeps one of each
+PARTS: dict[str, Names] = {
+    "bunch": {"sklearn.utils._bunch": "Bunch"},
+    "columns": {"sklearn.compose._column_transformer": "_RemainderColsList make_column_selector"},
+    "interval": {"sklearn._loss.link": "Interval"},
+    "kernel": {
+        "sklearn.gaussian_process.kernels": (
+            "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Matern PairwiseKernel Product RBF "
+            "RationalQuadratic Sum WhiteKernel"
+        ),
+    },
+    "link": {"sklearn._loss.link": "HalfLogitLink IdentityLink LogLink LogitLink MultinomialLogit"},
+    "loss": {
+        "sklearn._loss.loss": (
+            "AbsoluteError ExponentialLoss HalfBinomialLoss HalfBinomialLossArrayAPI HalfGammaLoss "
+            "HalfMultinomialLoss HalfMultinomialLossArrayAPI HalfPoissonLoss HalfPoissonLossArrayAPI HalfSquaredError "
+            "HalfTweedieLoss HalfTweedieLossIdentity HuberLoss PinballLoss"
+        ),
+    },
+    "cluster tree": {"sklearn.cluster._bisect_k_means": "_BisectingTree"},
+    "curve scorer": {"sklearn.metrics._scorer": "_CurveScorer"},
+}
+
+# convert/opening/making/ fills these: compiled code reads them without looking
+NATIVES: dict[str, Names] = {
+    "booster": {"lightgbm.basic": "Booster", "xgboost.core": "Booster"},
+    "catboost": {"catboost.core": "CatBoostClassifier CatBoostRegressor"},
+    "predictor": {"sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor"},
+    "sparse": {
+        "scipy.sparse._coo": "coo_array coo_matrix",
+        "scipy.sparse._csc": "csc_array csc_matrix",
+        "scipy.sparse._csr": "csr_array csr_matrix",
+    },
+    "spline": {"scipy.interpolate._bsplines": "BSpline _BSpline"},
+}
+
+FUNCTIONS: Names = {
     "numpy": (
-        "absolute arcsinh arctanh bool bool_ cbrt ceil cos dtype exp exp2 expm1 float32 float64 floor int16 "
-        "int32 int64 int8 log log10 log1p log2 max mean median min nan_to_num ndarray negative positive "
-        "reciprocal rint sign sin sinh sqrt square str_ sum tanh uint16 uint32 uint64 uint8"
+        "absolute arcsinh arctanh cbrt ceil cos exp exp2 expm1 floor log log10 log1p log2 max mean median min "
+        "nan_to_num negative positive reciprocal rint sign sin sinh sqrt square sum tanh"
     ),
-    "numpy._core.multiarray": "_reconstruct scalar",
-    "numpy._core.numeric": "_frombuffer",
-    "numpy.core.multiarray": "_reconstruct scalar",
-    "numpy.core.numeric": "_frombuffer",
+    "scipy.special._ufuncs": "expit logit",
+    "sklearn.utils.validation": "check_array",
+}
+
+TYPES: Names = {
+    "builtins": "bool bytearray bytes complex dict float frozenset int list object set str tuple",
+    "collections": "OrderedDict",
+    "numpy": "bool bool_ float32 float64 int16 int32 int64 int8 ndarray str_ uint16 uint32 uint64 uint8",
+}
+
+INERT: Names = {
     "numpy.ma": "MaskedArray",
     "numpy.ma.core": "MaskedArray _mareconstruct",
     "numpy.random._mt19937": "MT19937",
@@ -32,78 +75,56 @@ HELPERS: dict[str, str] = {
     "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
     "numpy.random.bit_generator": "SeedSequence SeedlessSeedSequence __pyx_unpickle_SeedSequence",
     "scipy._lib.array_api_compat.numpy._aliases": "asarray",  # what a BSpline of scipy 1.17 holds
-    "scipy.interpolate._bsplines": "BSpline _BSpline",
-    "scipy.sparse._coo": "coo_array coo_matrix",
-    "scipy.sparse._csc": "csc_array csc_matrix",
-    "scipy.sparse._csr": "csr_array csr_matrix",
-    "scipy.special._ufuncs": "expit logit",
     "sklearn._loss._loss": (
         "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss "
         "CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss "
         "CyLossFunction CyPinballLoss __pyx_unpickle_CyHalfMultinomialLoss"
     ),
-    "sklearn._loss.link": "BaseLink HalfLogitLink IdentityLink Interval LogLink LogitLink MultinomialLogit",
-    "sklearn._loss.loss": (
-        "AbsoluteError ArrayAPILossMixin BaseLoss ExponentialLoss HalfBinomialLoss HalfBinomialLossArrayAPI "
-        "HalfGammaLoss HalfMultinomialLoss HalfMultinomialLossArrayAPI HalfPoissonLoss "
-        "HalfPoissonLossArrayAPI HalfSquaredError HalfTweedieLoss HalfTweedieLossIdentity HuberLoss "
-        "PinballLoss"
-    ),
-    "sklearn.calibration": "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
     "sklearn.cluster._birch": "_CFNode _CFSubcluster",
-    "sklearn.cluster._bisect_k_means": "_BisectingTree",
     "sklearn.cluster._kmeans": "_kmeans_single_elkan _kmeans_single_lloyd",
-    "sklearn.compose._column_transformer": "_RemainderColsList make_column_selector",
-    "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
     "sklearn.feature_selection._mutual_info": "mutual_info_classif mutual_info_regression",
     "sklearn.feature_selection._univariate_selection": "chi2 f_classif f_regression r_regression",
-    "sklearn.gaussian_process._gpc": "_BinaryGaussianProcessClassifierLaplace",
-    "sklearn.gaussian_process.kernels": (
-        "CompoundKernel ConstantKernel DotProduct ExpSineSquared Exponentiation Kernel KernelOperator Matern "
-        "PairwiseKernel Product RBF RationalQuadratic Sum WhiteKernel"
-    ),
     "sklearn.linear_model._sgd_fast": "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge",
     "sklearn.metrics._classification": (
         "accuracy_score balanced_accuracy_score brier_score_loss f1_score fbeta_score jaccard_score log_loss "
         "matthews_corrcoef precision_score recall_score"
-    ),
-    "sklearn.metrics._dist_metrics": (
-        "BrayCurtisDistance32 BrayCurtisDistance64 CanberraDistance32 CanberraDistance64 ChebyshevDistance32 "
-        "ChebyshevDistance64 DiceDistance32 DiceDistance64 DistanceMetric32 DistanceMetric64 "
-        "EuclideanDistance32 EuclideanDistance64 HammingDistance32 HammingDistance64 HaversineDistance32 "
-        "HaversineDistance64 JaccardDistance32 JaccardDistance64 KulsinskiDistance32 KulsinskiDistance64 "
-        "MahalanobisDistance32 MahalanobisDistance64 ManhattanDistance32 ManhattanDistance64 "
-        "MatchingDistance32 MatchingDistance64 MinkowskiDistance32 MinkowskiDistance64 PyFuncDistance32 "
-        "PyFuncDistance64 RogersTanimotoDistance32 RogersTanimotoDistance64 RussellRaoDistance32 "
-        "RussellRaoDistance64 SEuclideanDistance32 SEuclideanDistance64 SokalMichenerDistance32 "
-        "SokalMichenerDistance64 SokalSneathDistance32 SokalSneathDistance64 newObj"
     ),
     "sklearn.metrics._ranking": "average_precision_score roc_auc_score",
     "sklearn.metrics._regression": (
         "explained_variance_score max_error mean_absolute_error mean_absolute_percentage_error "
         "mean_squared_error median_absolute_error r2_score root_mean_squared_error"
     ),
-    "sklearn.metrics._scorer": "_CurveScorer _PassthroughScorer _Scorer",
     "sklearn.model_selection._split": (
         "BaseCrossValidator BaseShuffleSplit GroupKFold GroupShuffleSplit GroupsConsumerMixin KFold "
         "LeaveOneGroupOut LeaveOneOut LeavePGroupsOut LeavePOut PredefinedSplit RepeatedKFold "
         "RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold StratifiedKFold StratifiedShuffleSplit "
         "TimeSeriesSplit"
     ),
-    "sklearn.multiclass": "_ConstantPredictor",
-    "sklearn.neighbors._ball_tree": "BallTree BallTree32 BallTree64 newObj",
-    "sklearn.neighbors._kd_tree": "KDTree KDTree32 KDTree64 newObj",
     "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
-    "sklearn.tree._tree": "Tree",
-    "sklearn.utils._bunch": "Bunch",
     "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
-    "sklearn.utils.validation": "check_array",
-    "xgboost.core": "Booster",
-    "xgboost.sklearn": "XGBClassifier XGBRFClassifier XGBRFRegressor XGBRegressor",
+    "sklearn.metrics._scorer": "_PassthroughScorer _Scorer",
 }
 
-ESTIMATORS: dict[str, str] = {
-    "sklearn.calibration": "CalibratedClassifierCV",
+# of these only their names are used: search trees and their distances are built again
+SEARCH: Names = {
+    "sklearn.neighbors._ball_tree": "BallTree BallTree32 BallTree64",
+    "sklearn.neighbors._kd_tree": "KDTree KDTree32 KDTree64",
+    "sklearn.metrics._dist_metrics": (
+        "BrayCurtisDistance32 BrayCurtisDistance64 CanberraDistance32 CanberraDistance64 ChebyshevDistance32 "
+        "ChebyshevDistance64 DiceDistance32 DiceDistance64 DistanceMetric32 DistanceMetric64 "
+        "EuclideanDistance32 EuclideanDistance64 HammingDistance32 HammingDistance64 HaversineDistance32 "
+        "HaversineDistance64 JaccardDistance32 JaccardDistance64 KulsinskiDistance32 KulsinskiDistance64 "
+        "MahalanobisDistance32 MahalanobisDistance64 ManhattanDistance32 ManhattanDistance64 MatchingDistance32 "
+        "MatchingDistance64 MinkowskiDistance32 MinkowskiDistance64 RogersTanimotoDistance32 "
+        "RogersTanimotoDistance64 RussellRaoDistance32 RussellRaoDistance64 SEuclideanDistance32 "
+        "SEuclideanDistance64 SokalMichenerDistance32 SokalMichenerDistance64 SokalSneathDistance32 "
+        "SokalSneathDistance64"
+    ),
+}
+
+ESTIMATORS: Names = {
+    "lightgbm.sklearn": "LGBMClassifier LGBMRegressor",
+    "sklearn.calibration": "CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
     "sklearn.cluster._affinity_propagation": "AffinityPropagation",
     "sklearn.cluster._agglomerative": "AgglomerativeClustering FeatureAgglomeration",
     "sklearn.cluster._bicluster": "SpectralBiclustering SpectralCoclustering",
@@ -160,7 +181,7 @@ ESTIMATORS: dict[str, str] = {
     ),
     "sklearn.feature_selection._variance_threshold": "VarianceThreshold",
     "sklearn.frozen._frozen": "FrozenEstimator",
-    "sklearn.gaussian_process._gpc": "GaussianProcessClassifier",
+    "sklearn.gaussian_process._gpc": "GaussianProcessClassifier _BinaryGaussianProcessClassifierLaplace",
     "sklearn.gaussian_process._gpr": "GaussianProcessRegressor",
     "sklearn.impute._base": "MissingIndicator SimpleImputer",
     "sklearn.impute._knn": "KNNImputer",
@@ -196,7 +217,7 @@ ESTIMATORS: dict[str, str] = {
     "sklearn.model_selection._classification_threshold": "FixedThresholdClassifier TunedThresholdClassifierCV",
     "sklearn.model_selection._search": "GridSearchCV RandomizedSearchCV",
     "sklearn.model_selection._search_successive_halving": "HalvingGridSearchCV HalvingRandomSearchCV",
-    "sklearn.multiclass": "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier",
+    "sklearn.multiclass": "OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier _ConstantPredictor",
     "sklearn.multioutput": "ClassifierChain MultiOutputClassifier MultiOutputRegressor RegressorChain",
     "sklearn.naive_bayes": "BernoulliNB CategoricalNB ComplementNB GaussianNB MultinomialNB",
     "sklearn.neighbors._classification": "KNeighborsClassifier RadiusNeighborsClassifier",
@@ -225,8 +246,5 @@ ESTIMATORS: dict[str, str] = {
     "sklearn.semi_supervised._self_training": "SelfTrainingClassifier",
     "sklearn.svm._classes": "LinearSVC LinearSVR NuSVC NuSVR OneClassSVM SVC SVR",
     "sklearn.tree._classes": "DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor",
+    "xgboost.sklearn": "XGBClassifier XGBRFClassifier XGBRFRegressor XGBRegressor",
 }
-
-NAMES = frozenset(
-    f"{module}.{name}" for table in (HELPERS, ESTIMATORS) for module, names in table.items() for name in names.split()
-)

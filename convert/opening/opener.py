@@ -13,26 +13,24 @@ import lzma
 import pickle
 import warnings
 import zlib
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sklearn
-from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
-from sklearn.exceptions import InconsistentVersionWarning
 
 from convert.errors import Refused
-from convert.opening import skopsfile
-from convert.opening.allowlist import NAMES
+from convert.opening.builder import Builder
+from convert.opening.places import check_places
+from convert.opening.shapes import check_shapes, check_sparse_matrices
+from convert.opening.skopsfile import read_skops
+from convert.opening.unpickler import Unpickler
 
-MOST_COLUMNS = 1 << 20
 UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
 ZIP = b"PK\x03\x04"  # a skops file
 DAMAGED = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, EOFError, MemoryError, OverflowError,
+    RecursionError,
 )  # fmt: skip
 
 
@@ -47,25 +45,34 @@ class OpenPolicy:
 
 def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
     """The object in a pickle, joblib or skops file. Raises Refused, which lists every name that is not allowed."""
-    allowed = NAMES | frozenset(policy.trusted)
-    if data.startswith(ZIP):
-        return _picked(skopsfile.open_skops(data, allowed), policy.key)
-    unpacked = unpack(data)
-    refused: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    builder = Builder(policy.trusted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of versions, which are compared below
         try:
-            model, failure = _Reader(io.BytesIO(unpacked), allowed, refused).load(), None
-        except (pickle.UnpicklingError, *DAMAGED) as error:
-            model, failure = None, error
-    _refuse_names(refused)
+            content, failure = _read(data, builder), None
+        except (Refused, pickle.UnpicklingError, *DAMAGED) as error:
+            content, failure = None, error
+    _refuse_names(builder.refused)
     if not policy.any_version:
-        _refuse_version([item.message for item in caught])
-    if isinstance(failure, MemoryError):
+        _refuse_versions(builder.versions)
+    if isinstance(failure, Refused | MemoryError):
         raise failure
     if failure is not None:
         raise Refused(f"the file does not open: {failure!r}", "give a file that pickle or joblib wrote") from failure
-    return _picked(model, policy.key)
+    return _picked(content, policy.key)
+
+
+def _read(data: bytes, builder: Builder) -> Any:
+    """Everything in the file, built and then looked through as a whole."""
+    if data.startswith(ZIP):
+        content = read_skops(data, builder, UNPACKED_LIMIT_BYTES)
+    else:
+        content = Unpickler(io.BytesIO(unpack(data)), builder).load()
+    if not builder.refused:
+        builder.finish()
+        check_shapes(check_places(content, builder))
+        check_sparse_matrices()
+    return content
 
 
 def _picked(content: Any, key: str | None) -> Any:
@@ -139,76 +146,6 @@ PACKERS: dict[bytes, Any] = {
 }
 
 
-class _Reader(NumpyUnpickler):  # type: ignore[misc]
-    """joblib's unpickler, which reads plain pickles as well, with exact names only.
-
-    A name that is not allowed is noted and stood in for, so that the refusal can list them all.
-    """
-
-    dispatch = NumpyUnpickler.dispatch.copy()
-
-    def __init__(self, stream: io.BytesIO, allowed: Collection[str], refused: list[str]) -> None:
-        super().__init__("", stream, ensure_native_byte_order=True)
-        self._allowed = allowed
-        self.refused = refused
-
-    def find_class(self, module: str, name: str) -> Any:
-        if self.proto < 3:  # Python 2's names, as pickle itself translates them
-            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
-        full = f"{module}.{name}"
-        if "." in name or full not in self._allowed:
-            self.refused.append(full)
-            return _StandIn
-        return getattr(importlib.import_module(module), name)
-
-    def load_build(self) -> None:
-        """As joblib does; but joblib reads an array of objects with a bare pickle.load, which would allow anything."""
-        pickle._Unpickler.load_build(self)  # type: ignore[attr-defined]
-        if isinstance(self.stack[-1], NumpyArrayWrapper):
-            wrapper = self.stack.pop()
-            if wrapper.dtype.hasobject:
-                nested = _Reader(self.file_handle, self._allowed, self.refused)
-                self.stack.append(nested.load())
-            else:
-                self.stack.append(wrapper.read(self, self.ensure_native_byte_order))
-        elif type(self.stack[-1]).__name__ in ("Tree", "TreePredictor"):
-            check_tree(self.stack[-1])
-
-    dispatch[pickle.BUILD[0]] = load_build
-
-
-class _StandIn:
-    """Takes the place of what a refused name would have been; does nothing at all."""
-
-    def __new__(cls, *_: Any, **__: Any) -> _StandIn:
-        return super().__new__(cls)
-
-    def __call__(self, *_: Any, **__: Any) -> _StandIn:
-        return self
-
-    def _ignore(self, *_: Any) -> None:
-        pass
-
-    __setstate__ = __setitem__ = append = extend = _ignore
-
-
-def check_tree(tree: Any) -> None:
-    """Refuses a tree whose nodes point outside: predicting with it would read foreign memory."""
-    if type(tree).__name__ == "Tree":
-        left, right, feature = tree.children_left, tree.children_right, tree.feature
-        leaf, columns = left < 0, tree.n_features
-    else:
-        nodes = tree.nodes
-        left, right, feature = (nodes[name].astype(np.int64) for name in ("left", "right", "feature_idx"))
-        leaf, columns = nodes["is_leaf"] != 0, MOST_COLUMNS
-    own = np.arange(len(left))
-    inside = leaf | ((left > own) & (right > own) & (left < len(own)) & (right < len(own)))
-    if not (inside & (leaf | ((feature >= 0) & (feature < columns)))).all():
-        raise Refused(
-            "a tree in the file points outside its own nodes", "the file is damaged or hostile: write it again"
-        )
-
-
 def _refuse_names(names: list[str]) -> None:
     if names:
         unique = sorted(set(names))
@@ -228,15 +165,13 @@ def _refuse_names(names: list[str]) -> None:
         )
 
 
-def _refuse_version(messages: list[Any]) -> None:
+def _refuse_versions(versions: set[str]) -> None:
     ours = sklearn.__version__.split(".")[:2]
-    for message in messages:
-        if isinstance(message, InconsistentVersionWarning):
-            theirs = str(message.original_sklearn_version)
-            if theirs.split(".")[:2] != ours:
-                raise Refused(
-                    f"the model was pickled with scikit-learn {theirs}; {sklearn.__version__}, the one here, may"
-                    " predict otherwise from the same file",
-                    f"install scikit-learn {theirs} here, or fit and pickle the model again with {sklearn.__version__};"
-                    " --allow-version-mismatch converts what this version makes of the file",
-                )
+    for theirs in sorted(versions):
+        if theirs.split(".")[:2] != ours:
+            raise Refused(
+                f"the model was pickled with scikit-learn {theirs}; {sklearn.__version__}, the one here, may predict"
+                " otherwise from the same file",
+                f"install scikit-learn {theirs} here, or fit and pickle the model again with {sklearn.__version__};"
+                " --allow-version-mismatch converts what this version makes of the file",
+            )

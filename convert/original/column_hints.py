@@ -37,6 +37,7 @@ class ColumnHint:
     centre: float | None = None
     spread: float | None = None
     positive: bool = False
+    remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
     native: bool = False  # a pandas column of categories, the known ones
     closed: bool = False  # and the model takes no others
@@ -49,6 +50,12 @@ class ColumnView:
     hint: ColumnHint
     inverse: Callable[[Array], Array]
 
+
+# Where models keep the rows, or the prototypes, that they compare others with.
+REMEMBERED = (
+    "_fit_X", "X_train_", "X_fit_", "X_", "support_vectors_", "cluster_centers_", "centroids_", "subcluster_centers_",
+)  # fmt: skip
+DIGITS = 12  # of a number that a person wrote; a double has 15 to 17
 
 Views = list["ColumnView | None"]  # None stands for a column of which nothing is known
 
@@ -102,7 +109,7 @@ def _encoder(model: Any, views: Views) -> Views:
     for view, categories in zip(views, model.categories_, strict=True):
         if view:
             _note_values(view, categories)
-    return []
+    return [None] * len(model.get_feature_names_out())
 
 
 def _note_values(view: ColumnView, values: Array) -> None:
@@ -160,6 +167,7 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 
 
 def _leaf(model: Any, views: Views) -> Views:
+    _note_remembered(model, views)
     family = optional_family(model)
     if family is not None:
         _booster(family.booster_hints, model, views)
@@ -171,6 +179,21 @@ def _leaf(model: Any, views: Views) -> Views:
             if view:
                 _note_points(view, tree.threshold[splits & (tree.feature == column)])
     return []
+
+
+def _note_remembered(model: Any, views: Views) -> None:
+    """Notes the rows that the model compares others with, column by column; the first to tell is believed."""
+    points = next((getattr(model, name) for name in REMEMBERED if hasattr(model, name)), None)
+    if not isinstance(points, np.ndarray) or points.ndim != 2 or points.shape[1] != len(views):
+        return
+    for column, view in enumerate(views):
+        if view and view.hint.remembered is None:
+            view.hint.remembered = _as_written(view.inverse(np.asarray(points[:, column], np.float64)))
+
+
+def _as_written(values: Array) -> Array:
+    """Numbers without the last digits, which an inverse has spoilt: 3.0, not 2.9999999999999996."""
+    return np.array([float(f"{value:.{DIGITS}g}") for value in values], np.float64)
 
 
 def _booster(find: Callable[[Any], BoosterHints], model: Any, views: Views) -> None:

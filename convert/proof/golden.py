@@ -17,14 +17,21 @@ GOLDEN_ROWS = 16
 WITH_MISSING = 2  # of these, where values may be missing
 
 
-def golden(groups: Mapping[str, Table], expected: Mapping[str, Answers], outputs: Sequence[Output]) -> Golden:
-    """Usual rows first, then a few with missing values; none whose label is a tie."""
+def golden(
+    groups: Mapping[str, Table],
+    expected: Mapping[str, Answers],
+    accidents: Mapping[str, Array],
+    outputs: Sequence[Output],
+) -> Golden:
+    """Usual rows first, then a few with missing values; none whose label is a tie or whose answer is an accident."""
     with_missing = WITH_MISSING if "missing" in groups else 0
     tables, golden_answers = [], []
     for group, count in (("usual", GOLDEN_ROWS - with_missing), ("missing", with_missing)):
         if count:
             answers = expected[group]
             clear = margins(answers) >= TIE if "label" in answers else np.ones(length(groups[group]), np.bool_)
+            if group in accidents:
+                clear &= ~accidents[group]
             chosen = ordinary_first(groups[group], clear)[:count]
             tables.append(rows_at(groups[group], chosen))
             golden_answers.append({name: values[chosen] for name, values in answers.items()})

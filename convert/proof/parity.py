@@ -20,13 +20,17 @@ from server.artefact.metadata import Feature, worst_excess
 from server.artefact.runtime import Runtime
 
 TIE = 1e-6
+LIKELY = ("remembered", "beside", "data")  # groups whose rows a client may well send
 SHOWN = 5  # worst rows of a failure
 TOLD_EVERY = 250  # rows
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group of rows and one output. ``worst`` is a multiple of what the rule allows; labels have none."""
+    """One group of rows and one output. ``worst`` is a multiple of what the rule allows; labels have none.
+
+    ``accidents``: rows to which the original's own answer is an accident, so that no difference counts.
+    """
 
     group: str
     way: str
@@ -34,6 +38,7 @@ class Line:
     rows: int
     wrong: int
     ties: int
+    accidents: int
     worst: float
 
 
@@ -68,12 +73,26 @@ class Proof:
         """How many times a row was answered differently."""
         return sum(line.wrong for line in self.lines)
 
+    @property
+    def accidents(self) -> int:
+        """How many rows have an answer that is an accident."""
+        first = self.lines[0]
+        return sum(line.accidents for line in self.lines if (line.output, line.way) == (first.output, first.way))
+
+    @property
+    def accident_share(self) -> float:
+        """The share of such rows among those like the ones that the model remembers, or your own if that is more."""
+        shares = [line.accidents / line.rows for line in self.lines if line.group in LIKELY]
+        return max(shares, default=0.0)
+
     def as_json(self) -> dict[str, Any]:
         """What stands in the file."""
         return {
             "rows": self.rows,
             "wrong": self.wrong,
             "ties": max(line.ties for line in self.lines),
+            "accidents": self.accidents,
+            "accident_share": self.accident_share,
             "worst": max(line.worst for line in self.lines),
             "scale": dict(self.scale),
             "lines": [asdict(line) for line in self.lines],
@@ -85,10 +104,12 @@ def prove(
     features: Sequence[Feature],
     groups: Mapping[str, Table],
     expected: Mapping[str, Answers],
+    accidents: Mapping[str, Array],
     tell: Callable[[float], None] = lambda _: None,
 ) -> Proof:
     """Compares every output on every row of every group. ``expected`` has the original's answers by group.
 
+    ``accidents`` [rows] by group: to which rows the original's answer is an accident; a group without any is not in it.
     ``tell`` is told the share of rows that are compared, now and then.
     """
     lines: list[Line] = []
@@ -96,14 +117,16 @@ def prove(
     rows, before = sum(map(length, groups.values())), 0
     for group, table in groups.items():
         answers = expected[group]
+        excused = accidents.get(group, np.zeros(length(table), np.bool_))
         single = alone(runtime, features, table, _later(tell, before, rows))
         before += length(table)
         for way, got in (("batched", batched(runtime, features, table)), ("alone", single)):
             named = {name: _like(raw, answers[name]) for name, raw in zip(answers, got.values(), strict=True)}
             for output, values in answers.items():
                 excess, ties = compare(output, answers, named[output])
+                excess = np.where(excused, 0.0, excess)
                 wrong = excess > 1
-                lines.append(_line(group, way, output, excess, wrong, ties))
+                lines.append(_line(group, way, output, excess, wrong, (ties, int(excused.sum()))))
                 bad += _worst(table, output, way, values, named[output], np.where(wrong, excess, 0))
     bad.sort(key=lambda row: -row.excess)
     return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected))
@@ -118,9 +141,16 @@ def _like(got: Array, expected: Array) -> Array:
     return got.reshape(-1) if expected.ndim == 1 and got.shape[1:] == (1,) else got
 
 
-def _line(group: str, way: str, output: str, excess: Array, wrong: Array, ties: int) -> Line:
+def _line(group: str, way: str, output: str, excess: Array, wrong: Array, excused: tuple[int, int]) -> Line:
     worst = 0.0 if output == "label" else float(min(np.max(excess, initial=0.0), 1e308))
-    return Line(group, way, output, len(excess), int(wrong.sum()), ties, worst)
+    return Line(group, way, output, len(excess), int(wrong.sum()), *excused, worst)
+
+
+def find_accidents(graph: Runtime | None, features: Sequence[Feature], groups: Mapping[str, Table]) -> dict[str, Array]:
+    """Which rows [rows] of each group ``graph`` marks; nothing without a graph."""
+    if graph is None:
+        return {}
+    return {group: next(iter(batched(graph, features, table).values())) for group, table in groups.items()}
 
 
 def batched(runtime: Runtime, features: Sequence[Feature], table: Table) -> dict[str, Array]:

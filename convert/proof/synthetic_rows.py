@@ -17,7 +17,17 @@ from convert.original.table import Table
 from server.artefact.metadata import Feature
 
 ROWS = 10_000
-SHARES = {"thresholds": 0.3, "missing": 0.15, "extremes": 0.1}  # usual rows are the rest
+# Usual rows are the rest.
+SHARES = {
+    "thresholds": 0.3,
+    "missing": 0.15,
+    "extremes": 0.1,
+    "whole": 0.05,
+    "remembered": 0.1,
+    "beside": 0.1,
+    "lattice": 0.1,
+}
+ZEROS = 0.3  # of the cells of a row in the group "whole"
 FARTHEST = 1e100  # boosters write 1e300 for "any number": no place where values lie
 TOUCHED = 0.3  # of the cells of a row in the groups "missing" and "extremes"
 KNOWN_WORDS = 2000  # of a vocabulary at most so many are tried, evenly chosen
@@ -32,7 +42,15 @@ ODD_TEXTS = (UNSEEN_TEXT, "", " ", "a", "É", "ß", "日本", "x" * 200)
 def synthesise(features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int = ROWS) -> dict[str, Table]:
     """At least ``rows`` rows by group; a group that this model cannot have is left out and its rows are usual ones."""
     random = np.random.default_rng(0)
-    makers = {"thresholds": _at_thresholds, "missing": _with_missing, "extremes": _extreme}
+    makers = {
+        "thresholds": _at_thresholds,
+        "missing": _with_missing,
+        "extremes": _extreme,
+        "whole": _whole,
+        "remembered": _remembered,
+        "beside": _beside,
+        "lattice": _lattice,
+    }
     groups: dict[str, Table] = {}
     for group, make in makers.items():
         table = make(random, features, hints, int(rows * SHARES[group]))
@@ -90,6 +108,8 @@ def scale(hint: ColumnHint) -> tuple[float, float]:
     if hint.centre is not None and hint.spread:
         return hint.centre, hint.spread
     points = [point for point in hint.points if abs(point) < FARTHEST]
+    if not points and hint.remembered is not None:
+        points = hint.remembered[np.isfinite(hint.remembered)].tolist()
     if len(points) > 1:
         return float(np.mean(points)), float(np.std(points)) * 1.5 or 1.0
     return (points or [0.0])[0], 1.0
@@ -154,3 +174,78 @@ def _extreme(
             touched = random.random(rows) < TOUCHED
             table[feature.name] = np.where(touched, far[random.integers(0, len(far), rows)], table[feature.name])
     return table
+
+
+def _whole(
+    random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
+) -> Table | None:
+    """What counts, ratings and surveys hold: steps of one size, many zeros, and in every fourth row equal columns."""
+    free = [(f.name, hint) for f, hint in zip(features, hints, strict=True) if _is_free_number(f)]
+    if not free:
+        return None
+    table = dict(usual(random, features, hints, rows))
+    for name, hint in free:
+        spread = scale(hint)[1]
+        step = 1.0 if 1.0 <= spread <= 1e6 else 10.0 ** np.floor(np.log10(spread))
+        table[name] = np.where(random.random(rows) < ZEROS, 0.0, np.round(table[name] / step) * step)
+    first = table[free[0][0]]
+    for name, _ in free[1:]:
+        table[name] = np.where(np.arange(rows) % 4 == 0, first, table[name])
+    return table
+
+
+def _is_free_number(feature: Feature) -> bool:
+    return feature.dtype == "float64" and feature.categories is None
+
+
+def _remembered(
+    random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
+) -> Table | None:
+    """The rows that the model remembers, each once if there are not too many."""
+    known = _remembered_columns(features, hints)
+    if not known:
+        return None
+    count = min(map(len, known.values()))
+    chosen = random.permutation(count)[:rows]
+    return {**usual(random, features, hints, len(chosen)), **{name: values[chosen] for name, values in known.items()}}
+
+
+def _beside(
+    random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
+) -> Table | None:
+    """What a row may look like that the model has not seen: a remembered one with one cell from another."""
+    known = _remembered_columns(features, hints)
+    if not known:
+        return None
+    table = dict(usual(random, features, hints, rows))
+    count = min(map(len, known.values()))
+    one, other = random.integers(0, count, rows), random.integers(0, count, rows)
+    changed = random.integers(0, len(known), rows)
+    for column, (name, values) in enumerate(known.items()):
+        table[name] = np.where(changed == column, values[other], values[one])
+    return table
+
+
+def _lattice(
+    random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
+) -> Table | None:
+    """Between the rows that the model remembers: each cell from another of them, or the middle of two rows."""
+    known = _remembered_columns(features, hints)
+    if not known:
+        return None
+    table = dict(usual(random, features, hints, rows))
+    count = min(map(len, known.values()))
+    one, other = random.integers(0, count, rows), random.integers(0, count, rows)
+    middle = np.arange(rows) % 3 == 0
+    for name, values in known.items():
+        mixed = values[random.integers(0, count, rows)]
+        table[name] = np.where(middle, (values[one] + values[other]) / 2, mixed)
+    return table
+
+
+def _remembered_columns(features: Sequence[Feature], hints: Sequence[ColumnHint]) -> dict[str, Array]:
+    return {
+        feature.name: hint.remembered
+        for feature, hint in zip(features, hints, strict=True)
+        if hint.remembered is not None and len(hint.remembered) and feature.dtype == "float64"
+    }

@@ -8,6 +8,7 @@ docs/decisions.md: "What a file uses is read from its bytes".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -19,8 +20,16 @@ from server.artefact.wire import BadFile as BadFile  # its readers take it from 
 MAX_BYTES = 2**31 - 1  # protobuf's own limit
 MAX_DEPTH = 64  # nested messages; a graph within a graph is three
 NEWEST_IR = 14
+MAX_NODES = 200_000  # of all graphs and functions; a conversion of a large ensemble has some thousand
 # The opsets of ONNX Runtime's CPU provider by domain; "" is also written "ai.onnx". A test asks the library.
 NEWEST_OPSETS: Mapping[str, int] = MappingProxyType({"": 28, "ai.onnx.ml": 5, "com.microsoft": 1})
+# Of ONNX Runtime's own operators only those that convert writes: each is native code that a stranger's file drives.
+OF_MICROSOFT = frozenset({"Tokenizer"})
+# What they answer, and how long it takes, cannot be tried.
+BY_CHANCE = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+)
+BUILT_IN = re.compile(r"(com\.microsoft|com\.ms|ai\.onnx|org\.pytorch\.aten)(\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +109,21 @@ def check_known(file: OnnxFile) -> None:
             raise BadFile(
                 f"uses opset {version} of {_named(domain)}; this server knows 1 to {newest}: export it for one of these"
             )
-    for domain, operator in sorted(file.operators - file.functions):
-        if domain not in NEWEST_OPSETS:
+    for domain, operator in sorted(file.operators):
+        if not domain and operator in BY_CHANCE:
+            raise BadFile(f"draws numbers by chance ({operator}), so no trial shows what it does: export it without")
+        if not _is_allowed(domain, operator, file.functions):
             raise BadFile(
-                f"uses the operator {operator!r} of {_named(domain)!r}, and this server has no custom operators: export"
-                " it with operators of ai.onnx, ai.onnx.ml or com.microsoft"
+                f"uses the operator {operator!r} of {_named(domain)!r}, which this server does not run: export it with"
+                f" operators of ai.onnx, ai.onnx.ml and of com.microsoft {', '.join(sorted(OF_MICROSOFT))}"
             )
+
+
+def _is_allowed(domain: str, operator: str, functions: frozenset[tuple[str, str]]) -> bool:
+    """A function of the file's own does not stand for an operator of a domain that is ONNX Runtime's."""
+    if domain == "com.microsoft":
+        return operator in OF_MICROSOFT
+    return domain in NEWEST_OPSETS or ((domain, operator) in functions and not BUILT_IN.match(domain))
 
 
 def _named(domain: str) -> str:
@@ -120,6 +138,7 @@ class _Reading:
         self._waiting: list[tuple[_Kind, int, int, int]] = [(_K.MODEL, 0, len(data), 0)]
         self.ir_version = 0
         self.graphs = 0
+        self.nodes = 0
         self.opsets: dict[str, int] = {}
         self.operators: set[tuple[str, str]] = set()
         self.functions: set[tuple[str, str]] = set()
@@ -154,6 +173,9 @@ class _Reading:
         if kind is _K.TENSOR and number:
             raise _external()
         if kind is _K.NODE:
+            self.nodes += 1
+            if self.nodes > MAX_NODES:
+                raise BadFile(f"has more than {MAX_NODES} nodes: make the model smaller")
             self.operators.add((domain, strings.get("operator", "")))
         elif kind is _K.FUNCTION:
             self.functions.add((domain, strings.get("name", "")))

@@ -25,7 +25,7 @@ _NUMBER_SEQUENCES = {
 
 
 def fields(data: bytes, at: int, end: int, number_tags: Container[int] = ()) -> Iterator[tuple[int, int, int]]:
-    """Yields fields with a length as (tag, start, end), also floats of ``number_tags``; their varints as (tag, 0, number).
+    """Yields fields with a length as (tag, start, end); of ``number_tags`` floats too, varints as (tag, 0, number).
 
     Raises BadFile for a field beyond its message, IndexError for one beyond the file.
     """

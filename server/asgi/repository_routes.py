@@ -25,7 +25,12 @@ STATE = {
 }
 STATES = {"type": "array", "items": STATE}
 INDEX_BODY = {"type": "object", "properties": {"ready": {"type": "boolean", "default": False}}}
-CONTROL_BODY = {"type": "object", "properties": {"parameters": {"type": "object", "maxProperties": 0}}}
+CONTROL_BODY = {
+    "type": "object",
+    "properties": {
+        "parameters": {"type": "object", "propertyNames": {"type": "string", "not": {"pattern": "^(config$|file:)"}}}
+    },
+}
 
 
 def build_repository_router(endpoints: Endpoints) -> APIRouter:
@@ -52,6 +57,7 @@ def build_repository_router(endpoints: Endpoints) -> APIRouter:
 def _add_control(router: APIRouter, endpoints: Endpoints) -> None:
     described: dict[str, Any] = {
         "include_in_schema": endpoints.gate.controlled,
+        "response_class": Response,  # without a body, so without a media type
         "responses": {"200": {"description": "Only workers with what is loaded now accept"}}
         | error_responses("400", "401", "404", "413", "503"),
         "openapi_extra": _body(CONTROL_BODY),
@@ -67,7 +73,7 @@ def _add_control(router: APIRouter, endpoints: Endpoints) -> None:
     @router.post("/models/{name}/unload", summary="Let a model go until it is loaded", **described)
     async def unload(request: Request, name: str) -> Response:
         endpoints.gate.authorise_admin(request.scope["headers"])
-        await _read_object(request, endpoints)
+        _check_parameters(await _read_object(request, endpoints))
         await endpoints.unload(name)
         return respond(DONE)
 
@@ -92,7 +98,7 @@ async def _read_object(request: Request, endpoints: Endpoints) -> dict[str, Any]
 
 
 def _check_parameters(document: dict[str, Any]) -> None:
-    """Raises ServerError ``bad_request`` for a load that sends a model or its configuration."""
+    """Raises ServerError ``bad_request`` for a call that sends a model or its configuration."""
     parameters = document.get("parameters", {})
     if not isinstance(parameters, dict):
         raise ServerError("bad_request", "'parameters' is not a JSON object")

@@ -123,7 +123,7 @@ def _page(content: bytes) -> Response:
 
 def respond(answer: Answer) -> Response:
     """An answer of the endpoints as an ASGI response."""
-    return Response(answer.body, answer.status, media_type=answer.media_type)
+    return Response(answer.body, answer.status, media_type=answer.media_type if answer.body else None)
 
 
 class _AwaitedEntry(Entry):

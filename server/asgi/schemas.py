@@ -219,11 +219,13 @@ MODELS: Schema = {
 }
 MODEL: Schema = {
     "type": "object",
-    "required": ["name", "version", "versions", "kind", "sha256", "batched", "cost", "inputs", "outputs"],
+    "required": ["name", "version", "versions", "ready", "kind", "sha256", "batched", "cost", "inputs", "outputs"],
     "properties": {
         "name": TEXT,
         "version": TEXT,
         "versions": list_of(TEXT, minItems=1),
+        "ready": {"type": "boolean"},
+        "reason": TEXT,
         "kind": TEXT,
         "sha256": TEXT | {"pattern": "^[0-9a-f]{64}$"},
         "golden_rows_checked": COUNT,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from server.batching.cost import CostCurve
 from server.batching.queue import Queue
 from server.batching.run import too_late
-from server.errors import overloaded
+from server.errors import ServerError, overloaded
 
-EASY_SECONDS = 0.01  # a queue that is surely served within needs no look: deadlines are not kept more exactly
+EASY_SECONDS = 0.05  # a queue that is surely served within needs no look: deadlines are not kept more exactly
 
 
 class Admission:
@@ -26,17 +26,18 @@ class Admission:
         cost = self._curve.seconds(1)
         return min(self._queue_seconds, EASY_SECONDS) / cost if cost > 0.0 else float("inf")
 
-    def check(self, now: float, deadline: float, running_seconds: float) -> None:
-        """Raises ServerError for a request that may not wait: overloaded, deadline_exceeded.
+    def refusal(self, now: float, deadline: float, running_seconds: float) -> ServerError | None:
+        """The error of a request that may not wait, ``overloaded`` or ``deadline_exceeded``; None if it may.
 
         ``running_seconds``: how long the run that goes on should still take, 0 where none does.
         """
         if deadline <= now:
-            raise too_late()
+            return too_late()
         waiting = self._seconds_to_serve()
         wait = waiting + running_seconds
         if waiting > self._queue_seconds or (wait and now + wait + self._curve.seconds(1) > deadline):
-            raise overloaded(wait)
+            return overloaded(wait)
+        return None
 
     def _seconds_to_serve(self) -> float:
         """Seconds that serving the queue is expected to take: each run costs the fixed part again."""

@@ -6,7 +6,7 @@ is served piece by piece, between the batches of others, and the outputs of its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,18 +43,27 @@ def check_rows(outputs: Sequence[Any], rows: int) -> None:
             raise ServerError("model_error", f"the model did not give one answer for each of {rows} rows")
 
 
-def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
-    """Answers each entry of a batch whose rows are complete. ``outputs``: of its run, ``[rows, ...]`` each."""
-    entries = batch.entries
+def whole_answers(batch: Batch, outputs: Sequence[Array]) -> tuple[Batch, Sequence[Array]] | None:
+    """The batch and outputs to answer: of a large entry all its rows, or None until they are complete."""
     if batch.start is None:
-        entries[0].group.deliver(entries, outputs)
-    else:
-        _keep_piece(entries[0], outputs)
-
-
-def _keep_piece(entry: Entry, outputs: Sequence[Array]) -> None:
+        return batch, outputs
+    entry = batch.entries[0]
     entry.piece_outputs = [*(entry.piece_outputs or ()), outputs]
     if sum(len(piece[0]) for piece in entry.piece_outputs) < entry.rows or entry.done:
-        return
+        return None
     whole = [np.concatenate(pieces) for pieces in zip(*entry.piece_outputs, strict=True)]
-    entry.group.deliver([entry], whole)
+    entry.piece_outputs = None
+    return Batch([entry], entry.rows), whole
+
+
+def shares(batch: Batch, outputs: Sequence[Array], rows: int) -> Iterator[tuple[Batch, Sequence[Array]]]:
+    """Cuts a batch of several entries into ones of some ``rows`` rows, with their outputs."""
+    entries: list[Entry] = []
+    start = stop = 0
+    for entry in batch.entries:
+        if entries and stop + entry.rows - start > rows:
+            yield Batch(entries, stop - start), [output[start:stop] for output in outputs]
+            entries, start = [], stop
+        entries.append(entry)
+        stop += entry.rows
+    yield Batch(entries, stop - start), [output[start:stop] for output in outputs]

@@ -17,12 +17,13 @@ from typing import Any
 
 from server.artefact.tensors import Array
 from server.batching.admission import Admission
-from server.batching.batch import Batch, decode_seconds_of, deliver
+from server.batching.batch import Batch, decode_seconds_of, shares, whole_answers
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, Timing
 from server.batching.quarantine import Record
 from server.batching.queue import NEVER, Queue
 from server.batching.run import Outcome, Runs, RunThread, timed_run, too_late
+from server.batching.slice_queue import SliceQueue
 from server.batching.watchdog import GRACE_SECONDS, Watchdog
 from server.errors import ServerError, overloaded
 from server.logs import log
@@ -36,6 +37,9 @@ SURE_SECONDS = 0.0001  # the curve learns from each longer run, and from every L
 LEARN_EVERY = 8
 # docs/decisions.md: "The loop stays awake for 100 us where requests follow at once"
 BUSY_POLL_SECONDS = 0.0001
+LOOK_AT_EACH = -1.0  # a bound on the rows that wait which is always exceeded
+# docs/decisions.md: "What is legal and heavy is read in slices"
+ANSWER_VALUES = 16_384  # of outputs; answers of more are encoded in slices
 DEADLINE_CHECK_SECONDS = 0.01  # how late a missed deadline is noticed during a run in the thread
 
 
@@ -81,7 +85,7 @@ class Batcher:
         self._admission = Admission(self._queue, curve, queue_seconds)
         self._watchdog = Watchdog(name, runtime, record, deadline_seconds, report_stuck)
         self._unlearned = 0  # runs since the curve learned from one
-        self._easy_rows = 0.0  # while at most so many rows wait, every request passes
+        self._easy_rows = LOOK_AT_EACH  # while at most so many rows wait, every request passes
         self._apply_curve()
         self._scheduled = False
         self._closed = False
@@ -93,6 +97,7 @@ class Batcher:
         self._began = 0.0  # when the run in the thread did
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
+        self._answers = SliceQueue(float("inf"))
         self._thread = RunThread(f"run-{name}")
 
     @property
@@ -107,24 +112,27 @@ class Batcher:
 
         ``overloaded``: for the queue, or to be answered by its deadline; ``deadline_exceeded``; ``model_unavailable``.
         """
-        if self._queue.rows > self._easy_rows or self._running is not None:
-            try:
-                self._check(deadline)
-            except ServerError as error:
-                self._refused = True
-                self.metrics.failed(error.code)
-                raise
+        if self._queue.rows > self._easy_rows:
+            refusal = self._refusal(deadline)
+            if refusal is not None:
+                raise refusal
 
-    def _check(self, deadline: float) -> None:
-        if self._held[0]:
-            raise self._quarantined()
+    def _refusal(self, deadline: float) -> ServerError | None:
+        """The error of a request that must not wait, counted; None for one that may."""
         now = self.now()
-        if self._watchdog.is_slow_to_stop(now):
-            raise overloaded(GRACE_SECONDS)
-        rest = 0.0
-        if self._running is not None:
-            rest = max(self._began + self.curve.seconds(self._running.rows) - now, 0.0)
-        self._admission.check(now, deadline, rest)
+        if self._held[0]:
+            error: ServerError | None = self._quarantined()
+        elif self._watchdog.is_slow_to_stop(now):
+            error = overloaded(GRACE_SECONDS)
+        else:
+            rest = 0.0
+            if self._running is not None:
+                rest = max(self._began + self.curve.seconds(self._running.rows) - now, 0.0)
+            error = self._admission.refusal(now, deadline, rest)
+        if error is not None:
+            self._refused = True
+            self.metrics.failed(error.code)
+        return error
 
     def _quarantined(self) -> ServerError:
         return ServerError("model_unavailable", f"this model is {self._record.reason or 'to be asked again'}")
@@ -132,11 +140,10 @@ class Batcher:
     def submit(self, entry: Entry) -> None:
         """Queues an entry, or refuses it as `check_capacity` does; it is answered at the end of this turn or later."""
         queue = self._queue
-        if (queue.rows > self._easy_rows or self._running is not None) and not self._closed:
-            try:
-                self.check_capacity(entry.deadline)
-            except ServerError as error:
-                _fail(entry, error)
+        if queue.rows > self._easy_rows and not self._closed:
+            refusal = self._refusal(entry.deadline)
+            if refusal is not None:
+                _fail(entry, refusal)
                 return
         queue.append(entry)
         if not self._scheduled and self._running is None:
@@ -198,7 +205,7 @@ class Batcher:
         if self._closed:
             self._refuse_all(_draining())
         elif self._held[0]:
-            self._easy_rows = -1.0  # so that every later request is refused before its body is read
+            self._easy_rows = LOOK_AT_EACH  # so that every later request is refused before its body is read
             self._refuse_all(self._quarantined())
         else:
             if now >= self._queue.next_deadline:
@@ -218,6 +225,7 @@ class Batcher:
 
     def _run_in_thread(self, batch: Batch, started: float, reason: str) -> None:
         self._running = batch
+        self._easy_rows = LOOK_AT_EACH
         self._began = started
         self._watchdog.begin(started)
         self.metrics.pending(len(self._queue) + len(batch.entries))
@@ -239,6 +247,7 @@ class Batcher:
             self.metrics.stopped_run()
         self._watchdog.end()
         self._running = None
+        self._easy_rows = self._admission.easy_rows()
         try:
             self._finish(batch, started, reason, outcomes, seconds)
         except BaseException as error:  # noqa: BLE001  as in `_turn`
@@ -249,6 +258,7 @@ class Batcher:
         log.error("the batcher failed and goes on", exc_info=error, extra={"model": self.name})
         self._watchdog.end()
         self._running = None
+        self._easy_rows = self._admission.easy_rows()
         self.metrics.fail_run()
         for entry in batch.entries if batch is not None else self._queue.clear():
             self._fail(entry, ServerError("internal", "the server failed on this request; its log says why"))
@@ -294,18 +304,55 @@ class Batcher:
             self._loop.call_soon(self._poll_busily)
 
     def _answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
-        if not isinstance(outputs, ServerError):
-            self._count(batch, started)
-            # An entry whose `answer` raises is done after the first try; the others are answered by the second.
-            for _ in range(2):
-                try:
-                    deliver(batch, outputs)
-                    return
-                except Exception:  # noqa: BLE001  an entry is never left without an answer
-                    log.exception("a batch could not be answered", extra={"model": self.name})
-            outputs = ServerError("internal", "the answer could not be made; the server's log says why")
-        for entry in batch.entries:
-            self._fail(entry, outputs)
+        if isinstance(outputs, ServerError):
+            for entry in batch.entries:
+                self._fail(entry, outputs)
+            return
+        self._count(batch, started)
+        answers = whole_answers(batch, outputs)
+        if answers is None:
+            return
+        whole, results = answers
+        values = sum([output.size for output in results])
+        if values <= ANSWER_VALUES:
+            self._deliver(whole, results)
+        elif len(whole.entries) == 1:
+            self._answer_in_slices(whole.entries[0], results)
+        else:
+            rows = max(1, ANSWER_VALUES * whole.rows // values)
+            for share, own in shares(whole, results, rows):
+                self._loop.call_soon(self._deliver_share, share, own)
+
+    def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
+        """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""
+        try:
+            batch.entries[0].group.deliver(batch.entries, outputs)
+        except Exception:  # noqa: BLE001  an entry is never left without an answer
+            log.exception("a batch could not be answered", extra={"model": self.name})
+        else:
+            return
+        if len(batch.entries) == 1:
+            self._fail(batch.entries[0], _no_answer())
+            return
+        for alone, own in shares(batch, outputs, 0):
+            if not alone.entries[0].done:
+                self._deliver(alone, own)
+
+    def _deliver_share(self, batch: Batch, outputs: Sequence[Array]) -> None:
+        if len(batch.entries) == 1:
+            self._answer_in_slices(batch.entries[0], outputs)
+        else:
+            self._deliver(batch, outputs)
+
+    def _answer_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> None:
+        if not entry.done:
+            self._answers.add(
+                entry, entry.group.deliver_in_slices(entry, outputs), lambda error: self._answered(entry, error)
+            )
+
+    def _answered(self, entry: Entry, error: ServerError | None) -> None:
+        if error is not None:
+            self._fail(entry, error)
 
     def _fail(self, entry: Entry, error: ServerError) -> None:
         if _fail(entry, error):
@@ -351,6 +398,10 @@ class Batcher:
             self._watchdog.look(running, now, self._refuse_late(running, now))
         self.metrics.pending(len(self._queue) + len(running))
         self._check_deadlines_later()
+
+
+def _no_answer() -> ServerError:
+    return ServerError("internal", "the answer could not be made; the server's log says why")
 
 
 def _fail(entry: Entry, error: ServerError) -> bool:

@@ -6,7 +6,7 @@ turns entries into graph inputs, and outputs into answers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from server.artefact.runtime import Feed
@@ -43,6 +43,9 @@ class BatchGroup(Protocol):
 
     def deliver(self, entries: Sequence[Entry], outputs: Sequence[Array]) -> None:
         """Answers every entry that is not done. ``outputs``: of their run, with the entries' rows in order."""
+
+    def deliver_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> Generator[None, None, None]:
+        """Answers one entry that is not done with outputs of many values, a little at a time."""
 
 
 class Entry:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from server.batching.entry import Entry
+from server.codecs.slices import Slices
 from server.errors import ServerError
 
 Headers = Iterable[tuple[bytes, bytes]]  # names in any case
@@ -22,8 +23,11 @@ class Codec(Protocol):
     def read_headers(self, headers: Headers) -> Any:
         """Checks the headers; returns what they say of the body, for the entry's ``request``. Raises ServerError."""
 
-    def decode(self, entry: Entry, body: bytes | bytearray) -> None:
-        """Parses and checks a body: sets the entry's ``group``, ``request`` and ``rows``. Raises ServerError."""
+    def decode(self, entry: Entry, body: bytes | bytearray) -> Slices[None] | None:
+        """Parses and checks a body: sets the entry's ``group``, ``request`` and ``rows``. Raises ServerError.
+
+        Returns None; or, of a body that takes more than some 10 ms, the slices that do so, none done yet.
+        """
 
 
 class NoRowsCodec:

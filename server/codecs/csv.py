@@ -10,12 +10,14 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 from server.artefact.metadata import Feature
+from server.codecs.refusals import counted
+from server.codecs.slices import SLICE_ITEMS, WINDOW_BYTES, Slices
 from server.errors import ServerError
 
 NUMERIC_DTYPES = frozenset({"float64", "float32", "int64"})
@@ -24,6 +26,11 @@ WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 INT64_LEAST = -(2**63)
 BOOLEANS = {"True": True, "true": True, "TRUE": True, "False": False, "false": False, "FALSE": False}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Excel writes it first
+MAX_ROW_CHARACTERS = 1_048_576
+MORE_COLUMNS = 1024
+LINE_COST = 16  # what a line of a row costs beside its characters
+BLANK_LINES = 1000  # allowed beside one for each row
+BLANK_COST, CHARACTERS_PER_CELL = 2, 16  # of a slice's work: what an empty line costs, and long cells, in cells
 _NUMERIC_BYTES = b"0123456789+-.eE,\n"
 
 Convert = Callable[[str], Any]
@@ -37,49 +44,136 @@ class Table(NamedTuple):
     typed: bool
 
 
-def read_table(body: bytes | bytearray, numeric: bool, max_rows: int) -> Table:
-    """Parses a whole table. ``numeric``: every feature is a number, so that cells may be parsed as numbers.
+def read_table(body: bytes | bytearray, numeric: bool, max_rows: int, width: int) -> Slices[Table]:
+    """Parses a table, in slices. ``numeric``: every feature is a number, so that cells may be parsed as numbers.
 
-    Raises ServerError: ``bad_request`` for what is no CSV in UTF-8, ``too_many_rows``.
+    ``width``: cells of a row. A header or row of more is the last that is read, or some rows behind it. Raises
+    ServerError: ``bad_request`` for what is no CSV in UTF-8, ``too_many_rows``, ``invalid_input``.
     """
     data = bytes(body).removeprefix(BYTE_ORDER_MARK)
-    if not data.strip():
+    if not data or data.isspace():
         raise ServerError("bad_request", "the body is empty; expected CSV with a header")
-    if numeric and (table := _read_numbers(data, max_rows)) is not None:
+    if numeric and (table := (yield from _read_numbers(data, max_rows, width))) is not None:
         return table
     try:
-        text = data.decode()
+        return (yield from _read_texts(data, max_rows, width))
+    except UnicodeDecodeError:
+        raise ServerError("bad_request", f"the body is not UTF-8 text: byte {_first_bad_byte(data)}") from None
+
+
+def _first_bad_byte(data: bytes) -> int:
+    try:
+        return len(data.decode())
     except UnicodeDecodeError as error:
-        raise ServerError("bad_request", f"the body is not UTF-8 text: byte {error.start}") from None
-    return _read_texts(text, max_rows)
+        return error.start
 
 
-def _read_numbers(data: bytes, max_rows: int) -> Table | None:
+def _read_numbers(data: bytes, max_rows: int, width: int) -> Slices[Table | None]:
     """The table, if it is a header of one line and plain numbers; else None."""
-    head, _, rest = data.partition(b"\n")
-    rest = rest.replace(b"\r\n", b"\n").rstrip(b"\n")
-    plain_head = head.strip() and b'"' not in head and b"\r" not in head.removesuffix(b"\r")
-    if not plain_head or not rest or b"\n\n" in b"\n" + rest or rest.translate(None, _NUMERIC_BYTES):
+    head_end = data.find(b"\n", 0, MAX_ROW_CHARACTERS)
+    head = data[: max(head_end, 0)].removesuffix(b"\r")
+    if not head.strip() or b'"' in head or b"\r" in head:
         return None
-    _check_count(rest.count(b"\n") + 1, max_rows)
     try:
-        rows = orjson.loads(b"[[" + rest.replace(b"\n", b"],[") + b"]]")
-        return Table(head.decode().removesuffix("\r").split(","), rows, typed=True)
-    except ValueError:  # then cells are converted one by one
+        columns = head.decode().split(",", most_columns(width))[: most_columns(width)]
+    except UnicodeDecodeError:  # the whole text is judged, not its header
         return None
+    rows: list[list[Any]] = []
+    at, end = head_end + 1, len(data.rstrip(b"\r\n"))
+    while at < end:
+        stop = _line_end(data, at, end)
+        block = data[at:stop].removesuffix(b"\r").replace(b"\r\n", b"\n")
+        if stop < 0 or b"\n\n" in b"\n" + block + b"\n" or block.translate(None, _NUMERIC_BYTES):
+            return None
+        count = block.count(b"\n") + 1
+        _check_count(len(rows) + count, max_rows)
+        try:
+            rows += orjson.loads(b"[[" + block.replace(b"\n", b"],[") + b"]]")
+        except ValueError:  # then cells are converted one by one
+            return None
+        if block.count(b",") > count * (width - 1):
+            break
+        at = stop + 1
+        yield
+    return Table(columns, rows, typed=True) if rows else None
 
 
-def _read_texts(text: str, max_rows: int) -> Table:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _line_end(data: bytes, start: int, end: int) -> int:
+    """Where to cut at an end of line, some WINDOW_BYTES behind ``start``; -1 where a line is too long."""
+    if end - start <= WINDOW_BYTES:
+        return end
+    last = data.rfind(b"\n", start, start + WINDOW_BYTES)
+    if last > start:
+        return last
+    limit = start + MAX_ROW_CHARACTERS
+    following = data.find(b"\n", start + WINDOW_BYTES, min(limit, end))
+    return end if following < 0 and end <= limit else following
+
+
+class _Lines:
+    """The lines of a text, for the parser: a row of several lines or many cells is bounded while it is read."""
+
+    def __init__(self, data: bytes, width: int) -> None:
+        self._text = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
+        self._most = most_columns(width)
+        self._width = width
+        self.row = 0  # its number; 0 is the header
+        self.characters = 0  # of the row
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(MAX_ROW_CHARACTERS + 1)
+        if not line:
+            raise StopIteration
+        if not self.characters and '"' not in line and line.count(",") >= self._most:
+            line = self._cut(line)
+        self.characters += len(line) + LINE_COST
+        if self.characters > MAX_ROW_CHARACTERS:
+            raise ServerError("bad_request", f"a row of the CSV has more than {MAX_ROW_CHARACTERS} characters")
+        return line
+
+    def _cut(self, line: str) -> str:
+        """The first columns of a header; that features are missing or repeated is seen in them."""
+        if self.row:
+            expected = counted(self._width, "value")
+            raise ServerError("invalid_input", f"row {self.row}: expected {expected}, got more than {self._most}")
+        return ",".join(line.split(",", self._most)[: self._most])
+
+
+def _read_texts(data: bytes, max_rows: int, width: int) -> Slices[Table]:
+    lines = _Lines(data, width)
+    reader = csv.reader(lines, strict=True)
+    columns: list[str] = []
     rows: list[list[str]] = []
+    blank = work = 0
     try:
-        columns = next(filter(None, reader), [])
-        for cells in filter(None, reader):
-            rows.append(cells)
-            _check_count(len(rows), max_rows)
+        for cells in reader:
+            work += BLANK_COST + len(cells) + lines.characters // CHARACTERS_PER_CELL
+            lines.characters = 0
+            if not cells:
+                blank += 1
+                _check_count(blank - BLANK_LINES, max_rows)
+            elif not columns:
+                columns = cells
+            else:
+                rows.append(cells)
+                _check_count(len(rows), max_rows)
+            lines.row = len(rows) + bool(columns)
+            if len(cells) > width:
+                break
+            if work > SLICE_ITEMS:
+                work = 0
+                yield
     except csv.Error as error:
         raise ServerError("bad_request", f"the body is not CSV: {error}, line {reader.line_num}") from None
     return Table(columns, rows, typed=False)
+
+
+def most_columns(width: int) -> int:
+    """The columns of a header that are looked at: among so many some are unknown or repeated."""
+    return 2 * width + MORE_COLUMNS
 
 
 def _check_count(rows: int, max_rows: int) -> None:

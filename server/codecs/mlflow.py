@@ -6,17 +6,20 @@ docs/decisions.md: "/invocations takes what MLflow 3.17 takes, but no column too
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
 
 from server.artefact.metadata import Artefact, Feature, Role
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import Headers, NoRowsCodec, check_plain
 from server.codecs.csv import NUMERIC_DTYPES, converters, read_table
+from server.codecs.json_body import parse, parse_in_slices
 from server.codecs.json_columns import Field, JsonGroup, group_of_outputs, label_lists, labels, values
-from server.codecs.predict import features_of_signature, parse
-from server.codecs.rows import Locate, RowReader, listed, refuse, shown
+from server.codecs.predict import features_of_signature
+from server.codecs.refusals import listed, refuse, shown
+from server.codecs.rows import Locate, RowReader
+from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish
 from server.errors import ServerError
 
 Media = Literal["json", "csv"]
@@ -56,6 +59,15 @@ def read_media(headers: Headers) -> Media:
 
 
 NO_ROWS = NoRowsCodec(read_media)
+Take = Callable[[int, int], list[Any]]  # rows from one number to another, in schema order
+
+
+class _Rows(NamedTuple):
+    """The ``number`` rows of a body, put in order a slice at a time. ``locate``: how errors say where a value is."""
+
+    number: int
+    take: Take
+    locate: Locate
 
 
 class MlflowCodec:
@@ -79,42 +91,63 @@ class MlflowCodec:
         """The media of the body. Raises ServerError ``unsupported_media_type``."""
         return read_media(headers)
 
-    def decode(self, entry: Entry, body: bytes | bytearray) -> None:
+    def decode(self, entry: Entry, body: bytes | bytearray) -> Slices[None] | None:
         """Parses and checks a body. Raises ServerError: bad_json or bad_request, too_deep, too_many_rows, ..."""
-        if entry.request == "csv":
-            rows, locate, clean = *self._csv_rows(body), True
-        else:
-            rows, locate = self._json_rows(parse(body))
-            clean = b"true" not in body and b"false" not in body
-        if not rows:
-            raise ServerError("invalid_input", "no rows; send at least one")
-        if len(rows) > self._max_rows:
-            raise ServerError("too_many_rows", f"{len(rows)} rows are more than the {self._max_rows} allowed")
-        entry.group = self._group
-        entry.request = self._reader.read_rows(rows, clean, locate), False
-        entry.rows = len(rows)
+        slices = self._decode_csv(entry, body) if entry.request == "csv" else self._decode_json(entry, body)
+        if len(body) > LARGE_BYTES:
+            return slices
+        finish(slices)
+        return None
 
-    def _csv_rows(self, body: bytes | bytearray) -> tuple[list[Any], Locate]:
-        columns, rows, typed = read_table(body, self._numeric, self._max_rows)
-        rows = self._in_order(rows, columns, "header")
-        if not typed:
-            width = len(self._names)
-            rows = [self._converted(cells) if len(cells) == width else cells for cells in rows]
-        return rows, _locate_in_csv
+    def _decode_csv(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
+        columns, rows, typed = yield from read_table(body, self._numeric, self._max_rows, len(self._names))
+        yield from discarding(rows, self._fill(entry, self._csv_rows(columns, rows, typed), True))
+
+    def _decode_json(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
+        clean = b"true" not in body and b"false" not in body
+        if len(body) <= LARGE_BYTES:
+            yield from self._fill(entry, self._json_rows(parse(body)), clean)
+        else:
+            document = yield from parse_in_slices(body, self._reader.allowance(self._max_rows))
+            yield from discarding(document, self._fill_of_json(entry, document, clean))
+
+    def _fill_of_json(self, entry: Entry, document: Any, clean: bool) -> Slices[None]:
+        yield from self._fill(entry, self._json_rows(document), clean)
+
+    def _fill(self, entry: Entry, rows: _Rows, clean: bool) -> Slices[None]:
+        if not rows.number:
+            raise ServerError("invalid_input", "no rows; send at least one")
+        if rows.number > self._max_rows:
+            raise ServerError("too_many_rows", f"{rows.number} rows are more than the {self._max_rows} allowed")
+        buffers = yield from self._reader.read_in_slices(rows.number, rows.take, clean, rows.locate)
+        entry.group = self._group
+        entry.request = buffers, False
+        entry.rows = rows.number
+
+    def _csv_rows(self, columns: list[str], rows: list[Any], typed: bool) -> _Rows:
+        ordered = self._in_order(rows, columns, "header")
+        if typed:
+            return _Rows(len(rows), ordered, _locate_in_csv)
+        width = len(self._names)
+
+        def take(start: int, stop: int) -> list[Any]:
+            return [self._converted(cells) if len(cells) == width else cells for cells in ordered(start, stop)]
+
+        return _Rows(len(rows), take, _locate_in_csv)
 
     def _converted(self, cells: list[str]) -> list[Any]:
         return [convert(cell) for convert, cell in zip(self._converters, cells, strict=True)]
 
-    def _json_rows(self, document: Any) -> tuple[list[Any], Locate]:
+    def _json_rows(self, document: Any) -> _Rows:
         form = _form_of(document)
         table = document[form]
         if form == "dataframe_split":
-            return self._split_rows(table), _locate_in("dataframe_split.data")
+            return self._split_rows(table)
         if form == "inputs" and type(table) is dict:
             return self._column_rows(table)
-        return _listed_rows(table, form), _locate_in(form)
+        return _as_they_are(_listed_rows(table, form), form)
 
-    def _split_rows(self, table: Any) -> list[Any]:
+    def _split_rows(self, table: Any) -> _Rows:
         if type(table) is not dict or "data" not in table or not table.keys() <= SPLIT_KEYS:
             refuse(
                 table,
@@ -126,29 +159,38 @@ class MlflowCodec:
             refuse(index, f"dataframe_split.index: expected a list of {len(rows)}, one for each row")
         columns = table.get("columns")
         if columns is None:
-            return rows
-        return self._in_order(rows, _listed_rows(columns, "dataframe_split.columns"), "dataframe_split.columns")
+            return _as_they_are(rows, "dataframe_split.data")
+        where = "dataframe_split.columns"
+        ordered = self._in_order(rows, _listed_rows(columns, where), where)
+        return _Rows(len(rows), ordered, _locate_in("dataframe_split.data"))
 
-    def _column_rows(self, table: dict[str, Any]) -> tuple[list[Any], Locate]:
+    def _column_rows(self, table: dict[str, Any]) -> _Rows:
         """The rows of ``inputs`` as an object: a list per feature, a value per feature (one row), or the tensor."""
         if self._tensor is not None and table.keys() == {self._tensor}:
             where = f"inputs.{self._tensor}"
-            return _listed_rows(table[self._tensor], where), _locate_in(where)
+            return _as_they_are(_listed_rows(table[self._tensor], where), where)
         columns = list(table.values())
         if not any(type(column) is list for column in columns):
-            return [table], _locate_in("inputs")
+            return _as_they_are([table], "inputs")
         order = self._order(list(table), "inputs")
         if not all(type(column) is list and len(column) == len(columns[0]) for column in columns):
             refuse(table, "inputs: expected a list of one length for every feature, or a value for each: one row")
-        return list(map(list, zip(*(columns[at] for at in order), strict=True))), _locate_in_columns
 
-    def _in_order(self, rows: list[Any], columns: list[Any], where: str) -> list[Any]:
-        """The rows in schema order; a row of another width stays as it is, for `RowReader` to refuse."""
+        def take(start: int, stop: int) -> list[Any]:
+            return list(map(list, zip(*(columns[at][start:stop] for at in order), strict=True)))
+
+        return _Rows(len(columns[0]), take, _locate_in_columns)
+
+    def _in_order(self, rows: list[Any], columns: list[Any], where: str) -> Take:
+        """Takes rows in schema order; a row of another width stays as it is, for `RowReader` to refuse."""
         order = self._order(columns, where)
-        if order == list(range(len(order))):
-            return rows
         width = len(order)
-        return [[row[at] for at in order] if type(row) is list and len(row) == width else row for row in rows]
+
+        def take(start: int, stop: int) -> list[Any]:
+            taken = rows[start:stop]
+            return [[row[at] for at in order] if type(row) is list and len(row) == width else row for row in taken]
+
+        return (lambda start, stop: rows[start:stop]) if order == list(range(width)) else take
 
     def _order(self, columns: list[Any], where: str) -> list[int]:
         """The position of each feature among ``columns``; the numbers 0, 1, ... are positions, not names."""
@@ -161,10 +203,24 @@ class MlflowCodec:
             if name not in at:
                 refuse(columns, f"{where}: missing feature '{name}': this model takes {listed(names)}")
         if len(given) > len(names):
-            extra = next(name for position, name in enumerate(given) if name not in names or name in given[:position])
+            extra = _first_extra(given, frozenset(names))
             hint = "; pandas leaves its index out with to_csv(index=False)" if extra == "" else ""
             refuse(columns, f"{where}: unexpected or repeated feature {shown(extra)}{hint}")
         return [at[name] for name in names]
+
+
+def _first_extra(given: Iterable[Any], names: frozenset[str]) -> Any:
+    """The first of ``given`` that is no feature or was there before; there is one."""
+    seen: set[str] = set()
+    for name in given:
+        if type(name) is not str or name not in names or name in seen:
+            return name
+        seen.add(name)
+    return None
+
+
+def _as_they_are(rows: list[Any], where: str) -> _Rows:
+    return _Rows(len(rows), lambda start, stop: rows[start:stop], _locate_in(where))
 
 
 def _form_of(document: Any) -> str:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from server.artefact.metadata import Artefact, Feature
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import ENCODING_LENGTH, Headers, NoRowsCodec, check_encoding
+from server.codecs.json_body import parse, parse_in_slices
 from server.codecs.json_columns import JsonGroup, group_of_outputs, groups_of
-from server.codecs.rows import NUMPY_OF_DTYPE, RowReader, refuse, shown
+from server.codecs.refusals import refuse, shown
+from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
+from server.codecs.slices import LARGE_BYTES, Slices, discarding
 from server.errors import ServerError
 
 DTYPE_OF_NUMPY = {dtype: name for name, dtype in NUMPY_OF_DTYPE.items()}
 KEYS = frozenset({"features", "probabilities"})
 _U, _L = b"ul"
-# Words in orjson's errors for JSON beyond its limit of 1,024 levels, and for truncated JSON of some 600 levels.
-TOO_DEEP_WORDS = ("depth limit", "allocate memory")
 
 
 class PredictCodec:
@@ -40,28 +39,54 @@ class PredictCodec:
         """Checks the media type. Raises ServerError ``unsupported_media_type``."""
         check_json(headers)
 
-    def decode(self, entry: Entry, body: bytes | bytearray) -> None:
+    def decode(self, entry: Entry, body: bytes | bytearray) -> Slices[None] | None:
         """Parses and checks a body. Raises ServerError: bad_json, too_deep, too_many_rows, invalid_input, ..."""
+        if len(body) > LARGE_BYTES:
+            return self._decode_in_slices(entry, body)
         document = parse(body)
-        # "true" and "null" have a u, "false" an l; the key "features" has one u and no l. (A search for a byte as a
-        # number is ten times as fast.)
         if type(document) is dict and len(document) == 1 and "features" in document:
+            # "true" and "null" have a u, "false" an l; the key "features" has one u and no l. (A search for a byte as
+            # a number is ten times as fast.)
             entry.group, clean = self._group, body.find(_U) == body.rfind(_U) and _L not in body
+            features = document["features"]
         else:
-            entry.group = self._wanted_group(document)
-            wanted = entry.group is not self._group
-            clean = body.count(_U) == 1 + wanted and body.count(_L) == 2 - wanted
-        features = document["features"]
+            features, clean = self._wanted(entry, document, body)
         if type(features) is list and (not features or type(features[0]) in (list, dict)):
-            if not features:
-                raise ServerError("invalid_input", "features: no rows; send at least one")
-            if len(features) > self._max_rows:
-                raise ServerError("too_many_rows", f"{len(features)} rows are more than the {self._max_rows} allowed")
+            self._check_rows(features)
             entry.request = self._reader.read_rows(features, clean), False
             entry.rows = len(features)
         else:
             entry.request = self._reader.read_row(features, clean), True
             entry.rows = 1
+        return None
+
+    def _decode_in_slices(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
+        document = yield from parse_in_slices(body, self._reader.allowance(self._max_rows))
+        yield from discarding(document, self._read_in_slices(entry, document, body))
+
+    def _read_in_slices(self, entry: Entry, document: Any, body: bytes | bytearray) -> Slices[None]:
+        features, clean = self._wanted(entry, document, body)
+        if type(features) is list and (not features or type(features[0]) in (list, dict)):
+            self._check_rows(features)
+            buffers = yield from self._reader.read_in_slices(len(features), lambda a, b: features[a:b], clean)
+            entry.request = buffers, False
+            entry.rows = len(features)
+        else:
+            fits = type(features) is not list or len(features) == self._reader.width
+            entry.request = self._reader.read_row(features, clean and fits), True
+            entry.rows = 1
+
+    def _check_rows(self, rows: list[Any]) -> None:
+        if not rows:
+            raise ServerError("invalid_input", "features: no rows; send at least one")
+        if len(rows) > self._max_rows:
+            raise ServerError("too_many_rows", f"{len(rows)} rows are more than the {self._max_rows} allowed")
+
+    def _wanted(self, entry: Entry, document: Any, body: bytes | bytearray) -> tuple[Any, bool]:
+        """Sets the entry's group; returns the features, and whether the text has neither a boolean nor null."""
+        entry.group = self._wanted_group(document)
+        wanted, named = entry.group is not self._group, "probabilities" in document
+        return document["features"], body.count(_U) == 1 + wanted and body.count(_L) == (2 - wanted if named else 0)
 
     def _wanted_group(self, document: Any) -> JsonGroup:
         if type(document) is not dict:
@@ -100,26 +125,6 @@ _JSON = b"application/json"
 _TYPE = b"content-type"
 _TYPE_LENGTH = len(_TYPE)
 NO_ROWS = NoRowsCodec(check_json)
-
-
-def parse(body: bytes | bytearray | memoryview) -> Any:
-    """Parses strict JSON. Raises ServerError: ``bad_json``, naming the position; ``too_deep``."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        if any(word in error.msg for word in TOO_DEEP_WORDS):
-            raise ServerError("too_deep", "the JSON is nested too deep") from None
-        if not body:
-            raise ServerError("bad_json", "the body is empty; expected JSON") from None
-        hint = "; JSON has no NaN, send null" if body[error.pos : error.pos + 3] == b"NaN" else ""
-        raise ServerError(
-            "bad_json", f"the body is not JSON: {_reason(error)} at character {error.pos}{hint}"
-        ) from None
-
-
-def _reason(error: orjson.JSONDecodeError) -> str:
-    """The parser's message up to where it quotes the body or a position."""
-    return error.msg.split(":")[0].split(" at ")[0]
 
 
 def codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> PredictCodec:

@@ -11,21 +11,23 @@ import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
-import orjson
 
 from server.artefact.metadata import MISSING_TEXT, Feature
 from server.artefact.tensors import Buffer, InputLayout
+from server.codecs.json_body import Allowance
+from server.codecs.refusals import counted, few, listed, refuse, shown
+from server.codecs.slices import Slices, join, ranges, rows_per_slice
 from server.errors import ServerError
 
 # What `pack(*row)` raises for a row of another length or with a value that is no number of its type. A JSON object is
 # unpacked into its keys and a string into its characters, which are no numbers.
 _UNFIT = (struct.error, OverflowError, TypeError)
-MAX_DEPTH = 8
-MAX_SHOWN_CHARACTERS = 64
+OTHERS = 1024  # values, and lists or objects, that a protocol may have around its rows
 
 Locate = Callable[[int, str], str]  # where a value is, by row number and feature name; "": the whole row
 
@@ -65,8 +67,8 @@ class RowReader:
         self._name_set = frozenset(self._names)
         self._inputs = _input_columns(self._features)
         self.layouts = tuple(columns.layout for columns in self._inputs)
-        self._width = len(self._features)
-        self._pick = itemgetter(*self._names) if self._width > 1 else None
+        self.width = len(self._features)
+        self._pick = itemgetter(*self._names) if self.width > 1 else None
         self._categories = {
             index: frozenset(feature.categories)
             for index, feature in enumerate(self._features)
@@ -88,17 +90,48 @@ class RowReader:
                 pass  # the slow path raises the error, which names the value
         return self._slow_buffers([self._checked(row, "features")])
 
-    def read_rows(self, rows: list[Any], clean: bool, locate: Locate | None = None) -> tuple[Buffer, ...]:
-        """Packs many rows. ``clean``, errors: as in `read_row`; ``locate``: how errors say where a value is."""
+    def read_rows(
+        self, rows: Sequence[Any], clean: bool, locate: Locate | None = None, first: int = 0
+    ) -> tuple[Buffer, ...]:
+        """Packs many rows, of which the ``first`` has that number. ``clean``, errors: as in `read_row`.
+
+        ``locate``: how errors say where a value is.
+        """
         pack = self._pack_row
-        if pack is not None and clean:
+        if pack is not None and (clean or not _have_boolean(rows)):
             try:
                 return (b"".join([pack(*row) for row in rows]),)
             except _UNFIT:
                 pass  # as above
+        return self._read_one_by_one(rows, locate, first)
+
+    def _read_one_by_one(self, rows: Sequence[Any], locate: Locate | None, first: int) -> tuple[Buffer, ...]:
         if locate is not None:
-            return self._slow_buffers([self._checked_at(index, row, locate) for index, row in enumerate(rows)])
-        return self._slow_buffers([self._checked(row, f"features[{index}]") for index, row in enumerate(rows)])
+            return self._slow_buffers([self._checked_at(index, row, locate) for index, row in enumerate(rows, first)])
+        return self._slow_buffers([self._checked(row, f"features[{index}]") for index, row in enumerate(rows, first)])
+
+    def read_in_slices(
+        self, count: int, take: Callable[[int, int], Sequence[Any]], clean: bool, locate: Locate | None = None
+    ) -> Slices[tuple[Buffer, ...]]:
+        """`read_rows` for ``count`` rows, which ``take`` gives from one number to another."""
+        parts: list[list[Buffer]] = [[] for _ in self._inputs]
+        for start, stop in ranges(count, rows_per_slice(self.width)):
+            rows = take(start, stop)
+            fit = all(type(row) is list and len(row) == self.width for row in rows)  # else packing costs too much
+            buffers = self.read_rows(rows, clean, locate, start) if fit else self._read_one_by_one(rows, locate, start)
+            for part, buffer in zip(parts, buffers, strict=True):
+                part.append(buffer)
+            yield
+        whole: list[Buffer] = []
+        for columns, part in zip(self._inputs, parts, strict=True):
+            is_text = columns.pack is None
+            whole.append(list(chain.from_iterable(cast("Any", part))) if is_text else (yield from join(part)))
+        return tuple(whole)
+
+    def allowance(self, max_rows: int) -> Allowance:
+        """What a body of ``max_rows`` rows may have: their values, an index, and what a protocol has around them."""
+        values = max_rows * (self.width + 1) + self.width + OTHERS
+        return Allowance(values, max_rows + self.width + OTHERS, values, max_rows)
 
     def _slow_buffers(self, rows: list[list[Any]]) -> tuple[Buffer, ...]:
         return tuple(_buffer(columns, rows) for columns in self._inputs)
@@ -122,18 +155,18 @@ class RowReader:
             return [row[name] for name in self._names] if self._pick is None else self._pick(row)
         if type(row) is not list:
             refuse(row, f"{where}: expected a row as a list or as an object by feature name, got {shown(row)}")
-        if len(row) != self._width:
-            refuse(row, f"{where}: expected {_count(self._width, 'value')} ({listed(self._names)}), got {len(row)}")
+        if len(row) != self.width:
+            refuse(row, f"{where}: expected {counted(self.width, 'value')} ({listed(self._names)}), got {len(row)}")
         return row
 
     def _refuse_names(self, row: dict[str, Any], where: str) -> NoReturn:
         at = "" if where == "features" else f"{where}: "
-        missing = [name for name in self._names if name not in row]
-        extra = [name for name in row if name not in self._name_set]
-        but = f", got {shown(extra[0])}" if extra else ""
-        if missing:
-            refuse(row, f"{at}missing feature '{missing[0]}'{but}")
-        refuse(row, f"{at}unexpected feature {shown(extra[0])}: this model takes {listed(self._names)}")
+        missing = next((name for name in self._names if name not in row), None)
+        extra = next((name for name in row if name not in self._name_set), None)
+        but = "" if extra is None else f", got {shown(extra)}"
+        if missing is not None:
+            refuse(row, f"{at}missing feature '{missing}'{but}")
+        refuse(row, f"{at}unexpected feature {shown(extra)}: this model takes {listed(self._names)}")
 
     def _check(self, index: int, value: Any, where: str) -> Any:
         feature = self._features[index]
@@ -142,9 +175,15 @@ class RowReader:
         checked = _typed(feature.dtype, value, where)
         allowed = self._categories.get(index)
         if allowed is not None and checked not in allowed:
-            known = _few([shown(category) for category in feature.categories or ()])
+            known = few([shown(category) for category in feature.categories or ()])
             raise ServerError("invalid_input", f"{where}: expected one of {known}, got {shown(value)}")
+        if checked == MISSING_TEXT and not feature.nullable:
+            raise ServerError("invalid_input", f"{where}: a missing value, which U+FDD0 stands for, is not taken here")
         return checked
+
+
+def _have_boolean(rows: Sequence[Any]) -> bool:
+    return any(bool in set(map(type, row)) for row in rows if type(row) is list)
 
 
 def _input_columns(features: Sequence[Feature]) -> tuple[_InputColumns, ...]:
@@ -188,47 +227,3 @@ def _typed(dtype: str, value: Any, where: str) -> Any:
         except (struct.error, OverflowError):
             raise ServerError("out_of_range", f"{where}: {shown(value)} is beyond the range of {dtype}") from None
     return value
-
-
-def refuse(value: Any, message: str) -> NoReturn:
-    """Raises ServerError: ``too_deep`` for a value nested beyond MAX_DEPTH, else ``invalid_input``."""
-    if _depth(value) > MAX_DEPTH:
-        raise ServerError("too_deep", f"the JSON is nested more than {MAX_DEPTH} levels deep")
-    raise ServerError("invalid_input", message)
-
-
-def _depth(value: Any) -> int:
-    """The levels of a JSON value, counted without recursion, which hostile input would overflow."""
-    depth, level = 0, [value]
-    while level and depth <= MAX_DEPTH:
-        level = [child for item in level for child in _children(item)]
-        depth += bool(level)
-    return depth
-
-
-def _children(value: Any) -> Sequence[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else ()
-
-
-def shown(value: Any) -> str:
-    """A client's value as an error quotes it: JSON of at most 64 characters; a container by its type only."""
-    if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "an array"
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "..."
-
-
-def listed(names: Sequence[str]) -> str:
-    """Quoted names as an error lists them: the first eight."""
-    return _few([f"'{name}'" for name in names])
-
-
-def _few(items: Sequence[str]) -> str:
-    first = ", ".join(items[:8])
-    return first if len(items) <= 8 else f"{first} and {len(items) - 8} more"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

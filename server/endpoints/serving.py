@@ -5,16 +5,18 @@ Knows neither ASGI nor sockets: both doors call `enter` with a body. Only `codec
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
+from functools import partial
 from time import monotonic
 from typing import Literal, NamedTuple
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
 from server.batching.quarantine import Quarantine
+from server.batching.slice_queue import SliceQueue
 from server.codecs import mlflow, predict
 from server.codecs.codec import Codec
+from server.codecs.slices import finish
 from server.errors import ServerError
 from server.metrics.scoreboard import ModelMetrics, Scoreboard
 from server.models.repository import Model, Repository
@@ -26,13 +28,15 @@ ProtocolName = Literal["predict", "mlflow", "v2"]
 class HotRoute(NamedTuple):
     """A path whose POST is a prediction with one model by one protocol; its batcher runs in this worker.
 
-    ``timed``: `enter` measures decoding, for Server-Timing or for statistics.
+    ``timed``: `enter` measures decoding, for Server-Timing or for statistics. ``large``: where large bodies have their
+    turns; without, they are decoded at once.
     """
 
     path: str
     batcher: Batcher
     codec: Codec
     timed: bool
+    large: SliceQueue | None = None
 
 
 class Serving:
@@ -54,7 +58,8 @@ class Serving:
         self._repository = repository
         self._settings = settings
         self._quarantine = quarantine
-        self._report_stuck = functools.partial(scoreboard.report_stuck, line)
+        self._report_stuck = partial(scoreboard.report_stuck, line)
+        self._large = SliceQueue(settings.queue_ms / 1000)
         self._batchers: Mapping[tuple[str, str], Batcher] = {
             (model.name, model.version): self._batcher(
                 model, scoreboard.blocks[model.name, model.version], scoreboard, line, busy_poll
@@ -82,7 +87,8 @@ class Serving:
         )
 
     def close(self) -> None:
-        """Closes the batchers."""
+        """Closes the batchers; refuses what is not decoded."""
+        self._large.close()
         for batcher in self._batchers.values():
             batcher.close()
 
@@ -118,7 +124,7 @@ class Serving:
     def _route(self, protocol: ProtocolName, model: Model, path: str = "") -> HotRoute:
         codec = codec_of(protocol, model)
         timed = self._settings.server_timing or codec.counts_stages
-        return HotRoute(path, self._batchers[model.name, model.version], codec, timed)
+        return HotRoute(path, self._batchers[model.name, model.version], codec, timed, self._large)
 
 
 def codec_of(protocol: ProtocolName, model: Model) -> Codec:
@@ -129,16 +135,32 @@ def codec_of(protocol: ProtocolName, model: Model) -> Codec:
 
 
 def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
-    """Decodes a body and submits its entry to the batcher, or refuses it.
+    """Decodes a body and submits its entry to the batcher, or refuses it; a large body later, in slices.
 
     The door has set the entry's ``arrived``, ``deadline`` and, where `Codec.reads_headers`, ``request``.
     """
     began = monotonic() if route.timed else 0.0
     try:
-        route.codec.decode(entry, body)
+        slices = route.codec.decode(entry, body)
+        if slices is not None:
+            if route.large is not None:
+                route.large.add(entry, slices, partial(_decoded, route, entry, began))
+                return
+            finish(slices)
     except ServerError as error:
-        route.batcher.metrics.failed(error.code)
-        entry.fail(error)
+        _decoded(route, entry, began, error)
+        return
+    if route.timed:
+        entry.arrived = monotonic()
+        entry.decode_seconds = entry.arrived - began
+    route.batcher.submit(entry)
+
+
+def _decoded(route: HotRoute, entry: Entry, began: float, error: ServerError | None) -> None:
+    """Submits an entry that was decoded, or refuses it."""
+    if error is not None:
+        if entry.fail(error):
+            route.batcher.metrics.failed(error.code)
         return
     if route.timed:
         entry.arrived = monotonic()

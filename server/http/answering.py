@@ -54,6 +54,7 @@ class AnsweringConnection(HttpToolsProtocol):
         # Lifetime: the connection
         self.account = self.worker.endpoints.ledger.account()
         self.exchanges: deque[Exchange] = deque()  # hot requests, in order
+        self._crowded = len(self.connections) > self.worker.places.open  # it has one of the kept places, or none
         self._refused = False  # no more reading
         self._last_word: tuple[Exchange, ServerError] | None = None  # after the cold requests
         self._write_progress: WriteProgress | None = None  # while the client owes acknowledgements
@@ -65,6 +66,7 @@ class AnsweringConnection(HttpToolsProtocol):
         self._received = 0  # bytes of the head or body being read
         self._window = 0  # of them, those from before the window
 
+        self._running: RequestResponseCycle | None = None  # the last cold request that was given to the application
         self._cold = False  # the request being read is cold
         self._exchange: Exchange | None = None  # the request being read, if hot
 
@@ -101,7 +103,7 @@ class AnsweringConnection(HttpToolsProtocol):
             self._end()
         elif self.pipeline:
             if not exchanges:
-                super()._start_asgi_task(*self.pipeline.pop())
+                self._start_asgi_task(*self.pipeline.pop())
         elif self.flow.read_paused:
             self._read_on()
 
@@ -118,6 +120,7 @@ class AnsweringConnection(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, app))
         else:
+            self._running = cycle
             super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -131,8 +134,9 @@ class AnsweringConnection(HttpToolsProtocol):
 
     def _owes_cold(self) -> bool:
         """Whether a cold request is unanswered."""
-        cycle = self.cycle
-        return bool(self.pipeline) or (cycle is not None and not cycle.response_complete and not cycle.disconnected)
+        running = self._running
+        runs = running is not None and not running.response_complete and not running.disconnected
+        return runs or bool(self.pipeline)
 
     # Refusing
 

@@ -43,6 +43,7 @@ from server.http.limits import (
     headers_too_large,
     piece_end,
 )
+from server.http.places import KEPT_PATHS, no_place
 from server.http.targets import body_length, head_without_upgrade, origin_form
 from server.http.timeouts import BODY, HEAD, IDLE
 from server.logs import log
@@ -68,6 +69,11 @@ class Connection(AnsweringConnection):
         self._beside_body = 0  # bytes round its chunks: of trailers, or that brought no body
         self._route: HotRoute | None = None  # if hot
         self._body: bytes | bytearray = b""  # if hot
+
+        if self._crowded:
+            self._waits_for = HEAD  # no known head: `on_headers_complete` looks at the path
+            if len(self.connections) > sum(self.worker.places):
+                self._refuse(no_place())
 
     # Reading
 
@@ -213,6 +219,8 @@ class Connection(AnsweringConnection):
                 self.url, self.headers = origin_form(self.url, self.headers)
         except ServerError as error:
             self._stop(error)
+        if self._crowded and self.url.partition(b"?")[0] not in KEPT_PATHS:
+            self._stop(no_place())
         route = self.worker.hot.get(self.url)
         if route is None or version == "1.0" or not self._may_be_hot():
             self._go_cold(version)
@@ -287,7 +295,7 @@ class Connection(AnsweringConnection):
         )
         super().on_headers_complete()
         self._cold = True
-        if self.worker.retiring:
+        if self.worker.retiring or self._crowded:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:

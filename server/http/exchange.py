@@ -19,10 +19,12 @@ from server.endpoints.serving import HotRoute, server_timing
 from server.errors import ServerError, envelope
 from server.http.debts import Debts
 from server.http.head_cache import HeadCache
+from server.http.places import places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 
 OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PLAIN = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n\r\n%b"
+ERROR_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PIECES_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b\r\n"
 CLOSE_HEADER = b"connection: close\r\n"
 
@@ -107,17 +109,10 @@ class Exchange(Entry):
         says_close = "connection" in error.headers
         self.close = self.close or says_close or (worker.retiring and connection.is_last(self))
         body = envelope(error, self.request_id.decode())
-        self.output = b"".join(
-            [
-                worker.start_of(error.status),
-                *(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in error.headers.items()),
-                b"content-length: %d\r\ncontent-type: application/json\r\n" % len(body),
-                b"x-request-id: %b\r\n" % self.request_id,
-                CLOSE_HEADER if self.close and not says_close else b"",
-                b"\r\n",
-                body,
-            ]
-        )
+        headers = "".join([f"{name}: {value}\r\n" for name, value in error.headers.items()]).encode()
+        end = CLOSE_HEADER if self.close and not says_close else b""
+        start = worker.start_of(error.status)
+        self.output = ERROR_HEAD % (start, headers, len(body), self.request_id, end, body)
         if connection.exchanges[0] is self:
             connection.flush()
 
@@ -131,17 +126,20 @@ class WorkerState:
         self.head_cache = HeadCache(self.hot)
         self.recognise = self.head_cache.recognise
         self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
+        self.places = places()
         self.debts = Debts(endpoints.ledger.limit)
         self.now = monotonic()
         self.retiring = False
         self.default_headers: list[tuple[bytes, bytes]] = []
         self._server_state: Any = None
-        self.ok_start = b""  # `start_of(200)`; its date may be SWEEP_SECONDS old
+        self.ok_start = b""  # `start_of(200)`
+        self._starts: dict[int, bytes] = {}
 
     def watch(self, server_state: Any, loop: asyncio.AbstractEventLoop) -> None:
         """Starts the sweep over the worker's connections, at the first call."""
         if self._server_state is None:
             self._server_state = server_state
+            self.places = places()
             self.hot = self.endpoints.serving.hot_routes()
             # A codec that needs the headers parses them for each request.
             self.head_cache = HeadCache(
@@ -153,8 +151,13 @@ class WorkerState:
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 
     def start_of(self, status: int) -> bytes:
-        """The status line and the headers of every answer, Date among them."""
-        return STATUS_LINE[status] + b"".join(b"%b: %b\r\n" % header for header in self._server_state.default_headers)
+        """The status line and the headers of every answer, Date among them, which may be SWEEP_SECONDS old."""
+        start = self._starts.get(status)
+        if start is None:
+            headers = self._server_state.default_headers
+            start = STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % header for header in headers])
+            self._starts[status] = start
+        return start
 
     def retire(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answers with ``Connection: close`` from now on; closes idle connections after RETIRE_GRACE_SECONDS."""
@@ -168,6 +171,7 @@ class WorkerState:
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         self.now = monotonic()
+        self._starts.clear()
         self.ok_start = self.start_of(200)
         for connection in list(self._server_state.connections):
             connection.check_time(self.now)

@@ -5,45 +5,58 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from server.artefact.metadata import Artefact, BadArtefact, from_metadata
 from server.artefact.mixing.analysis import find_mixing
-from server.artefact.onnxfile import MAX_BYTES, BadFile, check_known, read_onnxfile
+from server.artefact.onnxfile import check_known, read_onnxfile
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.codecs.mlflow import MlflowCodec, mlflow_codec
 from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_signature
 from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.cost_bound import has_cost_by_rows
+from server.models.files import read_inside
 from server.models.probe import probe, run_once
 from server.models.repository import Model, VersionFile
-from server.models.trial import Findings, Verdict, examine, first_run, warm_up
+from server.models.signed import Check, read_signature
+from server.models.trial import Findings, Verdict, examine, first_run, stopped_after, warm_up
 from server.settings import BatchRule
+
+FIRST_RUN_SECONDS = 30.0  # it took less in the trial, which may take as much processor time in all
 
 
 class ChangedMeanwhile(Exception):
     """The file has changed since its trial."""
 
 
+class Given(NamedTuple):
+    """What a version's file holds, and the signature beside it, None without."""
+
+    data: bytes
+    signature: bytes | None
+
+
 def load_model(
     file: VersionFile,
     tried: Findings | None = None,
     *,
-    data: bytes | None = None,
+    given: Given | None = None,
     max_rows: int,
     max_batch_rows: int,
     max_body_bytes: int,
     ort_threads: int,
     batch: BatchRule,
+    check_signed: Check | None = None,
 ) -> Model:
     """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it and runs it once.
 
-    ``data``: the file's bytes, where they were read already.
+    ``given``: what was read already.
     Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for another SHA-256.
     """
-    data = read_file(file.path) if data is None else data
+    data, signature = read_whole(file) if given is None else given
+    if check_signed is not None:
+        check_signed(file, data, signature)
     sha256 = hashlib.sha256(data).hexdigest()
     content = None
     if tried is None:
@@ -59,7 +72,8 @@ def load_model(
         _check_inputs(layouts, runtime.inputs)
     if tried is not None:
         verdict, curve = tried.verdict, tried.curve
-        first_run(runtime, artefact, layouts) if artefact else run_once(runtime)
+        with stopped_after(runtime, FIRST_RUN_SECONDS):
+            first_run(runtime, artefact, layouts) if artefact else run_once(runtime)
     elif artefact is not None:
         verdict = examine(runtime, artefact, layouts)
         curve = warm_up(runtime, artefact, layouts, max_batch_rows)
@@ -86,13 +100,9 @@ def load_model(
     return Model(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve, cost_by_rows)
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a file, if it may be one of ours. Raises BadFile, OSError."""
-    if not path.is_file():
-        raise BadFile("is not a file: put the .onnx file itself here")
-    if path.stat().st_size > MAX_BYTES:
-        raise BadFile(f"is larger than the {MAX_BYTES} bytes that an ONNX file may have: make the model smaller")
-    return path.read_bytes()
+def read_whole(file: VersionFile) -> Given:
+    """Reads a version and its signature. Raises BadFile, OSError."""
+    return Given(read_inside(file.folder or file.path.parent, file.path), read_signature(file.path))
 
 
 def _row_codecs(

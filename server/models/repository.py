@@ -20,17 +20,21 @@ from server.codecs.predict import PredictCodec
 from server.codecs.v2.codec import TensorCodec
 from server.errors import ServerError
 from server.models.bulletin import Bulletin
+from server.models.files import OUTSIDE, is_inside
 from server.models.trial import Verdict
 
+# GET /v2/models/stats is the protocol's own.
+RESERVED = frozenset({"stats"})
 NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
 
 
 class VersionFile(NamedTuple):
-    """The file of one version of a model."""
+    """The file of one version of a model. No link leads out of ``folder``, that of all models; None: the file's own."""
 
     name: str
     version: str
     path: Path
+    folder: Path | None = None
 
 
 class Listing(NamedTuple):
@@ -128,21 +132,31 @@ def scan(folder: Path) -> Listing:
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
+        if entry.is_symlink() and not is_inside(folder, entry):
+            misplaced[_shown(entry.stem if entry.suffix == ".onnx" else entry.name), "1"] = (
+                f"{_shown(entry.name)} {OUTSIDE}"
+            )
+            continue
         if entry.suffix == ".onnx" and not entry.is_dir():
             if (folder / entry.stem).is_dir():
                 misplaced[entry.stem, "1"] = (
                     f"{entry.name} and {entry.stem}/ both hold a model '{entry.stem}': remove one"
                 )
             else:
-                versions.append(VersionFile(entry.stem, "1", entry))
+                versions.append(VersionFile(entry.stem, "1", entry, folder))
         elif entry.is_dir() and not (folder / f"{entry.name}.onnx").is_file():
             files = (file for file in entry.glob("*/model.onnx") if not file.parent.name.startswith("."))
-            versions += [VersionFile(entry.name, file.parent.name, file) for file in files]
+            versions += [VersionFile(entry.name, file.parent.name, file, folder) for file in files]
     for version in versions:
         if not (NAME_PATTERN.fullmatch(version.name) and NAME_PATTERN.fullmatch(version.version)):
             misplaced[_shown(version.name), _shown(version.version)] = (
                 f"{_shown(str(version.path.relative_to(folder)))}: a model name and a version are letters, digits, '_',"
                 " '.' and '-', at most 64 characters, the first a letter or a digit; rename it"
+            )
+        elif version.name in RESERVED:
+            misplaced[version.name, version.version] = (
+                f"{version.path.relative_to(folder)}: no model can be called '{version.name}', as the v2 protocol has a"
+                " path of that name; rename it"
             )
     named = (file for file in versions if (_shown(file.name), _shown(file.version)) not in misplaced)
     return Listing(tuple(sorted(named, key=lambda file: (file.name, version_key(file.version)))), misplaced)

@@ -13,7 +13,7 @@ from server.artefact.onnxfile import BadFile
 from server.confinement.memory import memory_limit
 from server.logs import log
 from server.models.confined import Died, Limits, SandboxedChild
-from server.models.loading import ChangedMeanwhile, read_file
+from server.models.loading import ChangedMeanwhile, Given, read_whole
 from server.models.repository import Model, VersionFile
 from server.models.trial import Findings
 
@@ -26,7 +26,7 @@ OUT_OF_MEMORY = "bad_alloc"  # in errors of C++
 REFUSED = b"refused"  # the start of a child's result that is no Findings
 BUILD_DETAILS = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/onnxruntime_src/\S+ |\bonnxruntime::[^)]*\) ")
 
-Load = Callable[..., Model]  # of a VersionFile and perhaps Findings or its bytes: `load_model` with its settings
+Load = Callable[..., Model]  # of a VersionFile and perhaps Findings, or what was read: `load_model` with its settings
 
 
 class FileRefused(Exception):
@@ -94,20 +94,20 @@ def _warn(missing: tuple[str, ...]) -> None:
         log.warning("new models are tried without every wall: %s", "; ".join(missing))
 
 
-def _read(file: VersionFile) -> bytes | Exception:
-    """The file, read with the server's rights, which the child gives up; or why it cannot be."""
+def _read(file: VersionFile) -> Given | Exception:
+    """The file and its signature, read with the server's rights, which the child gives up; or why it cannot be."""
     try:
-        return read_file(file.path)
+        return read_whole(file)
     except (BadFile, OSError, MemoryError) as error:
         return error
 
 
-def _try(load: Load, file: VersionFile, content: bytes | Exception) -> bytes:
+def _try(load: Load, file: VersionFile, content: Given | Exception) -> bytes:
     """The child's work; every error counts as the file's."""
     try:
         if isinstance(content, Exception):
             raise content
-        model = load(file, data=content)
+        model = load(file, given=content)
     except Exception as error:  # noqa: BLE001
         return REFUSED + _rest_of_sentence(error).encode()
     return Findings(model.sha256, model.verdict, model.curve, model.cost_by_rows).to_bytes()

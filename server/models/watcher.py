@@ -17,6 +17,7 @@ from server.logs import log
 from server.models.bulletin import Bulletin
 from server.models.loading import ChangedMeanwhile
 from server.models.repository import BadRepository, Model, Repository, VersionFile, scan
+from server.models.signed import signature_path
 from server.models.trial_process import FileRefused, Load, TrialProcess, TrialPutOff, trial_limits
 
 LOOK_SECONDS = 0.5  # between two scans of the folder
@@ -259,9 +260,14 @@ class RepositoryWatcher:
 
 
 def _signature(path: Path) -> Signature | None:
-    """Numbers that change with the file, its size second; None without a file."""
+    """Numbers that change with the file, its size second, and with what signs it; None without a file."""
     try:
         status = path.stat()
     except OSError:
         return None
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev)
+    numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev)
+    try:
+        signed = signature_path(path).stat()
+    except OSError:
+        return numbers
+    return (*numbers, signed.st_ino, signed.st_size, signed.st_mtime_ns)

@@ -31,6 +31,7 @@ from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
 from server.models.bulletin import Bulletin
 from server.models.loading import load_model
 from server.models.repository import BadRepository, Repository
+from server.models.signed import make_check
 from server.models.watcher import RepositoryWatcher
 from server.processes.control import ControlChannel, ControlServer
 from server.processes.plan import DynoPlan
@@ -380,6 +381,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             max_body_bytes=settings.max_body_bytes,
             ort_threads=settings.ort_threads,
             batch=settings.batch,
+            check_signed=make_check(settings.verify_key),
         )
         return RepositoryWatcher(
             settings.models,

@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server.settings import BadSetting, Settings, environment_name, help_text, public_settings, read_settings
 
+PEM = "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n"
 KEY, OTHER_KEY = "k" * 16, "0123456789abcdef~"
 
 
@@ -42,6 +46,8 @@ def test_defaults_are_the_promised_ones() -> None:
         ("DYNONNX_STRICT", "0", "strict", False),
         ("DYNONNX_API_KEYS", f"{KEY}, {OTHER_KEY}", "api_keys", (KEY, OTHER_KEY)),
         ("DYNONNX_ADMIN_KEYS", KEY, "admin_keys", (KEY,)),
+        ("DYNONNX_VERIFY_KEY", "keys/public.pem", "verify_key", "keys/public.pem"),
+        ("DYNONNX_VERIFY_KEY", PEM, "verify_key", PEM),
         ("DYNONNX_MAX_WAIT_MS", "0", "max_wait_ms", 0),
         ("DYNONNX_CORS_ORIGINS", "https://a.example, *", "cors_origins", ("https://a.example", "*")),
         ("DYNONNX_LOG_LEVEL", "debug", "log_level", "debug"),
@@ -128,3 +134,32 @@ def test_help_lists_every_setting_once() -> None:
     lines = help_text().splitlines()
     assert [line.split()[0] for line in lines] == [environment_name(field) for field in dataclasses.fields(Settings)]
     assert "(8000)" in lines[0]
+
+
+# Names of ours, names like ours, and others; values that are nearly good.
+NAMES = st.sampled_from([environment_name(field) for field in dataclasses.fields(Settings)])
+ODD_NAMES = st.text(max_size=12).map("DYNONNX_".__add__) | st.text(max_size=12)
+VALUES = (
+    st.text(max_size=60)
+    | st.integers(-(2**70), 2**70).map(str)
+    | st.from_regex(r"[\x00-\x7f]{0,4}[0-9\u0661]{1,20}[\x00-\x7f]{0,2}", fullmatch=True)
+    | st.lists(st.text(max_size=20), max_size=4).map(",".join)
+)
+
+
+@given(st.dictionaries(NAMES | ODD_NAMES, VALUES, max_size=5))
+def test_any_environment_is_settings_or_a_sentence_that_names_the_setting(environment: dict[str, str]) -> None:
+    settings, reason = Settings(), ""
+    try:
+        settings = read_settings(environment)
+    except BadSetting as error:
+        reason = str(error)
+    assert 1 <= settings.port <= 65535
+    shown = orjson.dumps(public_settings(settings)).decode()
+    assert not any(key in shown for key in (*settings.api_keys, *settings.admin_keys))
+    if reason:
+        name, _, told = reason.partition(": ")
+        assert name in environment
+        assert told.isprintable()
+        secret = environment[name] if name in ("DYNONNX_API_KEYS", "DYNONNX_ADMIN_KEYS") else ""
+        assert len(secret) < 4 or secret not in told

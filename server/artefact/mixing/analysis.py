@@ -6,28 +6,32 @@ docs/decisions.md: "Rows are followed through the graph".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from server.artefact.mixing.axes import ALONG_AXES
 from server.artefact.mixing.elementwise import ELEMENTWISE
 from server.artefact.mixing.estimators import ESTIMATORS, N_GRAMS
-from server.artefact.mixing.graph import Extent, Graph, ModelGraph, Node, Unclear, read_model
+from server.artefact.mixing.graph import Extent, Graph, ModelGraph, Node, Unclear
 from server.artefact.mixing.layers import LAYERS
 from server.artefact.mixing.movement import COUNTS, MOVEMENT
 from server.artefact.mixing.node import Applied, Rule
+from server.artefact.mixing.reader import read_model
+from server.artefact.mixing.scalars import SCALARS, apply
+from server.artefact.mixing.stable import put_last
+from server.artefact.mixing.texts import TEXTS, TEXTS_ML, tokenizer
+from server.artefact.mixing.texts import put_last as move_last
 from server.artefact.mixing.value import ROWS, Dim, NotProven, Value
+from server.artefact.onnxfile import BY_CHANCE
 
 OLDEST_OPSET = 7  # before it, operators broadcast otherwise
 MAX_TEXT = 64  # characters of a name in a reason
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "": {**ELEMENTWISE, **MOVEMENT, **ALONG_AXES, **LAYERS, **N_GRAMS},
     "ai.onnx.ml": ESTIMATORS,
+    "com.microsoft": {"Tokenizer": tokenizer},
 }
-# They draw by chance, so that equal inputs need not give equal outputs.
-BY_CHANCE = frozenset(
-    ["Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"]
-)
+TEXT_RULES: Mapping[str, Mapping[str, Rule]] = {"": TEXTS, "ai.onnx.ml": TEXTS_ML}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class _Analysis:
             value = known.get(name, Mixed(f"the output {_shown(name)} is made by no node"))
             if isinstance(value, Mixed):
                 return value.why
+            if value.texts is not None:
+                return f"the output {_shown(name)} is as wide as the longest text of the run"
             if not value.has_rows or value.row_axis:
                 return f"the output {_shown(name)} does not have a row for each row of the inputs first"
         return None if graph.outputs else "the graph has no outputs"
@@ -87,15 +93,28 @@ class _Analysis:
     def _follow(self, graph: Graph, known: dict[str, Known]) -> None:
         """Adds the values of all tensors of a graph to what is known of its inputs and of what lies around it."""
         for name, constant in graph.constants.items():
-            known[name] = Value(constant.dims, constant.numbers)
+            known[name] = Value(constant.dims, constant.numbers, constant.scalar, constant)
         made = set(graph.constants) | set(graph.inputs)
         used = {name for node in graph.nodes for name in node.inputs}  # by sub-graphs only of what is mixed
+        makers = {name: node for node in graph.nodes for name in node.outputs}
+        self._constants = graph.constants
         for node in graph.nodes:
-            for name, value in zip(node.outputs, self._outputs(node, known), strict=False):
+            for name, value in zip(node.outputs, self._values(node, known, makers), strict=False):
                 if name and name in made:
                     raise Unclear(f"two tensors are called {_shown(name)}")
                 made.add(name)
                 known[name] = self._checked(name, value, graph.declared.get(name) if name in used else None, node)
+
+    def _values(self, node: Node, known: Mapping[str, Known], makers: Mapping[str, Node]) -> Iterable[Known]:
+        ordered = put_last(node, makers, self._constants)
+        if ordered is not None and not self._model.functions:
+            texts, code = (known.get(name) for name in ordered)
+            if isinstance(texts, Value) and isinstance(code, Value) and texts.texts and code.fill is not None:
+                try:
+                    return [move_last(texts.texts, code.fill)]
+                except NotProven as reason:
+                    return [Mixed(f"{_shown(node.operator)} makes {_shown(node.outputs[0])}: {reason}")]
+        return self._outputs(node, known)
 
     def _outputs(self, node: Node, known: Mapping[str, Known]) -> Iterator[Known]:
         """The values of a node's outputs, in order; without end, as those that no rule speaks of are mixed."""
@@ -115,21 +134,23 @@ class _Analysis:
     def _applied(self, node: Node, inputs: list[Value | None], known: Mapping[str, Known]) -> list[Value]:
         if (node.domain, node.operator) in self._model.functions:
             raise NotProven("it is a function of the file's own")
-        if node.operator in BY_CHANCE and node.operator != "Dropout":
+        if node.operator in BY_CHANCE:
             raise NotProven("it draws by chance")
         counts = COUNTS.get(node.operator, ()) if not node.domain else ()
         for place, value in enumerate(inputs):
             if value is not None and value.counts_rows and place not in counts:
                 raise NotProven("it computes with the number of rows")
         constant = not any(value is not None and (value.has_rows or value.counts_rows) for value in inputs)
-        rule = RULES.get(node.domain, {}).get(node.operator)
+        has_texts = any(value is not None and value.texts is not None for value in inputs)
+        rule = (TEXT_RULES if has_texts else RULES).get(node.domain, {}).get(node.operator)
         version = self._model.opsets.get(node.domain, 0)
-        if any(isinstance(value, Graph) for value in node.attributes.values()):
+        if node.attributes.graphs:
             raise NotProven("it holds a graph of its own")
         try:
             if rule is None or not version:
-                raise NotProven("no rule is known of this operator")
-            return rule(Applied(inputs, node.attributes, version))
+                padded = "the longest text of a run decides on its shape" if has_texts else ""
+                raise NotProven(padded or "no rule is known of this operator")
+            return _filled(node, inputs, rule(Applied(inputs, node.attributes, version)))
         except NotProven:
             if constant and node.operator != "Dropout":
                 return [Value(None)] * len(node.outputs)
@@ -141,6 +162,10 @@ class _Analysis:
             return value
         if value.dims.count(ROWS) > 1:
             return Mixed(f"{_shown(node.operator)} makes {_shown(name)}: it pairs rows with rows")
+        if value.texts is not None and declared is not None and isinstance((*declared, None, None)[1], int):
+            return Mixed(
+                f"{_shown(node.operator)} makes {_shown(name)}: the file declares how long its longest text is"
+            )
         if declared is None or (len(declared) == len(value.dims) and all(map(self._agree, value.dims, declared))):
             return value
         return Mixed(f"{_shown(node.operator)} makes {_shown(name)}: the file declares another shape of it")
@@ -149,6 +174,15 @@ class _Analysis:
         if isinstance(declared, int):
             return dim is None or dim == declared
         return declared is None or declared not in self._row_names or dim == ROWS
+
+
+def _filled(node: Node, inputs: list[Value | None], made: list[Value]) -> list[Value]:
+    """The values of a node, with what all their elements are where that can be told of the inputs."""
+    if node.operator not in SCALARS or node.domain or any(value is None or value.texts for value in inputs):
+        return made
+    to = node.attributes.get("to", 0)
+    fill = apply(node.operator, [value.fill if value else None for value in inputs], to if isinstance(to, int) else 0)
+    return [replace(value, fill=fill, constant=None) for value in made]
 
 
 def _of(name: str, known: Mapping[str, Known]) -> Known:

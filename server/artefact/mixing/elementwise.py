@@ -31,7 +31,8 @@ def one(node: Applied) -> list[Value]:
 
 def several(node: Applied) -> list[Value]:
     """All inputs broadcast to one shape."""
-    return [Value(broadcast([node.input(place).shape for place in range(len(node.inputs))]))]
+    values = [node.input(place) for place in range(len(node.inputs))]
+    return [Value(broadcast([value.shape for value in values]))]
 
 
 def same(node: Applied) -> list[Value]:

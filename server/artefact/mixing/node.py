@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from server.artefact.mixing.graph import Constant, Floats
+from server.artefact.mixing.graph import Attributes, Floats
 from server.artefact.mixing.value import NotProven, Value, certain, normal
 
 
@@ -14,7 +14,7 @@ class Applied:
     """An operator applied to values; an input that is left out is None."""
 
     inputs: Sequence[Value | None]
-    attributes: Mapping[str, object]
+    attributes: Attributes
     version: int
 
     def has(self, place: int) -> bool:
@@ -47,7 +47,7 @@ class Applied:
             return None
         value = self.attributes[name]
         numbers = tuple(item for item in value if isinstance(item, int)) if isinstance(value, tuple) else ()
-        if not isinstance(value, tuple) or isinstance(value, Constant | Floats) or len(numbers) < len(value):
+        if not isinstance(value, tuple) or len(numbers) < len(value):
             raise NotProven(f"the attribute {name!r} is no list of numbers")
         return numbers
 
@@ -61,7 +61,7 @@ class Applied:
     def count(self, *names: str) -> int | None:
         """How many values the only one of these attributes has; None where that is not known."""
         given = [self.attributes[name] for name in names if name in self.attributes]
-        if len(given) != 1 or isinstance(given[0], Constant):
+        if len(given) != 1:
             return None
         if isinstance(given[0], Floats):
             return given[0].count

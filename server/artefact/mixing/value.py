@@ -9,13 +9,16 @@ hold the number of rows itself, for a shape.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Final, Literal
+
+from server.artefact.mixing.graph import Constant
 
 ROWS: Final = "rows"  # the extent of the axis of the rows, whatever it is in a run
 Dim = int | None | Literal["rows"]  # None: a size that is not known, but does not depend on the rows
 Dims = tuple[Dim, ...]
+Scalar = bool | int | float | str
 
 
 class NotProven(Exception):
@@ -23,11 +26,46 @@ class NotProven(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """Rows ``[rows, width]`` or ``[rows, width, inner]`` of texts in pieces, filled up to the longest text of the run.
+
+    ``ordered``: there is one endless sequence for each row of the inputs, whose first ``width`` places are its row in
+    every run; from ``width + late`` on all its elements are in ``tail``. Not ordered: a row is what depends on the row
+    of the inputs only, and then elements of ``tail`` in any number and order. ``width``: a multiple of the longest text
+    and more; widths of one ``source`` and equal numbers are equal in every run. Tails of one ``origin`` belong together
+    place by place; an element is None where it is not known which it is.
+    """
+
+    source: object
+    times: int
+    more: int
+    origin: object
+    tail: tuple[Scalar | None, ...]
+    late: int = 0
+    ordered: bool = True
+    inner: int = 0  # 0: there is no such axis
+
+    def same_width(self, other: Texts) -> bool:
+        """Whether both are as wide, and have as many elements at a place, in every run."""
+        return self.source is other.source and self._size() == other._size()
+
+    def _size(self) -> tuple[int, int, int]:
+        return self.times, self.more, self.inner
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
-    """A tensor. ``dims``: None for a constant of unknown rank; ``numbers``: of a vector or a single value, if known."""
+    """A tensor. ``dims``: None for a constant of unknown rank; ``numbers``: of a vector or a single value, if known.
+
+    ``fill``: what all its elements are, if they are all the same; ``constant``: where its values stand; ``texts``: what
+    is known of a tensor that is as wide as the longest text of the run.
+    """
 
     dims: Dims | None
     numbers: Dims | None = None
+    fill: Scalar | None = None
+    constant: Constant | None = field(default=None, compare=False)
+    texts: Texts | None = None
 
     @property
     def has_rows(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,10 +12,12 @@ import orjson
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, Buffer, InputLayout, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
+from server.codecs.slices import Slices, finish, ranges, rows_per_slice
 from server.codecs.v2.body import pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
 from server.codecs.v2.request import RequestedOutput
 
+ENCODED_ITEMS = 4096  # values that one slice encodes
 Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, if the file has them
 
 
@@ -65,29 +68,54 @@ class TensorGroup:
             end = row + entry.rows
             if not entry.done:
                 own = [output[row:end] for output in outputs] if self.rows_first else outputs
-                answer = render(entry.request[1], own, self.rows_first)
+                answer = finish(render(entry.request[1], own, self.rows_first))
                 entry.done = True
                 entry.answer_in_pieces(answer)
             row = end
 
+    def deliver_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> Slices[None]:
+        """Answers one entry as `deliver` does, some values at a time."""
+        answer = yield from render(entry.request[1], outputs, self.rows_first)
+        if not entry.done:
+            entry.done = True
+            entry.answer_in_pieces(answer)
 
-def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> PiecedAnswer:
+
+def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> Slices[PiecedAnswer]:
     """Encodes the answer of one request from its own ``outputs``, in the order it asked for."""
     described: list[bytes] = []
     binary: list[bytes | memoryview] = []
     for requested, output in zip(output_format.outputs, outputs, strict=True):
         array = output
         if requested.classes:
-            array = best_classes(output, rows_first, requested.classes, output_format.labels.get(requested.name, ()))
+            labels = output_format.labels.get(requested.name, ())
+            array = yield from best_classes(output, rows_first, requested.classes, labels)
         description = (orjson.dumps(requested.name), NAMES[array.dtype].encode(), orjson.dumps(array.shape))
+        whole = requested.binary and array.dtype.kind != "O"
+        pieces = [to_binary(array)] if whole else (yield from _pieces(array, requested.binary))
         if requested.binary:
-            data = to_binary(array)
-            described.append(_BINARY % (*description, len(data)))
-            binary.append(data)
+            described.append(_BINARY % (*description, sum(map(len, pieces))))
+            binary += pieces
         else:
-            described.append(_JSON % (*description, to_json(array)))
+            described.append(_JSON % (*description, pieces[0] if len(pieces) == 1 else _joined(pieces)))
     head = output_format.start + b",".join(described) + b"]}"
-    return pack(head, binary, output_format.compression)
+    return (yield from pack(head, binary, output_format.compression))
+
+
+def _joined(lists: Sequence[bytes | memoryview]) -> bytes:
+    return b"[" + b",".join([piece[1:-1] for piece in lists]) + b"]"
+
+
+def _pieces(array: Array, binary: bool) -> Slices[list[bytes | memoryview]]:
+    """The binary data or the JSON of an array, cut into some values each."""
+    encode = to_binary if binary else to_json
+    if array.size <= ENCODED_ITEMS:
+        return [encode(array)]
+    flat, pieces = array.reshape(-1), []
+    for start, stop in ranges(flat.size, ENCODED_ITEMS):
+        pieces.append(encode(flat[start:stop]))
+        yield
+    return pieces
 
 
 _BINARY = b'{"name":%b,"datatype":"%b","shape":%b,"parameters":{"binary_data_size":%d}}'
@@ -100,20 +128,22 @@ def start_of(model: str, version: str, request_id: str | None) -> bytes:
     return orjson.dumps(given | {"model_name": model, "model_version": version})[:-1] + b',"outputs":['
 
 
-def best_classes(output: Array, rows_first: bool, classes: int, labels: Sequence[str]) -> Array:
+def best_classes(output: Array, rows_first: bool, classes: int, labels: Sequence[str]) -> Slices[Array]:
     """The texts ``value:index[:label]`` of the best columns of each row, best first: shape ``[rows, classes]``.
 
     NaN sorts last. Without rows a vector counts as one row, and the shape is ``[classes]``.
     """
     has_rows = rows_first or output.ndim > 1
-    rows = output.reshape(len(output), -1) if has_rows else output.reshape(1, -1)
-    keys = -rows.astype(np.float64) if rows.dtype.kind == "f" else _descending(rows)
-    best = np.argsort(keys, axis=1, kind="stable")[:, :classes]
-    texts = [
-        [_classification(row[column], column, labels) for column in columns]
-        for row, columns in zip(rows.tolist(), best.tolist(), strict=True)
-    ]
-    classified: Array = np.array(texts, np.object_).reshape(best.shape)
+    width = prod(output.shape[1:]) if has_rows else output.size
+    rows = output.reshape(len(output) if has_rows else 1, width)
+    classified: Array = np.empty((len(rows), min(classes, width)), np.object_)
+    for start, stop in ranges(len(rows), rows_per_slice(width)):
+        part = rows[start:stop]
+        keys = -part.astype(np.float64) if part.dtype.kind == "f" else _descending(part)
+        best = np.argsort(keys, axis=1, kind="stable")[:, :classes]
+        for row, (values, columns) in enumerate(zip(part.tolist(), best.tolist(), strict=True), start):
+            classified[row] = [_classification(values[column], column, labels) for column in columns]
+        yield
     return classified if has_rows else classified[0]
 
 

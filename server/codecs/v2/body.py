@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from server.batching.entry import PiecedAnswer
+from server.codecs.slices import WINDOW_BYTES, Slices, ranges
 from server.codecs.v2.datatypes import bad
 from server.errors import ServerError
 
 JSON_LENGTH_HEADER = b"inference-header-content-length"
 FAST = 1  # compression level: compressing blocks the loop
+PACKED_BYTES = (
+    16_384  # that one slice unpacks, to at most WINDOW_BYTES: blocks may be empty, or a thousand times larger
+)
+# docs/decisions.md: "What is legal and heavy is read in slices"
+MAX_RATIO, FREE_BYTES = 250, 1_048_576
 _NUMBER = re.compile(rb"[0-9]{1,18}")
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}  # deflate means zlib's format
-_COMPRESS: Mapping[bytes, Callable[[bytes], bytes]] = {
-    b"gzip": lambda body: gzip.compress(body, FAST, mtime=0),
-    b"deflate": lambda body: zlib.compress(body, FAST),
-}
 
 
 class TensorHead(NamedTuple):
@@ -50,7 +51,7 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> TensorHead:
             json_bytes = int(value)
         elif lowered == b"content-encoding":
             encoding = _encoding(value, encoding)
-        elif lowered == b"accept-encoding" and value.strip().lower() in _COMPRESS:
+        elif lowered == b"accept-encoding" and value.strip().lower() in _WINDOW_BITS:
             wants = value.strip().lower()
     return TensorHead(json_bytes, encoding, wants)
 
@@ -64,23 +65,44 @@ def _encoding(value: bytes, before: bytes | None) -> bytes | None:
     return named
 
 
-def unpack(body: bytes | bytearray, encoding: bytes | None, max_bytes: int) -> bytes | bytearray:
-    """Decompresses a body to at most ``max_bytes``.
+def unpack(
+    body: bytes | bytearray, encoding: bytes, max_bytes: int, hold: Callable[[int], None] = lambda size: None
+) -> Slices[bytes]:
+    """Decompresses a body to at most ``max_bytes``, and to MAX_RATIO times its size where that is more than FREE_BYTES.
 
-    Raises ServerError: bad_request, body_too_large.
+    ``hold``: told of every piece, and may raise. Raises ServerError: bad_request, body_too_large.
     """
-    if encoding is None:
-        return body
     decompressor = zlib.decompressobj(_WINDOW_BITS[encoding])
-    try:
-        whole = decompressor.decompress(body, max_bytes + 1)
-    except zlib.error:
-        raise bad(f"the body is not {encoding.decode()}, as its Content-Encoding says") from None
-    if len(whole) > max_bytes:
-        raise ServerError("body_too_large", f"the body unpacks to more than the {max_bytes} bytes allowed")
-    if not decompressor.eof or decompressor.unused_data:
+    allowed = min(max_bytes, max(FREE_BYTES, MAX_RATIO * len(body)))
+    pieces: list[bytes] = []
+    size = at = 0
+    packed: bytes | memoryview = b""
+    piece = b""
+    while not decompressor.eof and (packed or at < len(body) or len(piece) == WINDOW_BYTES):
+        if not packed and len(piece) < WINDOW_BYTES:
+            packed = memoryview(body)[at : at + PACKED_BYTES]
+            at += len(packed)
+        try:
+            piece = decompressor.decompress(packed, WINDOW_BYTES)
+        except zlib.error:
+            raise bad(f"the body is not {encoding.decode()}, as its Content-Encoding says") from None
+        packed = decompressor.unconsumed_tail
+        if piece:
+            size += len(piece)
+            if size > allowed:
+                raise _too_large(size, max_bytes)
+            hold(len(piece))
+            pieces.append(piece)
+        yield
+    if not decompressor.eof or decompressor.unused_data or at < len(body):
         raise bad(f"the body is not one whole {encoding.decode()} stream")
-    return whole
+    return b"".join(pieces)
+
+
+def _too_large(size: int, max_bytes: int) -> ServerError:
+    if size > max_bytes:
+        return ServerError("body_too_large", f"the body unpacks to more than the {max_bytes} bytes allowed")
+    return ServerError("body_too_large", f"the body unpacks to more than {MAX_RATIO} times its size")
 
 
 def split(body: bytes | bytearray, json_bytes: int | None) -> tuple[memoryview, memoryview]:
@@ -93,12 +115,23 @@ def split(body: bytes | bytearray, json_bytes: int | None) -> tuple[memoryview, 
     return view[:json_bytes], view[json_bytes:]
 
 
-def pack(head: bytes, binary: list[bytes | memoryview], wants: bytes | None) -> PiecedAnswer:
+def pack(head: bytes, binary: list[bytes | memoryview], wants: bytes | None) -> Slices[PiecedAnswer]:
     """Makes an answer of JSON and binary data; ``wants``: its compression, None for none."""
     media_type = b"application/octet-stream" if binary else b"application/json"
     headers = [(JSON_LENGTH_HEADER, b"%d" % len(head))] if binary else []
     pieces: list[bytes | memoryview] = [head, *binary]
     if wants is not None:
-        pieces = [_COMPRESS[wants](b"".join(pieces))]
+        pieces = yield from _compressed(pieces, wants)
         headers.append((b"content-encoding", wants))
     return PiecedAnswer(pieces, media_type, headers)
+
+
+def _compressed(pieces: list[bytes | memoryview], wants: bytes) -> Slices[list[bytes | memoryview]]:
+    compressor = zlib.compressobj(FAST, wbits=_WINDOW_BITS[wants])
+    packed: list[bytes | memoryview] = []
+    for piece in pieces:
+        for start, stop in ranges(len(piece), WINDOW_BYTES):
+            packed.append(compressor.compress(piece[start:stop]))
+            yield
+    packed.append(compressor.flush())
+    return packed

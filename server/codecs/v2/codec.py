@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from math import prod
+from typing import Any, cast
 
 from server.artefact.metadata import Artefact
-from server.artefact.tensors import InputLayout, TensorSpec
+from server.artefact.tensors import Buffer, InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import Headers
-from server.codecs.predict import parse
+from server.codecs.json_body import Allowance, BadJson, parse, parse_in_slices
+from server.codecs.rows import OTHERS
+from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish
 from server.codecs.v2.answer import Labels, OutputFormat, TensorGroup, start_of
 from server.codecs.v2.body import TensorHead, read_head, split, unpack
 from server.codecs.v2.datatypes import Shape, bad
-from server.codecs.v2.request import InferRequest, read, read_raw
-from server.errors import ServerError
+from server.codecs.v2.request import MAX_PARAMETERS, InferRequest, read, read_raw, too_many_rows
 
-NOT_FINITE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")  # as some clients write them in JSON, which has neither
+NOT_FINITE = re.compile(rb"-?(NaN|Infinity)\b")  # as some clients write them in JSON, which has neither
+NOT_FINITE_INSIDE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")
 MAX_GROUPS = 256  # remembered at a time; at the limit all are dropped, and those in use are made again
-
-
-def _parse(json: memoryview) -> Any:
-    try:
-        return parse(json)
-    except ServerError as error:
-        if error.code == "bad_json" and NOT_FINITE.search(json):
-            raise ServerError("bad_json", "JSON has no NaN or Infinity: send the input that has it in binary") from None
-        raise
+UNBOUNDED = 2**48  # values, where only the size of the body bounds them
+TEXT_BYTES = 64  # of memory that a short text takes
+MAX_LISTS = 131_072  # of nested data of a tensor whose shape is open
 
 
 def has_rows(inputs: Sequence[TensorSpec]) -> bool:
@@ -71,6 +68,7 @@ class TensorCodec:
         self._labels = labels
         self._max_rows = max_rows
         self._max_body_bytes = max_body_bytes
+        self._allowance = _allowance(inputs, len(outputs), max_rows)
         self._groups: dict[tuple[tuple[Shape, ...], tuple[str, ...]], TensorGroup] = {}
         self._start = start_of(model, version, None)
 
@@ -83,10 +81,42 @@ class TensorCodec:
         """The format of the body and of the answer. Raises ServerError: bad_request, unsupported_media_type."""
         return read_head(headers)
 
-    def decode(self, entry: Entry, body: bytes | bytearray) -> None:
+    def decode(self, entry: Entry, body: bytes | bytearray) -> Slices[None] | None:
         """Parses and checks a body. Raises ServerError: bad_request, bad_json, too_deep, too_many_rows, ..."""
         head: TensorHead = entry.request
-        infer = self._read(unpack(body, head.encoding, self._max_body_bytes), head.json_bytes)
+        slices = self._decode(entry, head, body)
+        if head.encoding is not None or len(body) > LARGE_BYTES:
+            return slices
+        finish(slices)
+        return None
+
+    def _decode(self, entry: Entry, head: TensorHead, body: bytes | bytearray) -> Slices[None]:
+        if head.encoding is not None:
+            body = yield from unpack(body, head.encoding, self._max_body_bytes, entry.hold)
+        if head.json_bytes == 0:
+            infer = read_raw(memoryview(body), self._inputs, self._rows_first, tuple(self._outputs))
+            self._fill(entry, head, infer, body)
+            return
+        json, binary = split(body, head.json_bytes)
+        max_rows = self._max_rows if self._rows_first else None
+        document = yield from self._parse(json)
+        reading = read(document, binary, self._inputs, self._outputs, max_rows)
+        if len(json) > LARGE_BYTES:
+            reading = discarding(document, reading)
+        self._fill(entry, head, (yield from reading), body)
+
+    def _parse(self, json: memoryview) -> Slices[Any]:
+        try:
+            if len(json) <= LARGE_BYTES:
+                return parse(json)
+            return (yield from parse_in_slices(json, self._allowance))
+        except BadJson as error:
+            if NOT_FINITE.match(error.found) if len(json) > LARGE_BYTES else NOT_FINITE_INSIDE.search(json):
+                raise BadJson("JSON has no NaN or Infinity: send the input that has it in binary") from None
+            raise
+
+    def _fill(self, entry: Entry, head: TensorHead, infer: InferRequest, body: bytes | bytearray) -> None:
+        """Fills the entry in for a request, whose body was unpacked."""
         tensors = [infer.tensors[name] for name in self._inputs]
         shapes = [tensor.shape for tensor in tensors]
         entry.rows = self._rows(shapes)
@@ -94,15 +124,10 @@ class TensorCodec:
         has_id = infer.request_id is not None
         start = start_of(self._model, self._version, infer.request_id) if has_id else self._start
         output_format = OutputFormat(start, infer.outputs, self._labels, head.wants)
-        entry.request = tuple([tensor.buffer for tensor in tensors]), output_format
+        buffers = tuple([tensor.buffer for tensor in tensors])
+        entry.request = buffers if len(body) <= LARGE_BYTES else kept(entry, buffers, body), output_format
         if infer.timeout is not None:
             entry.deadline = min(entry.deadline, entry.arrived + infer.timeout)
-
-    def _read(self, body: bytes | bytearray, json_bytes: int | None) -> InferRequest:
-        if json_bytes == 0:
-            return read_raw(memoryview(body), self._inputs, self._rows_first, tuple(self._outputs))
-        json, binary = split(body, json_bytes)
-        return read(_parse(json), binary, self._inputs, self._outputs)
 
     def _rows(self, shapes: Sequence[Shape]) -> int:
         """The rows of the request; 1 for a model without rows."""
@@ -116,7 +141,7 @@ class TensorCodec:
         if not rows:
             raise bad("the inputs have no rows; send at least one")
         if rows > self._max_rows:
-            raise ServerError("too_many_rows", f"{rows} rows are more than the {self._max_rows} allowed")
+            raise too_many_rows(rows, self._max_rows)
         return rows
 
     def _group(self, shapes: Sequence[Shape], outputs: tuple[str, ...]) -> TensorGroup:
@@ -133,3 +158,33 @@ class TensorCodec:
     def _layouts(self, row_shapes: Sequence[Shape]) -> tuple[InputLayout, ...]:
         pairs = zip(self._inputs.values(), row_shapes, strict=True)
         return tuple(InputLayout(spec.name, spec.dtype, shape) for spec, shape in pairs)
+
+
+def _allowance(inputs: Sequence[TensorSpec], outputs: int, max_rows: int) -> Allowance:
+    """What the JSON of ``max_rows`` rows may have."""
+    values = lists = members = 16 * (len(inputs) + outputs) + MAX_PARAMETERS + OTHERS
+    for spec in inputs:
+        first, *others = spec.shape or (None,)
+        sizes = [max_rows if first is None else first, *others]
+        values += _product(sizes) if None not in sizes else UNBOUNDED
+        lists += sum(_product(sizes[:level]) for level in range(1, len(sizes))) if None not in sizes[:-1] else MAX_LISTS
+    return Allowance(values, lists, members, max_rows)
+
+
+def _product(sizes: Sequence[int | None]) -> int:
+    return prod(size or 0 for size in sizes)
+
+
+def kept(entry: Entry, buffers: Sequence[Buffer], body: bytes | bytearray) -> tuple[Buffer, ...]:
+    """The buffers of a large body, copied where views of a small part of it would keep it all.
+
+    The entry holds what texts and wider numbers take beyond the body's size.
+    """
+    viewed = [isinstance(buffer, memoryview) and buffer.obj is body for buffer in buffers]
+    sizes = [TEXT_BYTES * len(buffer) if isinstance(buffer, list) else len(buffer) for buffer in buffers]
+    views = sum(size for size, view in zip(sizes, viewed, strict=True) if view)
+    if (made := sum(sizes) - views) > len(body):
+        entry.hold(made - len(body))
+    if 2 * views > len(body):
+        return tuple(buffers)
+    return tuple([bytes(cast("memoryview", b)) if view else b for b, view in zip(buffers, viewed, strict=True)])

@@ -1,4 +1,4 @@
-"""Owns the JSON of a v2 request: checks its tensors and its requested outputs. Knows no batches.
+"""Owns the JSON of a v2 request: checks its tensors and its requested outputs, in slices. Knows no batches.
 
 Errors are 400 with a sentence that names the tensor. No allocation depends on a size that a client only claims.
 """
@@ -10,12 +10,16 @@ from math import prod
 from typing import Any, NamedTuple
 
 from server.artefact.tensors import Buffer, TensorSpec
-from server.codecs.rows import shown
-from server.codecs.v2.datatypes import BYTES, DTYPES, NAMES, Shape, bad, from_binary, from_json, listed, widen, widens
+from server.codecs.refusals import listed, shown, shown_shape
+from server.codecs.slices import Slices, finish
+from server.codecs.v2.datatypes import BYTES, DTYPES, NAMES, Shape, bad, widens
+from server.codecs.v2.values import check_size, from_binary, from_json
 from server.errors import ServerError
 
 MAX_RANK = 32
 MAX_SIZE = 2**48  # elements of a tensor, empty dimensions left out: no body holds more
+MAX_PARAMETERS = 1024  # of a request: their names are looked through
+MAX_TEXTS = 1_000_000  # of an input: a text takes far more memory and time than a number
 MICROSECONDS = 1e-6
 RESERVED = "triton_"
 
@@ -47,19 +51,26 @@ class InferRequest(NamedTuple):
     timeout: float | None
 
 
-def read(document: Any, binary: memoryview, inputs: Specs, outputs: Specs) -> InferRequest:
-    """Checks the parsed JSON and the binary data after it. Raises ServerError: bad_request, unsupported."""
+def read(
+    document: Any, binary: memoryview, inputs: Specs, outputs: Specs, max_rows: int | None
+) -> Slices[InferRequest]:
+    """Checks the parsed JSON and the binary data after it. ``max_rows``: None for a model without rows.
+
+    Raises ServerError: bad_request, too_many_rows, unsupported.
+    """
     if type(document) is not dict:
         raise bad(f'expected an object like {{"inputs": [...]}}, got {shown(document)}')
     request_id = document.get("id")
     if request_id is not None and type(request_id) is not str:
         raise bad(f"id: expected a string, got {shown(request_id)}")
     parameters = _parameters(document, "the request")
+    if len(parameters) > MAX_PARAMETERS:
+        raise bad(f"parameters: {len(parameters)} are more than the {MAX_PARAMETERS} allowed")
     for name in parameters:
         if name.startswith(RESERVED):
             raise bad(f"parameters: names that begin with '{RESERVED}' are reserved, got {shown(name)}")
     timeout = _timeout(parameters)
-    tensors = _tensors(document.get("inputs"), binary, inputs)
+    tensors = yield from _tensors(document.get("inputs"), binary, inputs, max_rows)
     requested = _requested(document.get("outputs"), _flag(parameters, "binary_data_output", "the request"), outputs)
     return InferRequest(tensors, requested, request_id, timeout)
 
@@ -73,9 +84,11 @@ def read_raw(body: memoryview, inputs: Specs, rows_first: bool, outputs: Sequenc
         raise bad(f"a raw body is for models of one input, this one takes {listed(list(inputs))}: send JSON as well")
     (spec,) = inputs.values()
     shape = _shape_of_raw(spec, (1, *spec.shape[1:]) if rows_first else spec.shape, len(body))
-    buffer: Buffer = (
-        [_text(body)] if spec.dtype == DTYPES[BYTES] else from_binary(body, NAMES[spec.dtype], shape, "the body")
-    )
+    if spec.dtype == DTYPES[BYTES]:
+        buffer: Buffer = [_text(body)]
+    else:
+        check_size(len(body), NAMES[spec.dtype], shape, "the body")
+        buffer = finish(from_binary(body, NAMES[spec.dtype], shape, spec.dtype, "the body"))
     requested = tuple(RequestedOutput(name, True, 0) for name in outputs)
     return InferRequest({spec.name: Tensor(buffer, shape)}, requested, None, None)
 
@@ -99,7 +112,7 @@ def _text(body: memoryview) -> str:
         raise bad("the body is not UTF-8, the only text that ONNX Runtime takes") from None
 
 
-def _tensors(given: Any, binary: memoryview, inputs: Specs) -> dict[str, Tensor]:
+def _tensors(given: Any, binary: memoryview, inputs: Specs, max_rows: int | None) -> Slices[dict[str, Tensor]]:
     if type(given) is not list:
         raise bad(f"inputs: expected a list of tensors, got {shown(given)}")
     tensors: dict[str, Tensor] = {}
@@ -111,7 +124,8 @@ def _tensors(given: Any, binary: memoryview, inputs: Specs) -> dict[str, Tensor]
         size = _binary_size(tensor, spec.name)
         if size is not None and size > len(binary) - at:
             raise bad(_short(spec.name, size, len(binary) - at))
-        tensors[spec.name] = _tensor(tensor, spec, None if size is None else binary[at : at + size])
+        own = None if size is None else binary[at : at + size]
+        tensors[spec.name] = yield from _tensor(tensor, spec, own, max_rows)
         at += size or 0
     if at != len(binary):
         raise bad(f"{len(binary) - at} bytes are left over after the binary data of the inputs")
@@ -152,7 +166,7 @@ def _binary_size(given: dict[str, Any], name: str) -> int | None:
     return size
 
 
-def _tensor(given: dict[str, Any], spec: TensorSpec, binary: memoryview | None) -> Tensor:
+def _tensor(given: dict[str, Any], spec: TensorSpec, binary: memoryview | None, max_rows: int | None) -> Slices[Tensor]:
     where = f"input '{spec.name}'"
     datatype = given.get("datatype")
     if type(datatype) is not str or datatype not in DTYPES:
@@ -162,11 +176,22 @@ def _tensor(given: dict[str, Any], spec: TensorSpec, binary: memoryview | None) 
             f"{where}: this model takes {NAMES[spec.dtype]}, got {datatype}, which does not go into it without loss"
         )
     shape = _shape(given.get("shape"), spec, where)
+    if binary is not None:
+        check_size(len(binary), datatype, shape, where)
+    if max_rows is not None and shape[0] > max_rows:
+        raise too_many_rows(shape[0], max_rows)
+    if datatype == BYTES and prod(shape) > MAX_TEXTS:
+        raise bad(f"{where}: {prod(shape)} elements of BYTES are more than the {MAX_TEXTS} allowed")
     if binary is None:
-        buffer = from_json(given["data"], datatype, shape, where)
+        buffer = yield from from_json(given["data"], datatype, shape, spec.dtype, where)
     else:
-        buffer = from_binary(binary, datatype, shape, where)
-    return Tensor(widen(buffer, datatype, spec.dtype, where), shape)
+        buffer = yield from from_binary(binary, datatype, shape, spec.dtype, where)
+    return Tensor(buffer, shape)
+
+
+def too_many_rows(rows: int, max_rows: int) -> ServerError:
+    """The error of a request of too many rows."""
+    return ServerError("too_many_rows", f"{rows} rows are more than the {max_rows} allowed")
 
 
 def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:
@@ -175,9 +200,9 @@ def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:
     # ONNX Runtime shows a graph without a shape like one of a single value: any shape fits either.
     fits = not spec.shape or len(given) == len(spec.shape)
     if not fits or any(size not in (None, own) for own, size in zip(given, spec.shape, strict=False)):
-        raise bad(f"{where}: this model takes the shape {_dims(spec)}, got {given}")
+        raise bad(f"{where}: this model takes the shape {_dims(spec)}, got {shown_shape(given)}")
     if prod(max(size, 1) for size in given) > MAX_SIZE:
-        raise bad(f"{where}: the shape {given} is larger than any request")
+        raise bad(f"{where}: the shape {shown_shape(given)} is larger than any request")
     return tuple(given)
 
 

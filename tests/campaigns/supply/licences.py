@@ -9,7 +9,9 @@ from importlib.metadata import PackageNotFoundError, metadata
 from tests.campaigns.supply.lock import Pin
 
 # What a dyno may run: anyone may use and pass these on, changed or not.
-PERMISSIVE = frozenset({"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "MIT", "PSF-2.0", "Zlib"})
+PERMISSIVE = frozenset(
+    {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "MIT", "MIT-0", "PSF-2.0", "Zlib"}
+)
 # Whoever changes a file of the package must publish that file. We change none.
 FILE_BY_FILE = {"orjson": "MPL-2.0"}
 # Words of older metadata, as SPDX has them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ class Pin:
     hashes: tuple[str, ...] = ()
 
 
-def read_pins(file: Path) -> Mapping[str, Pin]:
+def read_pins(file: Path) -> dict[str, Pin]:
     """The pins of one file by normalised name, without those of the files that it includes. Raises ValueError.
 
     Of a package that is pinned twice, for several Pythons, the lower version counts.

@@ -55,7 +55,7 @@ def wrong_rows(model: Any, held_out: Array) -> dict[str, int]:
     tables = {"held out": dict(zip(original.names, held_out.T, strict=True)), "thresholds": made}
     asked = {name: ask_by_halves(original, table) for name, table in tables.items()}
     accepted = {name: pair for name, pair in asked.items() if pair is not None}
-    graph, _ = export(original, features, accepted["held out"][1])
+    graph = export(original, features, accepted["held out"][1]).model
     runtime = Runtime(graph.SerializeToString())
     wrong = {}
     for name, (table, expected) in accepted.items():
@@ -98,7 +98,7 @@ def test_a_forest_is_not_larger_than_skl2onnxs() -> None:
     x = chance.normal(size=(1000, 20))
     model = ensemble.RandomForestClassifier(100, random_state=0).fit(x, x[:, 0] + chance.normal(size=1000) > 0)
     original = open_original(model)
-    graph, _ = export(original, describe(original), original.ask(dict(zip(original.names, x.T, strict=True))))
+    graph = export(original, describe(original), original.ask(dict(zip(original.names, x.T, strict=True)))).model
     options = {"zipmap": False}
     theirs = to_onnx(model, x[:1].astype(np.float32), target_opset=OPSETS, options=options)
     assert graph.ByteSize() <= 1.1 * theirs.ByteSize()

@@ -56,9 +56,9 @@ def test_usual_numbers_have_few_digits() -> None:
     assert all(round(value, 1) == value for value in GROUPS["usual"]["gap"][:100].tolist())
 
 
-def test_without_thresholds_or_gaps_all_rows_are_usual_or_extreme() -> None:
+def test_without_thresholds_gaps_or_memory_rows_are_usual_whole_or_extreme() -> None:
     plain = synthesise((Feature("x", "float64", "X"),), [ColumnHint()])
-    assert set(plain) == {"usual", "extremes"}
+    assert set(plain) == {"usual", "extremes", "whole"}
 
 
 def test_rows_survive_json_and_become_tensors() -> None:
@@ -68,3 +68,24 @@ def test_rows_survive_json_and_become_tensors() -> None:
     assert all(np.array_equal(tensors[n], same[n], equal_nan=n in ("number", "gap")) for n in tensors)
     assert tensors["free"].shape == (50, 1)
     assert MISSING_TEXT in tensors["free"].ravel().tolist()
+
+
+def test_whole_rows_hold_steps_zeros_and_equal_columns() -> None:
+    table = synthesise(tuple(Feature(name, "float64", "X") for name in "ab"), [ColumnHint(centre=3.0, spread=2.0)] * 2)[
+        "whole"
+    ]
+    assert (table["a"] == np.round(table["a"])).all()
+    assert 0.2 < (table["a"] == 0).mean() < 0.6
+    assert (table["a"][::4] == table["b"][::4]).all()
+
+
+def test_remembered_rows_come_themselves_with_one_cell_changed_and_as_a_lattice() -> None:
+    known = np.arange(100.0)
+    hints = [ColumnHint(remembered=known), ColumnHint(remembered=-known)]
+    groups = synthesise(tuple(Feature(name, "float64", "X") for name in "ab"), hints)
+    itself, beside, lattice = groups["remembered"], groups["beside"], groups["lattice"]
+    assert sorted(itself["a"]) == sorted(known)
+    assert (itself["a"] == -itself["b"]).all()
+    assert {*beside["a"], *-beside["b"]} <= set(known)
+    assert 0 < (beside["a"] != -beside["b"]).mean() <= 1
+    assert {value % 1 for value in lattice["a"].tolist()} == {0.0, 0.5}

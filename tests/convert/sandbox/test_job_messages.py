@@ -12,13 +12,15 @@ from convert.sandbox.job_messages import Broken, Inspected, Job
 
 
 def test_a_job_survives_the_way_and_its_paths_become_absolute() -> None:
-    job = Job(Path("m.pkl"), "m", None, Path("rows.csv"), ("a.B", "c.D"), "model", True, Path("t.py"), 12.5, 1 << 30)
+    taught, trusted = Path("t.py"), ("a.B", "c.D")
+    job = Job(Path("m.pkl"), "m", None, Path("rows.csv"), trusted, "model", True, taught, 12.5, 1 << 30, True)
     here = Path.cwd()
     arrived = Job.from_bytes(job.to_bytes())
     assert (arrived.model, arrived.data, arrived.converters) == (here / "m.pkl", here / "rows.csv", here / "t.py")
     assert Job.from_bytes(arrived.to_bytes()) == arrived
     assert (arrived.name, arrived.onnx, arrived.trusted, arrived.key) == ("m", None, ("a.B", "c.D"), "model")
     assert (arrived.any_version, arrived.timeout_seconds, arrived.memory_bytes) == (True, 12.5, 1 << 30)
+    assert arrived.allow_ties
 
 
 def test_messages_come_in_order_with_their_blobs() -> None:

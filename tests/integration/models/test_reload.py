@@ -71,12 +71,15 @@ def reload(server: Running) -> None:
     poll(lambda: not before & set(server.workers()), "old workers go")
 
 
-async def reload_under_load(server: Running, reloads: int) -> Book:
+async def reload_under_load(server: Running, reloads: int, requests: int = 0) -> Book:
+    """So many reloads and, if they are over before, as many more until so many requests have been answered."""
     book = Book()
     clients = [asyncio.create_task(keep(server.port, book)) for _ in range(KEPT)]
     clients += [asyncio.create_task(renew(server.port, book)) for _ in range(FRESH)]
-    for _ in range(reloads):
+    done = 0
+    while done < reloads or book.answered < requests:
         await asyncio.to_thread(reload, server)
+        done += 1
     book.over = True
     await asyncio.gather(*clients)
     return book
@@ -106,7 +109,7 @@ def test_reloads_under_load_lose_no_request(start: Start, folder: Path, report: 
 @pytest.mark.slow
 def test_thirty_reloads_under_load_lose_no_request(start: Start, folder: Path, report: Report) -> None:
     server = serve(start, folder)
-    book = asyncio.run(reload_under_load(server, 30))
+    book = asyncio.run(reload_under_load(server, 30, requests=40_000))  # half of them on new connections
     assert book.lost == []
     report(f"30 reloads under load: 0 lost of {book.answered:,}")
 

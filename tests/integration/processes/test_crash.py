@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 
 from tests.integration.conftest import Start
-from tests.support.integration.running import Running, poll
+from tests.support.integration.running import Running, altered, poll
 from tests.support.integration.unharmed import unharmed
 
 BROKEN = """
-import sys
 from server.processes import worker
 
 def fail(self):
     raise RuntimeError("broken before it serves")
 
 worker.Worker.run = fail
-from server.__main__ import main
-sys.argv[1:] = []
-sys.exit(main())
 """
 
 
 def test_workers_that_die_at_once_are_tried_again_once_a_second(models: Path, tmp_path: Path) -> None:
-    launcher = tmp_path / "broken.py"
-    launcher.write_text(BROKEN)
     settings = {"DYNONNX_MODELS": str(models), "WEB_CONCURRENCY": "1"}
-    server = Running(settings, tmp_path / "server.log", (sys.executable, str(launcher)))
+    server = Running(settings, tmp_path / "server.log", altered(BROKEN))
     try:
         poll(lambda: server.read_log().count("broken before it serves") > 0, "the first worker has died")
         first, began = deaths(server), time.monotonic()
@@ -58,17 +51,13 @@ def init_process(self):
     boot(self)
 
 worker.Worker.init_process = init_process
-from server.__main__ import main
-sys.argv[1:] = []
-sys.exit(main())
 """
 
 
 def test_a_new_worker_that_cannot_boot_does_not_end_the_server(start: Start, tmp_path: Path) -> None:
     """For instance for want of descriptors; gunicorn itself would halt."""
-    launcher, flag = tmp_path / "unbootable.py", tmp_path / "flag"
-    launcher.write_text(UNBOOTABLE)
-    server = start(sys.executable, str(launcher), str(flag), WEB_CONCURRENCY="2")
+    flag = tmp_path / "flag"
+    server = start(*altered(UNBOOTABLE, str(flag)), WEB_CONCURRENCY="2")
     with unharmed(server, kills=1):
         flag.touch()
         os.kill(server.workers()[0], signal.SIGKILL)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 
 from tests.integration.conftest import Start
-from tests.support.integration.running import ROOT, Running, environment, free_port, poll
+from tests.support.integration.running import ROOT, Running, altered, environment, free_port, poll
 from tests.support.integration.scarcity import no_forks
 from tests.support.integration.unharmed import unharmed
 from tests.support.server.models import plain
@@ -32,17 +31,12 @@ def failing_fork():
     return fork()
 
 os.fork = failing_fork
-from server.__main__ import main
-sys.argv[1:] = []
-sys.exit(main())
 """
 
 
-def command(tmp_path: Path, failing: set[int], all_from: int = 1000) -> tuple[str, ...]:
+def command(failing: set[int], all_from: int = 1000) -> tuple[str, ...]:
     """Starts such a server."""
-    launcher = tmp_path / "failing.py"
-    launcher.write_text(FAILING)
-    return sys.executable, str(launcher), str(failing or "()"), str(all_from)
+    return altered(FAILING, str(failing or "()"), str(all_from))
 
 
 def kill(server: Running) -> int:
@@ -100,7 +94,7 @@ def test_a_new_file_that_cannot_be_tried_yet_is_tried_once_there_is_room(start: 
 def test_the_forks_of_trials_and_workers_may_fail_at_the_start(models: Path, tmp_path: Path) -> None:
     """The first is a trial's: that model comes later; the second worker's fails twice: it comes later."""
     settings = {"DYNONNX_MODELS": str(models), "DYNONNX_DEFAULT_MODEL": "iris", "WEB_CONCURRENCY": "2"}
-    server = Running(settings, tmp_path / "server.log", command(tmp_path, {1, 7, 8}))
+    server = Running(settings, tmp_path / "server.log", command({1, 7, 8}))
     try:
         server.wait_until_live()
         poll(lambda: len(server.workers()) == 2, "both workers are there", AGAIN)
@@ -113,12 +107,12 @@ def test_the_forks_of_trials_and_workers_may_fail_at_the_start(models: Path, tmp
         assert server.stop() == 0
 
 
-def test_a_start_without_any_worker_ends_in_one_line(models: Path, tmp_path: Path) -> None:
-    settings = {"DYNONNX_MODELS": str(models / "iris"), "PORT": str(free_port())}
+def test_a_start_without_any_worker_ends_in_one_line(tmp_path: Path) -> None:
+    settings = {"DYNONNX_MODELS": str(tmp_path / "none"), "PORT": str(free_port())}
     done = subprocess.run(
-        command(tmp_path, set(), 1),
+        command(set(), 1),
         cwd=ROOT,
-        env=environment({**settings, "DYNONNX_MODELS": str(tmp_path / "none")}),
+        env=environment(settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -15,6 +15,7 @@ from tests.integration.conftest import Report, Start
 from tests.support.integration.load import Load, peers
 from tests.support.integration.originals import Original
 from tests.support.integration.running import Running, poll
+from tests.support.integration.unharmed import unharmed
 from tests.support.integration.wire import Answer, request
 
 LEAST_CONNECTIONS = 6  # of each worker
@@ -97,8 +98,12 @@ def check_that_both_serve(server: Running, before: list[int]) -> None:
 def test_fifty_kills_leave_a_whole_server(start: Start) -> None:
     server = start(WEB_CONCURRENCY="2")
     for _ in range(50):
-        victim = server.workers()[0]
-        os.kill(victim, signal.SIGKILL)
-        poll(lambda gone=victim: gone not in server.workers() and len(server.workers()) == 2, "replaced", 5)  # type: ignore[misc]
-        assert server.ask("POST", "/predict", b'{"features":[5.1,3.5,1.4,0.2]}').status == 200
+        with unharmed(server, kills=1):
+            victim = server.workers()[0]
+            os.kill(victim, signal.SIGKILL)
+            poll(
+                lambda gone=victim: gone not in server.workers() and len(server.workers()) == 2,  # type: ignore[misc]
+                "the worker is replaced",
+                REPLACED_SECONDS,
+            )
     assert psutil.Process(server.pid).num_fds() < 60

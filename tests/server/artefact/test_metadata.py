@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.artefact.metadata import FORMAT, NAME_PATTERN, BadArtefact, from_metadata, to_metadata, worst_excess
+from server.codecs.predict import codec_of_artefact
 from tests.support.server.models import ARTEFACTS, Made, mixed
 
 
@@ -173,3 +175,40 @@ def test_the_rule_of_parity_is_the_written_one(a: float, b: float, scale: float)
     near = math.isfinite(a) and math.isfinite(b) and abs(a - b) <= 1e-5 * max(abs(a), scale)
     assert (excess <= 1.0) == (same or near) or excess == pytest.approx(1.0)
     assert excess >= 0.0
+
+
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [None, True, -1, 2**64, 1.5, "", "x" * 300, [], [[]], {}, {"name": None}, [None], "\0", "1e999"]
+)
+
+
+def _replaced(value: Any, odd: Any, place: int) -> Any:
+    """The JSON value with one of its inner values, the one that ``place`` says, replaced."""
+    if isinstance(value, dict) and value:
+        key = sorted(value)[place % len(value)]
+        return {**value, key: _replaced(value[key], odd, place // len(value))}
+    if isinstance(value, list) and value:
+        at = place % len(value)
+        return [*value[:at], _replaced(value[at], odd, place // len(value)), *value[at + 1 :]]
+    return odd
+
+
+@given(st.sampled_from(sorted(ARTEFACTS)), st.sampled_from(PARTS), ODD, st.integers(0, 10**6), st.booleans())
+def test_real_metadata_with_a_piece_changed_is_read_or_told(
+    name: str, part: str, odd: Any, place: int, dropped: bool
+) -> None:
+    artefact = ARTEFACTS[name]().artefact
+    assert artefact is not None
+    metadata = to_metadata(artefact)
+    key = f"dynonnx.{part}"
+    value = _replaced(orjson.loads(metadata[key]), odd, place)
+    if dropped and isinstance(value, dict | list) and value:
+        value = dict(list(value.items())[1:]) if isinstance(value, dict) else value[1:]
+    text = orjson.dumps(value, default=str).decode() if odd != 2**64 else orjson.dumps(str(value)).decode()
+    try:
+        read = from_metadata(metadata | {key: text})
+    except BadArtefact:
+        return
+    assert read is not None
+    with contextlib.suppress(IndexError, TypeError, ValueError):  # what loading takes for a reason to refuse
+        codec_of_artefact(read, "1", 10)

@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from server.artefact.onnxfile import MAX_DEPTH, NEWEST_IR, NEWEST_OPSETS, BadFile, check_known, read_onnxfile
+from server.artefact.onnxfile import (
+    BY_CHANCE,
+    MAX_DEPTH,
+    MAX_NODES,
+    NEWEST_IR,
+    NEWEST_OPSETS,
+    BadFile,
+    check_known,
+    read_onnxfile,
+)
 from server.artefact.runtime import BadModel, Runtime
 from tests.support.server.bad_models import BAD, external, operator, plain_add, stamped
 from tests.support.server.models import ARTEFACTS, FLOAT, PLAIN, classifier, onnx_file, plain
@@ -187,11 +196,34 @@ def test_the_newest_format_is_that_of_our_onnx_runtime() -> None:
 
 
 @pytest.mark.fault(51)
-def test_operators_of_microsoft_are_known_and_others_are_not() -> None:
-    check_known(read_onnxfile(operator("Gelu", "com.microsoft")))
+def test_of_microsofts_operators_only_the_tokenizer_is_run() -> None:
+    check_known(read_onnxfile(operator("Tokenizer", "com.microsoft")))
     check_known(read_onnxfile(operator("Identity", "ai.onnx")))
-    with pytest.raises(BadFile, match=r"'Foo' of 'com\.example'"):
-        check_known(read_onnxfile(operator("Foo", "com.example")))
+    for name, domain in (("Gelu", "com.microsoft"), ("Foo", "com.example"), ("Conv", "com.microsoft.nchwc")):
+        with pytest.raises(BadFile, match=f"'{name}' of '{domain}', which this server does not run"):
+            check_known(read_onnxfile(operator(name, domain)))
+
+
+@pytest.mark.parametrize("domain", ["com.microsoft", "com.microsoft.nchwc", "ai.onnx.training", "org.pytorch.aten"])
+def test_a_function_of_the_files_own_does_not_stand_for_an_operator_of_onnx_runtimes(domain: str) -> None:
+    data = onnx.load_model_from_string(operator("Gelu", domain))
+    body = helper.make_node("Neg", ["a"], ["b"])
+    data.functions.append(helper.make_function(domain, "Gelu", ["a"], ["b"], [body], [helper.make_opsetid("", 19)]))
+    with pytest.raises(BadFile, match="does not run"):
+        check_known(read_onnxfile(data.SerializeToString()))
+
+
+@pytest.mark.parametrize("name", sorted(BY_CHANCE))
+def test_what_draws_by_chance_cannot_be_tried(name: str) -> None:
+    with pytest.raises(BadFile, match=f"by chance \\({name}\\)"):
+        check_known(read_onnxfile(operator(name)))
+
+
+def test_a_file_of_a_million_nodes_is_refused_before_they_are_all_read() -> None:
+    node = helper.make_node("Neg", ["X"], ["Y"]).SerializeToString()
+    graph = (b"\x0a" + length_of(node) + node) * (MAX_NODES + 1)
+    with pytest.raises(BadFile, match="more than 200000 nodes"):
+        read_onnxfile(b"\x08\x09\x3a" + length_of(graph) + graph)
 
 
 def test_domains_that_are_only_named_do_no_harm() -> None:

@@ -96,7 +96,8 @@ def test_an_index_body_that_is_none_is_told(door: Door, body: bytes) -> None:
 @pytest.mark.parametrize("body", [None, {}, {"parameters": {}}, {"parameters": {"unload_dependents": False}}])
 def test_load_and_unload_reach_the_arbiter(door: Door, calls: list[tuple[str, str]], body: Any) -> None:
     for path in (LOAD, UNLOAD):
-        assert door.ask(post(path, body, ADMIN)).status == 200
+        answer = door.ask(post(path, body, ADMIN))
+        assert (answer.status, answer.body, "content-type" in answer.headers) == (200, b"", False)
     assert calls == [("load", "iris"), ("unload", "iris")]
 
 
@@ -119,7 +120,8 @@ def test_without_an_admin_key_nothing_is_done(
     "parameters", [{"config": "{}"}, {"file:1/model.onnx": "AAAA"}, {"config": "{}", "file:x": ""}, []]
 )
 def test_nothing_is_uploaded(door: Door, calls: list[tuple[str, str]], parameters: Any) -> None:
-    assert error(door.ask(post(LOAD, {"parameters": parameters}, ADMIN))) == (400, "bad_request")
+    for path in (LOAD, UNLOAD):
+        assert error(door.ask(post(path, {"parameters": parameters}, ADMIN))) == (400, "bad_request")
     assert calls == []
 
 

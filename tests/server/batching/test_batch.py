@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from server.batching.batch import check_rows
+from server.batching.batch import Batch, check_rows, shares
 from server.errors import ServerError
+from tests.support.server.rows import NumbersEntry
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,15 @@ def test_outputs_without_one_answer_for_each_row_are_refused(outputs: list[objec
 
 def test_outputs_with_one_answer_for_each_row_pass() -> None:
     check_rows([np.zeros(4), np.zeros((4, 2)), np.zeros((4, 0))], 4)
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.integers(0, 9))
+def test_shares_have_their_own_rows_and_few_of_them(rows: list[int], most: int) -> None:
+    batch = Batch([NumbersEntry(number, count) for number, count in enumerate(rows)], sum(rows))
+    outputs = [np.arange(batch.rows).reshape(-1, 1)]
+    cut = list(shares(batch, outputs, most))
+    assert [entry for share, _ in cut for entry in share.entries] == batch.entries
+    assert np.concatenate([own[0] for _, own in cut]).tolist() == outputs[0].tolist()
+    for share, own in cut:
+        assert share.rows == sum(entry.rows for entry in share.entries) == len(own[0])
+        assert share.rows <= most or len(share.entries) == 1

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.batching.batch import Batch, check_rows, deliver, feed_of
+from server.batching.batch import Batch, check_rows, feed_of
 from server.batching.entry import Entry
 from server.batching.queue import Queue
 from server.codecs.json_columns import JsonGroup
-from tests.support.server.rows import GROUPS, NumbersEntry, model
+from tests.support.server.rows import GROUPS, NumbersEntry, deliver, model
 
 
 def queue_of(*entries: Entry, max_rows: int, row_independent: bool = True) -> Queue:
@@ -205,3 +205,34 @@ def test_a_list_of_one_row_is_answered_with_a_list_beside_single_rows() -> None:
     serve(queue_of(*entries, max_rows=100))
     assert [entry.answers for entry in entries] == [[entry.due] for entry in entries]
     assert orjson.loads(entries[1].due)["y"] == [1000]
+
+
+def test_a_group_whose_oldest_has_left_waits_behind_those_older_than_its_next() -> None:
+    gone, other, younger = NumbersEntry(0, 1, GROUPS[0]), NumbersEntry(1, 1, GROUPS[1]), NumbersEntry(2, 1, GROUPS[0])
+    queue = queue_of(gone, other, younger, max_rows=8)
+    assert queue.count_runs() == 2
+    gone.done = True
+    assert numbers_of(queue.next_batch()) == [1]
+    assert numbers_of(queue.next_batch()) == [2]
+
+
+def test_what_a_wider_run_leaves_over_still_counts_as_a_run() -> None:
+    queue = queue_of(*(NumbersEntry(number, 2) for number in range(8)), max_rows=4)
+    assert queue.count_runs() == 4
+    queue.max_rows = 6
+    assert numbers_of(queue.next_batch()) == [0, 1, 2]
+    assert queue.count_runs() == 3  # the fourth was to share a run with the third
+    for left in (1, 0):
+        assert queue.next_batch() is not None
+        assert queue.count_runs() >= left
+    assert (queue.count_runs(), queue.rows) == (0, 0)
+
+
+def test_deadlines_of_what_is_served_are_not_kept() -> None:
+    queue = queue_of(max_rows=2)
+    for number in range(2000):
+        queue.append(NumbersEntry(number, 1, GROUPS[number % 2]))
+        if number % 2 and number > 8:
+            queue.next_batch()
+    assert len(queue) < 16
+    assert len(queue._deadlines) < 100

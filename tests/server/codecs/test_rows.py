@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from server.artefact.metadata import MISSING_TEXT, Dtype, Feature
 from server.artefact.tensors import Array, concatenate
-from server.codecs.rows import MAX_SHOWN_CHARACTERS, NUMPY_OF_DTYPE, RowReader, shown
+from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
 from server.errors import ServerError
 from tests.support.server.models import MIXED_FEATURES
 
@@ -226,17 +226,3 @@ def test_nesting_is_measured_without_recursion(depth: int) -> None:
     reader = RowReader(features("float64", 2))
     assert refusal(reader, [1, deep], clean=True).code == "too_deep"
     assert refusal(reader, {"f0": 1, "f1": {"a": deep}}).code == "too_deep"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [("a\n\x1b", '"a\\n\\u001b"'), (None, "null"), (2.5, "2.5"), ([1], "an array"), ({"a": 1}, "an object")],
-)
-def test_shown(value: Any, text: str) -> None:
-    assert shown(value) == text
-
-
-@given(st.text(max_size=300))
-def test_a_shown_value_is_short_and_holds_no_control_character(value: str) -> None:
-    assert len(shown(value)) <= MAX_SHOWN_CHARACTERS + 3
-    assert all(ord(character) >= 32 for character in shown(value))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
@@ -38,6 +38,11 @@ class WordsGroup:
                 words = outputs[0][row : row + entry.rows].astype("<i8")
                 entry.answer_in_pieces(PiecedAnswer([words.tobytes()], b"application/x-words", []))
             row += entry.rows
+
+    def deliver_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> Generator[None, None, None]:
+        """Words again, at once."""
+        self.deliver([entry], outputs)
+        yield
 
 
 class WordsCodec:

@@ -62,6 +62,7 @@ def test_a_model_is_described_by_its_file(endpoints: Endpoints) -> None:
     artefact = models.classifier().artefact
     assert artefact is not None
     assert (described["kind"], described["golden_rows_checked"], described["batched"]) == ("classifier", 16, True)
+    assert described["not_batched_because"] is None
     assert described["classes"] == ["setosa", "versicolor", "virginica"]
     assert [feature["name"] for feature in described["features"]] == [feature.name for feature in artefact.features]
     assert list(described["example"].values()) == list(artefact.golden.rows[0])

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import pytest
-import uvloop
-from uvicorn.config import Config
-from uvicorn.server import ServerState
 
-from server.endpoints.lifecycle import Endpoints
 from server.http import timeouts
-from server.http.connection import Connection, connection_class
+from server.http.connection import Connection
 from server.http.timeouts import BODY, FRESH, HEAD, IDLE, WriteProgress, overdue, unacknowledged_bytes
-from server.metrics.scoreboard import Scoreboard
-from server.settings import read_settings
-from tests.support.server import models
-from tests.support.server.doors import ROW, Wire, load, post
+from tests.support.server.doors import ROW, Wire, get, post
+from tests.support.server.wired import settle, statuses, with_connection
 
 GRACE = timeouts.BODY_GRACE_SECONDS
 
@@ -107,25 +100,6 @@ def test_unacknowledged_are_the_bytes_in_our_buffer_and_in_the_kernels() -> None
             assert unacknowledged_bytes(transport) > 7
 
 
-def with_connection(folder: Path, act: Callable[[Connection, Wire, float], Coroutine[Any, Any, None]]) -> None:
-    """Runs ``act`` with a connection whose worker's coarse clock stands at the time it is given."""
-
-    async def run() -> None:
-        settings = read_settings({})
-        endpoints = Endpoints(load(folder, {"iris": models.classifier()}, settings), settings, Scoreboard(1, 1), 1)
-        endpoints.open(0)
-        config = Config(lambda scope: None, http=connection_class(endpoints), log_config=None, timeout_keep_alive=95)
-        config.load()
-        wire = Wire()
-        made: Any = config.http_protocol_class
-        connection: Connection = made(config, ServerState(), {})
-        connection.connection_made(wire)  # type: ignore[arg-type]
-        await act(connection, wire, connection.worker.now)
-        endpoints.close()
-
-    uvloop.run(run())
-
-
 @pytest.mark.fault(9)
 def test_a_silent_client_is_let_go_after_ten_seconds(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
@@ -199,3 +173,119 @@ def test_a_client_that_takes_nothing_is_let_go_a_slow_one_is_not(tmp_path: Path)
         assert wire.state() == "aborted"
 
     with_connection(tmp_path, act)
+
+
+COLD = post(b"", "/invocations", length=100_000)
+
+
+@pytest.mark.parametrize("head", [COLD, COLD.replace(b"Content-Length: 100000", b"Transfer-Encoding: chunked")])
+def test_a_cold_body_that_stops_is_told_408(tmp_path: Path, head: bytes) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(head)
+        await settle()
+        for second in range(1, 13):
+            connection.check_time(now + second)
+            await settle()
+        assert statuses(wire.written) == [408]
+        assert b"connection: close" in wire.written
+        assert wire.state() == "closed"
+
+    with_connection(tmp_path, act)
+
+
+def test_a_slow_cold_body_behind_a_good_request_swallows_nothing(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(get("/health") + COLD)
+        await settle()
+        for second in range(1, 13):
+            connection.check_time(now + second)
+            await settle()
+        assert statuses(wire.written) == [200, 408]
+        assert wire.state() == "closed"
+
+    with_connection(tmp_path, act)
+
+
+def test_a_body_that_the_server_does_not_read_is_not_slow(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(post(b"", length=100_000) + b" " * 10)
+        connection.flow.pause_reading()
+        connection.check_time(now + 100)
+        connection.flow.resume_reading()
+        connection.check_time(now + 100 + GRACE)
+        assert wire.state() == "open"
+        connection.check_time(now + 101 + GRACE)
+        assert statuses(wire.written) == [408]
+
+    with_connection(tmp_path, act)
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_a_little_that_a_client_does_not_take_is_noticed(tmp_path: Path, close: bool) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(post(ROW, "/predict", *([b"Connection: close"] if close else [])))
+        await settle()
+        wire.unwritten = 300  # of the answer; writing is not paused for so little
+        states = []
+        for second in range(1, 14):
+            connection.check_time(now + second)
+            states.append(wire.state())
+        assert states[9] != "aborted"
+        assert states[-1] == "aborted"
+
+    with_connection(tmp_path, act)
+
+
+def test_what_waits_in_the_kernel_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_kernel = 5000
+    monkeypatch.setattr(timeouts, "unacknowledged_bytes", lambda transport: in_kernel)
+
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(post(ROW))
+        await settle()
+        for second in range(1, 2 * int(timeouts.WRITE_SECONDS) + 3):
+            connection.check_time(now + second)
+        assert wire.state() == "aborted"
+
+    with_connection(tmp_path, act)
+
+
+def test_a_client_that_goes_on_asking_and_taking_is_never_stalled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = 0
+    monkeypatch.setattr(timeouts, "unacknowledged_bytes", lambda transport: 5000)  # always as many, of other answers
+    monkeypatch.setattr(timeouts, "acknowledged_bytes", lambda transport: taken)
+
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        nonlocal taken
+        for second in range(1, 60):
+            taken += int(timeouts.BYTES_PER_SECOND)
+            connection.data_received(post(ROW))
+            await settle()
+            connection.check_time(now + second)
+        assert wire.state() == "open"
+
+    with_connection(tmp_path, act)
+
+
+def test_acknowledged_is_what_a_client_has_received() -> None:
+    class Connected(Wire):
+        def get_extra_info(self, name: str, default: Any = None) -> Any:
+            return ours if name == "socket" else default
+
+    transport: Any = Connected()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+        with ours, theirs:
+            before = timeouts.acknowledged_bytes(transport)
+            ours.sendall(b"x" * 1000)
+            assert len(theirs.recv(1000, socket.MSG_WAITALL)) == 1000
+            while unacknowledged_bytes(transport):
+                pass
+            after = timeouts.acknowledged_bytes(transport)
+    if after == 0:
+        pytest.skip("this kernel does not tell what was acknowledged")
+    assert after - before == 1000
+    assert timeouts.acknowledged_bytes(transport) == 0  # closed

@@ -13,9 +13,11 @@ from onnx import helper
 
 from server.artefact.metadata import BadArtefact, to_metadata
 from server.artefact.onnxfile import MAX_BYTES, BadFile
+from server.models import loading
 from server.models.loading import ChangedMeanwhile
 from server.models.repository import VersionFile
-from server.models.trial import Findings, TrialFailed
+from server.models.trial import Findings, TrialFailed, Verdict
+from tests.support.server.bad_models import endless
 from tests.support.server.decoding import decode
 from tests.support.server.loading import load, load_version, put
 from tests.support.server.models import (
@@ -26,6 +28,7 @@ from tests.support.server.models import (
     plain_two_inputs,
     regressor,
     row_mixing,
+    threshold,
     with_metadata,
 )
 
@@ -120,6 +123,32 @@ def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp
     put(tmp_path, "m.onnx", regressor().data)
     with pytest.raises(ChangedMeanwhile):
         load_version(VersionFile("m", "7", path), findings)
+
+
+def test_a_first_run_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was quick in its trial need not be so again."""
+    monkeypatch.setattr(loading, "FIRST_RUN_SECONDS", 0.05)
+    data = endless()
+    findings = Findings(hashlib.sha256(data).hexdigest(), Verdict(0), load(put(tmp_path, "plain.onnx")).curve, False)
+    with pytest.raises(TrialFailed, match="its first run did not end within 0 s"):
+        load_version(VersionFile("m", "7", put(tmp_path, "m.onnx", data)), findings)
+
+
+def test_a_graph_that_is_not_proven_is_batched_at_the_operators_own_risk(tmp_path: Path) -> None:
+    """Its trial finds nothing: eight small rows do not meet the threshold."""
+    file = VersionFile("m", "7", put(tmp_path, "m.onnx", threshold()))
+    proven, trial = load_version(file), load_version(file, batch="trial")
+    assert (proven.verdict.row_independent, proven.v2.row_independent) == (False, False)
+    assert proven.verdict.mixing == "'ReduceMax' makes 'max': it works across the rows"
+    assert (trial.verdict.row_independent, trial.v2.row_independent) == (True, True)
+    mixing = VersionFile("m", "7", put(tmp_path, "mixing.onnx", row_mixing().data))
+    assert not load_version(mixing, batch="trial").verdict.row_independent
+
+
+def test_a_trial_has_the_last_word_where_the_graph_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "find_mixing", lambda data: None)
+    verdict = load(put(tmp_path, "mixing.onnx", row_mixing().data)).verdict
+    assert verdict.mixing == "in its trial, the output 'Y' answered a row otherwise alone than among others"
 
 
 def test_what_is_no_file_or_no_model_is_refused_by_its_bytes(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import tempfile
 from pathlib import Path
 
 import orjson
@@ -11,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.artefact.metadata import NAME_PATTERN
 from server.errors import ServerError
+from server.models.files import OUTSIDE
 from server.models.repository import Repository, VersionFile, scan, version_key
 from tests.support.server.loading import load, load_version, put
 from tests.support.server.models import (
@@ -63,11 +67,11 @@ def test_scan_finds_both_forms_by_name_and_version(tmp_path: Path) -> None:
         put(tmp_path, file)
     assert scan(tmp_path).misplaced == {}
     assert scan(tmp_path).files == (
-        VersionFile("B-1.x", "v1", tmp_path / "B-1.x/v1/model.onnx"),
-        VersionFile("a", "1", tmp_path / "a.onnx"),
-        VersionFile("b", "2-rc1", tmp_path / "b/2-rc1/model.onnx"),
-        VersionFile("b", "2", tmp_path / "b/2/model.onnx"),
-        VersionFile("b", "10", tmp_path / "b/10/model.onnx"),
+        VersionFile("B-1.x", "v1", tmp_path / "B-1.x/v1/model.onnx", tmp_path),
+        VersionFile("a", "1", tmp_path / "a.onnx", tmp_path),
+        VersionFile("b", "2-rc1", tmp_path / "b/2-rc1/model.onnx", tmp_path),
+        VersionFile("b", "2", tmp_path / "b/2/model.onnx", tmp_path),
+        VersionFile("b", "10", tmp_path / "b/10/model.onnx", tmp_path),
     )
 
 
@@ -92,7 +96,7 @@ def test_one_name_in_two_forms_is_told_by_both_and_stops_no_other(tmp_path: Path
     put(tmp_path, "m/2/model.onnx")
     put(tmp_path, "other.onnx")
     assert scan(tmp_path) == (
-        (VersionFile("other", "1", tmp_path / "other.onnx"),),
+        (VersionFile("other", "1", tmp_path / "other.onnx", tmp_path),),
         {("m", "1"): "m.onnx and m/ both hold a model 'm': remove one"},
     )
 
@@ -108,6 +112,28 @@ def test_names_that_no_path_could_hold_are_told(tmp_path: Path, place: str) -> N
     assert [file.name for file in listing.files] == ["other"]
     (reason,) = listing.misplaced.values()
     assert reason.startswith(f"{place}: a model name and a version are letters, digits")
+
+
+def test_a_link_that_leads_out_of_the_folder_is_told_and_nothing_behind_it_is_listed(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    put(models, "other.onnx")
+    put(tmp_path, "elsewhere/1/model.onnx")
+    (models / "folder").symlink_to(tmp_path / "elsewhere")
+    (models / "file.onnx").symlink_to(tmp_path / "elsewhere/1/model.onnx")
+    listing = scan(models)
+    assert [file.name for file in listing.files] == ["other"]
+    assert listing.misplaced == {("folder", "1"): f"folder {OUTSIDE}", ("file", "1"): f"file.onnx {OUTSIDE}"}
+
+
+@pytest.mark.parametrize("place", ["stats.onnx", "stats/1/model.onnx"])
+def test_a_name_that_the_protocol_has_taken_is_told(tmp_path: Path, place: str) -> None:
+    put(tmp_path, place)
+    assert scan(tmp_path).misplaced == {
+        (
+            "stats",
+            "1",
+        ): f"{place}: no model can be called 'stats', as the v2 protocol has a path of that name; rename it"
+    }
 
 
 def test_a_name_that_is_no_text_is_told_as_text(tmp_path: Path) -> None:
@@ -180,3 +206,31 @@ def test_no_model_at_all() -> None:
         repository.get_default()
     assert (caught.value.code, caught.value.status) == ("model_unavailable", 503)
     assert code(repository, "iris") == "not_found"
+
+
+@given(st.text(max_size=80), st.none() | st.text(max_size=20))
+def test_any_text_names_a_model_or_none(name: str, version: str | None) -> None:
+    repository = Repository([], {("iris", "1"): "it is refused"})
+    with pytest.raises(ServerError) as caught:
+        repository.get(name, version)
+    refused = name == "iris" and version in (None, "1")
+    assert caught.value.code == ("model_unavailable" if refused else "not_found")
+    assert name not in caught.value.message or len(name) < 8
+
+
+FILE_NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20)
+
+
+@given(st.lists(st.tuples(FILE_NAMES, st.sampled_from(["", ".onnx", "/1/model.onnx", "/é/model.onnx"])), max_size=4))
+def test_any_folder_is_listed_with_what_is_misplaced(entries: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for stem, ending in entries:
+            with contextlib.suppress(OSError):  # no name for a file here, or both a file and a folder
+                put(folder, stem + ending, b"")
+        listing = scan(folder)
+        for file in listing.files:
+            assert NAME_PATTERN.fullmatch(file.name)
+            assert NAME_PATTERN.fullmatch(file.version)
+            assert file.path.is_relative_to(folder)
+        assert all(reason for reason in listing.misplaced.values())

@@ -25,6 +25,12 @@ ASK_SECONDS = 10.0
 POLL_SECONDS = 0.02
 PORTS = (20_000, 32_000)
 SERVER = (sys.executable, "-m", "server")
+SERVE = "import sys; sys.argv[1:] = []; from server.__main__ import main; sys.exit(main())"
+
+
+def altered(code: str, *arguments: str) -> tuple[str, ...]:
+    """The command of a server that first runs this code, which finds the arguments in ``sys.argv[1:]``."""
+    return sys.executable, "-c", f"{code}\n{SERVE}", *arguments
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -28,7 +28,7 @@ def unharmed(server: Running, *, path: str = "/predict", golden: bytes = ROW, ki
         poll(lambda: _replaced(server, workers) == kills, "the dead workers are replaced", REPLACED_SECONDS)
     assert server.ask("GET", "/health", seconds=HEALTH_SECONDS).status == 200
     again = server.ask("POST", path, golden)
-    assert (again.status, again.body) == (200, answer.body)
+    assert (again.status, again.body) == (200, answer.body), again
     assert _replaced(server, workers) == kills, "other workers serve than before"
 
 

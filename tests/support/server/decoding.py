@@ -7,6 +7,7 @@ from typing import Any
 from server.artefact.tensors import Buffer
 from server.batching.entry import Entry
 from server.codecs.codec import Codec
+from server.codecs.slices import finish
 
 
 class Decoded(Entry):
@@ -35,5 +36,6 @@ def decode(codec: Codec, body: bytes | bytearray, described: Any = None) -> Deco
     entry = Decoded()
     entry.arrived, entry.deadline = 0.0, 1e9
     entry.request = described
-    codec.decode(entry, body)
+    if (slices := codec.decode(entry, body)) is not None:
+        finish(slices)
     return entry

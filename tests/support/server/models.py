@@ -410,6 +410,19 @@ def row_mixing() -> Made:
     return Made(data, None, None, None)
 
 
+def threshold() -> bytes:
+    """``y = x - (max > 100 ? mean : 0)``: rows mix only where one is large."""
+    nodes = [
+        helper.make_node("ReduceMax", ["X"], ["max"], keepdims=0),
+        helper.make_node("ReduceMean", ["X"], ["mean"], keepdims=0),
+        helper.make_node("Greater", ["max", "hundred"], ["large"]),
+        helper.make_node("Where", ["large", "mean", "nothing"], ["offset"]),
+        helper.make_node("Sub", ["X", "offset"], ["Y"]),
+    ]
+    constants = {"hundred": np.float32(100), "nothing": np.float32(0)}
+    return onnx_file(nodes, [("X", FLOAT, ["N", 1])], [("Y", FLOAT, ["N", 1])], constants)
+
+
 @functools.cache
 def table_lookup(size: int = 100) -> Made:
     """No metadata: ``Y = table[X]`` over int64 ``[rows, 1]``; ONNX Runtime fails the whole run on one bad index."""

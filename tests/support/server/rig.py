@@ -46,6 +46,12 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
+async def until(reached: Callable[[], object]) -> None:
+    """Lets the loop turn until something is so that a thread or a timer of the batcher brings about."""
+    while not reached():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
 class Curve(CostCurve):
     """A cost that stays as it is; what it should have learned is written down."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 
+from server.codecs.slices import finish
 from server.codecs.v2.answer import OutputFormat, best_classes, render, start_of
 from server.codecs.v2.request import RequestedOutput
 
@@ -30,12 +32,20 @@ def test_the_start_of_an_answer() -> None:
     ],
 )
 def test_the_best_classes_of_rows(output: Any, classes: int, wanted: list[list[str]]) -> None:
-    best = best_classes(output, True, classes, ())
+    best = finish(best_classes(output, True, classes, ()))
     assert (best.tolist(), best.shape, best.dtype.kind) == (wanted, (len(wanted), len(wanted[0])), "O")
 
 
+@pytest.mark.parametrize("rows_first", [True, False])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0), (0,), (0, 2, 3)])
+def test_the_best_classes_of_nothing_are_none(rows_first: bool, shape: tuple[int, ...]) -> None:
+    best = finish(best_classes(np.zeros(shape), rows_first, 2, ()))
+    assert best.size == 0
+    assert best.shape[:-1] == (shape[:1] if rows_first or len(shape) > 1 else ())
+
+
 def test_the_best_classes_of_a_vector_without_rows() -> None:
-    best = best_classes(np.array([1.0, 3.0, 2.0]), False, 2, ["a", "b"])
+    best = finish(best_classes(np.array([1.0, 3.0, 2.0]), False, 2, ["a", "b"]))
     assert best.tolist() == ["3.000000:1:b", "2.000000:2"]
 
 
@@ -45,7 +55,7 @@ def test_the_best_classes_of_a_vector_without_rows() -> None:
 def test_shapes_and_sizes_fit_what_follows(shape: tuple[int, ...], dtype: Any, binary: bool) -> None:
     array = np.full(shape, "é" if dtype is np.object_ else 1, dtype)
     form = OutputFormat(start_of("m", "1", None), (RequestedOutput("y", binary, 0),), {}, None)
-    reply = render(form, [array], True)
+    reply = finish(render(form, [array], True))
     (output,) = orjson.loads(reply.pieces[0])["outputs"]
     assert output["shape"] == list(shape)
     if binary:
@@ -57,5 +67,33 @@ def test_shapes_and_sizes_fit_what_follows(shape: tuple[int, ...], dtype: Any, b
 
 def test_numbers_are_written_from_where_they_are() -> None:
     array = np.arange(1000, dtype=np.float64)
-    reply = render(OutputFormat(start_of("m", "1", None), (RequestedOutput("y", True, 0),), {}, None), [array], True)
+    form = OutputFormat(start_of("m", "1", None), (RequestedOutput("y", True, 0),), {}, None)
+    reply = finish(render(form, [array], True))
     assert np.shares_memory(np.frombuffer(reply.pieces[1], np.float64), array)
+
+
+@pytest.mark.parametrize("wants", [None, b"gzip", b"deflate"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int64, np.object_])
+@pytest.mark.parametrize("asked", [(True, 0), (False, 0), (False, 2), (True, 2)])
+def test_a_large_answer_is_made_of_slices_and_says_the_same(asked: tuple[bool, int], dtype: Any, wants: Any) -> None:
+    if dtype is np.object_ and asked[1]:
+        return
+    array = np.array([str(n % 97) for n in range(30_000)], object) if dtype is np.object_ else np.arange(30_000) % 97
+    array = array.astype(dtype).reshape(10_000, 3)
+    form = OutputFormat(start_of("m", "1", None), (RequestedOutput("y", *asked),), {}, wants)
+    steps = sum(1 for _ in render(form, [array], True))
+    reply = finish(render(form, [array], True))
+    whole = b"".join(reply.pieces)
+    if wants:
+        whole = zlib.decompress(whole, 47)
+    small = [
+        finish(render(form._replace(compression=None), [array[at : at + 1]], True)) for at in range(0, 10_000, 997)
+    ]
+    assert steps >= (2 if not asked[0] or asked[1] or wants or dtype is np.object_ else 0)
+    length = dict(reply.headers).get(b"inference-header-content-length")
+    (said,) = orjson.loads(whole[: int(length)] if length else whole)["outputs"]
+    assert said["shape"] == [10_000, asked[1] or 3]
+    if not asked[0]:
+        width = said["shape"][1]
+        rows = [said["data"][at * width : (at + 1) * width] for at in range(0, 10_000, 997)]
+        assert rows == [orjson.loads(each.pieces[0])["outputs"][0]["data"] for each in small]

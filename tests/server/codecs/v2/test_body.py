@@ -8,6 +8,7 @@ import zlib
 
 import pytest
 
+from server.codecs.slices import finish
 from server.codecs.v2.body import TensorHead, pack, read_head, split, unpack
 from server.errors import ServerError
 
@@ -54,7 +55,7 @@ def test_a_bomb_is_refused_without_being_unpacked(way: bytes, compress: object) 
     bomb = compress(bytes(50_000_000))
     tracemalloc.start()
     with pytest.raises(ServerError) as raised:
-        unpack(bomb, way, 1000)
+        finish(unpack(bomb, way, 1000))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert raised.value.code == "body_too_large"
@@ -62,9 +63,9 @@ def test_a_bomb_is_refused_without_being_unpacked(way: bytes, compress: object) 
 
 
 def test_a_body_of_exactly_the_limit_passes() -> None:
-    assert unpack(gzip.compress(b"x" * 1000), b"gzip", 1000) == b"x" * 1000
+    assert finish(unpack(gzip.compress(b"x" * 1000), b"gzip", 1000)) == b"x" * 1000
     with pytest.raises(ServerError, match="more than the 999 bytes"):
-        unpack(gzip.compress(b"x" * 1000), b"gzip", 999)
+        finish(unpack(gzip.compress(b"x" * 1000), b"gzip", 999))
 
 
 def test_where_json_ends() -> None:
@@ -76,13 +77,13 @@ def test_where_json_ends() -> None:
 
 
 def test_an_answer_of_json_alone_has_no_length_header() -> None:
-    assert pack(b"{}", [], None) == ([b"{}"], b"application/json", [])
-    binary = pack(b"{}", [b"ab", memoryview(b"c")], None)
+    assert finish(pack(b"{}", [], None)) == ([b"{}"], b"application/json", [])
+    binary = finish(pack(b"{}", [b"ab", memoryview(b"c")], None))
     assert binary.headers == [(b"inference-header-content-length", b"2")]
     assert b"".join(binary.pieces) == b"{}abc"
 
 
 def test_the_length_in_a_compressed_answer_is_that_of_the_json_unpacked() -> None:
-    packed = pack(b"{}", [b"abc"], b"gzip")
+    packed = finish(pack(b"{}", [b"abc"], b"gzip"))
     assert dict(packed.headers) == {b"inference-header-content-length": b"2", b"content-encoding": b"gzip"}
     assert gzip.decompress(b"".join(packed.pieces)) == b"{}abc"

@@ -1,0 +1,1 @@
+"""The reconstructors: what a file may have made, each of checked parts."""

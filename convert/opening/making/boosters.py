@@ -1,0 +1,132 @@
+"""Owns the opening of what LightGBM, XGBoost and CatBoost wrote. Needs none of them itself, and knows no file formats.
+
+A booster is read from the text or bytes in its state, never from a path; everything else in the state is plain data.
+Their readers are compiled code, which believes much: what can be seen from outside is checked before or after.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from convert.opening.plain import is_plain
+from convert.opening.refusal import hostile
+
+NOT_KEPT = ("train_set", "valid_sets", "network", "_network", "handle", "_handle")
+MOST_COLUMNS = 1 << 24
+
+
+def _described(state: Any, key: str) -> tuple[Any, dict[str, Any]]:
+    """The model and the plain rest of a state."""
+    if type(state) is not dict or not all(type(name) is str for name in state):
+        raise hostile("the state of a booster is broken")
+    rest = {name: value for name, value in state.items() if name not in (*NOT_KEPT, key)}
+    if not is_plain(rest):
+        raise hostile("a booster in the file holds something else than plain data")
+    return state.get(key), rest
+
+
+def fill_lightgbm(booster: Any, state: Any) -> None:
+    """From LightGBM's own text, whose trees were looked through."""
+    text, rest = _described(state, "_handle" if "_handle" in state else "handle")
+    if type(text) is not str:
+        raise hostile("a LightGBM model in the file is no text")
+    check_lightgbm(text)
+    booster.__setstate__({"pandas_categorical": None, **rest, "_handle": text})
+    check_lightgbm(booster.model_to_string(num_iteration=-1))  # LightGBM may have found other lines than we did
+    booster._network = False
+
+
+def check_lightgbm(text: str) -> None:
+    """Refuses trees whose nodes point outside; LightGBM's reader does not look."""
+    header, *trees = text.split("\nTree=")
+    fields = dict(line.split("=", 1) for line in header.splitlines() if "=" in line)
+    try:
+        columns = int(fields["max_feature_idx"]) + 1
+        if not 0 < columns < MOST_COLUMNS:
+            raise hostile("a LightGBM model in the file has no usable count of columns")
+        for tree in trees:
+            lines = tree.split("\nend of trees")[0].splitlines()
+            _check_lightgbm_tree(dict(line.split("=", 1) for line in lines if "=" in line), columns)
+    except (KeyError, ValueError) as error:
+        raise hostile("a LightGBM model in the file is broken") from error
+
+
+def _check_lightgbm_tree(tree: dict[str, str], columns: int) -> None:
+    leaves, sets = int(tree["num_leaves"]), int(tree["num_cat"])
+    if leaves < 1 or sets < 0 or tree.get("is_linear", "0") != "0":
+        raise hostile("a LightGBM model in the file has a tree that is none")
+    if leaves == 1:
+        return
+    feature, left, right, kinds, limits = (
+        np.array(tree[name].split(" "), np.float64)
+        for name in ("split_feature", "left_child", "right_child", "decision_type", "threshold")
+    )
+    if any(len(numbers) != leaves - 1 for numbers in (feature, left, right, kinds, limits)):
+        raise hostile("a tree of LightGBM's in the file does not have all its nodes")
+    if len(tree["leaf_value"].split(" ")) != leaves or ((feature < 0) | (feature >= columns)).any():
+        raise hostile("a tree of LightGBM's in the file asks for columns or leaves that are not there")
+    own, children = np.arange(leaves - 1), np.concatenate([left, right])
+    inner = children[children >= 0]
+    forward = ((left < 0) | (left > own)) & ((right < 0) | (right > own))
+    outside = (inner >= leaves - 1).any() or (children < -leaves).any()
+    if outside or not forward.all() or len(np.unique(children)) != len(children):
+        raise hostile("a tree of LightGBM's in the file points outside its own nodes")
+    if sets:
+        bounds = np.array(tree["cat_boundaries"].split(" "), np.int64)
+        words = len(tree["cat_threshold"].split(" "))
+        asked = limits[kinds.astype(np.int64) & 1 == 1]
+        if len(bounds) != sets + 1 or bounds[0] != 0 or (np.diff(bounds) < 0).any() or bounds[-1] != words:
+            raise hostile("a tree of LightGBM's in the file has broken sets of categories")
+        if ((asked < 0) | (asked >= sets)).any():
+            raise hostile("a tree of LightGBM's in the file points outside its own sets of categories")
+    elif (kinds.astype(np.int64) & 1).any():
+        raise hostile("a tree of LightGBM's in the file points outside its own sets of categories")
+
+
+def fill_xgboost(booster: Any, state: Any) -> None:
+    """From XGBoost's own bytes; its trees are looked through before a row is."""
+    raw, rest = _described(state, "handle")
+    if type(raw) not in (bytes, bytearray):
+        raise hostile("an XGBoost model in the file is not bytes")
+    booster.__setstate__({**rest, "handle": bytearray(raw)})
+    learner = json.loads(bytes(booster.save_raw("json")))["learner"]
+    check_xgboost(learner)
+
+
+def check_xgboost(learner: Any) -> None:
+    """Refuses trees whose nodes point outside."""
+    inner = learner["gradient_booster"]
+    inner = inner.get("gbtree", inner).get("model", {})
+    columns = int(learner["learner_model_param"]["num_feature"])
+    trees, outputs = inner.get("trees", ()), np.array(inner.get("tree_info", ()), np.int64)
+    shape = [int(learner["learner_model_param"].get(name, 0)) for name in ("num_class", "num_target")]
+    weights = learner["gradient_booster"].get("weight_drop", trees)
+    if len(outputs) != len(trees) or len(weights) != len(trees) or ((outputs < 0) | (outputs >= max(1, *shape))).any():
+        raise hostile("an XGBoost model in the file does not say what its trees are for")
+    for tree in trees:
+        left, right, feature = (
+            np.array(tree[name], np.int64) for name in ("left_children", "right_children", "split_indices")
+        )
+        if not 0 < len(left) == len(right) == len(feature):
+            raise hostile("a tree of XGBoost's in the file does not have all its nodes")
+        own, leaf = np.arange(len(left)), left < 0
+        inside = leaf | ((left > own) & (right > own) & (left < len(own)) & (right < len(own)))
+        inside &= leaf | ((feature >= 0) & (feature < columns))
+        others = ("split_conditions", "default_left", "split_type", "base_weights")
+        if not inside.all() or any(len(tree[name]) < len(left) for name in others):
+            raise hostile("a tree of XGBoost's in the file points outside its own nodes")
+        starts, sizes = np.array(tree["categories_segments"], int), np.array(tree["categories_sizes"], int)
+        if len(starts) and (starts.min() < 0 or sizes.min() < 0 or (starts + sizes).max() > len(tree["categories"])):
+            raise hostile("a tree of XGBoost's in the file points outside its own sets of categories")
+
+
+def fill_catboost(model: Any, state: Any) -> None:
+    """From CatBoost's own bytes, with plain parameters."""
+    raw, rest = _described(state, "__model")
+    if type(raw) is not bytes:
+        raise hostile("a CatBoost model in the file is not bytes")
+    kept = {name: value for name, value in rest.items() if not name.startswith("_test_eval")}
+    model.__setstate__({**kept, "__model": raw})

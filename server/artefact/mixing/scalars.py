@@ -1,0 +1,59 @@
+"""Owns what operators make of single known values, as they stand behind short texts. Knows no tensors."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+
+from server.artefact.mixing.value import Scalar
+
+Maybe = Scalar | None  # None: not known
+SAFE = 2**53  # numbers up to here are computed alike in every type
+BOOL, WHOLE, FLOATS = 9, (6, 7), (1, 11)  # element types to cast to
+
+# Of two known values.
+BINARY: Mapping[str, Callable[..., Scalar]] = {
+    "Add": operator.add,
+    "Sub": operator.sub,
+    "Mul": operator.mul,
+    "Equal": operator.eq,
+    "Greater": operator.gt,
+    "GreaterOrEqual": operator.ge,
+    "Less": operator.lt,
+    "LessOrEqual": operator.le,
+}
+# All that `apply` knows. What a pattern makes of a text is not computed here: it is one value, but not known.
+SCALARS = frozenset({*BINARY, "And", "Or", "Not", "Where", "Cast", "RegexFullMatch"})
+
+
+def apply(kind: str, values: Sequence[Maybe], to: int) -> Maybe:
+    """What an operator makes of values, some of which may not be known. ``to``: the type that `Cast` makes."""
+    if kind == "Where" and len(values) == 3:
+        return None if values[0] is None else values[1] if values[0] else values[2]
+    if kind in ("And", "Or") and len(values) == 2:
+        decides = kind == "Or"
+        return decides if decides in _booleans(values) else None if None in values else not decides
+    if None in values:
+        return None
+    if kind == "Not" and len(values) == 1:
+        return not values[0]
+    if kind == "Cast" and len(values) == 1:
+        return _cast(values[0], to)
+    if kind in BINARY and len(values) == 2 and not any(isinstance(value, str) for value in values):
+        result = BINARY[kind](*values)
+        return result if isinstance(result, bool) or abs(result) < SAFE else None  # type: ignore[arg-type]
+    return None
+
+
+def _booleans(values: Sequence[Maybe]) -> list[bool]:
+    return [value for value in values if isinstance(value, bool)]
+
+
+def _cast(value: Maybe, to: int) -> Maybe:
+    if isinstance(value, str) or value is None or abs(value) >= 2**24 or value != int(value):
+        return None
+    if to == BOOL:
+        return bool(value)
+    if to in WHOLE:
+        return int(value)
+    return float(value) if to in FLOATS else None

@@ -1,0 +1,114 @@
+"""Owns the turns of long work, such as reading a large body: one at a time, a few milliseconds in a turn of the loop.
+
+Knows neither what the work is nor any protocol. docs/decisions.md: "What is legal and heavy is read in slices".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator
+from time import monotonic
+
+from server.batching.entry import Entry
+from server.errors import ServerError, overloaded
+from server.logs import log
+
+TURN_SECONDS = 0.005  # work goes on for so long before others have their turn
+LEARNED_SHARE = 0.2  # of a new measurement in what one entry is expected to take
+
+Slices = Generator[None, None, None]
+Then = Callable[[ServerError | None], None]
+
+
+class _Job:
+    """The work for one entry. ``seconds``: spent on it; ``ended``: the entry was told, and only values are let go."""
+
+    __slots__ = ("ended", "entry", "seconds", "slices", "then")
+
+    def __init__(self, entry: Entry, slices: Slices, then: Then) -> None:
+        self.entry = entry
+        self.slices = slices
+        self.then = then
+        self.seconds = 0.0
+        self.ended = False
+
+
+class SliceQueue:
+    """Entries with work to do, in order. ``max_seconds``: of work that may wait."""
+
+    def __init__(self, max_seconds: float, now: Callable[[], float] = monotonic) -> None:
+        self._max_seconds = max_seconds
+        self._now = now
+        self._jobs: deque[_Job] = deque()
+        self._expected_seconds = 0.0  # for one entry
+        self._active = False
+        self._closed = False
+
+    def add(self, entry: Entry, slices: Slices, then: Then) -> None:
+        """Does the slices for an entry, then calls ``then`` with their error; the first at once if nothing waits.
+
+        An entry that is done or past its deadline meanwhile is given up. Raises ServerError: ``overloaded``,
+        ``draining``.
+        """
+        if self._closed:
+            raise _draining()
+        if (seconds := len(self._jobs) * self._expected_seconds) > self._max_seconds:
+            raise overloaded(seconds)
+        self._jobs.append(_Job(entry, slices, then))
+        if not self._active:
+            self._active = True
+            self._turn()
+
+    def close(self) -> None:
+        """Refuses what waits and what comes."""
+        self._closed = True
+        jobs, self._jobs = self._jobs, deque()
+        for job in jobs:
+            _end(job, _draining())
+
+    def _turn(self) -> None:
+        began = now = self._now()
+        while self._jobs and now - began < TURN_SECONDS:
+            job = self._jobs[0]
+            if _goes_on(job, now):
+                job.seconds += self._now() - now
+            elif self._jobs:
+                self._jobs.popleft()
+                self._expected_seconds += LEARNED_SHARE * (job.seconds - self._expected_seconds)
+            now = self._now()
+        self._active = bool(self._jobs)
+        if self._active:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+
+def _goes_on(job: _Job, now: float) -> bool:
+    """Does one slice; returns whether there are more. Tells the entry when it is decoded or refused."""
+    entry = job.entry
+    try:
+        if not job.ended and (entry.done or entry.deadline <= now):
+            error = ServerError("deadline_exceeded", "the request was not answered before its deadline")
+            _end(job, error)
+            job.slices.throw(error)  # lets go of its values, in slices too
+        else:
+            next(job.slices)
+    except StopIteration:
+        _end(job, None)
+    except ServerError as error:
+        _end(job, error)
+    except Exception:  # noqa: BLE001  an entry is never left without an answer
+        log.exception("a request could not be read or answered")
+        _end(job, ServerError("internal", "the server failed on this request; its log says why"))
+    else:
+        return True
+    return False
+
+
+def _end(job: _Job, error: ServerError | None) -> None:
+    if not job.ended:
+        job.ended = True
+        job.then(error)
+
+
+def _draining() -> ServerError:
+    return ServerError("draining", "this server is stopping")

@@ -1,0 +1,272 @@
+"""Owns reading a body of JSON, strictly: at once, or what is large in slices. Knows no protocol and no rows.
+
+A slice ends at a comma between two values. The next one begins with that comma, behind a prefix that opens again what
+was open there, so that each slice is whole JSON for the parser; what the prefix opened is then merged with what is
+there. The brackets and commas are found by numpy, a window at a time, and counted before anything is parsed.
+docs/decisions.md: "What is legal and heavy is read in slices".
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from server.codecs.slices import WINDOW_BYTES, Slices
+from server.errors import ServerError
+
+# Words in orjson's errors for JSON beyond its limit of 1,024 levels, and for truncated JSON of some 600 levels.
+TOO_DEEP_WORDS = ("depth limit", "allocate memory")
+PARSER_DEPTH = 1024
+MAX_KEY_QUOTES = 1000  # within one key around a container that is cut
+_SPACE = b" \t\r\n"
+_COMMA, _COLON, _QUOTE, _OPEN, _CLOSE = b',:"{}'
+_CASE = 0x20  # the bit by which [ and { differ, and ] and }
+_TOKEN = secrets.token_hex(8).encode()  # a key that no client knows
+_REOPEN = {ord("["): b"[", ord("{"): b'{"%b":' % _TOKEN}
+_END = {ord("["): b"]", ord("{"): b"}"}
+_SHOWN = 64  # bytes behind a cut that an error may need to be told as the whole body's
+
+
+class BadJson(ServerError):
+    """``bad_json``. ``found``: some bytes from where the parser stopped."""
+
+    def __init__(self, message: str, found: bytes = b"") -> None:
+        super().__init__("bad_json", message)
+        self.found = found
+
+
+class Allowance(NamedTuple):
+    """What a body may have at most, as ``rows`` rows of its model need. ``members``: of objects."""
+
+    values: int
+    containers: int
+    members: int
+    rows: int
+
+    def check(self, values: int, containers: int, members: int) -> None:
+        """Raises ServerError ``too_many_rows``."""
+        if values > self.values or containers > self.containers or members > self.members:
+            raise ServerError("too_many_rows", f"the body has more values than the {self.rows} rows allowed can have")
+
+
+def parse(body: bytes | bytearray | memoryview) -> Any:
+    """Parses strict JSON. Raises ServerError: ``bad_json``, naming the position; ``too_deep``."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if not body:
+            raise BadJson("the body is empty; expected JSON") from None
+        raise _refusal(error, error.pos, bytes(body[error.pos : error.pos + _SHOWN])) from None
+
+
+def _refusal(error: orjson.JSONDecodeError, at: int, found: bytes) -> ServerError:
+    if any(word in error.msg for word in TOO_DEEP_WORDS):
+        return ServerError("too_deep", "the JSON is nested too deep")
+    reason = error.msg.split(":")[0].split(" at ")[0]  # up to where it quotes the body or a position
+    hint = "; JSON has no NaN, send null" if found.startswith(b"NaN") else ""
+    return BadJson(f"the body is not JSON: {reason} at character {at}{hint}", found)
+
+
+def parse_in_slices(
+    body: bytes | bytearray | memoryview, allowance: Allowance, window: int = WINDOW_BYTES
+) -> Slices[Any]:
+    """Parses as `parse` does, ``window`` bytes at a time. Raises as that, and ``too_many_rows``."""
+    reader = _Reader(memoryview(body), allowance)
+    while reader.read(window):
+        yield
+    return reader.root
+
+
+class _Open:
+    """A list or object that is open at some place; ``container``: what was read of it, None before its first slice."""
+
+    __slots__ = ("at", "container", "kind")
+
+    def __init__(self, at: int, kind: int) -> None:
+        self.at = at
+        self.kind = kind
+        self.container: Any = None
+
+
+class _Reader:
+    """Reads a body window by window. ``root``: the value, whole once `read` returns False."""
+
+    def __init__(self, data: memoryview, allowance: Allowance) -> None:
+        self.root: Any = None
+        self._data = data
+        self._allowance = allowance
+        self._values = self._containers = self._members = 0
+        self._start = 0  # of the slice being found: its comma, or the beginning
+        self._at = 0  # up to here it was looked for
+        self._in_string = False
+        self._before: list[_Open] = []  # open at the start of the slice
+        self._open: list[_Open] = []  # open here
+        self._kept = 0  # of those before, so many are still open
+
+    def read(self, size: int) -> bool:
+        """Looks at a window, and parses the slice that ends in it; returns whether there is more to read."""
+        window, codes = self._window(size)
+        brackets_open, brackets_close, commas, colons = self._structure(window, codes)
+        depth = None
+        if brackets_open.any() or brackets_close.any():
+            depth = np.cumsum(brackets_open.view(np.int8) - brackets_close.view(np.int8), dtype=np.int32)
+            depth += len(self._open)
+            ends = (brackets_close | commas) & (depth <= 0)
+        else:
+            ends = commas if not self._open else None
+        if ends is not None and ends.any():
+            return self._finish(self._at + int(ends.argmax()) + 1)
+        cuts = np.flatnonzero(commas)
+        cut = int(cuts[-1]) if cuts.size and self._at + cuts[-1] > self._start else 0
+        length = cut or len(window)
+        if depth is not None:
+            self._follow(codes, brackets_open[:length], depth[:length])
+        self._values += int(np.count_nonzero(commas[:length]))
+        self._containers += int(np.count_nonzero(brackets_open[:length]))
+        self._members += int(np.count_nonzero(colons[:length]))
+        self._allowance.check(self._values, self._containers, self._members)
+        self._at += length
+        if cut:
+            self._in_string = False
+            self._parse_slice()
+        elif self._at == len(self._data):
+            return self._finish(self._at)
+        return True
+
+    def _window(self, size: int) -> tuple[bytes, Any]:
+        """The next bytes, escapes of quotes and backslashes blotted out."""
+        window = bytes(self._data[self._at : self._at + size])
+        if b"\\" in window:
+            run = len(window) - len(window.rstrip(b"\\"))
+            if run % 2 and self._at + len(window) < len(self._data):
+                window = bytes(self._data[self._at : self._at + len(window) + 1])  # an escape is not cut
+            window = window.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+        return window, np.frombuffer(window, np.uint8)
+
+    def _structure(self, window: bytes, codes: Any) -> tuple[Any, Any, Any, Any]:
+        """Where brackets open and close, commas and colons, outside of strings."""
+        folded = codes | _CASE
+        found = folded == _OPEN, folded == _CLOSE, codes == _COMMA, codes == _COLON
+        if self._in_string or b'"' in window:
+            inside = np.logical_xor.accumulate(codes == _QUOTE)
+            outside = inside if self._in_string else ~inside
+            self._in_string = not outside[-1]
+            found = found[0] & outside, found[1] & outside, found[2] & outside, found[3] & outside
+        return found
+
+    def _follow(self, codes: Any, brackets_open: Any, depth: Any) -> None:
+        """Brings what is open up to date: ``depth`` after each byte."""
+        if not depth.size:
+            return
+        least = min(int(depth.min()), len(self._open))
+        del self._open[least:]
+        self._kept = min(self._kept, least)
+        unclosed = brackets_open & (depth <= np.minimum.accumulate(depth[::-1])[::-1])
+        places = np.flatnonzero(unclosed)
+        room = PARSER_DEPTH + 1 - len(self._open)
+        self._open += [_Open(self._at + at, int(codes[at])) for at in places[:room].tolist()]
+        if len(self._open) > PARSER_DEPTH:
+            self._refuse(self._open[-1].at + 1)
+            raise ServerError("too_deep", "the JSON is nested too deep")
+
+    def _prefix(self) -> bytes:
+        prefix = b"".join([_REOPEN[entry.kind] for entry in self._before])
+        return prefix + b"0" if self._before else prefix
+
+    def _parse_slice(self) -> None:
+        """Parses from the start to here, a comma, and merges it with what was parsed before."""
+        if self._last_byte() in b"[{":
+            self._refuse(self._at)  # a comma before any value
+        piece = self._data[self._start : self._at]
+        text = b"".join([self._prefix(), piece, *[_END[entry.kind] for entry in reversed(self._open)]])
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            self._refuse(self._at)
+            raise
+        self._merge(value)
+        for level in range(self._kept, len(self._open)):
+            self._open[level].container = self._child(level)
+        self._before, self._kept, self._start = list(self._open), len(self._open), self._at
+
+    def _last_byte(self) -> bytes:
+        """The last byte of the slice that is no space; a space if none of its last ones is."""
+        near = bytes(self._data[max(self._start, self._at - _SHOWN) : self._at]).rstrip(_SPACE)
+        return (near or bytes(self._data[self._start : self._at]).rstrip(_SPACE))[-1:] or b" "
+
+    def _merge(self, value: Any) -> None:
+        """Adds what a slice has to the lists and objects that were open at its start."""
+        if not self._before:
+            self.root = value
+        for entry in self._before:
+            if isinstance(value, dict):
+                inner = value.pop(_TOKEN.decode())
+                entry.container.update(value)
+            else:
+                inner = value[0]
+                del value[0]
+                entry.container.extend(value)
+            value = inner
+
+    def _child(self, level: int) -> Any:
+        """The container that is open at a level, within the one above it."""
+        if not level:
+            return self.root
+        above = self._open[level - 1]
+        if above.kind == ord("["):
+            return above.container[-1]
+        return above.container[self._key_before(self._open[level].at)]
+
+    def _key_before(self, end: int) -> str:
+        """The key of the value that begins at ``end``."""
+        text = bytes(self._data[self._start : end]).rstrip(_SPACE)[:-1].rstrip(_SPACE)
+        quote = len(text) - 1
+        for _ in range(MAX_KEY_QUOTES):
+            quote = text.rfind(b'"', 0, quote)
+            before = text[:quote]
+            if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
+                key: str = orjson.loads(text[quote:])
+                return key
+        raise BadJson(f"a key has more than {MAX_KEY_QUOTES} quotes")
+
+    def _finish(self, end: int) -> bool:
+        """Parses the rest, whose value ends at ``end``: only white space may follow."""
+        rest = bytes(self._data[end:]).lstrip(_SPACE)
+        if rest:
+            end = len(self._data) - len(rest) + 1
+            self._refuse(end)
+        try:
+            rest_of_it = self._data[self._start : end]
+            value = orjson.loads(b"".join((self._prefix(), rest_of_it)) if self._before else rest_of_it)
+        except orjson.JSONDecodeError:
+            self._refuse(end)
+            raise
+        self._merge(value)
+        return False
+
+    def _refuse(self, end: int) -> None:
+        """Raises the error that the parser has for the bytes up to ``end`` and those behind, if it has one there."""
+        end = min(end + _SHOWN, len(self._data))
+        while end < len(self._data) and self._data[end] & 0xC0 == 0x80:
+            end += 1  # a character is not cut
+        prefix = self._prefix()
+        text = prefix + bytes(self._data[self._start : end])
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            if not self._data:
+                raise BadJson("the body is empty; expected JSON") from None
+            passed = np.frombuffer(self._data[: self._start], np.uint8)
+            skipped = int(np.count_nonzero((passed & 0xC0) != 0x80)) - len(prefix)
+            at = 0 if "UTF-8" in error.msg else error.pos + skipped
+            raise _refusal(error, at, _from(text, error.pos)) from None
+
+
+def _from(text: bytes, character: int) -> bytes:
+    """Some bytes of a text from a character on."""
+    if text.isascii():
+        return text[character : character + _SHOWN]
+    return text.decode(errors="replace")[character : character + _SHOWN].encode()

@@ -1,0 +1,53 @@
+"""Owns the reading of a model's file: at once, whole, and from inside of the models folder. Knows nothing of ONNX.
+
+Whoever may put a link into the folder must not make the server read, or keep serving, what lies elsewhere. A link that
+stays inside is followed (Kubernetes mounts files so); a file with a second name may be changed by that name, unseen.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from server.artefact.onnxfile import MAX_BYTES, BadFile
+
+OUTSIDE = "is a link that leads out of the models folder: put the file itself here"
+
+
+def is_inside(folder: Path, path: Path) -> bool:
+    """Whether a path, its links followed, lies in the folder. The folder itself may be a link."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def read_inside(folder: Path, path: Path) -> bytes:
+    """Reads a regular file of one name, whose path inside of the folder has no links left. Raises BadFile, OSError."""
+    if not is_inside(folder, path):
+        raise BadFile(OUTSIDE)
+    root = os.path.realpath(folder)
+    *folders, name = Path(os.path.realpath(path)).relative_to(root).parts or (".",)
+    place = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in folders:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+            os.close(place)
+            place = inner
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place)
+    finally:
+        os.close(place)
+    try:
+        status = os.fstat(file)
+        _check(status)
+        with open(file, "rb", closefd=False) as opened:
+            return opened.read(status.st_size)
+    finally:
+        os.close(file)
+
+
+def _check(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise BadFile("is not a file: put the .onnx file itself here")
+    if status.st_nlink > 1:
+        raise BadFile("has a second name (a hard link), by which it could be changed: put a copy here")
+    if status.st_size > MAX_BYTES:
+        raise BadFile(f"is larger than the {MAX_BYTES} bytes that an ONNX file may have: make the model smaller")

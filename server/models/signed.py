@@ -1,0 +1,42 @@
+"""Owns where the public key and the signatures of models lie: a setting, and a file beside each model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from server.artefact.signing import MAX_SIGNATURE_BYTES, SUFFIX, BadKey, Verifier
+from server.models.repository import VersionFile
+from server.settings import BadSetting
+
+Check = Callable[[VersionFile, bytes, bytes | None], None]  # of a file, its bytes and signature; raises BadFile
+
+
+def make_check(verify_key: str | None) -> Check | None:
+    """The check by the public key in DYNONNX_VERIFY_KEY, a path or PEM; None without. Raises BadSetting."""
+    if verify_key is None:
+        return None
+    try:
+        pem = verify_key if verify_key.startswith("-----") else Path(verify_key).read_text("ascii")
+        verifier = Verifier(pem)
+    except (BadKey, OSError, UnicodeDecodeError) as error:
+        raise BadSetting(f"DYNONNX_VERIFY_KEY: {error}") from None
+
+    def check(file: VersionFile, data: bytes, signature: bytes | None) -> None:
+        verifier.check(file.name, file.version, data, signature)
+
+    return check
+
+
+def signature_path(model: Path) -> Path:
+    """Where the signature of a model's file lies."""
+    return model.with_name(model.name + SUFFIX)
+
+
+def read_signature(model: Path) -> bytes | None:
+    """The signature beside a model's file, or its beginning where it is too long to be one; None without."""
+    try:
+        with signature_path(model).open("rb") as file:
+            return file.read(MAX_SIGNATURE_BYTES)
+    except OSError:
+        return None

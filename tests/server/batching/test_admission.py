@@ -1,0 +1,85 @@
+"""Admission: the limit is exact, a deadline that work before it uses up is seen, and nothing else is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from server.batching.admission import EASY_SECONDS, Admission
+from server.batching.queue import Queue
+from tests.support.server.rig import Curve
+from tests.support.server.rows import GROUPS, NumbersEntry
+
+NEVER = float("inf")
+
+
+def waiting(*rows: int, max_rows: int = 10, row_independent: bool = True) -> Queue:
+    queue = Queue(row_independent, max_rows)
+    for number, count in enumerate(rows):
+        queue.append(NumbersEntry(number, count))
+    return queue
+
+
+def code(admission: Admission, deadline: float = NEVER, running: float = 0.0) -> str:
+    """How a request ends that comes at second 100."""
+    error = admission.refusal(100.0, deadline, running)
+    return error.code if error else "admitted"
+
+
+def test_one_more_than_the_limit_is_refused() -> None:
+    queue = waiting(row_independent=False)
+    admission = Admission(queue, Curve(0.25), queue_seconds=1.0)
+    admitted = 0
+    while code(admission) == "admitted":
+        queue.append(NumbersEntry(admitted, 1))
+        admitted += 1
+    assert admitted == 5, "1 s may wait, and does with four: the fifth finds no more than that"
+
+
+def test_different_groups_cost_a_run_each() -> None:
+    queue = Queue(True, 10)
+    for number in range(9):
+        queue.append(NumbersEntry(number, 1, GROUPS[number % 3]))
+    assert queue.count_runs() == 3
+    assert code(Admission(queue, Curve(0.3), queue_seconds=0.85)) == "overloaded"
+    assert code(Admission(queue, Curve(0.3), queue_seconds=0.95)) == "admitted"
+
+
+def test_entries_that_fit_no_run_together_cost_a_run_each() -> None:
+    assert waiting(6, 6, 6).count_runs() == 3
+    assert waiting(25, 1, 1).count_runs() == 4
+
+
+def test_a_deadline_that_work_before_it_uses_up_is_refused_at_once() -> None:
+    admission = Admission(waiting(10, 10), Curve(0.1), queue_seconds=1.0)
+    assert code(admission, 100.31) == "admitted"
+    assert code(admission, 100.29) == "overloaded", "0.2 s of work, and 0.1 s of its own"
+    assert code(admission, 100.31, running=0.05) == "overloaded", "the run that goes on counts"
+    assert code(admission, 100.0) == "deadline_exceeded"
+
+
+def test_where_nothing_waits_even_a_hopeless_deadline_is_tried() -> None:
+    """To try again later would not help, and the cost learned may be wrong."""
+    assert code(Admission(waiting(), Curve(10.0), queue_seconds=1.0), 100.5) == "admitted"
+
+
+def test_the_client_is_told_how_much_work_waits() -> None:
+    admission = Admission(waiting(10, 10, 10), Curve(1.0), queue_seconds=1.0)
+    error = admission.refusal(100.0, NEVER, 0.5)
+    assert error is not None
+    assert error.headers == {"retry-after": "4"}
+
+
+@pytest.mark.parametrize(("fixed", "row"), [(0.001, 0.0), (0.0005, 0.0005), (0.0, 0.002), (0.1, 0.0)])
+def test_what_needs_no_look_would_pass_one(fixed: float, row: float) -> None:
+    curve = Curve(fixed, row)
+    queue = Queue(False, 1)
+    admission = Admission(queue, curve, queue_seconds=1.0)
+    easy = admission.easy_rows()
+    while queue.rows < easy:
+        queue.append(NumbersEntry(0, 1))
+        if queue.rows <= easy:
+            assert code(admission, 100.0 + EASY_SECONDS + curve.seconds(1)) == "admitted"
+
+
+def test_a_model_that_costs_nothing_needs_no_look() -> None:
+    assert Admission(waiting(), Curve(0.0), queue_seconds=1.0).easy_rows() == float("inf")

@@ -1,0 +1,47 @@
+"""Runs in the calling thread and in their own. Bisection: tests/server/batching/test_batcher.py."""
+
+from __future__ import annotations
+
+import threading
+
+from server.batching.batch import Batch
+from server.batching.run import RunThread, timed_run
+from server.errors import ServerError
+from tests.support.server.rig import PATIENCE, Gated, NumbersEntry, in_loop
+
+
+@in_loop
+async def test_a_run_that_was_stopped_is_not_tried_again_in_halves() -> None:
+    runtime = Gated()
+    runtime.stop()
+    batch = Batch([NumbersEntry(number) for number in range(8)], 8)
+    outcomes, seconds = timed_run(runtime, batch)
+    ((stopped, error),) = outcomes
+    assert stopped is batch
+    assert isinstance(error, ServerError)
+    assert error.code == "deadline_exceeded"
+    assert len(runtime.runs) == 1
+    assert seconds >= 0.0
+
+
+def test_work_is_done_in_order_in_one_daemon_thread() -> None:
+    thread = RunThread("run-m")
+    done: list[tuple[int, str, bool]] = []
+    over = threading.Event()
+    for number in range(20):
+        thread.submit(
+            lambda number=number: done.append(  # type: ignore[misc]
+                (number, threading.current_thread().name, threading.current_thread().daemon)
+            )
+        )
+    thread.submit(over.set)
+    thread.close()
+    assert over.wait(PATIENCE)
+    assert done == [(number, "run-m", True) for number in range(20)]
+
+
+def test_a_thread_that_was_never_needed_is_never_started() -> None:
+    before = threading.active_count()
+    thread = RunThread("run-m")
+    thread.close()
+    assert threading.active_count() == before

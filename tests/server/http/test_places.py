@@ -1,0 +1,96 @@
+"""How many connections a worker takes, and what one too many is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+from server.http.connection import Connection
+from server.http.places import KEPT_PATHS, KEPT_PLACES, LEAST_PLACES, MAX_CONNECTIONS, Places, places_within
+from tests.support.server.doors import ROW, Wire, get, post
+from tests.support.server.wired import Connect, settle, statuses, with_connections
+
+
+@pytest.mark.parametrize(("limit", "used"), [(64, 20), (1024, 30), (10_000, 40), (2**20, 40)])
+def test_places_and_what_else_is_open_fit_into_the_limit(limit: int, used: int) -> None:
+    places = places_within(limit, used)
+    assert places.open + places.kept + used < limit
+    assert LEAST_PLACES <= places.open <= MAX_CONNECTIONS
+
+
+def test_there_are_some_places_in_any_case() -> None:
+    assert places_within(16, 30) == Places(LEAST_PLACES, KEPT_PLACES)
+
+
+def test_the_limit_is_that_of_the_process() -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64));"
+        "from server.http.places import places; print(places().open)"
+    )
+    root = Path(__file__).parents[3]
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert 20 < int(shown.stdout) < 64 - KEPT_PLACES
+
+
+def crowd(connect: Connect, count: int) -> list[tuple[Connection, Wire]]:
+    """So many connections to a worker with two open places and one that is kept."""
+    connection, _ = first = connect()
+    connection.worker.places = Places(2, 1)
+    return [first, *(connect() for _ in range(count - 1))]
+
+
+def test_one_connection_too_many_is_told_and_the_others_stay(tmp_path: Path) -> None:
+    async def act(connect: Connect) -> None:
+        clients = crowd(connect, 4)
+        assert [statuses(wire.written) for _, wire in clients] == [[], [], [], [503]]
+        refused = clients[3][1]
+        assert refused.state() == "closed"
+        assert b"retry-after: 1\r\n" in refused.written
+        assert orjson.loads(refused.written.partition(b"\r\n\r\n")[2])["code"] == "overloaded"
+        for connection, wire in clients[:2]:
+            connection.data_received(post(ROW))
+            await settle()
+            assert (statuses(wire.written), wire.state()) == ([200], "open")
+
+    with_connections(tmp_path, act)
+
+
+@pytest.mark.parametrize("path", sorted(KEPT_PATHS))
+def test_a_kept_place_answers_how_the_server_is_once(tmp_path: Path, path: bytes) -> None:
+    async def act(connect: Connect) -> None:
+        connection, wire = crowd(connect, 3)[2]
+        connection.data_received(get(path.decode()) + get("/health"))
+        await settle()
+        assert (statuses(wire.written), wire.state()) == ([200], "closed")
+
+    with_connections(tmp_path, act)
+
+
+@pytest.mark.parametrize("request_bytes", [post(ROW), post(ROW, "/invocations"), get("/models"), get("/healthy")])
+def test_a_kept_place_is_for_nothing_else(tmp_path: Path, request_bytes: bytes) -> None:
+    async def act(connect: Connect) -> None:
+        clients = crowd(connect, 3)
+        clients[0][0].data_received(post(ROW))  # so its head is known
+        await settle()
+        connection, wire = clients[2]
+        connection.data_received(request_bytes)
+        await settle()
+        assert (statuses(wire.written), wire.state()) == ([503], "closed")
+
+    with_connections(tmp_path, act)
+
+
+def test_a_place_is_free_again_when_a_client_leaves(tmp_path: Path) -> None:
+    async def act(connect: Connect) -> None:
+        clients = crowd(connect, 2)
+        clients[0][0].connection_lost(None)
+        connection, wire = connect()
+        connection.data_received(post(ROW))
+        await settle()
+        assert (statuses(wire.written), wire.state()) == ([200], "open")
+
+    with_connections(tmp_path, act)
