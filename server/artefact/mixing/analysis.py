@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from server.artefact.mixing.axes import ALONG_AXES
 from server.artefact.mixing.elementwise import ELEMENTWISE
 from server.artefact.mixing.estimators import ESTIMATORS, N_GRAMS
-from server.artefact.mixing.graph import Extent, Graph, ModelGraph, Node, Unclear
+from server.artefact.mixing.graph import Constant, Extent, Graph, ModelGraph, Node, Unclear
 from server.artefact.mixing.layers import LAYERS
 from server.artefact.mixing.movement import COUNTS, MOVEMENT
 from server.artefact.mixing.node import Applied, Rule
@@ -61,6 +61,7 @@ def find_mixing(data: bytes) -> str | None:
 class _Analysis:
     def __init__(self, model: ModelGraph) -> None:
         self._model = model
+        self._constants: Mapping[str, Constant] = {}  # of the graph that is followed
         self._row_names: set[str] = set()  # by which the file calls the number of rows
 
     def run(self) -> str | None:
@@ -72,6 +73,9 @@ class _Analysis:
         if not known:
             raise Unclear("the graph has no inputs")
         self._follow(graph, known)
+        return self._conclusion(graph, known)
+
+    def _conclusion(self, graph: Graph, known: Mapping[str, Known]) -> str | None:
         for name in graph.outputs:
             value = known.get(name, Mixed(f"the output {_shown(name)} is made by no node"))
             if isinstance(value, Mixed):
@@ -97,13 +101,14 @@ class _Analysis:
         made = set(graph.constants) | set(graph.inputs)
         used = {name for node in graph.nodes for name in node.inputs}  # by sub-graphs only of what is mixed
         makers = {name: node for node in graph.nodes for name in node.outputs}
-        self._constants = graph.constants
+        outer, self._constants = self._constants, graph.constants
         for node in graph.nodes:
             for name, value in zip(node.outputs, self._values(node, known, makers), strict=False):
                 if name and name in made:
                     raise Unclear(f"two tensors are called {_shown(name)}")
                 made.add(name)
                 known[name] = self._checked(name, value, graph.declared.get(name) if name in used else None, node)
+        self._constants = outer
 
     def _values(self, node: Node, known: Mapping[str, Known], makers: Mapping[str, Node]) -> Iterable[Known]:
         ordered = put_last(node, makers, self._constants)
@@ -145,7 +150,7 @@ class _Analysis:
         rule = (TEXT_RULES if has_texts else RULES).get(node.domain, {}).get(node.operator)
         version = self._model.opsets.get(node.domain, 0)
         if node.attributes.graphs:
-            raise NotProven("it holds a graph of its own")
+            return self._scan(node, Applied(inputs, node.attributes, version), known)
         try:
             if rule is None or not version:
                 padded = "the longest text of a run decides on its shape" if has_texts else ""
@@ -155,6 +160,32 @@ class _Analysis:
             if constant and node.operator != "Dropout":
                 return [Value(None)] * len(node.outputs)
             raise
+
+    def _scan(self, node: Node, applied: Applied, known: Mapping[str, Known]) -> list[Value]:
+        """A loop over rows, each by itself, or over a constant; what goes on from turn to turn must stay as it is."""
+        if node.operator != "Scan" or node.domain or applied.version < 9:
+            raise NotProven("it holds a graph of its own")
+        body, states = node.attributes.graphs["body"](), len(applied.inputs) - applied.integer("num_scan_inputs", 0)
+        _check_order(applied, body, states)
+        scanned = [applied.input(place) for place in range(states, len(applied.inputs))]
+        by_row = any(value.has_rows for value in scanned)
+        inner = {name: _captured(name, value) for name, value in known.items()} if by_row else dict(known)
+        for place, name in enumerate(body.inputs):
+            value = applied.input(place)
+            if place >= states and by_row and value.row_axis:
+                raise NotProven("it goes through another axis than that of the rows")
+            if place < states and by_row:
+                applied.constants(place, place + 1)
+            element = replace(value, constant=None) if place < states else Value(value.shape[1:])
+            inner[name] = self._checked(name, element, body.declared.get(name), node)
+        makers = {name: maker for maker in body.nodes for name in maker.outputs}
+        if any(_origin(body.outputs[place], makers) != body.inputs[place] for place in range(states)):
+            raise NotProven("what it keeps of one turn goes on to the next")
+        self._follow(body, inner)
+        turns = {value.shape[0] for value in scanned}
+        length: Dim = turns.pop() if len(turns) == 1 else None
+        stacked = [_stacked(inner.get(name), ROWS if by_row else length) for name in body.outputs[states:]]
+        return [*map(applied.input, range(states)), *stacked]
 
     def _checked(self, name: str, value: Known, declared: tuple[Extent, ...] | None, node: Node) -> Known:
         """The value, unless the file declares another shape, which ONNX Runtime would compute with."""
@@ -174,6 +205,39 @@ class _Analysis:
         if isinstance(declared, int):
             return dim is None or dim == declared
         return declared is None or declared not in self._row_names or dim == ROWS
+
+
+def _captured(name: str, value: Known) -> Known:
+    """What a graph within a node may use of what is around it: constants."""
+    if isinstance(value, Value) and not (value.has_rows or value.counts_rows):
+        return value
+    return Mixed(f"a graph within a node uses {_shown(name)}, which has all rows")
+
+
+def _origin(name: str, makers: Mapping[str, Node]) -> str:
+    """The tensor that a chain of Identity began with."""
+    for _ in makers:
+        maker = makers.get(name)
+        if maker is None or maker.operator != "Identity" or maker.domain:
+            break
+        name = maker.inputs[0]
+    return name
+
+
+def _check_order(applied: Applied, body: Graph, states: int) -> None:
+    orders = ("scan_input_axes", "scan_output_axes", "scan_input_directions", "scan_output_directions")
+    fits = 0 <= states < len(applied.inputs) == len(body.inputs) and states <= len(body.outputs)
+    if not fits or any(any(applied.integers(order) or ()) for order in orders):
+        raise NotProven("it loops in another way than along the first axis")
+
+
+def _stacked(value: Known | None, length: Dim) -> Value:
+    """What comes of all turns."""
+    if not isinstance(value, Value):
+        raise NotProven(value.why if value else "an output of its graph is made by no node")
+    if value.counts_rows or value.texts is not None:
+        raise NotProven("its graph gives something else than rows")
+    return Value((length, *value.shape))
 
 
 def _filled(node: Node, inputs: list[Value | None], made: list[Value]) -> list[Value]:

@@ -151,7 +151,7 @@ def reshape(node: Applied) -> list[Value]:
     old = data.shape
     wanted = [old[place] if size == 0 and place < len(old) else size for place, size in enumerate(target)]
     if not data.has_rows:
-        return [Value(tuple(None if size == -1 else size for size in wanted))]
+        return [Value(_inferred(wanted, size_of(old)))]
     at = next((place for place, size in enumerate(wanted) if size != 1), len(wanted))
     before, row, after = old[: data.row_axis], wanted[at : at + 1], wanted[at + 1 :]
     if set(before) - {1} or row not in ([ROWS], [-1]) or ROWS in after:
