@@ -7,41 +7,32 @@ docs/decisions.md: "Rows are followed through the graph".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from server.artefact.mixing.axes import ALONG_AXES
+from server.artefact.mixing.cutting import CUTTING
 from server.artefact.mixing.elementwise import ELEMENTWISE
-from server.artefact.mixing.estimators import ESTIMATORS, N_GRAMS
+from server.artefact.mixing.estimators import ESTIMATORS, N_GRAMS, is_look_up
 from server.artefact.mixing.graph import Constant, Extent, Graph, ModelGraph, Node, Unclear
 from server.artefact.mixing.layers import LAYERS
+from server.artefact.mixing.loops import captured, check_order, origin, stacked
 from server.artefact.mixing.movement import COUNTS, MOVEMENT
 from server.artefact.mixing.node import Applied, Rule
+from server.artefact.mixing.patterns import looked_up, put_last
 from server.artefact.mixing.reader import read_model
 from server.artefact.mixing.scalars import SCALARS, apply
-from server.artefact.mixing.stable import put_last
 from server.artefact.mixing.texts import TEXTS, TEXTS_ML, tokenizer
 from server.artefact.mixing.texts import put_last as move_last
-from server.artefact.mixing.value import ROWS, Dim, NotProven, Value
+from server.artefact.mixing.value import ROWS, Dim, Known, Mixed, NotProven, Value, shown
 from server.artefact.onnxfile import BY_CHANCE
 
 OLDEST_OPSET = 7  # before it, operators broadcast otherwise
-MAX_TEXT = 64  # characters of a name in a reason
 RULES: Mapping[str, Mapping[str, Rule]] = {
-    "": {**ELEMENTWISE, **MOVEMENT, **ALONG_AXES, **LAYERS, **N_GRAMS},
+    "": {**ELEMENTWISE, **MOVEMENT, **CUTTING, **ALONG_AXES, **LAYERS, **N_GRAMS},
     "ai.onnx.ml": ESTIMATORS,
     "com.microsoft": {"Tokenizer": tokenizer},
 }
 TEXT_RULES: Mapping[str, Mapping[str, Rule]] = {"": TEXTS, "ai.onnx.ml": TEXTS_ML}
-
-
-@dataclass(frozen=True, slots=True)
-class Mixed:
-    """A tensor whose rows may depend on each other, and why."""
-
-    why: str
-
-
-Known = Value | Mixed
 
 
 def find_mixing(data: bytes) -> str | None:
@@ -77,18 +68,18 @@ class _Analysis:
 
     def _conclusion(self, graph: Graph, known: Mapping[str, Known]) -> str | None:
         for name in graph.outputs:
-            value = known.get(name, Mixed(f"the output {_shown(name)} is made by no node"))
+            value = known.get(name, Mixed(f"the output {shown(name)} is made by no node"))
             if isinstance(value, Mixed):
                 return value.why
             if value.texts is not None:
-                return f"the output {_shown(name)} is as wide as the longest text of the run"
+                return f"the output {shown(name)} is as wide as the longest text of the run"
             if not value.has_rows or value.row_axis:
-                return f"the output {_shown(name)} does not have a row for each row of the inputs first"
+                return f"the output {shown(name)} does not have a row for each row of the inputs first"
         return None if graph.outputs else "the graph has no outputs"
 
     def _input(self, name: str, declared: tuple[Extent, ...] | None) -> Known:
         if not declared or isinstance(declared[0], int):
-            return Mixed(f"the first axis of the input {_shown(name)} is not that of any number of rows")
+            return Mixed(f"the first axis of the input {shown(name)} is not that of any number of rows")
         if declared[0] is not None:
             self._row_names.add(declared[0])
         sizes = (extent if isinstance(extent, int) and extent > 0 else None for extent in declared[1:])
@@ -105,20 +96,22 @@ class _Analysis:
         for node in graph.nodes:
             for name, value in zip(node.outputs, self._values(node, known, makers), strict=False):
                 if name and name in made:
-                    raise Unclear(f"two tensors are called {_shown(name)}")
+                    raise Unclear(f"two tensors are called {shown(name)}")
                 made.add(name)
                 known[name] = self._checked(name, value, graph.declared.get(name) if name in used else None, node)
         self._constants = outer
 
     def _values(self, node: Node, known: Mapping[str, Known], makers: Mapping[str, Node]) -> Iterable[Known]:
-        ordered = put_last(node, makers, self._constants)
-        if ordered is not None and not self._model.functions:
-            texts, code = (known.get(name) for name in ordered)
-            if isinstance(texts, Value) and isinstance(code, Value) and texts.texts and code.fill is not None:
-                try:
-                    return [move_last(texts.texts, code.fill)]
-                except NotProven as reason:
-                    return [Mixed(f"{_shown(node.operator)} makes {_shown(node.outputs[0])}: {reason}")]
+        """The values of a node's outputs, in order, by its own rule or by that of a pattern that it ends."""
+        parts = _all_of(looked_up(node, makers), known)
+        if parts and not self._model.functions and is_look_up(*parts):
+            return [Value(parts[1].dims)]
+        parts = _all_of(put_last(node, makers, self._constants), known)
+        if parts and not self._model.functions and parts[0].texts is not None and parts[1].fill is not None:
+            try:
+                return [move_last(parts[0].texts, parts[1].fill)]
+            except NotProven as reason:
+                return [Mixed(f"{shown(node.operator)} makes {shown(node.outputs[0])}: {reason}")]
         return self._outputs(node, known)
 
     def _outputs(self, node: Node, known: Mapping[str, Known]) -> Iterator[Known]:
@@ -132,7 +125,7 @@ class _Analysis:
                 why = "no rule speaks of this output"
             except NotProven as reason:
                 why = str(reason)
-            why = f"{_shown(node.operator)} makes {_shown(next(iter(node.outputs), ''))}: {why}"
+            why = f"{shown(node.operator)} makes {shown(next(iter(node.outputs), ''))}: {why}"
         while True:
             yield Mixed(why)
 
@@ -166,10 +159,10 @@ class _Analysis:
         if node.operator != "Scan" or node.domain or applied.version < 9:
             raise NotProven("it holds a graph of its own")
         body, states = node.attributes.graphs["body"](), len(applied.inputs) - applied.integer("num_scan_inputs", 0)
-        _check_order(applied, body, states)
+        check_order(applied, body, states)
         scanned = [applied.input(place) for place in range(states, len(applied.inputs))]
         by_row = any(value.has_rows for value in scanned)
-        inner = {name: _captured(name, value) for name, value in known.items()} if by_row else dict(known)
+        inner = {name: captured(name, value) for name, value in known.items()} if by_row else dict(known)
         for place, name in enumerate(body.inputs):
             value = applied.input(place)
             if place >= states and by_row and value.row_axis:
@@ -179,12 +172,12 @@ class _Analysis:
             element = replace(value, constant=None) if place < states else Value(value.shape[1:])
             inner[name] = self._checked(name, element, body.declared.get(name), node)
         makers = {name: maker for maker in body.nodes for name in maker.outputs}
-        if any(_origin(body.outputs[place], makers) != body.inputs[place] for place in range(states)):
+        if any(origin(body.outputs[place], makers) != body.inputs[place] for place in range(states)):
             raise NotProven("what it keeps of one turn goes on to the next")
         self._follow(body, inner)
         turns = {value.shape[0] for value in scanned}
         length: Dim = turns.pop() if len(turns) == 1 else None
-        stacked = [_stacked(inner.get(name), ROWS if by_row else length) for name in body.outputs[states:]]
+        stacked = [stacked(inner.get(name), ROWS if by_row else length) for name in body.outputs[states:]]
         return [*map(applied.input, range(states)), *stacked]
 
     def _checked(self, name: str, value: Known, declared: tuple[Extent, ...] | None, node: Node) -> Known:
@@ -192,52 +185,17 @@ class _Analysis:
         if isinstance(value, Mixed) or value.dims is None:
             return value
         if value.dims.count(ROWS) > 1:
-            return Mixed(f"{_shown(node.operator)} makes {_shown(name)}: it pairs rows with rows")
+            return Mixed(f"{shown(node.operator)} makes {shown(name)}: it pairs rows with rows")
         if value.texts is not None and declared is not None and isinstance((*declared, None, None)[1], int):
-            return Mixed(
-                f"{_shown(node.operator)} makes {_shown(name)}: the file declares how long its longest text is"
-            )
+            return Mixed(f"{shown(node.operator)} makes {shown(name)}: the file declares how long its longest text is")
         if declared is None or (len(declared) == len(value.dims) and all(map(self._agree, value.dims, declared))):
             return value
-        return Mixed(f"{_shown(node.operator)} makes {_shown(name)}: the file declares another shape of it")
+        return Mixed(f"{shown(node.operator)} makes {shown(name)}: the file declares another shape of it")
 
     def _agree(self, dim: Dim, declared: Extent) -> bool:
         if isinstance(declared, int):
             return dim is None or dim == declared
         return declared is None or declared not in self._row_names or dim == ROWS
-
-
-def _captured(name: str, value: Known) -> Known:
-    """What a graph within a node may use of what is around it: constants."""
-    if isinstance(value, Value) and not (value.has_rows or value.counts_rows):
-        return value
-    return Mixed(f"a graph within a node uses {_shown(name)}, which has all rows")
-
-
-def _origin(name: str, makers: Mapping[str, Node]) -> str:
-    """The tensor that a chain of Identity began with."""
-    for _ in makers:
-        maker = makers.get(name)
-        if maker is None or maker.operator != "Identity" or maker.domain:
-            break
-        name = maker.inputs[0]
-    return name
-
-
-def _check_order(applied: Applied, body: Graph, states: int) -> None:
-    orders = ("scan_input_axes", "scan_output_axes", "scan_input_directions", "scan_output_directions")
-    fits = 0 <= states < len(applied.inputs) == len(body.inputs) and states <= len(body.outputs)
-    if not fits or any(any(applied.integers(order) or ()) for order in orders):
-        raise NotProven("it loops in another way than along the first axis")
-
-
-def _stacked(value: Known | None, length: Dim) -> Value:
-    """What comes of all turns."""
-    if not isinstance(value, Value):
-        raise NotProven(value.why if value else "an output of its graph is made by no node")
-    if value.counts_rows or value.texts is not None:
-        raise NotProven("its graph gives something else than rows")
-    return Value((length, *value.shape))
 
 
 def _filled(node: Node, inputs: list[Value | None], made: list[Value]) -> list[Value]:
@@ -250,9 +208,10 @@ def _filled(node: Node, inputs: list[Value | None], made: list[Value]) -> list[V
 
 
 def _of(name: str, known: Mapping[str, Known]) -> Known:
-    return known.get(name) or Mixed(f"{_shown(name)} is used before it is made")
+    return known.get(name) or Mixed(f"{shown(name)} is used before it is made")
 
 
-def _shown(name: str) -> str:
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return repr(text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "...")
+def _all_of(names: tuple[str, ...] | None, known: Mapping[str, Known]) -> list[Value]:
+    """The values by these names if all are known, else none."""
+    values = [value for name in names or () if isinstance(value := known.get(name), Value)]
+    return values if len(values) == len(names or ()) else []

@@ -98,6 +98,13 @@ def array_feature_extractor(node: Applied) -> list[Value]:
     return [Value((1, ROWS if places.has_rows else None))]
 
 
+def is_look_up(table: Value, places: Value, sizes: Value) -> bool:
+    """Whether the places of a row, looked up in a constant line, come back as a row of as many."""
+    is_line = table.dims is not None and not table.has_rows and table.dims[:-1] in ((), (1,)) and table.dims != ()
+    width = places.dims[1] if places.dims is not None and len(places.dims) == 2 and places.dims[0] == ROWS else None
+    return is_line and not table.counts_rows and isinstance(width, int) and width > 0 and sizes.numbers == (-1, width)
+
+
 ESTIMATORS: Mapping[str, Rule] = {
     "LinearClassifier": linear_classifier,
     "SVMClassifier": svm_classifier,
