@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from server.artefact.mixing.axes import ALONG_AXES
-from server.artefact.mixing.cutting import CUTTING
-from server.artefact.mixing.elementwise import ELEMENTWISE
-from server.artefact.mixing.estimators import ESTIMATORS, N_GRAMS, is_look_up
 from server.artefact.mixing.graph import Constant, Extent, Graph, ModelGraph, Node, Unclear
-from server.artefact.mixing.layers import LAYERS
 from server.artefact.mixing.loops import captured, check_order, origin, stacked
-from server.artefact.mixing.movement import COUNTS, MOVEMENT
 from server.artefact.mixing.node import Applied, Rule
 from server.artefact.mixing.patterns import looked_up, put_last
 from server.artefact.mixing.reader import read_model
-from server.artefact.mixing.scalars import SCALARS, apply
-from server.artefact.mixing.texts import TEXTS, TEXTS_ML, tokenizer
-from server.artefact.mixing.texts import put_last as move_last
+from server.artefact.mixing.rules.axes import ALONG_AXES
+from server.artefact.mixing.rules.cutting import CUTTING
+from server.artefact.mixing.rules.elementwise import ELEMENTWISE
+from server.artefact.mixing.rules.layers import ESTIMATORS, LAYERS, N_GRAMS, is_look_up
+from server.artefact.mixing.rules.movement import COUNTS, MOVEMENT
+from server.artefact.mixing.rules.scalars import SCALARS, apply
+from server.artefact.mixing.rules.texts import TEXTS, TEXTS_ML, tokenizer
+from server.artefact.mixing.rules.texts import put_last as move_last
 from server.artefact.mixing.value import ROWS, Dim, Known, Mixed, NotProven, Value, shown
 from server.artefact.onnxfile import BY_CHANCE
 
@@ -177,8 +176,8 @@ class _Analysis:
         self._follow(body, inner)
         turns = {value.shape[0] for value in scanned}
         length: Dim = turns.pop() if len(turns) == 1 else None
-        stacked = [stacked(inner.get(name), ROWS if by_row else length) for name in body.outputs[states:]]
-        return [*map(applied.input, range(states)), *stacked]
+        outputs = [stacked(inner.get(name), ROWS if by_row else length) for name in body.outputs[states:]]
+        return [*map(applied.input, range(states)), *outputs]
 
     def _checked(self, name: str, value: Known, declared: tuple[Extent, ...] | None, node: Node) -> Known:
         """The value, unless the file declares another shape, which ONNX Runtime would compute with."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from server.artefact.mixing.movement import sizes, target
 from server.artefact.mixing.node import Applied, Rule
+from server.artefact.mixing.rules.movement import sizes, target
 from server.artefact.mixing.value import (
     ROWS,
     Dim,
