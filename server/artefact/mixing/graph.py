@@ -56,11 +56,11 @@ class Attributes(Mapping[str, object]):
     """
 
     def __init__(
-        self, read: Callable[[slice], object], places: Mapping[str, slice], graphs: Mapping[str, slice]
+        self, read: Callable[[slice], object], places: Mapping[str, slice], graphs: Mapping[str, Callable[[], Graph]]
     ) -> None:
         self._read = read
         self._places = places
-        self.graphs = graphs  # sub-graphs by attribute
+        self.graphs = graphs  # sub-graphs by attribute, each read when it is called
 
     def __getitem__(self, name: str) -> object:
         return self._read(self._places[name])

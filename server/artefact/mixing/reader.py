@@ -6,6 +6,8 @@ type is not said) is `Unclear`, and nothing is concluded from it. Values of cons
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -88,7 +90,7 @@ class _Reader:
     def _node(self, place: slice) -> Node:
         message = self._message(place, ())
         places: dict[str, slice] = {}
-        graphs: dict[str, slice] = {}
+        graphs: dict[str, Callable[[], Graph]] = {}
         for part in _parts(message, 5):
             attribute = self._message(part, (20,))
             name, kind = self._text(attribute, 1), _number(attribute, 20)
@@ -96,7 +98,7 @@ class _Reader:
                 raise Unclear(f"the attribute {name!r} is not clear: its type is not said, or it stands twice")
             places[name] = part
             if kind == 5:
-                graphs[name] = _one(attribute, 6)
+                graphs[name] = partial(self._graph, _one(attribute, 6))
         inputs = tuple(self._decoded(part) for part in _parts(message, 1))
         outputs = tuple(self._decoded(part) for part in _parts(message, 2))
         attributes = Attributes(self._attribute, places, graphs)

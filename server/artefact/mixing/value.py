@@ -19,6 +19,7 @@ ROWS: Final = "rows"  # the extent of the axis of the rows, whatever it is in a 
 Dim = int | None | Literal["rows"]  # None: a size that is not known, but does not depend on the rows
 Dims = tuple[Dim, ...]
 Scalar = bool | int | float | str
+MAX_TEXT = 64  # characters of a name in a reason
 
 
 class NotProven(Exception):
@@ -150,3 +151,19 @@ def size_of(dims: Sequence[Dim]) -> int | None:
     if any(not isinstance(dim, int) for dim in dims):
         return None
     return prod(dim for dim in dims if isinstance(dim, int))
+
+
+@dataclass(frozen=True, slots=True)
+class Mixed:
+    """A tensor whose rows may depend on each other, and why."""
+
+    why: str
+
+
+Known = Value | Mixed
+
+
+def shown(name: str) -> str:
+    """A name of the file for a reason: as text, in quotes, at most MAX_TEXT characters of it."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return repr(text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + "...")

@@ -62,7 +62,6 @@ def campaign(folder: Path, files: int, trials: int) -> None:
             words.add(tried(put(folder, "m.onnx", data)))
     assert "served" in words
     assert len(words) > 1
-    assert not any("did not end" in word for word in words)
 
 
 def test_damaged_files_are_served_or_refused_with_a_word(tmp_path: Path) -> None:

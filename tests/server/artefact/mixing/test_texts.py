@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from server.artefact.mixing.analysis import find_mixing
 from server.artefact.runtime import BadModel, Runtime
-from tests.support.server.proofs import FLOAT, ML, STRING
+from tests.support.server.mixing.proofs import FLOAT, ML, STRING
 
 WORDS = ["a b c", "a", "b a", "", "c c c c b", "x"]
 CODES = {"a": 0, "b": 1, "c": 2, "#": 7}
@@ -68,19 +68,11 @@ class Graph:
 
     def counts(self, ids: str, pool: list[int]) -> bytes:
         """The file whose output counts single codes and pairs of them."""
-        grams: dict[str, Any] = {
-            "ngram_counts": [0, len(pool)],
-            "ngram_indexes": list(range(len(pool) + len(pool) // 2)),
-        }
-        pairs = [*pool, *pool[: len(pool) // 2 * 2]]
-        given: dict[str, Any] = {
-            "mode": "TF",
-            "min_gram_length": 1,
-            "max_gram_length": 2,
-            "max_skip_count": 0,
-            "pool_int64s": pairs,
-        }
-        self.nodes.append(helper.make_node("TfIdfVectorizer", [ids], ["out"], **given, **grams))
+        indexes = list(range(len(pool) + len(pool) // 2))
+        given: dict[str, Any] = {"mode": "TF", "min_gram_length": 1, "max_gram_length": 2, "max_skip_count": 0}
+        given |= {"ngram_counts": [0, len(pool)], "ngram_indexes": indexes}
+        given["pool_int64s"] = [*pool, *pool[: len(pool) // 2 * 2]]
+        self.nodes.append(helper.make_node("TfIdfVectorizer", [ids], ["out"], **given))
         return self.model([("out", FLOAT)])
 
     def model(self, outputs: list[tuple[str, int]]) -> bytes:

@@ -12,7 +12,7 @@ from itertools import product
 
 from server.artefact.mixing.graph import Constant
 from server.artefact.mixing.node import Applied, Rule
-from server.artefact.mixing.scalars import SCALARS, Maybe, apply
+from server.artefact.mixing.rules.scalars import SCALARS, Maybe, apply
 from server.artefact.mixing.value import ROWS, NotProven, Scalar, Texts, Value, certain
 
 MAX_TAIL = 32  # different elements behind the texts that are followed

@@ -1,7 +1,9 @@
-"""Owns one pattern of nodes: a stable partition, which puts all elements of one code behind the others of their row.
+"""Owns patterns of several nodes whose parts mix rows, but which as a whole keep them apart. Knows no values.
 
-``GatherElements(ids, order)`` with ``order`` from ``TopK(Where(ids == code, places + length, places), length)``, the
-smallest first, where ``places`` counts 1, 2, ... along the row and ``length`` is the width of ``ids``.
+A stable partition puts all elements of one code behind the others of their row: ``GatherElements(ids, order)`` with
+``order`` from ``TopK(Where(ids == code, places + length, places), length)``, the smallest first, where ``places``
+counts 1, 2, ... along the row and ``length`` is the width of ``ids``. A look-up by a matrix is
+``ArrayFeatureExtractor``, which puts all rows into one line, and ``Reshape``, which takes the line apart again.
 """
 
 from __future__ import annotations
@@ -32,6 +34,18 @@ def put_last(node: Node, makers: Makers, constants: Mapping[str, Constant]) -> t
     if later.inputs != (places, length) or not _is_length(makers, length, ids):
         return None
     return (ids, is_code.inputs[1]) if _count_places(makers, constants, places, ids) else None
+
+
+def looked_up(node: Node, makers: Makers) -> tuple[str, str, str] | None:
+    """The names of table, indices and shape, if this node takes the line of a look-up apart."""
+    if node.operator != "Reshape" or node.domain or len(node.inputs) != 2 or node.attributes.get("allowzero", 0):
+        return None
+    line = makers.get(node.inputs[0])
+    if line is not None and line.operator == "Cast" and not line.domain:
+        line = makers.get(line.inputs[0])
+    if line is None or (line.domain, line.operator, len(line.inputs)) != ("ai.onnx.ml", "ArrayFeatureExtractor", 2):
+        return None
+    return *line.inputs, node.inputs[1]  # type: ignore[return-value]
 
 
 def _made(makers: Makers, name: str, operator: str, inputs: int) -> Node | None:

@@ -161,6 +161,7 @@ PROVEN = [
     case(node("LabelEncoder", "S", domain=ML, keys_strings=["a"], values_int64s=[1])),
     case(node("ArrayFeatureExtractor", "X", [[0, 2]], domain=ML)),
     case(node("ArrayFeatureExtractor", [7, 8, 9], "J", domain=ML, to="a"), node("Reshape", "a", [-1])),
+    case(node("ArrayFeatureExtractor", [7, 8, 9], "I", domain=ML, to="a"), node("Reshape", "a", [-1, 3])),
     case(node("Identity", "L")),
 ]  # fmt: skip
 MIXED = [
@@ -243,6 +244,8 @@ MIXED = [
     case(node("Transpose", "X", to="t"), node("Normalizer", "t", domain=ML, to="m"), node("Transpose", "m")),
     case(node("ArrayFeatureExtractor", "V", [[0]], domain=ML)),
     case(node("ArrayFeatureExtractor", [7, 8, 9], "I", domain=ML)),
+    case(node("ArrayFeatureExtractor", [7, 8, 9], "I", domain=ML, to="a"), node("Reshape", "a", [-1, 6])),
+    case(node("ArrayFeatureExtractor", [[7, 8, 9]] * 2, "I", domain=ML, to="a"), node("Reshape", "a", [-1, 3])),
     case(node("RandomNormalLike", "X")),
     case(node("Loop", 3, "", "X", body=helper.make_graph([], "b", [], []))),
     case(

@@ -1,4 +1,4 @@
-"""Owns the rules of operators that move, cut and repeat elements, and of shapes as values. Knows no graphs."""
+"""Owns the rules of operators that move elements, and of shapes as values. Knows no graphs."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from server.artefact.mixing.value import (
     Dims,
     NotProven,
     Value,
-    broadcast,
     certain,
     keep_off,
-    known,
     normal,
     size_of,
 )
 
 MAX_RANK = 64
-ALL = 2**31 - 1  # the end of a slice from here on is behind every row
 
 
 def constant(node: Applied) -> list[Value]:
@@ -139,19 +136,19 @@ def gather_nd(node: Applied) -> list[Value]:
 
 def reshape(node: Applied) -> list[Value]:
     """Rows keep what is theirs if all before them is of size 1 and as much follows each as before."""
-    data, target = node.input(0), _target(node.input(1))
+    data, asked = node.input(0), target(node.input(1))
     if data.counts_rows:
-        if target in ((-1,), (1,)):
+        if asked in ((-1,), (1,)):
             return [Value((len(data.numbers or ()),), data.numbers)]
         raise NotProven("it computes with the number of rows")
-    if ROWS in target and not data.has_rows:
+    if ROWS in asked and not data.has_rows:
         raise NotProven("it makes rows of what has none")
-    if 0 in target and node.integer("allowzero", 0):
+    if 0 in asked and node.integer("allowzero", 0):
         raise NotProven("its shape holds a zero")
     old = data.shape
-    wanted = [old[place] if size == 0 and place < len(old) else size for place, size in enumerate(target)]
+    wanted = [old[place] if size == 0 and place < len(old) else size for place, size in enumerate(asked)]
     if not data.has_rows:
-        return [Value(tuple(None if size == -1 else size for size in wanted))]
+        return [Value(_inferred(wanted, size_of(old)))]
     at = next((place for place, size in enumerate(wanted) if size != 1), len(wanted))
     before, row, after = old[: data.row_axis], wanted[at : at + 1], wanted[at + 1 :]
     if set(before) - {1} or row not in ([ROWS], [-1]) or ROWS in after:
@@ -164,15 +161,15 @@ def reshape(node: Applied) -> list[Value]:
     return [Value((*wanted[:at], ROWS, *_inferred(after, rest)))]
 
 
-def _target(value: Value) -> Dims:
+def target(value: Value) -> Dims:
     if value.numbers is None or value.has_rows:
         raise NotProven("its shape is not known")
     return value.numbers
 
 
-def _sizes(value: Value) -> Dims:
+def sizes(value: Value) -> Dims:
     """A shape whose sizes are all said."""
-    sizes = _target(value)
+    sizes = target(value)
     if any(isinstance(size, int) and size < 0 for size in sizes):
         raise NotProven("its shape holds a negative size")
     return sizes
@@ -185,163 +182,11 @@ def _inferred(sizes: Sequence[Dim], rest: int | None) -> Dims:
     return tuple(left if size == -1 else size for size in sizes)
 
 
-def flatten(node: Applied) -> list[Value]:
-    """A matrix; rows stay if they are all of its first axis."""
-    dims = node.input(0).shape
-    axis = node.integer("axis", 1)
-    if not -len(dims) <= axis <= len(dims):
-        raise NotProven("an axis is outside of its tensor")
-    axis = axis + len(dims) if axis < 0 else axis
-    before = dims[:axis]
-    if ROWS in dims and set(before) - {1} != {ROWS}:
-        raise NotProven("elements may move to other rows")
-    return [Value((ROWS if ROWS in dims else size_of(before), size_of(dims[axis:])))]
-
-
-def squeeze(node: Applied) -> list[Value]:
-    """Axes that are named; without names, one row would lose its axis."""
-    value = node.input(0)
-    dims = value.shape
-    axes = node.axes(1, len(dims))
-    if not axes:
-        raise NotProven("a single row would lose its axis")
-    for axis in axes:
-        keep_off(dims, axis)
-    return [Value(tuple(dim for axis, dim in enumerate(dims) if axis not in axes), value.numbers)]
-
-
-def unsqueeze(node: Applied) -> list[Value]:
-    """New axes of size 1."""
-    value = node.input(0)
-    count = len(node.integers("axes") or (certain(node.input(1)) if node.has(1) else ()))
-    axes = node.axes(1, len(value.shape) + count)
-    if not axes:
-        raise NotProven("its axes are not known")
-    old = iter(value.shape)
-    numbers = value.numbers if len(value.shape) + count <= 1 else None
-    if value.counts_rows and numbers is None:
-        raise NotProven("it computes with the number of rows")
-    return [Value(tuple(1 if at in axes else next(old) for at in range(len(value.shape) + count)), numbers)]
-
-
-def expand(node: Applied) -> list[Value]:
-    """Repeats along axes of size 1; rows come of a shape that counts them."""
-    node.constants(2)
-    if node.input(0).counts_rows:
-        raise NotProven("it computes with the number of rows")
-    return [Value(broadcast([node.input(0).shape, _sizes(node.input(1))]))]
-
-
-def tile(node: Applied) -> list[Value]:
-    """Repeats along axes that are not the rows'."""
-    dims, repeats = node.input(0).shape, _sizes(node.input(1))
-    if len(dims) != len(repeats):
-        raise NotProven("its inputs do not fit each other")
-    tiled: list[Dim] = []
-    for dim, times in zip(dims, repeats, strict=True):
-        if ROWS in (dim, times) and 1 not in (dim, times):
-            raise NotProven("it repeats rows")
-        product = dim * times if isinstance(dim, int) and isinstance(times, int) else None
-        tiled.append(ROWS if ROWS in (dim, times) else product)
-    return [Value(tuple(tiled))]
-
-
 def constant_of_shape(node: Applied) -> list[Value]:
     """One value everywhere."""
     value = node.attributes.get("value")
     fill = value.scalar if isinstance(value, Constant) else 0.0 if value is None else None
-    return [Value(_sizes(node.input(0)), fill=fill)]
-
-
-def slice_rule(node: Applied) -> list[Value]:
-    """A part of axes; of the rows, all."""
-    value = node.input(0)
-    dims = list(value.shape)
-    starts, ends, axes, steps = _slice_bounds(node, len(dims))
-    if value.numbers is not None and axes == (0,) and len(dims) == 1:
-        start, end, step = starts[0], ends[0], steps[0]
-        if isinstance(start, int) and isinstance(end, int) and step:
-            part = value.numbers[start:end:step] if step > 0 else None
-            if part is not None:
-                return [Value((len(part),), part)]
-    if value.counts_rows:
-        raise NotProven("it computes with the number of rows")
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        whole = start == 0 and step == 1 and (end == ROWS or (isinstance(end, int) and end >= ALL))
-        if dims[axis] == ROWS and not whole:
-            raise NotProven("it takes some of the rows only")
-        if dims[axis] != ROWS:
-            if ROWS in (start, end):
-                raise NotProven("the number of rows decides on sizes or places")
-            dims[axis] = _cut(dims[axis], start, end, step)
-    return [Value(tuple(dims))]
-
-
-def _slice_bounds(node: Applied, rank: int) -> tuple[Dims, Dims, tuple[int, ...], tuple[int | None, ...]]:
-    starts: Dims
-    ends: Dims
-    steps: tuple[int | None, ...] | None = None
-    if node.version < 10:
-        starts, ends = node.integers("starts") or (), node.integers("ends") or ()
-        given = node.integers("axes")
-    else:
-        starts, ends = _target(node.input(1)), _target(node.input(2))
-        given = certain(node.input(3)) if node.has(3) else None
-        steps = known(node.input(4)) if node.has(4) else None
-    axes = tuple(normal(axis, rank) for axis in (range(len(starts)) if given is None else given))
-    strides = (1,) * len(axes) if steps is None else steps
-    if len({len(starts), len(ends), len(axes), len(strides)}) != 1 or len(set(axes)) < len(axes):
-        raise NotProven("its inputs do not fit each other")
-    return starts, ends, axes, strides
-
-
-def _cut(dim: Dim, start: Dim, end: Dim, step: int | None) -> int | None:
-    if isinstance(dim, int) and isinstance(start, int) and isinstance(end, int) and step and dim <= ALL:
-        return len(range(dim)[start:end:step])
-    return None
-
-
-def split(node: Applied) -> list[Value]:
-    """Parts of an axis that is not the rows'."""
-    node.constants(1)
-    dims = node.input(0).shape
-    axis = normal(node.integer("axis", 0), len(dims))
-    keep_off(dims, axis)
-    sizes: Sequence[int | None] | None = node.integers("split")
-    if node.has(1) and node.input(1).numbers is not None:
-        sizes = known(node.input(1))
-    if sizes is None:
-        return [Value((*dims[:axis], None, *dims[axis + 1 :]))] * MAX_PARTS
-    return [Value((*dims[:axis], size, *dims[axis + 1 :])) for size in sizes]
-
-
-MAX_PARTS = 1024
-
-
-def pad(node: Applied) -> list[Value]:
-    """More places before and after, but no more rows."""
-    node.constants(1)
-    dims = list(node.input(0).shape)
-    amounts = node.integers("pads") if node.version < 11 else certain(node.input(1))
-    axes = tuple(normal(axis, len(dims)) for axis in (certain(node.input(3)) if node.has(3) else range(len(dims))))
-    if amounts is None or len(amounts) != 2 * len(axes) or len(set(axes)) < len(axes):
-        raise NotProven("its inputs do not fit each other")
-    for place, axis in enumerate(axes):
-        before, after = amounts[place], amounts[place + len(axes)]
-        dim = dims[axis]
-        if dim == ROWS and (before, after) != (0, 0):
-            raise NotProven("it adds rows or takes some away")
-        if isinstance(dim, int):
-            dims[axis] = dim + before + after
-    return [Value(tuple(dims))]
-
-
-def one_hot(node: Applied) -> list[Value]:
-    """A new axis, by the value of each element."""
-    node.constants(1)
-    dims = node.input(0).shape
-    axis = normal(node.integer("axis", -1), len(dims) + 1)
-    return [Value((*dims[:axis], None, *dims[axis:]))]
+    return [Value(sizes(node.input(0)), fill=fill)]
 
 
 MOVEMENT: Mapping[str, Rule] = {
@@ -354,16 +199,7 @@ MOVEMENT: Mapping[str, Rule] = {
     "ScatterElements": scatter_elements,
     "GatherND": gather_nd,
     "Reshape": reshape,
-    "Flatten": flatten,
-    "Squeeze": squeeze,
-    "Unsqueeze": unsqueeze,
-    "Expand": expand,
-    "Tile": tile,
     "ConstantOfShape": constant_of_shape,
-    "Slice": slice_rule,
-    "Split": split,
-    "Pad": pad,
-    "OneHot": one_hot,
 }
 # Inputs that may hold the number of rows, by operator; everywhere else it makes what follows depend on it.
 COUNTS: Mapping[str, tuple[int, ...]] = {
