@@ -30,6 +30,7 @@ from server.logs import log
 from server.metrics.scoreboard import ModelMetrics
 
 INLINE_SECONDS = 0.001  # a run expected to be shorter blocks the loop: a thread would cost more than it saves
+NEVER_INLINE = -1.0
 # docs/decisions.md: "A run may take 25 ms, or twice its fixed cost"
 RUN_SHARE_SECONDS = 0.025  # the curve caps the rows of a run so that it is not expected to take longer
 # docs/decisions.md: "Short runs teach the cost curve one time in eight"
@@ -76,7 +77,7 @@ class Batcher:
         self._timed = timed
         self._busy_poll = busy_poll
         self._runtime = runtime
-        self._inline_seconds = INLINE_SECONDS if inline else -1.0
+        self._inline_seconds = INLINE_SECONDS if inline else NEVER_INLINE
         self._record = record
         self._held = record.cells  # the first is 0 unless the version is quarantined
         self._max_batch_rows = max_batch_rows
@@ -219,6 +220,13 @@ class Batcher:
             self.curve.learn(batch.rows, seconds)
         self._apply_curve()
 
+    def _doubt(self, outcomes: list[Outcome]) -> None:
+        """Batches no more once a batch has failed of which every request succeeds by itself."""
+        if not any(isinstance(outputs, ServerError) for _, outputs in outcomes):
+            self._queue.row_independent = False
+            self._inline_seconds = NEVER_INLINE
+            log.error("a batch failed without a guilty request: no more batches", extra={"model": self.name})
+
     def _apply_curve(self) -> None:
         self._queue.max_rows = min(self._max_batch_rows, self.curve.rows_within(RUN_SHARE_SECONDS))
         self._easy_rows = self._admission.easy_rows()
@@ -271,6 +279,8 @@ class Batcher:
         if seconds > SURE_SECONDS or self._unlearned >= LEARN_EVERY:
             self._learn(batch, outcomes, seconds)
             self._refuse_late(batch.entries, self.now())
+        if len(outcomes) > 1:
+            self._doubt(outcomes)
         self.metrics.batch(batch.rows, seconds, reason, started + seconds)
         if self._timed:
             timing = Timing(0.0, seconds, self.now(), batch.rows)

@@ -30,13 +30,16 @@ class _Lane:
 
 
 class Queue:
-    """The entries that wait for one model. Where rows are not ``row_independent`` each needs a run of its own."""
+    """The entries that wait for one model. Where rows are not ``row_independent`` each needs a run of its own.
+
+    ``row_independent`` and ``max_rows``, the most rows of the next run, may change at any time.
+    """
 
     def __init__(self, row_independent: bool, max_rows: int) -> None:
-        self.max_rows = max_rows  # of the next run; it may change at any time
+        self.max_rows = max_rows
         self.rows = 0  # that wait
         self.next_deadline = NEVER  # no entry has an earlier one
-        self._row_independent = row_independent
+        self.row_independent = row_independent
         self._newcomers: list[Entry] = []  # not in a lane yet: mostly all of them are the next batch
         self._runs = 0
         self._placed = 0  # entries in lanes
@@ -117,7 +120,7 @@ class Queue:
     def _pop_newcomers(self) -> Batch | None:
         """All newcomers as one batch, if they may be one."""
         entries, rows = self._newcomers, self.rows
-        if not entries or rows > self.max_rows or not (self._row_independent or len(entries) == 1):
+        if not entries or rows > self.max_rows or not (self.row_independent or len(entries) == 1):
             return None
         group = entries[0].group
         for entry in entries:
@@ -149,7 +152,7 @@ class Queue:
         entry.ticket = next(self._tickets)
         entry.waiting_rows = entry.rows - entry.dispatched_rows
         self._placed += 1
-        if not self._row_independent or entry.waiting_rows > self.max_rows or entry.dispatched_rows:
+        if not self.row_independent or entry.waiting_rows > self.max_rows or entry.dispatched_rows:
             lane = _Lane(None)
             self._plan(entry, self._pieces(entry))
         else:
@@ -166,7 +169,7 @@ class Queue:
         return lane
 
     def _pieces(self, entry: Entry) -> int:
-        return -(-entry.waiting_rows // self.max_rows) if self._row_independent else 1
+        return -(-entry.waiting_rows // self.max_rows) if self.row_independent else 1
 
     def _plan(self, entry: Entry, runs: int) -> None:
         """Counts so many runs as begun for this entry; those that only join a run count none."""
@@ -192,7 +195,7 @@ class Queue:
     def _take(self, lane: _Lane) -> Batch:
         """Takes a batch from a lane whose first entry is not done, and puts the lane back if entries are left."""
         first = lane.entries[0]
-        if not self._row_independent:
+        if not self.row_independent:
             batch = Batch([self._pop(lane)], first.rows)
         elif first.rows > self.max_rows or first.dispatched_rows:
             batch = self._take_piece(lane)

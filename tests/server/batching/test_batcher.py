@@ -149,6 +149,19 @@ async def test_a_model_that_gives_too_few_rows_shifts_nobodys_answer() -> None:
 
 @pytest.mark.fault(27)
 @in_loop
+async def test_a_batch_that_fails_without_a_guilty_request_was_the_last() -> None:
+    rig = Rig(runtime=Short())
+    first = [NumbersEntry(number) for number in range(4)]
+    rig.submit(*first)
+    assert all([await entry.served() for entry in first])
+    assert len(rig.runtime.runs) == 7, "four, twice two, four times one"
+    after = [NumbersEntry(number) for number in range(4)]
+    rig.submit(*after)
+    assert all([await entry.served() for entry in after])
+    assert rig.runtime.rows[7:] == [[0], [1], [2], [3]]
+
+
+@in_loop
 async def test_groups_do_not_mix() -> None:
     rig = Rig()
     entries = [NumbersEntry(number, group=GROUPS[number % 2]) for number in range(10)]
