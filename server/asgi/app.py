@@ -17,6 +17,7 @@ from server.asgi.openapi import document
 from server.asgi.repository_routes import build_repository_router
 from server.asgi.routes import build_router
 from server.asgi.v2_routes import build_v2_router
+from server.endpoints.gate import Headers
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import JSON
 from server.errors import CODE_OF_STATUS, ServerError, envelope
@@ -78,8 +79,8 @@ class App:
         scope.setdefault("state", {})["request_id"] = request_id.decode()
         started = False
         ours = [(b"x-request-id", request_id)]
-        if any(name == b"upgrade" for name, _ in scope["headers"]):
-            ours.append((b"connection", b"close"))  # a server may have taken its body for the next request
+        if _asks_to_upgrade(scope["headers"]):
+            ours.append((b"connection", b"close"))  # a server may take its body for the next request
 
         async def send_with_id(message: MutableMapping[str, Any]) -> None:
             nonlocal started
@@ -111,6 +112,11 @@ class App:
         names = {name for name, _ in scope["headers"]}
         asks = {b"origin", b"access-control-request-method"} <= names
         return asks and scope["method"] == "OPTIONS" and bool(self.endpoints.settings.cors_origins)
+
+
+def _asks_to_upgrade(headers: Headers) -> bool:
+    values = dict(headers)
+    return b"upgrade" in values and b"upgrade" in values.get(b"connection", b"").lower()
 
 
 def _build(endpoints: Endpoints) -> FastAPI:

@@ -138,15 +138,17 @@ class Connection(AnsweringConnection):
             self._count(len(data), received)
 
     def _feed(self, data: bytes | memoryview) -> None:
-        """Feeds the parser, which ends where an upgrade would begin: there it gets the head again, without."""
+        """Feeds the parser, which ends where an upgrade would begin: there another gets the head again, without."""
         while True:
+            parser = self.parser
             try:
-                self.parser.feed_data(data)
+                parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
                 data = memoryview(data)[upgrade.args[0] :]
-                parser = self.parser
                 head = head_without_upgrade(parser.get_method(), self.url, parser.get_http_version(), self.headers)
-                parser.feed_data(head)
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+                self.parser.feed_data(head)
             else:
                 return
 

@@ -6,10 +6,11 @@ import asyncio
 import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import uvloop
 from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from server.asgi.app import App
@@ -21,7 +22,7 @@ from tests.support.server.doors import Wire, load
 from tests.support.server.models import classifier
 
 Act = Callable[[Connection, Wire, float], Coroutine[Any, Any, None]]
-Connect = Callable[[], tuple[Connection, Wire]]
+Connect = Callable[[], tuple[Connection, "PausingWire"]]
 
 
 class PausingWire(Wire):
@@ -38,18 +39,24 @@ class PausingWire(Wire):
         self.reading = True
 
 
-def with_connections(folder: Path, act: Callable[[Connect], Coroutine[Any, Any, None]], **environment: str) -> None:
-    """Runs ``act`` with a way to connect to one worker."""
+def with_connections(
+    folder: Path,
+    act: Callable[[Connect], Coroutine[Any, Any, None]],
+    door: Literal["one", "two"] = "two",
+    **environment: str,
+) -> None:
+    """Runs ``act`` with a way to connect to one worker, whose connections are those of ``door``."""
 
     async def run() -> None:
         settings = read_settings({f"DYNONNX_{name}": value for name, value in environment.items()})
         endpoints = Endpoints(load(folder, {"iris": classifier()}, settings), settings, Scoreboard(1, 1), 1)
         endpoints.open(0)
-        config = Config(App(endpoints), http=connection_class(endpoints), log_config=None, timeout_keep_alive=95)
+        protocol_class: type[Any] = HttpToolsProtocol if door == "one" else connection_class(endpoints)
+        config = Config(App(endpoints), http=protocol_class, ws="none", log_config=None, timeout_keep_alive=95)
         config.load()
         state = ServerState()
 
-        def connect() -> tuple[Connection, Wire]:
+        def connect() -> tuple[Connection, PausingWire]:
             wire = PausingWire()
             protocol: Any = config.http_protocol_class
             connection: Connection = protocol(config, state, {})
@@ -69,7 +76,7 @@ def with_connection(folder: Path, act: Act, **environment: str) -> None:
         connection, wire = connect()
         await act(connection, wire, connection.worker.now)
 
-    with_connections(folder, on_one, **environment)
+    with_connections(folder, on_one, "two", **environment)
 
 
 async def settle() -> None:
