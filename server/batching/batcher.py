@@ -88,7 +88,7 @@ class Batcher:
         self._running: Batch | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._answers = SliceQueue(float("inf"))
+        self._answers = SliceQueue(float("inf"), now)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"run-{name}")
 
     def check_capacity(self) -> None:
