@@ -98,7 +98,7 @@ class Batcher:
         self._began = 0.0  # when the run in the thread did
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._answers = SliceQueue(float("inf"))
+        self._answers = SliceQueue(float("inf"), now)
         self._thread = RunThread(f"run-{name}")
 
     @property

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from server.artefact.runtime import Feed, Runtime
 from server.artefact.tensors import Array
 from server.batching.batcher import BUSY_POLL_SECONDS, LEARN_EVERY
-from server.codecs.json_columns import JsonGroup, values
+from server.codecs.json_columns import JsonGroup, label_lists, values
 from server.errors import ServerError
 from tests.support.server.models import table_lookup
 from tests.support.server.rig import GROUPS, LAYOUT, PATIENCE, SLOW, Curve, Gated, NumbersEntry, Rig, in_loop, turns
@@ -435,6 +435,36 @@ async def test_an_answer_that_cannot_be_made_is_an_error_and_not_the_end() -> No
     assert [await entry.code() for entry in entries[:2]] == ["internal"] * 2
     assert await entries[2].served()
     assert rig.failures("internal") == 2
+
+
+@in_loop
+async def test_an_answer_that_cannot_be_made_fails_none_of_the_others_in_its_run() -> None:
+    table = JsonGroup([LAYOUT], ["double"], {"y": label_lists(0, [range(0, 10, 2)])}, "1")  # 8 is the last class
+    rig = Rig(runtime=Columns())
+    entries = [NumbersEntry(number, group=table) for number in (1, 3, 7, 4, 9)]
+    rig.submit(*entries)
+    outcomes = [await entry.outcome for entry in entries]
+    assert len(rig.runtime.runs) == 1
+    bodies = [orjson.loads(body)["y"] for body in outcomes if isinstance(body, bytes)]
+    assert bodies == [[[2]], [[6]], [[8]]]
+    assert [await entries[at].code() for at in (2, 4)] == ["internal"] * 2
+    assert rig.failures("internal") == 2
+
+
+class Columns(Gated):
+    """Answers with a column per row."""
+
+    def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
+        return [super().run(outputs, feed)[0].reshape(-1, 1)]
+
+
+@in_loop
+async def test_large_answers_leave_turns_to_others_and_say_the_same() -> None:
+    rig = Rig(max_batch_rows=100_000)
+    entries = [NumbersEntry(*range(rows)) for rows in (40_000, 3, 9_000, 9_000)]
+    rig.submit(*entries)
+    assert all([await entry.served() for entry in entries])
+    assert len(rig.runtime.runs) == 1
 
 
 @in_loop
