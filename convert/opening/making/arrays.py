@@ -106,7 +106,7 @@ def fill_array(array: np.ndarray[Any, Any], state: Any) -> None:
         checked_shape(shape, sound, len(raw))
     # a copy, as numpy would use the memory of these very bytes, which other arrays of the file may share
     items = raw if sound.hasobject else bytes(memoryview(raw))
-    array.__setstate__((1, shape, sound, bool(fortran), items))  # type: ignore[arg-type]
+    array.__setstate__((1, shape, sound, type(fortran) in (bool, int) and bool(fortran), items))  # type: ignore[arg-type]
 
 
 def make_from_buffer(arguments: tuple[Any, ...]) -> np.ndarray[Any, Any]:

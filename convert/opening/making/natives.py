@@ -182,7 +182,9 @@ def fill_spline(spline: Any, state: Any) -> None:
         raise hostile("the state of a spline is broken")
     coefficients = state.get("c")
     knots, values = _array(state.get("t"), "f", 1), _array(coefficients, "f", getattr(coefficients, "ndim", 1))
-    spline.__init__(knots, values, state["k"], extrapolate=bool(state.get("extrapolate") is not False), axis=0)
+    given = state.get("extrapolate")
+    extrapolate = given if type(given) is str else given is not False
+    spline.__init__(knots, values, state["k"], extrapolate=extrapolate, axis=0)
     if "axis" in state and is_whole(state["axis"]) and state["axis"] < values.ndim:
         spline.axis = state["axis"]
 
