@@ -54,7 +54,7 @@ def fill_tree(tree: Tree, state: Any) -> None:
     if len(nodes) != state["node_count"]:
         raise hostile("a tree in the file has more nodes than it holds")
     tree.__setstate__({**{name: state[name] for name in ("max_depth", "node_count")}, "nodes": nodes, "values": values})
-    leaf = tree.children_left < 0
+    leaf = tree.children_left == -1  # any other number is read as the place of a child
     check_nodes(tree.children_left, tree.children_right, leaf, tree.feature, tree.n_features)
     if not _depth(tree.children_left, tree.children_right) <= tree.max_depth <= tree.node_count:
         raise hostile("a tree in the file is not as deep as it says")

@@ -68,6 +68,7 @@ def _trees() -> Iterator[tuple[str, Any, Change]]:
     changes: dict[str, tuple[dict[int, Any], dict[str, Any]]] = {
         "child far away": ({}, {"nodes": _nodes(left_child=FAR)}),
         "child before the first": ({}, {"nodes": _nodes(right_child=-FAR)}),
+        "left child before the first": ({}, {"nodes": _nodes(left_child=-FAR)}),
         "child is its parent": ({}, {"nodes": _nodes(left_child=0)}),
         "two ways to a node": ({}, {"nodes": lambda nodes: _nodes(left_child=nodes["right_child"][0])(nodes)}),
         "column far away": ({}, {"nodes": _nodes(feature=FAR)}),
