@@ -87,19 +87,19 @@ class Builder:
             self._fills[id(found)] = FILLS.get(full) or FILLS.get(KINDS[full]) or self._write
         return found
 
-    def call(self, function: Any, arguments: Any, keywords: dict[str, Any] | None = None) -> Any:
+    def call(self, function: Any, arguments: Any) -> Any:
         """What REDUCE, OBJ and INST ask for: a reconstructor's value, or an empty instance."""
         if isinstance(function, Inert):
             return function
         if self.trusts(function):
-            return self._trust(function(*arguments, **(keywords or {})))
+            return self._trust(function(*arguments))
         maker = function if isinstance(function, Maker) else self._makers.get(id(function))
-        if maker is not None and type(arguments) is tuple and not keywords:
+        if maker is not None and type(arguments) is tuple:
             made = maker.make(arguments)
             if maker.fill:
                 self._unfilled[id(made)] = (made, maker.fill)
             return made
-        if not arguments and not keywords and id(function) in self._fills:
+        if type(arguments) is tuple and not arguments and id(function) in self._fills:
             return self.new(function, ())
         raise hostile(f"the file calls {called(function)} while it opens, which no model needs")
 
@@ -109,7 +109,8 @@ class Builder:
             return kind
         if self.trusts(kind):
             return self._trust(kind.__new__(kind, *arguments, **(keywords or {})))
-        if id(kind) not in self._fills or arguments or keywords:
+        plain = type(arguments) is tuple and (keywords is None or type(keywords) is dict)
+        if id(kind) not in self._fills or not plain or arguments or keywords:
             raise hostile(f"the file makes a new object of {called(kind)} while it opens, which no model needs")
         made = (dict if issubclass(kind, dict) else object).__new__(kind)
         self._unfilled[id(made)] = (made, self._fills[id(kind)])
@@ -149,7 +150,7 @@ class Builder:
 
     def _write(self, target: Any, state: Any) -> None:
         """Attributes, past every ``__setstate__`` and property; none may take the place of what its class defines."""
-        if type(state) is tuple and len(state) == 2 and not state[1]:
+        if type(state) is tuple and len(state) == 2 and (state[1] is None or (type(state[1]) is dict and not state[1])):
             state = state[0]
         if state is None or self.kind_of(target) == "bunch":  # scikit-learn's own takes no state either
             return

@@ -21,7 +21,7 @@ import sklearn
 from convert.errors import Refused
 from convert.opening.builder import Builder
 from convert.opening.places import check_places
-from convert.opening.shapes import check_shapes, check_sparse_matrices
+from convert.opening.shapes import check_shapes, watch_compiled_code
 from convert.opening.skopsfile import read_skops
 from convert.opening.unpickler import Unpickler
 
@@ -71,7 +71,7 @@ def _read(data: bytes, builder: Builder) -> Any:
     if not builder.refused:
         builder.finish()
         check_shapes(check_places(content, builder))
-        check_sparse_matrices()
+        watch_compiled_code()
     return content
 
 

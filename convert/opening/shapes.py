@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn import cluster, ensemble, isotonic, neighbors, svm, tree
+from sklearn.ensemble import _gb
+from sklearn.ensemble._gradient_boosting import predict_stages
 from sklearn.neighbors._base import NeighborsBase
 from sklearn.svm._base import BaseLibSVM
 from sklearn.tree import BaseDecisionTree
@@ -33,16 +35,25 @@ def check_shapes(instances: Iterable[Any]) -> None:
                 check(instance)
 
 
-def check_sparse_matrices() -> None:
-    """From here on scipy looks at each position in each sparse matrix that anybody makes, as it can.
+def watch_compiled_code() -> None:
+    """From here on two things are looked at that are only made while a model answers.
 
-    Encoders and vectorizers make them of numbers in the file: columns by a vocabulary, or by counts of categories.
+    scipy looks at each position in each sparse matrix that anybody makes, as it can: encoders and vectorizers make them
+    of numbers in the file, a vocabulary or counts of categories. And the stages of gradient boosting look whether the
+    array they add to has a column for each, which the model's first guess decides.
     """
+    _gb.predict_stages = _predict_stages
     kind = next(kind for kind in sparse.csr_array.__mro__ if "check_format" in vars(kind))
     check = vars(kind)["check_format"]
     if check.__name__ != _check_in_full.__name__:
         _IN_FULL.append(check)
         kind.check_format = _check_in_full
+
+
+def _predict_stages(estimators: Any, rows: Any, scale: float, out: Array) -> None:
+    if out.ndim != 2 or estimators.shape[1] > out.shape[1] or len(out) != rows.shape[0]:
+        raise hostile("the stages of a gradient boosting in the file do not fit its first guess")
+    predict_stages(estimators, rows, scale, out)
 
 
 _IN_FULL: list[Callable[..., None]] = []
@@ -122,7 +133,8 @@ def _dense_vectors(model: Any, support: Array, classes: int) -> bool:
     coefficients = _own(model, "_dual_coef_", "f", 2, np.float64)
     if model.kernel == "precomputed":
         rows = vars(model).get("shape_fit_", (0,))[0]
-        return type(rows) is int and bool(((support >= 0) & (support < rows)).all())
+        inside = type(rows) is int and bool(((support >= 0) & (support < rows)).all())
+        return inside and coefficients.shape == (classes - 1, len(support))
     return (vectors.shape, coefficients.shape) == ((len(support), _columns(model)), (classes - 1, len(support)))
 
 

@@ -33,10 +33,19 @@ def fill_dtype(dtype: np.dtype[Any], state: Any) -> None:
     if not usable or state[1] not in ("<", ">", "|", "="):
         raise hostile("the description of an array's type is broken")
     if state[3] is None:
-        sound = dtype.newbyteorder(state[1]) if state[1] in "<>" and dtype.kind != "V" else dtype
+        plain = _timed(dtype, state[-1]) if dtype.kind in "mM" else dtype
+        sound = plain.newbyteorder(state[1]) if state[1] in "<>" and dtype.kind != "V" else plain
     else:
         sound = _structured(dtype, state[3], state[4], bool(state[7] & 0x80) if is_whole(state[7]) else False)
     dtype.__setstate__(sound.__reduce__()[2])  # type: ignore[attr-defined]
+
+
+def _timed(dtype: np.dtype[Any], described: Any) -> np.dtype[Any]:
+    """A time with its unit, which a pickle writes apart."""
+    unit = described[1] if type(described) is tuple and len(described) == 2 else None
+    if type(unit) is not tuple or len(unit) != 4 or type(unit[0]) is not bytes or not is_whole(unit[1], 1):
+        raise hostile("a time in an array has no unit")
+    return make_dtype((f"{dtype.kind}8[{unit[1]}{unit[0].decode()}]",))
 
 
 def _structured(dtype: np.dtype[Any], names: Any, fields: Any, aligned: bool) -> np.dtype[Any]:
@@ -60,7 +69,7 @@ def checked_dtype(dtype: Any) -> np.dtype[Any]:
     """What an array may be made of: a copy, as the type itself may still be given fields."""
     if not isinstance(dtype, np.dtype) or dtype.subdtype is not None or (dtype.hasobject and dtype.kind != "O"):
         raise hostile("an array has no usable type")
-    return np.dtype(dtype, copy=True)
+    return dtype.newbyteorder("|")
 
 
 def checked_shape(shape: Any, dtype: np.dtype[Any], size: int | None) -> tuple[int, ...]:
@@ -106,7 +115,7 @@ def fill_array(array: np.ndarray[Any, Any], state: Any) -> None:
         checked_shape(shape, sound, len(raw))
     # a copy, as numpy would use the memory of these very bytes, which other arrays of the file may share
     items = raw if sound.hasobject else bytes(memoryview(raw))
-    array.__setstate__((1, shape, sound, bool(fortran), items))  # type: ignore[arg-type]
+    array.__setstate__((1, shape, sound, type(fortran) in (bool, int) and bool(fortran), items))  # type: ignore[arg-type]
 
 
 def make_from_buffer(arguments: tuple[Any, ...]) -> np.ndarray[Any, Any]:

@@ -112,7 +112,7 @@ def check_xgboost(learner: Any) -> None:
         )
         if not 0 < len(left) == len(right) == len(feature):
             raise hostile("a tree of XGBoost's in the file does not have all its nodes")
-        own, leaf = np.arange(len(left)), left < 0
+        own, leaf = np.arange(len(left)), left == -1
         inside = leaf | ((left > own) & (right > own) & (left < len(own)) & (right < len(own)))
         inside &= leaf | ((feature >= 0) & (feature < columns))
         others = ("split_conditions", "default_left", "split_type", "base_weights")

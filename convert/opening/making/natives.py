@@ -54,7 +54,7 @@ def fill_tree(tree: Tree, state: Any) -> None:
     if len(nodes) != state["node_count"]:
         raise hostile("a tree in the file has more nodes than it holds")
     tree.__setstate__({**{name: state[name] for name in ("max_depth", "node_count")}, "nodes": nodes, "values": values})
-    leaf = tree.children_left < 0
+    leaf = tree.children_left == -1  # any other number is read as the place of a child
     check_nodes(tree.children_left, tree.children_right, leaf, tree.feature, tree.n_features)
     if not _depth(tree.children_left, tree.children_right) <= tree.max_depth <= tree.node_count:
         raise hostile("a tree in the file is not as deep as it says")
@@ -182,7 +182,9 @@ def fill_spline(spline: Any, state: Any) -> None:
         raise hostile("the state of a spline is broken")
     coefficients = state.get("c")
     knots, values = _array(state.get("t"), "f", 1), _array(coefficients, "f", getattr(coefficients, "ndim", 1))
-    spline.__init__(knots, values, state["k"], extrapolate=bool(state.get("extrapolate") is not False), axis=0)
+    given = state.get("extrapolate")
+    extrapolate = given if type(given) is str else given is not False
+    spline.__init__(knots, values, state["k"], extrapolate=extrapolate, axis=0)
     if "axis" in state and is_whole(state["axis"]) and state["axis"] < values.ndim:
         spline.axis = state["axis"]
 

@@ -68,6 +68,7 @@ def _trees() -> Iterator[tuple[str, Any, Change]]:
     changes: dict[str, tuple[dict[int, Any], dict[str, Any]]] = {
         "child far away": ({}, {"nodes": _nodes(left_child=FAR)}),
         "child before the first": ({}, {"nodes": _nodes(right_child=-FAR)}),
+        "left child before the first": ({}, {"nodes": _nodes(left_child=-FAR)}),
         "child is its parent": ({}, {"nodes": _nodes(left_child=0)}),
         "two ways to a node": ({}, {"nodes": lambda nodes: _nodes(left_child=nodes["right_child"][0])(nodes)}),
         "column far away": ({}, {"nodes": _nodes(feature=FAR)}),
@@ -90,6 +91,9 @@ def _trees() -> Iterator[tuple[str, Any, Change]]:
     boosted = ensemble.GradientBoostingRegressor(n_estimators=2).fit(ROWS, CLASSES)
     wide = tree.DecisionTreeRegressor(max_depth=3).fit(np.hstack([ROWS[:, :1] * 0] * 90 + [ROWS]), CLASSES)
     yield "boosting: a wider tree", boosted, lambda it: it.estimators_.__setitem__((0, 0), wide)
+    staged = ensemble.GradientBoostingClassifier(n_estimators=2).fit(ROWS, CLASSES)
+    guess = staged.init_.__class__().fit(ROWS, CLASSES > 0)
+    yield "boosting: few first guesses", staged, lambda it: put(it, init_=guess)
     isolating = ensemble.IsolationForest(n_estimators=2).fit(ROWS)
     yield "isolation: column far away", isolating, lambda it: _tree_with(it[0], {}, nodes=_nodes(feature=FAR))
 
