@@ -29,7 +29,7 @@ class Job:
     """What the child is to do: convert ``model`` under ``name``, or verify the file ``onnx``, if given, against it.
 
     ``data`` is a file of a person's own rows; ``trusted``, ``key`` and ``any_version`` say how the model is opened;
-    ``unconfined``: also where a wall is missing; ``allow_ties``: also where many answers are accidents.
+    ``allow_ties``: also where many answers are accidents; ``unconfined``: also where a wall is missing.
     """
 
     model: Path
@@ -42,8 +42,8 @@ class Job:
     converters: Path | None = None
     timeout_seconds: float = limits.TIMEOUT_SECONDS
     memory_bytes: int = limits.MEMORY_BYTES
-    unconfined: bool = False
     allow_ties: bool = False
+    unconfined: bool = False
 
     def to_bytes(self) -> bytes:
         """The job as JSON, its paths absolute: the child has a folder of its own."""
