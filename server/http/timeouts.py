@@ -7,6 +7,7 @@ docs/behavior.md, "Limits"; docs/decisions.md, "A slow reader is judged by what 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import socket
 import struct
@@ -18,6 +19,7 @@ HEAD_SECONDS = 10.0  # for the first byte of a connection, and for a whole head
 BODY_GRACE_SECONDS = 10.0  # a body must bring BYTES_PER_SECOND in every window of so long
 BYTES_PER_SECOND = 500.0  # least rate of bodies and of acknowledged answers; slow mobile connections are faster
 WRITE_SECONDS = 10.0  # a client that acknowledges answers slower than that for so long is disconnected
+KERNEL_SECONDS = 30.0  # the same for what the kernel holds of a connection that we have closed
 RETIRE_GRACE_SECONDS = 2.0  # docs/decisions.md: "A retiring worker waits 2 s on open connections"
 
 # What a connection waits for; the table in `connection` says when it changes.
@@ -43,6 +45,15 @@ def fills_window(received: int) -> bool:
     return received >= BYTES_PER_SECOND * BODY_GRACE_SECONDS
 
 
+def let_kernel_end(listener: socket.socket) -> None:
+    """Has the kernel end a listener's connections whose client acknowledges nothing for KERNEL_SECONDS.
+
+    After we have closed one, only the kernel knows what still waits in its buffer, and would keep it for minutes.
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; connections take it from their listener
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(KERNEL_SECONDS * 1000))
+
+
 class WriteProgress:
     """Whether a client acknowledges its answers. Times: seconds of the monotonic clock."""
 
@@ -66,7 +77,8 @@ def unacknowledged_bytes(transport: asyncio.Transport) -> int:
     in_kernel = array("i", [0])
     connected = transport.get_extra_info("socket")
     if connected is not None and connected.fileno() >= 0:
-        fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, in_kernel)
+        with contextlib.suppress(OSError):  # a connection that has just ended must not end the sweep
+            fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, in_kernel)
     return transport.get_write_buffer_size() + in_kernel[0]
 
 

@@ -18,6 +18,7 @@ from uvicorn_worker import UvicornWorker
 
 from server.asgi.app import App
 from server.http.connection import Connection, connection_class
+from server.http.timeouts import let_kernel_end
 from server.logs import handler as logs
 from server.processes.control import ControlChannel, ControlClient
 
@@ -115,6 +116,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     async def _serve(self) -> None:
         self.config.app = self.wsgi
         server = _Server(self.config, self.notify)
+        for listener in self.sockets:
+            let_kernel_end(getattr(listener, "sock", listener))  # gunicorn wraps it
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:

@@ -289,3 +289,14 @@ def test_acknowledged_is_what_a_client_has_received() -> None:
         pytest.skip("this kernel does not tell what was acknowledged")
     assert after - before == 1000
     assert timeouts.acknowledged_bytes(transport) == 0  # closed
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this kernel has no such limit")
+def test_the_kernel_ends_what_is_left_of_a_closed_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        timeouts.let_kernel_end(listener)
+        with socket.create_connection(listener.getsockname()):
+            ours, _ = listener.accept()
+            with ours:
+                limit = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert limit == timeouts.KERNEL_SECONDS * 1000
