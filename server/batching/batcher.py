@@ -16,7 +16,16 @@ from typing import Protocol
 
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
-from server.batching.batch import Batch, check_rows, decode_seconds_of, feed_of, next_batch, shares, whole_answers
+from server.batching.batch import (
+    Batch,
+    check_rows,
+    decode_seconds_of,
+    deliver,
+    feed_of,
+    next_batch,
+    shares,
+    whole_answers,
+)
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, Timing
 from server.batching.slice_queue import SliceQueue
@@ -235,7 +244,7 @@ class Batcher:
     def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
         """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""
         try:
-            batch.entries[0].group.deliver(batch.entries, outputs)
+            deliver(batch, outputs)
         except Exception:  # noqa: BLE001  an entry is never left without an answer
             log.exception("a batch could not be answered", extra={"model": self.name})
         else:

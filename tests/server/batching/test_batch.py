@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout
-from server.batching.batch import Batch, check_rows, feed_of, next_batch, shares, whole_answers
+from server.batching.batch import Batch, check_rows, deliver, feed_of, next_batch, shares, whole_answers
 from server.batching.entry import Entry
 from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
@@ -58,11 +58,10 @@ def model(feed: Feed) -> list[Array]:
     return [(x[:, 0] * 1000 + x[:, 1]).astype(np.int64)]
 
 
-def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
+def answer(batch: Batch, outputs: Sequence[Array]) -> None:
     """Answers what is complete."""
     if (answers := whole_answers(batch, outputs)) is not None:
-        whole, results = answers
-        whole.entries[0].group.deliver(whole.entries, results)
+        deliver(*answers)
 
 
 def serve(queue: deque[Entry], max_rows: int, row_independent: bool = True) -> list[Batch]:
@@ -71,7 +70,7 @@ def serve(queue: deque[Entry], max_rows: int, row_independent: bool = True) -> l
     while (batch := next_batch(queue, max_rows, row_independent)) is not None:
         outputs = model(feed_of(batch))
         check_rows(outputs, batch.rows)
-        deliver(batch, outputs)
+        answer(batch, outputs)
         batches.append(batch)
         assert len(batches) <= 1000, "the queue never ends"
     return batches
@@ -176,7 +175,7 @@ def test_a_large_one_is_whole_even_if_the_cap_changes_meanwhile() -> None:
         batch = next_batch(queue, max_rows, row_independent=True)
         assert batch is not None
         assert batch.rows == rows
-        deliver(batch, model(feed_of(batch)))
+        answer(batch, model(feed_of(batch)))
     assert large.answers == [large.due]
 
 
@@ -199,7 +198,7 @@ def test_a_large_one_whose_client_leaves_during_the_last_piece_gets_nothing() ->
         batch = next_batch(queue, 5, row_independent=True)
         assert batch is not None
         large.done = not queue
-        deliver(batch, model(feed_of(batch)))
+        answer(batch, model(feed_of(batch)))
     assert large.answers == []
 
 
@@ -214,7 +213,7 @@ def test_a_large_one_whose_client_leaves_is_run_no_further() -> None:
     first = next_batch(queue, 4, row_independent=True)
     assert first is not None
     large.done = True
-    deliver(first, model(feed_of(first)))
+    answer(first, model(feed_of(first)))
     assert next_batch(queue, 4, row_independent=True) is None
     assert large.answers == []
 
@@ -235,7 +234,7 @@ def test_a_client_who_left_while_running_gets_nothing_and_the_others_theirs() ->
         batch = next_batch(deque(entries), 100, row_independent=True)
         assert batch is not None
         entries[1].done = True
-        deliver(batch, model(feed_of(batch)))
+        answer(batch, model(feed_of(batch)))
         assert [entry.answers for entry in entries] == [[] if entry is entries[1] else [entry.due] for entry in entries]
 
 
