@@ -56,6 +56,11 @@ def whole_answers(batch: Batch, outputs: Sequence[Array]) -> tuple[Batch, Sequen
     return Batch([entry], entry.rows), whole
 
 
+def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
+    """Answers the entries of a batch of whole entries. ``outputs``: of its run, ``[rows, ...]`` each."""
+    batch.entries[0].group.deliver(batch.entries, outputs)
+
+
 def shares(batch: Batch, outputs: Sequence[Array], rows: int) -> Iterator[tuple[Batch, Sequence[Array]]]:
     """Cuts a batch of several entries into ones of some ``rows`` rows, with their outputs."""
     entries: list[Entry] = []

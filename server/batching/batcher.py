@@ -17,7 +17,7 @@ from typing import Any
 
 from server.artefact.tensors import Array
 from server.batching.admission import Admission
-from server.batching.batch import Batch, decode_seconds_of, shares, whole_answers
+from server.batching.batch import Batch, decode_seconds_of, deliver, shares, whole_answers
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, Timing
 from server.batching.quarantine import Record
@@ -336,7 +336,7 @@ class Batcher:
     def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
         """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""
         try:
-            batch.entries[0].group.deliver(batch.entries, outputs)
+            deliver(batch, outputs)
         except Exception:  # noqa: BLE001  an entry is never left without an answer
             log.exception("a batch could not be answered", extra={"model": self.name})
         else:

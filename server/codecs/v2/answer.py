@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from server.codecs.v2.datatypes import NAMES, to_binary, to_json
 from server.codecs.v2.request import RequestedOutput
 
 ENCODED_ITEMS = 4096  # values that one slice encodes
+MANY_PIECES = 256
 Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, if the file has them
 
 
@@ -83,43 +84,50 @@ class TensorGroup:
 
 def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> Slices[PiecedAnswer]:
     """Encodes the answer of one request from its own ``outputs``, in the order it asked for."""
-    described: list[bytes] = []
+    json: list[bytes] = [output_format.start]
     binary: list[bytes | memoryview] = []
     for requested, output in zip(output_format.outputs, outputs, strict=True):
         array = output
         if requested.classes:
             labels = output_format.labels.get(requested.name, ())
             array = yield from best_classes(output, rows_first, requested.classes, labels)
-        description = (orjson.dumps(requested.name), NAMES[array.dtype].encode(), orjson.dumps(array.shape))
-        whole = requested.binary and array.dtype.kind != "O"
-        pieces = [to_binary(array)] if whole else (yield from _pieces(array, requested.binary))
+        if len(json) > 1:
+            json.append(b",")
+        json.append(_DESCRIBED % (orjson.dumps(requested.name), NAMES[array.dtype].encode(), orjson.dumps(array.shape)))
         if requested.binary:
-            described.append(_BINARY % (*description, sum(map(len, pieces))))
-            binary += pieces
+            whole = array.dtype.kind != "O"
+            data = [to_binary(array)] if whole else (yield from _pieces(array, to_binary))
+            json.append(b',"parameters":{"binary_data_size":%d}}' % sum(map(len, data)))
+            binary += data
         else:
-            described.append(_JSON % (*description, pieces[0] if len(pieces) == 1 else _joined(pieces)))
-    head = output_format.start + b",".join(described) + b"]}"
+            lists = yield from _pieces(array, to_json)
+            json += [b',"data":[', *_with_commas(lists), b"]}"]
+    json.append(b"]}")
+    # Copies of a very large answer take long: its pieces stay apart.
+    head = [b"".join(json)] if len(json) < MANY_PIECES else json
     return (yield from pack(head, binary, output_format.compression))
 
 
-def _joined(lists: Sequence[bytes | memoryview]) -> bytes:
-    return b"[" + b",".join([piece[1:-1] for piece in lists]) + b"]"
+def _with_commas(lists: Sequence[bytes | memoryview]) -> Iterator[bytes]:
+    for number, piece in enumerate(lists):
+        if number:
+            yield b","
+        yield bytes(piece[1:-1])
 
 
-def _pieces(array: Array, binary: bool) -> Slices[list[bytes | memoryview]]:
-    """The binary data or the JSON of an array, cut into some values each."""
-    encode = to_binary if binary else to_json
+def _pieces(array: Array, encode: Callable[[Array], bytes | memoryview]) -> Slices[list[bytes | memoryview]]:
+    """The binary data or the JSON lists of an array, cut into some values each."""
     if array.size <= ENCODED_ITEMS:
         return [encode(array)]
-    flat, pieces = array.reshape(-1), []
+    flat = array.reshape(-1)
+    pieces: list[bytes | memoryview] = []
     for start, stop in ranges(flat.size, ENCODED_ITEMS):
         pieces.append(encode(flat[start:stop]))
         yield
     return pieces
 
 
-_BINARY = b'{"name":%b,"datatype":"%b","shape":%b,"parameters":{"binary_data_size":%d}}'
-_JSON = b'{"name":%b,"datatype":"%b","shape":%b,"data":%b}'
+_DESCRIBED = b'{"name":%b,"datatype":"%b","shape":%b'
 
 
 def start_of(model: str, version: str, request_id: str | None) -> bytes:

@@ -13,7 +13,7 @@ from server.batching.batch import Batch, check_rows, feed_of
 from server.batching.entry import Entry
 from server.batching.queue import Queue
 from server.codecs.json_columns import JsonGroup
-from tests.support.server.rows import GROUPS, NumbersEntry, deliver, model
+from tests.support.server.rows import GROUPS, NumbersEntry, answer, model
 
 
 def queue_of(*entries: Entry, max_rows: int, row_independent: bool = True) -> Queue:
@@ -30,7 +30,7 @@ def serve(queue: Queue) -> list[Batch]:
     while (batch := queue.next_batch()) is not None:
         outputs = model(feed_of(batch))
         check_rows(outputs, batch.rows)
-        deliver(batch, outputs)
+        answer(batch, outputs)
         batches.append(batch)
         assert len(batches) <= 1000, "the queue never ends"
     return batches
@@ -135,7 +135,7 @@ def test_a_large_one_is_whole_even_if_the_cap_changes_meanwhile() -> None:
         batch = queue.next_batch()
         assert batch is not None
         assert batch.rows == rows
-        deliver(batch, model(feed_of(batch)))
+        answer(batch, model(feed_of(batch)))
     assert large.answers == [large.due]
 
 
@@ -157,7 +157,7 @@ def test_a_large_one_whose_client_leaves_during_the_last_piece_gets_nothing() ->
         batch = queue.next_batch()
         assert batch is not None
         large.done = not len(queue)
-        deliver(batch, model(feed_of(batch)))
+        answer(batch, model(feed_of(batch)))
     assert large.answers == []
 
 
@@ -173,7 +173,7 @@ def test_a_large_one_whose_client_leaves_is_run_no_further() -> None:
     first = queue.next_batch()
     assert first is not None
     large.done = True
-    deliver(first, model(feed_of(first)))
+    answer(first, model(feed_of(first)))
     assert queue.next_batch() is None
     assert large.answers == []
 
@@ -196,7 +196,7 @@ def test_a_client_who_left_while_running_gets_nothing_and_the_others_theirs() ->
         batch = queue_of(*entries, max_rows=100).next_batch()
         assert batch is not None
         entries[1].done = True
-        deliver(batch, model(feed_of(batch)))
+        answer(batch, model(feed_of(batch)))
         assert [entry.answers for entry in entries] == [[] if entry is entries[1] else [entry.due] for entry in entries]
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout
-from server.batching.batch import Batch, whole_answers
+from server.batching.batch import Batch, deliver, whole_answers
 from server.batching.entry import Entry
 from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
@@ -54,8 +54,7 @@ def model(feed: Feed) -> list[Array]:
     return [(x[:, 0] * 1000 + x[:, 1]).astype(np.int64)]
 
 
-def deliver(batch: Batch, outputs: Sequence[Array]) -> None:
+def answer(batch: Batch, outputs: Sequence[Array]) -> None:
     """Answers what is complete."""
     if (answers := whole_answers(batch, outputs)) is not None:
-        whole, results = answers
-        whole.entries[0].group.deliver(whole.entries, results)
+        deliver(*answers)

@@ -77,13 +77,13 @@ def test_where_json_ends() -> None:
 
 
 def test_an_answer_of_json_alone_has_no_length_header() -> None:
-    assert finish(pack(b"{}", [], None)) == ([b"{}"], b"application/json", [])
-    binary = finish(pack(b"{}", [b"ab", memoryview(b"c")], None))
+    assert finish(pack([b"{}"], [], None)) == ([b"{}"], b"application/json", [])
+    binary = finish(pack([b"{}"], [b"ab", memoryview(b"c")], None))
     assert binary.headers == [(b"inference-header-content-length", b"2")]
     assert b"".join(binary.pieces) == b"{}abc"
 
 
 def test_the_length_in_a_compressed_answer_is_that_of_the_json_unpacked() -> None:
-    packed = finish(pack(b"{}", [b"abc"], b"gzip"))
+    packed = finish(pack([b"{}"], [b"abc"], b"gzip"))
     assert dict(packed.headers) == {b"inference-header-content-length": b"2", b"content-encoding": b"gzip"}
     assert gzip.decompress(b"".join(packed.pieces)) == b"{}abc"
