@@ -55,8 +55,8 @@ def test_what_is_proven_holds(seed: int) -> None:
 
 @pytest.mark.slow
 def test_what_is_proven_holds_for_thousands_of_graphs() -> None:
-    proven = sum(check(Random(seed), 10) for seed in range(20_000))
-    assert proven > 20_000
+    proven = sum(check(Random(seed), 10) for seed in range(5_000))
+    assert proven > 10_000
 
 
 def test_the_check_itself_finds_mixing() -> None:
