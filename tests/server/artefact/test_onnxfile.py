@@ -28,7 +28,17 @@ from server.artefact.runtime import BadModel, Runtime
 from tests.support.server.bad_models import BAD, external, operator, plain_add, stamped
 from tests.support.server.models import ARTEFACTS, FLOAT, PLAIN, classifier, onnx_file, plain
 
-PLACES = ("initializer", "attribute", "sub-graph", "function", "sparse")
+PLACES = (
+    *("initializer", "attribute", "sub-graph", "function", "sparse"),
+    *(
+        "sparse attribute",
+        "list of tensors",
+        "list of graphs",
+        "sub-graph's initializer",
+        "function's default",
+        "training",
+    ),
+)
 
 
 @pytest.mark.parametrize("name", [*ARTEFACTS, *PLAIN])

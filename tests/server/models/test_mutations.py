@@ -65,7 +65,7 @@ def campaign(folder: Path, files: int, trials: int) -> None:
 
 
 def test_damaged_files_are_served_or_refused_with_a_word(tmp_path: Path) -> None:
-    campaign(tmp_path, 600, 25)
+    campaign(tmp_path, 400, 15)
 
 
 @pytest.mark.slow

@@ -85,10 +85,32 @@ def external(place: str = "initializer", location: str = "../secret.bin") -> byt
         model.graph.node.insert(0, helper.make_node("F", [], ["secret"], domain="own"))
         model.opset_import.append(helper.make_opsetid("own", 1))
     else:
-        sparse = model.graph.sparse_initializer.add(dims=[2])
-        sparse.values.CopyFrom(tensor)
-        sparse.indices.CopyFrom(numpy_helper.from_array(np.array([0, 1])))
+        _hide(model, tensor, place)
     return bytes(model.SerializeToString())
+
+
+def _hide(model: onnx.ModelProto, tensor: TensorProto, place: str) -> None:
+    """Puts a tensor where few look for one."""
+    sparse = onnx.SparseTensorProto(dims=[2], values=tensor, indices=numpy_helper.from_array(np.array([0, 1])))
+    graph = helper.make_graph([], "hidden", [], [], [tensor])
+    kinds = onnx.AttributeProto
+    attributes = {
+        "sparse attribute": kinds(name="a", type=kinds.SPARSE_TENSOR, sparse_tensor=sparse),
+        "list of tensors": kinds(name="a", type=kinds.TENSORS, tensors=[tensor]),
+        "list of graphs": kinds(name="a", type=kinds.GRAPHS, graphs=[graph]),
+        "sub-graph's initializer": kinds(name="a", type=kinds.GRAPH, g=graph),
+        "function's default": kinds(name="a", type=kinds.TENSOR, t=tensor),
+    }
+    if place == "sparse":
+        model.graph.sparse_initializer.append(sparse)
+    elif place == "training":
+        model.training_info.add().algorithm.CopyFrom(graph)
+    elif place == "function's default":
+        function = helper.make_function("own", "F", ["x"], ["y"], [], [helper.make_opsetid("", 19)])
+        function.attribute_proto.append(attributes[place])
+        model.functions.append(function)
+    else:
+        model.graph.node[0].attribute.append(attributes[place])
 
 
 def plain_add() -> bytes:

@@ -47,7 +47,7 @@ def check(chance: Random, steps: int) -> int:
     return proven
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(st.integers(0, 2**32))
 def test_what_is_proven_holds(seed: int) -> None:
     check(Random(seed), 6)
@@ -55,15 +55,15 @@ def test_what_is_proven_holds(seed: int) -> None:
 
 @pytest.mark.slow
 def test_what_is_proven_holds_for_thousands_of_graphs() -> None:
-    proven = sum(check(Random(seed), 10) for seed in range(20_000))
-    assert proven > 20_000
+    proven = sum(check(Random(seed), 10) for seed in range(5_000))
+    assert proven > 10_000
 
 
 def test_the_check_itself_finds_mixing() -> None:
     found = 0
-    for seed in range(20):
+    for seed in range(8):
         graph = drawn(Random(seed), 6)
         for name in [name for name in graph.seen if name[0] == "t"]:
             runtime = Runtime(graph.model(graph.nodes, [name]))
             found += mixes(runtime, name, feed(runtime, 5, Random(seed)))
-    assert found > 10
+    assert found > 4

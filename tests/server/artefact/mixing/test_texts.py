@@ -217,9 +217,9 @@ def check(seeds: range) -> tuple[int, int]:
 
 
 def test_what_is_proven_of_tokens_holds() -> None:
-    proven, mixing = check(range(150))
-    assert proven > 15
-    assert mixing > 15
+    proven, mixing = check(range(80))
+    assert proven > 10
+    assert mixing > 10
 
 
 @pytest.mark.slow

@@ -26,6 +26,21 @@ INPUTS: dict[str, tuple[int, tuple[int, ...]]] = {
 }
 ADVERSE = (0.0, 1.0, -1.0, 2.0, 3.0, -2.0, 100.0, float("nan"))
 CAST = {"f": TensorProto.FLOAT, "i": TensorProto.INT64, "b": TensorProto.BOOL}
+# Their last bits may depend on the size of the run, which is rounding and no mixing ...
+ROUNDED = frozenset(
+    {
+        *("Softmax", "ReduceMean", "ReduceL2", "ReduceProd", "LpNormalization", "LayerNormalization", "LRN", "GRU"),
+        *("BatchNormalization", "InstanceNormalization", "MeanVarianceNormalization", "AveragePool", "Normalizer"),
+        *("Scaler", "LinearRegressor", "LinearClassifier", "MatMul", "Gemm", "Einsum", "Conv"),
+    }
+)
+# ... but becomes a whole step in these.
+STEPPED = frozenset(
+    {
+        *("Cast", "Greater", "Floor", "Sign", "ArgMax", "ArgMin", "Hardmax", "TopK", "NonZero"),
+        *("TreeEnsembleRegressor", "TreeEnsembleClassifier", "LinearClassifier", "DynamicQuantizeLinear"),
+    }
+)
 
 
 @dataclass
@@ -36,6 +51,7 @@ class Drawn:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
+    rounded: set[str] = field(default_factory=set)
 
     def constant(self, value: Any) -> str:
         """A new constant; whole numbers are int64, others float32."""
@@ -64,6 +80,9 @@ class Drawn:
     def add(self, operator: str, inputs: Sequence[str], outputs: int = 1, domain: str = "", **attributes: Any) -> str:
         """Adds a node if it runs; returns its first output, or the empty text."""
         names = [f"t{len(self.nodes)}_{place}" for place in range(outputs)]
+        is_rounded = not self.rounded.isdisjoint(inputs)
+        if is_rounded and operator in STEPPED:
+            return ""
         node = helper.make_node(operator, list(inputs), names, domain=domain, **attributes)
         try:
             runtime = Runtime(self.model([*self.nodes, node], names))
@@ -77,6 +96,7 @@ class Drawn:
             return ""
         self.nodes.append(node)
         self.seen |= kept
+        self.rounded.update(names if is_rounded or operator in ROUNDED else ())
         return names[0]
 
     def model(self, nodes: Sequence[onnx.NodeProto], outputs: Sequence[str]) -> bytes:
