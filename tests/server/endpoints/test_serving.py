@@ -57,6 +57,15 @@ def predict(door: Door, body: Any, path: str = "/predict") -> Any:
     return orjson.loads(answer.body)
 
 
+def test_a_large_body_is_answered_as_the_same_small_one_and_in_order(door: Door) -> None:
+    small, large = (b'{"features":' + space + b"[5.1,3.5,1.4,0.2]}" for space in (b"", b" " * 200_000))
+    client = door.connect().send(post(large) + post(small) + post(large[:-1]) + post(small))
+    first, second, third, last = (client.read() for _ in range(4))
+    assert first.status == 200
+    assert first.body == second.body == last.body
+    assert third.status == 400
+
+
 def test_one_row_as_a_list(door: Door) -> None:
     made = models.classifier()
     got = predict(door, {"features": [5.1, 3.5, 1.4, 0.2]})
