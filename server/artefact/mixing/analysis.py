@@ -24,6 +24,7 @@ from server.artefact.mixing.rules.texts import TEXTS, TEXTS_ML, tokenizer
 from server.artefact.mixing.rules.texts import put_last as move_last
 from server.artefact.mixing.value import ROWS, Dim, Known, Mixed, NotProven, Value, shown
 from server.artefact.onnxfile import BY_CHANCE
+from server.artefact.wire import BadFile
 
 OLDEST_OPSET = 7  # before it, operators broadcast otherwise
 RULES: Mapping[str, Mapping[str, Rule]] = {
@@ -46,6 +47,8 @@ def find_mixing(data: bytes) -> str | None:
         return _Analysis(model).run()
     except Unclear as unclear:
         return str(unclear)
+    except (BadFile, IndexError):  # attributes are read when a rule asks for them
+        return "the file cannot be read as a graph"
 
 
 class _Analysis:

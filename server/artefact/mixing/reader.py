@@ -24,7 +24,7 @@ from server.artefact.mixing.graph import (
     Node,
     Unclear,
 )
-from server.artefact.wire import FIXED32, VARINT, BadFile, fields, varint
+from server.artefact.wire import FIXED32, VARINT, fields, varint
 
 MAX_NODES = 100_000  # of a graph
 MAX_READ_BYTES = 1 << 22  # of an attribute that a rule asks for
@@ -36,11 +36,11 @@ Fields = dict[int, list[int | slice]]
 
 
 def read_model(data: bytes) -> ModelGraph:
-    """Reads the graph of a file that `read_onnxfile` has read. Raises Unclear."""
-    try:
-        return _Reader(data).model()
-    except (BadFile, IndexError) as error:
-        raise Unclear("the file cannot be read as a graph") from error
+    """Reads the graph of a file that `read_onnxfile` has read. Raises Unclear; BadFile, IndexError for what is damaged.
+
+    Attributes and sub-graphs raise the same when they are asked for.
+    """
+    return _Reader(data).model()
 
 
 class _Reader:
