@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 import socket
 from time import monotonic
 from types import SimpleNamespace
@@ -11,7 +14,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.workertmp import WorkerTmp
 
-from server.processes.arbiter import _assign_line, _bind, default_host
+from server.processes.arbiter import _assign_line, _bind, crash_of, default_host
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,20 @@ def test_a_worker_that_hangs_at_once_counts_as_silent() -> None:
     assert worker.line == 3
     worker.channel.close()
     worker.tmp.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "crash"), [(signal.SIGSEGV, True), (signal.SIGABRT, True), (signal.SIGKILL, False), (0, False)]
+)
+def test_only_a_signal_that_a_fault_sends_is_a_crash_and_it_stays_to_be_reaped(number: int, crash: bool) -> None:
+    child = os.fork()
+    if not child:
+        if number:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
+            os.kill(os.getpid(), number)
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    assert crash_of(child) == (number if crash else None)
+    assert os.waitpid(child, 0)[0] == child
+    assert crash_of(child) is None
