@@ -82,6 +82,11 @@ def test_a_model_that_crashes_its_worker_twice_is_quarantined_until_a_load_call(
     loaded = server.ask("POST", "/v2/repository/models/bad/load", b"{}", {"authorization": "Bearer " + "k" * 16})
     assert loaded.status == 200
     assert ask(server, OTHER, 1.0).status == 200
+    crash(server)
+    crash(server)
+    assert ask(server, OTHER, 1.0).status == 503
+    os.kill(server.pid, signal.SIGHUP)
+    poll(lambda: ask(server, OTHER, 1.0).status == 200, "SIGHUP lifts the quarantine")
 
 
 def hang(server: Running) -> tuple[threading.Thread, list[Answer]]:

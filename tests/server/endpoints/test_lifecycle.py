@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from server.batching.quarantine import STRIKES
 from server.endpoints import reads
 from server.endpoints.lifecycle import Endpoints
 from server.errors import ServerError
@@ -95,3 +96,19 @@ async def test_load_and_unload_go_to_the_arbiter_and_hand_its_refusal_on() -> No
     with pytest.raises(ServerError, match="not loaded"):
         await endpoints.load("bad")
     assert calls == [("load", "iris"), ("unload", "iris"), ("load", "bad")]
+
+
+def test_a_version_from_another_file_is_held_against_nothing_and_the_others_stay_quarantined(tmp_path: Path) -> None:
+    before = repository(tmp_path / "a", "first", "second")
+    endpoints = Endpoints(before, Settings(), Scoreboard(1, 2), 1)
+    for model in before:
+        record = endpoints.quarantine.record(endpoints.scoreboard.blocks[model.name, model.version])
+        for _ in range(STRIKES):
+            record.strike(1.0)
+    fresh = repository(tmp_path / "b", "first").get("first")
+    kept = before.get("second")
+    endpoints.replace_models(Repository([fresh, kept], {}))
+    assert endpoints.quarantined(fresh) is None
+    assert endpoints.quarantined(kept) is not None
+    endpoints.lift_quarantine()
+    assert endpoints.quarantined(kept) is None

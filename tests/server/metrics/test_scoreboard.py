@@ -158,3 +158,32 @@ def test_a_new_worker_goes_on_with_a_dead_ones_line() -> None:
     ModelMetrics(scoreboard, 1, block).batch(2, 0.1, "turn")
     assert value(scoreboard, "nv_inference_count", **IRIS) == 7
     assert value(scoreboard, "nv_inference_pending_request_count", **IRIS) == 0
+
+
+def test_the_latest_run_that_goes_on_is_told_until_it_ends_or_the_line_is_reused() -> None:
+    scoreboard = Scoreboard(2, 2)
+    first, second = (ModelMetrics(scoreboard, 1, scoreboard.assign(name, "1")) for name in ("a", "b"))
+    assert scoreboard.last_begun(1) is None
+    first.begin_run(10.0)
+    second.begin_run(11.0)
+    assert scoreboard.last_begun(1) == ("b", "1")
+    assert scoreboard.last_begun(0) is None
+    second.batch(1, 0.1, DISPATCH_REASONS[0])
+    assert scoreboard.last_begun(1) == ("a", "1")
+    first.fail_run()
+    assert scoreboard.last_begun(1) is None
+    second.begin_run(12.0)
+    scoreboard.clear_gauges(1)
+    assert scoreboard.last_begun(1) is None
+
+
+def test_a_stuck_worker_serves_until_it_leaves() -> None:
+    scoreboard = Scoreboard(2, 1)
+    scoreboard.report_stuck(0)
+    assert not scoreboard.is_stuck(0), "it does not serve yet"
+    scoreboard.begin_serving(0)
+    scoreboard.report_stuck(0)
+    assert (scoreboard.is_stuck(0), scoreboard.serves(0), scoreboard.has_served(0)) == (True, True, True)
+    scoreboard.end_serving(0)
+    scoreboard.report_stuck(0)
+    assert (scoreboard.is_stuck(0), scoreboard.serves(0)) == (False, False)

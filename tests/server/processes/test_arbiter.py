@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import resource
+import signal
 import socket
 from time import monotonic
 from types import SimpleNamespace
@@ -21,6 +24,7 @@ from server.processes.arbiter import (
     _Arbiter,
     _assign_line,
     _bind,
+    crash_of,
     default_host,
 )
 
@@ -146,3 +150,18 @@ def test_forks_that_fail_are_tried_once_a_second_and_said_once(
     with pytest.raises(SystemExit) as caught:
         made._fork_missing()
     assert caught.value.code == 1
+@pytest.mark.parametrize(
+    ("number", "crash"), [(signal.SIGSEGV, True), (signal.SIGABRT, True), (signal.SIGKILL, False), (0, False)]
+)
+def test_only_a_signal_that_a_fault_sends_is_a_crash_and_it_stays_to_be_reaped(number: int, crash: bool) -> None:
+    child = os.fork()
+    if not child:
+        if number:
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
+            os.kill(os.getpid(), number)
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    assert crash_of(child) == (number if crash else None)
+    assert os.waitpid(child, 0)[0] == child
+    assert crash_of(child) is None

@@ -165,3 +165,12 @@ def test_an_arbiter_that_is_gone_is_told(ends: Ends) -> None:
         assert (await refusal(asyncio.create_task(ends.client.ask("load", "iris")))).code == "draining"
 
     run()
+
+
+@in_loop
+async def test_a_load_call_lifts_a_quarantine_and_an_unload_call_does_not(ends: Ends) -> None:
+    calls = [await ends.begin("unload", "iris"), await ends.begin("load", "iris")]
+    assert ends.lifted == ["iris"]
+    for call in calls:
+        call.cancel()
+    await turns()
