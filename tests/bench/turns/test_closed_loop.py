@@ -12,6 +12,8 @@ from bench.load.cases import Case
 from bench.turns.bench import Bench
 from bench.turns.closed_loop import closed_loop, peaks
 
+pytestmark = pytest.mark.alone  # rates, and what the rest of the machine does meanwhile
+
 needs_wrk = pytest.mark.skipif(wrk.executable() is None, reason="wrk is not installed")
 
 
