@@ -61,6 +61,7 @@ def test_a_large_body_is_answered_as_the_same_small_one_and_in_order(door: Door)
     small, large = (b'{"features":' + space + b"[5.1,3.5,1.4,0.2]}" for space in (b"", b" " * 200_000))
     client = door.connect().send(post(large) + post(small) + post(large[:-1]) + post(small))
     first, second, third, last = (client.read() for _ in range(4))
+    client.close()
     assert first.status == 200
     assert first.body == second.body == last.body
     assert third.status == 400
