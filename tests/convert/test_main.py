@@ -272,7 +272,7 @@ def test_verify_takes_any_onnx_file(
 def test_a_file_is_signed_for_the_name_and_version_of_its_path(tmp_path: Path) -> None:
     pytest.importorskip("nacl", reason="PyNaCl is not installed")
     from server.artefact.signing import Verifier
-    from tests.support.server.keys import key_pair
+    from tests.support.models.keys import key_pair
 
     private, public = key_pair()
     key, model = tmp_path / "key.pem", tmp_path / "iris" / "3" / "model.onnx"

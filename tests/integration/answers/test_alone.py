@@ -10,7 +10,7 @@ import pytest
 from server.artefact.tensors import concatenate
 from server.models.repository import Model, VersionFile
 from tests.support.integration.originals import Original, ask_original, more_rows
-from tests.support.server.loading import load_version
+from tests.support.models.loading import load_version
 
 PAIRS = 25_000  # of each of four models
 DISTINCT_ROWS = 2000

@@ -11,8 +11,8 @@ import pytest
 from onnx import helper
 
 from tests.integration.conftest import Report
-from tests.support.integration.constant import p99_ms
 from tests.support.integration.running import Running, running
+from tests.support.load.constant import p99_ms
 from tests.support.server.models import FLOAT, classifier, onnx_file
 
 SIZE = 1 << 24

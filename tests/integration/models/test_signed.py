@@ -13,7 +13,7 @@ from convert.__main__ import main
 from tests.integration.conftest import Start
 from tests.integration.processes.test_settings import check_refused
 from tests.support.integration.running import free_port
-from tests.support.server.keys import key_pair
+from tests.support.models.keys import key_pair
 
 ROW = b'{"features":[5.1,3.5,1.4,0.2]}'
 

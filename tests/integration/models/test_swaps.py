@@ -14,10 +14,10 @@ import pytest
 from onnx import helper
 
 from tests.integration.conftest import Report, Start
-from tests.support.integration.constant import Constant, p99_ms
 from tests.support.integration.running import Running, poll
 from tests.support.integration.wire import Answer, request
-from tests.support.server.bad_models import BAD
+from tests.support.load.constant import Constant, p99_ms
+from tests.support.models.bad_models import BAD
 from tests.support.server.models import INT64, onnx_file
 
 ITEMS = 500_000  # of the table: 4 MB, so that a version that is not let go shows

@@ -17,7 +17,7 @@ import pytest
 from tests.integration.conftest import Report, Start
 from tests.support.integration.running import Running, poll
 from tests.support.integration.wire import Answer
-from tests.support.server.bad_models import BAD, endless
+from tests.support.models.bad_models import BAD, endless
 
 ADMIN = "admin-key-0123456789"
 ROW = b'{"features":[5.1,3.5,1.4,0.2]}'

@@ -16,13 +16,13 @@ import orjson
 import pytest
 
 from tests.integration.conftest import Report
-from tests.support.integration.bad_runs import CRASH, HANG
 from tests.support.integration.running import ROOT, STOP_SECONDS, Running, poll, running
 from tests.support.integration.wire import Answer
-from tests.support.server.endless_models import counting
+from tests.support.load.bad_runs import CRASH, HANG
+from tests.support.models.endless_models import counting
 from tests.support.server.models import plain
 
-LAUNCHER = ROOT / "tests/support/integration/bad_runs.py"
+LAUNCHER = ROOT / "tests/support/load/bad_runs.py"
 GOOD, OTHER, LOOP = "/models/good/predict", "/models/bad/predict", "/models/loop/predict"
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests.integration.conftest import Start
 from tests.support.integration.running import ROOT, Running, altered, environment, free_port, poll
-from tests.support.integration.scarcity import no_forks
 from tests.support.integration.unharmed import unharmed
+from tests.support.load.scarcity import no_forks
 from tests.support.server.models import plain
 
 AGAIN = 5.0

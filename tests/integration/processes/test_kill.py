@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from tests.integration.conftest import Report, Start
-from tests.support.integration.load import Load, peers
 from tests.support.integration.originals import Original
 from tests.support.integration.running import Running, poll
 from tests.support.integration.unharmed import unharmed
 from tests.support.integration.wire import Answer, request
+from tests.support.load.load import Load, peers
 
 LEAST_CONNECTIONS = 6  # of each worker
 REPLACED_SECONDS = 2.0

@@ -7,9 +7,9 @@ import asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.conftest import Start
-from tests.support.integration.load import peers
 from tests.support.integration.running import Running
 from tests.support.integration.wire import Wire, request, wires
+from tests.support.load.load import peers
 
 CONNECTIONS = 40
 ROW = [5.1, 3.5, 1.4, 0.2]

@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from tests.integration.conftest import Report, Start
-from tests.support.integration.load import Load
 from tests.support.integration.originals import Original
 from tests.support.integration.running import STOP_SECONDS, Running, poll
 from tests.support.integration.wire import Answer, CutOff, read_answer, request, wires
-from tests.support.server.bad_models import endless
+from tests.support.load.load import Load
+from tests.support.models.bad_models import endless
 
 CONNECTIONS = 24
 ROW = [5.1, 3.5, 1.4, 0.2]

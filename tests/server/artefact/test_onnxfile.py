@@ -25,7 +25,7 @@ from server.artefact.onnxfile import (
     read_onnxfile,
 )
 from server.artefact.runtime import BadModel, Runtime
-from tests.support.server.bad_models import BAD, external, operator, plain_add, stamped
+from tests.support.models.bad_models import BAD, external, operator, plain_add, stamped
 from tests.support.server.models import ARTEFACTS, FLOAT, PLAIN, classifier, onnx_file, plain
 
 PLACES = (

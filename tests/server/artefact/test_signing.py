@@ -17,7 +17,7 @@ from server.artefact.onnxfile import BadFile
 pytest.importorskip("nacl", reason="PyNaCl is not installed")
 
 from server.artefact.signing import BadKey, Verifier, sign, statement
-from tests.support.server.keys import PRIVATE, PUBLIC, key_pair, pem
+from tests.support.models.keys import PRIVATE, PUBLIC, key_pair, pem
 
 DATA = b"the bytes of a model"
 PRIVATE_KEY, PUBLIC_KEY = key_pair()

@@ -16,7 +16,7 @@ from server.batching.quarantine import STRIKES
 from server.batching.watchdog import GRACE_SECONDS
 from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
-from tests.support.server.endless_models import ENDLESS, counting
+from tests.support.models.endless_models import ENDLESS, counting
 from tests.support.server.rig import GROUPS, LAYOUT, SLOW, Curve, Gated, NumbersEntry, Rig, in_loop, turns, until
 
 

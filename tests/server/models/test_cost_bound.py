@@ -10,8 +10,8 @@ import pytest
 from server.artefact.tensors import TensorSpec
 from server.models.cost_bound import BY_TEXTS, BY_VALUES, has_cost_by_rows
 from server.models.repository import VersionFile
-from tests.support.server.endless_models import counting
-from tests.support.server.loading import load_version
+from tests.support.models.endless_models import counting
+from tests.support.models.loading import load_version
 from tests.support.server.models import Made, classifier, mixed, plain, regressor, row_mixing
 
 PLAIN = {("", "MatMul"), ("", "Add"), ("ai.onnx.ml", "TreeEnsembleClassifier")}

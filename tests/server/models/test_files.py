@@ -9,7 +9,7 @@ import pytest
 
 from server.artefact.onnxfile import MAX_BYTES, BadFile
 from server.models.files import read_inside
-from tests.support.server.loading import put
+from tests.support.models.loading import put
 
 
 @pytest.fixture

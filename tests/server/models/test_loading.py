@@ -17,9 +17,9 @@ from server.models import loading
 from server.models.loading import ChangedMeanwhile
 from server.models.repository import VersionFile
 from server.models.trial import Findings, TrialFailed, Verdict
-from tests.support.server.bad_models import endless
+from tests.support.models.bad_models import endless
+from tests.support.models.loading import load, load_version, put
 from tests.support.server.decoding import decode
-from tests.support.server.loading import load, load_version, put
 from tests.support.server.models import (
     FLOAT,
     classifier,

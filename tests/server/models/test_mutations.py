@@ -14,10 +14,10 @@ from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
 from server.models.loading import ChangedMeanwhile
 from server.models.repository import VersionFile
 from server.models.trial_process import FileRefused, TrialProcess, trial_limits
-from tests.support.server.bad_models import endless, external
-from tests.support.server.loading import load_version, put
+from tests.support.models.bad_models import endless, external
+from tests.support.models.loading import load_version, put
+from tests.support.models.mutations import mutated
 from tests.support.server.models import classifier, mixed, plain, table_lookup
-from tests.support.server.mutations import mutated
 
 # The test process may have threads of libraries; a trial's child uses none of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")

@@ -17,7 +17,7 @@ from server.artefact.metadata import NAME_PATTERN
 from server.errors import ServerError
 from server.models.files import OUTSIDE
 from server.models.repository import Repository, VersionFile, scan, version_key
-from tests.support.server.loading import load, load_version, put
+from tests.support.models.loading import load, load_version, put
 from tests.support.server.models import (
     classifier,
 )

@@ -19,8 +19,8 @@ from server.models.repository import VersionFile
 from server.models.signed import make_check, read_signature, signature_path
 from server.models.watcher import RepositoryWatcher
 from server.settings import BadSetting
-from tests.support.server.keys import key_pair
-from tests.support.server.loading import load_version, put
+from tests.support.models.keys import key_pair
+from tests.support.models.loading import load_version, put
 
 PRIVATE_KEY, PUBLIC_KEY = key_pair()
 

@@ -15,8 +15,8 @@ from server.models.loading import ChangedMeanwhile
 from server.models.repository import Model, VersionFile
 from server.models.trial import Findings
 from server.models.trial_process import MAX_REASON, MIB, FileRefused, TrialProcess, trial_limits
-from tests.support.server.bad_models import endless
-from tests.support.server.loading import crash, greedy, load_version, put
+from tests.support.models.bad_models import endless
+from tests.support.models.loading import crash, greedy, load_version, put
 from tests.support.server.models import classifier, regressor
 
 # The test process may have threads of libraries; a trial's child uses none of them.

@@ -22,8 +22,8 @@ from server.models.loading import ChangedMeanwhile
 from server.models.repository import BadRepository, Model, VersionFile
 from server.models.trial import Findings
 from server.models.watcher import RepositoryWatcher
-from tests.support.server.bad_models import BAD, endless
-from tests.support.server.loading import crash, greedy, load_version
+from tests.support.models.bad_models import BAD, endless
+from tests.support.models.loading import crash, greedy, load_version
 from tests.support.server.models import classifier, plain, regressor
 
 # The test process may have threads of libraries; a trial's child uses none of them.

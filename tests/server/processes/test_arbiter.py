@@ -150,6 +150,8 @@ def test_forks_that_fail_are_tried_once_a_second_and_said_once(
     with pytest.raises(SystemExit) as caught:
         made._fork_missing()
     assert caught.value.code == 1
+
+
 @pytest.mark.parametrize(
     ("number", "crash"), [(signal.SIGSEGV, True), (signal.SIGABRT, True), (signal.SIGKILL, False), (0, False)]
 )

@@ -24,7 +24,7 @@ from server.http.connection import Connection, connection_class
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository, scan
 from server.settings import Settings, read_settings
-from tests.support.server.loading import load_version
+from tests.support.models.loading import load_version
 from tests.support.server.models import Made
 
 DOORS = ("one", "two")

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from server.artefact.mixing.analysis import find_mixing
-from tests.support.server.mixing.proofs import INPUTS, MIXED, PROVEN, Case, node, of
+from tests.support.models.mixing.proofs import INPUTS, MIXED, PROVEN, Case, node, of
 from tests.support.server.models import ARTEFACTS, FLOAT, PLAIN, Value, onnx_file, row_mixing
 
 

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from server.artefact.mixing.analysis import find_mixing
 from server.artefact.mixing.graph import Constant, Unclear
 from server.artefact.mixing.reader import read_model
-from tests.support.server.mixing.proofs import node, of
+from tests.support.models.mixing.proofs import node, of
 from tests.support.server.models import ARTEFACTS, PLAIN
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from server.artefact.mixing.analysis import find_mixing
 from server.artefact.runtime import Runtime
-from tests.support.server.mixing.graphs import drawn, feed
+from tests.support.models.mixing.graphs import drawn, feed
 
 SIZES = (1, 2, 4, 5)
 

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from server.artefact.mixing.analysis import find_mixing
 from server.artefact.runtime import BadModel, Runtime
-from tests.support.server.mixing.proofs import FLOAT, ML, STRING
+from tests.support.models.mixing.proofs import FLOAT, ML, STRING
 
 WORDS = ["a b c", "a", "b a", "", "c c c c b", "x"]
 CODES = {"a": 0, "b": 1, "c": 2, "#": 7}

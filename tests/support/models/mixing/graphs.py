@@ -125,7 +125,7 @@ def feed(runtime: Runtime, rows: int, chance: Random) -> dict[str, Any]:
 
 def drawn(chance: Random, steps: int) -> Drawn:
     """A graph of about so many nodes."""
-    from tests.support.server.mixing.steps import STEPS
+    from tests.support.models.mixing.steps import STEPS
 
     graph = Drawn(chance)
     for name, (kind, row) in INPUTS.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.server.mixing.graphs import ML, Drawn
+from tests.support.models.mixing.graphs import ML, Drawn
 
 Step = Callable[[Drawn, Random], object]
 SHAPES = (

@@ -11,10 +11,10 @@ from collections import Counter
 import pytest
 
 from tests.integration.conftest import Report, Start
-from tests.support.integration.ceiling import Ceiling, memory_ceiling
 from tests.support.integration.running import Running
 from tests.support.integration.unharmed import unharmed
 from tests.support.integration.wire import Wire, request
+from tests.support.load.ceiling import Ceiling, memory_ceiling
 
 MIB = 1 << 20
 DYNO_BYTES = 512 * MIB

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Report
-from tests.support.integration.open_loop import OpenLoop, Outcome, p99
 from tests.support.integration.running import ROOT, Running, running
 from tests.support.integration.wire import request
+from tests.support.load.open_loop import OpenLoop, Outcome, p99
 from tests.support.server.models import plain
 
 DEADLINE_SECONDS = 0.5
@@ -33,7 +33,7 @@ def brick(folder: Path, limits: dict[str, str]) -> Iterator[Running]:
     (folder / "models").mkdir()
     (folder / "models" / "brick.onnx").write_bytes(plain().data)
     settings = {"DYNONNX_MODELS": str(folder / "models"), "WEB_CONCURRENCY": "1", "DYNONNX_MAX_BATCH_ROWS": "1"}
-    command = (sys.executable, str(ROOT / "tests/support/integration/brick.py"))
+    command = (sys.executable, str(ROOT / "tests/support/load/brick.py"))
     with running(settings | limits, folder / "server.log", command) as server:
         yield server
 

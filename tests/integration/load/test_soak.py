@@ -10,9 +10,9 @@ import pytest
 
 from tests.integration.conftest import Report, Start
 from tests.support.integration.running import altered, poll
-from tests.support.integration.soak import Ask, Trend, ask_all, descriptors_of, soak, threads_of, trend
 from tests.support.integration.unharmed import unharmed
 from tests.support.integration.wire import request
+from tests.support.load.soak import Ask, Trend, ask_all, descriptors_of, soak, threads_of, trend
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/smaps_rollup").exists() or sys.platform != "linux", reason="reads /proc, which is Linux's"

@@ -1,0 +1,1 @@
+"""What a server is worth under load that lasts: memory, overload."""
