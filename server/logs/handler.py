@@ -34,7 +34,8 @@ class LineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Writes a record unless there are too many of its like."""
         self.tick()
-        source = (record.pathname, record.lineno, vars(record).get("model"))
+        fields = vars(record)
+        source = (record.pathname, record.lineno, fields.get("model"), fields.get("version"))
         if not self._limit.admits(source, record.msg, record.levelno, self._now()):
             self.count_loss("repeated")
         elif not self._output.write(self._line(record)):

@@ -22,6 +22,7 @@ from tests.support.load.load import Load
 from tests.support.models.bad_models import endless
 
 CONNECTIONS = 24
+QUEUE_MS = "20000"  # on a busy machine the large requests wait for longer than a second, which is not what is tested
 ROW = [5.1, 3.5, 1.4, 0.2]
 TWICE_SECONDS = 0.05  # between two signals: the first has been acted on, the work is not yet done
 
@@ -60,7 +61,10 @@ def check_nothing_accepted_was_lost(load: Load, signalled: float) -> tuple[int, 
     accepted = [entry for entry in load.book if entry.sent < signalled]
     lost = [entry for entry in accepted if not isinstance(entry.outcome, Answer)]
     assert not lost, f"{len(lost)} accepted requests were lost: {[entry.outcome for entry in lost[:3]]}"
-    assert {entry.outcome.status for entry in accepted if isinstance(entry.outcome, Answer)} == {200}
+    other = {
+        entry.outcome.body for entry in accepted if isinstance(entry.outcome, Answer) and entry.outcome.status != 200
+    }
+    assert not other, list(other)[:3]
     assert not [entry for entry in load.book if isinstance(entry.outcome, CutOff)]
     in_flight = sum(entry.ended > signalled for entry in accepted)
     assert in_flight > CONNECTIONS / 2, "hardly anything was in flight: the test shows nothing"
@@ -72,7 +76,7 @@ def check_nothing_accepted_was_lost(load: Load, signalled: float) -> tuple[int, 
 def test_sigterm_under_load_loses_nothing_accepted(
     start: Start, bodies: list[bytes], report: Report, whom: str
 ) -> None:
-    server = start(WEB_CONCURRENCY="2")
+    server = start(WEB_CONCURRENCY="2", DYNONNX_QUEUE_MS=QUEUE_MS)
     load, signalled, stopped = asyncio.run(stop_under_load(server, bodies, whom))
     assert server.process.returncode == 0, server.read_log()
     assert stopped < STOP_SECONDS
