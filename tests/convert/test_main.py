@@ -141,6 +141,7 @@ def old_kernel(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.fault(59)
 @pytest.mark.skipif(this_machine() is None, reason="the kernel that is simulated is Linux")
 def test_where_a_pickle_cannot_be_confined_it_is_not_opened(iris_file: Path, tmp_path: Path) -> None:
     refused = old_kernel(str(iris_file), "--out", str(tmp_path / "m.onnx"))

@@ -17,11 +17,13 @@ def opened(first: int, step: int) -> str:
     return done.stdout
 
 
+@pytest.mark.fault(59)
 def test_nothing_runs_while_a_hostile_pickle_opens() -> None:
     said = opened(0, QUICK_STEP)
     assert "'refused': 2" in said
 
 
+@pytest.mark.fault(59)
 @pytest.mark.slow
 def test_nothing_runs_whatever_the_pickle() -> None:
     assert "'refused': 5" in opened(0, 1)

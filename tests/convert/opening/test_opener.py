@@ -93,6 +93,7 @@ def test_a_trusted_name_is_allowed() -> None:
     assert opener.open_model(pickle.dumps(Calls(eval, "40 + 2")), opener.OpenPolicy(("builtins.eval",))) == 42
 
 
+@pytest.mark.fault(59)
 def test_a_bomb_stops_at_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opener, "UNPACKED_LIMIT_BYTES", 1 << 21)
     with pytest.raises(Refused, match="unpacks to more than"):

@@ -46,6 +46,7 @@ def reason(pickled: bytes) -> str:
     return refusal.value.reason
 
 
+@pytest.mark.fault(59)
 def test_a_pickle_of_allowlisted_names_runs_nothing(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     pickled = runs_code(f"open({str(ran)!r}, 'w').close()")
@@ -131,6 +132,7 @@ def test_opcodes_that_no_model_needs_are_refused(pushed: bytes) -> None:
     assert "an opcode of pickle that no model needs" in reason(program(pushed))
 
 
+@pytest.mark.fault(59)
 @pytest.mark.parametrize("opcode", [pickle.BYTEARRAY8, pickle.BINBYTES8, pickle.BINUNICODE8])
 def test_a_length_beyond_the_file_allocates_nothing(opcode: bytes) -> None:
     reason(program(opcode + struct.pack("<Q", 1 << 40)))

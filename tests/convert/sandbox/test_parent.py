@@ -174,6 +174,7 @@ def run_code(code: str, folder: Path) -> None:
         run(content, folder, trust=("builtins.exec",))
 
 
+@pytest.mark.fault(59)
 @LINUX_ONLY
 def test_what_is_trusted_reaches_nothing_of_its_users(tmp_path: Path) -> None:
     machine = this_machine()
@@ -212,6 +213,7 @@ LIES = (
 )
 
 
+@pytest.mark.fault(59)
 @pytest.mark.parametrize(("how", "said"), LIES)
 def test_a_child_that_was_taken_over_is_not_believed(
     how: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -233,6 +235,7 @@ def test_a_crash_is_told(tmp_path: Path) -> None:
     assert "status -11" in refused(content, tmp_path, trust=("builtins.eval",))
 
 
+@pytest.mark.fault(59)
 def test_a_program_without_end_is_ended(tmp_path: Path) -> None:
     content = pickle.dumps(Calls(eval, "[None for _ in iter(int, 1)]"))
     said = refused(content, tmp_path, trust=("builtins.eval",), timeout=5, memory=4 * GB)

@@ -40,6 +40,7 @@ def test_the_table_is_large_and_each_request_stands_once() -> None:
     assert len({case.data for case in CASES}) == len(CASES)
 
 
+@pytest.mark.fault(1, 3, 4, 5)
 @pytest.mark.parametrize("door", ["one", "two"])
 def test_a_door_answers_as_the_table_says(tmp_path: Path, door: Literal["one", "two"]) -> None:
     async def act(connect: Connect) -> None:
@@ -49,6 +50,7 @@ def test_a_door_answers_as_the_table_says(tmp_path: Path, door: Literal["one", "
     with_connections(tmp_path, act, door)
 
 
+@pytest.mark.fault(1, 3)
 def test_a_request_cut_in_two_gets_the_same(tmp_path: Path) -> None:
     async def act(connect: Connect) -> None:
         different = []
@@ -77,6 +79,7 @@ def followed(case: Case) -> bool:
     return case.two.endswith("open") and seen_by_h11(case.data + AFTER)[0] == len(answers) + 1
 
 
+@pytest.mark.fault(1, 3)
 def test_after_a_request_of_the_table_another_is_answered(tmp_path: Path) -> None:
     async def act(connect: Connect) -> None:
         whole = [case for case in CASES if followed(case)]

@@ -16,7 +16,7 @@ import pytest
 from tests.integration.conftest import Report
 from tests.support.integration.running import ROOT, Running, running
 from tests.support.integration.wire import request
-from tests.support.load.open_loop import OpenLoop, Outcome, p99
+from tests.support.load.open_loop import MOST_WIRES, OpenLoop, Outcome, p99
 from tests.support.server.models import plain
 
 DEADLINE_SECONDS = 0.5
@@ -67,6 +67,7 @@ def shortcomings(times: float, outcome: Outcome, peak: float) -> list[str]:
     return found
 
 
+@pytest.mark.fault(34)
 @pytest.mark.slow
 def test_more_than_can_be_served_is_refused_and_the_rest_served_in_time(tmp_path: Path, report: Report) -> None:
     async def go(server: Running) -> list[str]:
@@ -87,6 +88,24 @@ def test_more_than_can_be_served_is_refused_and_the_rest_served_in_time(tmp_path
         assert 'nv_inference_request_failure{model="brick",version="1",reason="overloaded"} 0.0' not in text
 
 
+@pytest.mark.fault(34)
+@pytest.mark.slow
+def test_a_burst_is_served_in_time_or_refused(tmp_path: Path, report: Report) -> None:
+    async def go(server: Running) -> Outcome:
+        async with load(server) as loop:
+            await loop.peak(PEAK_SECONDS, MOST_WIRES)  # all connections are open
+            return await loop.run(MOST_WIRES / 0.01, 0.01)
+
+    with brick(tmp_path, LIMITS) as server:
+        outcome = asyncio.run(go(server))
+    report(f"{MOST_WIRES} requests in 10 ms: {len(outcome.good)} served, p99 {p99(outcome.good) * 1e3:.0f} ms")
+    assert len(outcome.good) + len(outcome.refused) == MOST_WIRES, outcome.other[:2]
+    assert outcome.good
+    assert outcome.refused
+    assert p99(outcome.good) <= DEADLINE_SECONDS
+
+
+@pytest.mark.fault(34)
 @pytest.mark.slow
 def test_without_limits_the_same_load_is_served_too_late(tmp_path: Path) -> None:
     """The control: a campaign that this server passed would show nothing."""
@@ -99,6 +118,7 @@ def test_without_limits_the_same_load_is_served_too_late(tmp_path: Path) -> None
         assert any("goodput" in shortcoming for shortcoming in asyncio.run(go(server)))
 
 
+@pytest.mark.fault(36)
 @pytest.mark.slow
 def test_after_a_storm_of_retries_all_is_as_before_within_five_seconds(tmp_path: Path, report: Report) -> None:
     async def go(server: Running) -> tuple[Outcome, Outcome]:

@@ -123,6 +123,7 @@ def test_three_swaps_under_load(start: Start, tmp_path: Path, report: Report) ->
     campaign(start, tmp_path, report, 3, 400)
 
 
+@pytest.mark.fault(54)
 @pytest.mark.slow
 def test_a_hundred_swaps_under_load(start: Start, tmp_path: Path, report: Report) -> None:
     campaign(start, tmp_path, report, 100, 2000)
@@ -142,6 +143,7 @@ async def refuse_under_load(server: Running, folder: Path) -> Constant:
     return load
 
 
+@pytest.mark.fault(48, 54)
 @pytest.mark.slow
 def test_every_bad_file_is_refused_under_load(start: Start, tmp_path: Path, report: Report) -> None:
     folder = tmp_path / "models"

@@ -67,6 +67,7 @@ def await_another(server: Running, gone: int) -> None:
     server.wait_until_live()
 
 
+@pytest.mark.fault(53)
 def test_a_model_that_crashes_its_worker_twice_is_quarantined_until_a_load_call(server: Running) -> None:
     crash(server)
     assert ask(server, OTHER, 1.0).status == 200, "once is chance"
@@ -104,6 +105,7 @@ def hang(server: Running) -> tuple[threading.Thread, list[Answer]]:
     return waiting, answers
 
 
+@pytest.mark.fault(53)
 def test_a_worker_that_is_killed_is_held_against_no_model(server: Running) -> None:
     """SIGKILL says nothing of a run; and between runs no signal does."""
     for number, within in ((signal.SIGSEGV, False), (signal.SIGKILL, True)):
@@ -118,6 +120,7 @@ def test_a_worker_that_is_killed_is_held_against_no_model(server: Running) -> No
     assert all(row["ready"] for row in server.ask("GET", "/models").json()["models"])
 
 
+@pytest.mark.fault(52)
 @pytest.mark.slow
 def test_a_worker_with_a_run_that_does_not_end_is_replaced_and_serves_until_then(server: Running) -> None:
     (worker,) = server.workers()
@@ -133,6 +136,7 @@ def test_a_worker_with_a_run_that_does_not_end_is_replaced_and_serves_until_then
     assert server.process.poll() is None
 
 
+@pytest.mark.fault(44)
 @pytest.mark.slow
 def test_a_stop_while_a_run_hangs_refuses_it_and_ends_in_time(tmp_path: Path, report: Report) -> None:
     with bad_server(tmp_path, WEB_CONCURRENCY="1") as server:

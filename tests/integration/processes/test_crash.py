@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.integration.conftest import Start
 from tests.support.integration.running import Running, altered, poll
 from tests.support.integration.unharmed import unharmed
@@ -21,6 +23,7 @@ worker.Worker.run = fail
 """
 
 
+@pytest.mark.fault(42)
 def test_workers_that_die_at_once_are_tried_again_once_a_second(models: Path, tmp_path: Path) -> None:
     settings = {"DYNONNX_MODELS": str(models), "WEB_CONCURRENCY": "1"}
     server = Running(settings, tmp_path / "server.log", altered(BROKEN))
@@ -54,6 +57,7 @@ worker.Worker.init_process = init_process
 """
 
 
+@pytest.mark.fault(42)
 def test_a_new_worker_that_cannot_boot_does_not_end_the_server(start: Start, tmp_path: Path) -> None:
     """For instance for want of descriptors; gunicorn itself would halt."""
     flag = tmp_path / "flag"

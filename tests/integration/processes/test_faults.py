@@ -88,6 +88,7 @@ def date(server: Running) -> float:
     return parsedate_to_datetime(server.ask("GET", "/health").headers["date"]).timestamp()
 
 
+@pytest.mark.fault(33)
 def test_a_clock_that_jumps_changes_nothing(start: Start, tmp_path: Path) -> None:
     clock = Clock(tmp_path / "shift")
     server = start(*altered(SHIFTED, str(clock.file)), WEB_CONCURRENCY="1")
@@ -101,6 +102,7 @@ def test_a_clock_that_jumps_changes_nothing(start: Start, tmp_path: Path) -> Non
     assert server.stop() == 0
 
 
+@pytest.mark.fault(33)
 @pytest.mark.slow
 @pytest.mark.parametrize("jump", JUMPS)
 def test_no_worker_counts_as_silent_because_the_clock_jumped(start: Start, tmp_path: Path, jump: float) -> None:
@@ -114,6 +116,7 @@ def test_no_worker_counts_as_silent_because_the_clock_jumped(start: Start, tmp_p
     poll(lambda: victim not in server.workers(), "a silent worker is killed", 10)
 
 
+@pytest.mark.fault(41)
 @pytest.mark.slow
 def test_a_box_that_stood_still_kills_nobody(start: Start) -> None:
     """As when a dyno is frozen or gets no processor: the arbiter did not run either."""
@@ -140,6 +143,7 @@ def stolen_processor(core: int, thieves: int) -> Iterator[None]:
             thief.wait()
 
 
+@pytest.mark.fault(41)
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process cannot be bound to a core here")
 def test_a_stolen_processor_kills_nobody(start: Start, report: Report) -> None:
@@ -164,6 +168,7 @@ def answers(server: Running) -> bool:
     return False
 
 
+@pytest.mark.fault(38)
 def test_few_descriptors_end_no_worker_and_flood_no_log(start: Start) -> None:
     server = start("sh", "-c", 'ulimit -n 64; exec "$@"', "sh", sys.executable, "-m", "server", WEB_CONCURRENCY="1")
     with unharmed(server):
@@ -202,6 +207,7 @@ def slow_on_demand() -> bytes:
     return onnx_file(nodes, [("X", INT64, ["N", 1])], [("Y", INT64, ["N", 1])], {"one": np.array([[1]])})
 
 
+@pytest.mark.fault(44)
 @pytest.mark.slow
 def test_a_stop_while_a_run_hangs(start: Start, tmp_path: Path, report: Report) -> None:
     for name, data in (("iris", classifier().data), ("slow", slow_on_demand())):

@@ -48,6 +48,7 @@ def kill(server: Running) -> int:
     return victim
 
 
+@pytest.mark.fault(42)
 def test_a_worker_that_dies_where_nothing_can_be_forked_is_replaced_later(start: Start) -> None:
     server = start(WEB_CONCURRENCY="2")
     held = psutil.Process(server.pid).num_fds()
@@ -63,6 +64,7 @@ def test_a_worker_that_dies_where_nothing_can_be_forked_is_replaced_later(start:
     assert server.stop() == 0
 
 
+@pytest.mark.fault(42)
 def test_a_reload_where_nothing_can_be_forked_keeps_the_old_workers(start: Start) -> None:
     server = start(WEB_CONCURRENCY="2")
     with no_forks(server), unharmed(server):

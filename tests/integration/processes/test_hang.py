@@ -15,6 +15,7 @@ SILENT_SECONDS = 45.0  # the arbiter's patience, and a look at its workers every
 ROW = b'{"features":[5.1,3.5,1.4,0.2]}'
 
 
+@pytest.mark.fault(42)
 @pytest.mark.slow
 def test_a_stopped_worker_is_replaced(start: Start, report: Report) -> None:
     server = start(WEB_CONCURRENCY="2")

@@ -72,6 +72,7 @@ def read_all(reader: int) -> list[str]:
     return [line for line in text.decode().splitlines() if line.strip(".")]
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize("count", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_a_log_that_nobody_reads_stops_nothing(
     start: Start, folder: str, full_pipe: tuple[int, int], report: Report, count: int
@@ -97,6 +98,7 @@ def test_a_log_that_nobody_reads_stops_nothing(
     assert server.stop() == 0
 
 
+@pytest.mark.fault(40)
 @pytest.mark.slow
 def test_a_server_that_cannot_write_its_log_stops_in_time(start: Start, full_pipe: tuple[int, int]) -> None:
     server = start(out=full_pipe[1], WEB_CONCURRENCY="2")
@@ -114,6 +116,7 @@ def check_serves_and_counts(server: Running) -> None:
     assert server.stop() == 0
 
 
+@pytest.mark.fault(40)
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_stops_nothing(start: Start, folder: str) -> None:
@@ -121,6 +124,7 @@ def test_a_full_disk_stops_nothing(start: Start, folder: str) -> None:
         check_serves_and_counts(start(out=full.fileno(), DYNONNX_MODELS=folder, DYNONNX_DEFAULT_MODEL="iris"))
 
 
+@pytest.mark.fault(40)
 @pytest.mark.slow
 def test_a_reader_that_ends_stops_nothing(start: Start, folder: str) -> None:
     reader, writer = os.pipe()
@@ -130,6 +134,7 @@ def test_a_reader_that_ends_stops_nothing(start: Start, folder: str) -> None:
     check_serves_and_counts(server)
 
 
+@pytest.mark.fault(40)
 def test_a_closed_standard_output_stops_nothing_and_no_client_gets_the_log(start: Start, folder: str) -> None:
     command = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-m", "server")
     server = start(*command, DYNONNX_MODELS=folder, DYNONNX_DEFAULT_MODEL="iris")

@@ -25,6 +25,7 @@ def code(admission: Admission, deadline: float = NEVER, running: float = 0.0) ->
     return error.code if error else "admitted"
 
 
+@pytest.mark.fault(35)
 def test_one_more_than_the_limit_is_refused() -> None:
     queue = waiting(row_independent=False)
     admission = Admission(queue, Curve(0.25), queue_seconds=1.0)

@@ -20,6 +20,7 @@ from tests.support.models.endless_models import ENDLESS, counting
 from tests.support.server.rig import GROUPS, LAYOUT, SLOW, Curve, Gated, NumbersEntry, Rig, in_loop, turns, until
 
 
+@pytest.mark.fault(52)
 @in_loop
 async def test_a_run_that_nobody_waits_for_is_stopped_and_the_next_is_served() -> None:
     rig = Rig(Curve(SLOW))
@@ -51,6 +52,7 @@ async def test_a_run_with_a_patient_client_is_not_stopped() -> None:
     assert rig.runtime.stops == 0
 
 
+@pytest.mark.fault(52)
 @in_loop
 async def test_runs_that_outlast_the_deadline_quarantine_the_version() -> None:
     rig = Rig(Curve(SLOW))
@@ -87,6 +89,7 @@ async def test_a_version_that_another_worker_quarantines_is_refused_here_at_the_
     assert rig.runtime.runs == []
 
 
+@pytest.mark.fault(52)
 @in_loop
 async def test_a_run_that_cannot_be_stopped_is_reported_and_admits_nobody() -> None:
     rig = Rig(Curve(SLOW))
@@ -111,6 +114,7 @@ async def test_a_run_that_cannot_be_stopped_is_reported_and_admits_nobody() -> N
     assert await after.served()
 
 
+@pytest.mark.fault(44)
 @in_loop
 async def test_abandon_refuses_what_runs_and_stops_it() -> None:
     rig = Rig(Curve(SLOW))
@@ -123,6 +127,7 @@ async def test_abandon_refuses_what_runs_and_stops_it() -> None:
     await until(lambda: not rig.batcher.is_running)
 
 
+@pytest.mark.fault(52)
 @in_loop
 async def test_a_real_loop_of_a_trillion_turns_is_stopped() -> None:
     runtime = Runtime(counting().data)
@@ -148,6 +153,7 @@ class Broken(Gated):
         return super().run(outputs, feed)
 
 
+@pytest.mark.fault(32)
 @pytest.mark.parametrize("fixed_seconds", [0.0, SLOW], ids=["inline", "thread"])
 @in_loop
 async def test_a_cancellation_within_a_batch_costs_that_batch_alone(fixed_seconds: float) -> None:
@@ -165,6 +171,7 @@ async def test_a_cancellation_within_a_batch_costs_that_batch_alone(fixed_second
     assert rig.idle
 
 
+@pytest.mark.fault(32)
 @pytest.mark.parametrize("fixed_seconds", [0.0, SLOW], ids=["inline", "thread"])
 @in_loop
 async def test_an_error_of_the_batcher_itself_costs_that_batch_alone(
@@ -189,6 +196,7 @@ async def test_an_error_of_the_batcher_itself_costs_that_batch_alone(
     assert rig.count("dynonnx_batch_errors_total") == 1
 
 
+@pytest.mark.fault(32)
 @in_loop
 async def test_an_error_while_a_batch_is_chosen_leaves_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     rig = Rig()
@@ -222,6 +230,7 @@ async def test_a_refusal_that_cannot_be_sent_costs_the_others_nothing() -> None:
     assert await first.served()
 
 
+@pytest.mark.fault(31)
 @in_loop
 async def test_a_request_that_cannot_be_in_time_is_refused_before_it_waits() -> None:
     rig = Rig(Curve(0.1), row_independent=False)
@@ -242,6 +251,7 @@ async def test_a_request_that_cannot_be_in_time_is_refused_before_it_waits() -> 
     assert all([await entry.served() for entry in (first, *waiting)])
 
 
+@pytest.mark.fault(35)
 @in_loop
 async def test_requests_whose_heads_passed_together_are_counted_again_when_they_wait() -> None:
     rig = Rig(Curve(0.1), row_independent=False)
@@ -259,6 +269,7 @@ async def test_requests_whose_heads_passed_together_are_counted_again_when_they_
     assert all([await entry.served() for entry in entries if entry not in refused])
 
 
+@pytest.mark.fault(11)
 @in_loop
 async def test_clients_who_have_left_do_not_keep_others_out() -> None:
     rig = Rig(Curve(0.1), row_independent=False)
@@ -287,6 +298,7 @@ async def test_a_run_whose_rows_do_not_decide_its_cost_is_never_inline() -> None
     assert await entry.served()
 
 
+@pytest.mark.fault(31)
 @in_loop
 async def test_an_inline_run_that_ends_after_the_deadline_is_a_504() -> None:
     class Sleepy(Gated):

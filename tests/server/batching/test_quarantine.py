@@ -21,6 +21,7 @@ def test_the_last_strike_quarantines(record: Record) -> None:
     assert "outlasted the deadline" in str(record.reason)
 
 
+@pytest.mark.fault(53)
 def test_two_crashes_within_a_minute_quarantine(record: Record) -> None:
     assert record.crash(100.0) == 1
     assert record.reason is None

@@ -68,6 +68,7 @@ def through(found: dict[str, str]) -> list[str]:
     return [name for name, error in found.items() if not error]
 
 
+@pytest.mark.fault(59)
 @pytest.mark.parametrize("user", USERS)
 def test_no_attack_gets_through(user: str, folder: Path) -> None:
     found = outcomes(folder, user)
@@ -77,6 +78,7 @@ def test_no_attack_gets_through(user: str, folder: Path) -> None:
         assert through(found["readings"]) == []
 
 
+@pytest.mark.fault(59)
 @pytest.mark.parametrize("user", USERS)
 def test_without_walls_they_do(user: str, folder: Path) -> None:
     done = run(folder, user, "unconfined")

@@ -28,6 +28,7 @@ def code_of(door: Door, data: bytes) -> str:
     return str(orjson.loads(door.ask(data).body).get("code", "none"))
 
 
+@pytest.mark.fault(52)
 def test_a_run_that_does_not_end_is_stopped_and_holds_up_nobody_else(door: Door) -> None:
     waiting = door.connect().send(post(ENDLESS_ROW, COUNTING))
     assert door.ask(get("/health")).status == 200
@@ -47,6 +48,7 @@ def test_a_client_who_leaves_costs_its_run_no_longer(door: Door) -> None:
     assert door.ask(post(SHORT_ROW, COUNTING)).status == 200
 
 
+@pytest.mark.fault(52)
 def test_after_some_such_runs_the_version_is_quarantined_and_every_route_says_so(door: Door) -> None:
     for _ in range(STRIKES):
         assert code_of(door, post(ENDLESS_ROW, COUNTING)) == "deadline_exceeded"

@@ -52,6 +52,7 @@ GOOD = {
 }
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize("good", GOOD)
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_request_is_told_after_the_answers_before_it(door: Door, good: str, bad: str) -> None:
@@ -84,6 +85,7 @@ def test_after_an_answer_that_closes_nothing_is_told(door: Door) -> None:
         assert client.ended()
 
 
+@pytest.mark.fault(7)
 def test_ten_thousand_pipelined_requests_are_answered_in_order(door: Door) -> None:
     requests = b"".join(lookup(number % 1000) for number in range(10_000))
     client = door.connect()
@@ -115,6 +117,7 @@ def test_a_segment_is_parsed_no_further_than_it_is_answered(tmp_path: Path, requ
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(10)
 def test_nothing_is_parsed_while_a_client_takes_nothing(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         request = get("/health")
@@ -150,6 +153,7 @@ def test_a_large_body_behind_many_requests_is_read(tmp_path: Path) -> None:
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(39)
 def test_bodies_in_flight_are_bounded_over_all_connections(tmp_path: Path) -> None:
     async def act(connect: Connect) -> None:
         clients = [connect() for _ in range(8)]
@@ -173,6 +177,7 @@ def test_bodies_in_flight_are_bounded_over_all_connections(tmp_path: Path) -> No
     with_connections(tmp_path, act, MAX_BODY_BYTES="100000", INFLIGHT_BYTES="400000")
 
 
+@pytest.mark.fault(39)
 def test_cold_bodies_in_flight_are_bounded_too(tmp_path: Path) -> None:
     async def act(connect: Connect) -> None:
         clients = [connect() for _ in range(8)]
@@ -188,6 +193,7 @@ def test_cold_bodies_in_flight_are_bounded_too(tmp_path: Path) -> None:
     with_connections(tmp_path, act, MAX_BODY_BYTES="100000", INFLIGHT_BYTES="400000")
 
 
+@pytest.mark.fault(8)
 @pytest.mark.parametrize("path", ["/predict", "/predict?x"])
 @pytest.mark.parametrize("size", [199, 201, 5000, 50_000])
 def test_a_body_in_one_chunk_keeps_the_limit(tmp_path: Path, path: str, size: int) -> None:

@@ -141,6 +141,7 @@ UPGRADING = {
 }
 
 
+@pytest.mark.fault(3, 5)
 @pytest.mark.parametrize("what", UPGRADING)
 def test_an_upgrade_is_ignored_wherever_the_request_is_cut(door: Door, what: str) -> None:
     request, plain = UPGRADING[what]
@@ -153,6 +154,7 @@ def test_an_upgrade_is_ignored_wherever_the_request_is_cut(door: Door, what: str
     client.close()
 
 
+@pytest.mark.fault(3)
 def test_an_upgrade_byte_by_byte(door: Door) -> None:
     client = door.connect()
     for byte in post(ROW, "/predict", *UPGRADE) + CHUNKED + b"1e\r\n" + ROW + b"\r\n0\r\n\r\n":
@@ -162,6 +164,7 @@ def test_an_upgrade_byte_by_byte(door: Door) -> None:
     client.close()
 
 
+@pytest.mark.fault(3, 5)
 def test_many_upgrades_in_one_segment(door: Door) -> None:
     request = post(ROW, "/predict", *UPGRADE)
     client = door.connect().send((request + get("/health", "GET", *UPGRADE)) * 200)
@@ -169,6 +172,7 @@ def test_many_upgrades_in_one_segment(door: Door) -> None:
     client.close()
 
 
+@pytest.mark.fault(3)
 def test_a_body_is_never_the_next_request(door: Door) -> None:
     inner = get("/version")
     client = door.connect().send(post(b"", "/predict", *UPGRADE, length=len(inner))).send(inner)
@@ -178,6 +182,7 @@ def test_a_body_is_never_the_next_request(door: Door) -> None:
     client.close()
 
 
+@pytest.mark.fault(5)
 def test_a_tunnel_is_refused_with_all_that_follows(door: Door) -> None:
     for target in (b"example.org:443", b"/predict"):
         check_refused(door, lookup(1), b"CONNECT %b HTTP/1.1\r\nHost: x\r\n\r\n" % target + get("/version"), 400)
@@ -189,6 +194,7 @@ def trailed(*trailers: bytes, path: str = "/predict") -> bytes:
     return head + b"%x\r\n%b\r\n0\r\n" % (len(ROW), ROW) + b"".join(line + b"\r\n" for line in trailers) + b"\r\n"
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize("path", ["/predict", "/predict?x", "/invocations"])
 def test_trailers_are_counted_and_ignored(door: Door, path: str) -> None:
     told = [b"Content-Type: text/csv", b"X-Request-ID: a", b"Authorization: x", b"Host: a/b", b"Upgrade: x"]
@@ -209,6 +215,7 @@ TOO_MANY_TRAILERS = {
 }
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize("what", TOO_MANY_TRAILERS)
 @pytest.mark.parametrize("path", ["/models/lookup/predict", "/predict?x"])
 def test_too_many_trailers_are_refused_and_the_connection_ends(door: Door, what: str, path: str) -> None:
@@ -221,6 +228,7 @@ def test_too_many_trailers_are_refused_and_the_connection_ends(door: Door, what:
     assert client.ended()
 
 
+@pytest.mark.fault(3, 4)
 def test_an_endless_chunk_extension_is_refused(door: Door) -> None:
     client = door.connect().send(CHUNKS + b"1;a=")
     with contextlib.suppress(ConnectionError):
@@ -281,6 +289,7 @@ def test_a_client_that_leaves_or_half_closes_harms_nobody(door: Door) -> None:
     assert door.ask(get("/health")).status == 200
 
 
+@pytest.mark.fault(10)
 def test_a_slow_reader_stops_being_read_and_loses_nothing(door: Door) -> None:
     rows = [[5.1, 3.5, 1.4, 0.2]] * MANY
     request = post(orjson.dumps({"features": rows, "probabilities": True}))

@@ -103,6 +103,7 @@ async def until_quiet(connection: Connection) -> None:
             return
 
 
+@pytest.mark.fault(8)
 @pytest.mark.parametrize("make", [mixed, the_same])
 @pytest.mark.parametrize("seed", range(5))
 def test_a_byte_costs_a_bounded_number_of_calls_and_answers(
@@ -132,6 +133,7 @@ def test_what_is_parsed_and_unanswered_is_bounded(tmp_path: Path, seed: int) -> 
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(8)
 @pytest.mark.parametrize("path", ["/predict", "/predict?a"])
 def test_a_body_in_chunks_of_one_byte_costs_by_its_length(tmp_path: Path, path: str) -> None:
     counts = []
@@ -152,6 +154,7 @@ def test_a_body_in_chunks_of_one_byte_costs_by_its_length(tmp_path: Path, path: 
     assert many < 6 * 40_000
 
 
+@pytest.mark.fault(4)
 def test_new_heads_leave_a_bounded_memory(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         held = []

@@ -12,6 +12,7 @@ from server.http.targets import body_length, head_without_upgrade, origin_form
 HOST = (b"Host", b"other")
 
 
+@pytest.mark.fault(2, 5)
 @pytest.mark.parametrize(
     ("target", "path", "authority"),
     [
@@ -27,6 +28,7 @@ def test_of_a_url_the_authority_counts_not_the_host(target: bytes, path: bytes, 
     assert origin_form(target, [(b"A", b"b"), HOST]) == (path, [(b"A", b"b"), (b"Host", authority)])
 
 
+@pytest.mark.fault(5)
 @pytest.mark.parametrize(
     "target",
     [

@@ -178,6 +178,7 @@ def test_a_client_that_takes_nothing_is_let_go_a_slow_one_is_not(tmp_path: Path)
 COLD = post(b"", "/invocations", length=100_000)
 
 
+@pytest.mark.fault(8, 9)
 @pytest.mark.parametrize("head", [COLD, COLD.replace(b"Content-Length: 100000", b"Transfer-Encoding: chunked")])
 def test_a_cold_body_that_stops_is_told_408(tmp_path: Path, head: bytes) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
@@ -193,6 +194,7 @@ def test_a_cold_body_that_stops_is_told_408(tmp_path: Path, head: bytes) -> None
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(9)
 def test_a_slow_cold_body_behind_a_good_request_swallows_nothing(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         connection.data_received(get("/health") + COLD)
@@ -220,6 +222,7 @@ def test_a_body_that_the_server_does_not_read_is_not_slow(tmp_path: Path) -> Non
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(10)
 @pytest.mark.parametrize("close", [False, True])
 def test_a_little_that_a_client_does_not_take_is_noticed(tmp_path: Path, close: bool) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
@@ -236,6 +239,7 @@ def test_a_little_that_a_client_does_not_take_is_noticed(tmp_path: Path, close: 
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(10)
 def test_what_waits_in_the_kernel_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_kernel = 5000
     monkeypatch.setattr(timeouts, "unacknowledged_bytes", lambda transport: in_kernel)
