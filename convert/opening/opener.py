@@ -58,7 +58,10 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
     if isinstance(failure, Refused | MemoryError):
         raise failure
     if failure is not None:
-        raise Refused(f"the file does not open: {failure!r}", "give a file that pickle or joblib wrote") from failure
+        raise Refused(
+            f"the file does not open, as it is no pickle or a damaged one: {failure!r}",
+            "give a file that pickle, joblib or skops wrote, whole as it was written",
+        ) from failure
     return _picked(content, policy.key)
 
 

@@ -18,9 +18,11 @@ def make_check(verify_key: str | None) -> Check | None:
     if verify_key is None:
         return None
     try:
-        pem = verify_key if verify_key.startswith("-----") else Path(verify_key).read_text("ascii")
+        pem = verify_key if verify_key.startswith("-----") else Path(verify_key).read_text("ascii", "replace")
         verifier = Verifier(pem)
-    except (BadKey, OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise BadSetting(f"DYNONNX_VERIFY_KEY: cannot read {verify_key}: {error.strerror}") from None
+    except BadKey as error:
         raise BadSetting(f"DYNONNX_VERIFY_KEY: {error}") from None
 
     def check(file: VersionFile, data: bytes, signature: bytes | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from server.asgi.repository_routes import MAX_CONTROL_BYTES
 from server.errors import ServerError
 from tests.support.server.doors import DOORS, Door, Reply, open_door
 from tests.support.server.models import classifier, plain
@@ -55,6 +56,12 @@ def error(reply: Reply) -> tuple[int, str]:
     envelope = orjson.loads(reply.body)
     assert isinstance(envelope["error"], str)
     return reply.status, envelope["code"]
+
+
+@pytest.mark.parametrize("path", [LOAD, UNLOAD, "/v2/repository/index"])
+def test_a_body_beyond_64_kb_is_too_large(path: str, door: Door, calls: list[tuple[str, str]]) -> None:
+    assert error(door.ask(post(path, b" " * (MAX_CONTROL_BYTES + 1), ADMIN))) == (413, "body_too_large")
+    assert calls == []
 
 
 @pytest.mark.parametrize("kind", [None, "application/octet-stream", "application/json"])

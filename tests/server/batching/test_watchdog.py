@@ -29,13 +29,13 @@ class Waiting(Entry):
 
 
 class Watched:
-    """A watchdog with a deadline of 1 s that watches a run, begun at second 100, for two entries."""
+    """A watchdog with a deadline of 1 s, or another, that watches a run, begun at second 100, for two entries."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline_seconds: float = 1.0) -> None:
         self.runtime = Stoppable()
         self.record = Quarantine(1).record(0)
         self.reports = 0
-        self.dog = Watchdog("m", self.runtime, self.record, 1.0, self._report)  # type: ignore[arg-type]
+        self.dog = Watchdog("m", self.runtime, self.record, deadline_seconds, self._report)  # type: ignore[arg-type]
         self.begin()
 
     def begin(self) -> None:
@@ -81,6 +81,15 @@ def test_only_a_run_that_outlasts_the_servers_own_deadline_is_a_strike(
     watched.leave()
     watched.dog.look(watched.entries, now, missed)
     watched.dog.look(watched.entries, now + 0.01, missed)
+    assert watched.runtime.calls == ["stop"]
+    assert watched.record.strike(now) == strikes + 1
+
+
+@pytest.mark.parametrize(("now", "strikes"), [(100.019, 0), (100.021, 1)])
+def test_under_a_very_short_deadline_a_usual_run_is_no_strike(now: float, strikes: int) -> None:
+    watched = Watched(deadline_seconds=0.001)
+    watched.leave()
+    watched.dog.look(watched.entries, now, missed=True)
     assert watched.runtime.calls == ["stop"]
     assert watched.record.strike(now) == strikes + 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -86,10 +87,25 @@ def test_the_key_may_be_a_file(tmp_path: Path) -> None:
     assert make_check(str(file)) is not None
 
 
-@pytest.mark.parametrize("value", ["", "-----BEGIN PUBLIC KEY-----", "no/such/file.pem", "."])
-def test_a_key_that_is_none_stops_the_start(value: str) -> None:
-    with pytest.raises(BadSetting, match="DYNONNX_VERIFY_KEY: "):
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("", "cannot read"),
+        (".", "cannot read ."),
+        ("no/such/file.pem", "cannot read no/such/file.pem: No such file or directory"),
+        ("-----BEGIN PUBLIC KEY-----", "expected one Ed25519 key in PEM"),
+    ],
+)
+def test_a_key_that_is_none_stops_the_start(value: str, said: str) -> None:
+    with pytest.raises(BadSetting, match="DYNONNX_VERIFY_KEY: " + re.escape(said)):
         make_check(value)
+
+
+def test_a_file_that_is_no_text_is_no_key(tmp_path: Path) -> None:
+    file = tmp_path / "key.der"
+    file.write_bytes(bytes(range(256)))
+    with pytest.raises(BadSetting, match="DYNONNX_VERIFY_KEY: expected one Ed25519 key in PEM"):
+        make_check(str(file))
 
 
 def test_an_endless_signature_is_read_to_its_limit(tmp_path: Path) -> None:
