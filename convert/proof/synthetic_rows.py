@@ -214,15 +214,13 @@ def _beside(
     random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
 ) -> Table | None:
     """What a row may look like that the model has not seen: a remembered one with one cell from another."""
-    known = _remembered_columns(features, hints)
-    if not known:
+    drawn = _two_remembered(random, features, hints, rows)
+    if drawn is None:
         return None
-    table = dict(usual(random, features, hints, rows))
-    count = min(map(len, known.values()))
-    one, other = random.integers(0, count, rows), random.integers(0, count, rows)
-    changed = random.integers(0, len(known), rows)
-    for column, (name, values) in enumerate(known.items()):
-        table[name] = np.where(changed == column, values[other], values[one])
+    table, pairs = drawn
+    changed = random.integers(0, len(pairs), rows)
+    for column, (name, (one, other)) in enumerate(pairs.items()):
+        table[name] = np.where(changed == column, other, one)
     return table
 
 
@@ -230,17 +228,26 @@ def _lattice(
     random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
 ) -> Table | None:
     """Between the rows that the model remembers: each cell from another of them, or the middle of two rows."""
+    drawn = _two_remembered(random, features, hints, rows)
+    if drawn is None:
+        return None
+    table, pairs = drawn
+    middle = np.arange(rows) % 3 == 0
+    for name, (one, other) in pairs.items():
+        table[name] = np.where(middle, (one + other) / 2, random.permutation(one))
+    return table
+
+
+def _two_remembered(
+    random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
+) -> tuple[dict[str, Array], dict[str, tuple[Array, Array]]] | None:
+    """Usual rows, and by remembered column the values of two remembered rows for each of them."""
     known = _remembered_columns(features, hints)
     if not known:
         return None
     table = dict(usual(random, features, hints, rows))
-    count = min(map(len, known.values()))
-    one, other = random.integers(0, count, rows), random.integers(0, count, rows)
-    middle = np.arange(rows) % 3 == 0
-    for name, values in known.items():
-        mixed = values[random.integers(0, count, rows)]
-        table[name] = np.where(middle, (values[one] + values[other]) / 2, mixed)
-    return table
+    one, other = random.integers(0, min(map(len, known.values())), (2, rows))
+    return table, {name: (values[one], values[other]) for name, values in known.items()}
 
 
 def _remembered_columns(features: Sequence[Feature], hints: Sequence[ColumnHint]) -> dict[str, Array]:

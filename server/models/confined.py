@@ -38,7 +38,7 @@ class Died(Exception):
     """The child sent no result; the message says how it ended, as the rest of a sentence."""
 
 
-class SandboxedChild(Generic[Content]):
+class ConfinedChild(Generic[Content]):
     """A child that reads with its parent's rights, then runs ``work`` on that behind walls and sends the bytes it
     returns. Forked at once; `collect` does not wait for ``work``. ``missing`` has a sentence for each wall that this
     system lacks, once the result is there. Raises OSError if no process can be started."""

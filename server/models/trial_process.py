@@ -1,4 +1,4 @@
-"""Owns the trial of one file in a sandboxed child: its limits, and its model or refusal. Knows no folder.
+"""Owns the trial of one file in a confined child: its limits, and its model or refusal. Knows no folder.
 
 docs/decisions.md: "A file is tried in a child, then opened in the arbiter under the same limit".
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from server.artefact.onnxfile import BadFile
 from server.confinement.memory import memory_limit
 from server.logs import log
-from server.models.confined import Died, Limits, SandboxedChild
+from server.models.confined import ConfinedChild, Died, Limits
 from server.models.loading import ChangedMeanwhile, Given, read_whole
 from server.models.repository import Model, VersionFile
 from server.models.trial import Findings
@@ -53,7 +53,7 @@ class TrialProcess:
         self._limits = limits
         try:
             read, work = functools.partial(_read, file), functools.partial(_try, load, file)
-            self._child = SandboxedChild(read, work, limits)
+            self._child = ConfinedChild(read, work, limits)
         except OSError as error:
             raise TrialPutOff(f": no process could be started to try it: {error}") from error
         self.fileno = self._child.fileno

@@ -1,7 +1,7 @@
 """Owns which versions serve: keeps the loaded models in step with the folder and with load and unload calls.
 
 Nothing here but `load_all` waits: a `step` scans the folder, collects the result of a trial and begins the next trial.
-A file is opened in this process only after its trial in a sandboxed child. Knows neither workers nor HTTP.
+A file is opened in this process only after its trial in a confined child. Knows neither workers nor HTTP.
 """
 
 from __future__ import annotations

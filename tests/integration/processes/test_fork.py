@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.integration.conftest import Start
-from tests.support.integration.running import ROOT, Running, altered, environment, free_port, poll
+from tests.support.integration.running import Running, altered, free_port, poll, run_to_end
 from tests.support.integration.unharmed import unharmed
 from tests.support.load.scarcity import no_forks
 from tests.support.server.models import plain
@@ -114,17 +113,8 @@ def test_the_forks_of_trials_and_workers_may_fail_at_the_start(models: Path, tmp
 
 def test_a_start_without_any_worker_ends_in_one_line(tmp_path: Path) -> None:
     settings = {"DYNONNX_MODELS": str(tmp_path / "none"), "PORT": str(free_port())}
-    done = subprocess.run(
-        command(set(), 1),
-        cwd=ROOT,
-        env=environment(settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stdout
-    *_, last = done.stdout.splitlines()
+    status, written = run_to_end(settings, command(set(), 1))
+    assert status == 1
+    assert "Traceback" not in written
+    *_, last = written.splitlines()
     assert "no worker process can be started" in last

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import resource
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pytest
 
 from server.settings import Settings, environment_name
 from tests.integration.conftest import Start
-from tests.support.integration.running import ROOT, environment, free_port
+from tests.support.integration.running import SERVER, free_port, run_to_end
 
 SOON_SECONDS = 2.0  # of the processor: what it takes by the clock is up to who else runs here
 SECRET = "open-sesame-0123456789"  # noqa: S105 - of this test alone
@@ -24,19 +22,10 @@ SECRET = "open-sesame-0123456789"  # noqa: S105 - of this test alone
 def run(settings: Mapping[str, str], *arguments: str) -> tuple[int, str, float]:
     """Exit status, all that was written, seconds of processor time: those of the clock are longer on a shared box."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-m", "server", *arguments],
-        cwd=ROOT,
-        env=environment(settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    status, written = run_to_end(settings, (*SERVER, *arguments))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return done.returncode, done.stdout, spent
+    return status, written, spent
 
 
 def check_refused(settings: Mapping[str, str], name: str) -> str:

@@ -1,4 +1,4 @@
-"""The sandboxed child: its result comes over a pipe, every cause of its end is named, its parent is unharmed."""
+"""The confined child: its result comes over a pipe, every cause of its end is named, its parent is unharmed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from time import monotonic
 
 import pytest
 
-from server.models.confined import Died, Limits, SandboxedChild
+from server.models.confined import ConfinedChild, Died, Limits
 
 # The test process may have threads of libraries; the child uses none of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
 LIMITS = Limits(memory_bytes=256 << 20, cpu_seconds=1, wall_seconds=20)
 
 
-def child_that(work: Callable[[], bytes], limits: Limits = LIMITS) -> SandboxedChild[None]:
+def child_that(work: Callable[[], bytes], limits: Limits = LIMITS) -> ConfinedChild[None]:
     """A child that reads nothing before it works."""
-    return SandboxedChild(lambda: None, lambda _: work(), limits)
+    return ConfinedChild(lambda: None, lambda _: work(), limits)
 
 
 def outcome(work: Callable[[], bytes], limits: Limits = LIMITS) -> bytes:
@@ -83,7 +83,7 @@ def test_one_that_only_waits_is_ended_too() -> None:
     assert is_reaped(child)
 
 
-def is_reaped(child: SandboxedChild[None]) -> bool:
+def is_reaped(child: ConfinedChild[None]) -> bool:
     with pytest.raises(ChildProcessError):
         os.waitpid(child._pid, os.WNOHANG)
     return True
@@ -142,7 +142,7 @@ def test_a_result_without_end_is_not_collected() -> None:
 def test_what_is_read_before_the_walls_needs_the_parents_rights_only(tmp_path: Path) -> None:
     path = tmp_path / "input"
     path.write_bytes(b"content")
-    child = SandboxedChild(path.read_bytes, lambda content: content, LIMITS)
+    child = ConfinedChild(path.read_bytes, lambda content: content, LIMITS)
     while (result := child.collect()) is None:
         select.select([child], [], [], 0.2)
     assert result == b"content"

@@ -119,7 +119,7 @@ def test_a_trial_that_cannot_begin_is_a_refusal(tmp_path: Path, monkeypatch: pyt
     def no_child(*_: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("server.models.trial_process.SandboxedChild", no_child)
+    monkeypatch.setattr("server.models.trial_process.ConfinedChild", no_child)
     with pytest.raises(FileRefused, match="no process could be started to try it"):
         trial_of(put(tmp_path, "m.onnx"))
 

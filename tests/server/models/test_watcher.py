@@ -17,7 +17,7 @@ import pytest
 from server.errors import ServerError
 from server.models import trial_process
 from server.models.bulletin import Bulletin
-from server.models.confined import SandboxedChild
+from server.models.confined import ConfinedChild
 from server.models.loading import ChangedMeanwhile
 from server.models.repository import BadRepository, Model, VersionFile
 from server.models.trial import Findings
@@ -292,14 +292,14 @@ def test_unloading_what_is_not_there_remembers_nothing(folder: Path) -> None:
 def fail_forks(monkeypatch: pytest.MonkeyPatch, *fails: bool) -> None:
     """Lets the forks of trials fail, one after the other, where it says True; those after them succeed."""
     rest = iter(fails)
-    begin = SandboxedChild
+    begin = ConfinedChild
 
-    def fork(*arguments: Any) -> SandboxedChild[Any]:
+    def fork(*arguments: Any) -> ConfinedChild[Any]:
         if next(rest, False):
             raise BlockingIOError(11, "Resource temporarily unavailable")
         return begin(*arguments)
 
-    monkeypatch.setattr(trial_process, "SandboxedChild", fork)
+    monkeypatch.setattr(trial_process, "ConfinedChild", fork)
 
 
 def test_where_no_process_can_be_started_a_trial_is_put_off_and_said_once(

@@ -43,6 +43,21 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**ours, "PYTHONPATH": str(ROOT), **settings}
 
 
+def run_to_end(settings: Mapping[str, str], command: Sequence[str] = SERVER) -> tuple[int, str]:
+    """Starts a server that must end by itself: its exit status, and all that it wrote."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
 def free_port() -> int:
     """A free port below the ephemeral range, so that no client gets it before the server."""
     while True:

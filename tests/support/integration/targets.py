@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.integration.running import running
-from tests.support.server.doors import DOORS, Client, Reply, get, open_door
+from tests.support.server.doors import DOORS, Listening, get, open_door
 from tests.support.server.models import Made
 
 TARGETS = (*DOORS, "processes")
@@ -16,10 +16,9 @@ HEALTH_SECONDS = 1.0
 
 
 @dataclass
-class Target:
+class Target(Listening):
     """A running server. ``golden``: a request that it answers with 200, and whose answer may never change."""
 
-    port: int
     golden: bytes
     workers: Callable[[], Sequence[int]]
     read_log: Callable[[], str]
@@ -29,18 +28,6 @@ class Target:
         answer = self.ask(self.golden)
         assert answer.status == 200, answer.body
         self._before = (self.workers(), answer.masked)
-
-    def connect(self) -> Client:
-        """A new connection."""
-        return Client(self.port)
-
-    def ask(self, data: bytes, *, head_only: bool = False) -> Reply:
-        """The answer to one request on a connection of its own."""
-        client = self.connect()
-        try:
-            return client.send(data).read(head_only=head_only)
-        finally:
-            client.close()
 
     def check_unharmed(self) -> None:
         """The same workers live, health is told within a second, the golden answer is what it was to the bit."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from tests.support.server.models import FLOAT, Value, classifier, onnx_file, plain, with_metadata
 
@@ -28,10 +28,10 @@ def folding_bomb(items: int = 10**9) -> bytes:
     )
 
 
-def endless(turns: int = 10**12) -> bytes:
-    """A loop of so many turns."""
-    body = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Add", ["sum", "X"], ["more"])],
+def loop_body(step: NodeProto) -> GraphProto:
+    """The body of a loop that never ends by itself: ``step`` makes `more` of `sum`."""
+    return helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), step],
         "body",
         [
             helper.make_tensor_value_info("turn", TensorProto.INT64, []),
@@ -43,6 +43,11 @@ def endless(turns: int = 10**12) -> bytes:
             helper.make_tensor_value_info("more", FLOAT, None),
         ],
     )
+
+
+def endless(turns: int = 10**12) -> bytes:
+    """A loop of so many turns."""
+    body = loop_body(helper.make_node("Add", ["sum", "X"], ["more"]))
     loop = helper.make_node("Loop", ["turns", "yes", "X"], ["Y"], body=body)
     return onnx_file([loop], N2, Y2, {"turns": np.array(turns), "yes": np.array(True)})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto, helper
 
+from tests.support.models.bad_models import loop_body
 from tests.support.server.models import FLOAT, Made, onnx_file
 
 ENDLESS = 1e15  # turns
@@ -14,19 +15,7 @@ SHORT_ROW = b'{"features":[[3]]}'
 
 def counting() -> Made:
     """A loop of as many turns as its largest number says; the answer is the numbers."""
-    body = helper.make_graph(
-        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["sum"], ["more"])],
-        "body",
-        [
-            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
-            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("sum", FLOAT, None),
-        ],
-        [
-            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("more", FLOAT, None),
-        ],
-    )
+    body = loop_body(helper.make_node("Identity", ["sum"], ["more"]))
     nodes = [
         helper.make_node("ReduceMax", ["X"], ["most"], keepdims=0),
         helper.make_node("Cast", ["most"], ["turns"], to=TensorProto.INT64),

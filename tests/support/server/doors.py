@@ -117,14 +117,11 @@ class Client:
         self.socket.close()
 
 
-class Door:
-    """A running server behind one door."""
+@dataclass
+class Listening:
+    """A running server on a port."""
 
-    def __init__(self, port: int, server: Server, app: App, protocol: type[Any]) -> None:
-        self.port = port
-        self.server = server
-        self.app = app
-        self.protocol = protocol
+    port: int
 
     def connect(self) -> Client:
         """A new connection."""
@@ -137,6 +134,15 @@ class Door:
             return client.send(data).read(head_only=head_only)
         finally:
             client.close()
+
+
+@dataclass
+class Door(Listening):
+    """A running server behind one door."""
+
+    server: Server
+    app: App
+    protocol: type[Any]
 
 
 def check_refused(door: Door, good: bytes, bad: bytes, status: int) -> None:
