@@ -113,6 +113,12 @@ class Settings:
     max_wait_ms: int = _setting(0, _whole(0, 10_000), "how long a batch may wait for company; 0: never")
     deadline_ms: int = _setting(25_000, _whole(1, 600_000), "a request not answered by then gets 504")
     queue_ms: int = _setting(1000, _whole(1, 600_000), "the most work that may wait for one model, in time to serve it")
+    quota: int = _setting(
+        0, _whole(0, 1_000_000), "predictions a second that one client may ask of a worker; 0: as many as it likes"
+    )
+    forwarded: bool = _setting(
+        False, _flag, "1: a router adds each client's address to X-Forwarded-For, on the right, as Heroku's does"
+    )
     ort_threads: int = _setting(1, _whole(1, 64), "threads of ONNX Runtime for one run")
     server_timing: bool = _setting(False, _flag, "1: answers carry Server-Timing")
     cors_origins: tuple[str, ...] = _setting((), _origins, "origins whose pages may call this server; none: no CORS")

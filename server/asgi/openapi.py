@@ -32,11 +32,12 @@ ERRORS = {
     "431": "The headers are too many or too large",
     "500": "The model failed on this input, or the server did",
     "501": "An extension of v2 that this server does not have",
+    "429": "This client sends more requests than it may; see Retry-After",
     "503": "Too much work waits, or the model is not available; see Retry-After",
     "504": "Not answered before the deadline",
 }
 ANYWHERE = ("400", "408", "414", "431", "500")  # statuses of every operation
-PREDICTING = ("404", "413", "415", "422", "503", "504")
+PREDICTING = ("404", "413", "415", "422", "429", "503", "504")
 DESCRIPTION = """Predictions from verified ONNX artefacts.
 
 Send one row as a list in feature order or as an object by feature name, or a list of such rows. One row gives one

@@ -155,6 +155,8 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
     """Enters a request and awaits its answer; the client may disconnect meanwhile. Raises ServerError."""
     headers = request.scope["headers"]
     admission = endpoints.gate.admit(headers)
+    if endpoints.quota is not None:
+        endpoints.quota.check(headers, request.client.host if request.client else None)
     described = route.codec.read_headers(headers)
     route.batcher.check_capacity(admission.deadline)
     lease = Lease(endpoints.ledger.account())

@@ -13,7 +13,7 @@ from server.endpoints.lifecycle import Endpoints
 MODEL = "/v2/models/{name}"
 VERSION = "/v2/models/{name}/versions/{version}"
 BOTH = ["GET", "POST"]
-INFERRING = ("404", "413", "415", "501", "503", "504")
+INFERRING = ("404", "413", "415", "429", "501", "503", "504")
 # Extensions of the protocol that this server does not have, by path.
 UNSUPPORTED = {
     "/v2/trace/setting": "trace settings",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from server.batching.quarantine import Quarantine
 from server.endpoints.gate import Gate
 from server.endpoints.ledger import make_ledger
+from server.endpoints.quota import make_quota
 from server.endpoints.serving import Serving
 from server.errors import ServerError
 from server.logs.handler import count_losses
@@ -46,6 +47,7 @@ class Endpoints:
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_ms / 1000,
         )
+        self.quota = make_quota(settings)
         self.ledger = make_ledger(settings.inflight_bytes, settings.max_body_bytes)
         self.metrics = ServerMetrics(scoreboard, ARBITER_LINE)
         self.quarantine = Quarantine(scoreboard.models)

@@ -238,6 +238,8 @@ class Connection(AnsweringConnection):
             if cold or not has_host:
                 self._go_cold("1.1")
                 return
+            if self.worker.quota is not None:
+                self.worker.quota.check(self.headers, self._address())
             described = route.codec.read_headers(self.headers)
             route.batcher.check_capacity(deadline)
         except ServerError as error:
@@ -249,7 +251,7 @@ class Connection(AnsweringConnection):
         exchange = Exchange(self, request_id or gate.next_id(), deadline)
         if not self.parser.should_keep_alive():
             exchange.close = True
-        elif not gate.keyed and not route.codec.reads_headers:
+        elif self.worker.knows_heads and not route.codec.reads_headers:
             self.worker.head_cache.learn(self.headers, route)
         exchange.request = described
         self.exchanges.append(exchange)
@@ -266,6 +268,8 @@ class Connection(AnsweringConnection):
         exchange = Exchange(self, request_id or gate.next_id(), gate.deadline(now, start), now)
         self.exchanges.append(exchange)
         try:
+            if worker.quota is not None:
+                worker.quota.check((), self._address())
             if len(body) > worker.small_body_bytes:
                 gate.check_size(len(body))
                 exchange.hold(len(body))
@@ -274,6 +278,9 @@ class Connection(AnsweringConnection):
             exchange.fail(error)
             return
         self._enter(route, exchange, body)
+
+    def _address(self) -> str | None:
+        return self.client[0] if self.client else None
 
     def _may_be_hot(self) -> bool:
         """Whether it is a POST and no cold request is unanswered: answers keep their order."""

@@ -128,6 +128,9 @@ class WorkerState:
         self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
         self.places = places()
         self.debts = Debts(endpoints.ledger.limit)
+        self.quota = endpoints.quota
+        # Whether heads are recognised without a look at what says who the client is.
+        self.knows_heads = not endpoints.gate.keyed and not (self.quota is not None and self.quota.reads_headers)
         self.now = monotonic()
         self.retiring = False
         self.default_headers: list[tuple[bytes, bytes]] = []

@@ -21,6 +21,7 @@ PROMISED = {
     414: {"uri_too_long"},
     415: {"unsupported_media_type"},
     422: {"invalid_input", "out_of_range"},
+    429: {"quota"},
     431: {"headers_too_large"},
     500: {"internal", "model_error"},
     501: {"unsupported"},

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.campaigns.faults.catalogue import marked_tests, read_catalogue
 
 # Rows without a test. It only shrinks: a row that has got its test must go from here.
-NOT_YET = frozenset({37})
+NOT_YET: frozenset[int] = frozenset()
 
 
 def test_there_are_sixty_rows_in_groups_that_follow_each_other() -> None:
