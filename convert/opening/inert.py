@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from convert.opening.refusal import hostile
+
 
 class Inert:
     """Stands for something that no answer of a model depends on: a scorer, a random generator, a loss of training.
@@ -45,5 +47,7 @@ class CurveScorer:
         if not isinstance(self._score_func, Inert):
             return None
         module, _, name = self._score_func.full.rpartition(".")
+        if not module.startswith("sklearn.metrics."):
+            raise hostile("the scorer of a threshold in the file asks for something else than a score")
         parameter = inspect.signature(getattr(importlib.import_module(module), name)).parameters.get("pos_label")
         return None if parameter is None else parameter.default

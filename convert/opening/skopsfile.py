@@ -89,7 +89,8 @@ class _Reader:
         return self._builder.find(str(node["__module__"]), ".".join((str(node["__class__"]), *suffix)))
 
     def _inert(self, node: Node) -> Any:
-        return Inert(f"{node['__module__']}.{node['__class__']}")
+        """By a name of ours: a stand-in's name tells which scorer or distance it is, and a file may not choose that."""
+        return Inert(str(node["__loader__"]))
 
     def _json(self, node: Node) -> Any:
         return json.loads(node["content"])

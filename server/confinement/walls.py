@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +21,8 @@ from server.confinement.syscalls import Machine, this_machine
 DIE_WITH_PARENT, GET_DUMPABLE, SET_DUMPABLE, NO_NEW_PRIVILEGES = 1, 3, 4, 38  # of prctl
 NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000
 THREADS = Path("/proc/self/task")
+MOST_THREADS = 1024  # libraries start one for each processor at most
+COUNTS_BY_NAMESPACE = (5, 14)  # the kernel from which on a user namespace counts its own threads alone
 
 
 def confine(readable: Iterable[Path] = (), listable: Iterable[Path] = ()) -> tuple[str, ...]:
@@ -82,7 +86,13 @@ def _leave_network() -> None:
     for flags in (NEW_USER | NEW_NETWORK, NEW_NETWORK):
         with contextlib.suppress(OSError):
             kernel.unshare(flags)
+            if flags & NEW_USER and _kernel_version() >= COUNTS_BY_NAMESPACE:
+                memory.set_limit(resource.RLIMIT_NPROC, MOST_THREADS)  # root is exempt
             return
+
+
+def _kernel_version() -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
 
 
 def _restrict_reading(machine: Machine, readable: Iterable[Path], listable: Iterable[Path]) -> None:

@@ -6,6 +6,7 @@ Their readers are compiled code, which believes much: what can be seen from outs
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -25,7 +26,7 @@ def _described(state: Any, key: str) -> tuple[Any, dict[str, Any]]:
     rest = {name: value for name, value in state.items() if name not in (*NOT_KEPT, key)}
     if not is_plain(rest):
         raise hostile("a booster in the file holds something else than plain data")
-    return state.get(key), rest
+    return state.get(key), copy.deepcopy(rest)  # a copy, as the file may still put other things into its own
 
 
 def fill_lightgbm(booster: Any, state: Any) -> None:
@@ -97,7 +98,7 @@ def fill_xgboost(booster: Any, state: Any) -> None:
 
 
 def check_xgboost(learner: Any) -> None:
-    """Refuses trees whose nodes point outside."""
+    """Refuses trees whose nodes point outside, and linear models without a weight for each column."""
     inner = learner["gradient_booster"]
     inner = inner.get("gbtree", inner).get("model", {})
     columns = int(learner["learner_model_param"]["num_feature"])
@@ -106,6 +107,8 @@ def check_xgboost(learner: Any) -> None:
     weights = learner["gradient_booster"].get("weight_drop", trees)
     if len(outputs) != len(trees) or len(weights) != len(trees) or ((outputs < 0) | (outputs >= max(1, *shape))).any():
         raise hostile("an XGBoost model in the file does not say what its trees are for")
+    if "weights" in inner and len(inner["weights"]) != (columns + 1) * max(1, *shape):
+        raise hostile("a linear model of XGBoost's in the file does not have a weight for each column")
     for tree in trees:
         left, right, feature = (
             np.array(tree[name], np.int64) for name in ("left_children", "right_children", "split_indices")

@@ -110,7 +110,9 @@ def _fill_partial(made: functools.partial[Any], state: Any) -> None:
         for key, given in keywords.items()
     ):
         raise hostile("the file prepares a call with arguments that are no plain values")
-    made.__setstate__((check_array, (), dict(keywords), None))  # type: ignore[attr-defined]
+    # copies of lists, as the file may still put other things into its own
+    kept = {key: list(given) if type(given) is list else given for key, given in keywords.items()}
+    made.__setstate__((check_array, (), kept, None))  # type: ignore[attr-defined]
 
 
 def _is_setting(value: Any) -> bool:

@@ -15,6 +15,7 @@ from sklearn.metrics import _dist_metrics
 from sklearn.neighbors import _ball_tree, _kd_tree
 from sklearn.tree._tree import Tree
 
+from convert.opening.allowlist import SEARCH, full_names
 from convert.opening.inert import Inert
 from convert.opening.plain import is_whole
 from convert.opening.refusal import hostile
@@ -22,6 +23,8 @@ from convert.opening.refusal import hostile
 Array = np.ndarray[Any, Any]
 BITSET_WORDS = 8  # of 32 bits: the categories of one split of gradient boosting by histograms
 MOST_DEGREE = 100
+METRICS = frozenset(full for full in full_names(SEARCH) if full.startswith("sklearn.metrics._dist_metrics."))
+SEARCH_TREES = full_names(SEARCH) - METRICS
 NEIGHBOURS = {
     f"{kind}{width}": getattr(module, f"{kind}{width}")
     for module, kind in ((_ball_tree, "BallTree"), (_kd_tree, "KDTree"))
@@ -140,7 +143,7 @@ class Metric:
 
 def make_metric(arguments: tuple[Any, ...]) -> Metric:
     """``newObj(EuclideanDistance64)``."""
-    if len(arguments) != 1 or not isinstance(arguments[0], Inert) or "_dist_metrics" not in arguments[0].full:
+    if len(arguments) != 1 or not isinstance(arguments[0], Inert) or arguments[0].full not in METRICS:
         raise hostile("a distance in the file is none of scikit-learn's")
     return Metric(arguments[0].full.rpartition(".")[2])
 
@@ -154,8 +157,9 @@ def fill_metric(metric: Metric, state: Any) -> None:
 
 def make_neighbours(arguments: tuple[Any, ...]) -> Any:
     """``newObj(KDTree)``."""
-    kind = arguments[0].full.rpartition(".")[2] if len(arguments) == 1 and isinstance(arguments[0], Inert) else ""
-    if kind not in NEIGHBOURS:
+    full = arguments[0].full if len(arguments) == 1 and isinstance(arguments[0], Inert) else ""
+    kind = full.rpartition(".")[2]
+    if full not in SEARCH_TREES or kind not in NEIGHBOURS:
         raise hostile("a search tree in the file is none of scikit-learn's")
     return NEIGHBOURS[kind].__new__(NEIGHBOURS[kind])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import sys
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ from sklearn import ensemble, feature_extraction, linear_model, model_selection,
 
 from convert.errors import Refused
 from convert.opening import opener
+from convert.opening.builder import Builder
+from convert.opening.skopsfile import _Reader
 
 skops = pytest.importorskip("skops.io", reason="an optional extra, which writes the files")
 
@@ -155,3 +158,26 @@ def test_a_bomb_in_a_skops_file_stops_at_the_cap(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(opener, "UNPACKED_LIMIT_BYTES", 1 << 21)
     with pytest.raises(Refused, match="unpacks to more than"):
         opener.open_model(bomb.getvalue())
+
+
+@pytest.mark.parametrize("loader", ["MaskedArrayNode", "RandomGeneratorNode", "RandomStateNode"])
+def test_what_stands_for_a_random_generator_takes_no_name_from_the_file(loader: str) -> None:
+    """The scorer of a threshold imports what its function is called, to read that function's signature."""
+    scorer = state(_score_func=node("this.s", loader), _kwargs={**state(), "__id__": 3})
+    opened = read(node("sklearn.metrics._scorer._CurveScorer", "ObjectNode", content=scorer))
+    with pytest.raises(Refused, match="scorer"):
+        opened._get_pos_label()
+    assert "this" not in sys.modules
+
+
+@pytest.mark.parametrize("made_by", ["sklearn.metrics._dist_metrics", "sklearn.neighbors._kd_tree"])
+def test_a_search_tree_and_its_distance_take_allowlisted_names(made_by: str) -> None:
+    stranger = node("evil._dist_metrics.KDTree", "RandomStateNode")
+    arguments = {**node("builtins.tuple", "TupleNode", content=[stranger]), "__id__": 2}
+    with pytest.raises(Refused, match=r"none of scikit-learn's"):
+        read({**node(f"{made_by}.newObj", "ConstructorFromReduceNode", content=arguments), "__id__": 3})
+
+
+def read(root: dict[str, Any]) -> Any:
+    """What a node becomes before anything looks at the whole."""
+    return _Reader(skops.dumps([]), Builder(()), 1 << 20)._node(root)

@@ -134,3 +134,35 @@ def test_untraceable_ends_with_its_block() -> None:
     with walls.untraceable():
         assert kernel.prctl(walls.GET_DUMPABLE) == 0
     assert kernel.prctl(walls.GET_DUMPABLE) == 1
+
+
+STARTS_THREADS = """
+import os, threading
+from server.confinement import kernel, walls
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+if not os.fork():
+    kernel.unshare(walls.NEW_USER)
+    os._exit(0)
+counted = os.wait()[1] == 0 and walls._kernel_version() >= walls.COUNTS_BY_NAMESPACE
+walls._leave_network()
+threading.stack_size(1 << 16)
+end, started = threading.Event(), 0
+try:
+    while started < 2 * walls.MOST_THREADS:
+        threading.Thread(target=end.wait, daemon=True).start()
+        started += 1
+except RuntimeError:
+    pass
+print(started, int(counted), flush=True)
+os._exit(0)
+"""
+
+
+def test_the_threads_of_one_process_leave_room_for_others() -> None:
+    done = subprocess.run([sys.executable, "-c", STARTS_THREADS], cwd=ROOT, capture_output=True, check=True)
+    started, counted = map(int, done.stdout.split())
+    if not counted:
+        pytest.skip("this system gives nobody a user namespace that counts its own threads")
+    assert started < walls.MOST_THREADS

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from convert.errors import Refused
-from convert.opening.making.boosters import check_xgboost
+from convert.opening.making.boosters import _described, check_xgboost
 from convert.opening.opener import OpenPolicy, open_model
 from tests.support.convert.hostile import built, called, made, mapping, named, program, value
 
@@ -80,6 +80,24 @@ def test_a_tree_of_xgboost_that_points_outside_is_refused() -> None:
         tree["gradient_booster"]["model"]["trees"][0][field][0] = broken
         with pytest.raises(Refused, match="points outside its own nodes"):
             check_xgboost(tree)
+
+
+def test_a_linear_model_of_xgboost_has_a_weight_for_each_column() -> None:
+    xgboost = pytest.importorskip("xgboost", reason="an optional extra")
+    for targets, settings in ((TARGETS, {}), (np.arange(200) % 3, {"objective": "multi:softprob", "num_class": 3})):
+        booster = xgboost.train({"booster": "gblinear", **settings}, xgboost.DMatrix(ROWS, targets), 2)
+        learner = json.loads(bytes(booster.save_raw("json")))["learner"]
+        check_xgboost(learner)
+        learner["gradient_booster"]["model"]["weights"].pop()
+        with pytest.raises(Refused, match="a weight for each column"):
+            check_xgboost(learner)
+
+
+def test_what_a_booster_holds_is_its_own() -> None:
+    names: list[Any] = ["a", "b", "c"]
+    _, rest = _described({"feature_names": names, "handle": b""}, "handle")
+    names.append(print)
+    assert rest == {"feature_names": ["a", "b", "c"]}
 
 
 def test_a_booster_holds_only_data() -> None:

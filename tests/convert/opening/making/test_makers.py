@@ -38,6 +38,15 @@ def test_a_check_of_numbers_keeps_its_settings() -> None:
     assert (opened.func.func, opened.func.args, opened.func.keywords) == (check.func, (), check.keywords)
 
 
+def test_what_a_check_of_numbers_is_given_is_its_own() -> None:
+    make, fill = MAKERS["functools.partial"]
+    assert fill
+    made, types = make((check_array,)), [np.float64]
+    fill(made, (check_array, (), {"dtype": types}, None))
+    types.append(print)  # type: ignore[arg-type]
+    assert made.keywords == {"dtype": [np.float64]}
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
