@@ -102,6 +102,7 @@ class _Reader:
         self._start = 0  # of the slice being found: its comma, or the beginning
         self._at = 0  # up to here it was looked for
         self._in_string = False
+        self._gaps: list[tuple[int, int]] = []  # of the slice, white space that the parser need not see
         self._before: list[_Open] = []  # open at the start of the slice
         self._open: list[_Open] = []  # open here
         self._kept = 0  # of those before, so many are still open
@@ -122,6 +123,8 @@ class _Reader:
         cuts = np.flatnonzero(commas)
         cut = int(cuts[-1]) if cuts.size and self._at + cuts[-1] > self._start else 0
         length = cut or len(window)
+        if length > 2 and not self._in_string and not window.strip(_SPACE):
+            self._gaps.append((self._at + 1, self._at + length - 1))  # at its ends it still parts and is told
         if depth is not None:
             self._follow(codes, brackets_open[:length], depth[:length])
         self._values += int(np.count_nonzero(commas[:length]))
@@ -180,8 +183,9 @@ class _Reader:
         """Parses from the start to here, a comma, and merges it with what was parsed before."""
         if self._last_byte() in b"[{":
             self._refuse(self._at)  # a comma before any value
-        piece = self._data[self._start : self._at]
-        text = b"".join([self._prefix(), piece, *[_END[entry.kind] for entry in reversed(self._open)]])
+        text = b"".join(
+            [self._prefix(), *self._pieces(self._at), *[_END[entry.kind] for entry in reversed(self._open)]]
+        )
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError:
@@ -191,11 +195,21 @@ class _Reader:
         for level in range(self._kept, len(self._open)):
             self._open[level].container = self._child(level)
         self._before, self._kept, self._start = list(self._open), len(self._open), self._at
+        self._gaps.clear()
+
+    def _pieces(self, end: int) -> list[memoryview]:
+        """What the slice has up to ``end``, without its gaps."""
+        starts, ends = [self._start], []
+        for gap_start, gap_end in self._gaps:
+            if gap_end <= end:
+                ends.append(gap_start)
+                starts.append(gap_end)
+        return [self._data[start:stop] for start, stop in zip(starts, [*ends, end], strict=True)]
 
     def _last_byte(self) -> bytes:
         """The last byte of the slice that is no space; a space if none of its last ones is."""
         near = bytes(self._data[max(self._start, self._at - _SHOWN) : self._at]).rstrip(_SPACE)
-        return (near or bytes(self._data[self._start : self._at]).rstrip(_SPACE))[-1:] or b" "
+        return (near or b"".join(self._pieces(self._at)).rstrip(_SPACE))[-1:] or b" "
 
     def _merge(self, value: Any) -> None:
         """Adds what a slice has to the lists and objects that were open at its start."""
@@ -222,7 +236,7 @@ class _Reader:
 
     def _key_before(self, end: int) -> str:
         """The key of the value that begins at ``end``."""
-        text = bytes(self._data[self._start : end]).rstrip(_SPACE)[:-1].rstrip(_SPACE)
+        text = b"".join(self._pieces(end)).rstrip(_SPACE)[:-1].rstrip(_SPACE)
         quote = len(text) - 1
         for _ in range(MAX_KEY_QUOTES):
             quote = text.rfind(b'"', 0, quote)
@@ -239,8 +253,9 @@ class _Reader:
             end = len(self._data) - len(rest) + 1
             self._refuse(end)
         try:
-            rest_of_it = self._data[self._start : end]
-            value = orjson.loads(b"".join((self._prefix(), rest_of_it)) if self._before else rest_of_it)
+            pieces = self._pieces(end)
+            alone = not self._before and len(pieces) == 1
+            value = orjson.loads(pieces[0] if alone else b"".join((self._prefix(), *pieces)))
         except orjson.JSONDecodeError:
             self._refuse(end)
             raise
@@ -253,7 +268,7 @@ class _Reader:
         while end < len(self._data) and self._data[end] & 0xC0 == 0x80:
             end += 1  # a character is not cut
         prefix = self._prefix()
-        text = prefix + bytes(self._data[self._start : end])
+        text = b"".join((prefix, *self._pieces(end)))
         try:
             orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -261,8 +276,21 @@ class _Reader:
                 raise BadJson("the body is empty; expected JSON") from None
             passed = np.frombuffer(self._data[: self._start], np.uint8)
             skipped = int(np.count_nonzero((passed & 0xC0) != 0x80)) - len(prefix)
+            skipped += self._gap_bytes(text, error.pos, len(prefix))
             at = 0 if "UTF-8" in error.msg else error.pos + skipped
             raise _refusal(error, at, _from(text, error.pos)) from None
+
+    def _gap_bytes(self, text: bytes, character: int, prefix: int) -> int:
+        """How many bytes of gaps lie before a character of the text that is the slice behind ``prefix`` bytes."""
+        if not self._gaps:
+            return 0
+        place = character if text.isascii() else len(text.decode(errors="replace")[:character].encode())
+        place += self._start - prefix
+        before = 0
+        for start, stop in self._gaps:
+            if place + before >= start:
+                before += stop - start
+        return before
 
 
 def _from(text: bytes, character: int) -> bytes:

@@ -94,11 +94,18 @@ class AnsweringConnection(HttpToolsProtocol):
         """Writes the answers at the head of the queue that are complete; the first must be."""
         exchanges = self.exchanges
         first = exchanges.popleft()
-        output, close = first.output or b"", first.close
-        while exchanges and not close and (more := exchanges[0].output) is not None:
+        output, close, pieces = first.output or b"", first.close, first.pieces
+        while exchanges and not (close or pieces) and (more := exchanges[0].output) is not None:
             output += more
-            close = exchanges.popleft().close
-        self.transport.write(output)
+            first = exchanges.popleft()
+            close, pieces = first.close, first.pieces
+        if pieces:
+            self.transport.writelines([output, *pieces])
+            if not close and exchanges and exchanges[0].output is not None:
+                self.flush()  # at most MAX_PIPELINED deep
+                return
+        else:
+            self.transport.write(output)
         if close:
             self._end()
         elif self.pipeline:

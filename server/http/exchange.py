@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Protocol
 
@@ -27,6 +28,7 @@ PLAIN = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id
 ERROR_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PIECES_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b\r\n"
 CLOSE_HEADER = b"connection: close\r\n"
+JOINED_BYTES = 262_144  # pieces of more stay apart: to touch fresh memory for a copy takes long
 
 
 class AnswersInOrder(Protocol):
@@ -44,9 +46,13 @@ class AnswersInOrder(Protocol):
 
 
 class Exchange(Entry):
-    """A hot request, from its head to its answer. ``output``: the bytes of its answer, None until it has one."""
+    """A hot request, from its head to its answer.
+
+    ``output``: the bytes of its answer, None until it has one; ``pieces``: of a large answer, what follows them.
+    """
 
     output: bytes | None = None
+    pieces: Sequence[bytes | memoryview] = ()
     close = False  # the connection ends with this answer
     _lease: Lease | None = None  # of a request whose bytes are counted
 
@@ -83,21 +89,25 @@ class Exchange(Entry):
             connection.flush()
 
     def answer_in_pieces(self, answer: PiecedAnswer) -> None:
-        """Makes the answer a 200 with its own media type and headers; joins the pieces."""
+        """Makes the answer a 200 with its own media type and headers; joins the pieces unless they are large."""
         connection = self.connection
         self.close = self.close or (connection.worker.retiring and connection.is_last(self))
         headers = answer.headers
+        size = sum(map(len, answer.pieces))
         if self.timing is not None:
             headers = [*headers, (b"server-timing", server_timing(self).encode())]
         head = PIECES_HEAD % (
             connection.worker.ok_start,
             b"".join([b"%b: %b\r\n" % header for header in headers]),
-            sum(map(len, answer.pieces)),
+            size,
             answer.media_type,
             self.request_id,
             CLOSE_HEADER if self.close else b"",
         )
-        self.output = b"".join([head, *answer.pieces])
+        if size > JOINED_BYTES:
+            self.output, self.pieces = head, answer.pieces
+        else:
+            self.output = b"".join([head, *answer.pieces])
         if connection.exchanges[0] is self:
             connection.flush()
 

@@ -122,3 +122,29 @@ def test_a_key_of_quotes_around_a_cut_costs_no_search_without_end() -> None:
     body = b'{"' + key + b'":[1,2,3]}'
     assert outcome(body, body.index(b",") + 1)[0] == "bad_json"
     assert outcome(body, len(body) + 1) == outcome(body, None)
+
+
+@given(
+    st.lists(st.sampled_from(['{"é":', "[", "]", "}", ",", "1", "tru", '"a  b"', " " * 9, "\n" * 40]), max_size=9),
+    WINDOWS,
+)
+def test_white_space_of_any_length_is_read_or_refused_alike(tokens: list[str], window: int) -> None:
+    body = "".join(tokens).encode()
+    assert outcome(body, window) == outcome(body, None)
+
+
+@pytest.mark.parametrize("body", [b'{"a":%b[1]}', b"[1%b,2]", b"[1,%b x]", b"%b[1]"])
+def test_the_parser_sees_little_of_much_white_space(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    loads = orjson.loads
+
+    def counted(text: bytes | memoryview) -> Any:
+        sizes.append(len(text))
+        return loads(text)
+
+    body %= b" " * (64 * WINDOW_BYTES)
+    monkeypatch.setattr(orjson, "loads", counted)
+    whole = outcome(body, WINDOW_BYTES)
+    assert sizes
+    assert max(sizes) < 3 * WINDOW_BYTES
+    assert whole == outcome(body, None)

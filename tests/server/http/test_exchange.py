@@ -14,7 +14,8 @@ import pytest
 from server.batching.entry import PiecedAnswer, Timing
 from server.endpoints.lifecycle import Endpoints
 from server.errors import ServerError, envelope
-from server.http.exchange import Exchange, WorkerState
+from server.http.answering import AnsweringConnection
+from server.http.exchange import JOINED_BYTES, Exchange, WorkerState
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
@@ -43,7 +44,7 @@ class FakeConnection:
 
     def flush(self) -> None:
         while self.exchanges and (output := self.exchanges[0].output) is not None:
-            self.written += output
+            self.written += b"".join([output, *self.exchanges[0].pieces])
             self.exchanges.popleft()
 
     def is_last(self, exchange: Exchange) -> bool:
@@ -83,6 +84,27 @@ def test_pieces_are_joined_under_their_own_media_type_and_headers() -> None:
     connection.ask().answer_in_pieces(answer)
     head = b"x-a: 1\r\nx-b: 2\r\ncontent-length: 5\r\ncontent-type: application/octet-stream\r\nx-request-id: id-1\r\n"
     assert connection.written == START + head + b"\r\n{}abc"
+
+
+def test_large_pieces_are_not_copied_and_what_follows_them_is_answered() -> None:
+    large = memoryview(bytes(JOINED_BYTES))
+    connection = FakeConnection()
+    first, second, third = connection.ask(b"a"), connection.ask(b"b"), connection.ask(b"c")
+    third.answer(b"third")
+    second.answer_in_pieces(PiecedAnswer([large, b"2"], b"text/plain", []))
+    assert second.pieces[0] is large
+    writes: list[list[bytes]] = []
+    transport = SimpleNamespace(write=lambda data: writes.append([data]), writelines=writes.append)
+    flow = SimpleNamespace(read_paused=False)
+    answering: Any = SimpleNamespace(exchanges=connection.exchanges, transport=transport, pipeline=[], flow=flow)
+    answering.flush = lambda: AnsweringConnection.flush(answering)
+    first.output = b"first"
+    answering.flush()
+    assert [len(write) for write in writes] == [3, 1]
+    assert writes[0][0].startswith(b"first" + START)
+    assert list(map(id, writes[0][1:])) == list(map(id, second.pieces))
+    assert writes[1][0].endswith(b"third")
+    assert not connection.exchanges
 
 
 def test_a_refusal_is_the_envelope_with_the_errors_own_headers_and_is_counted() -> None:
