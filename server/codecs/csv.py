@@ -79,7 +79,8 @@ def _read_numbers(data: bytes, max_rows: int, width: int) -> Slices[Table | None
     except UnicodeDecodeError:  # the whole text is judged, not its header
         return None
     rows: list[list[Any]] = []
-    at, end = head_end + 1, len(data.rstrip(b"\r\n"))
+    at = head_end + 1
+    end = yield from _end_of_rows(data, at)
     while at < end:
         stop = _line_end(data, at, end)
         block = data[at:stop].removesuffix(b"\r").replace(b"\r\n", b"\n")
@@ -96,6 +97,18 @@ def _read_numbers(data: bytes, max_rows: int, width: int) -> Slices[Table | None
         at = stop + 1
         yield
     return Table(columns, rows, typed=True) if rows else None
+
+
+def _end_of_rows(data: bytes, start: int) -> Slices[int]:
+    """Where the ends of lines begin that nothing follows; ``start`` if nothing else is behind it."""
+    end = len(data)
+    while end > start:
+        window = max(start, end - WINDOW_BYTES)
+        if kept := len(data[window:end].rstrip(b"\r\n")):
+            return window + kept
+        end = window
+        yield
+    return start
 
 
 def _line_end(data: bytes, start: int, end: int) -> int:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from server.artefact.metadata import Dtype, Feature
 from server.codecs.csv import Table, converters, most_columns, read_table
-from server.codecs.slices import finish
+from server.codecs.slices import WINDOW_BYTES, finish
 from server.errors import ServerError
 
 MANY = 10_000
@@ -211,3 +211,9 @@ def test_numbers_come_back_as_they_were_written(value: float) -> None:
     got = convert("float64", repr(value))
     assert got == value
     assert math.copysign(1, got) == math.copysign(1, value)
+
+
+def test_empty_lines_behind_the_rows_are_passed_in_slices() -> None:
+    slices = read_table(b"a\n1\n" + b"\r\n" * (32 * WINDOW_BYTES), True, 10, 1)
+    turns = sum(1 for _ in slices)
+    assert turns >= 64
