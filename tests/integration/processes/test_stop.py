@@ -191,7 +191,7 @@ def test_no_process_is_left_behind(start: Start) -> None:
 def test_fifty_stops_lose_nothing_accepted(start: Start, bodies: list[bytes], report: Report, whom: str) -> None:
     in_flight = 0
     for _ in range(50):
-        server = start(WEB_CONCURRENCY="2")
+        server = start(WEB_CONCURRENCY="2", DYNONNX_QUEUE_MS=QUEUE_MS)
         load, signalled, _ = asyncio.run(stop_under_load(server, bodies, whom))
         assert server.process.returncode == 0, server.read_log()
         in_flight += check_nothing_accepted_was_lost(load, signalled)[0]
