@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def convert(command: ConvertCommand, tell: Tell) -> Report:
     _must_exist(command.job.model, command.job.data)
     path = writer.destination(command.out, command.job.name, command.version, command.replace)
     result = _run(command.job, tell)
-    artefact = _checked(result)
+    artefact = _checked(result, command.job)
     with _in_a_strangers_words("the child's file"):
         parts = [report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity)]
         parts += report.slowness(result.speed)
@@ -123,11 +124,18 @@ def _must_exist(*paths: Path | None) -> None:
             raise Refused(f"{path} is not a file", "check the path")
 
 
-def _checked(result: JobResult) -> Artefact:
-    """The child that opened the pickle is not believed: another opens the file, which must give its golden rows."""
+def _checked(result: JobResult, job: Job) -> Artefact:
+    """The child that opened the pickle is not believed: another opens the file, which must give its golden rows.
+
+    What of its words can be looked up is: its name, and the pickle it was made of.
+    """
     artefact = _artefact(parent.inspect(result.onnx, golden=True), "the child's file")
     if artefact is None or artefact.parity != result.parity:
         raise Refused("the child's file does not say of itself what the child said")
+    with job.model.open("rb") as pickled:
+        source = hashlib.file_digest(pickled, "sha256").hexdigest()
+    if (artefact.name, artefact.source_sha256) != (job.name, source):
+        raise Refused("the child's file says that it is another model's", "do not change the pickle meanwhile")
     return artefact
 
 

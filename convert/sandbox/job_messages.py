@@ -5,6 +5,7 @@ Knows nothing of how the job is done. The parent reads messages as what a strang
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -123,10 +124,10 @@ def read(pipe: BinaryIO) -> tuple[dict[str, Any], bytes]:
 
 
 def _whole(pipe: BinaryIO, size: int) -> bytes:
-    got = bytearray()
-    while len(got) < size:
-        piece = pipe.read(min(PIECE_BYTES, size - len(got)))
+    got = io.BytesIO()  # it hands its bytes over without a copy
+    while got.tell() < size:
+        piece = pipe.read(min(PIECE_BYTES, size - got.tell()))
         if not piece:
             raise Broken
-        got += piece
-    return bytes(got)
+        got.write(piece)
+    return got.getvalue()

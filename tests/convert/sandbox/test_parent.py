@@ -230,6 +230,19 @@ def test_a_child_that_was_taken_over_is_not_believed(
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.parametrize("other", ["name", "pickle"])
+def test_the_file_of_another_model_is_not_written(other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name and source stand in reports and at the server: the parent looks both up."""
+    result = run(pickle.dumps(DecisionTreeRegressor(max_depth=2).fit(np.eye(4), range(4))), tmp_path)
+    monkeypatch.setattr(parent, "run", lambda *_: result)
+    if other == "pickle":
+        (tmp_path / "m.pkl").write_bytes(b"another")
+    job = Job(tmp_path / "m.pkl", "payments" if other == "name" else "m")
+    with pytest.raises(Refused, match="another model's"):
+        commands.convert(ConvertCommand(job, None, tmp_path / "models", False), lambda *_: None)
+    assert not (tmp_path / "models").exists()
+
+
 def test_a_crash_is_told(tmp_path: Path) -> None:
     content = pickle.dumps(Calls(eval, "__import__('ctypes').string_at(0)"))
     assert "status -11" in refused(content, tmp_path, trust=("builtins.eval",))
