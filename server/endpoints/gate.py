@@ -102,11 +102,13 @@ class Gate:
 
     def check_framing(self, headers: Headers, http_version: str) -> None:
         """Raises ServerError unless a Transfer-Encoding is chunked alone, and of HTTP/1.1 (RFC 9112, 6.1)."""
-        for name, value in headers:
-            if name == b"transfer-encoding":
-                _check_coding(value)
-                if http_version == "1.0":
-                    raise ServerError("bad_request", "HTTP/1.0 has no Transfer-Encoding", CLOSE)
+        codings = [value for name, value in headers if name == b"transfer-encoding"]
+        if len(codings) > 1:
+            raise _one_coding()
+        for value in codings:
+            _check_coding(value)
+            if http_version == "1.0":
+                raise ServerError("bad_request", "HTTP/1.0 has no Transfer-Encoding", CLOSE)
 
     def _check_host_value(self, host: bytes) -> None:
         if not HOST_PATTERN.fullmatch(host.rstrip(BLANKS)):
@@ -148,8 +150,8 @@ class Gate:
         Raises ServerError: bad_request, body_too_large.
         """
         request_id = None
-        waited = 0.0
-        hosts = 0
+        start = None  # of several the last: a router writes its own behind a client's
+        hosts = codings = 0
         cold = False
         for name, value in headers:
             kind = _SPELLINGS.get(name)
@@ -168,14 +170,17 @@ class Gate:
                 if REQUEST_ID_PATTERN.fullmatch(value):
                     request_id = value
             elif kind == START:
-                waited = self._clock.waited(value)
+                start = value
             elif kind == CODING:
                 _check_coding(value)
+                codings += 1
             else:
                 cold = True
         if hosts > 1:
             raise _one_host()
-        return Admission(request_id, monotonic() + self._deadline_seconds - waited, cold, hosts == 1)
+        if codings > 1:
+            raise _one_coding()
+        return Admission(request_id, self.deadline(monotonic(), start), cold, hosts == 1)
 
     def deadline(self, now: float, start: bytes | None) -> float:
         """The deadline of a request with X-Request-Start ``start``, in seconds of the monotonic clock."""
@@ -216,6 +221,10 @@ def _unauthorized(what: str) -> ServerError:
 
 def _one_host() -> ServerError:
     return ServerError("bad_request", "send exactly one Host header", CLOSE)
+
+
+def _one_coding() -> ServerError:
+    return ServerError("bad_request", "send at most one Transfer-Encoding", CLOSE)
 
 
 def _check_coding(value: bytes) -> None:

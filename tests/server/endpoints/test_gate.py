@@ -320,3 +320,21 @@ def test_size_of_a_body_without_a_length() -> None:
     gate.check_size(10)
     with pytest.raises(ServerError, match="larger than the 10 bytes"):
         gate.check_size(11)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_start_that_a_client_wrote_before_the_routers_moves_no_deadline_of_others() -> None:
+    """The router's clock is 30 s behind ours, which the first requests teach; a client claims to have come just now."""
+    gate, behind, now = made(), (b"x-request-start", b"1999970000"), (b"x-request-start", b"2000000000")
+    usual = [gate.admit([HOST, JSON, behind]).deadline for _ in range(3)]
+    assert gate.admit([HOST, JSON, now, behind]).deadline == usual[-1]
+    assert gate.admit([HOST, JSON, behind]).deadline == usual[-1] == 1025.0
+
+
+def test_one_transfer_encoding_and_only_one() -> None:
+    chunked = (b"transfer-encoding", b"chunked")
+    made().admit([HOST, JSON, chunked])
+    error = refusal([HOST, JSON, chunked, chunked])
+    assert (error.code, error.headers) == ("bad_request", {"connection": "close"})
+    with pytest.raises(ServerError, match="at most one Transfer-Encoding"):
+        made().check_framing([HOST, chunked, chunked], "1.1")
