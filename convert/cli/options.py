@@ -10,7 +10,7 @@ from pathlib import Path
 
 from convert.errors import UsageError
 from convert.sandbox.job_messages import Job
-from server.artefact.metadata import NAME_PATTERN
+from server.artefact.metadata import NAME_PATTERN, RESERVED_NAMES
 
 CONVERT_HELP = """\
 Converts a scikit-learn model to one verified ONNX file, OUT/NAME/VERSION/model.onnx.
@@ -84,7 +84,7 @@ def parse(words: Sequence[str]) -> Command:
         given = _sign_parser().parse_args(words[1:])
         return SignCommand(given.file, given.key, given.name, given.version, given.json)
     given = _convert_parser().parse_args(words)
-    name = _checked("--name", given.name) if given.name is not None else default_name(given.model)
+    name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     version = None if given.version is None else _checked("--version", given.version)
     job = replace(_job(given), name=name, allow_ties=given.allow_ties)
     return ConvertCommand(job, version, given.out, given.replace, given.json)
@@ -110,6 +110,12 @@ def default_name(model: Path) -> str:
     name = re.sub(r"[^A-Za-z0-9_.-]", "-", stem).lstrip("_.-")[:64]
     if not NAME_PATTERN.fullmatch(name):
         raise UsageError(f"no name can be made of '{model.name}': give one with --name")
+    return name
+
+
+def _free(name: str) -> str:
+    if name in RESERVED_NAMES:
+        raise UsageError(f"no model can be called '{name}', as the v2 protocol has a path of that name: give another")
     return name
 
 

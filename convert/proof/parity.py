@@ -23,6 +23,7 @@ TIE = 1e-6
 LIKELY = ("remembered", "beside", "data")  # groups whose rows a client may well send
 SHOWN = 5  # worst rows of a failure
 TOLD_EVERY = 250  # rows
+PIECE = 1000  # rows that are looked through for accidents at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,13 @@ def find_accidents(graph: Runtime | None, features: Sequence[Feature], groups: M
     """Which rows [rows] of each group ``graph`` marks; nothing without a graph."""
     if graph is None:
         return {}
-    return {group: next(iter(batched(graph, features, table).values())) for group, table in groups.items()}
+    return {group: _marked(graph, features, table) for group, table in groups.items()}
+
+
+def _marked(graph: Runtime, features: Sequence[Feature], table: Table) -> Array:
+    """In pieces: it holds several matrices of rows x training rows at once, where the model holds one."""
+    pieces = [rows_at(table, slice(start, start + PIECE)) for start in range(0, length(table), PIECE)]
+    return np.concatenate([next(iter(batched(graph, features, piece).values())) for piece in pieces])
 
 
 def batched(runtime: Runtime, features: Sequence[Feature], table: Table) -> dict[str, Array]:

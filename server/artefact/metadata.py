@@ -18,6 +18,7 @@ import orjson
 FORMAT = 1
 PREFIX = "dynonnx."
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+RESERVED_NAMES = frozenset({"stats"})  # of no model: GET /v2/models/stats is the protocol's own
 RELATIVE_TOLERANCE = 1e-5
 # A missing value in a tensor of strings, which has no null (a missing number is NaN). It is a Unicode noncharacter,
 # which exchanged text does not contain; the empty string may be a category.

@@ -89,8 +89,9 @@ class RunThread:
     def submit(self, work: Callable[[], None]) -> None:
         """Does this after what was submitted before. ``work`` raises nothing."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._do_all, name=self._name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._do_all, name=self._name, daemon=True)
+            thread.start()  # raises where no more threads may be started: the next run tries again
+            self._thread = thread
         self._work.put(work)
 
     def close(self) -> None:

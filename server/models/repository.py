@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from server.artefact.metadata import NAME_PATTERN, Artefact
+from server.artefact.metadata import NAME_PATTERN, RESERVED_NAMES, Artefact
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout
 from server.batching.cost import CostCurve
@@ -23,8 +23,6 @@ from server.models.bulletin import Bulletin
 from server.models.files import OUTSIDE, is_inside
 from server.models.trial import Verdict
 
-# GET /v2/models/stats is the protocol's own.
-RESERVED = frozenset({"stats"})
 NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
 
 
@@ -153,7 +151,7 @@ def scan(folder: Path) -> Listing:
                 f"{_shown(str(version.path.relative_to(folder)))}: a model name and a version are letters, digits, '_',"
                 " '.' and '-', at most 64 characters, the first a letter or a digit; rename it"
             )
-        elif version.name in RESERVED:
+        elif version.name in RESERVED_NAMES:
             misplaced[version.name, version.version] = (
                 f"{version.path.relative_to(folder)}: no model can be called '{version.name}', as the v2 protocol has a"
                 " path of that name; rename it"

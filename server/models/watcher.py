@@ -37,6 +37,7 @@ class _Version:
     since: float = 0.0  # when ``seen`` last changed
     announced: bool = False  # its trial is due at once
     acted: Signature | None = None
+    misread: Signature | None = None  # the file of which its trial had other bytes than were read after it
     retry: float = math.inf  # when a trial that was put off is due, on the monotonic clock
     model: Model | None = None
     reason: str | None = None  # why its last trial failed
@@ -238,7 +239,10 @@ class RepositoryWatcher:
         try:
             model = process.collect()
         except ChangedMeanwhile:
-            version.acted, version.since = None, monotonic()
+            if version.misread == version.acted:
+                self._refuse(version, ": its trial tells of other bytes than are there, twice")
+            else:
+                version.misread, version.acted, version.since = version.acted, None, monotonic()
         except FileRefused as error:
             self._refuse(version, str(error))
         else:

@@ -48,3 +48,9 @@ def test_nonsense_ends_with_status_two(words: list[str], capsys: pytest.CaptureF
         parse(words)
     assert end.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["m.pkl", "--name", "stats"], ["stats.pkl"]])
+def test_a_name_that_the_server_would_refuse_is_refused(words: list[str]) -> None:
+    with pytest.raises(UsageError, match="no model can be called 'stats'"):
+        parse(words)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from server.batching.batch import Batch
 from server.batching.run import RunThread, timed_run
 from server.errors import ServerError
@@ -45,3 +47,19 @@ def test_a_thread_that_was_never_needed_is_never_started() -> None:
     thread = RunThread("run-m")
     thread.close()
     assert threading.active_count() == before
+
+
+def test_where_a_thread_could_not_be_started_the_next_run_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    thread, over = RunThread("run-m"), threading.Event()
+    with monkeypatch.context() as scarce:
+        scarce.setattr(threading.Thread, "start", refuse_to_start)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            thread.submit(over.set)
+    thread.submit(over.set)
+    thread.close()
+    assert over.wait(PATIENCE)
+
+
+def refuse_to_start(thread: threading.Thread) -> None:
+    """What Python raises at the limit of threads."""
+    raise RuntimeError("can't start new thread")

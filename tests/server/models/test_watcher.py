@@ -232,6 +232,23 @@ def test_a_file_that_changes_between_trial_and_opening_is_tried_again(folder: Pa
     assert served(watched) == [("iris", "1"), ("new", "1")]
 
 
+def test_a_trial_that_always_tells_of_other_bytes_is_refused_and_not_tried_for_ever(folder: Path) -> None:
+    tries: list[str] = []
+
+    def load(file: VersionFile, tried: Findings | None = None, **limits: Any) -> Model:
+        if tried is not None and file.name == "new":
+            tries.append(tried.sha256)
+            raise ChangedMeanwhile
+        return load_version(file, tried, **limits)
+
+    watched = started(folder, load=load)
+    put(folder, "new.onnx")
+    until(watched, lambda: bool(watched.reasons("new")))
+    assert len(tries) == 2
+    assert "tells of other bytes" in watched.reasons("new")[0]
+    assert served(watched) == [("iris", "1")]
+
+
 def test_two_files_of_one_name_change_nothing_of_it(folder: Path) -> None:
     watched = started(folder)
     put(folder, "iris.onnx")
