@@ -7,13 +7,13 @@ import time
 from collections.abc import Sequence
 
 DONE, REFUSED, USAGE, SOME_REFUSED = 0, 1, 2, 3
-MISSING = "error: scoring needs pyarrow and tqdm: .venv/bin/python -m pip install -r requirements-score.txt"
+MISSING = "error: scoring needs pyarrow and tqdm: .venv/bin/python -m pip install -r requirements-scale.txt"
 
 
 def main(words: Sequence[str]) -> int:
     """Runs one command; answers the exit status."""
     try:
-        from score import errors, job, options  # noqa: PLC0415  what they need may not be installed
+        from score import errors, job, options
         from score.progress import Progress
     except ModuleNotFoundError as error:
         if error.name not in ("pyarrow", "tqdm"):

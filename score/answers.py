@@ -24,7 +24,7 @@ class AnswerColumns:
 
     def __init__(self, artefact: Artefact, probabilities: bool) -> None:
         self._classes: Any = artefact.classes
-        self._several = bool(self._classes) and isinstance(self._classes[0], tuple)
+        self._several = isinstance(next(iter(self._classes or ()), None), tuple)
         self._label, self._probabilities = artefact.output_names("label"), artefact.output_names("probabilities")
         others = [output for output in artefact.outputs if output.role in FIELD_OF_ROLE]
         self._others = [FIELD_OF_ROLE[output.role] for output in others]

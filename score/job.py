@@ -1,4 +1,4 @@
-"""Owns one scoring from tables to tables: parts in their order, none twice, on after an interruption. Prints nothing."""
+"""Owns one scoring from tables to tables: parts in order, none twice, on after an interruption. Prints nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -91,6 +92,10 @@ def _score_to_file(job: Job, files: Sequence[Path], scorer: Scorer, summary: Sum
             for piece in source.read(file, scorer.columns, 0):
                 _write(part, scorer, piece, summary)
                 tell(file.name, (at + piece.share) / len(files), summary.rows, summary.refused)
+        if not summary.rows + summary.refused:
+            schema = source.schema_of(files[0])
+            nothing = pa.RecordBatch.from_pylist([], pa.schema([schema.field(name) for name in scorer.columns]))
+            _write(part, scorer, source.Piece(np.arange(0), nothing, 1.0), summary)
         part.finish()
 
 

@@ -35,12 +35,16 @@ class _Parser(argparse.ArgumentParser):
 def parse(words: Sequence[str]) -> Job:
     """Reads a command line. Raises UsageError; ends the program for --help."""
     parser = _Parser(prog="python -m score", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", metavar="IN", help="a .parquet or .csv file, a folder of them, or a pattern in quotes")
+    parser.add_argument(
+        "source", metavar="IN", help="a .parquet or .csv file, a folder of them, or a pattern in quotes"
+    )
     parser.add_argument("out", metavar="OUT", type=Path, help="a .parquet or .csv file, or a folder")
     parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="the models folder: models")
     parser.add_argument("--model", metavar="NAME", help="which model; not needed where there is one")
     parser.add_argument("--version", metavar="V", help="which version; the highest without")
-    parser.add_argument("--key", action="append", default=[], metavar="COLUMN", help="a column to keep; may be repeated")
+    parser.add_argument(
+        "--key", action="append", default=[], metavar="COLUMN", help="a column to keep; may be repeated"
+    )
     parser.add_argument("--probabilities", action="store_true", help="the probability of every class as well")
     parser.add_argument("--part-rows", type=int, default=PART_ROWS, metavar="N", help=f"rows of a part: {PART_ROWS:,}")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a run: 1")

@@ -13,7 +13,9 @@ class Progress:
     """A bar on a terminal; nothing elsewhere."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._bar = tqdm(total=STEPS, file=stream, disable=None, leave=False, bar_format="{l_bar}{bar}{postfix} {remaining}")
+        self._bar = tqdm(
+            total=STEPS, file=stream, disable=None, leave=False, bar_format="{l_bar}{bar}{postfix} {remaining}"
+        )
 
     def tell(self, file: str, share: float, rows: int, refused: int) -> None:
         """How much of all is done, from 0 to 1."""

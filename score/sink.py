@@ -11,6 +11,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
 UNFINISHED = ".unfinished"
+GROUP_ROWS = 131_072  # of a row group of Parquet: readers skip whole ones
 
 
 class TableFile:
@@ -22,13 +23,22 @@ class TableFile:
         self._file = self._unfinished.open("wb")
         make: Any = parquet.ParquetWriter if path.suffix == ".parquet" else arrow_csv.CSVWriter
         self._writer = make(self._file, schema)
+        self._waiting: list[pa.RecordBatch] = []  # rows of the group to come
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Adds rows."""
-        self._writer.write_batch(batch)
+        self._waiting.append(batch)
+        if sum(waiting.num_rows for waiting in self._waiting) >= GROUP_ROWS:
+            self._write_group()
+
+    def _write_group(self) -> None:
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_batches(self._waiting))
+            self._waiting = []
 
     def finish(self) -> None:
         """Ends the table on the disk, under its name."""
+        self._write_group()
         self._writer.close()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -37,8 +47,9 @@ class TableFile:
 
     def discard(self) -> None:
         """Leaves nothing of it."""
-        self._file.close()
         self._unfinished.unlink(missing_ok=True)
+        self._writer.close()
+        self._file.close()
 
 
 class Part:

@@ -59,7 +59,9 @@ def find(pattern: str) -> list[Path]:
         raise Refused(f"{pattern}: there is no file ending in {' or '.join(SUFFIXES)}")
     kinds = {file.suffix for file in found}
     if len(kinds) > 1 or not kinds <= set(SUFFIXES):
-        raise Refused(f"{pattern}: expected files that all end in .parquet, or all in .csv; got {', '.join(sorted(kinds))}")
+        raise Refused(
+            f"{pattern}: expected files that all end in .parquet, or all in .csv; got {', '.join(sorted(kinds))}"
+        )
     return found
 
 
