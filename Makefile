@@ -5,6 +5,7 @@ PY := .venv/bin/python
 PORT ?= 8000
 WORKERS ?= 2
 SECONDS ?= 60
+ROWS ?= 1000000
 FUZZ_PYTHON ?= python3.11
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=models/%/1/model.onnx)
@@ -14,7 +15,7 @@ SOURCES := server convert bench score examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models clean
+.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +91,9 @@ score: build/scale/.installed ## a table of many rows: make score IN=rows.parque
 
 test-scale: models build/scale/.installed ## the tests of scoring, which need pyarrow
 	build/scale/bin/python -m pytest tests/score --timeout 600
+
+bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
+	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)
 
 lint: install ## style and types; edits nothing
 	$(PY) -m ruff check $(SOURCES)

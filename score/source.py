@@ -91,7 +91,7 @@ def read(file: Path, columns: Sequence[str], skip: int) -> Iterator[Piece]:
 
 
 def _read_parquet(file: Path, columns: Sequence[str], skip: int) -> Iterator[Piece]:
-    with parquet.ParquetFile(file) as table:
+    with parquet.ParquetFile(file, pre_buffer=False) as table:
         sizes = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
         group = before = 0
         while group < len(sizes) and before + sizes[group] <= skip:

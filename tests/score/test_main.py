@@ -96,3 +96,20 @@ def test_a_killed_command_goes_on_where_it_was(table: Path, tmp_path: Path) -> N
     assert "20,000 of them in an earlier run" in run.stdout
     ids = [value for file in sorted(out.glob("*.parquet")) for value in parquet.read_table(file)["id"].to_pylist()]
     assert ids == list(range(2000)) * 100
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
+    batch = batch_of(example("churn"), rows_like_golden(example("churn"), 20_000))
+    most = []
+    for times in (10, 200):
+        with parquet.ParquetWriter(tmp_path / "in.parquet", batch.schema) as writer:
+            for _ in range(times):
+                writer.write_batch(batch)
+        command = [sys.executable, "-m", "score", str(tmp_path / "in.parquet"), str(tmp_path / "out.parquet")]
+        child = subprocess.Popen([*command, "--model", "churn", "--replace"], cwd=ROOT, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode == 0
+        most.append(usage.ru_maxrss // 1024)
+    assert most[1] < most[0] + 40, most
