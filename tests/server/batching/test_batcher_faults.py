@@ -55,13 +55,15 @@ async def test_a_run_with_a_patient_client_is_not_stopped() -> None:
 @pytest.mark.fault(52)
 @in_loop
 async def test_runs_that_outlast_the_deadline_quarantine_the_version() -> None:
-    rig = Rig(Curve(SLOW))
+    rig = Rig(Curve(SLOW), deadline_seconds=0.125)
     for _ in range(STRIKES):
-        first = NumbersEntry(7, deadline=rig.time + 1.0)
+        first = NumbersEntry(7, deadline=rig.time + 0.125)
         rig.runtime.gate.clear()
         rig.submit(first)
         await rig.runtime.until_entered()
-        rig.time += 1.0
+        for _ in range(4):
+            rig.time += 0.03125
+            await rig.until_looked()
         assert await first.code() == "deadline_exceeded"
         await turns()
     entries = [NumbersEntry(1), NumbersEntry(2)]
@@ -92,7 +94,7 @@ async def test_a_version_that_another_worker_quarantines_is_refused_here_at_the_
 @pytest.mark.fault(52)
 @in_loop
 async def test_a_run_that_cannot_be_stopped_is_reported_and_admits_nobody() -> None:
-    rig = Rig(Curve(SLOW))
+    rig = Rig(Curve(SLOW), deadline_seconds=0.0625)
     rig.runtime.yields = False
     rig.runtime.gate.clear()
     stuck = NumbersEntry(1, deadline=101.0)
@@ -101,6 +103,7 @@ async def test_a_run_that_cannot_be_stopped_is_reported_and_admits_nobody() -> N
     rig.time = 101.0
     assert await stuck.code() == "deadline_exceeded"
     rig.batcher.check_capacity()
+    await rig.until_looked()
     rig.time += GRACE_SECONDS
     with pytest.raises(ServerError) as caught:
         rig.batcher.check_capacity()
