@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from time import monotonic
 
 import pytest
 
@@ -17,7 +18,7 @@ async def test_a_run_that_was_stopped_is_not_tried_again_in_halves() -> None:
     runtime = Gated()
     runtime.stop()
     batch = Batch([NumbersEntry(number) for number in range(8)], 8)
-    outcomes, seconds = timed_run(runtime, batch)
+    outcomes, seconds = timed_run(runtime, batch, monotonic)
     ((stopped, error),) = outcomes
     assert stopped is batch
     assert isinstance(error, ServerError)
