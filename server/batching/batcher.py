@@ -179,6 +179,7 @@ class Batcher:
     def _refuse_all(self, error: ServerError) -> None:
         for entry in self._queue.clear():
             self._fail(entry, error)
+        self.metrics.pending(len(self._running.entries) if self._running is not None else 0)
 
     # Runs
 
@@ -202,6 +203,8 @@ class Batcher:
                         self._finish(batch, now, reason, outcomes, seconds)
                         return
                 self._run_in_thread(batch, now, reason)
+            else:
+                self.metrics.pending(0)
         except BaseException as error:  # noqa: BLE001  no entry is left without an answer, and the batcher goes on
             self._recover(batch, error)
 
@@ -277,6 +280,7 @@ class Batcher:
         self.metrics.fail_run()
         for entry in batch.entries if batch is not None else self._queue.clear():
             self._fail(entry, ServerError("internal", "the server failed on this request; its log says why"))
+        self.metrics.pending(len(self._queue))
         self._turn_again()
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise error
@@ -307,8 +311,8 @@ class Batcher:
                 self._loop.call_soon(self._poll_busily)
 
     def _turn_again(self) -> None:
-        """Goes on with what waits, after a run."""
-        if self._queue.rows and not self._scheduled:
+        """Goes on with what waits, after a run, or lets go of those that do no longer."""
+        if (self._queue.rows or self._queue.placed) and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn, "slot")
 
