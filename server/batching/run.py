@@ -110,3 +110,4 @@ class RunThread:
     def _do_all(self) -> None:
         while (work := self._work.get()) is not None:
             work()
+            del work  # or the requests of the last run, and the bytes counted for them, stay until the next

@@ -1,4 +1,4 @@
-"""Whatever happens to requests, in any order: each gets one answer or none if it left, and every counter ends at zero."""
+"""Whatever happens to requests, in any order: each gets one answer, or none if it left, and counters end at zero."""
 
 from __future__ import annotations
 
