@@ -51,6 +51,7 @@ class Findings:
     verdict: Verdict
     curve: CostCurve
     cost_by_rows: bool
+    pads_texts: bool = False
 
     def to_bytes(self) -> bytes:
         """Encodes it as one line of JSON."""
@@ -60,6 +61,7 @@ class Findings:
                 "verdict": self.verdict,
                 "curve": self.curve.state(),
                 "cost_by_rows": self.cost_by_rows,
+                "pads_texts": self.pads_texts,
             }
         )
 
@@ -72,6 +74,7 @@ class Findings:
             Verdict(**document["verdict"]),
             CostCurve.restored(document["curve"]),
             document["cost_by_rows"],
+            document["pads_texts"],
         )
 
 
