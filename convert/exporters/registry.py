@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from convert.errors import Refused
+from convert.errors import Refused, unforeseen
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph, Tensor
 from convert.inside import Inner, inside
@@ -104,6 +104,10 @@ class Exporter:
         except Refused as refusal:
             refusal.where = refusal.where or " > ".join(self.path)
             raise
+        except (MemoryError, PermissionError):  # the child has words of its own for these
+            raise
+        except Exception as error:
+            raise unforeseen(error, " > ".join(self.path)) from error
         finally:
             self.path.pop()
 

@@ -12,7 +12,7 @@ from sklearn.feature_extraction import text
 
 from convert.errors import Refused
 from convert.graph.graph import Array
-from convert.inside import inwards
+from convert.inside import DEEPEST, inwards, is_bottomless
 from convert.original.column_hints import ColumnHint, find_hints
 from convert.original.frame import Categories, for_model
 from convert.original.table import Table
@@ -94,6 +94,11 @@ class Original:
 
 def open_original(model: Any) -> Original:
     """What kind of model this is, and how wide. Raises Refused for what is no fitted estimator."""
+    if is_bottomless(model):
+        raise Refused(
+            f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
+            "fit and pickle it again with fewer layers, each an estimator of its own",
+        )
     if reads_documents(model):
         return Original(model, _kind(model), (DOCUMENT,), False, tuple(find_hints(model, 1)), documents=True)
     width = _width(model)
