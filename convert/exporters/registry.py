@@ -9,10 +9,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from convert.errors import Refused, unforeseen
+from convert.exporters.parts.sparseness import gives_sparse
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph, Tensor
 from convert.inside import Inner, inside
@@ -83,7 +84,7 @@ class Exporter:
         """What ``estimator.transform`` gives for these columns. Raises Refused."""
         with self._at(step, estimator):
             export: Transform = _find(TRANSFORMS, estimator, "transform")
-            return export(self, estimator, x)
+            return replace(export(self, estimator, x), sparse=gives_sparse(estimator, x.sparse))
 
     def predict(self, estimator: Any, x: Columns, step: str = "") -> Prediction:
         """What the predicting methods of ``estimator`` give for these columns. Raises Refused."""

@@ -85,7 +85,8 @@ class Original:
         if given is None:
             return None
         if isinstance(given, list):
-            return tuple(tuple(np.asarray(target).tolist()) for target in given)
+            number = float if answers["label"].dtype.kind == "f" else None  # chains answer so, whatever their classes
+            return tuple(tuple(np.asarray(target, number).tolist()) for target in given)
         labels = answers["label"].shape[1:]
         return (
             ((0, 1),) * labels[0] if labels else tuple(np.asarray(given).tolist())

@@ -1,4 +1,4 @@
-"""libsvm's coupling of pairs: as many rounds as its own loop takes, row by row, also where rows are made to take many."""
+"""libsvm's coupling of pairs: as many rounds as its own loop takes, row by row, also for rows that take many."""
 
 from __future__ import annotations
 
