@@ -39,12 +39,19 @@ class Original:
         """Everything a file of this model answers, for these rows. Raises what the model raises."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
-            x = next(iter(table.values())) if self.documents else for_model(table, self.named, self._native())
+            x = (
+                next(iter(table.values()))
+                if self.documents
+                else for_model(table, self.named, self._native(), self._nones())
+            )
             return self._ask(x)
 
     def _native(self) -> dict[str, Categories]:
         named = zip(self.names, self.hints, strict=True)
         return {name: Categories(tuple(dict.fromkeys(hint.known)), hint.closed) for name, hint in named if hint.native}
+
+    def _nones(self) -> frozenset[str]:
+        return frozenset(name for name, hint in zip(self.names, self.hints, strict=True) if hint.missing is None)
 
     def accepts(self, table: Table) -> bool:
         """Whether the original answers these rows at all."""
