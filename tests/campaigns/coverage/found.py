@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy import stats
 from sklearn import (
     compose,
     dummy,
@@ -13,20 +14,23 @@ from sklearn import (
     impute,
     linear_model,
     mixture,
+    model_selection,
     multiclass,
     multioutput,
     neural_network,
     pipeline,
     preprocessing,
     svm,
+    tree,
 )
+from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
 
-from tests.campaigns.coverage.data import Case, case, labels, mixed, numbers, signal
+from tests.campaigns.coverage.data import COLUMNS, ROWS, Case, case, labels, mixed, numbers, random, signal
 
 
 def found() -> Iterator[Case]:
     """Every kind that is mended, at least once."""
-    for make in (_probabilities, _label_sets, _nothing, _others):
+    for make in (_probabilities, _label_sets, _nothing, _columns, _searches, _imputers, _others):
         yield from make()
 
 
@@ -102,6 +106,55 @@ def _nothing() -> Iterator[Case]:
     marked = impute.SimpleImputer(missing_values=None, strategy="most_frequent")
     coded = pipeline.make_pipeline(marked, coders["one-hot"], _logistic())
     yield case("found", "imputer of None", coded, table[["city"]], y)
+
+
+def _columns() -> Iterator[Case]:
+    """Columns chosen by what they hold."""
+    table, y = mixed()
+    number = pipeline.make_pipeline(impute.SimpleImputer(), preprocessing.StandardScaler())
+    word = preprocessing.OneHotEncoder(handle_unknown="ignore")
+    selector = compose.make_column_selector
+    others = {"exclude": ["number", "bool"]}
+    chosen = {
+        "make_column_selector": (selector(dtype_include=np.number), selector(dtype_exclude=["number", "bool"])),
+        "select_dtypes": (table.select_dtypes("number").columns, table.select_dtypes(**others).columns),
+    }
+    for name, (numbered, worded) in chosen.items():
+        columns = compose.ColumnTransformer([("n", number, numbered), ("w", word, worded)])
+        yield case("found", f"columns by {name}", pipeline.make_pipeline(columns, _logistic()), table, y)
+
+
+def _searches() -> Iterator[Case]:
+    """Of a search only the best estimator is needed."""
+    x = numbers()
+    y = labels("two words", x)
+    drawn = {"C": stats.loguniform(0.01, 10), "max_iter": stats.randint(100, 200), "tol": stats.uniform(1e-5, 1e-4)}
+    searches = {
+        "RandomizedSearchCV": model_selection.RandomizedSearchCV(_logistic(), drawn, n_iter=2, cv=2, random_state=0),
+        "HalvingGridSearchCV": model_selection.HalvingGridSearchCV(_logistic(), {"C": [0.1, 1.0]}, cv=2),
+        "HalvingRandomSearchCV": model_selection.HalvingRandomSearchCV(
+            _logistic(), drawn, cv=2, random_state=0, min_resources=80
+        ),
+    }
+    for name, model in searches.items():
+        yield case("found", f"{name} over distributions", model, x, y)
+
+
+def _imputers() -> Iterator[Case]:
+    x = np.where(random().random((ROWS, COLUMNS)) < 0.1, np.nan, numbers())
+    y = labels("two words", numbers())
+    imputers: dict[str, Any] = {
+        "IterativeImputer": impute.IterativeImputer(random_state=0),
+        "IterativeImputer, limits": impute.IterativeImputer(max_iter=3, min_value=-1.0, max_value=1.0),
+        "IterativeImputer, few neighbours": impute.IterativeImputer(n_nearest_features=2, random_state=0),
+        "IterativeImputer of trees": impute.IterativeImputer(
+            tree.DecisionTreeRegressor(max_depth=4, random_state=0), max_iter=3, add_indicator=True
+        ),
+        "KNNImputer, by distance": impute.KNNImputer(weights="distance", add_indicator=True),
+    }
+    for name, imputer in imputers.items():
+        yield case("found", name, imputer, x)
+        yield case("found", f"{name} > LogisticRegression", pipeline.make_pipeline(imputer, _logistic()), x, y)
 
 
 def _others() -> Iterator[Case]:
