@@ -51,8 +51,8 @@ def make_index(arguments: tuple[Any, ...]) -> list[Any]:
 
 
 def _listed(values: Any) -> list[Any]:
-    listed: list[Any] = values.tolist() if type(values) is np.ndarray and values.ndim == 1 else [values]
-    if not all(map(is_scalar, listed)):
+    listed: list[Any] | None = values.tolist() if type(values) is np.ndarray and values.ndim == 1 else None
+    if listed is None or not all(map(is_scalar, listed)):
         raise hostile(BROKEN)
     return listed
 
