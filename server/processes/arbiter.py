@@ -146,7 +146,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def _update_models(self) -> None:
         """Receives calls, steps the watcher, and makes workers outgoing on a change; an error is only logged."""
         try:
-            for worker in self.WORKERS.values():
+            for worker in list(self.WORKERS.values()):
                 self.control_server.receive(worker.channel)
             changed = self.server.watcher.step()
             idle = not self.server.watcher.waits_for()
@@ -275,6 +275,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         self.control_server.forget(worker.channel)
         if not self.server.scoreboard.has_served(worker.line):
             self._spawn_after = monotonic() + RESPAWN_SECONDS
+        self.server.scoreboard.clear_gauges(worker.line)  # nobody may have the line for long
 
     def _current(self) -> list[int]:
         """The pids of the current workers, the oldest first."""

@@ -129,6 +129,25 @@ def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:
     gc.unfreeze()
 
 
+def test_what_a_worker_that_is_gone_had_to_do_is_no_longer_shown() -> None:
+    """After a reload its line may stay free until the next one."""
+    scoreboard = Scoreboard(3, 1)
+    metrics = ModelMetrics(scoreboard, 1, scoreboard.assign("a", "1"))
+    scoreboard.begin_serving(1)
+    metrics.pending(5)
+    metrics.batch(3, 0.1, "turn")
+    channel = SimpleNamespace(close=lambda: None)
+    made = arbiter(
+        server=SimpleNamespace(scoreboard=scoreboard),
+        control_server=SimpleNamespace(forget=lambda channel: None),
+        _spawn_after=0.0,
+    )
+    made.note_worker_exit(SimpleNamespace(line=1, channel=channel))
+    assert scoreboard.totals(0, "nv_inference_pending_request_count") == [0.0]
+    assert scoreboard.totals(0, "nv_inference_count") == [3.0]
+    assert made._spawn_after == 0.0, "it had served"
+
+
 class Crashed:
     """A server with one version, and a worker of it that dies by a signal."""
 
