@@ -71,7 +71,7 @@ def _config(settings: Settings, plan: DynoPlan) -> str:
 def _serve(settings: Settings, plan: DynoPlan) -> int:
     # Imported here, so that --help and bad settings are answered without loading a web server.
     from server.models.repository import BadRepository
-    from server.processes.arbiter import Server, default_host
+    from server.processes.application import Server, default_host
 
     try:
         _check_port(settings.host or default_host(), settings.port)
