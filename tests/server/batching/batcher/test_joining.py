@@ -253,3 +253,8 @@ async def test_a_request_that_comes_while_the_loop_is_kept_awake_is_served_as_ev
         assert await entry.served()
         rig.time += BUSY_POLL_SECONDS / 2
     assert rig.runtime.rows == [[0], [1], [2], [3], [4]]
+
+
+@in_loop
+async def test_a_batcher_has_few_enough_attributes_to_be_fast() -> None:
+    assert len(vars(Rig().batcher)) < 30
