@@ -131,4 +131,4 @@ async def test_a_deadline_of_this_moment_has_passed() -> None:
     work = Work()
     work.add("now", 1, deadline=0.0)
     await turns()
-    assert work.told == {"now": "deadline_exceeded"}
+    assert (work.told, work.done) == ({"now": "deadline_exceeded"}, [])
