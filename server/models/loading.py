@@ -108,7 +108,8 @@ def load_model(
 
 def read_whole(file: VersionFile) -> Given:
     """Reads a version and its signature. Raises BadFile, OSError."""
-    return Given(read_inside(file.folder or file.path.parent, file.path), read_signature(file.path))
+    folder = file.folder or file.path.parent
+    return Given(read_inside(folder, file.path), read_signature(folder, file.path))
 
 
 def _row_codecs(
