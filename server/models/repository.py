@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -93,6 +93,11 @@ class Repository:
         """The reasons why versions do not serve; those of a `Bulletin` change at any time."""
         return self._refused.read() if isinstance(self._refused, Bulletin) else self._refused
 
+    def only(self, versions: Collection[tuple[str, str]]) -> Repository:
+        """The same without other versions than these."""
+        models = [model for model in self if (model.name, model.version) in versions]
+        return Repository(models, self._refused, self.default_model)
+
     def get(self, name: str, version: str | None = None) -> Model:
         """A version of a model, the highest without ``version``. Raises ServerError: not_found, model_unavailable."""
         versions = self.models.get(name)
@@ -144,8 +149,8 @@ def scan(folder: Path) -> Listing:
             said = str(error) if isinstance(error, _Misplaced) else f"{_shown(entry.name)} {reason}"
             misplaced[_shown(entry.stem if entry.suffix == ".onnx" else entry.name), "1"] = said
     for version in versions:
-        if reason := _misnamed(folder, version):
-            misplaced[_shown(version.name), _shown(version.version)] = reason
+        if wrong := _misnamed(folder, version):
+            misplaced[_shown(version.name), _shown(version.version)] = wrong
     named = (file for file in versions if (_shown(file.name), _shown(file.version)) not in misplaced)
     return Listing(tuple(sorted(named, key=lambda file: (file.name, version_key(file.version)))), misplaced)
 

@@ -13,6 +13,7 @@ import queue
 import select
 import signal
 import socket
+from collections.abc import Set
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -28,7 +29,7 @@ from server.endpoints.lifecycle import Endpoints
 from server.logs import handler as logs
 from server.logs import log
 from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
-from server.models.bulletin import Bulletin
+from server.models.bulletin import Bulletin, Key
 from server.models.loading import load_model
 from server.models.repository import BadRepository, Repository
 from server.models.signed import make_check
@@ -76,6 +77,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         self.server = server
         self.control_server = ControlServer(server.watcher, server.lift_quarantine)
         self._restart = False  # fork fresh workers, even if no model has changed
+        self._is_partial = False  # versions wait for the blocks of workers that end
         self._wake, waker = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(waker, False)
@@ -148,9 +150,10 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
                 self.control_server.receive(worker.channel)
             changed = self.server.watcher.step()
             idle = not self.server.watcher.waits_for()
-            if not self.outgoing and idle and (changed or self._restart):
-                self._restart = False
-                self.server.renew()
+            rest = self._is_partial and not self.retiring
+            if not self.outgoing and idle and (changed or self._restart or rest):
+                self._restart = self._is_partial = False
+                self._is_partial = not self.server.renew()
                 self.outgoing |= dict.fromkeys(self._current(), monotonic())
         except Exception:  # noqa: BLE001
             log.exception("the models could not be renewed, those from before go on")
@@ -160,7 +163,8 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         scoreboard = self.server.scoreboard
         leaving = any(scoreboard.serves(self.WORKERS[pid].line) for pid in self.retiring if pid in self.WORKERS)
         coming = not all(scoreboard.serves(self.WORKERS[pid].line) for pid in self._current())
-        return bool(self._restart or self.outgoing or leaving or coming or self.server.watcher.has_changed)
+        waits = self._restart or self._is_partial
+        return bool(waits or self.outgoing or leaving or coming or self.server.watcher.has_changed)
 
     def _is_whole(self) -> bool:
         """Whether as many current workers serve as should."""
@@ -328,7 +332,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Tries and loads every model before any worker is forked. Raises BadRepository."""
         self.watcher.load_all(self._settings.strict)
         plan = self._plan
-        repository = self._take_repository()
+        repository = self.watcher.repository()
         try:
             endpoints = Endpoints(repository, self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
         except ValueError as error:
@@ -338,17 +342,25 @@ class Server(BaseApplication):  # type: ignore[misc]
         _freeze()
         return app
 
-    def renew(self) -> None:
-        """Gives the present models to workers that are forked from now on. Raises as `App.replace_models` does."""
+    def renew(self) -> bool:
+        """Gives the present models to workers that are forked from now on; whether all of them found a place.
+
+        If not, it is to be called again once the workers from before have ended. Raises as `App.replace_models` does.
+        """
         app: App = self.callable
-        repository = self._take_repository()
+        whole = self.watcher.repository()
+        places = fitting(_versions(whole), self._versions, self.scoreboard.models)
+        repository = whole if len(places) == len(_versions(whole)) else whole.only(places)
+        self.scoreboard.keep(places | self._versions)  # workers that still serve write these blocks
         gc.unfreeze()
         try:
             app.replace_models(repository)
-            self._versions = _versions(repository)
+            self._versions = places
         finally:
             _freeze()
-        log.info("reloaded: %s", self._served())
+        late = len(_versions(whole)) - len(places)
+        log.info("reloaded: %s%s", self._served(), f"; {late} more once the workers before have ended" if late else "")
+        return not late
 
     def lift_quarantine(self, name: str | None = None) -> None:
         """Lets the versions of a name serve again, or all."""
@@ -367,11 +379,6 @@ class Server(BaseApplication):  # type: ignore[misc]
         described = signal.strsignal(number)
         fields = {"model": key[0], "version": key[1]}
         log.error("a worker died within a run (%s): %s", described, reason, extra=fields)
-
-    def _take_repository(self) -> Repository:
-        repository = self.watcher.repository()
-        self.scoreboard.keep(_versions(repository) | self._versions)  # retiring workers still write their blocks
-        return repository
 
     def _watcher(self) -> RepositoryWatcher:
         settings = self._settings
@@ -411,6 +418,17 @@ class Server(BaseApplication):  # type: ignore[misc]
             workers,
             "" if workers == 1 else "s",
         )
+
+
+def fitting(wanted: Set[Key], served: Set[Key], places: int) -> set[Key]:
+    """The versions that can serve beside those of the workers that are to end: of the new ones, as many as fit.
+
+    All that are wanted if they are too many by themselves: then nobody can serve them.
+    """
+    if len(wanted) > places:
+        return set(wanted)
+    new = sorted(wanted - served)
+    return {*(wanted & served), *new[: max(0, places - len(served))]}
 
 
 def _versions(repository: Repository) -> set[tuple[str, str]]:
