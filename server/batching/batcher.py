@@ -101,6 +101,11 @@ class Batcher:
         self._thread = RunThread(f"run-{name}")
 
     @property
+    def batches(self) -> bool:
+        """Whether requests share runs: rows stand alone, and no run has shown otherwise."""
+        return self._queue.row_independent
+
+    @property
     def is_running(self) -> bool:
         """Whether a run goes on in the thread."""
         return self._running is not None

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,7 +26,7 @@ from server.endpoints.lifecycle import Endpoints
 from server.logs import handler as logs
 from server.logs import log
 from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
-from server.models.bulletin import Bulletin
+from server.models.bulletin import Bulletin, Key
 from server.models.loading import load_model
 from server.models.repository import BadRepository, Repository
 from server.models.signed import make_check
@@ -91,7 +91,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Tries and loads every model before any worker is forked. Raises BadRepository."""
         self.watcher.load_all(self._settings.strict)
         plan = self._plan
-        repository = self._take_repository()
+        repository = self.watcher.repository()
         try:
             endpoints = Endpoints(repository, self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
         except ValueError as error:
@@ -101,17 +101,25 @@ class Server(BaseApplication):  # type: ignore[misc]
         _freeze()
         return app
 
-    def renew(self) -> None:
-        """Gives the present models to workers that are forked from now on. Raises as `App.replace_models` does."""
+    def renew(self) -> bool:
+        """Gives the present models to workers that are forked from now on; whether all of them found a place.
+
+        If not, it is to be called again once the workers from before have ended. Raises as `App.replace_models` does.
+        """
         app: App = self.callable
-        repository = self._take_repository()
+        whole = self.watcher.repository()
+        places = fitting(_versions(whole), self._versions, self.scoreboard.models)
+        repository = whole if len(places) == len(_versions(whole)) else whole.only(places)
+        self.scoreboard.keep(places | self._versions)  # workers that still serve write these blocks
         gc.unfreeze()
         try:
             app.replace_models(repository)
-            self._versions = _versions(repository)
+            self._versions = places
         finally:
             _freeze()
-        log.info("reloaded: %s", self._served())
+        late = len(_versions(whole)) - len(places)
+        log.info("reloaded: %s%s", self._served(), f"; {late} more once the workers before have ended" if late else "")
+        return not late
 
     def lift_quarantine(self, name: str | None = None) -> None:
         """Lets the versions of a name serve again, or all."""
@@ -141,11 +149,6 @@ class Server(BaseApplication):  # type: ignore[misc]
         described = signal.strsignal(number)
         fields = {"model": key[0], "version": key[1]}
         log.error("a worker died within a run (%s): %s", described, reason, extra=fields)
-
-    def _take_repository(self) -> Repository:
-        repository = self.watcher.repository()
-        self.scoreboard.keep(_versions(repository) | self._versions)  # retiring workers still write their blocks
-        return repository
 
     def _watcher(self) -> RepositoryWatcher:
         settings = self._settings
@@ -185,6 +188,17 @@ class Server(BaseApplication):  # type: ignore[misc]
             workers,
             "" if workers == 1 else "s",
         )
+
+
+def fitting(wanted: Set[Key], served: Set[Key], places: int) -> set[Key]:
+    """The versions that can serve beside those of the workers that are to end: of the new ones, as many as fit.
+
+    All that are wanted if they are too many by themselves: then nobody can serve them.
+    """
+    if len(wanted) > places:
+        return set(wanted)
+    new = sorted(wanted - served)
+    return {*(wanted & served), *new[: max(0, places - len(served))]}
 
 
 def _versions(repository: Repository) -> set[tuple[str, str]]:

@@ -40,6 +40,7 @@ class ReloadingArbiter(ForkingArbiter):
     def __init__(self, server: Server) -> None:
         self.control_server = ControlServer(server.watcher, server.lift_quarantine)
         self._restart = False  # fork fresh workers, even if no model has changed
+        self._is_partial = False  # versions wait for the blocks of workers that end
         self._wake, waker = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(waker, False)
@@ -108,9 +109,10 @@ class ReloadingArbiter(ForkingArbiter):
                 self.control_server.receive(worker.channel)
             changed = self.server.watcher.step()
             idle = not self.server.watcher.waits_for()
-            if not self.outgoing and idle and (changed or self._restart):
-                self._restart = False
-                self.server.renew()
+            rest = self._is_partial and not self.retiring
+            if not self.outgoing and idle and (changed or self._restart or rest):
+                self._restart = self._is_partial = False
+                self._is_partial = not self.server.renew()
                 self.outgoing |= dict.fromkeys(self._current(), monotonic())
         except Exception:  # noqa: BLE001
             log.exception("the models could not be renewed, those from before go on")
@@ -120,7 +122,8 @@ class ReloadingArbiter(ForkingArbiter):
         scoreboard = self.server.scoreboard
         leaving = any(scoreboard.serves(self.WORKERS[pid].line) for pid in self.retiring if pid in self.WORKERS)
         coming = not all(scoreboard.serves(self.WORKERS[pid].line) for pid in self._current())
-        return bool(self._restart or self.outgoing or leaving or coming or self.server.watcher.has_changed)
+        waits = self._restart or self._is_partial
+        return bool(waits or self.outgoing or leaving or coming or self.server.watcher.has_changed)
 
     def _is_whole(self) -> bool:
         """Whether as many current workers serve as should."""

@@ -12,6 +12,7 @@ import pytest
 
 from server.batching.quarantine import Quarantine
 from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.models.repository import Repository
 from server.processes.application import Server, _bind, default_host
 
 
@@ -37,26 +38,51 @@ def test_the_default_is_ipv4_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPa
     assert default_host() == "0.0.0.0"
 
 
-def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:
+def renewing(wanted: list[list[str]], served: list[str]) -> Any:
+    """A server with places for two versions, whose folder holds the wanted names, one list after the other."""
     scoreboard = Scoreboard(2, 2)
-    scoreboard.assign_all([("a", "1"), ("b", "1")])
-    repositories = iter([["c", "d", "e"], ["c"]])
+    scoreboard.assign_all([(name, "1") for name in served])
+    repositories = iter(wanted)
 
-    def replace_models(repository: list[SimpleNamespace]) -> None:
+    def replace_models(repository: Repository) -> None:
         scoreboard.assign_all([(model.name, model.version) for model in repository])
+        app.endpoints.repository = repository
 
+    app = SimpleNamespace(replace_models=replace_models, endpoints=SimpleNamespace(repository=None))
     server: Any = Server.__new__(Server)
-    server.scoreboard, server._versions = scoreboard, {("a", "1"), ("b", "1")}
+    server._settings = SimpleNamespace(models="models")
+    server.scoreboard, server._versions = scoreboard, {(name, "1") for name in served}
     server.watcher = SimpleNamespace(
-        repository=lambda: [SimpleNamespace(name=name, version="1") for name in next(repositories)]
+        repository=lambda: Repository([SimpleNamespace(name=name, version="1") for name in next(repositories)], {})  # type: ignore[misc]
     )
-    server.callable = SimpleNamespace(replace_models=replace_models)
+    server.callable = app
+    return server
+
+
+def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:
+    server = renewing([["c", "d", "e"]] * 2, ["a", "b"])
     for _ in range(2):
         with pytest.raises(ValueError, match="more than 2 model versions"):
             server.renew()
-        assert set(scoreboard.blocks) == {("a", "1"), ("b", "1")}, "workers still write these"
-        assert server._versions == set(scoreboard.blocks)
+        assert set(server.scoreboard.blocks) == {("a", "1"), ("b", "1")}, "workers still write these"
+        assert server._versions == set(server.scoreboard.blocks)
     assert gc.get_freeze_count() > 0, "the pages of what is there are not copied by a later fork"
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("served", "wanted", "first"),
+    [("ab", "bc", "b"), ("ab", "cd", ""), ("a", "bc", "b"), ("ab", "ab", "ab"), ("ab", "c", ""), ("", "ab", "ab")],
+)
+def test_versions_without_a_block_beside_the_old_ones_come_once_these_have_gone(
+    served: str, wanted: str, first: str
+) -> None:
+    server = renewing([list(wanted)] * 2, list(served))
+    assert server.renew() is (first == wanted)
+    assert [model.name for model in server.callable.endpoints.repository] == list(first)
+    if first != wanted:
+        assert server.renew()
+    assert [model.name for model in server.callable.endpoints.repository] == list(wanted)
     gc.unfreeze()
 
 
