@@ -17,13 +17,13 @@ from typing import Any
 
 from server.artefact.tensors import Array
 from server.batching.admission import Admission
-from server.batching.batch import Batch, decode_seconds_of, deliver, shares, whole_answers
+from server.batching.answers import Answers
+from server.batching.batch import Batch, decode_seconds_of, whole_answers
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, Timing
 from server.batching.quarantine import Record
 from server.batching.queue import NEVER, Queue
 from server.batching.run import Outcome, Runs, RunThread, timed_run, too_late
-from server.batching.slice_queue import SliceQueue
 from server.batching.watchdog import GRACE_SECONDS, Watchdog
 from server.errors import ServerError, overloaded
 from server.logs import log
@@ -39,8 +39,6 @@ LEARN_EVERY = 8
 # docs/decisions.md: "The loop stays awake for 100 us where requests follow at once"
 BUSY_POLL_SECONDS = 0.0001
 LOOK_AT_EACH = -1.0  # a bound on the rows that wait which is always exceeded
-# docs/decisions.md: "What is legal and heavy is read in slices"
-ANSWER_VALUES = 16_384  # of outputs; answers of more are encoded in slices
 DEADLINE_CHECK_SECONDS = 0.01  # how late a missed deadline is noticed during a run in the thread
 
 
@@ -98,7 +96,7 @@ class Batcher:
         self._began = 0.0  # when the run in the thread did
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._answers = SliceQueue(float("inf"), now)
+        self._answers = Answers(name, self._fail, self._turn_again, now)
         self._thread = RunThread(f"run-{name}")
 
     @property
@@ -185,6 +183,9 @@ class Batcher:
         self._scheduled = False
         self._wait_timer = None
         if self._running is not None:
+            return
+        if self._answers.full:  # goes on with `_turn_again`
+            self._check_deadlines_later()
             return
         batch = None
         try:
@@ -323,46 +324,7 @@ class Batcher:
         if answers is None:
             return
         whole, results = answers
-        values = sum([output.size for output in results])
-        if values <= ANSWER_VALUES:
-            self._deliver(whole, results)
-        elif len(whole.entries) == 1:
-            self._answer_in_slices(whole.entries[0], results)
-        else:
-            rows = max(1, ANSWER_VALUES * whole.rows // values)
-            for share, own in shares(whole, results, rows):
-                self._loop.call_soon(self._deliver_share, share, own)
-
-    def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
-        """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""
-        try:
-            deliver(batch, outputs)
-        except Exception:  # noqa: BLE001  an entry is never left without an answer
-            log.exception("a batch could not be answered", extra={"model": self.name})
-        else:
-            return
-        if len(batch.entries) == 1:
-            self._fail(batch.entries[0], _no_answer())
-            return
-        for alone, own in shares(batch, outputs, 0):
-            if not alone.entries[0].done:
-                self._deliver(alone, own)
-
-    def _deliver_share(self, batch: Batch, outputs: Sequence[Array]) -> None:
-        if len(batch.entries) == 1:
-            self._answer_in_slices(batch.entries[0], outputs)
-        else:
-            self._deliver(batch, outputs)
-
-    def _answer_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> None:
-        if not entry.done:
-            self._answers.add(
-                entry, entry.group.deliver_in_slices(entry, outputs), lambda error: self._answered(entry, error)
-            )
-
-    def _answered(self, entry: Entry, error: ServerError | None) -> None:
-        if error is not None:
-            self._fail(entry, error)
+        self._answers.deliver(whole, results)
 
     def _fail(self, entry: Entry, error: ServerError) -> None:
         if _fail(entry, error):
@@ -395,7 +357,7 @@ class Batcher:
 
     def _check_deadlines(self) -> None:
         self._deadline_timer = None
-        if self._running is None and self._wait_timer is None:
+        if self._running is None and self._wait_timer is None and not self._answers.full:
             return
         now = self.now()
         if now >= self._queue.next_deadline:
@@ -408,10 +370,6 @@ class Batcher:
             self._watchdog.look(running, now, self._refuse_late(running, now))
         self.metrics.pending(len(self._queue) + len(running))
         self._check_deadlines_later()
-
-
-def _no_answer() -> ServerError:
-    return ServerError("internal", "the answer could not be made; the server's log says why")
 
 
 def _fail(entry: Entry, error: ServerError) -> bool:
