@@ -204,3 +204,23 @@ def test_a_body_in_one_chunk_keeps_the_limit(tmp_path: Path, path: str, size: in
         assert statuses(wire.written) == [200 if size <= 200 else 413]
 
     with_connection(tmp_path, act, MAX_BODY_BYTES="200")
+
+
+def test_a_client_alone_may_owe_one_large_answer_but_not_many(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        def write(data: bytes) -> None:  # takes nothing, as a transport whose client does not
+            wire.unwritten += connection.worker.endpoints.ledger.limit
+            if not connection.flow.write_paused:
+                connection.pause_writing()
+
+        wire.write = write  # type: ignore[method-assign]
+        connection.data_received(post(ROW))
+        await settle()
+        assert (wire.unwritten > 0, wire.state()) == (True, "open")
+        connection.resume_writing()
+        wire.unwritten = 0
+        connection.data_received(post(ROW) * 2)  # in one turn, so both are entered
+        await settle()
+        assert wire.state() == "aborted"
+
+    with_connection(tmp_path, act)
