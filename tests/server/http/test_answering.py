@@ -97,6 +97,32 @@ def test_ten_thousand_pipelined_requests_are_answered_in_order(door: Door) -> No
     client.close()
 
 
+@pytest.mark.fault(7)
+def test_ten_thousand_requests_of_every_kind_in_large_segments_are_answered_in_order(door: Door) -> None:
+    bodies = [ROW, ROW, b'{"features":[1]}', b"{", ROW]
+    cold = set(range(9_500, 10_000, 89))
+    requests = b"".join(
+        get("/health", "GET", b"X-Request-Id: id-%d" % number)
+        if number in cold
+        else post(bodies[number % 5], "/predict", b"X-Request-Id: id-%d" % number)
+        for number in range(10_000)
+    )
+    client = door.connect()
+
+    def send() -> None:
+        for at in range(0, len(requests), 65_536):
+            client.send(requests[at : at + 65_536])
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    answers = [client.read() for _ in range(10_000)]
+    sending.join()
+    client.close()
+    assert [answer.headers["x-request-id"] for answer in answers] == [f"id-{number}" for number in range(10_000)]
+    usual = [200, 200, 422, 400, 200]
+    assert [a.status for a in answers] == [200 if n in cold else usual[n % 5] for n in range(10_000)]
+
+
 @pytest.mark.parametrize(
     "request_bytes", [get("/health"), post(ROW), post(b"{"), get("/nowhere", "PUT"), post(ROW, "/")]
 )
