@@ -97,7 +97,7 @@ class Batcher:
         self._began = 0.0  # when the run in the thread did
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._answers = Answers(name, metrics, now)
+        self._answers = Answers(name, metrics, self._turn_again, now)
         self._thread = RunThread(f"run-{name}")
 
     @property
@@ -190,6 +190,9 @@ class Batcher:
         self._scheduled = False
         self._wait_timer = None
         if self._running is not None:
+            return
+        if self._answers.full:  # goes on with `_turn_again`
+            self._check_deadlines_later()
             return
         batch = None
         try:
@@ -346,7 +349,7 @@ class Batcher:
 
     def _check_deadlines(self) -> None:
         self._deadline_timer = None
-        if self._running is None and self._wait_timer is None:
+        if self._running is None and self._wait_timer is None and not self._answers.full:
             return
         now = self.now()
         if now >= self._queue.next_deadline:

@@ -175,7 +175,8 @@ class RowReader:
         checked = _typed(feature.dtype, value, where)
         allowed = self._categories.get(index)
         if allowed is not None and checked not in allowed:
-            known = few([shown(category) for category in feature.categories or ()])
+            categories = feature.categories or ()
+            known = few([shown(category) for category in categories[:8]], len(categories))
             raise ServerError("invalid_input", f"{where}: expected one of {known}, got {shown(value)}")
         if checked == MISSING_TEXT and not feature.nullable:
             raise ServerError("invalid_input", f"{where}: a missing value, which U+FDD0 stands for, is not taken here")
