@@ -22,6 +22,7 @@ from convert.original.drawing import draw
 from convert.original.original import Original, open_original
 from convert.original.schema import describe
 from convert.original.table import length
+from convert.proof.constancy import is_constant
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
@@ -31,6 +32,7 @@ from server.artefact.metadata import Artefact, to_metadata
 from server.artefact.runtime import Runtime
 
 MOST_ACCIDENTS = 0.02  # of rows like those that the model remembers: KNN on iris has 1.3 %, on a survey 3 to 38 %
+MOST_ALIKE = 0.99  # of the rows may have one answer; a tree of two leaves has 0.5
 COMPARING_FROM = 0.4  # of all the work, when the comparison begins
 
 Tell = Callable[[str, float], None]  # what is under way, and how much of all is done
@@ -65,6 +67,8 @@ def convert(
     proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups))
     if not allow_ties:
         refuse_ties(proof)
+    if data is None:
+        refuse_sameness(proof, model)
     artefact = Artefact(
         name=name,
         kind=original.kind,
@@ -93,6 +97,16 @@ def refuse_ties(proof: Proof) -> None:
             f"of rows like those it remembers {proof.accident_share:.1%} have more neighbours at one distance than it "
             "asks: which of them it takes is an accident of scikit-learn's search, which no file can repeat",
             "use more or finer columns, or take such answers as they fall with --allow-ties",
+        )
+
+
+def refuse_sameness(proof: Proof, model: ModelProto) -> None:
+    """Raises Refused where nearly all rows have one answer, unless the graph shows that it has no other."""
+    if not proof.wrong and proof.spread.commonest > MOST_ALIKE and not is_constant(model):
+        raise Refused(
+            f"{proof.spread.commonest:.2%} of the rows made up from it have one and the same answer "
+            f"({proof.spread.distinct:,} in all), so that comparing them would prove nothing",
+            "give rows that it answers differently: --data ROWS.csv",
         )
 
 
