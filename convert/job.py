@@ -22,7 +22,7 @@ from convert.original.drawing import draw
 from convert.original.original import Original, open_original
 from convert.original.schema import describe
 from convert.original.table import length
-from convert.proof.constancy import is_constant
+from convert.proof.constancy import has_one_cluster, is_constant
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
@@ -68,7 +68,7 @@ def convert(
     if not allow_ties:
         refuse_ties(proof)
     if data is None:
-        refuse_sameness(proof, model)
+        refuse_sameness(proof, is_constant(model) or has_one_cluster(original.model))
     artefact = Artefact(
         name=name,
         kind=original.kind,
@@ -100,9 +100,9 @@ def refuse_ties(proof: Proof) -> None:
         )
 
 
-def refuse_sameness(proof: Proof, model: ModelProto) -> None:
-    """Raises Refused where nearly all rows have one answer, unless the graph shows that it has no other."""
-    if not proof.wrong and proof.spread.commonest > MOST_ALIKE and not is_constant(model):
+def refuse_sameness(proof: Proof, by_nature: bool) -> None:
+    """Raises Refused where nearly all rows have one answer, unless the model has no other ``by_nature``."""
+    if not proof.wrong and proof.spread.commonest > MOST_ALIKE and not by_nature:
         raise Refused(
             f"{proof.spread.commonest:.2%} of the rows made up from it have one and the same answer "
             f"({proof.spread.distinct:,} in all), so that comparing them would prove nothing",

@@ -1,4 +1,4 @@
-"""Owns whether a graph can answer at all otherwise than it does. Knows nothing of the model it was made of.
+"""Owns whether a graph, or a model of clusters, can answer at all otherwise than it does.
 
 A tensor is constant where nothing that it is computed of hangs on an input's values: shapes do not, nor what is
 multiplied by nothing but zeros, nor trees without a branch.
@@ -6,9 +6,12 @@ multiplied by nothing but zeros, nor trees without a branch.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
 
+CENTRES = ("means_", "cluster_centers_", "subcluster_centers_")
 SHAPES = frozenset({"Shape", "Size"})
 PRODUCTS = frozenset({"MatMul", "Mul", "Gemm"})
 TREES = frozenset({"TreeEnsembleRegressor", "TreeEnsembleClassifier"})
@@ -22,6 +25,12 @@ def is_constant(model: ModelProto) -> bool:
         if _passes(node, varying, zeros):
             varying.update(node.output)
     return not varying & {output.name for output in graph.output}
+
+
+def has_one_cluster(model: Any) -> bool:
+    """Whether there is but one centre or component to choose; of a pipeline the last step is asked."""
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    return any(len(getattr(last, name, ())) == 1 for name in CENTRES)
 
 
 def _passes(node: NodeProto, varying: set[str], zeros: set[str]) -> bool:

@@ -9,9 +9,11 @@ import numpy as np
 import pandas
 import pytest
 from scipy import sparse
+from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import Lasso
+from sklearn.mixture import BayesianGaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -76,8 +78,10 @@ def test_columns_that_are_nearly_always_zero_are(agrees: Convert) -> None:
         DummyClassifier().fit(np.zeros((9, 2)), [0, 1, 1] * 3),
         Lasso(1e9).fit(RANDOM.normal(size=(50, 3)), RANDOM.normal(size=50)),
         DecisionTreeRegressor().fit(np.zeros((9, 2)), np.ones(9)),
+        KMeans(1).fit(RANDOM.normal(size=(50, 3))),
+        BayesianGaussianMixture().fit(RANDOM.normal(size=(50, 3))),
     ],
-    ids=["dummy", "no coefficient", "one leaf"],
+    ids=["dummy", "no coefficient", "one leaf", "one centre", "one component"],
 )
 def test_a_model_that_is_constant_by_nature_is_said_to_be(agrees: Convert, model: Any) -> None:
     done = agrees(model)
