@@ -5,16 +5,17 @@ PY := .venv/bin/python
 PORT ?= 8000
 WORKERS ?= 2
 SECONDS ?= 60
+ROWS ?= 1000000
 FUZZ_PYTHON ?= python3.11
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
-SOURCES := server convert bench examples tests
+SOURCES := server convert bench score examples tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models coverage-data clean
+.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +79,21 @@ serve: install ## the server alone, as Procfile starts it, with iris as the defa
 convert: install ## a model of your own: make convert MODEL=path/to/model.pkl [ARGS="--data rows.csv"]
 	@test -n "$(MODEL)" || { echo "say which: make convert MODEL=path/to/model.pkl" >&2; exit 2; }
 	$(PY) -m convert "$(MODEL)" $(ARGS)
+
+build/scale/.installed: requirements.txt requirements-dev.txt requirements-scale.txt
+	$(PYTHON) -m venv build/scale
+	build/scale/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	build/scale/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -r requirements-scale.txt
+	@touch $@
+
+score: build/scale/.installed ## a table of many rows: make score IN=rows.parquet OUT=answers.parquet [ARGS="--model churn --key id"]
+	build/scale/bin/python -m score "$(IN)" "$(OUT)" $(ARGS)
+
+test-scale: models build/scale/.installed ## the tests of scoring, which need pyarrow
+	build/scale/bin/python -m pytest tests/score --timeout 600
+
+bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
+	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)
 
 lint: install ## style and types; edits nothing
 	$(PY) -m ruff check $(SOURCES)

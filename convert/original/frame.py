@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -23,22 +23,33 @@ class Categories:
     closed: bool
 
 
-def for_model(table: Table, named: bool, native: Mapping[str, Categories] = MappingProxyType({})) -> Any:
+def for_model(
+    table: Table,
+    named: bool,
+    native: Mapping[str, Categories] = MappingProxyType({}),
+    nones: Collection[str] = frozenset(),
+) -> Any:
     """What the original takes: a DataFrame where it was fitted on names, else one array (objects if any text).
 
-    The columns in ``native`` become pandas categories. Raises ValueError for one that a closed column does not know.
+    The columns in ``native`` become pandas categories; in those of ``nones`` a missing value is None, else it is NaN.
+    Raises ValueError for a category that a closed column does not know.
     """
+    table = {name: _with_none(values) if name in nones else values for name, values in table.items()}
     if named:
         return pandas.DataFrame(
             {
-                name: _categorical(values, native[name]) if name in native else _series(values)
+                name: _categorical(values, native[name]) if name in native else _series(values, name in nones)
                 for name, values in table.items()
             }
         )
     arrays = list(table.values())
     if all(values.dtype.kind != "O" for values in arrays):
         return np.column_stack(arrays).astype(np.float64)
-    return np.column_stack([_objects(values) for values in arrays])
+    return np.column_stack([_objects(values, name in nones) for name, values in table.items()])
+
+
+def _with_none(values: Array) -> Array:
+    return np.array([None if value is None or value != value else value for value in values], object)
 
 
 def _categorical(values: Array, known: Categories) -> Any:
@@ -50,11 +61,11 @@ def _categorical(values: Array, known: Categories) -> Any:
     return pandas.Categorical.from_codes(codes, categories=categories)
 
 
-def _series(values: Array) -> Any:
-    return pandas.Series(_objects(values), dtype=object) if values.dtype.kind == "O" else values
+def _series(values: Array, nones: bool) -> Any:
+    return pandas.Series(_objects(values, nones), dtype=object) if values.dtype.kind == "O" else values
 
 
-def _objects(values: Array) -> Array:
-    if values.dtype.kind != "O":
+def _objects(values: Array, nones: bool) -> Array:
+    if nones or values.dtype.kind != "O":
         return values.astype(object)
     return np.array([np.nan if value is None else value for value in values], object)

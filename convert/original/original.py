@@ -12,7 +12,7 @@ from sklearn.feature_extraction import text
 
 from convert.errors import Refused
 from convert.graph.graph import Array
-from convert.inside import inwards
+from convert.inside import DEEPEST, inwards, is_bottomless
 from convert.original.column_hints import ColumnHint, find_hints
 from convert.original.frame import Categories, for_model
 from convert.original.table import Table
@@ -39,12 +39,19 @@ class Original:
         """Everything a file of this model answers, for these rows. Raises what the model raises."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
-            x = next(iter(table.values())) if self.documents else for_model(table, self.named, self._native())
+            x = (
+                next(iter(table.values()))
+                if self.documents
+                else for_model(table, self.named, self._native(), self._nones())
+            )
             return self._ask(x)
 
     def _native(self) -> dict[str, Categories]:
         named = zip(self.names, self.hints, strict=True)
         return {name: Categories(tuple(dict.fromkeys(hint.known)), hint.closed) for name, hint in named if hint.native}
+
+    def _nones(self) -> frozenset[str]:
+        return frozenset(name for name, hint in zip(self.names, self.hints, strict=True) if hint.missing is None)
 
     def accepts(self, table: Table) -> bool:
         """Whether the original answers these rows at all."""
@@ -85,7 +92,8 @@ class Original:
         if given is None:
             return None
         if isinstance(given, list):
-            return tuple(tuple(np.asarray(target).tolist()) for target in given)
+            number = float if answers["label"].dtype.kind == "f" else None  # chains answer so, whatever their classes
+            return tuple(tuple(np.asarray(target, number).tolist()) for target in given)
         labels = answers["label"].shape[1:]
         return (
             ((0, 1),) * labels[0] if labels else tuple(np.asarray(given).tolist())
@@ -94,6 +102,11 @@ class Original:
 
 def open_original(model: Any) -> Original:
     """What kind of model this is, and how wide. Raises Refused for what is no fitted estimator."""
+    if is_bottomless(model):
+        raise Refused(
+            f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
+            "fit and pickle it again with fewer layers, each an estimator of its own",
+        )
     if reads_documents(model):
         return Original(model, _kind(model), (DOCUMENT,), False, tuple(find_hints(model, 1)), documents=True)
     width = _width(model)

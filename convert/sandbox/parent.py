@@ -19,6 +19,8 @@ from server.confinement.walls import untraceable
 
 LAST_WORDS_BYTES = 2000  # of what the child prints, which is shown when it dies
 MOST_MESSAGES, MOST_CHARACTERS = 10_000, 20_000  # a conversion tells some fifty steps; a traceback is shorter
+PARTS = ("reason", "remedy", "where", "traceback")  # of a refusal
+TRACEBACK = "Traceback (most recent call last)"
 OPENS_PICKLES, INSPECTS = "convert.child", "convert.inspect_child"
 
 Tell = Callable[[str, float], None]
@@ -103,16 +105,16 @@ def _give(child: subprocess.Popen[bytes], given: bytes) -> None:
 
 def _answer(pipe: BinaryIO, wanted: str, tell: Tell) -> tuple[dict[str, object], bytes]:
     """The message of the kind that is wanted. Raises Refused, and Broken when the child goes or talks too much."""
+    under_way = ""
     for _ in range(MOST_MESSAGES):
         message, blob = job_messages.read(pipe)
         match message.get("kind"):
             case "progress":
-                tell(_text(message, "text"), _share(message.get("share")))
-            case "refused":
-                raise Refused(*(_text(message, part) for part in ("reason", "remedy", "where")))
-            case "failed":
-                broke = f"the conversion broke:\n{_text(message, 'traceback')}"
-                raise Refused(broke, "please report it with the model")
+                under_way = _text(message, "text")
+                tell(under_way, _share(message.get("share")))
+            case "refused" | "broke" as end:
+                reason, remedy, where, traceback = (_text(message, part) for part in PARTS)
+                raise Refused(reason, remedy, where or (under_way if end == "broke" else ""), traceback)
             case kind if kind == wanted:
                 return message, blob
     raise job_messages.Broken
@@ -129,7 +131,15 @@ def _share(value: object) -> float:
 def _death(code: int, overdue: bool, timeout: float, last_words: str) -> Refused:
     if overdue:
         return Refused(f"it took longer than {timeout:.0f} s and was ended", "allow more with --timeout SECONDS")
+    said = _without_traceback(last_words)
     return Refused(
-        f"the process that opened the file died (status {code}): a crash, or a limit. {last_words}".strip(),
+        f"the process that opened the file died (status {code}): a crash, or a limit. {said}".strip(),
         "the file is damaged or hostile; write it again, with the scikit-learn that is installed here",
+        traceback=last_words,
     )
+
+
+def _without_traceback(words: str) -> str:
+    """Of a traceback its last line, which names the error."""
+    before, traceback, after = words.partition(TRACEBACK)
+    return before + after.strip().rpartition("\n")[2] if traceback else words

@@ -22,7 +22,7 @@ from server.batching.cost import CostCurve
 from server.batching.entry import Entry, Timing
 from server.batching.quarantine import Record
 from server.batching.queue import NEVER, Queue
-from server.batching.run import Outcome, Runs, RunThread, timed_run, too_late
+from server.batching.run import Outcome, Runs, RunThread, timed_run, too_late, was_stopped
 from server.batching.slice_queue import SliceQueue
 from server.batching.watchdog import GRACE_SECONDS, Watchdog
 from server.errors import ServerError, overloaded
@@ -36,6 +36,7 @@ RUN_SHARE_SECONDS = 0.025  # the curve caps the rows of a run so that it is not 
 # docs/decisions.md: "Short runs teach the cost curve one time in eight"
 SURE_SECONDS = 0.0001  # the curve learns from each longer run, and from every LEARN_EVERYth shorter one
 LEARN_EVERY = 8
+DEAR_HALVES_SECONDS = 2 * RUN_SHARE_SECONDS  # a batch that was repeated in halves teaches from here on
 # docs/decisions.md: "The loop stays awake for 100 us where requests follow at once"
 BUSY_POLL_SECONDS = 0.0001
 LOOK_AT_EACH = -1.0  # a bound on the rows that wait which is always exceeded
@@ -178,6 +179,7 @@ class Batcher:
     def _refuse_all(self, error: ServerError) -> None:
         for entry in self._queue.clear():
             self._fail(entry, error)
+        self.metrics.pending(len(self._running.entries) if self._running is not None else 0)
 
     # Runs
 
@@ -196,9 +198,13 @@ class Batcher:
                     reason = "full"
                 self.metrics.begin_run(now)
                 if self.curve.seconds(batch.rows) <= self._inline_seconds:
-                    self._finish(batch, now, reason, *timed_run(self._runtime, batch))
-                else:
-                    self._run_in_thread(batch, now, reason)
+                    outcomes, seconds = timed_run(self._runtime, batch, self.now, halve=False)
+                    if outcomes:
+                        self._finish(batch, now, reason, outcomes, seconds)
+                        return
+                self._run_in_thread(batch, now, reason)
+            else:
+                self.metrics.pending(0)
         except BaseException as error:  # noqa: BLE001  no entry is left without an answer, and the batcher goes on
             self._recover(batch, error)
 
@@ -216,7 +222,11 @@ class Batcher:
 
     def _learn(self, batch: Batch, outcomes: list[Outcome], seconds: float) -> None:
         self._unlearned = 0
-        if len(outcomes) == 1 and not isinstance(outcomes[0][1], ServerError):
+        if len(outcomes) == 1:
+            learns = not isinstance(outcomes[0][1], ServerError)
+        else:  # what waits may fail as well, one by one
+            learns = seconds > max(DEAR_HALVES_SECONDS, self.curve.seconds(batch.rows)) and not was_stopped(outcomes)
+        if learns:
             self.curve.learn(batch.rows, seconds)
         self._apply_curve()
 
@@ -243,7 +253,7 @@ class Batcher:
     def _run_and_hand_back(self, batch: Batch, started: float, reason: str) -> None:
         """Called in the thread."""
         try:
-            outcomes, seconds = timed_run(self._runtime, batch)
+            outcomes, seconds = timed_run(self._runtime, batch, self.now)
             call: tuple[Any, ...] = (self._end_run, batch, started, reason, outcomes, seconds)
         except BaseException as error:  # noqa: BLE001  the loop must hear of the end, whatever it was
             call = (self._recover, batch, error)
@@ -270,6 +280,7 @@ class Batcher:
         self.metrics.fail_run()
         for entry in batch.entries if batch is not None else self._queue.clear():
             self._fail(entry, ServerError("internal", "the server failed on this request; its log says why"))
+        self.metrics.pending(len(self._queue))
         self._turn_again()
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise error
@@ -300,8 +311,8 @@ class Batcher:
                 self._loop.call_soon(self._poll_busily)
 
     def _turn_again(self) -> None:
-        """Goes on with what waits, after a run."""
-        if self._queue.rows and not self._scheduled:
+        """Goes on with what waits, after a run, or lets go of those that do no longer."""
+        if (self._queue.rows or self._queue.placed) and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn, "slot")
 

@@ -15,7 +15,7 @@ from server.artefact.tensors import InputLayout, TensorSpec
 from server.codecs.mlflow import MlflowCodec, mlflow_codec
 from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_signature
 from server.codecs.v2.codec import TensorCodec, labels_of
-from server.models.cost_bound import has_cost_by_rows
+from server.models.cost_bound import has_cost_by_rows, pads_texts
 from server.models.files import read_inside
 from server.models.probe import probe, run_once
 from server.models.repository import Model, VersionFile
@@ -92,17 +92,24 @@ def load_model(
         max_body_bytes=max_body_bytes,
     )
     if content is not None:
+        pads = pads_texts(content.operators)
         cost_by_rows = has_cost_by_rows(
             content.operators, runtime.inputs, ours=artefact is not None, row_independent=verdict.row_independent
         )
     else:
         cost_by_rows = tried is not None and tried.cost_by_rows
-    return Model(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve, cost_by_rows)
+        pads = tried is not None and tried.pads_texts
+    return Model(
+        *(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve),
+        cost_by_rows=cost_by_rows,
+        pads_texts=pads,
+    )
 
 
 def read_whole(file: VersionFile) -> Given:
     """Reads a version and its signature. Raises BadFile, OSError."""
-    return Given(read_inside(file.folder or file.path.parent, file.path), read_signature(file.path))
+    folder = file.folder or file.path.parent
+    return Given(read_inside(folder, file.path), read_signature(folder, file.path))
 
 
 def _row_codecs(

@@ -61,6 +61,7 @@ class Model:
     verdict: Verdict
     curve: CostCurve
     cost_by_rows: bool  # nothing but their number decides how long a run takes
+    pads_texts: bool = False  # a run takes as much for each of its texts as for the longest
 
     @property
     def layouts(self) -> tuple[InputLayout, ...]:

@@ -13,6 +13,7 @@ import queue
 import select
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -23,7 +24,7 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.asgi.app import App
-from server.batching.quarantine import CRASHES
+from server.batching.quarantine import CRASHES, Record
 from server.endpoints.lifecycle import Endpoints
 from server.logs import handler as logs
 from server.logs import log
@@ -42,6 +43,7 @@ SCOREBOARD_LINES = 1024  # the arbiter and the workers alive at a time, retiring
 SCOREBOARD_MODELS = 512  # model versions served at a time, those of retiring workers among them
 GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter stops within 25
 SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
+LIFE_SIGN_SECONDS = 2  # within which a healthy worker says that it lives
 STALL_SECONDS = 5  # between two turns of the arbiter's loop: the whole box stood still, not a worker
 HURRIED_SECONDS = 2  # for a worker to stop after a second Ctrl-C
 POLL_SECONDS = 0.02  # between two looks at the scoreboard while workers change
@@ -211,7 +213,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         self.server.watcher.note_exit()
         for pid, worker in self.WORKERS.items():
             if (number := crash_of(pid)) is not None:
-                self.server.note_crash(worker.line, number)
+                self.server.note_crash(worker, number)
         super().reap_workers()
 
     def murder_workers(self) -> None:
@@ -355,14 +357,25 @@ class Server(BaseApplication):  # type: ignore[misc]
         app: App = self.callable
         app.endpoints.lift_quarantine(name)
 
-    def note_crash(self, line: int, number: int) -> None:
-        """Holds the crash of a line's worker, by this signal, against the version whose run it was in, if any."""
-        key = self.scoreboard.last_begun(line)
-        if key is None:
-            return
+    def records(self) -> Mapping[tuple[str, str], Record]:
+        """What is held against each version's present file, for a worker that is about to be forked."""
         app: App = self.callable
-        record = app.endpoints.quarantine.record(self.scoreboard.blocks[key])
-        count = record.crash(monotonic())
+        return app.endpoints.records()
+
+    def note_crash(self, worker: Worker, number: int) -> None:
+        """Holds a worker's crash, by this signal, against the file whose run it was in, if it still serves.
+
+        One that this process ended, for its silence, has crashed only if it was in that run all the time.
+        """
+        now = monotonic()
+        before = now - SILENT_SECONDS + LIFE_SIGN_SECONDS if worker.aborted else now
+        key = self.scoreboard.last_begun(worker.line, before)
+        record = worker.records.get(key) if key is not None else None
+        if key is None or record is None:
+            return
+        count = record.crash(now)
+        if not count:
+            return
         reason = record.reason or f"{count} of {CRASHES} that quarantine it"
         described = signal.strsignal(number)
         fields = {"model": key[0], "version": key[1]}
@@ -443,6 +456,7 @@ def _assign_line(arbiter: _Arbiter, worker: Worker) -> None:
     arbiter.unborn = worker
     worker.line = arbiter.free_line()
     worker.channel = ControlChannel()
+    worker.records = arbiter.server.records()
     worker.tmp.notify()  # its silence counts from now, even if it hangs before it first says that it lives
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from gunicorn.arbiter import Arbiter
@@ -17,6 +17,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from server.asgi.app import App
+from server.batching.quarantine import Record
 from server.http.connection import Connection, connection_class
 from server.http.timeouts import let_kernel_end
 from server.logs import handler as logs
@@ -75,7 +76,10 @@ def _backlog(listener: socket.socket) -> list[socket.socket]:
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]
-    """A forked child that serves. The arbiter sets ``line``, on the scoreboard, and ``channel`` before the fork."""
+    """A forked child that serves.
+
+    The arbiter sets before the fork: ``line``, on the scoreboard; ``channel``; ``records``, of the files it serves.
+    """
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
@@ -89,6 +93,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     }
     line = 0
     channel: ControlChannel
+    records: Mapping[tuple[str, str], Record]
 
     def discard(self) -> None:
         """Gives back what a worker holds whose fork failed."""

@@ -18,7 +18,7 @@ import numpy as np
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, StringTensorType
 
-from convert.errors import Refused
+from convert.errors import UNFORESEEN, Refused
 from convert.graph.graph import OPSETS
 from convert.job import convert
 from convert.opening.opener import OpenPolicy
@@ -53,7 +53,8 @@ def ours(model: Any) -> Outcome:
     try:
         done = convert(pickle.dumps(model), "m", None, OpenPolicy(), lambda *_: None)
     except Refused as refusal:
-        return Outcome("refused", f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)
+        status: Status = "breaks" if refusal.remedy == UNFORESEEN else "refused"
+        return Outcome(status, f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)
     if done.proof.wrong:
         return Outcome("differs", str(done.proof.bad[0]))
     return Outcome("agrees")

@@ -113,13 +113,18 @@ def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp
     path = put(tmp_path, "m.onnx", classifier().data)
     first = load(path)
     findings = Findings(
-        first.sha256, dataclasses.replace(first.verdict, golden_rows=7), first.curve, cost_by_rows=False
+        first.sha256,
+        dataclasses.replace(first.verdict, golden_rows=7),
+        first.curve,
+        cost_by_rows=False,
+        pads_texts=True,
     )
     again = load_version(VersionFile("m", "7", path), findings)
     assert again.verdict.golden_rows == 7
     assert again.curve is first.curve
     assert first.cost_by_rows
     assert not again.cost_by_rows
+    assert (first.pads_texts, again.pads_texts) == (False, True)
     put(tmp_path, "m.onnx", regressor().data)
     with pytest.raises(ChangedMeanwhile):
         load_version(VersionFile("m", "7", path), findings)

@@ -15,7 +15,8 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.workertmp import WorkerTmp
 
-from server.metrics.scoreboard import Scoreboard
+from server.batching.quarantine import Quarantine
+from server.metrics.scoreboard import ModelMetrics, Scoreboard
 from server.processes.arbiter import (
     SCOREBOARD_LINES,
     SILENT_SECONDS,
@@ -56,7 +57,8 @@ def test_a_worker_that_hangs_at_once_counts_as_silent() -> None:
     before = monotonic()
     worker: Any = SimpleNamespace(tmp=WorkerTmp(Config()))
     assert worker.tmp.last_update() > before + 1_000_000
-    _assign_line(SimpleNamespace(free_line=lambda: 3), worker)  # type: ignore[arg-type]
+    server = SimpleNamespace(records=dict)
+    _assign_line(SimpleNamespace(free_line=lambda: 3, server=server), worker)  # type: ignore[arg-type]
     assert before - 1 <= worker.tmp.last_update() <= monotonic()
     assert worker.line == 3
     worker.channel.close()
@@ -125,6 +127,49 @@ def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:
         assert server._versions == set(scoreboard.blocks)
     assert gc.get_freeze_count() > 0, "the pages of what is there are not copied by a later fork"
     gc.unfreeze()
+
+
+class Crashed:
+    """A server with one version, and a worker of it that dies by a signal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("server.processes.arbiter.monotonic", lambda: 1000.0)
+        scoreboard = Scoreboard(2, 1)
+        self.run = ModelMetrics(scoreboard, 1, scoreboard.assign("a", "1"))
+        self.record = Quarantine(1).record(0)
+        self.worker: Any = SimpleNamespace(line=1, aborted=False, records={("a", "1"): self.record})
+        self.server: Any = Server.__new__(Server)
+        self.server.scoreboard = scoreboard
+
+    def crashes(self) -> int:
+        """How many are held against the version after one more."""
+        self.server.note_crash(self.worker, signal.SIGABRT)
+        return self.record.crash(1000.0) - 1
+
+
+def test_a_crash_within_a_run_is_held_against_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    crashed = Crashed(monkeypatch)
+    assert crashed.crashes() == 0
+    crashed.record.lift()
+    crashed.run.begin_run(999.9)
+    assert crashed.crashes() == 1
+
+
+def test_a_crash_of_a_worker_with_a_file_that_is_gone_is_held_against_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    crashed = Crashed(monkeypatch)
+    crashed.run.begin_run(999.9)
+    crashed.worker.records = {}
+    assert crashed.crashes() == 0
+
+
+@pytest.mark.parametrize(("begun", "held"), [(999.0, 0), (973.0, 0), (971.0, 1)])
+def test_a_worker_that_we_end_for_its_silence_has_crashed_in_a_run_that_was_silent_with_it(
+    begun: float, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashed = Crashed(monkeypatch)
+    crashed.worker.aborted = True
+    crashed.run.begin_run(begun)
+    assert crashed.crashes() == held
 
 
 def test_forks_that_fail_are_tried_once_a_second_and_said_once(
