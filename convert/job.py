@@ -23,6 +23,7 @@ from convert.original.drawing import draw
 from convert.original.original import Original, open_original
 from convert.original.schema import describe
 from convert.original.table import Table, length
+from convert.proof.constancy import has_one_cluster, is_constant
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
@@ -32,6 +33,7 @@ from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
 
 MOST_ACCIDENTS = 0.02  # of rows like those that the model remembers: KNN on iris has 1.3 %, on a survey 3 to 38 %
+MOST_ALIKE = 0.99  # of the rows may have one answer; a tree of two leaves has 0.5
 COMPARING_FROM = 0.4  # of all the work, when the comparison begins
 
 Tell = Callable[[str, float], None]  # what is under way, and how much of all is done
@@ -66,6 +68,8 @@ def convert(
     proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups))
     if not allow_ties:
         refuse_ties(proof)
+    if data is None:
+        refuse_sameness(proof, is_constant(model) or has_one_cluster(original.model))
     artefact = Artefact(
         name=name,
         kind=original.kind,
@@ -99,6 +103,16 @@ def refuse_ties(proof: Proof) -> None:
             f"of rows like those it remembers {proof.accident_share:.1%} have more neighbours at one distance than it "
             "asks: which of them it takes is an accident of scikit-learn's search, which no file can repeat",
             "use more or finer columns, or take such answers as they fall with --allow-ties",
+        )
+
+
+def refuse_sameness(proof: Proof, by_nature: bool) -> None:
+    """Raises Refused where nearly all rows have one answer, unless the model has no other ``by_nature``."""
+    if not proof.wrong and proof.spread.commonest > MOST_ALIKE and not by_nature:
+        raise Refused(
+            f"{proof.spread.commonest:.2%} of the rows made up from it have one and the same answer "
+            f"({proof.spread.distinct:,} in all), so that comparing them would prove nothing",
+            "give rows that it answers differently: --data ROWS.csv",
         )
 
 

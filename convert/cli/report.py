@@ -24,7 +24,17 @@ def proof_table(parity: Mapping[str, Any]) -> str:
             lines.append((group, f"{line['rows']:,}", output, *counts, *cells))
     if not any(line.get("accidents") for line in parity["lines"]):
         lines = [(*line[:5], *line[6:]) for line in lines]
-    return _aligned(lines) + "\n\nworst: the largest difference, as a share of what the rule of parity allows"
+    worst = "worst: the largest difference, as a share of what the rule of parity allows"
+    return "\n".join((_aligned(lines), "", worst, *_spread(parity)))
+
+
+def _spread(parity: Mapping[str, Any]) -> list[str]:
+    """How many answers were seen; nothing of a file that was made before they were counted."""
+    if not parity.get("distinct_answers"):
+        return []
+    if parity["distinct_answers"] == 1:
+        return ["answers: one and the same to every row, whatever is in it"]
+    return [f"answers: {parity['distinct_answers']:,} distinct ones, the commonest to {parity['commonest_answer']:.1%}"]
 
 
 def _ties(line: Mapping[str, Any]) -> str:

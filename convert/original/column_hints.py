@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn import ensemble, preprocessing
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
 from sklearn.naive_bayes import CategoricalNB
@@ -40,6 +40,7 @@ class ColumnHint:
     positive: bool = False
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
+    by_word: dict[str, ColumnHint] = field(default_factory=dict)  # and what it gives away of the column of each
     missing: Any = math.nan  # how a missing text is put to the model: None where that is among its categories
     native: bool = False  # a pandas column of categories, the known ones
     closed: bool = False  # and the model takes no others
@@ -142,10 +143,13 @@ def _note_values(view: ColumnView, values: Array) -> None:
 
 
 def _texts(model: Any, views: Views) -> Views:
+    vocabulary = getattr(model, "vocabulary_", {})
+    columns = {word: ColumnHint() for word in sorted(vocabulary, key=lambda word: int(vocabulary[word]))}
     for view in filter(None, views[:1]):
         view.hint.text = True
-        view.hint.words += list(getattr(model, "vocabulary_", {}))
-    return []
+        view.hint.words += list(vocabulary)
+        view.hint.by_word.update(columns)
+    return [ColumnView(hint, lambda x: x) for hint in columns.values()]
 
 
 def _imputer(model: Any, views: Views) -> Views:
@@ -287,6 +291,7 @@ VISITORS: dict[type, Callable[[Any, Views], Views]] = {
     CategoricalNB: _positions,
     CountVectorizer: _texts,
     HashingVectorizer: _texts,
+    TfidfTransformer: lambda model, views: views,  # in other units: which words it splits on is the same
     ensemble.HistGradientBoostingClassifier: _histograms,
     ensemble.HistGradientBoostingRegressor: _histograms,
     SimpleImputer: _imputer,
