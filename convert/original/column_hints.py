@@ -37,7 +37,8 @@ class ColumnHint:
     points: list[float] = field(default_factory=list)
     centre: float | None = None
     spread: float | None = None
-    positive: bool = False
+    positive: bool = False  # the model refuses negative numbers
+    nonzero: bool = False  # and zero
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
     missing: Any = math.nan  # how a missing text is put to the model: None where that is among its categories

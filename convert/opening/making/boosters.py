@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from convert.errors import Refused
 from convert.opening.plain import is_plain
 from convert.opening.refusal import hostile
 
@@ -57,7 +58,9 @@ def check_lightgbm(text: str) -> None:
 
 def _check_lightgbm_tree(tree: dict[str, str], columns: int) -> None:
     leaves, sets = int(tree["num_leaves"]), int(tree["num_cat"])
-    if leaves < 1 or sets < 0 or tree.get("is_linear", "0") != "0":
+    if tree.get("is_linear", "0") != "0":
+        raise Refused("LightGBM's linear trees have no exporter", "fit with linear_tree=False, the default")
+    if leaves < 1 or sets < 0:
         raise hostile("a LightGBM model in the file has a tree that is none")
     if leaves == 1:
         return

@@ -64,7 +64,7 @@ def _light(text: str) -> bytes:
     ],
 )
 def test_a_tree_of_lightgbm_that_points_outside_is_refused(light: str, field: str, broken: str) -> None:
-    assert "by itself" in refusal(_light(light))  # it was read, and stands where no model has it
+    assert "a bare Booster" in refusal(_light(light))  # it was read, and stands where no model has it
     text, changes = re.subn(rf"(?m)^{field}=\S+", f"{field}={broken}", light, count=1)
     assert changes
     assert "LightGBM" in refusal(_light(text))
@@ -118,3 +118,19 @@ def test_boosters_answer_as_before() -> None:
         model = getattr(module, name)(n_estimators=3, **quiet).fit(ROWS, TARGETS)
         opened = open_model(pickle.dumps(model))
         np.testing.assert_array_equal(opened.predict_proba(ROWS), model.predict_proba(ROWS))
+
+
+@pytest.mark.parametrize(("package", "sort"), [("lightgbm", "LGBM"), ("xgboost", "XGB")])
+def test_a_bare_booster_is_refused_with_what_to_pickle(package: str, sort: str) -> None:
+    module = pytest.importorskip(package, reason="an optional extra")
+    model = getattr(module, f"{sort}Regressor")(n_estimators=2).fit(ROWS, ROWS[:, 0])
+    bare = model.get_booster() if package == "xgboost" else model.booster_
+    with pytest.raises(Refused, match=f"a bare Booster of {package}") as refused:
+        open_model(pickle.dumps(bare))
+    assert f"{sort}Classifier or {sort}Regressor" in refused.value.remedy
+
+
+def test_linear_trees_are_refused_by_name() -> None:
+    lightgbm = pytest.importorskip("lightgbm", reason="an optional extra")
+    model = lightgbm.LGBMRegressor(n_estimators=2, linear_tree=True, verbose=-1).fit(ROWS, ROWS[:, 0])
+    assert "linear trees have no exporter" in refusal(pickle.dumps(model))
