@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from convert.errors import Refused
-from convert.opening.making.boosters import _described, check_xgboost
+from convert.opening.making.boosters import described
+from convert.opening.making.xgboosters import check_xgboost
 from convert.opening.opener import OpenPolicy, open_model
 from tests.support.convert.hostile import built, called, made, mapping, named, program, value
 
@@ -95,7 +96,7 @@ def test_a_linear_model_of_xgboost_has_a_weight_for_each_column() -> None:
 
 def test_what_a_booster_holds_is_its_own() -> None:
     names: list[Any] = ["a", "b", "c"]
-    _, rest = _described({"feature_names": names, "handle": b""}, "handle")
+    _, rest = described({"feature_names": names, "handle": b""}, "handle")
     names.append(print)
     assert rest == {"feature_names": ["a", "b", "c"]}
 
