@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from convert.original.column_hints import ColumnHint
-from convert.original.original import Original
+from convert.original.original import ANYTHING, Original
 from convert.original.table import Table
 from server.artefact.metadata import Dtype, Feature, Scalar
 
@@ -36,6 +37,25 @@ def describe(original: Original) -> tuple[Feature, ...]:
         )
         for i, (name, hint, dtype) in enumerate(zip(original.names, hints, dtypes, strict=True))
     )
+
+
+def without_unread(original: Original) -> Original:
+    """The same model without the columns of its table that it drops before anything reads them.
+
+    Whether it takes anything there, a text, a number or nothing, is tried.
+    """
+    kept = [at for at, hint in enumerate(original.hints) if hint.read]
+    if not original.named or not 0 < len(kept) < len(original.hints):
+        return original
+    fewer = replace(
+        original,
+        names=tuple(original.names[at] for at in kept),
+        hints=tuple(original.hints[at] for at in kept),
+        unread=tuple((at, name) for at, name in enumerate(original.names) if at not in set(kept)),
+    )
+    usual = usual_row(fewer.names, fewer.hints)
+    several = {name: np.resize(values, len(ANYTHING)) for name, values in usual.items()}
+    return fewer if fewer.accepts(several) else original
 
 
 def _find_domain(original: Original, hints: Sequence[ColumnHint]) -> None:

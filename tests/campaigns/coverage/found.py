@@ -125,6 +125,8 @@ def _columns() -> Iterator[Case]:
     for name, (numbered, worded) in chosen.items():
         columns = compose.ColumnTransformer([("n", number, numbered), ("w", word, worded)])
         yield case("found", f"columns by {name}", pipeline.make_pipeline(columns, _logistic()), table, y)
+    dropping = compose.ColumnTransformer([("n", number, ["income"]), ("w", word, ["plan"])])
+    yield case("found", "columns that are dropped", pipeline.make_pipeline(dropping, _logistic()), table, y)
 
 
 def _searches() -> Iterator[Case]:

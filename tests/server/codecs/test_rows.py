@@ -226,3 +226,12 @@ def test_nesting_is_measured_without_recursion(depth: int) -> None:
     reader = RowReader(features("float64", 2))
     assert refusal(reader, [1, deep], clean=True).code == "too_deep"
     assert refusal(reader, {"f0": 1, "f1": {"a": deep}}).code == "too_deep"
+
+
+def test_columns_that_the_model_drops_may_be_sent_as_anything() -> None:
+    reader = RowReader(features("float64", 2), ["comment", "when"])
+    for more in ({}, {"comment": "any"}, {"comment": None, "when": [1, {}]}, {"when": True}):
+        assert arrays(reader, [{"f0": 1, "f1": 2.5, **more}], clean=False)[0].tolist() == [[1.0, 2.5]]
+    assert 'unexpected feature "other"' in str(refusal(reader, {"f0": 1, "f1": 2, "comment": 1, "other": 2}))
+    assert "missing feature 'f1'" in str(refusal(reader, {"f0": 1, "comment": 1}))
+    assert "expected 2 values" in str(refusal(reader, [1, 2, "comment"]))
