@@ -94,8 +94,8 @@ class Original:
     def classes(self, answers: Answers) -> tuple[Scalar, ...] | tuple[tuple[Scalar, ...], ...] | None:
         """The classes with their own type, one tuple per target where there are several targets in ``answers``."""
         given = getattr(self.model, "classes_", None) if self.kind == "classifier" else None
-        if given is None:
-            return None
+        if given is None:  # a mixture's probabilities are those of its components, by number
+            return tuple(range(answers["probabilities"].shape[1])) if "probabilities" in answers else None
         if isinstance(given, list):
             number = float if answers["label"].dtype.kind == "f" else None  # chains answer so, whatever their classes
             return tuple(tuple(np.asarray(target, number).tolist()) for target in given)
