@@ -22,6 +22,10 @@ MOST_MESSAGES, MOST_CHARACTERS = 10_000, 20_000  # a conversion tells some fifty
 PARTS = ("reason", "remedy", "where", "traceback")  # of a refusal
 TRACEBACK = "Traceback (most recent call last)"
 OPENS_PICKLES, INSPECTS = "convert.child", "convert.inspect_child"
+MORE_TIME = {
+    OPENS_PICKLES: "allow more with --timeout SECONDS",
+    INSPECTS: "make the model smaller, or try again where the processor is less busy",
+}
 
 Tell = Callable[[str, float], None]
 
@@ -86,7 +90,7 @@ def _child(module: str, words: Sequence[str], given: bytes, timeout: float) -> I
             code = child.wait()
             listener.join()
         if broken:
-            raise _death(code, overdue, timeout, printed.decode(errors="replace"))
+            raise _death(module, code, overdue, timeout, printed.decode(errors="replace"))
 
 
 def _keep_last(stream: BinaryIO, printed: bytearray) -> None:
@@ -128,9 +132,9 @@ def _share(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _death(code: int, overdue: bool, timeout: float, last_words: str) -> Refused:
+def _death(module: str, code: int, overdue: bool, timeout: float, last_words: str) -> Refused:
     if overdue:
-        return Refused(f"it took longer than {timeout:.0f} s and was ended", "allow more with --timeout SECONDS")
+        return Refused(f"it took longer than {timeout:.0f} s and was ended", MORE_TIME[module])
     said = _without_traceback(last_words)
     return Refused(
         f"the process that opened the file died (status {code}): a crash, or a limit. {said}".strip(),

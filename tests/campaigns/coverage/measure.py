@@ -158,15 +158,15 @@ def _answer(make: bytes, way: Callable[[Any], Outcome], pipe: Any) -> None:
         pipe.send(Outcome("breaks", repr(error)))
 
 
-def measure(case: Case, way: Callable[[Any], Outcome]) -> Outcome:
+def measure(case: Case, way: Callable[[Any], Outcome], seconds: float = SECONDS) -> Outcome:
     """One case, one way, in a child of its own."""
     reading, writing = multiprocessing.Pipe(duplex=False)
     child = CONTEXT.Process(target=_answer, args=(cloudpickle.dumps(case.make), way, writing))
     child.start()
     writing.close()
     try:
-        if not reading.poll(SECONDS):
-            return Outcome("hangs", f"more than {SECONDS:.0f} s")
+        if not reading.poll(seconds):
+            return Outcome("hangs", f"more than {seconds:.0f} s")
         outcome: Outcome = reading.recv()
     except EOFError:
         return Outcome("breaks", "the process died")
