@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 from onnx import ModelProto
 
 from convert.errors import Refused
@@ -21,7 +22,7 @@ from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.drawing import draw
 from convert.original.original import Original, open_original
-from convert.original.schema import describe
+from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
 from convert.proof.constancy import has_one_cluster, is_constant
 from convert.proof.golden import golden
@@ -54,7 +55,8 @@ def convert(
 ) -> Converted:
     """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused."""
     tell("opening the pickle", 0.0)
-    original = _with_names(open_original(open_model(pickled, policy)), data)
+    original = _with_booleans(_with_names(open_original(open_model(pickled, policy)), data), data)
+    original = without_unread(original)
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
     few = ask_few_rows(original, features)
@@ -81,6 +83,7 @@ def convert(
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         source_sha256=hashlib.sha256(pickled).hexdigest(),
         parity=proof.as_json(),
+        ignored=tuple(name for _, name in original.unread),
     )
     model.doc_string = draw(original.model)
     speed = ratios(original, runtime, features, groups["usual"])
@@ -122,6 +125,15 @@ def _with_names(original: Original, data: Any | None) -> Original:
         return original
     names = column_names(data, len(original.names))
     return original if names is None else replace(original, names=names)
+
+
+def _with_booleans(original: Original, data: Any | None) -> Original:
+    """A model does not remember which of its numbers were booleans; --data shows it."""
+    columns = {} if data is None else {str(name): column for name, column in data.items()}
+    for name, hint in zip(original.names, original.hints, strict=True):
+        if name in columns and columns[name].dtype == np.bool_ and not hint.text and {*hint.known} <= {0, 1}:
+            hint.boolean, hint.known = True, []
+    return original
 
 
 def tell_of_comparison(tell: Tell, groups: Groups) -> Callable[[float], None]:

@@ -19,7 +19,7 @@ from sklearn.tree._tree import Tree
 
 from convert.opening import allowlist
 from convert.opening.inert import Absent, CurveScorer, Inert
-from convert.opening.making import arrays, boosters, natives
+from convert.opening.making import arrays, boosters, natives, xgboosters
 from convert.opening.making.makers import MAKERS, Fill, Maker
 from convert.opening.making.tables import ImputerStep
 from convert.opening.plain import SCALARS, is_scalar
@@ -35,7 +35,7 @@ FILLS: dict[str, Fill] = {
     "predictor": natives.fill_predictor,
     "sparse": arrays.fill_sparse,
     "spline": natives.fill_spline,
-    "xgboost.core.Booster": boosters.fill_xgboost,
+    "xgboost.core.Booster": xgboosters.fill_xgboost,
 }
 MADE_KINDS = {
     **dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"),

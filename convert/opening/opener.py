@@ -27,6 +27,9 @@ from convert.opening.unpickler import Unpickler
 
 UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
+OPTIONAL = ("catboost", "lightgbm", "xgboost")
+SHOWN_BYTES = 40
+PROTOCOL_0 = (b"ccopy_reg\n", b"csklearn", b"(", b"]", b"}")  # the oldest pickles are text, too
 ZIP = b"PK\x03\x04"  # a skops file
 DAMAGED = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, EOFError, MemoryError, OverflowError,
@@ -58,11 +61,22 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
     if isinstance(failure, Refused | MemoryError):
         raise failure
     if failure is not None:
-        raise Refused(
-            f"the file does not open, as it is no pickle or a damaged one: {failure!r}",
-            "give a file that pickle, joblib or skops wrote, whole as it was written",
-        ) from failure
+        raise _as_refusal(failure, data) from failure
     return _picked(content, policy.key)
+
+
+def _as_refusal(failure: Exception, data: bytes) -> Refused:
+    if isinstance(failure, ModuleNotFoundError) and failure.name in OPTIONAL:
+        return Refused(
+            f"the model is one of {failure.name}'s, which is not installed here",
+            "make boosters, or pip install -r requirements-boosters.txt",
+        )
+    start = data[:SHOWN_BYTES]
+    if start and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start) and not start.startswith(PROTOCOL_0):
+        why = f"the file holds text, not a model: it begins with {start.decode()!r}"
+    else:
+        why = f"the file does not open, as it is no pickle or a damaged one ({type(failure).__name__})"
+    return Refused(why, "give a file that pickle, joblib or skops wrote, whole as it was written")
 
 
 def _read(data: bytes, builder: Builder) -> Any:

@@ -31,13 +31,15 @@ from convert.inside import Inner, inside, is_dropped
 class ColumnHint:
     """One column of the model's input. ``points`` are numbers at which the model changes its mind."""
 
+    read: bool = False  # some estimator sees it; a ColumnTransformer may drop a column before any does
     text: bool = False
     boolean: bool = False
     known: list[Any] = field(default_factory=list)
     points: list[float] = field(default_factory=list)
     centre: float | None = None
     spread: float | None = None
-    positive: bool = False
+    positive: bool = False  # the model refuses negative numbers
+    nonzero: bool = False  # and zero
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
     by_word: dict[str, ColumnHint] = field(default_factory=dict)  # and what it gives away of the column of each
@@ -73,9 +75,17 @@ def find_hints(model: Any, width: int) -> list[ColumnHint]:
 def _visit(model: Any, views: Views) -> Views:
     """Notes what ``model`` tells of the columns it sees; answers what it passes on, empty where that is not known."""
     if model is None or isinstance(model, str):
+        _note_read(views)
         return views
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
+    if visit not in (_pipeline, _side_by_side, _wrapper):
+        _note_read(views)
     return visit(model, views)
+
+
+def _note_read(views: Views) -> None:
+    for view in filter(None, views):
+        view.hint.read = True
 
 
 def _wrapper(model: Any, views: Views) -> Views:
@@ -197,6 +207,7 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 
 
 def _leaf(model: Any, views: Views) -> Views:
+    _note_read(views)
     _note_remembered(model, views)
     family = optional_family(model)
     if family is not None:

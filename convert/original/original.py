@@ -15,9 +15,10 @@ from convert.graph.graph import Array
 from convert.inside import DEEPEST, inwards, is_bottomless
 from convert.original.column_hints import ColumnHint, find_hints
 from convert.original.frame import Categories, for_model
-from convert.original.table import Table
+from convert.original.table import Table, length
 from server.artefact.metadata import Kind, Scalar
 
+ANYTHING = ("whatever it was", None, 1.5, True)  # what a client may send in a column that the model drops
 DOCUMENT = "text"  # the name of the one column of a model of texts
 
 # by output name; several targets of one classifier are probabilities_0, probabilities_1, ...
@@ -34,17 +35,21 @@ class Original:
     named: bool
     hints: tuple[ColumnHint, ...]  # what the model gives away of each column
     documents: bool = False  # it takes a list of texts, not a table
+    unread: tuple[tuple[int, str], ...] = ()  # columns that it drops, which are not in ``names``: where, and their name
 
     def ask(self, table: Table) -> Answers:
         """Everything a file of this model answers, for these rows. Raises what the model raises."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
-            x = (
-                next(iter(table.values()))
-                if self.documents
-                else for_model(table, self.named, self._native(), self._nones())
-            )
+            x = next(iter(table.values())) if self.documents else self._rows(table)
             return self._ask(x)
+
+    def _rows(self, table: Table) -> Any:
+        """The rows with the columns that it drops in their places, filled with anything."""
+        columns = list(table.items())
+        for position, name in self.unread:
+            columns.insert(position, (name, np.resize(np.array(ANYTHING, object), length(table))))
+        return for_model(dict(columns), self.named, self._native(), self._nones())
 
     def _native(self) -> dict[str, Categories]:
         named = zip(self.names, self.hints, strict=True)
@@ -89,8 +94,8 @@ class Original:
     def classes(self, answers: Answers) -> tuple[Scalar, ...] | tuple[tuple[Scalar, ...], ...] | None:
         """The classes with their own type, one tuple per target where there are several targets in ``answers``."""
         given = getattr(self.model, "classes_", None) if self.kind == "classifier" else None
-        if given is None:
-            return None
+        if given is None:  # a mixture's probabilities are those of its components, by number
+            return tuple(range(answers["probabilities"].shape[1])) if "probabilities" in answers else None
         if isinstance(given, list):
             number = float if answers["label"].dtype.kind == "f" else None  # chains answer so, whatever their classes
             return tuple(tuple(np.asarray(target, number).tolist()) for target in given)

@@ -168,6 +168,7 @@ def _described(artefact: Artefact) -> dict[str, Any]:
     names = [feature.name for feature in artefact.features]
     return {
         "features": artefact.features,
+        **({"ignored": artefact.ignored} if artefact.ignored else {}),
         "classes": artefact.classes,
         "example": dict(zip(names, artefact.golden.rows[0], strict=True)) if artefact.golden.rows else None,
         "producer": artefact.producer,
