@@ -20,5 +20,13 @@ class Refused(Exception):
         return whole.replace("\n", "\n  ")
 
 
+class OtherVersion(Refused):
+    """A pickle of another scikit-learn: only that ``version`` knows what its model answers."""
+
+    def __init__(self, reason: str, remedy: str, version: str) -> None:
+        super().__init__(reason, remedy)
+        self.version = version
+
+
 class UsageError(Exception):
     """The command line asks for something that cannot be meant; the message says what."""
