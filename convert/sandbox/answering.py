@@ -7,7 +7,7 @@ import importlib.machinery
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from convert.errors import OtherVersion, Refused
 from convert.sandbox import job_messages
@@ -22,9 +22,9 @@ def answering(pipe: BinaryIO, memory_bytes: int, more_memory: str) -> Iterator[N
     try:
         yield
     except Refused as refusal:
-        version = refusal.version if isinstance(refusal, OtherVersion) else ""
+        version: dict[str, Any] = {"version": refusal.version} if isinstance(refusal, OtherVersion) else {}
         reason, remedy, where = refusal.reason, refusal.remedy, refusal.where
-        job_messages.write(pipe, "refused", reason=reason, remedy=remedy, where=where, version=version)
+        job_messages.write(pipe, "refused", reason=reason, remedy=remedy, where=where, **version)
     except MemoryError:
         limit = f"the memory limit of {memory_bytes / (1 << 30):.3g} GB is reached"
         job_messages.write(pipe, "refused", reason=limit, remedy=more_memory, where="")

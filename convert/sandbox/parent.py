@@ -73,7 +73,7 @@ def _witness(job: Job, elsewhere: Elsewhere) -> Iterator[WitnessEnds]:
     words = [str(asked), str(replies), str(job.memory_bytes), str(int(job.timeout_seconds) + 1)]
     words += ["unconfined"] if job.unconfined else []
     try:
-        with tempfile.TemporaryDirectory(prefix="dynonnx-") as home:
+        with tempfile.TemporaryDirectory(prefix="dynonnx-") as home, untraceable():
             witness = subprocess.Popen(  # noqa: S603  the interpreter that a person has, our own module
                 [elsewhere.python, "-m", ANSWERS, *words],
                 stdin=subprocess.DEVNULL,

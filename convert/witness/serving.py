@@ -10,7 +10,6 @@ import pickle
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import joblib
-import numpy as np
 from joblib import numpy_pickle
 
 from convert.witness import frames
@@ -54,14 +53,17 @@ def _question(head: dict[str, Any]) -> Question:
 def _open(pickled: bytes, names: list[list[str]], key: str | None) -> Any:
     """The model, by the names that our own reader has allowed and by no others."""
     allowed = {(module, name) for module, name in [*names, *READERS]}
+    reader = numpy_pickle.NumpyUnpickler  # joblib takes no other
+    find = reader.find_class
 
-    def find_class(self: Any, module: str, name: str) -> Any:
+    def find_allowed(self: Any, module: str, name: str) -> Any:
         if (module, name) not in allowed:
             raise pickle.UnpicklingError(f"the file asks for {module}.{name}")
-        return found(self, module, name)
+        return find(self, module, name)
 
-    found = numpy_pickle.NumpyUnpickler.find_class
-    numpy_pickle.NumpyUnpickler.find_class = find_class
-    np.seterr(all="ignore")
-    content = joblib.load(io.BytesIO(pickled))
+    reader.find_class = find_allowed
+    try:
+        content = joblib.load(io.BytesIO(pickled))
+    finally:
+        reader.find_class = find
     return content if key is None else content[key]
