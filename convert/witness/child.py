@@ -6,6 +6,7 @@ do without a wall. Plain Python 3.8: see this package.
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib
 import os
 import sys
@@ -20,6 +21,7 @@ def main() -> None:
     """Goes behind the walls before it listens, and before libraries that start threads: Landlock binds one."""
     questions, replies, memory, seconds = map(int, sys.argv[1:5])
     limits.apply(memory, seconds)
+    ctypes.util.find_library = lambda name: None  # it starts a compiler; threadpoolctl asks it, and can do without
     tempfile.tempdir = str(Path.cwd())  # libraries ask for one, and Python tries whether it can write
     importlib.import_module("scipy.stats")  # scipy 1.8 and 1.9 make a file there, of which nothing comes
     missing = confine()

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import sklearn
 
-from convert.environments import interpreters
 from convert.environments.interpreters import find_python, python_of, versions_in
 from convert.errors import Refused
 
@@ -32,7 +31,7 @@ def test_one_that_says_another_version_or_does_not_run_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    monkeypatch.setattr(interpreters.Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
     script(tmp_path / "bin" / "python2.6", "exit 127")  # a shim of a version manager that has no such Python
     assert find_python("2.6") is None
     script(tmp_path / ".pyenv/versions/2.6.9/bin/python2.6", "echo 2.5")
