@@ -14,7 +14,7 @@ SOURCES := server convert bench examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models clean
+.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -118,6 +118,11 @@ footprint: models ## start, memory and package size of the server
 
 coverage-models: install ## every estimator converted or refused, into docs/coverage.md (boosters after `make boosters`)
 	$(PY) -W ignore -m tests.campaigns.coverage
+
+old-pickles: install ## small pickles of scikit-learn 1.0 to 1.8, each by its own version, into tests/; CONVERT=1: converts them; VERSIONS="1.2.2"
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	PATH="$(CURDIR)/build/lock/bin:$$PATH" $(PY) -m tests.campaigns.versions $(if $(CONVERT),--convert) $(VERSIONS)
 
 clean: ## everything that was made; a model of your own in models/ stays
 	rm -rf .venv build bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis $(EXAMPLES:%=models/%)
