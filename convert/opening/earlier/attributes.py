@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import sklearn
-from sklearn import compose, ensemble, feature_extraction, linear_model, preprocessing, tree
+from sklearn import compose, ensemble, feature_extraction, linear_model, multiclass, neighbors, preprocessing, tree
 from sklearn._loss import loss as losses
+from sklearn.ensemble._iforest import _average_path_length
 from sklearn.tree._tree import Tree
 
 from convert.opening.earlier.names import LOSSES
@@ -150,6 +151,43 @@ def _stochastic(model: Any, held: dict[str, Any], version: Version) -> None:
         held["loss"] = "log_loss"
 
 
+def _generalised(model: Any, held: dict[str, Any], version: Version) -> None:
+    """The loss was a distribution and a link in 1.0."""
+    if "coef_" in held:
+        held.setdefault("_base_loss", model._get_loss())
+
+
+def _ridge(model: Any, held: dict[str, Any], version: Version) -> None:
+    if "_label_binarizer" in held:
+        held.setdefault("classes_", vars(held["_label_binarizer"]).get("classes_"))
+
+
+def _centroids(model: Any, held: dict[str, Any], version: Version) -> None:
+    """Classes had no priors until 1.5, and columns no spread."""
+    centroids = held.get("centroids_")
+    if isinstance(centroids, np.ndarray) and centroids.ndim == 2:
+        held.setdefault("class_prior_", np.full(len(centroids), 1 / len(centroids)))
+        held.setdefault("within_class_std_dev_", np.ones(centroids.shape[1]))
+
+
+def _isolation(model: Any, held: dict[str, Any], version: Version) -> None:
+    """What a leaf's depth and its rows count for was computed while predicting, until 1.2."""
+    trees = [vars(member).get("tree_") for member in held.get("estimators_", ())]
+    if "_decision_path_lengths" not in held and trees and all(isinstance(nodes, Tree) for nodes in trees):
+        held["_average_path_length_per_tree"] = tuple(_average_path_length(nodes.n_node_samples) for nodes in trees)
+        held["_decision_path_lengths"] = tuple(nodes.compute_node_depths() for nodes in trees)
+
+
+def _votes(model: Any, held: dict[str, Any], version: Version) -> None:
+    """A vote for a class was none against the others until 1.2; exporters ask for this."""
+    held["_votes_against"] = version >= (1, 3)
+
+
+def _rest(model: Any, held: dict[str, Any], version: Version) -> None:
+    """Where no class has a probability, shares of nothing were no numbers until 1.6; exporters ask for this."""
+    held["_shares_of_nothing"] = version < (1, 7)
+
+
 STEPS: tuple[tuple[Any, Callable[[Any, dict[str, Any], Version], None]], ...] = (
     ((tree.DecisionTreeClassifier,), _classes_of_tree),
     ((ensemble.GradientBoostingClassifier, ensemble.GradientBoostingRegressor), _boosting),
@@ -159,4 +197,10 @@ STEPS: tuple[tuple[Any, Callable[[Any, dict[str, Any], Version], None]], ...] = 
     ((preprocessing.OrdinalEncoder,), _ordinal),
     ((feature_extraction.text.TfidfTransformer,), _weights_of_words),
     ((linear_model.SGDClassifier,), _stochastic),
+    ((linear_model.GammaRegressor, linear_model.PoissonRegressor, linear_model.TweedieRegressor), _generalised),
+    ((linear_model.RidgeClassifier, linear_model.RidgeClassifierCV), _ridge),
+    ((neighbors.NearestCentroid,), _centroids),
+    ((ensemble.IsolationForest,), _isolation),
+    ((ensemble.AdaBoostClassifier,), _votes),
+    ((multiclass.OneVsRestClassifier,), _rest),
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from convert.opening.allowlist import SEARCH, Names, full_names
+from convert.opening.allowlist import FUNCTIONS, SEARCH, Names, full_names
 
 DISTANCES = "sklearn.metrics._dist_metrics"
 MOVED = {
-    f"{DISTANCES}.{name.removesuffix('64')}": f"{DISTANCES}.{name}"  # until 1.2
-    for name in SEARCH[DISTANCES].split()
-    if name.endswith("64")
-}
+    **{f"{DISTANCES}.{name.removesuffix('64')}": f"{DISTANCES}.{name}"  # until 1.2
+       for name in SEARCH[DISTANCES].split() if name.endswith("64")},
+    **{f"numpy.{core}._multiarray_umath.{name}": f"numpy.{name}"  # until 2.0
+       for name in FUNCTIONS["numpy"].split() for core in ("core", "_core")},
+    "sklearn.utils.Bunch": "sklearn.utils._bunch.Bunch",  # until 1.1
+}  # fmt: skip
 
 CYTHON_LOSSES = (
     "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss CyHalfPoissonLoss "
@@ -21,6 +23,11 @@ _LOSSES = f"{CYTHON_LOSSES} {' '.join(f'__pyx_unpickle_{name}' for name in CYTHO
 INERT: Names = {
     "_loss": _LOSSES,  # 1.5 to 1.8
     "sklearn._loss._loss": _LOSSES,
+    "sklearn._loss.glm_distribution": (  # 1.0
+        "DistributionBoundary GammaDistribution InverseGaussianDistribution NormalDistribution PoissonDistribution "
+        "TweedieDistribution"
+    ),
+    "sklearn.linear_model._glm.link": "IdentityLink LogLink LogitLink",  # 1.0
     "sklearn.linear_model._sgd_fast": "Classification Huber Log LossFunction Regression SquaredLoss",  # until 1.5
     "sklearn.metrics._scorer": "_PredictScorer _ProbaScorer _ThresholdScorer _passthrough_scorer",  # until 1.3
 }

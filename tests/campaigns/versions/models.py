@@ -17,26 +17,30 @@ import joblib
 import numpy as np
 import pandas
 import sklearn
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    VotingClassifier,
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC, SVR
 
+VERSION = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 ROWS = 6  # with answers, for the tests that have no environment
 IRIS = load_iris(as_frame=True)
 FLOWERS, SPECIES = IRIS.data, IRIS.target_names[IRIS.target]
@@ -92,7 +96,9 @@ def models() -> dict[str, tuple[Any, Any]]:
     texts, liked = reviews()
     kinds = np.column_stack([BODY[:, 2], np.arange(len(BODY)) % 5])
     encoded = ColumnTransformer([("o", OrdinalEncoder(), ["plan"])], remainder="passthrough")
+    each: dict[str, Any] = {"multi_class": "ovr"} if VERSION < (1, 8) else {}
     fits = {
+        "ada-classes": (AdaBoostClassifier(n_estimators=3, random_state=0), FLOWERS, SPECIES),
         "boosting-classes": (GradientBoostingClassifier(n_estimators=4, max_depth=2, random_state=0), FLOWERS, SPECIES),
         "boosting-two": (GradientBoostingClassifier(n_estimators=6, random_state=0), FLOWERS[TWO], SPECIES[TWO]),
         "boosting-numbers": (
@@ -120,6 +126,14 @@ def models() -> dict[str, tuple[Any, Any]]:
             PROGRESS,
         ),
         "linear-classes": (make_pipeline(StandardScaler(), LogisticRegression()), FLOWERS, SPECIES),
+        "linear-each": (LogisticRegression(**each), FLOWERS, SPECIES),
+        "linear-logarithm": (
+            TransformedTargetRegressor(Ridge(), func=np.log1p, inverse_func=np.expm1),
+            BODY,
+            PROGRESS,
+        ),
+        "linear-poisson": (PoissonRegressor(), BODY, PROGRESS),
+        "linear-scores": (RidgeClassifier(), FLOWERS, SPECIES),
         "linear-numbers": (make_pipeline(StandardScaler(), Ridge()), BODY, PROGRESS),
         "linear-two": (LogisticRegression(), FLOWERS[TWO].to_numpy(), (SPECIES == "virginica")[TWO]),
         "mixed-forest": (mixed(RandomForestClassifier(4, max_depth=3, random_state=0)), table, left),
@@ -139,6 +153,7 @@ def models() -> dict[str, tuple[Any, Any]]:
         ),
         "search": (GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=3), FLOWERS, SPECIES),
         "texts": (make_pipeline(TfidfVectorizer(ngram_range=(1, 2), min_df=2), LogisticRegression()), texts, liked),
+        "vote": (VotingClassifier([("a", LogisticRegression()), ("b", GaussianNB())], voting="soft"), FLOWERS, SPECIES),
         "vectors-classes": (SVC(), FLOWERS, SPECIES),
         "vectors-numbers": (make_pipeline(StandardScaler(), SVR()), BODY[:60], PROGRESS[:60]),
         "vectors-two": (SVC(kernel="poly", degree=2), FLOWERS[TWO], SPECIES[TWO]),
