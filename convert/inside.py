@@ -25,6 +25,8 @@ from sklearn import (
 )
 from sklearn.model_selection._search import BaseSearchCV
 
+DEEPEST = 50  # layers of estimators in estimators
+
 
 @dataclass(frozen=True, slots=True)
 class Inner:
@@ -60,6 +62,16 @@ def inwards(model: Any) -> Iterator[Any]:
     for part in inside(model):
         if part.columns is None and hasattr(part.estimator, "fit"):
             yield from inwards(part.estimator)
+
+
+def is_bottomless(model: Any) -> bool:
+    """Whether an estimator contains itself, or so many layers that nobody built them by hand."""
+    layer = {id(model): model}
+    for _ in range(DEEPEST):
+        layer = {id(part.estimator): part.estimator for each in layer.values() for part in inside(each)}
+        if not layer:
+            return False
+    return True
 
 
 def is_idle(step: Any) -> bool:

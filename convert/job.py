@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,17 +17,18 @@ from onnx import ModelProto
 
 from convert.errors import Refused
 from convert.export import export
+from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.drawing import draw
 from convert.original.original import Original, open_original
 from convert.original.schema import describe
-from convert.original.table import length
+from convert.original.table import Table, length
 from convert.proof.golden import golden
-from convert.proof.parity import Proof, find_accidents, prove
+from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
 from convert.proof.speed import ratios
 from convert.proof.user_rows import column_names
-from server.artefact.metadata import Artefact, to_metadata
+from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
 
 MOST_ACCIDENTS = 0.02  # of rows like those that the model remembers: KNN on iris has 1.3 %, on a survey 3 to 38 %
@@ -71,7 +72,7 @@ def convert(
         features=features,
         outputs=outputs,
         classes=original.classes(few),
-        golden=golden(groups, expected, accidents, outputs),
+        golden=golden(groups, expected, accidents, outputs, _labels_by(runtime, features)),
         producer=_producer(policy),
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         source_sha256=hashlib.sha256(pickled).hexdigest(),
@@ -80,6 +81,11 @@ def convert(
     model.doc_string = draw(original.model)
     speed = ratios(original, runtime, features, groups["usual"])
     return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof, speed)
+
+
+def _labels_by(runtime: Runtime, features: Sequence[Feature]) -> Callable[[Table], Array]:
+    """What the file answers first, which are labels where there are any."""
+    return lambda table: next(iter(batched(runtime, features, table).values()))
 
 
 def _opened(model: ModelProto | None) -> Runtime | None:

@@ -127,6 +127,7 @@ class Settings:
 
 
 SECRET_FIELDS = frozenset({"api_keys", "admin_keys"})
+NEVER_EMPTY = frozenset({"verify_key"})  # elsewhere an empty value is as good as none; here it would let anything serve
 
 
 def environment_name(field: dataclasses.Field[Any]) -> str:
@@ -142,6 +143,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             raise BadSetting(f"{name}: there is no such setting; `python -m server --help` lists them")
     values: dict[str, Any] = {}
     for name, field in fields.items():
+        if environment.get(name) == "" and field.name in NEVER_EMPTY:
+            raise BadSetting(f"{name}: is empty: give it a value, or remove it")
         if environment.get(name, "") != "" and not _set_by_buildpack(name, environment):
             values[field.name] = _parse(name, field, environment[name])
     return Settings(**values)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("server", "convert", "bench")
+PACKAGES = ("server", "convert", "bench", "score")
 
 # One folder of the server is one floor, lowest first; what stands beside them is the ground, which all may use. A file
 # imports its own floor and those below it.
@@ -165,23 +165,36 @@ def test_the_server_imports_neither_convert_nor_bench() -> None:
     for module, lines in IMPORTS.items():
         for imported, line in lines:
             if package_of(module) == "server":
-                assert package_of(imported) not in ("convert", "bench", "examples", "tests"), f"{module}, line {line}"
+                assert package_of(imported) not in ("convert", "bench", "score", "examples", "tests"), (
+                    f"{module}, line {line}"
+                )
 
 
 def test_convert_imports_of_the_server_only_what_is_open_to_it() -> None:
     for module, lines in IMPORTS.items():
         if package_of(module) == "convert":
             for imported, line in lines:
-                assert package_of(imported) not in ("bench", "examples", "tests"), f"{module}, line {line}"
+                assert package_of(imported) not in ("bench", "score", "examples", "tests"), f"{module}, line {line}"
                 inside = f"{imported}.".startswith(tuple(f"{floor}." for floor in OPEN_TO_CONVERT))
                 assert package_of(imported) != "server" or inside, f"{module}, line {line}: {imported}"
+
+
+def test_score_imports_of_the_server_only_what_knows_no_http() -> None:
+    for module, lines in IMPORTS.items():
+        if package_of(module) == "score":
+            for imported, line in lines:
+                assert package_of(imported) not in ("convert", "bench", "examples", "tests"), f"{module}, line {line}"
+                floor = floor_of(imported) or 0
+                assert floor <= FLOORS.index("models") + 1, f"{module}, line {line}: {imported}"
 
 
 def test_bench_imports_neither_server_nor_convert() -> None:
     for module, lines in IMPORTS.items():
         if package_of(module) == "bench":
             for imported, line in lines:
-                assert package_of(imported) not in ("server", "convert", "tests"), f"{module}, line {line}: {imported}"
+                assert package_of(imported) not in ("server", "convert", "score", "tests"), (
+                    f"{module}, line {line}: {imported}"
+                )
 
 
 def test_the_server_imports_nothing_that_can_unpickle() -> None:
@@ -193,7 +206,7 @@ def test_the_server_imports_nothing_that_can_unpickle() -> None:
 
 def test_a_running_server_has_loaded_nothing_that_can_unpickle_estimators() -> None:
     """The same over what libraries bring in. ``pickle`` itself comes with numpy, unused."""
-    code = "import server.processes.arbiter, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    code = "import server.processes.application, sys; print(*{name.partition('.')[0] for name in sys.modules})"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
     assert "onnxruntime" in loaded
@@ -222,6 +235,7 @@ PARTS_OF_ENTRY_POINTS = frozenset(
         "bench.arguments",  # the command line of bench's `__main__`, from a list that it is given
         "bench.machine.processes",  # hands this process's environment on to the servers it starts
         "convert.cli.options",  # the command line of convert's `__main__`, from a list that it is given
+        "score.options",  # the same of score's
     }
 )
 

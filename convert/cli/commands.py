@@ -54,7 +54,7 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
         parts = [report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity)]
         parts += report.slowness(result.speed)
         data = {**_data(artefact), "written": str(path), "bytes": len(result.onnx), "speed": result.speed}
-    writer.write(path, result.onnx)
+    writer.write(path, result.onnx, replace=command.replace)
     return Report("\n\n".join([*parts, f"wrote {path} ({len(result.onnx):,} bytes)"]), data)
 
 
@@ -97,7 +97,7 @@ def sign(command: SignCommand) -> Report:
         made = sign_file(command.key.read_text("ascii"), name, version, command.file.read_bytes())
     except (BadKey, UnicodeDecodeError) as error:
         raise Refused(f"{command.key}: {error}") from None
-    writer.write(goal, made.encode())
+    writer.write(goal, made.encode(), replace=True)
     return Report(f"wrote {goal}: {name}, version {version}", {"written": str(goal), "name": name, "version": version})
 
 

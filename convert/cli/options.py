@@ -41,6 +41,7 @@ class ConvertCommand:
     out: Path
     replace: bool
     json: bool = False
+    debug: bool = False
     python: Path | None = None  # an interpreter with the scikit-learn of the pickle
 
 
@@ -50,6 +51,7 @@ class InspectCommand:
 
     file: Path
     json: bool = False
+    debug: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class VerifyCommand:
 
     job: Job
     json: bool = False
+    debug: bool = False
     python: Path | None = None
 
 
@@ -70,6 +73,7 @@ class SignCommand:
     name: str | None
     version: str | None
     json: bool = False
+    debug: bool = False
 
 
 Command = ConvertCommand | InspectCommand | VerifyCommand | SignCommand
@@ -79,18 +83,19 @@ def parse(words: Sequence[str]) -> Command:
     """The command. Raises UsageError; ``--help`` ends the program as argparse does."""
     if words and words[0] == "inspect":
         given = _inspect_parser().parse_args(words[1:])
-        return InspectCommand(given.file, given.json)
+        return InspectCommand(given.file, given.json, given.debug)
     if words and words[0] == "verify":
         given = _verify_parser().parse_args(words[1:])
-        return VerifyCommand(replace(_job(given), onnx=given.file), given.json, _python(given))
+        job = replace(_job(given), onnx=given.file)
+        return VerifyCommand(job, given.json, given.debug, _python(given))
     if words and words[0] == "sign":
         given = _sign_parser().parse_args(words[1:])
-        return SignCommand(given.file, given.key, given.name, given.version, given.json)
+        return SignCommand(given.file, given.key, given.name, given.version, given.json, given.debug)
     given = _convert_parser().parse_args(words)
     name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     version = None if given.version is None else _checked("--version", given.version)
     job = replace(_job(given), name=name, allow_ties=given.allow_ties)
-    return ConvertCommand(job, version, given.out, given.replace, given.json, _python(given))
+    return ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -190,6 +195,7 @@ def _parser(prog: str, description: str) -> argparse.ArgumentParser:
         prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the report")
+    parser.add_argument("--debug", action="store_true", help="print also where in the code a refusal arose")
     return parser
 
 

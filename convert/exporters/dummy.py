@@ -21,17 +21,25 @@ def constant(x: Columns, row: Array) -> Tensor:
 
 
 def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """The most frequent class, or a constant one; random strategies cannot be repeated."""
-    if model.n_outputs_ > 1 or model.strategy in ("uniform", "stratified"):
-        raise Refused(f"a {model.strategy} DummyClassifier answers at random or for several targets", "use 'prior'")
-    prior = np.asarray(model.class_prior_)
-    best = int(prior.argmax())
-    if model.strategy == "constant":
-        best = int(np.flatnonzero(np.asarray(model.classes_) == np.ravel(model.constant)[0])[0])
-    sure = np.eye(len(prior))[best]
+    """The most frequent class, or a constant one, of each target; random strategies cannot be repeated."""
+    if model.strategy in ("uniform", "stratified"):
+        raise Refused(f"a {model.strategy} DummyClassifier answers at random", "use 'prior'")
+    several = model.n_outputs_ > 1
+    priors = model.class_prior_ if several else [model.class_prior_]
+    known = model.classes_ if several else [model.classes_]
+    given = np.ravel(model.constant) if model.strategy == "constant" else [None] * len(priors)
+    each = [
+        _one_target(x, model.strategy, np.asarray(prior), np.asarray(classes), value)
+        for prior, classes, value in zip(priors, known, given, strict=True)
+    ]
+    return Prediction(targets=tuple(each)) if several else each[0]
+
+
+def _one_target(x: Columns, strategy: str, prior: Array, classes: Array, value: Any) -> Prediction:
+    best = int(np.flatnonzero(classes == value)[0]) if strategy == "constant" else int(prior.argmax())
     return Prediction(
         index=constant(x, np.array([best])).reshape(-1).cast(np.int64),
-        probabilities=constant(x, prior if model.strategy == "prior" else sure),
+        probabilities=constant(x, prior if strategy == "prior" else np.eye(len(prior))[best]),
     )
 
 

@@ -97,7 +97,7 @@ def ordinal(e: Exporter, encoder: Any, x: Columns) -> Columns:
     for column, categories in enumerate(encoder.categories_):
         mapping = encoder._default_to_infrequent_mappings[column] if encoder._infrequent_enabled else None
         positions = np.asarray(np.arange(len(categories)) if mapping is None else mapping, np.float64)
-        gone = [index for index, value in enumerate(categories) if as_text(value) == MISSING_TEXT]
+        gone = [index for index, value in enumerate(categories) if value != value]  # None is a category like others
         positions[gone] = encoder.encoded_missing_value
         known = indicators(x, [(column, value) for value in categories])
         parts.append(_looked_up(known, positions, encoder.unknown_value))

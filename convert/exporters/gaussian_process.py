@@ -68,6 +68,7 @@ def process_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     if not hasattr(model, "X_train_"):
         raise Refused("this GaussianProcessRegressor is not fitted", "call fit before pickling")
     alpha = np.asarray(model.alpha_)
+    alpha = alpha.ravel() if alpha.shape[1:] == (1,) else alpha  # of one target it answers a vector
     mean = covariances(x.numbers(), model.X_train_, model.kernel_) @ alpha
     return Prediction(value=mean * model._y_train_std + model._y_train_mean)
 

@@ -10,8 +10,9 @@ from sklearn import covariance, decomposition, kernel_approximation, kernel_ridg
 from convert.errors import Refused
 from convert.exporters.linear import product
 from convert.exporters.neighbors import closest
+from convert.exporters.parts.coupling import coupled
 from convert.exporters.parts.distances import distances, squared
-from convert.exporters.parts.shapes import pair
+from convert.exporters.parts.shapes import sigmoid
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
@@ -46,23 +47,20 @@ def support_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     if classes == 2:
         # libsvm's sign is the first class's; scikit-learn turns it round
         scores = -decided.reshape(-1)
-        return Prediction(index=(scores >= 0.0).cast(np.int64), scores=scores, probabilities=_platt(model, scores))
-    if model.probability is True:
-        raise Refused(
-            "SVC(probability=True) with three classes or more couples pairs by iteration",
-            "wrap SVC() in CalibratedClassifierCV",
-        )
+        return Prediction((scores >= 0.0).cast(np.int64), scores=scores, probabilities=_platt(model, decided))
     pairs = [(i, j) for i in range(classes) for j in range(i + 1, classes)]
     first = (decided > 0.0).cast(np.float64)
     for_first, for_second = (_homes(pairs, side, classes) for side in (0, 1))
     votes = first @ for_first + (1.0 - first) @ for_second
+    p = _platt(model, decided)
     if model.decision_function_shape == "ovo":
-        return Prediction(index=votes.argmax(), scores=decided)
+        return Prediction(index=votes.argmax(), scores=decided, probabilities=p)
     ahead = decided @ (for_first - for_second)
     against = (decided < 0.0).cast(np.float64)
     whole = (1.0 - against) @ for_first + against @ for_second
     scores = whole + ahead / ((ahead.unary("Abs") + 1.0) * 3.0)
-    return Prediction(index=scores.argmax() if model.break_ties else votes.argmax(), scores=scores)
+    index = scores.argmax() if model.break_ties else votes.argmax()
+    return Prediction(index=index, scores=scores, probabilities=p)
 
 
 def _homes(pairs: list[tuple[int, int]], side: int, classes: int) -> Array:
@@ -86,13 +84,12 @@ def _pair_weights(model: Any, dual: Array, classes: int) -> Array:
     return weights
 
 
-def _platt(model: Any, scores: Tensor) -> Tensor | None:
+def _platt(model: Any, decided: Tensor) -> Tensor | None:
+    """[rows, classes]; libsvm couples pairs also where there is one."""
     if model.probability is not True:
         return None
-    limits = (scores.graph.constant(1e-7), scores.graph.constant(1 - 1e-7))
-    # the sign again: libsvm's decision is for the first class
-    first = (scores * float(model._probA[0]) - float(model._probB[0])).unary("Sigmoid")
-    return pair(1.0 - scores.graph.op("Clip", first, *limits))
+    weights, biases = (np.asarray(values, np.float64).reshape(1, -1) for values in (model._probA, model._probB))
+    return coupled(sigmoid(-(decided * weights + biases)), len(model.classes_))
 
 
 def support_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:

@@ -34,9 +34,14 @@ def product(x: Tensor, weights: Array, bias: Array | float) -> Tensor:
     return x.graph.op("Gemm", x, *map(x.graph.constant, (weights, np.broadcast_to(bias, weights.shape[1:]))))
 
 
+def _weights(model: Any) -> Array:
+    """``coef_``, which `sparsify` makes sparse."""
+    return np.asarray(model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_)
+
+
 def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """``coef_`` [classes or 1, columns]: scores, and probabilities where the model has them."""
-    coef, intercept = np.asarray(model.coef_), np.ravel(model.intercept_)
+    coef, intercept = _weights(model), np.ravel(model.intercept_)
     if len(model.classes_) == 2:
         return binary(x.numbers(), coef.ravel(), intercept[0] if intercept.size else 0.0)
     scores = product(x.numbers(), coef.T, intercept)
@@ -62,13 +67,18 @@ def logistic(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 
 def without_probabilities(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """A classifier that has only ``decision_function``."""
+    """A classifier that has only ``decision_function``; one of scikit-learn's ridges may have a set of labels."""
+    binarizer = getattr(model, "_label_binarizer", None)
+    if binarizer is not None and binarizer.y_type_.startswith("multilabel"):
+        scores = product(x.numbers(), _weights(model).T, np.ravel(model.intercept_))
+        each = [scores.column(label) for label in range(len(model.coef_))]
+        return Prediction(targets=tuple(Prediction((score > 0.0).cast(np.int64), scores=score) for score in each))
     return replace(classifier(e, model, x), probabilities=None)
 
 
 def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """``coef_`` [columns] or [targets, columns]."""
-    return Prediction(value=product(x.numbers(), np.asarray(model.coef_).T, model.intercept_))
+    return Prediction(value=product(x.numbers(), _weights(model).T, model.intercept_))
 
 
 def stochastic(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -108,7 +118,7 @@ def centred(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def one_class(e: Exporter, model: Any, x: Columns) -> Prediction:
     """SGDOneClassSVM: outside below 0."""
-    scores = product(x.numbers(), np.ravel(model.coef_), -np.ravel(model.offset_)[0])
+    scores = product(x.numbers(), np.ravel(_weights(model)), -np.ravel(model.offset_)[0])
     return Prediction(label=(scores >= 0.0).where(np.int64(1), x.graph.constant(np.int64(-1))), scores=scores)
 
 

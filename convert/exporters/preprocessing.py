@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -30,14 +31,22 @@ def min_max(e: Exporter, scaler: Any, x: Columns) -> Columns:
 
 def simple_imputer(e: Exporter, imputer: Any, x: Columns) -> Columns:
     """Missing values become the fitted statistic; columns without one are dropped; indicators come last."""
-    missing = _missing(imputer, x)
     statistics = np.asarray(imputer.statistics_)
     kept = [i for i, value in enumerate(statistics) if imputer.keep_empty_features or not _is_nan(value)]
-    filled = _filled(x, missing, statistics).take(kept)
+    runs = _runs_of_a_kind(x)
+    missing = e.graph.concat([_missing(imputer, x.take(run)) for run in runs])
+    tables = [_filled(x.take(run), missing.take(run), statistics[run]) for run in runs]
+    filled = Columns(e.graph, tuple(part for table in tables for part in table.parts)).take(kept)
     if not imputer.add_indicator:
         return filled
     flagged = imputer.indicator_.features_
     return filled.beside(columns(missing.take(flagged).cast(np.float64), len(flagged)))
+
+
+def _runs_of_a_kind(x: Columns) -> list[list[int]]:
+    """Neighbouring columns of texts, and such of numbers, in order: a table may hold both."""
+    texts = [tensor.dtype.kind == "O" for tensor, width in x.parts for _ in range(width)]
+    return [[at for at, _ in run] for _, run in itertools.groupby(enumerate(texts), lambda item: item[1])]
 
 
 def _missing(imputer: Any, x: Columns) -> Tensor:

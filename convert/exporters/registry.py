@@ -9,10 +9,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from convert.errors import Refused
+from convert.errors import Refused, unforeseen
+from convert.exporters.parts.sparseness import gives_sparse
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph, Tensor
 from convert.inside import Inner, inside
@@ -66,8 +67,8 @@ TRANSFORMS: dict[type, Transform] = {}
 PREDICTIONS: dict[type, Predict] = {}
 FAMILIES = (
     "bayes", "boosting", "calibration", "compose", "dummy", "encoders", "ensembles", "functions", "gaussian_process",
-    "imputing", "kernels", "linear", "multiclass", "neighbors", "network", "numeric", "preprocessing", "projection",
-    "text", "trees", "wrappers",
+    "imputing", "iterating", "kernels", "linear", "multiclass", "neighbors", "network", "numeric",
+    "preprocessing", "projection", "text", "trees", "wrappers",
 )  # fmt: skip
 OPTIONAL = frozenset({"catboost", "lightgbm", "xgboost"})  # packages that need not be installed; a family each
 
@@ -83,7 +84,7 @@ class Exporter:
         """What ``estimator.transform`` gives for these columns. Raises Refused."""
         with self._at(step, estimator):
             export: Transform = _find(TRANSFORMS, estimator, "transform")
-            return export(self, estimator, x)
+            return replace(export(self, estimator, x), sparse=gives_sparse(estimator, x.sparse))
 
     def predict(self, estimator: Any, x: Columns, step: str = "") -> Prediction:
         """What the predicting methods of ``estimator`` give for these columns. Raises Refused."""
@@ -104,6 +105,10 @@ class Exporter:
         except Refused as refusal:
             refusal.where = refusal.where or " > ".join(self.path)
             raise
+        except (MemoryError, PermissionError):  # the child has words of its own for these
+            raise
+        except Exception as error:
+            raise unforeseen(error, " > ".join(self.path)) from error
         finally:
             self.path.pop()
 

@@ -101,7 +101,7 @@ def raw(model: Any, x: Columns, learner: Any) -> Tensor:
     """[rows, outputs] sums with the first guess."""
     trees = _trees(model, learner)
     coded = positions(x, _categories(learner))
-    single = _missing_as_nan(model, coded.numbers(np.float32)).cast(np.float64)
+    single = _missing_as_nan(model, coded.numbers(np.float32), x.sparse).cast(np.float64)
     sets = CategorySplits(single, x.width, single.unary("Floor"))
     outputs = 1 + max((output for _, output, _ in trees), default=0)
     forest = Forest()
@@ -129,7 +129,9 @@ def raw(model: Any, x: Columns, learner: Any) -> Tensor:
     return forest.emit(sets.extended()).cast(np.float64) + _margin(base, learner["objective"]["name"])
 
 
-def _missing_as_nan(model: Any, x: Tensor) -> Tensor:
+def _missing_as_nan(model: Any, x: Tensor, sparse: bool) -> Tensor:
+    if sparse:  # a cell that is absent is missing
+        x = x.equals(np.float32(0.0)).where(np.float32(np.nan), x)
     if model.missing is None or np.isnan(model.missing):
         return x
     return x.equals(np.float32(model.missing)).where(np.float32(np.nan), x)

@@ -13,10 +13,14 @@ from convert.graph.graph import Graph, Tensor
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Tensors ``[rows, width]`` that together are the columns of one table, in order."""
+    """Tensors ``[rows, width]`` that together are the columns of one table, in order.
+
+    ``sparse``: the original holds them in a sparse matrix, whose zeros are absent.
+    """
 
     graph: Graph
     parts: tuple[tuple[Tensor, int], ...]
+    sparse: bool = False
 
     @property
     def width(self) -> int:
@@ -33,7 +37,8 @@ class Columns:
                 runs[-1][1].append(offset)
             else:
                 runs.append((part, [offset]))
-        return Columns(self.graph, tuple((self._slice(part, offsets), len(offsets)) for part, offsets in runs))
+        parts = tuple((self._slice(part, offsets), len(offsets)) for part, offsets in runs)
+        return Columns(self.graph, parts, self.sparse)
 
     def _slice(self, part: int, offsets: Sequence[int]) -> Tensor:
         tensor, width = self.parts[part]

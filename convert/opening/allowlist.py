@@ -64,7 +64,11 @@ FUNCTIONS: Names = {
 TYPES: Names = {
     "builtins": "bool bytearray bytes complex dict float frozenset int list object set str tuple",
     "collections": "OrderedDict",
-    "numpy": "bool bool_ float32 float64 int16 int32 int64 int8 ndarray str_ uint16 uint32 uint64 uint8",
+    "numpy": (
+        "bool bool_ character complexfloating datetime64 flexible float16 float32 float64 floating generic inexact "
+        "int16 int32 int64 int8 integer ndarray number object_ signedinteger str_ timedelta64 uint16 uint32 uint64 "
+        "uint8 unsignedinteger"
+    ),
 }
 
 INERT: Names = {
@@ -75,6 +79,30 @@ INERT: Names = {
     "numpy.random._pickle": "__bit_generator_ctor __generator_ctor __randomstate_ctor",
     "numpy.random.bit_generator": "SeedSequence SeedlessSeedSequence __pyx_unpickle_SeedSequence",
     "scipy._lib.array_api_compat.numpy._aliases": "asarray",  # what a BSpline of scipy 1.17 holds
+    # what a randomised search drew from: the model that it found needs none of it
+    "numpy": "vectorize",
+    "numpy.lib._function_base_impl": "vectorize",
+    "scipy.stats._continuous_distns": (
+        "beta_gen betaprime_gen cauchy_gen chi2_gen dgamma_gen expon_gen exponnorm_gen exponpow_gen f_gen gamma_gen "
+        "gengamma_gen genpareto_gen halfcauchy_gen halfnorm_gen invgamma_gen invgauss_gen laplace_gen levy_gen "
+        "loggamma_gen logistic_gen loglaplace_gen lognorm_gen loguniform_gen lomax_gen maxwell_gen norm_gen pareto_gen "
+        "powerlaw_gen powernorm_gen rayleigh_gen reciprocal_gen skewnorm_gen t_gen trapezoid_gen trapz_gen triang_gen "
+        "truncexpon_gen truncnorm_gen truncpareto_gen uniform_gen vonmises_gen wald_gen weibull_max_gen weibull_min_gen"
+    ),
+    "scipy.stats._discrete_distns": (
+        "bernoulli_gen betabinom_gen binom_gen boltzmann_gen dlaplace_gen geom_gen hypergeom_gen logser_gen nbinom_gen "
+        "planck_gen poisson_gen randint_gen skellam_gen zipf_gen zipfian_gen"
+    ),
+    "scipy.stats._distn_infrastructure": (
+        "rv_continuous rv_continuous_frozen rv_discrete rv_discrete_frozen rv_frozen rv_sample"
+    ),
+    "scipy.stats.distributions": "rv_frozen",
+    # columns of a table by name: a list of the names takes their place
+    "pandas": "Index RangeIndex StringDtype",
+    "pandas.core.indexes.base": "Index",
+    "pandas.core.indexes.range": "RangeIndex",
+    "pandas.core.arrays.string_": "StringArray StringDtype",
+    "pandas.arrays": "StringArray",
     "sklearn._loss._loss": (
         "CyAbsoluteError CyExponentialLoss CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss "
         "CyHalfPoissonLoss CyHalfSquaredError CyHalfTweedieLoss CyHalfTweedieLossIdentity CyHuberLoss "
@@ -184,6 +212,7 @@ ESTIMATORS: Names = {
     "sklearn.gaussian_process._gpc": "GaussianProcessClassifier _BinaryGaussianProcessClassifierLaplace",
     "sklearn.gaussian_process._gpr": "GaussianProcessRegressor",
     "sklearn.impute._base": "MissingIndicator SimpleImputer",
+    "sklearn.impute._iterative": "IterativeImputer",
     "sklearn.impute._knn": "KNNImputer",
     "sklearn.isotonic": "IsotonicRegression",
     "sklearn.kernel_approximation": "AdditiveChi2Sampler Nystroem PolynomialCountSketch RBFSampler SkewedChi2Sampler",

@@ -23,6 +23,7 @@ from convert.opening.earlier.names import INERT_NAMES, MOVED, REMAINDER
 from convert.opening.inert import Absent, CurveScorer, Inert
 from convert.opening.making import arrays, boosters, natives
 from convert.opening.making.makers import MAKERS, Fill, Maker
+from convert.opening.making.tables import ImputerStep
 from convert.opening.plain import SCALARS, is_scalar
 from convert.opening.refusal import called, hostile, shown
 
@@ -40,7 +41,11 @@ FILLS: dict[str, Fill] = {
     "spline": natives.fill_spline,
     "xgboost.core.Booster": boosters.fill_xgboost,
 }
-MADE_KINDS = {**dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"), Tree: "tree"}
+MADE_KINDS = {
+    **dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"),
+    ImputerStep: "imputer step",
+    Tree: "tree",
+}
 
 
 def _kinds() -> dict[str, str]:
@@ -107,6 +112,8 @@ class Builder:
         maker = function if isinstance(function, Maker) else self._makers.get(id(function))
         if maker is not None and type(arguments) is tuple:
             made = maker.make(arguments)
+            if isinstance(made, Absent):  # what it may not be asked for has no maker either
+                self.refused.append(made.full)
             if maker.fill:
                 self._unfilled[id(made)] = (made, maker.fill)
             return made
@@ -118,6 +125,8 @@ class Builder:
         """What NEWOBJ and NEWOBJ_EX ask for: an instance of an allowlisted class, made empty."""
         if isinstance(kind, Inert):
             return kind
+        if isinstance(kind, Maker) and not keywords:
+            return self.call(kind, arguments)
         if self.trusts(kind):
             return self._trust(kind.__new__(kind, *arguments, **(keywords or {})))
         plain = type(arguments) is tuple and (keywords is None or type(keywords) is dict)

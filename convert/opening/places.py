@@ -38,6 +38,7 @@ PLACES: dict[str, frozenset[str]] = {
     "curve scorer": frozenset(("_curve_scorer",)),
     "earlier loss": frozenset(("_loss", "loss_")),
     "function": frozenset(("func", "inverse_func", "pooling_func")),
+    "imputer step": frozenset(("imputation_sequence_",)),
     "interval": frozenset(("interval_y_pred", "interval_y_true")),
     "kernel": frozenset(("kernel", "kernel_", "k1", "k2", "kernels")),
     "link": frozenset(("link",)),

@@ -6,6 +6,7 @@ does not confirm when asked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,7 @@ class ColumnHint:
     positive: bool = False
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
+    missing: Any = math.nan  # how a missing text is put to the model: None where that is among its categories
     native: bool = False  # a pandas column of categories, the known ones
     closed: bool = False  # and the model takes no others
 
@@ -106,16 +108,36 @@ def _selector(model: Any, views: Views) -> Views:
 
 
 def _encoder(model: Any, views: Views) -> Views:
-    for view, categories in zip(views, model.categories_, strict=True):
+    for column, (view, categories) in enumerate(zip(views, model.categories_, strict=True)):
+        _refuse_dates(model, column, categories)
         if view:
             _note_values(view, categories)
     return [None] * len(model.get_feature_names_out())
 
 
+def _refuse_dates(model: Any, column: int, values: Array) -> None:
+    if np.asarray(values).dtype.kind in "mM":
+        named = getattr(model, "feature_names_in_", ())
+        raise Refused(
+            f"column {named[column] if column < len(named) else column!r} holds dates, and no file takes dates",
+            "make a number of it before the model sees it, as days since 1970 or year and month, and fit again",
+            type(model).__name__,
+        )
+
+
 def _note_values(view: ColumnView, values: Array) -> None:
-    numbers = all(isinstance(value, int | float | np.number | np.bool_) for value in values)
+    nothing = [value for value in values if value is None or value != value]
+    if any(value is None for value in nothing):
+        if len(nothing) > 1:
+            raise Refused(
+                "a column has both None and NaN among its categories, and a file knows one missing value",
+                "make one of the other before fitting, with fillna",
+            )
+        view.hint.missing = None
+    there = [value for value in values if not (value is None or value != value)]
+    numbers = bool(there) and all(isinstance(value, int | float | np.number | np.bool_) for value in there)
     view.hint.text = view.hint.text or (values.dtype.kind in "OUS" and not numbers)
-    view.hint.boolean = all(isinstance(value, bool | np.bool_) for value in values)
+    view.hint.boolean = not nothing and all(isinstance(value, bool | np.bool_) for value in there)
     view.hint.known += list(values)
 
 
@@ -128,7 +150,11 @@ def _texts(model: Any, views: Views) -> Views:
 
 def _imputer(model: Any, views: Views) -> Views:
     passed: Views = []
-    for view, value in zip(views, np.asarray(model.statistics_), strict=True):
+    if model.missing_values is None:
+        for known in filter(None, views):
+            known.hint.missing = None
+    for column, (view, value) in enumerate(zip(views, np.asarray(model.statistics_), strict=True)):
+        _refuse_dates(model, column, np.asarray(value))
         if view and isinstance(value, str):
             view.hint.text = True
             view.hint.known.append(value)

@@ -10,7 +10,7 @@ from sklearn import base, isotonic
 from sklearn.feature_extraction import text
 
 from convert.errors import Refused
-from convert.inside import inwards
+from convert.inside import DEEPEST, inwards, is_bottomless
 from convert.original.column_hints import ColumnHint, find_hints
 from convert.original.table import Table
 from convert.witness import answers
@@ -47,7 +47,7 @@ class Original:
         return self._ask(table)[1]
 
     def _ask(self, table: Table) -> tuple[Answers, float]:
-        question = Question(self.kind, self.named, self.documents, self._native())
+        question = Question(self.kind, self.named, self.documents, self._native(), self._nones())
         if self.witness is not None:
             return self.witness.ask(question, table)
         return answers.ask(self.model, question, table)
@@ -55,6 +55,9 @@ class Original:
     def _native(self) -> dict[str, Categories]:
         named = zip(self.names, self.hints, strict=True)
         return {name: Categories(tuple(dict.fromkeys(hint.known)), hint.closed) for name, hint in named if hint.native}
+
+    def _nones(self) -> frozenset[str]:
+        return frozenset(name for name, hint in zip(self.names, self.hints, strict=True) if hint.missing is None)
 
     def accepts(self, table: Table) -> bool:
         """Whether the original answers these rows at all."""
@@ -72,7 +75,8 @@ class Original:
         if given is None:
             return None
         if isinstance(given, list):
-            return tuple(tuple(np.asarray(target).tolist()) for target in given)
+            number = float if answered["label"].dtype.kind == "f" else None  # chains answer so, whatever their classes
+            return tuple(tuple(np.asarray(target, number).tolist()) for target in given)
         labels = answered["label"].shape[1:]
         return (
             ((0, 1),) * labels[0] if labels else tuple(np.asarray(given).tolist())
@@ -81,6 +85,11 @@ class Original:
 
 def open_original(model: Any, witness: Witness | None = None) -> Original:
     """What kind of model this is, and how wide; who answers for it. Raises Refused for what is no fitted estimator."""
+    if is_bottomless(model):
+        raise Refused(
+            f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
+            "fit and pickle it again with fewer layers, each an estimator of its own",
+        )
     if reads_documents(model):
         return Original(model, _kind(model), (DOCUMENT,), False, tuple(find_hints(model, 1)), True, witness)
     width = _width(model)

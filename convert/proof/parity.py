@@ -219,7 +219,9 @@ def _scales(expected: Mapping[str, Answers]) -> dict[str, float]:
 
 def margins(answers: Answers) -> npt.NDArray[np.float64]:
     """By how much the best class leads in each row; infinite where the model gives no scores."""
-    leads = [_lead(values) for name, values in answers.items() if name == "scores" or name.startswith("probabilities")]
+    scores = [values for name, values in answers.items() if name == "scores" or name.startswith("probabilities")]
+    sets = answers["label"].ndim == 2  # each label of a set has a score of its own
+    leads = [np.abs(s).min(axis=1) if sets and s.shape == answers["label"].shape else _lead(s) for s in scores]
     rows = len(answers["label"])
     return np.min(leads, axis=0) if leads else np.full(rows, np.inf)
 

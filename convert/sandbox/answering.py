@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from convert.errors import OtherVersion, Refused
+from convert.errors import OtherVersion, Refused, unforeseen
 from convert.sandbox import job_messages
 from server.confinement.walls import confine
 
+BAD_ALLOC = "bad_alloc"  # how compiled code says that memory ran out, when Python does not
+MOST_TRACEBACK = 10_000  # characters: the last ones name the error
 MODULES = frozenset(importlib.machinery.all_suffixes())  # what can be imported ends so
 
 
@@ -21,19 +23,25 @@ def answering(pipe: BinaryIO, memory_bytes: int, more_memory: str) -> Iterator[N
     """Whatever ends the work within is told to the parent; ``more_memory`` says what helps where that ran out."""
     try:
         yield
-    except Refused as refusal:
-        version: dict[str, Any] = {"version": refusal.version} if isinstance(refusal, OtherVersion) else {}
-        reason, remedy, where = refusal.reason, refusal.remedy, refusal.where
-        job_messages.write(pipe, "refused", reason=reason, remedy=remedy, where=where, **version)
-    except MemoryError:
-        limit = f"the memory limit of {memory_bytes / (1 << 30):.3g} GB is reached"
-        job_messages.write(pipe, "refused", reason=limit, remedy=more_memory, where="")
-    except PermissionError as error:
-        reason = f"it asks for something that no conversion may do: {error}"
+    except Exception as error:  # noqa: BLE001  whatever it is, the parent must be able to say it
+        told = "".join(traceback.format_exception(error))[-MOST_TRACEBACK:]
+        known = _known(error, memory_bytes, more_memory)
+        refusal = known or unforeseen(error)
+        parts: dict[str, Any] = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
+        if isinstance(refusal, OtherVersion):
+            parts["version"] = refusal.version
+        job_messages.write(pipe, "refused" if known else "broke", **parts, traceback=told)
+
+
+def _known(error: Exception, memory_bytes: int, more_memory: str) -> Refused | None:
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, PermissionError):
         remedy = "docs/convert.md says what a file may do while it is opened; a model needs no more"
-        job_messages.write(pipe, "refused", reason=reason, remedy=remedy, where="")
-    except Exception:  # noqa: BLE001  whatever it is, the parent must be able to say it
-        job_messages.write(pipe, "failed", traceback=traceback.format_exc())
+        return Refused(f"it asks for something that no conversion may do: {error}", remedy)
+    if isinstance(error, MemoryError) or BAD_ALLOC in str(error):
+        return Refused(f"the memory limit of {memory_bytes / (1 << 30):.3g} GB is reached", more_memory)
+    return None
 
 
 def wall_in(unconfined: bool, converters: Path | None) -> None:

@@ -19,6 +19,8 @@ from server.artefact.onnxfile import MAX_BYTES
 
 HEADER = struct.Struct("<II")
 MOST_TEXT_BYTES = 16 << 20  # of a message; a proof is some kilobytes, its worst rows are as wide as the model
+MOST_VALUES = 1 << 19  # in a message: a list of nothing takes one byte of text and 64 of memory
+MOST_METADATA_VALUES = 1 << 22  # in a file's metadata: golden rows of a model of 100,000 columns hold half of that
 MOST_BLOB_BYTES = MAX_BYTES
 PIECE_BYTES = 1 << 20  # no more memory is asked for than has arrived
 GOLDEN = "golden"  # to a child that inspects: the file must have golden rows, and give their answers
@@ -100,7 +102,7 @@ class Inspected:
     def from_bytes(cls, text: bytes) -> Inspected:
         """What `to_bytes` wrote. Raises Broken for anything else."""
         try:
-            values = orjson.loads(text)
+            values = _parsed(text, MOST_METADATA_VALUES)  # those in the metadata's own JSON are counted here, too
             metadata = {str(key): str(value) for key, value in values["metadata"].items()}
             signature = [
                 (str(way), str(name), str(kind), list(shape)) for way, name, kind, shape in values["signature"]
@@ -128,12 +130,19 @@ def read(pipe: BinaryIO) -> tuple[dict[str, Any], bytes]:
         raise Broken
     text, blob = _whole(pipe, text_bytes), _whole(pipe, blob_bytes)
     try:
-        message = orjson.loads(text)
+        message = _parsed(text, MOST_VALUES)
     except orjson.JSONDecodeError as error:
         raise Broken from error
     if not isinstance(message, dict):
         raise Broken
     return message, blob
+
+
+def _parsed(text: bytes, most_values: int) -> Any:
+    """JSON of so many values at most, each of which stands behind a mark. Raises Broken, or JSONDecodeError."""
+    if sum(map(text.count, (b",", b"[", b"{"))) > most_values:
+        raise Broken
+    return orjson.loads(text)
 
 
 def _whole(pipe: BinaryIO, size: int) -> bytes:

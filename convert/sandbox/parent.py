@@ -21,7 +21,13 @@ from server.confinement.walls import untraceable
 
 LAST_WORDS_BYTES = 2000  # of what the child prints, which is shown when it dies
 MOST_MESSAGES, MOST_CHARACTERS = 10_000, 20_000  # a conversion tells some fifty steps; a traceback is shorter
+PARTS = ("reason", "remedy", "where", "traceback")  # of a refusal
+TRACEBACK = "Traceback (most recent call last)"
 OPENS_PICKLES, INSPECTS, ANSWERS = "convert.child", "convert.inspect_child", "convert.witness.child"
+MORE_TIME = {
+    OPENS_PICKLES: "allow more with --timeout SECONDS",
+    INSPECTS: "make the model smaller, or try again where the processor is less busy",
+}
 
 Tell = Callable[[str, float], None]
 
@@ -142,7 +148,7 @@ def _child(
             code = child.wait()
             listener.join()
         if broken:
-            raise _death(code, overdue, timeout, printed.decode(errors="replace"))
+            raise _death(module, code, overdue, timeout, printed.decode(errors="replace"))
 
 
 def _keep_last(stream: BinaryIO, printed: bytearray) -> None:
@@ -161,24 +167,24 @@ def _give(child: subprocess.Popen[bytes], given: bytes) -> None:
 
 def _answer(pipe: BinaryIO, wanted: str, tell: Tell) -> tuple[dict[str, object], bytes]:
     """The message of the kind that is wanted. Raises Refused, and Broken when the child goes or talks too much."""
+    under_way = ""
     for _ in range(MOST_MESSAGES):
         message, blob = job_messages.read(pipe)
         match message.get("kind"):
             case "progress":
-                tell(_text(message, "text"), _share(message.get("share")))
-            case "refused":
-                raise _refusal(message)
-            case "failed":
-                broke = f"the conversion broke:\n{_text(message, 'traceback')}"
-                raise Refused(broke, "please report it with the model")
+                under_way = _text(message, "text")
+                tell(under_way, _share(message.get("share")))
+            case "refused" | "broke" as end:
+                raise _refusal(message, under_way if end == "broke" else "")
             case kind if kind == wanted:
                 return message, blob
     raise job_messages.Broken
 
 
-def _refusal(message: dict[str, object]) -> Refused:
-    reason, remedy, where, version = (_text(message, part) for part in ("reason", "remedy", "where", "version"))
-    return OtherVersion(reason, remedy, version) if version else Refused(reason, remedy, where)
+def _refusal(message: dict[str, object], under_way: str) -> Refused:
+    reason, remedy, where, traceback = (_text(message, part) for part in PARTS)
+    version = _text(message, "version")
+    return OtherVersion(reason, remedy, version) if version else Refused(reason, remedy, where or under_way, traceback)
 
 
 def _text(message: dict[str, object], part: str) -> str:
@@ -189,10 +195,18 @@ def _share(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _death(code: int, overdue: bool, timeout: float, last_words: str) -> Refused:
+def _death(module: str, code: int, overdue: bool, timeout: float, last_words: str) -> Refused:
     if overdue:
-        return Refused(f"it took longer than {timeout:.0f} s and was ended", "allow more with --timeout SECONDS")
+        return Refused(f"it took longer than {timeout:.0f} s and was ended", MORE_TIME[module])
+    said = _without_traceback(last_words)
     return Refused(
-        f"the process that opened the file died (status {code}): a crash, or a limit. {last_words}".strip(),
+        f"the process that opened the file died (status {code}): a crash, or a limit. {said}".strip(),
         "the file is damaged or hostile; write it again, with the scikit-learn that is installed here",
+        traceback=last_words,
     )
+
+
+def _without_traceback(words: str) -> str:
+    """Of a traceback its last line, which names the error."""
+    before, traceback, after = words.partition(TRACEBACK)
+    return before + after.strip().rpartition("\n")[2] if traceback else words

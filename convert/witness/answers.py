@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple  # noqa: UP035
+from typing import TYPE_CHECKING, Any, Collection, Dict, Mapping, NamedTuple  # noqa: UP035
 
 import numpy as np
 
@@ -22,12 +22,13 @@ Answers = Dict[str, "Array"]  # noqa: UP006
 
 class Question(NamedTuple):
     """How a model is asked: its kind, as in a file's metadata; whether it was fitted on column names; whether it reads
-    texts; and its columns of pandas categories."""
+    texts; its columns of pandas categories; and those where a missing value is None."""
 
     kind: str
     named: bool
     documents: bool
     native: Mapping[str, Categories]
+    nones: Collection[str]
 
 
 def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
@@ -37,7 +38,9 @@ def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
-        x = next(iter(table.values())) if question.documents else for_model(table, question.named, question.native)
+        x: Any = next(iter(table.values()))
+        if not question.documents:
+            x = for_model(table, question.named, question.native, question.nones)
         began = time.perf_counter()
         answers = _answers(model, question.kind, x)
         return answers, time.perf_counter() - began

@@ -6,7 +6,7 @@ Plain Python 3.8: see this package.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Tuple  # noqa: UP035  3.8 has no others
+from typing import TYPE_CHECKING, Any, Collection, Mapping, NamedTuple, Tuple  # noqa: UP035  3.8 has no others
 
 import numpy as np
 import pandas
@@ -24,22 +24,33 @@ class Categories(NamedTuple):
     closed: bool
 
 
-def for_model(table: Table, named: bool, native: Mapping[str, Categories] = MappingProxyType({})) -> Any:
+def for_model(
+    table: Table,
+    named: bool,
+    native: Mapping[str, Categories] = MappingProxyType({}),
+    nones: Collection[str] = frozenset(),
+) -> Any:
     """What the original takes: a DataFrame where it was fitted on names, else one array (objects if any text).
 
-    The columns in ``native`` become pandas categories. Raises ValueError for one that a closed column does not know.
+    The columns in ``native`` become pandas categories; in those of ``nones`` a missing value is None, else it is NaN.
+    Raises ValueError for a category that a closed column does not know.
     """
+    table = {name: _with_none(values) if name in nones else values for name, values in table.items()}
     if named:
         return pandas.DataFrame(
             {
-                name: _categorical(values, native[name]) if name in native else _series(values)
+                name: _categorical(values, native[name]) if name in native else _series(values, name in nones)
                 for name, values in table.items()
             }
         )
     arrays = list(table.values())
     if all(values.dtype.kind != "O" for values in arrays):
         return np.column_stack(arrays).astype(np.float64)
-    return np.column_stack([_objects(values) for values in arrays])
+    return np.column_stack([_objects(values, name in nones) for name, values in table.items()])
+
+
+def _with_none(values: Array) -> Array:
+    return np.array([None if value is None or value != value else value for value in values], object)
 
 
 def _categorical(values: Array, known: Categories) -> Any:
@@ -51,11 +62,11 @@ def _categorical(values: Array, known: Categories) -> Any:
     return pandas.Categorical.from_codes(codes, categories=categories)
 
 
-def _series(values: Array) -> Any:
-    return pandas.Series(_objects(values), dtype=object) if values.dtype.kind == "O" else values
+def _series(values: Array, nones: bool) -> Any:
+    return pandas.Series(_objects(values, nones), dtype=object) if values.dtype.kind == "O" else values
 
 
-def _objects(values: Array) -> Array:
-    if values.dtype.kind != "O":
+def _objects(values: Array, nones: bool) -> Array:
+    if nones or values.dtype.kind != "O":
         return values.astype(object)
     return np.array([np.nan if value is None else value for value in values], object)

@@ -47,7 +47,7 @@ def serve(questions: BinaryIO, replies: BinaryIO) -> None:
 
 def _question(head: dict[str, Any]) -> Question:
     native = {name: Categories(tuple(values), closed) for name, (values, closed) in head["native"].items()}
-    return Question(head["kind"], head["named"], head["documents"], native)
+    return Question(head["kind"], head["named"], head["documents"], native, frozenset(head["nones"]))
 
 
 def _open(pickled: bytes, names: list[list[str]], key: str | None) -> Any:

@@ -15,15 +15,14 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
-from server.artefact.tensors import Array
 from server.batching.admission import Admission
-from server.batching.batch import Batch, decode_seconds_of, deliver, shares, whole_answers
+from server.batching.answers import Answers, fail
+from server.batching.batch import Batch, decode_seconds_of
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, Timing
 from server.batching.quarantine import Record
 from server.batching.queue import NEVER, Queue
-from server.batching.run import Outcome, Runs, RunThread, timed_run, too_late
-from server.batching.slice_queue import SliceQueue
+from server.batching.run import Outcome, Runs, RunThread, timed_run, too_late, was_stopped
 from server.batching.watchdog import GRACE_SECONDS, Watchdog
 from server.errors import ServerError, overloaded
 from server.logs import log
@@ -36,11 +35,10 @@ RUN_SHARE_SECONDS = 0.025  # the curve caps the rows of a run so that it is not 
 # docs/decisions.md: "Short runs teach the cost curve one time in eight"
 SURE_SECONDS = 0.0001  # the curve learns from each longer run, and from every LEARN_EVERYth shorter one
 LEARN_EVERY = 8
+DEAR_HALVES_SECONDS = 2 * RUN_SHARE_SECONDS  # a batch that was repeated in halves teaches from here on
 # docs/decisions.md: "The loop stays awake for 100 us where requests follow at once"
 BUSY_POLL_SECONDS = 0.0001
 LOOK_AT_EACH = -1.0  # a bound on the rows that wait which is always exceeded
-# docs/decisions.md: "What is legal and heavy is read in slices"
-ANSWER_VALUES = 16_384  # of outputs; answers of more are encoded in slices
 DEADLINE_CHECK_SECONDS = 0.01  # how late a missed deadline is noticed during a run in the thread
 
 
@@ -70,6 +68,7 @@ class Batcher:
         busy_poll: bool = False,
         now: Callable[[], float] = monotonic,
     ) -> None:
+        # docs/decisions.md: "A batcher has fewer than 30 attributes"
         self.name = name
         self.curve = curve
         self.metrics = metrics
@@ -98,8 +97,13 @@ class Batcher:
         self._began = 0.0  # when the run in the thread did
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._answers = SliceQueue(float("inf"), now)
+        self._answers = Answers(name, metrics, now)
         self._thread = RunThread(f"run-{name}")
+
+    @property
+    def batches(self) -> bool:
+        """Whether requests share runs: rows stand alone, and no run has shown otherwise."""
+        return self._queue.row_independent
 
     @property
     def is_running(self) -> bool:
@@ -144,7 +148,7 @@ class Batcher:
         if queue.rows > self._easy_rows and not self._closed:
             refusal = self._refusal(entry.deadline)
             if refusal is not None:
-                _fail(entry, refusal)
+                fail(entry, refusal)
                 return
         queue.append(entry)
         if not self._scheduled and self._running is None:
@@ -172,12 +176,13 @@ class Batcher:
         self.close()
         if self._running is not None:
             for entry in self._running.entries:
-                self._fail(entry, _draining())
+                self._answers.refuse(entry, _draining())
             self._watchdog.stop(self.now())
 
     def _refuse_all(self, error: ServerError) -> None:
         for entry in self._queue.clear():
-            self._fail(entry, error)
+            self._answers.refuse(entry, error)
+        self.metrics.pending(len(self._running.entries) if self._running is not None else 0)
 
     # Runs
 
@@ -196,9 +201,13 @@ class Batcher:
                     reason = "full"
                 self.metrics.begin_run(now)
                 if self.curve.seconds(batch.rows) <= self._inline_seconds:
-                    self._finish(batch, now, reason, *timed_run(self._runtime, batch))
-                else:
-                    self._run_in_thread(batch, now, reason)
+                    outcomes, seconds = timed_run(self._runtime, batch, self.now, halve=False)
+                    if outcomes:
+                        self._finish(batch, now, reason, outcomes, seconds)
+                        return
+                self._run_in_thread(batch, now, reason)
+            else:
+                self.metrics.pending(0)
         except BaseException as error:  # noqa: BLE001  no entry is left without an answer, and the batcher goes on
             self._recover(batch, error)
 
@@ -216,7 +225,11 @@ class Batcher:
 
     def _learn(self, batch: Batch, outcomes: list[Outcome], seconds: float) -> None:
         self._unlearned = 0
-        if len(outcomes) == 1 and not isinstance(outcomes[0][1], ServerError):
+        if len(outcomes) == 1:
+            learns = not isinstance(outcomes[0][1], ServerError)
+        else:  # what waits may fail as well, one by one
+            learns = seconds > max(DEAR_HALVES_SECONDS, self.curve.seconds(batch.rows)) and not was_stopped(outcomes)
+        if learns:
             self.curve.learn(batch.rows, seconds)
         self._apply_curve()
 
@@ -243,7 +256,7 @@ class Batcher:
     def _run_and_hand_back(self, batch: Batch, started: float, reason: str) -> None:
         """Called in the thread."""
         try:
-            outcomes, seconds = timed_run(self._runtime, batch)
+            outcomes, seconds = timed_run(self._runtime, batch, self.now)
             call: tuple[Any, ...] = (self._end_run, batch, started, reason, outcomes, seconds)
         except BaseException as error:  # noqa: BLE001  the loop must hear of the end, whatever it was
             call = (self._recover, batch, error)
@@ -269,7 +282,8 @@ class Batcher:
         self._easy_rows = self._admission.easy_rows()
         self.metrics.fail_run()
         for entry in batch.entries if batch is not None else self._queue.clear():
-            self._fail(entry, ServerError("internal", "the server failed on this request; its log says why"))
+            self._answers.refuse(entry, ServerError("internal", "the server failed on this request; its log says why"))
+        self.metrics.pending(len(self._queue))
         self._turn_again()
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise error
@@ -289,7 +303,7 @@ class Batcher:
         counts_stages = batch.entries[0].group.counts_stages
         answering = self.now() if counts_stages else 0.0
         for answered, outputs in outcomes:
-            self._answer(answered, outputs, started)
+            self._answers.answer(answered, outputs, started)
         if counts_stages:
             self.metrics.stages(batch.rows, decode_seconds_of(batch), self.now() - answering)
         self.metrics.pending(len(self._queue))
@@ -300,8 +314,8 @@ class Batcher:
                 self._loop.call_soon(self._poll_busily)
 
     def _turn_again(self) -> None:
-        """Goes on with what waits, after a run."""
-        if self._queue.rows and not self._scheduled:
+        """Goes on with what waits, after a run, or lets go of those that do no longer."""
+        if (self._queue.rows or self._queue.placed) and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._turn, "slot")
 
@@ -313,80 +327,17 @@ class Batcher:
         if not self._scheduled and self._running is None and self.now() - self._ended < BUSY_POLL_SECONDS:
             self._loop.call_soon(self._poll_busily)
 
-    def _answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
-        if isinstance(outputs, ServerError):
-            for entry in batch.entries:
-                self._fail(entry, outputs)
-            return
-        self._count(batch, started)
-        answers = whole_answers(batch, outputs)
-        if answers is None:
-            return
-        whole, results = answers
-        values = sum([output.size for output in results])
-        if values <= ANSWER_VALUES:
-            self._deliver(whole, results)
-        elif len(whole.entries) == 1:
-            self._answer_in_slices(whole.entries[0], results)
-        else:
-            rows = max(1, ANSWER_VALUES * whole.rows // values)
-            for share, own in shares(whole, results, rows):
-                self._loop.call_soon(self._deliver_share, share, own)
-
-    def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
-        """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""
-        try:
-            deliver(batch, outputs)
-        except Exception:  # noqa: BLE001  an entry is never left without an answer
-            log.exception("a batch could not be answered", extra={"model": self.name})
-        else:
-            return
-        if len(batch.entries) == 1:
-            self._fail(batch.entries[0], _no_answer())
-            return
-        for alone, own in shares(batch, outputs, 0):
-            if not alone.entries[0].done:
-                self._deliver(alone, own)
-
-    def _deliver_share(self, batch: Batch, outputs: Sequence[Array]) -> None:
-        if len(batch.entries) == 1:
-            self._answer_in_slices(batch.entries[0], outputs)
-        else:
-            self._deliver(batch, outputs)
-
-    def _answer_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> None:
-        if not entry.done:
-            self._answers.add(
-                entry, entry.group.deliver_in_slices(entry, outputs), lambda error: self._answered(entry, error)
-            )
-
-    def _answered(self, entry: Entry, error: ServerError | None) -> None:
-        if error is not None:
-            self._fail(entry, error)
-
-    def _fail(self, entry: Entry, error: ServerError) -> None:
-        if _fail(entry, error):
-            self.metrics.failed(error.code, self.now() - entry.arrived)
-
-    def _count(self, batch: Batch, started: float) -> None:
-        """Counts the requests whose last rows are in this batch."""
-        if batch.start is not None and batch.start + batch.rows < batch.entries[0].rows:
-            return
-        arrivals = [entry.arrived for entry in batch.entries if not entry.done]
-        requests, arrived = len(arrivals), sum(arrivals)
-        self.metrics.answered(requests, requests * self.now() - arrived, requests * started - arrived)
-
     # Deadlines
 
     def _expire(self, now: float) -> None:
         for entry in self._queue.pop_late(now):  # a refusal may submit the next request
-            self._fail(entry, too_late())
+            self._answers.refuse(entry, too_late())
 
     def _refuse_late(self, entries: Sequence[Entry], now: float) -> bool:
         """Refuses those whose deadline has passed; returns whether there are any."""
         late = [entry for entry in entries if entry.deadline <= now]
         for entry in late:
-            self._fail(entry, too_late())
+            self._answers.refuse(entry, too_late())
         return bool(late)
 
     def _check_deadlines_later(self) -> None:
@@ -408,19 +359,6 @@ class Batcher:
             self._watchdog.look(running, now, self._refuse_late(running, now))
         self.metrics.pending(len(self._queue) + len(running))
         self._check_deadlines_later()
-
-
-def _no_answer() -> ServerError:
-    return ServerError("internal", "the answer could not be made; the server's log says why")
-
-
-def _fail(entry: Entry, error: ServerError) -> bool:
-    """Refuses an entry unless it is done; returns whether it was. A client that cannot be told costs no other."""
-    try:
-        return entry.fail(error)
-    except Exception:  # noqa: BLE001
-        log.exception("a refusal could not be sent")
-        return True
 
 
 def _draining() -> ServerError:

@@ -2,7 +2,8 @@
 
 A version is quarantined after STRIKES runs that had to be stopped, or after CRASHES runs that ended their worker.
 Any process notes both and any process may lift; each write is a single cell. Of two that are noted in the same moment
-one may be lost, so that the quarantine comes one later. docs/decisions.md: "A model that does not end is quarantined".
+one may be lost, so that the quarantine comes one later. What retiring workers note of a file is not held against the
+one that took its place. docs/decisions.md: "A model that does not end is quarantined".
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ _SERVES, _OUTLASTED, _CRASHED = 0.0, 1.0, 2.0
 _STATE = 0
 _STRIKE_CELLS = range(1, 1 + STRIKES)
 _CRASH_CELLS = range(1 + STRIKES, 1 + STRIKES + CRASHES)
-_CELLS = 1 + STRIKES + CRASHES
+_FILE = 1 + STRIKES + CRASHES  # the number of the version's present file
+_CELLS = _FILE + 1
 _CELL_BYTES = 8
 
 _ENDS = "it serves again after a load call, SIGHUP or another file"
@@ -26,10 +28,14 @@ REASONS = {
 
 
 class Record:
-    """What is held against one version. Times are seconds of the monotonic clock, which processes share."""
+    """What is held against one version, for its present file. Times are seconds of the monotonic clock.
+
+    It is shared by processes. Once another file has the version, this record notes nothing any more.
+    """
 
     def __init__(self, cells: memoryview[float]) -> None:
         self.cells = cells  # the first is 0 unless the version is quarantined: for who looks at it often
+        self._file = cells[_FILE]
 
     @property
     def reason(self) -> str | None:
@@ -46,11 +52,19 @@ class Record:
 
     def lift(self) -> None:
         """Forgets all that was noted."""
-        for cell in range(_CELLS):
+        for cell in range(_FILE):
             self.cells[cell] = 0.0
+
+    def renew(self) -> None:
+        """Forgets all that was noted, and all that will be by records made before: the version has another file."""
+        self.cells[_FILE] += 1.0
+        self._file = self.cells[_FILE]
+        self.lift()
 
     def _note(self, among: range, now: float, seconds: float, state: float) -> int:
         cells = self.cells
+        if cells[_FILE] != self._file:
+            return 0
         cells[min(among, key=lambda cell: cells[cell])] = now  # the oldest is forgotten
         counted = sum(1 for cell in among if cells[cell] and now - cells[cell] <= seconds)
         if counted == len(among) and cells[_STATE] == _SERVES:

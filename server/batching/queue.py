@@ -42,14 +42,14 @@ class Queue:
         self.row_independent = row_independent
         self._newcomers: list[Entry] = []  # not in a lane yet: mostly all of them are the next batch
         self._runs = 0
-        self._placed = 0  # entries in lanes
+        self.placed = 0  # entries in lanes, those among them that are done and no longer counted
         self._lane_of: dict[int, _Lane] = {}  # by the identity of the group
         self._lanes: list[tuple[int, _Lane]] = []  # a heap by the ticket of the first entry
         self._deadlines: list[tuple[float, int, Entry]] = []  # a heap
         self._tickets = itertools.count()
 
     def __len__(self) -> int:
-        return len(self._newcomers) + self._placed
+        return len(self._newcomers) + self.placed
 
     def append(self, entry: Entry) -> None:
         """Adds an entry that has its group, rows and deadline."""
@@ -81,7 +81,7 @@ class Queue:
                 heappush(self._lanes, (lane.entries[0].ticket, lane))
             else:
                 batch = self._take(lane)
-        if not self._placed:
+        if not self.placed:
             self._deadlines.clear()
             self.next_deadline = NEVER
         return batch
@@ -144,14 +144,14 @@ class Queue:
             else:
                 self._place(entry)
                 heappush(self._deadlines, (entry.deadline, entry.ticket, entry))
-        if len(self._deadlines) > 2 * self._placed + SPARE_DEADLINES:
+        if len(self._deadlines) > 2 * self.placed + SPARE_DEADLINES:
             self._deadlines = [item for item in self._deadlines if item[2].waiting_rows]
             heapify(self._deadlines)
 
     def _place(self, entry: Entry) -> None:
         entry.ticket = next(self._tickets)
         entry.waiting_rows = entry.rows - entry.dispatched_rows
-        self._placed += 1
+        self.placed += 1
         if not self.row_independent or entry.waiting_rows > self.max_rows or entry.dispatched_rows:
             lane = _Lane(None)
             self._plan(entry, self._pieces(entry))
@@ -188,7 +188,7 @@ class Queue:
 
     def _pop(self, lane: _Lane) -> Entry:
         entry = lane.entries.popleft()
-        self._placed -= 1
+        self.placed -= 1
         self._leave(entry)
         return entry
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from time import perf_counter
 from typing import Protocol
 
 from server.artefact.runtime import Feed
@@ -39,15 +38,18 @@ class Runs(Protocol):
         """Lets runs go on after a `stop`."""
 
 
-def timed_run(runtime: Runs, batch: Batch) -> Timed:
-    """Runs a batch in the calling thread: returns outcomes that cover every entry, and the seconds it took."""
-    began = perf_counter()
-    outcomes = _run(runtime, batch)
-    return outcomes, perf_counter() - began
+def timed_run(runtime: Runs, batch: Batch, now: Callable[[], float], halve: bool = True) -> Timed:
+    """Runs a batch in the calling thread: returns outcomes that cover every entry, and the seconds by ``now``.
+
+    A batch of several entries that fails is bisected, so that only the failing entry is refused: up to twice as many
+    runs as entries. Without ``halve`` there are no outcomes then.
+    """
+    began = now()
+    outcomes = _run(runtime, batch, halve)
+    return outcomes, now() - began
 
 
-def _run(runtime: Runs, batch: Batch) -> list[Outcome]:
-    """Runs a batch; a batch of several entries that fails is bisected, so that only the failing entry is refused."""
+def _run(runtime: Runs, batch: Batch, halve: bool) -> list[Outcome]:
     try:
         group = batch.entries[0].group
         outputs = runtime.run(group.outputs, feed_of(batch))
@@ -57,10 +59,12 @@ def _run(runtime: Runs, batch: Batch) -> list[Outcome]:
         if runtime.stopped:
             return [(batch, too_late())]
         if len(batch.entries) > 1:
+            if not halve:
+                return []
             middle = len(batch.entries) // 2
             return [
-                *_run(runtime, _of(batch.entries[:middle])),
-                *_run(runtime, _of(batch.entries[middle:])),
+                *_run(runtime, _of(batch.entries[:middle]), halve),
+                *_run(runtime, _of(batch.entries[middle:]), halve),
             ]
         if isinstance(error, ServerError):
             return [(batch, error)]
@@ -71,6 +75,11 @@ def _run(runtime: Runs, batch: Batch) -> list[Outcome]:
 
 def _of(entries: list[Entry]) -> Batch:
     return Batch(entries, sum(entry.rows for entry in entries))
+
+
+def was_stopped(outcomes: Sequence[Outcome]) -> bool:
+    """Whether a run was stopped before it had all outcomes."""
+    return any(isinstance(error, ServerError) and error.code == "deadline_exceeded" for _, error in outcomes)
 
 
 def too_late() -> ServerError:
@@ -101,3 +110,4 @@ class RunThread:
     def _do_all(self) -> None:
         while (work := self._work.get()) is not None:
             work()
+            del work  # or the requests of the last run, and the bytes counted for them, stay until the next

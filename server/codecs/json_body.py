@@ -20,13 +20,14 @@ from server.errors import ServerError
 # Words in orjson's errors for JSON beyond its limit of 1,024 levels, and for truncated JSON of some 600 levels.
 TOO_DEEP_WORDS = ("depth limit", "allocate memory")
 PARSER_DEPTH = 1024
-MAX_KEY_QUOTES = 1000  # within one key around a container that is cut
+MAX_KEY_QUOTES, MAX_KEY_BYTES = 1000, 65_536  # within one key around a container that is cut
 _SPACE = b" \t\r\n"
 _COMMA, _COLON, _QUOTE, _OPEN, _CLOSE = b',:"{}'
 _CASE = 0x20  # the bit by which [ and { differ, and ] and }
 _TOKEN = secrets.token_hex(8).encode()  # a key that no client knows
 _REOPEN = {ord("["): b"[", ord("{"): b'{"%b":' % _TOKEN}
 _END = {ord("["): b"]", ord("{"): b"}"}
+NEAR_BYTES = 4096  # that a search for the beginning of a key looks at, at a time
 _SHOWN = 64  # bytes behind a cut that an error may need to be told as the whole body's
 
 
@@ -106,9 +107,16 @@ class _Reader:
         self._before: list[_Open] = []  # open at the start of the slice
         self._open: list[_Open] = []  # open here
         self._kept = 0  # of those before, so many are still open
+        self._ends_at: int | None = None  # the value, once it is whole
+        self._wrong_at: int | None = None  # where a slice ends that the parser refuses
 
     def read(self, size: int) -> bool:
         """Looks at a window, and parses the slice that ends in it; returns whether there is more to read."""
+        if self._wrong_at is not None:
+            self._refuse(self._wrong_at)
+            raise BadJson("the body is not JSON")
+        if self._ends_at is not None:
+            return self._read_space(self._ends_at, size)
         window, codes = self._window(size)
         brackets_open, brackets_close, commas, colons = self._structure(window, codes)
         depth = None
@@ -189,8 +197,8 @@ class _Reader:
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError:
-            self._refuse(self._at)
-            raise
+            self._wrong_at = self._at
+            return
         self._merge(value)
         for level in range(self._kept, len(self._open)):
             self._open[level].container = self._child(level)
@@ -207,9 +215,9 @@ class _Reader:
         return [self._data[start:stop] for start, stop in zip(starts, [*ends, end], strict=True)]
 
     def _last_byte(self) -> bytes:
-        """The last byte of the slice that is no space; a space if none of its last ones is."""
-        near = bytes(self._data[max(self._start, self._at - _SHOWN) : self._at]).rstrip(_SPACE)
-        return (near or b"".join(self._pieces(self._at)).rstrip(_SPACE))[-1:] or b" "
+        """The last byte of the slice that is no space; a space if none is."""
+        end = self._end_without(_SPACE, self._at)
+        return bytes(self._data[end - 1 : end]) if end > self._start else b" "
 
     def _merge(self, value: Any) -> None:
         """Adds what a slice has to the lists and objects that were open at its start."""
@@ -236,31 +244,59 @@ class _Reader:
 
     def _key_before(self, end: int) -> str:
         """The key of the value that begins at ``end``."""
-        text = b"".join(self._pieces(end)).rstrip(_SPACE)[:-1].rstrip(_SPACE)
-        quote = len(text) - 1
+        colon = self._end_without(_SPACE, end) - 1
+        stop = self._end_without(_SPACE, colon)
+        quote = stop - 1
         for _ in range(MAX_KEY_QUOTES):
-            quote = text.rfind(b'"', 0, quote)
-            before = text[:quote]
-            if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
-                key: str = orjson.loads(text[quote:])
+            quote = self._last_quote(quote)
+            if stop - quote > MAX_KEY_BYTES:
+                raise BadJson(f"a key has more than {MAX_KEY_BYTES} bytes")
+            if (quote - self._end_without(b"\\", quote)) % 2 == 0:
+                key: str = orjson.loads(self._data[quote:stop])
                 return key
         raise BadJson(f"a key has more than {MAX_KEY_QUOTES} quotes")
 
+    def _end_without(self, passed: bytes, end: int) -> int:
+        """Where the bytes before ``end`` begin that are all among ``passed``. Looks at no more, however long a key."""
+        while end > self._start:
+            near = bytes(self._data[max(self._start, end - NEAR_BYTES) : end])
+            if kept := len(near.rstrip(passed)):
+                return end - len(near) + kept
+            end -= len(near)
+        return end
+
+    def _last_quote(self, end: int) -> int:
+        """The last quote before ``end``; there is one."""
+        while end > self._start:
+            near = bytes(self._data[max(self._start, end - NEAR_BYTES) : end])
+            if (at := near.rfind(b'"')) >= 0:
+                return end - len(near) + at
+            end -= len(near)
+        return end
+
     def _finish(self, end: int) -> bool:
-        """Parses the rest, whose value ends at ``end``: only white space may follow."""
-        rest = bytes(self._data[end:]).lstrip(_SPACE)
-        if rest:
-            end = len(self._data) - len(rest) + 1
-            self._refuse(end)
+        """Parses the rest, whose value ends at ``end``; returns whether there is more to do: only space may follow."""
         try:
             pieces = self._pieces(end)
             alone = not self._before and len(pieces) == 1
             value = orjson.loads(pieces[0] if alone else b"".join((self._prefix(), *pieces)))
         except orjson.JSONDecodeError:
-            self._refuse(end)
-            raise
+            self._wrong_at = end  # the parser looks at it once more, in another slice
+            return True
         self._merge(value)
-        return False
+        self._at = self._ends_at = end
+        return end < len(self._data)
+
+    def _read_space(self, ends_at: int, size: int) -> bool:
+        """Looks at a window behind the value, which ends before it; returns whether there is more."""
+        window = bytes(self._data[self._at : self._at + size])
+        if rest := window.lstrip(_SPACE):
+            at = self._at + len(window) - len(rest)
+            if at > ends_at:
+                self._gaps.append((ends_at, at))
+            self._refuse(at + 1)
+        self._at += len(window)
+        return self._at < len(self._data)
 
     def _refuse(self, end: int) -> None:
         """Raises the error that the parser has for the bytes up to ``end`` and those behind, if it has one there."""
@@ -278,7 +314,7 @@ class _Reader:
             skipped = int(np.count_nonzero((passed & 0xC0) != 0x80)) - len(prefix)
             skipped += self._gap_bytes(text, error.pos, len(prefix))
             at = 0 if "UTF-8" in error.msg else error.pos + skipped
-            raise _refusal(error, at, _from(text, error.pos)) from None
+            raise _refusal(error, at, error.doc[error.pos : error.pos + _SHOWN].encode()) from None
 
     def _gap_bytes(self, text: bytes, character: int, prefix: int) -> int:
         """How many bytes of gaps lie before a character of the text that is the slice behind ``prefix`` bytes."""
@@ -291,10 +327,3 @@ class _Reader:
             if place + before >= start:
                 before += stop - start
         return before
-
-
-def _from(text: bytes, character: int) -> bytes:
-    """Some bytes of a text from a character on."""
-    if text.isascii():
-        return text[character : character + _SHOWN]
-    return text.decode(errors="replace")[character : character + _SHOWN].encode()

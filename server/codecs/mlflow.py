@@ -19,7 +19,7 @@ from server.codecs.json_columns import Field, JsonGroup, group_of_outputs, label
 from server.codecs.predict import features_of_signature
 from server.codecs.refusals import listed, refuse, shown
 from server.codecs.rows import Locate, RowReader
-from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish
+from server.codecs.slices import LARGE_BYTES, Slices, contains, discarding, finish
 from server.errors import ServerError
 
 Media = Literal["json", "csv"]
@@ -104,7 +104,7 @@ class MlflowCodec:
         yield from discarding(rows, self._fill(entry, self._csv_rows(columns, rows, typed), True))
 
     def _decode_json(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
-        clean = b"true" not in body and b"false" not in body
+        clean = not (yield from contains(body, b"true", b"false"))
         if len(body) <= LARGE_BYTES:
             yield from self._fill(entry, self._json_rows(parse(body)), clean)
         else:

@@ -12,7 +12,7 @@ from server.codecs.json_body import parse, parse_in_slices
 from server.codecs.json_columns import JsonGroup, group_of_outputs, groups_of
 from server.codecs.refusals import refuse, shown
 from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
-from server.codecs.slices import LARGE_BYTES, Slices, discarding
+from server.codecs.slices import LARGE_BYTES, Slices, count, discarding
 from server.errors import ServerError
 
 DTYPE_OF_NUMPY = {dtype: name for name, dtype in NUMPY_OF_DTYPE.items()}
@@ -50,7 +50,9 @@ class PredictCodec:
             entry.group, clean = self._group, body.find(_U) == body.rfind(_U) and _L not in body
             features = document["features"]
         else:
-            features, clean = self._wanted(entry, document, body)
+            entry.group = self._wanted_group(document)
+            features = document["features"]
+            clean = self._is_clean(entry, document, body.count(_U), body.count(_L))
         if type(features) is list and (not features or type(features[0]) in (list, dict)):
             self._check_rows(features)
             entry.request = self._reader.read_rows(features, clean), False
@@ -65,7 +67,9 @@ class PredictCodec:
         yield from discarding(document, self._read_in_slices(entry, document, body))
 
     def _read_in_slices(self, entry: Entry, document: Any, body: bytes | bytearray) -> Slices[None]:
-        features, clean = self._wanted(entry, document, body)
+        entry.group = self._wanted_group(document)
+        features = document["features"]
+        clean = self._is_clean(entry, document, (yield from count(body, _U)), (yield from count(body, _L)))
         if type(features) is list and (not features or type(features[0]) in (list, dict)):
             self._check_rows(features)
             buffers = yield from self._reader.read_in_slices(len(features), lambda a, b: features[a:b], clean)
@@ -82,11 +86,10 @@ class PredictCodec:
         if len(rows) > self._max_rows:
             raise ServerError("too_many_rows", f"{len(rows)} rows are more than the {self._max_rows} allowed")
 
-    def _wanted(self, entry: Entry, document: Any, body: bytes | bytearray) -> tuple[Any, bool]:
-        """Sets the entry's group; returns the features, and whether the text has neither a boolean nor null."""
-        entry.group = self._wanted_group(document)
+    def _is_clean(self, entry: Entry, document: Any, us: int, ls: int) -> bool:
+        """Whether a text of so many u and l has neither a boolean nor null beside ``probabilities``."""
         wanted, named = entry.group is not self._group, "probabilities" in document
-        return document["features"], body.count(_U) == 1 + wanted and body.count(_L) == (2 - wanted if named else 0)
+        return us == 1 + wanted and ls == (2 - wanted if named else 0)
 
     def _wanted_group(self, document: Any) -> JsonGroup:
         if type(document) is not dict:

@@ -46,6 +46,24 @@ def finish(slices: Slices[T]) -> T:
             return value
 
 
+def count(body: bytes | bytearray, byte: int) -> Slices[int]:
+    """How often a byte is in a body."""
+    found = 0
+    for start, stop in ranges(len(body), WINDOW_BYTES):
+        found += body.count(byte, start, stop)
+        yield
+    return found
+
+
+def contains(body: bytes | bytearray, *words: bytes) -> Slices[bool]:
+    """Whether any of some words is in a body."""
+    for start, stop in ranges(len(body), WINDOW_BYTES):
+        if any(body.find(word, start, stop + len(word) - 1) >= 0 for word in words):
+            return True
+        yield
+    return False
+
+
 def join(parts: list[Any]) -> Slices[bytes | memoryview]:
     """Joins bytes, and lets go of the parts on the way: to touch much fresh memory takes long."""
     if len(parts) <= 1:

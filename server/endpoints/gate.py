@@ -22,7 +22,7 @@ HOST_PATTERN = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 OPEN_PATHS = frozenset({"/health", "/ping", "/v2/health/live", "/v2/health/ready"})
 CLOSE = {"connection": "close"}
 
-# What a header means to the gate, by name; `_kind_of` adds other spellings (upper and lower case) to _SPELLINGS.
+# What a header means to the gate, by name.
 IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CODING, COLD = range(7)
 _KINDS: dict[bytes, int] = {
     b"host": HOST,
@@ -34,9 +34,13 @@ _KINDS: dict[bytes, int] = {
     b"origin": COLD,
     b"upgrade": COLD,
 }
-_SPELLINGS: dict[bytes, int] = dict(_KINDS)
-MAX_SPELLINGS = 1024
-MAX_SPELLING_BYTES = 64  # no name that counts is longer
+# Names that mean nothing to it but come with most requests: those of _SPELLINGS need not be brought to lower case.
+_USUAL = (
+    *(b"accept", b"accept-encoding", b"accept-language", b"connection", b"content-type", b"user-agent", b"via"),
+    *(b"x-forwarded-for", b"x-forwarded-port", b"x-forwarded-proto", b"inference-header-content-length"),
+)
+_KINDS |= dict.fromkeys(_USUAL, IRRELEVANT)
+_SPELLINGS = {spelled: kind for name, kind in _KINDS.items() for spelled in (name, name.title())}
 BLANKS = b" \t"  # optional after a value; the parser leaves them
 
 
@@ -51,14 +55,6 @@ class Admission(NamedTuple):
     deadline: float
     cold: bool
     has_host: bool
-
-
-def _kind_of(name: bytes) -> int:
-    """The kind of a header in a new spelling; remembers at most MAX_SPELLINGS of MAX_SPELLING_BYTES."""
-    kind = _KINDS.get(name.lower(), IRRELEVANT)
-    if len(_SPELLINGS) < MAX_SPELLINGS and len(name) <= MAX_SPELLING_BYTES:
-        _SPELLINGS[name] = kind
-    return kind
 
 
 def request_ids() -> Callable[[], bytes]:
@@ -156,7 +152,7 @@ class Gate:
         for name, value in headers:
             kind = _SPELLINGS.get(name)
             if kind is None:
-                kind = _kind_of(name)
+                kind = _KINDS.get(name.lower(), IRRELEVANT)
             if kind == IRRELEVANT:
                 continue
             if kind == HOST:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from server.batching.quarantine import Quarantine
+from server.batching.quarantine import Quarantine, Record
 from server.endpoints.gate import Gate
 from server.endpoints.ledger import make_ledger
 from server.endpoints.quota import make_quota
@@ -68,7 +68,7 @@ class Endpoints:
         self.scoreboard.assign_all([(model.name, model.version) for model in repository])
         for model in repository:
             if id(model) not in known:
-                self.quarantine.record(self.scoreboard.blocks[model.name, model.version]).lift()
+                self.quarantine.record(self.scoreboard.blocks[model.name, model.version]).renew()
         self.repository = repository
 
     def open(self, line: int) -> None:
@@ -92,9 +92,17 @@ class Endpoints:
             if name in (None, model):
                 self.quarantine.record(block).lift()
 
+    def records(self) -> dict[tuple[str, str], Record]:
+        """What is held against each version's present file, by name and version."""
+        return {key: self.quarantine.record(block) for key, block in self.scoreboard.blocks.items()}
+
     def quarantined(self, model: Model) -> str | None:
         """Why a version that is loaded does not serve; None while it does."""
         return self.quarantine.record(self.scoreboard.blocks[model.name, model.version]).reason
+
+    def batches(self, model: Model) -> bool:
+        """Whether requests share runs of a version: by its trial and, once it is open, by its runs in this worker."""
+        return model.verdict.row_independent and ("serving" not in vars(self) or self.serving.batches(model))
 
     def close(self) -> None:
         """Closes the batchers."""

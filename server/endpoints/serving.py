@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
+from server.batching.padding import PaddedRuns
 from server.batching.quarantine import Quarantine
 from server.batching.slice_queue import SliceQueue
 from server.codecs import mlflow, predict
@@ -71,7 +72,7 @@ class Serving:
         settings = self._settings
         return Batcher(
             model.name,
-            model.runtime,
+            PaddedRuns(model.runtime, model.verdict.row_independent) if model.pads_texts else model.runtime,
             model.curve,
             ModelMetrics(scoreboard, line, block),
             row_independent=model.verdict.row_independent,
@@ -96,6 +97,10 @@ class Serving:
         """Closes the batchers, refuses what still runs, and stops it."""
         for batcher in self._batchers.values():
             batcher.abandon()
+
+    def batches(self, model: Model) -> bool:
+        """Whether requests share runs of a version in this worker."""
+        return self._batchers[model.name, model.version].batches
 
     @property
     def is_running(self) -> bool:

@@ -54,6 +54,7 @@ class AnsweringConnection(HttpToolsProtocol):
         # Lifetime: the connection
         self.account = self.worker.endpoints.ledger.account()
         self.exchanges: deque[Exchange] = deque()  # hot requests, in order
+        self.unparsed_bytes = 0  # of what was read and is kept until it is parsed
         self._crowded = len(self.connections) > self.worker.places.open  # it has one of the kept places, or none
         self._refused = False  # no more reading
         self._last_word: tuple[Exchange, ServerError] | None = None  # after the cold requests
@@ -67,6 +68,7 @@ class AnsweringConnection(HttpToolsProtocol):
         self._window = 0  # of them, those from before the window
 
         self._running: RequestResponseCycle | None = None  # the last cold request that was given to the application
+        self._queued = False  # the connection waits to parse on
         self._cold = False  # the request being read is cold
         self._exchange: Exchange | None = None  # the request being read, if hot
 
@@ -202,14 +204,24 @@ class AnsweringConnection(HttpToolsProtocol):
         super().pause_writing()
         self._write_progress = WriteProgress(self.transport, monotonic())
         self.flow.pause_reading()
-        self.worker.debts.owe(self)
+        self._count_owed()
 
     def resume_writing(self) -> None:
         """The write buffer has drained."""
         super().resume_writing()
         self._write_progress = None
-        self.worker.debts.settle(self)
+        self._count_owed()
         self._read_on()
+
+    def owed_bytes(self) -> int:
+        """What waits in memory for the client to take, or for us to parse."""
+        return self.transport.get_write_buffer_size() + self.unparsed_bytes
+
+    def _count_owed(self) -> None:
+        if self.flow.write_paused or self.unparsed_bytes:
+            self.worker.debts.owe(self)
+        else:
+            self.worker.debts.settle(self)
 
     # Time
 
@@ -220,7 +232,7 @@ class AnsweringConnection(HttpToolsProtocol):
         elif self._is_idle() and self._waits_for == IDLE:
             if now - self._since > self.timeout_keep_alive:
                 self.transport.close()
-        elif self.flow.read_paused or (self._waits_for == BODY and fills_window(self._received - self._window)):
+        elif self._is_held() or (self._waits_for == BODY and fills_window(self._received - self._window)):
             self._since, self._window = now, self._received
         elif message := overdue(self._waits_for, now - self._since, self._received - self._window):
             if self._waits_for == FRESH:
@@ -241,6 +253,10 @@ class AnsweringConnection(HttpToolsProtocol):
         if not progress.owed and not self.flow.write_paused:
             self._write_progress = None
         return stalled
+
+    def _is_held(self) -> bool:
+        """Whether it is not the client whom the request being read waits for."""
+        return self.flow.read_paused or self._queued
 
     def _is_idle(self) -> bool:
         owes = self.exchanges or self.flow.parse_on is not None or self._owes_cold()

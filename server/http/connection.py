@@ -15,7 +15,7 @@ What a connection waits for, and what changes it:
     any                          invalid HTTP, or a time limit        refused: no more reading, then closed
 
 While a cold request is unanswered, every request is cold. Many bytes at once are parsed in pieces: where too much is
-owed after one, the rest waits unparsed until it is answered.
+owed after one, or others wait for their turn (see `parse_queue`), the rest waits unparsed.
 """
 
 from __future__ import annotations
@@ -90,32 +90,45 @@ class Connection(AnsweringConnection):
                 return
         if len(data) <= PIECE_BYTES:
             self._parse(data)
+            return
+        self._unparsed, self._parsed, self.unparsed_bytes = data, 0, len(data)
+        self.flow.parse_on = self._queue
+        if self._body_left(1) or self.worker.parsing.idle:
+            self.worker.parsing.begin(self)
         else:
-            self._unparsed, self._parsed = data, 0
-            self._parse_on()
+            self.transport.pause_reading()
+            self._queue()
+            self._count_owed()
 
-    def _parse_on(self) -> None:
-        """Parses piece by piece until too much is owed; is called again once that is answered."""
+    def parse_on(self, until: float) -> bool:
+        """Parses piece by piece, but for a moment and until too much is owed; returns whether it could go on."""
+        self._queued = False
+        if self.flow.parse_on is None:  # refused, or gone
+            return False
         data, at = self._unparsed, self._parsed
-        self.flow.parse_on = self._parse_soon
         while at < len(data) and not (self.flow.read_paused or self._refused):
             end = piece_end(data, at, self._body_left(len(data) - at))
             self._parse(data[at:end])
             at = end
+            if at < len(data) and monotonic() >= until:
+                break
         if at < len(data) and not self._refused:
-            self._unparsed, self._parsed = data, at
-            return
-        self._unparsed, self._parsed = b"", 0
+            self._parsed, self.unparsed_bytes = at, len(data)  # all of them stay in memory
+            self._queued = not self.flow.read_paused
+            self.transport.pause_reading()
+            self._count_owed()
+            return self._queued
+        self._unparsed, self._parsed, self.unparsed_bytes = b"", 0, 0
         self.flow.parse_on = None
+        self._count_owed()
         if not self.flow.read_paused:
             self.transport.resume_reading()
+        return False
 
-    def _parse_soon(self) -> None:
-        self.loop.call_soon(self._parse_later)
-
-    def _parse_later(self) -> None:
-        if self.flow.parse_on is not None and not self.flow.read_paused:
-            self._parse_on()
+    def _queue(self) -> None:
+        if not self._queued:
+            self._queued = True
+            self.worker.parsing.add(self)
 
     def _body_left(self, most: int) -> int:
         """Bytes that are certain to be of the hot body being read, ``most`` at most; else 0."""

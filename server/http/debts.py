@@ -1,7 +1,7 @@
-"""Owns which clients owe it to take their answers, and how much may wait for them in a worker. Knows no requests.
+"""Owns what clients owe: answers to take, and what was read of them and waits for that. Knows no requests.
 
-An answer may be a thousand times its request, and waits in our memory until its client takes it. Where all together
-wait for too much, the connection with the most is ended: new requests need not pay for it.
+An answer may be a thousand times its request, and waits in our memory until its client takes it; so does what the
+client sent meanwhile. Where all together is too much, the connection with the most is ended: new requests need not pay.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ class Debtor(Protocol):
 
     transport: asyncio.Transport
 
+    def owed_bytes(self) -> int:
+        """What waits in memory because of it."""
+
 
 class Debts:
-    """The bytes of answers in the write buffers of slow connections; ``limit``: the most."""
+    """The bytes that wait because of slow connections; ``limit``: the most."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -26,7 +29,7 @@ class Debts:
 
     def owe(self, debtor: Debtor) -> None:
         """Counts what waits for a connection now; ends the one with the most if all is too much."""
-        size = debtor.transport.get_write_buffer_size()
+        size = debtor.owed_bytes()
         self.total += size - self._owed.get(debtor, 0)
         self._owed[debtor] = size
         while self.total > self._limit and len(self._owed) > 1:

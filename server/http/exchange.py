@@ -20,6 +20,7 @@ from server.endpoints.serving import HotRoute, server_timing
 from server.errors import ServerError, envelope
 from server.http.debts import Debts
 from server.http.head_cache import HeadCache
+from server.http.parse_queue import ParseQueue
 from server.http.places import places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 
@@ -138,6 +139,7 @@ class WorkerState:
         self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
         self.places = places()
         self.debts = Debts(endpoints.ledger.limit)
+        self.parsing = ParseQueue()
         self.quota = endpoints.quota
         # Whether heads are recognised without a look at what says who the client is.
         self.knows_heads = not endpoints.gate.keyed and not (self.quota is not None and self.quota.reads_headers)

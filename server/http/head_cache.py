@@ -2,13 +2,15 @@
 
 The heads of a client's hot requests differ at most in ids and length. The parser and the gate see a line first; once
 both have passed it, the cache remembers it. A head is recognised only if its request line is that of a hot path, each
-header line is remembered or is one of three that are parsed here, and there is one Host and one Content-Length. The
+header line is remembered or is one of a few that are looked at here, and there is one Host and one Content-Length. The
 parser decides on every other head.
+
+What tells one client or one request from another is never remembered: behind a router, lines that do not return would
+push out those that do.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
@@ -20,16 +22,33 @@ MAX_LINE_BYTES = 512
 
 _PASSED, _HOST = -1, -2  # kinds of a remembered line; of a Content-Length, its number
 
-# Lines that may differ from request to request: parsed here instead of remembered.
-_LENGTH = re.compile(rb"content-length: ([0-9]{1,9})", re.IGNORECASE)
-_REQUEST_ID = re.compile(rb"x-request-id: ([A-Za-z0-9-]{1,64})", re.IGNORECASE)
-_START = re.compile(rb"x-request-start: ([0-9]{1,15})", re.IGNORECASE)
+# Names of lines that proxies, tracing and browsers write anew for each client: they mean nothing to gate and codecs.
+_VARIED = frozenset(
+    {
+        *(b"x-forwarded-for", b"x-forwarded-host", b"forwarded", b"via", b"x-real-ip", b"true-client-ip"),
+        *(b"cf-connecting-ip", b"cf-ray", b"fly-client-ip", b"x-envoy-external-address", b"x-client-ip"),
+        *(b"traceparent", b"tracestate", b"baggage", b"b3", b"x-b3-traceid", b"x-b3-spanid", b"x-b3-parentspanid"),
+        *(b"x-amzn-trace-id", b"x-cloud-trace-context", b"x-datadog-trace-id", b"x-datadog-parent-id"),
+        *(b"x-correlation-id", b"sentry-trace", b"cookie", b"referer"),
+    }
+)
+# Lines that may differ from request to request, by name: looked at here instead of remembered.
+_LENGTH, _REQUEST_ID, _START, _TEXT = range(4)
+_KINDS = dict.fromkeys(_VARIED, _TEXT) | {
+    b"content-length": _LENGTH,
+    b"x-request-id": _REQUEST_ID,
+    b"x-request-start": _START,
+}
+_KINDS |= {name.title(): kind for name, kind in _KINDS.items()}  # as most write them
+_LONGEST_LENGTH, _LONGEST_ID, _LONGEST_START = 9, 64, 15
+_VISIBLE = bytes(range(32, 127))
+_OF_IDS = bytes(byte for byte in range(128) if chr(byte).isalnum()) + b"-"
 
 # Headers that are remembered with one value only, or never: they change how a message is parsed or who may send it.
 _ONLY = {b"connection": b"keep-alive", b"content-encoding": b"identity"}
-_NEVER = frozenset(
-    {b"authorization", b"expect", b"origin", b"transfer-encoding", b"upgrade", b"x-request-id", b"x-request-start"}
-)
+_NEVER = _VARIED | {
+    *(b"authorization", b"expect", b"origin", b"transfer-encoding", b"upgrade", b"x-request-id", b"x-request-start")
+}
 
 Route = TypeVar("Route")
 
@@ -75,7 +94,7 @@ class HeadCache(Generic[Route]):
             for lines in self._lines.values():
                 lines.clear()
         if name == b"content-length":
-            if _LENGTH.fullmatch(line):
+            if value.isdigit() and len(value) <= _LONGEST_LENGTH:
                 known[line] = int(value)
         else:
             known[line] = _HOST if name == b"host" else _PASSED
@@ -101,7 +120,7 @@ class HeadCache(Generic[Route]):
         if found is None or len(lines) > MAX_HEADERS:
             return None
         route, known = found
-        hosts, length = 0, -1
+        hosts, length, returns = 0, -1, True
         request_id = start = None
         for line in lines:
             kind = known.get(line)
@@ -113,17 +132,24 @@ class HeadCache(Generic[Route]):
                 if length >= 0:
                     return None
                 length = kind
-            elif match := _REQUEST_ID.fullmatch(line):
-                request_id = match[1]
-            elif match := _START.fullmatch(line):
-                start = match[1]
-            elif length < 0 and (match := _LENGTH.fullmatch(line)):
-                length = int(match[1])
             else:
-                return None
+                name, _, value = line.partition(b": ")
+                looked_at = _KINDS.get(name)
+                if looked_at is None:
+                    looked_at = _KINDS.get(name.lower())
+                if looked_at == _TEXT and not value.translate(None, _VISIBLE):
+                    returns = False
+                elif looked_at == _START and value.isdigit() and len(value) <= _LONGEST_START:
+                    start = value
+                elif looked_at == _REQUEST_ID and 0 < len(value) <= _LONGEST_ID and not value.translate(None, _OF_IDS):
+                    request_id = value
+                elif looked_at == _LENGTH and length < 0 and value.isdigit() and len(value) <= _LONGEST_LENGTH:
+                    length = int(value)
+                else:
+                    return None
         if hosts != 1 or length != len(body):
             return None
-        if request_id is None and start is None and len(head) <= MAX_LINE_BYTES:
+        if returns and request_id is None and start is None and len(head) <= MAX_LINE_BYTES:
             if len(self._heads) >= MAX_LINES:
                 self._heads.clear()
             self._heads[head] = route, length

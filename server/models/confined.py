@@ -5,6 +5,7 @@ The result is no exit status, which gunicorn's arbiter may reap first; the statu
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import resource
@@ -12,13 +13,14 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Generic, TypeVar
 
 from server.confinement.memory import be_killed_first, memory_in_use, set_limit
 from server.confinement.walls import confine
 
 MOST_RECEIVED_BYTES = 4 << 20  # of a child's result, which is some numbers or a sentence
+LAST_SECONDS, LOOK_SECONDS = 1.0, 0.002  # for a child that has closed its pipe to exit; between two looks at it
 UNKNOWN = 0  # the status of a child that was reaped elsewhere: as if it had exited
 Content = TypeVar("Content")  # what is read before the walls go up
 # Restored to their defaults in the child: the parent's handlers queue them for its loop.
@@ -78,7 +80,7 @@ class ConfinedChild(Generic[Content]):
             return None
         status = self._reap()
         missing, _, result = self._received.partition(b"\n")  # the first line came before the work began
-        self.missing = tuple(missing.decode().split("; ")) if missing else ()
+        self.missing = tuple(missing.decode(errors="replace").split("; ")) if missing else ()
         if not result.endswith(b"\n"):
             raise Died(self._cause(status))
         return result[:-1]
@@ -101,10 +103,17 @@ class ConfinedChild(Generic[Content]):
         self._reap()
 
     def _reap(self) -> int:
+        """The status of a child that exits or was killed; one that closed its pipe and goes on is killed."""
         os.close(self._pipe)
-        try:
-            self._status = os.waitpid(self._pid, 0)[1] if self._status is None else self._status
-        except ChildProcessError:
+        ends = monotonic() + LAST_SECONDS
+        while self._status is None and monotonic() < ends:
+            self.note_exit()
+            if self._status is None:
+                sleep(LOOK_SECONDS)
+        if self._status is None:
+            os.kill(self._pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._pid, 0)
             self._status = UNKNOWN
         return self._status
 

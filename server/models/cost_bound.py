@@ -1,4 +1,4 @@
-"""Owns whether the number of rows alone decides how long a run takes, by what a file uses. Knows no sessions.
+"""Owns whether the number of rows alone decides what a run costs, by what a file uses. Knows no sessions.
 
 Only such runs may block the event loop: a run there cannot be stopped, and its cost must be what others cost before.
 """
@@ -20,6 +20,7 @@ BY_VALUES = frozenset(
 # These work on every character of a text.
 BY_TEXTS = frozenset({"StringNormalizer", "StringSplit", "StringConcat", "RegexFullMatch", "TfIdfVectorizer"})
 OF_SHAPES = frozenset({"ConstantOfShape"})  # our converter makes a column of a matrix's rows with it
+PADS_TEXTS = frozenset({"Tokenizer", "StringSplit"})  # what they make is as wide as the longest text of a run
 UNKNOWN_DOMAIN = "com.microsoft"  # ONNX Runtime's own: texts, searches, attention
 
 
@@ -34,3 +35,8 @@ def has_cost_by_rows(
     if any(domain == UNKNOWN_DOMAIN or (not domain and name in unbounded) for domain, name in operators):
         return False
     return all(None not in (spec.shape[1:] if row_independent else spec.shape) for spec in inputs)
+
+
+def pads_texts(operators: Collection[tuple[str, str]]) -> bool:
+    """Whether a run may take as much memory for each of its texts as for the longest."""
+    return any(name in PADS_TEXTS for _, name in operators)

@@ -6,8 +6,10 @@ stays inside is followed (Kubernetes mounts files so); a file with a second name
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from server.artefact.onnxfile import MAX_BYTES, BadFile
@@ -22,6 +24,20 @@ def is_inside(folder: Path, path: Path) -> bool:
 
 def read_inside(folder: Path, path: Path) -> bytes:
     """Reads a regular file of one name, whose path inside of the folder has no links left. Raises BadFile, OSError."""
+    with _opened_inside(folder, path) as (file, status):
+        _check_single(status)
+        return _read(file, status.st_size)
+
+
+def read_beginning(folder: Path, path: Path, most: int) -> bytes:
+    """The first bytes, at most so many, of a regular file inside of the folder. Raises BadFile, OSError."""
+    with _opened_inside(folder, path) as (file, _):
+        return _read(file, most)
+
+
+@contextlib.contextmanager
+def _opened_inside(folder: Path, path: Path) -> Iterator[tuple[int, os.stat_result]]:
+    """A regular file, its path without a link left, and its status; waits for no pipe. Raises BadFile, OSError."""
     if not is_inside(folder, path):
         raise BadFile(OUTSIDE)
     root = os.path.realpath(folder)
@@ -37,16 +53,19 @@ def read_inside(folder: Path, path: Path) -> bytes:
         os.close(place)
     try:
         status = os.fstat(file)
-        _check(status)
-        with open(file, "rb", closefd=False) as opened:
-            return opened.read(status.st_size)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadFile("is not a file: put the .onnx file itself here")
+        yield file, status
     finally:
         os.close(file)
 
 
-def _check(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise BadFile("is not a file: put the .onnx file itself here")
+def _read(file: int, most: int) -> bytes:
+    with open(file, "rb", closefd=False) as opened:
+        return opened.read(most)
+
+
+def _check_single(status: os.stat_result) -> None:
     if status.st_nlink > 1:
         raise BadFile("has a second name (a hard link), by which it could be changed: put a copy here")
     if status.st_size > MAX_BYTES:

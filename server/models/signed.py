@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from server.artefact.onnxfile import BadFile
 from server.artefact.signing import MAX_SIGNATURE_BYTES, SUFFIX, BadKey, Verifier
+from server.models.files import read_beginning
 from server.models.repository import VersionFile
 from server.settings import BadSetting
 
@@ -36,15 +37,12 @@ def signature_path(model: Path) -> Path:
     return model.with_name(model.name + SUFFIX)
 
 
-def read_signature(model: Path) -> bytes | None:
-    """The signature beside a model's file, or its beginning where it is too long to be one; None without."""
+def read_signature(folder: Path, model: Path) -> bytes | None:
+    """The signature beside a model's file, or its beginning where it is too long to be one; None without.
+
+    As the model's own, its links stay inside of the folder.
+    """
     try:
-        with open(signature_path(model), "rb", opener=_open_at_once) as file:
-            return file.read(MAX_SIGNATURE_BYTES)
-    except OSError:
+        return read_beginning(folder, signature_path(model), MAX_SIGNATURE_BYTES)
+    except (BadFile, OSError):
         return None
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """A pipe in place of the file keeps nobody waiting."""
-    return os.open(path, flags | os.O_NONBLOCK)

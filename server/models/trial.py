@@ -24,6 +24,8 @@ WARM_UP_ROWS = (1, 4, 16, 64, 256)  # sizes of the first runs, from which the cu
 WARM_UP_TRIES = 3  # per size, of which the fastest counts: a cold first run does not show the cost
 WARM_UP_SECONDS = 0.25  # no larger size is tried after this
 PROBE_ROWS = 8
+MOST_COST = 1e15  # of any number of a cost curve: a trial ends long before
+MAX_MIXING = 500  # characters of why rows may affect each other
 
 
 class TrialFailed(ValueError):
@@ -51,6 +53,7 @@ class Findings:
     verdict: Verdict
     curve: CostCurve
     cost_by_rows: bool
+    pads_texts: bool = False
 
     def to_bytes(self) -> bytes:
         """Encodes it as one line of JSON."""
@@ -60,19 +63,26 @@ class Findings:
                 "verdict": self.verdict,
                 "curve": self.curve.state(),
                 "cost_by_rows": self.cost_by_rows,
+                "pads_texts": self.pads_texts,
             }
         )
 
     @classmethod
     def from_bytes(cls, text: bytes) -> Findings:
-        """Decodes what `to_bytes` wrote."""
+        """Decodes what `to_bytes` wrote. Raises ValueError, KeyError or TypeError for anything else."""
         document = orjson.loads(text)
-        return cls(
-            document["sha256"],
-            Verdict(**document["verdict"]),
-            CostCurve.restored(document["curve"]),
-            document["cost_by_rows"],
+        sha256, verdict, curve, by_rows, pads = (
+            document[key] for key in ("sha256", "verdict", "curve", "cost_by_rows", "pads_texts")
         )
+        golden_rows, mixing = verdict["golden_rows"], verdict["mixing"]
+        numbers = [curve[name] for name in CostCurve().state()]
+        fits = isinstance(sha256, str) and type(golden_rows) is int and isinstance(mixing, str | None)
+        if not fits or not isinstance(by_rows, bool) or not isinstance(pads, bool) or len(curve) != len(numbers):
+            raise ValueError("its trial did not give findings")
+        if not all(type(number) in (int, float) and 0.0 <= number < MOST_COST for number in numbers):
+            raise ValueError("its trial did not give costs of runs")
+        cut = None if mixing is None else mixing[:MAX_MIXING]
+        return cls(sha256, Verdict(golden_rows, cut), CostCurve.restored(curve), by_rows, pads)
 
 
 def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> Verdict:

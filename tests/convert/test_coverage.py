@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.campaigns.coverage import cases, data, estimators, measure
+from tests.campaigns.coverage import cases, data, estimators, found, measure
 
 REFUSED = frozenset(
     {
@@ -49,6 +49,16 @@ def test_every_estimator_agrees_or_is_refused_by_name(case: data.Case, monkeypat
     expected = "refused" if case.name in REFUSED else "agrees"
     assert measured.status == expected, measured.why
     assert case.name in measured.why or expected == "agrees"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", list(found.found()), ids=lambda case: case.name)
+def test_what_once_ended_badly_agrees(case: data.Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    if any(name in case.name for name in (*LONG, "ten")):
+        pytest.skip("takes long to fit or to compare; the slow suite has it")
+    monkeypatch.setattr("convert.proof.questions.ROWS", 300)
+    measured = outcome(case)
+    assert measured.status == "agrees", measured.why
 
 
 @pytest.mark.slow

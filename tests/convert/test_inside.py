@@ -13,13 +13,17 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multiclass import _ConstantPredictor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import all_estimators
 
-from convert.inside import WRAPPERS, Inner, inside
+from convert.errors import Refused
+from convert.inside import DEEPEST, WRAPPERS, Inner, inside, is_bottomless
 from convert.job import Converted
 from convert.original.column_hints import find_hints
 from convert.original.drawing import draw
+from convert.original.original import open_original
 from tests.campaigns.coverage.data import COLUMNS, Case, labels, mixed, numbers
 from tests.campaigns.coverage.wrappers import FORMS, every_wrapper
 
@@ -100,3 +104,19 @@ def test_replicas_are_drawn_once() -> None:
     y = np.arange(300) % 2
     drawn = draw(CalibratedClassifierCV(LogisticRegression(), cv=3).fit(numbers(), y))
     assert drawn.count("LogisticRegression") == 1
+
+
+def test_an_estimator_that_contains_itself_is_refused_in_words() -> None:
+    x = numbers()
+    y = np.arange(300) % 2
+    straight = make_pipeline(StandardScaler(), LogisticRegression()).fit(x, y)
+    straight.steps[1] = ("again", straight)
+    voted = VotingClassifier([("a", LogisticRegression())]).fit(x, y)
+    voted.estimators_[0] = voted
+    deep = LogisticRegression().fit(x, y)
+    for _ in range(DEEPEST + 1):
+        deep = Pipeline([("inner", deep)])
+    for model in (straight, voted, deep):
+        with pytest.raises(Refused, match="contains itself, or more than 50 layers"):
+            open_original(model)
+    assert not is_bottomless(Pipeline([("inner", Pipeline([("inner", LogisticRegression().fit(x, y))]))]))

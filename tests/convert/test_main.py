@@ -16,6 +16,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from convert.__main__ import main
 from convert.graph.graph import OPSETS
@@ -286,3 +288,62 @@ def test_a_file_is_signed_for_the_name_and_version_of_its_path(tmp_path: Path) -
     Verifier(public).check("rose", "4", b"any", model.with_name("model.onnx.sig").read_bytes())
     key.write_text("no key")
     assert main(["sign", str(model), "--key", str(key)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ZeroDivisionError("x"), "something broke that nobody expected: ZeroDivisionError: x"),
+        (OSError(28, "No space left on device"), "the system does not allow it: [Errno 28] No space left on device"),
+        (RecursionError(), "it nests deeper than can be followed"),
+    ],
+)
+def test_a_traceback_is_never_an_answer(
+    error: Exception, said: str, iris_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("convert.cli.commands.convert", work)
+    for words in ([], ["--debug"], ["--json"], ["--json", "--debug"]):
+        assert main([str(iris_file), *words]) == 1
+        printed = capsys.readouterr()
+        assert f"refused: {said}\n  what helps: " in printed.err
+        assert ("Traceback" in printed.err) is ("--debug" in words)
+        if "--json" in words:
+            assert ("traceback" in json.loads(printed.out)["refused"]) is ("--debug" in words)
+    assert main([str(iris_file.parent), "--out", str(iris_file.parent)]) == 1
+
+
+def test_ctrl_c_is_no_traceback(
+    iris_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("convert.cli.commands.convert", work)
+    assert main([str(iris_file)]) == 130
+    assert capsys.readouterr().err == "ended, nothing was written\n"
+
+
+def test_what_breaks_in_the_child_is_told_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In an estimator the path of it, elsewhere what was under way."""
+    iris = load_iris()
+    model = LogisticRegression(max_iter=1000).fit(iris.data, iris.target)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(make_pipeline(StandardScaler(), model).fit(iris.data, iris.target)))
+    taught = "from sklearn.linear_model import LogisticRegression\nfrom convert.extend import predicts\n"
+    taught += "@predicts(LogisticRegression)\ndef broken(e, model, x):\n    return model.nothing_of_the_kind\n"
+    (tmp_path / "taught.py").write_text(taught)
+    model.n_features_in_ = "four"
+    (tmp_path / "broken.pkl").write_bytes(pickle.dumps(model))
+    for words, place in (
+        ([str(tmp_path / "m.pkl"), "--converters", str(tmp_path / "taught.py")], "Pipeline > logisticregression=Logis"),
+        ([str(tmp_path / "broken.pkl")], "opening the pickle: "),
+    ):
+        assert main([*words, "--debug"]) == 1
+        said = capsys.readouterr().err
+        assert f"refused: {place}" in said
+        assert "Traceback" in said
+        assert "something broke that nobody expected: " in said
+        assert "report it with the model" in said
+    assert not (tmp_path / "models").exists()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.models.signed import make_check
 from server.settings import BadSetting, Settings, environment_name, help_text, public_settings, read_settings
 
 PEM = "-----BEGIN PUBLIC KEY-----\nAA==\n-----END PUBLIC KEY-----\n"
@@ -111,6 +112,12 @@ def test_a_bad_key_is_refused_without_being_told(name: str, keys: str) -> None:
 def test_an_unknown_name_stops_the_start() -> None:
     with pytest.raises(BadSetting, match=r"^DYNONNX_API_KEY: there is no such setting"):
         read_settings({"DYNONNX_API_KEY": KEY})
+
+
+@pytest.mark.parametrize("key", ["", " ", "\n", "\x00"])
+def test_a_key_for_signatures_that_is_empty_lets_nothing_serve(key: str) -> None:
+    with pytest.raises(BadSetting, match=r"^DYNONNX_VERIFY_KEY: "):
+        make_check(read_settings({"DYNONNX_VERIFY_KEY": key}).verify_key)
 
 
 def test_workers_set_by_the_buildpack_do_not_count() -> None:

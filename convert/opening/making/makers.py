@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_array
 
-from convert.opening.inert import Inert
-from convert.opening.making import arrays, natives
+from convert.opening.inert import Absent, Inert
+from convert.opening.making import arrays, natives, tables
 from convert.opening.plain import is_key, is_scalar, is_whole
 from convert.opening.refusal import hostile
 
@@ -115,6 +115,12 @@ def _fill_partial(made: functools.partial[Any], state: Any) -> None:
     made.__setstate__((check_array, (), kept, None))  # type: ignore[attr-defined]
 
 
+def _of_a_stand_in(arguments: tuple[Any, ...]) -> Any:
+    """A method of something that does nothing does nothing, as those that a distribution of scipy's holds."""
+    stand_in = arguments[0] if len(arguments) == 2 else None
+    return stand_in if isinstance(stand_in, Inert) else Absent("builtins.getattr")
+
+
 def _is_setting(value: Any) -> bool:
     return is_scalar(value) or (isinstance(value, type) and issubclass(value, np.generic))
 
@@ -125,6 +131,7 @@ MAKERS: dict[str, tuple[Make, Fill | None]] = {
     "builtins.bytes": (_bytes, None),
     "builtins.complex": (lambda arguments: complex(*_only(arguments, (int, float), 2)), None),
     "builtins.frozenset": (_set(frozenset), None),
+    "builtins.getattr": (_of_a_stand_in, None),
     "builtins.range": (_range, None),
     "builtins.set": (_set(set), None),
     "builtins.slice": (_slice, None),
@@ -138,6 +145,9 @@ MAKERS: dict[str, tuple[Make, Fill | None]] = {
     "numpy.core.multiarray._reconstruct": (arrays.make_empty, arrays.fill_array),
     "numpy.core.multiarray.scalar": (arrays.make_scalar, None),
     "numpy.core.numeric._frombuffer": (arrays.make_from_buffer, None),
+    "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked": (tables.make_strings, tables.fill_strings),
+    "pandas.core.indexes.base._new_Index": (tables.make_index, None),
+    "sklearn.impute._iterative._ImputerTriplet": (tables.make_imputer_step, None),
     "sklearn.metrics._dist_metrics.newObj": (natives.make_metric, natives.fill_metric),
     "sklearn.neighbors._ball_tree.newObj": (natives.make_neighbours, natives.fill_neighbours),
     "sklearn.neighbors._kd_tree.newObj": (natives.make_neighbours, natives.fill_neighbours),

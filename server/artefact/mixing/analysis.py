@@ -89,10 +89,14 @@ class _Analysis:
 
     def _follow(self, graph: Graph, known: dict[str, Known]) -> None:
         """Adds the values of all tensors of a graph to what is known of its inputs and of what lies around it."""
+        for name in {name for node in graph.nodes for name in node.outputs} & known.keys() - set(graph.inputs):
+            del known[name]  # of a graph around it: the name is this graph's own, also before its node
         for name, constant in graph.constants.items():
             known[name] = Value(constant.dims, constant.numbers, constant.scalar, constant)
         made = set(graph.constants) | set(graph.inputs)
-        used = {name for node in graph.nodes for name in node.inputs}  # by sub-graphs only of what is mixed
+        used = {name for node in graph.nodes for name in node.inputs}
+        if any(node.attributes.graphs for node in graph.nodes):  # these may use any tensor that is around them
+            used.update(graph.declared)
         makers = {name: node for node in graph.nodes for name in node.outputs}
         outer, self._constants = self._constants, graph.constants
         for node in graph.nodes:

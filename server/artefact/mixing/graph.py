@@ -41,9 +41,14 @@ class Constant:
         return tuple(self.values.tolist())
 
     @property
+    def is_narrow(self) -> bool:
+        """Whether these are whole numbers of less than 32 bits."""
+        return self.values is not None and self.values.dtype.kind == "i" and self.values.dtype.itemsize < 4
+
+    @property
     def scalar(self) -> bool | int | float | None:
-        """The only value, if there is one."""
-        if self.values is None or self.values.size != 1:
+        """The only value, if there is one; of narrow integers none, as sums of them wrap round."""
+        if self.values is None or self.values.size != 1 or self.is_narrow:
             return None
         only: bool | int | float = self.values[0].item()
         return only

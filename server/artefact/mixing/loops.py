@@ -30,6 +30,7 @@ def check_order(applied: Applied, body: Graph, states: int) -> None:
     """Raises NotProven unless it goes along the first axes, from the front, with an input for each of the graph's."""
     orders = ("scan_input_axes", "scan_output_axes", "scan_input_directions", "scan_output_directions")
     fits = 0 <= states < len(applied.inputs) == len(body.inputs) and states <= len(body.outputs)
+    fits = fits and body.constants.keys().isdisjoint(body.inputs)  # an input may not have a value of its own
     if not fits or any(any(applied.integers(order) or ()) for order in orders):
         raise NotProven("it loops in another way than along the first axis")
 

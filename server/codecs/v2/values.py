@@ -16,7 +16,7 @@ import numpy as np
 
 from server.artefact.tensors import Buffer
 from server.codecs.refusals import shown, shown_shape
-from server.codecs.slices import SLICE_ITEMS, Slices, join, ranges, rows_per_slice
+from server.codecs.slices import SLICE_ITEMS, Slices, discarding, join, ranges, rows_per_slice
 from server.codecs.v2.datatypes import BYTES, CODES, DTYPES, LENGTH, Shape, bad, widen
 
 WIDENED_ITEMS = 65_536  # numbers that one slice converts from type to type
@@ -82,6 +82,11 @@ def from_json(data: Any, datatype: str, shape: Shape, dtype: np.dtype[Any], wher
     if type(data) is not list:
         raise bad(f"{where}: expected a list in 'data', got {shown(data)}")
     flat = yield from _flat(data, shape, where)
+    packing = _from_flat(flat, datatype, dtype, where)
+    return (yield from (packing if flat is data else discarding(flat, packing)))
+
+
+def _from_flat(flat: list[Any], datatype: str, dtype: np.dtype[Any], where: str) -> Slices[Buffer]:
     texts: list[str] = []
     parts: list[Buffer] = []
     for start, stop in ranges(len(flat), SLICE_ITEMS):
@@ -119,8 +124,13 @@ def _flat(data: list[Any], shape: Shape, where: str) -> Slices[list[Any]]:
                 part = level[start:stop]
                 if set(map(type, part)) != {list} or set(map(len, part)) != {inner}:
                     raise bad(f"{where}: 'data' is not nested as the shape {shown_shape(shape)} says")
-                deeper.extend(chain.from_iterable(part))
-                yield
+                if len(part) == 1:
+                    for begin, end in ranges(inner, SLICE_ITEMS):
+                        deeper += part[0][begin:end]
+                        yield
+                else:
+                    deeper.extend(chain.from_iterable(part))
+                    yield
             level = deeper
             if not level:
                 break

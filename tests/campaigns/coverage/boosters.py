@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas
+from sklearn import feature_selection, pipeline, preprocessing
+from sklearn.feature_extraction import text
 
-from tests.campaigns.coverage.data import Case, case, labels, mixed, numbers, random, scaled, signal
+from tests.campaigns.coverage.data import Case, case, documents, labels, mixed, numbers, random, scaled, signal
 
 
 def boosters() -> Iterator[Case]:
@@ -32,6 +34,21 @@ def boosters() -> Iterator[Case]:
         yield case("boosters", f"StandardScaler > {regress.__name__}", scaled(regress(**quiet)), x, value)
         yield case("boosters", f"{sort.__name__}, missing values", sort(n_estimators=20, **quiet), holes, three)
         yield Case("boosters", f"{sort.__name__}, categories", _with_categories(sort, package, quiet))
+        for name, steps, (rows, y) in _sparse():
+            model = pipeline.make_pipeline(*steps, sort(n_estimators=20, **quiet))
+            yield case("boosters", f"{name} > {sort.__name__}", model, rows, y)
+
+
+def _sparse() -> Iterator[tuple[str, list[Any], Any]]:
+    """Steps that hand on a sparse matrix, in which XGBoost takes what is absent for missing."""
+    table, y = mixed()
+    words = table[["city", "plan"]], (y == "gone").astype(int)
+    one_hot = preprocessing.OneHotEncoder(handle_unknown="ignore")
+    yield "one-hot", [one_hot], words
+    yield "one-hot > KBest", [one_hot, feature_selection.SelectKBest(k=3)], words
+    yield "one-hot > MaxAbsScaler", [one_hot, preprocessing.MaxAbsScaler()], words
+    yield "words", [text.CountVectorizer()], documents()
+    yield "tf-idf", [text.TfidfVectorizer()], documents()
 
 
 BOOSTERS: dict[str, dict[str, Any]] = {

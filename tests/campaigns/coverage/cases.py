@@ -41,6 +41,7 @@ from tests.campaigns.coverage.data import (
     signal,
 )
 from tests.campaigns.coverage.estimators import every_estimator
+from tests.campaigns.coverage.found import found
 from tests.campaigns.coverage.wrappers import every_wrapper, wrapped
 
 
@@ -207,7 +208,7 @@ def shapes() -> Iterator[Case]:
 Group = Callable[[], Iterator[Case]]
 GROUPS: tuple[Group, ...] = (
     every_estimator, label_types, behind_steps, mixed_columns, missing_values, texts, wrapped, every_wrapper, settings,
-    boosters, shapes,
+    boosters, shapes, found,
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, StringTensorType
 
-from convert.errors import Refused
+from convert.errors import UNFORESEEN, Refused
 from convert.graph.graph import OPSETS
 from convert.job import convert
 from convert.opening.opener import OpenPolicy
@@ -53,7 +53,8 @@ def ours(model: Any) -> Outcome:
     try:
         done = convert(pickle.dumps(model), "m", None, OpenPolicy(), lambda *_: None)
     except Refused as refusal:
-        return Outcome("refused", f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)
+        status: Status = "breaks" if refusal.remedy == UNFORESEEN else "refused"
+        return Outcome(status, f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)
     if done.proof.wrong:
         return Outcome("differs", str(done.proof.bad[0]))
     return Outcome("agrees")
@@ -152,15 +153,15 @@ def _answer(make: bytes, way: Callable[[Any], Outcome], pipe: Any) -> None:
         pipe.send(Outcome("breaks", repr(error)))
 
 
-def measure(case: Case, way: Callable[[Any], Outcome]) -> Outcome:
+def measure(case: Case, way: Callable[[Any], Outcome], seconds: float = SECONDS) -> Outcome:
     """One case, one way, in a child of its own."""
     reading, writing = multiprocessing.Pipe(duplex=False)
     child = CONTEXT.Process(target=_answer, args=(cloudpickle.dumps(case.make), way, writing))
     child.start()
     writing.close()
     try:
-        if not reading.poll(SECONDS):
-            return Outcome("hangs", f"more than {SECONDS:.0f} s")
+        if not reading.poll(seconds):
+            return Outcome("hangs", f"more than {seconds:.0f} s")
         outcome: Outcome = reading.recv()
     except EOFError:
         return Outcome("breaks", "the process died")

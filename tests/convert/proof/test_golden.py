@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
 
+import numpy as np
+from sklearn.dummy import DummyClassifier
+
+from convert.job import Converted
 from convert.proof.golden import golden, ordinary_first
 from server.artefact.metadata import Output
 
@@ -19,5 +23,19 @@ def test_ordinary_rows_are_published_first() -> None:
 def test_no_golden_row_hangs_on_an_accident() -> None:
     groups = {"usual": {"x": np.arange(20.0)}}
     accidents = {"usual": np.arange(20) % 2 == 0}
-    rows = golden(groups, {"usual": {"value": np.arange(20.0)}}, accidents, [Output("value", "value")]).rows
+    answers = {"usual": {"value": np.arange(20.0)}}
+    rows = golden(groups, answers, accidents, [Output("value", "value")], lambda table: table["x"]).rows
     assert rows == tuple((float(odd),) for odd in range(1, 20, 2))
+
+
+def test_where_every_label_is_a_tie_those_are_published_that_the_file_answers_so() -> None:
+    groups = {"usual": {"x": np.arange(200.0)}}
+    answers = {"usual": {"label": np.zeros(200, np.int64), "probabilities": np.full((200, 2), 0.5)}}
+    outputs = [Output("label", "label"), Output("probabilities", "probabilities")]
+    rows = golden(groups, answers, {}, outputs, lambda table: (table["x"] % 2).astype(np.int64)).rows
+    assert sorted(rows) == [(float(even),) for even in range(0, 16, 2)]
+
+
+def test_a_dummy_that_is_undecided_has_golden_rows(agrees: Callable[..., Converted]) -> None:
+    done = agrees(DummyClassifier().fit(np.zeros((4, 1)), [0, 1, 0, 1]))
+    assert len(done.artefact.golden.rows) == 16

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from convert.errors import Refused
+from convert.errors import UNFORESEEN, Refused
 from convert.sandbox import job_messages
 from convert.sandbox.answering import answering, wall_in
 
@@ -19,7 +19,17 @@ from convert.sandbox.answering import answering, wall_in
         (Refused("no", "do", "here"), "refused", {"reason": "no", "remedy": "do", "where": "here"}),
         (MemoryError(), "refused", {"reason": "the memory limit of 0.5 GB is reached", "remedy": "more", "where": ""}),
         (PermissionError(1, "Operation not permitted"), "refused", None),
-        (ZeroDivisionError("x"), "failed", None),
+        (RuntimeError("std::bad_alloc"), "refused", None),
+        (
+            ZeroDivisionError("x\ny"),
+            "broke",
+            {
+                "reason": "something broke that nobody expected: ZeroDivisionError: x y",
+                "remedy": UNFORESEEN,
+                "where": "",
+            },
+        ),
+        (RecursionError(), "broke", None),
     ],
 )
 def test_every_end_is_told(end: Exception, kind: str, said: dict[str, str] | None) -> None:
@@ -32,6 +42,7 @@ def test_every_end_is_told(end: Exception, kind: str, said: dict[str, str] | Non
     pipe.seek(0)
     message, _ = job_messages.read(pipe)
     assert message.pop("kind") == kind
+    assert type(end).__name__ in message.pop("traceback")
     assert said is None or message == said
 
 

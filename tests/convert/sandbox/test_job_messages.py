@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,21 @@ def test_what_is_no_inspection_is_broken(said: bytes) -> None:
 def test_nonsense_is_no_message(data: bytes) -> None:
     with pytest.raises(Broken):
         job_messages.read(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("filling", [b"[],", b"{},", b"1,", b'"",'])
+def test_values_are_counted_before_they_are_made(filling: bytes) -> None:
+    """16 MB of empty lists took half a gigabyte."""
+    many = b'{"a":[' + filling * (job_messages.MOST_VALUES + 1)
+    for text in (many[:-1] + b"]}", many):
+        message = job_messages.HEADER.pack(len(text), 0) + text
+        tracemalloc.start()
+        with pytest.raises(Broken):
+            job_messages.read(io.BytesIO(message))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 4 * len(text)
+    with pytest.raises(Broken):
+        Inspected.from_bytes(
+            b'{"metadata":{},"doc_string":"","signature":[' + b"[]," * job_messages.MOST_METADATA_VALUES
+        )

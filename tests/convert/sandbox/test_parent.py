@@ -258,3 +258,13 @@ def test_a_program_without_end_is_ended(tmp_path: Path) -> None:
 def test_cloudpickles_code_is_refused_by_name(tmp_path: Path) -> None:
     program = b"\x80\x04\x8c\x17cloudpickle.cloudpickle\x8c\x0e_make_function\x93."
     assert "cloudpickle.cloudpickle._make_function" in refused(program, tmp_path)
+
+
+def test_who_takes_too_long_is_told_what_helps() -> None:
+    """`inspect` and `verify` have no --timeout."""
+    conversion = parent._death(parent.OPENS_PICKLES, -9, True, 60.0, "")
+    inspection = parent._death(parent.INSPECTS, -9, True, 120.0, "")
+    assert "longer than 60 s" in str(conversion)
+    assert "--timeout" in str(conversion)
+    assert "longer than 120 s" in str(inspection)
+    assert "--timeout" not in str(inspection)

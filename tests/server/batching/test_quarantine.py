@@ -51,6 +51,19 @@ def test_a_lift_forgets_all(record: Record) -> None:
     assert record.strike(1.0) == 1
 
 
+def test_what_is_noted_of_a_file_is_not_held_against_the_next_one_of_its_version() -> None:
+    quarantine = Quarantine(1)
+    of_retiring_worker = quarantine.record(0)
+    of_retiring_worker.strike(1.0)
+    quarantine.record(0).renew()
+    for _ in range(max(STRIKES, CRASHES)):
+        assert of_retiring_worker.strike(2.0) == 0
+        assert of_retiring_worker.crash(2.0) == 0
+    fresh = quarantine.record(0)
+    assert fresh.reason is None
+    assert (fresh.strike(3.0), fresh.crash(3.0)) == (1, 1)
+
+
 def test_a_record_is_one_versions_own() -> None:
     quarantine = Quarantine(3)
     for _ in range(CRASHES):
@@ -67,3 +80,11 @@ def test_what_a_child_notes_its_parent_sees() -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert record.reason is not None
+
+
+def test_the_first_reason_stays(record: Record) -> None:
+    for _ in range(STRIKES):
+        record.strike(1.0)
+    for _ in range(CRASHES):
+        record.crash(1.0)
+    assert "outlasted the deadline" in str(record.reason)

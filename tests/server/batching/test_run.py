@@ -1,15 +1,17 @@
-"""Runs in the calling thread and in their own. Bisection: tests/server/batching/test_batcher.py."""
+"""Runs in the calling thread and in their own. Bisection: tests/server/batching/batcher/."""
 
 from __future__ import annotations
 
 import threading
+import weakref
+from time import monotonic
 
 import pytest
 
 from server.batching.batch import Batch
 from server.batching.run import RunThread, timed_run
 from server.errors import ServerError
-from tests.support.server.rig import PATIENCE, Gated, NumbersEntry, in_loop
+from tests.support.server.rig import PATIENCE, Gated, NumbersEntry, in_loop, until
 
 
 @in_loop
@@ -17,7 +19,7 @@ async def test_a_run_that_was_stopped_is_not_tried_again_in_halves() -> None:
     runtime = Gated()
     runtime.stop()
     batch = Batch([NumbersEntry(number) for number in range(8)], 8)
-    outcomes, seconds = timed_run(runtime, batch)
+    outcomes, seconds = timed_run(runtime, batch, monotonic)
     ((stopped, error),) = outcomes
     assert stopped is batch
     assert isinstance(error, ServerError)
@@ -40,6 +42,22 @@ def test_work_is_done_in_order_in_one_daemon_thread() -> None:
     thread.close()
     assert over.wait(PATIENCE)
     assert done == [(number, "run-m", True) for number in range(20)]
+
+
+@in_loop
+async def test_what_was_done_is_let_go_of_before_there_is_more_to_do() -> None:
+    """It holds the requests of a run, and so the bytes that are counted for them."""
+
+    class Work:
+        def __call__(self) -> None:
+            return
+
+    thread, work = RunThread("run-m"), Work()
+    known = weakref.ref(work)
+    thread.submit(work)
+    del work
+    await until(lambda: known() is None)
+    thread.close()
 
 
 def test_a_thread_that_was_never_needed_is_never_started() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.codecs.json_body import MAX_KEY_QUOTES, Allowance, parse, parse_in_slices
+from server.codecs.json_body import MAX_KEY_BYTES, MAX_KEY_QUOTES, Allowance, _Reader, parse, parse_in_slices
 from server.codecs.slices import WINDOW_BYTES, finish
 from server.errors import ServerError
 from tests.support.server.v2 import attempt
@@ -122,6 +122,33 @@ def test_a_key_of_quotes_around_a_cut_costs_no_search_without_end() -> None:
     body = b'{"' + key + b'":[1,2,3]}'
     assert outcome(body, body.index(b",") + 1)[0] == "bad_json"
     assert outcome(body, len(body) + 1) == outcome(body, None)
+
+
+def test_a_key_around_a_cut_has_a_bounded_length() -> None:
+    for size, code in ((MAX_KEY_BYTES, "bad_json"), (MAX_KEY_BYTES - 2, "value")):
+        body = b'{"%b":{"a":1,"b":"%b"}}' % (b"x" * size, b"y" * 2 * WINDOW_BYTES)
+        assert outcome(body, WINDOW_BYTES)[0] == code
+
+
+def test_a_long_text_before_many_levels_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    pieces = _Reader._pieces
+
+    def counted(self: _Reader, end: int) -> list[memoryview]:
+        nonlocal read
+        read += end - self._start
+        return pieces(self, end)
+
+    monkeypatch.setattr(_Reader, "_pieces", counted)
+    levels, text = b'{"a":' * 100, b'"%b"' % (b"x" * 8 * WINDOW_BYTES)
+    body = b'{"t":' + text + b',"l":' + levels + b'{"a":1,"b":' + text + b"}" * 102
+    assert outcome(body, WINDOW_BYTES)[0] == "value"
+    assert read < 3 * len(body)
+
+
+def test_white_space_behind_a_value_is_looked_at_in_windows() -> None:
+    slices = parse_in_slices(b"[1]" + b" " * 64 * WINDOW_BYTES, ANY)
+    assert len(list(slices)) >= 64
 
 
 @given(

@@ -11,7 +11,19 @@ import pytest
 from server.artefact.tensors import TensorSpec
 from server.codecs import mlflow, predict
 from server.codecs.codec import Codec
-from server.codecs.slices import LARGE_BYTES, SLICE_ITEMS, discard, discarding, finish, join, ranges, rows_per_slice
+from server.codecs.slices import (
+    LARGE_BYTES,
+    SLICE_ITEMS,
+    WINDOW_BYTES,
+    contains,
+    count,
+    discard,
+    discarding,
+    finish,
+    join,
+    ranges,
+    rows_per_slice,
+)
 from server.codecs.v2.body import TensorHead
 from server.codecs.v2.codec import TensorCodec
 from server.errors import ServerError
@@ -148,3 +160,13 @@ def test_large_csv_means_what_the_same_small_one_does() -> None:
     small = told(MLFLOW, header + b"\n" + row + b"\n" + row, "csv")
     assert told(MLFLOW, header + b"\n" * 900 + row + b"\r\n" + row + b"\n" * LARGE_BYTES, "csv")[0] == "too_many_rows"
     assert told(MLFLOW, header + b"\n" * 900 + row + b"\r\n" + row + b"\r\n" * 20, "csv") == small
+
+
+def test_a_body_is_searched_in_windows_and_what_lies_across_two_is_found() -> None:
+    across = b"x" * (WINDOW_BYTES - 2) + b"true" + b"x" * WINDOW_BYTES
+    assert finish(contains(across, b"false", b"true"))
+    assert not finish(contains(across, b"false"))
+    assert not finish(contains(b"", b"false"))
+    assert len(list(contains(b"t" * 3 * WINDOW_BYTES, b"true"))) == 3
+    assert finish(count(across, ord("x"))) == across.count(b"x")
+    assert len(list(count(across, ord("x")))) == 3

@@ -105,9 +105,12 @@ def test_a_version_from_another_file_is_held_against_nothing_and_the_others_stay
         record = endpoints.quarantine.record(endpoints.scoreboard.blocks[model.name, model.version])
         for _ in range(STRIKES):
             record.strike(1.0)
+    old = endpoints.records()
     fresh = repository(tmp_path / "b", "first").get("first")
     kept = before.get("second")
     endpoints.replace_models(Repository([fresh, kept], {}))
+    for _ in range(STRIKES):
+        old["first", "1"].strike(2.0)
     assert endpoints.quarantined(fresh) is None
     assert endpoints.quarantined(kept) is not None
     endpoints.lift_quarantine()

@@ -11,7 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
+from server.artefact.runtime import Runtime
 from server.batching.entry import Entry, PiecedAnswer, Timing
+from server.batching.padding import PaddedRuns
 from server.codecs.codec import Codec
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import ProtocolName, enter, server_timing
@@ -317,6 +319,16 @@ async def test_a_route_is_found_by_name_and_version_or_is_the_defaults(tmp_path:
         with pytest.raises(ServerError) as caught:
             find("predict", *arguments)
         assert caught.value.code == "not_found"
+    endpoints.close()
+
+
+@in_loop
+async def test_a_model_that_pads_texts_has_its_runs_cut_and_no_other_has(tmp_path: Path) -> None:
+    repository = load(tmp_path, {"words": models.words(), "iris": models.classifier()}, Settings())
+    endpoints = Endpoints(repository, Settings(), Scoreboard(1, 2), 1)
+    endpoints.open(0)
+    wrapped = {name: type(endpoints.serving.find("v2", name).batcher._runtime) for name in ("words", "iris")}
+    assert wrapped == {"words": PaddedRuns, "iris": Runtime}
     endpoints.close()
 
 

@@ -16,6 +16,9 @@ class Slow:
         self.wire.unwritten = size
         self.transport: Any = self.wire
 
+    def owed_bytes(self) -> int:
+        return self.wire.unwritten
+
 
 def test_the_greatest_debtor_is_ended_when_all_is_too_much() -> None:
     debts = Debts(100)

@@ -98,6 +98,36 @@ def test_some_lines_are_never_remembered(known: HeadCache[str], header: tuple[by
     assert known.recognise(request(*HEADERS, header)) is None
 
 
+def test_lines_of_a_router_that_never_return_are_recognised_and_not_remembered(known: HeadCache[str]) -> None:
+    def from_client(number: int) -> list[tuple[bytes, bytes]]:
+        return [
+            *HEADERS,
+            (b"X-Request-Id", b"%032x" % number),
+            (b"X-Forwarded-For", b"6.6.6.6, 10.%d.%d.%d" % (number >> 16, number >> 8 & 255, number & 255)),
+            (b"Via", b"1.1 proxy-%d, 1.1 heroku-router" % number),
+            (b"x-request-start", b"%d" % (1_700_000_000_000 + number)),
+            (b"Traceparent", b"00-%032x-01" % number),
+            (b"COOKIE", b"session=%d" % number),
+        ]
+
+    known.learn(from_client(0), "iris")
+    remembered = known.remembered()
+    for number in range(1, 3 * head_cache.MAX_LINES):
+        found = known.recognise(request(*from_client(number)))
+        assert found is not None
+        assert found[:2] == ("iris", b"%032x" % number)
+        known.learn(from_client(number), "iris")
+    assert known.remembered() == remembered
+    assert not known._heads
+
+
+@pytest.mark.parametrize("value", [b"1.1\x00", b"1.1\x7f", b"\x01", b"a\tb", b"\xff", b"a\rb"])
+def test_an_odd_byte_in_a_line_of_a_router_is_the_parsers(known: HeadCache[str], value: bytes) -> None:
+    known.learn([*HEADERS, (b"Via", b"1.1 a")], "iris")
+    assert known.recognise(request(*HEADERS, (b"Via", b"1.1 b"))) is not None
+    assert known.recognise(request(*HEADERS, (b"Via", value))) is None
+
+
 def test_what_is_remembered_is_bounded(known: HeadCache[str]) -> None:
     for number in range(3 * head_cache.MAX_LINES):
         known.learn([(b"X-A", b"%d" % number)], "iris")
@@ -129,6 +159,12 @@ LINES = (
     b"X-Request-ID: abc-1",
     b"X-Request-ID: a b",
     b"X-Request-Start: 5",
+    b"X-Forwarded-For: 6.6.6.6, 10.0.0.1",
+    b"x-forwarded-for: " + bytes(range(32, 127)),
+    b"Via: \x7f",
+    b"Via:  \t1.1 b",
+    b"Cookie: a=\xff",
+    b"Cookie: ",
     b"Content-Type: text/csv",
     b"Content-Encoding: identity",
     b" folded",

@@ -168,6 +168,8 @@ def test_the_latest_run_that_goes_on_is_told_until_it_ends_or_the_line_is_reused
     second.begin_run(11.0)
     assert scoreboard.last_begun(1) == ("b", "1")
     assert scoreboard.last_begun(0) is None
+    assert scoreboard.last_begun(1, before=10.5) == ("a", "1")
+    assert scoreboard.last_begun(1, before=10.0) is None
     second.batch(1, 0.1, DISPATCH_REASONS[0])
     assert scoreboard.last_begun(1) == ("a", "1")
     first.fail_run()

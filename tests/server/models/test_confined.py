@@ -28,7 +28,11 @@ def child_that(work: Callable[[], bytes], limits: Limits = LIMITS) -> ConfinedCh
 
 def outcome(work: Callable[[], bytes], limits: Limits = LIMITS) -> bytes:
     """The result, waited for. Raises Died."""
-    child = child_that(work, limits)
+    return collected(child_that(work, limits))
+
+
+def collected(child: ConfinedChild[None]) -> bytes:
+    """The result, waited for. Raises Died."""
     while (result := child.collect()) is None:
         select.select([child], [], [], 0.2)
     return result
@@ -80,6 +84,27 @@ def test_one_that_only_waits_is_ended_too() -> None:
         patch.setattr("server.models.confined.monotonic", lambda: monotonic() + 0.3)
         with pytest.raises(Died, match="did not end within"):
             child.collect()
+    assert is_reaped(child)
+
+
+def close_and(then: Callable[[], bytes]) -> Callable[[], bytes]:
+    """What a child may do that was taken over: it ends its result, and goes on."""
+
+    def work() -> bytes:
+        os.closerange(3, 1024)
+        return then()
+
+    return work
+
+
+@pytest.mark.parametrize("then", [idle, spin])
+def test_one_that_closes_its_pipe_and_goes_on_keeps_nobody_waiting(
+    then: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.models.confined.LAST_SECONDS", 0.05)
+    child = child_that(close_and(then), Limits(1 << 28, 60, 60.0))
+    with pytest.raises(Died, match="ended without a result"):
+        collected(child)
     assert is_reaped(child)
 
 

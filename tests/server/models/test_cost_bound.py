@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from server.artefact.tensors import TensorSpec
-from server.models.cost_bound import BY_TEXTS, BY_VALUES, has_cost_by_rows
+from server.models.cost_bound import BY_TEXTS, BY_VALUES, has_cost_by_rows, pads_texts
 from server.models.repository import VersionFile
 from tests.support.models.endless_models import counting
 from tests.support.models.loading import load_version
@@ -62,3 +62,11 @@ def test_the_runtimes_own_operators_are_unknown() -> None:
 def test_a_whole_file(made: Made, bounded: bool, tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(made.data)
     assert load_version(VersionFile("m", "1", tmp_path / "m.onnx")).cost_by_rows == bounded
+
+
+@pytest.mark.parametrize(
+    ("operator", "pads"),
+    [(("com.microsoft", "Tokenizer"), True), (("", "StringSplit"), True), (("", "StringNormalizer"), False)],
+)
+def test_operators_that_pad_texts_are_known(operator: tuple[str, str], pads: bool) -> None:
+    assert pads_texts({*PLAIN, operator}) == pads

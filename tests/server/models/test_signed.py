@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import re
 import shutil
@@ -110,13 +111,50 @@ def test_a_file_that_is_no_text_is_no_key(tmp_path: Path) -> None:
 
 def test_an_endless_signature_is_read_to_its_limit(tmp_path: Path) -> None:
     path = put(tmp_path, "m.onnx")
-    assert read_signature(path) is None
+    assert read_signature(tmp_path, path) is None
     signature_path(path).write_bytes(bytes(10**6))
-    assert len(read_signature(path) or b"") == MAX_SIGNATURE_BYTES
+    assert len(read_signature(tmp_path, path) or b"") == MAX_SIGNATURE_BYTES
 
 
 def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path: Path) -> None:
     path = put(tmp_path, "m.onnx")
     os.mkfifo(signature_path(path))
+    with pytest.raises(BadFile, match="is not signed"):
+        load_version(VersionFile("m", "1", path), check_signed=make_check(PUBLIC_KEY))
+
+
+def test_a_link_to_a_signature_is_followed_inside_of_the_folder_only(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    path = put(folder, "m/1/model.onnx")
+    sign_as(path)
+    elsewhere, inside = tmp_path / "elsewhere.sig", folder / "inside.sig"
+    signature_path(path).rename(inside)
+    shutil.copy(inside, elsewhere)
+    for target, followed in ((inside, True), (elsewhere, False), (Path("/dev/zero"), False), (path.parent, False)):
+        signature_path(path).symlink_to(target)
+        assert (read_signature(folder, path) is not None) is followed
+        signature_path(path).unlink()
+
+
+def test_a_signature_of_the_file_before_does_not_sign_the_file_after(tmp_path: Path) -> None:
+    path = put(tmp_path, "m.onnx")
+    sign_as(path)
+    path.write_bytes(path.read_bytes() + b"\x0a\x00")
     with pytest.raises(BadFile, match="not of this file"):
         load_version(VersionFile("m", "1", path), check_signed=make_check(PUBLIC_KEY))
+
+
+def test_a_file_and_its_signature_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is exchanged after the check is not opened."""
+    path = put(tmp_path, "m.onnx")
+    sign_as(path)
+    checked = make_check(PUBLIC_KEY)
+    assert checked is not None
+
+    def check_and_exchange(file: VersionFile, data: bytes, signature: bytes | None) -> None:
+        checked(file, data, signature)
+        file.path.write_bytes(b"another")
+
+    signed = path.read_bytes()
+    model = load_version(VersionFile("m", "1", path), check_signed=check_and_exchange)
+    assert model.sha256 == hashlib.sha256(signed).hexdigest()

@@ -8,14 +8,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from onnx import helper
 
 from server.artefact.metadata import Artefact, Feature, Golden, Output
 from server.artefact.runtime import Feed, Runtime
 from server.artefact.tensors import Array, InputLayout
+from server.batching.cost import CostCurve
 from server.codecs.rows import RowReader
-from server.models.trial import WARM_UP_ROWS, TrialFailed, check_golden, examine, golden_feed, probe_feed, warm_up
+from server.models.trial import (
+    MAX_MIXING,
+    WARM_UP_ROWS,
+    Findings,
+    TrialFailed,
+    Verdict,
+    check_golden,
+    examine,
+    golden_feed,
+    probe_feed,
+    warm_up,
+)
 from tests.support.server.models import (
     ARTEFACTS,
     DOUBLE,
@@ -308,3 +321,43 @@ def test_a_bad_index_among_made_up_rows_is_told() -> None:
 
 def test_features_of_the_artefact_name_the_inputs() -> None:
     assert RowReader((Feature("a", "float64", "X"),)).layouts == (InputLayout("X", np.dtype(np.float64), (1,)),)
+
+
+def found(**changed: Any) -> bytes:
+    """Findings as a child sends them, with other values in places."""
+    curve = CostCurve()
+    curve.learn(4, 0.001)
+    document = orjson.loads(Findings("0" * 64, Verdict(3), curve, True).to_bytes())
+    return orjson.dumps(document | changed)
+
+
+def test_findings_come_back_as_they_were() -> None:
+    findings = Findings.from_bytes(found())
+    assert (findings.sha256, findings.verdict, findings.cost_by_rows) == ("0" * 64, Verdict(3), True)
+    assert findings.curve.seconds(4) == pytest.approx(0.001)
+    assert len(Findings.from_bytes(found(verdict={"golden_rows": 0, "mixing": "x" * 10**6})).verdict.mixing or "") == (
+        MAX_MIXING
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sha256": None},
+        {"verdict": {"golden_rows": "3", "mixing": None}},
+        {"verdict": {"golden_rows": 3, "mixing": ["no"]}},
+        {"verdict": {"golden_rows": True, "mixing": None}},
+        {"verdict": {"golden_rows": 3}},
+        {"verdict": None},
+        {"curve": {}},
+        {"curve": dict.fromkeys(CostCurve().state(), -1.0)},
+        {"curve": dict.fromkeys(CostCurve().state(), 1e300)},
+        {"curve": dict.fromkeys(CostCurve().state(), "0")},
+        {"curve": dict.fromkeys(CostCurve().state(), None)},
+        {"curve": {**CostCurve().state(), "seconds": 0.0}},
+        {"cost_by_rows": 1},
+    ],
+)
+def test_findings_of_a_child_that_was_taken_over_are_none(changed: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        Findings.from_bytes(found(**changed))

@@ -435,6 +435,17 @@ def table_lookup(size: int = 100) -> Made:
     return Made(data, None, None, None)
 
 
+@functools.cache
+def words() -> Made:
+    """No metadata: the words of each text, padded to as many as the longest of the run has."""
+    node = helper.make_node(
+        "Tokenizer", ["X"], ["Y"], domain="com.microsoft", mark=0, mincharnum=1, pad_value="", separators=[" "]
+    )
+    model = onnx.load_model_from_string(onnx_file([node], [("X", STRING, ["N", 1])], [("Y", STRING, ["N", 1, "T"])]))
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return Made(bytes(model.SerializeToString()), None, None, None)
+
+
 ARTEFACTS: dict[str, Callable[[], Made]] = {
     "string labels": classifier,
     "int labels": functools.partial(classifier, "int"),

@@ -170,6 +170,11 @@ class Rig:
         self.looked += 1
         return self.time
 
+    async def until_looked(self) -> None:
+        """Waits until the batcher has looked at the run that goes on."""
+        timer = self.batcher._deadline_timer
+        await until(lambda: self.batcher._deadline_timer is not timer)
+
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""

@@ -19,7 +19,7 @@ SEVERAL = (
     "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod", "Mul", "Or", "Pow", "PRelu",
     "StringConcat", "Sub", "Sum", "Where", "Xor",
 )  # fmt: skip
-INT32, INT64 = 6, 7  # element types that hold any number of rows
+INT32, INT64 = 6, 7  # element types that hold any number of rows; what int32 does not hold comes out as another
 
 
 def one(node: Applied) -> list[Value]:
@@ -41,9 +41,10 @@ def same(node: Applied) -> list[Value]:
 
 
 def cast(node: Applied) -> list[Value]:
-    """Numbers stay what they are as whole numbers."""
-    value = node.input(0)
-    if node.integer("to", 0) in (INT32, INT64):
+    """Numbers stay what they are as whole numbers that hold them."""
+    value, to = node.input(0), node.integer("to", 0)
+    numbers = [number for number in value.numbers or () if isinstance(number, int)]
+    if to == INT64 or (to == INT32 and all(abs(number) < 2**31 for number in numbers)):
         return [value]
     if value.counts_rows:
         raise NotProven("it computes with the number of rows")

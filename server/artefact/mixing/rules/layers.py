@@ -66,7 +66,7 @@ def recurrence(node: Applied) -> list[Value]:
         axis = {4: 0, 5: 1, 6: 1}.get(place)
         if axis is None:
             node.constants(place, place + 1)
-        elif value.counts_rows or value.shape[axis : axis + 1] != (sequences[1],):
+        elif value.shape[axis : axis + 1] != (sequences[1],) or ROWS in value.shape[:axis] + value.shape[axis + 1 :]:
             raise NotProven("an input has other rows than its batch")
     state = (None, sequences[1], None)
     return [Value((sequences[0], *state[:1], *state[1:])), Value(state), Value(state)]

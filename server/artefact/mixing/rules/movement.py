@@ -127,7 +127,8 @@ def gather_nd(node: Applied) -> list[Value]:
     depth = indices[-1] if indices else None
     if not isinstance(depth, int) or not 0 <= batch <= len(data) - depth:
         raise NotProven("how deep its indices are is not known")
-    if ROWS in data and ROWS not in (data[:batch] if data[:batch] == indices[:batch] else ()):
+    # ONNX Runtime compares only how many there are in all, so each axis of the batch must be known.
+    if ROWS in data and (data[:batch] != indices[:batch] or ROWS not in data[:batch] or None in data[:batch]):
         raise NotProven("it may take from other rows")
     if ROWS not in data and batch:
         raise NotProven("it may take from other rows")

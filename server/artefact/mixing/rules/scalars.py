@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from server.artefact.mixing.value import Scalar
 
 Maybe = Scalar | None  # None: not known
-SAFE = 2**53  # numbers up to here are computed alike in every type
+# Results below are the same in every type that is followed: int32 and int64, float32 and float64.
+SAFE_WHOLE, SAFE_FLOAT = 2**31, 2**24
 BOOL, WHOLE, FLOATS = 9, (6, 7), (1, 11)  # element types to cast to
 
 # Of two known values.
@@ -41,8 +42,17 @@ def apply(kind: str, values: Sequence[Maybe], to: int) -> Maybe:
         return _cast(values[0], to)
     if kind in BINARY and len(values) == 2 and not any(isinstance(value, str) for value in values):
         result = BINARY[kind](*values)
-        return result if isinstance(result, bool) or abs(result) < SAFE else None  # type: ignore[arg-type]
+        return result if isinstance(result, bool) or _is_exact([*values, result]) else None
     return None
+
+
+def _is_exact(numbers: Sequence[Maybe]) -> bool:
+    """Whether numbers, the result of others among them, are whole and small enough for every type."""
+    most = SAFE_FLOAT if any(isinstance(number, float) for number in numbers) else SAFE_WHOLE
+    return all(
+        not isinstance(number, str) and number is not None and abs(number) < most and number == int(number)
+        for number in numbers
+    )
 
 
 def _booleans(values: Sequence[Maybe]) -> list[bool]:

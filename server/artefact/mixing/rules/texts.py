@@ -124,6 +124,8 @@ def gather(node: Applied) -> list[Value]:
         raise NotProven("its table is not known")
     if len(constant.dims) != 2 or constant.dims[1] < 1 or node.integer("axis", 0) or constant.values.dtype.kind != "i":
         raise NotProven("its table is no table of whole numbers")
+    if constant.is_narrow:
+        raise NotProven("sums of what its table holds may wrap round")
     rows = constant.values.reshape(constant.dims)
     places = [element for element in texts.tail if type(element) is int and -len(rows) <= element < len(rows)]
     if len(places) < len(texts.tail) or constant.dims[1] > MAX_TAIL:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from server.artefact.mixing.analysis import find_mixing
+from server.artefact.runtime import Runtime
 from tests.support.server.models import FLOAT, onnx_file
 
 POINTS = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]], np.float32)
@@ -80,3 +81,64 @@ def test_an_output_that_uses_all_rows_is_not_proven() -> None:
     scan = helper.make_node("Scan", ["X"], ["Y"], body=body, num_scan_inputs=1)
     data = onnx_file([scan], [("X", FLOAT, ["N", 3])], [("Y", FLOAT, ["N", "N", 3])])
     assert "which has all rows" in str(find_mixing(data))
+
+
+def rows_counted_in_a_body(declared: list[int] | None) -> bytes:
+    """``Y = X + X[:n]``, where ``n`` is the length of a tensor around the loop whose shape the file may declare."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["state"], ["state_out"]),
+            helper.make_node("Shape", ["twice"], ["n"], start=0, end=1),
+            helper.make_node("Slice", ["X", "first", "n", "first"], ["part"]),
+            helper.make_node("Add", ["state", "part"], ["sum"]),
+        ],
+        "body",
+        [helper.make_tensor_value_info(name, FLOAT, None) for name in ("state", "turn")],
+        [helper.make_tensor_value_info(name, FLOAT, None) for name in ("state_out", "sum")],
+    )
+    nodes = [
+        helper.make_node("Add", ["X", "X"], ["twice"]),
+        helper.make_node("Scan", ["X", "turns"], ["last", "d"], body=body, num_scan_inputs=1),
+        helper.make_node("Squeeze", ["d", "first"], ["Y"]),
+    ]
+    constants = {"turns": np.zeros((1, 1), np.float32), "first": np.array([0])}
+    model = onnx.load_model_from_string(onnx_file(nodes, [("X", FLOAT, ["N", 3])], [("Y", FLOAT, ["N", 3])], constants))
+    if declared:
+        model.graph.value_info.append(helper.make_tensor_value_info("twice", FLOAT, declared))
+    return bytes(model.SerializeToString())
+
+
+def test_a_declared_shape_is_not_believed_where_only_a_body_uses_the_tensor() -> None:
+    rows = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert find_mixing(rows_counted_in_a_body(None)) is None
+    data = rows_counted_in_a_body([1, 3])
+    assert Runtime(data).run(["Y"], {"X": rows})[0].tolist() == [[0, 2, 4], [3, 5, 7]]  # the first row, beside each
+    assert "the file declares another shape" in str(find_mixing(data))
+
+
+def test_a_value_for_an_input_of_a_body_is_not_proven() -> None:
+    body = helper.make_graph(
+        [helper.make_node("Neg", ["row"], ["out"])],
+        "body",
+        [helper.make_tensor_value_info("row", FLOAT, [3])],
+        [helper.make_tensor_value_info("out", FLOAT, None)],
+        [numpy_helper.from_array(np.zeros(3, np.float32), "row")],
+    )
+    scan = helper.make_node("Scan", ["X"], ["Y"], body=body, num_scan_inputs=1)
+    assert find_mixing(onnx_file([scan], [("X", FLOAT, ["N", 3])], [("Y", FLOAT, ["N", 3])])) is not None
+
+
+def test_a_name_of_a_body_is_its_own_before_its_node_too() -> None:
+    body = helper.make_graph(
+        [
+            helper.make_node("Add", ["row", "c"], ["out"]),
+            helper.make_node("Neg", ["row"], ["c"]),
+        ],
+        "body",
+        [helper.make_tensor_value_info("row", FLOAT, [3])],
+        [helper.make_tensor_value_info("out", FLOAT, None)],
+    )
+    scan = helper.make_node("Scan", ["X"], ["Y"], body=body, num_scan_inputs=1)
+    constants = {"c": np.zeros(3, np.float32)}
+    data = onnx_file([scan], [("X", FLOAT, ["N", 3])], [("Y", FLOAT, ["N", 3])], constants)
+    assert "used before it is made" in str(find_mixing(data))

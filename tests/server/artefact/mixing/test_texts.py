@@ -157,6 +157,39 @@ def test_a_declared_width_is_not_believed() -> None:
     assert find_mixing(model.SerializeToString()) is not None
 
 
+def wrapped(graph: Graph) -> tuple[str, int]:
+    """Codes from which sums in int32 come round to others; and the code that the padding, 7, becomes."""
+    most = graph.constant(np.int32(2**31 - 1))
+    ids = graph.add("Cast", graph.tokens(), to=onnx.TensorProto.INT32)
+    return graph.add("Add", graph.add("Add", ids, most), most), 5
+
+
+def rounded(graph: Graph) -> tuple[str, int]:
+    """Codes of sums that float32 rounds."""
+    ids = graph.add("Cast", graph.tokens(), to=FLOAT)
+    is_even = graph.add(
+        "Equal", graph.add("Add", ids, graph.constant(np.float32(2**24 - 6))), graph.constant(np.float32(2**24))
+    )
+    return graph.add("Where", is_even, graph.constant(np.int64(9)), graph.constant(np.int64(1))), 9
+
+
+def narrow(graph: Graph) -> tuple[str, int]:
+    """Codes of a table of int8, which holds no 200."""
+    table = graph.constant(np.full((8, 1), 100, np.int8))
+    ids = graph.add("Reshape", graph.add("Gather", table, graph.tokens(), axis=0), graph.constant([0, -1]))
+    double = graph.add("Add", ids, graph.constant(np.int8(100)))
+    return graph.add("Cast", double, to=onnx.TensorProto.INT64), -56
+
+
+@pytest.mark.parametrize("made", [wrapped, rounded, narrow])
+def test_sums_that_come_out_otherwise_in_a_narrow_type_are_not_followed(made: Any) -> None:
+    graph = Graph()
+    ids, padding = made(graph)
+    data = graph.counts(ids, [padding])
+    assert mixes(data)
+    assert find_mixing(data) is not None
+
+
 def step(graph: Graph, chance: Random, ids: list[str], flags: list[str]) -> None:
     """One more tensor of codes or of booleans."""
     kind, one = (

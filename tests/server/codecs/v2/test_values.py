@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from server.artefact.tensors import Buffer
-from server.codecs.slices import finish
+from server.codecs.slices import SLICE_ITEMS, finish
 from server.codecs.v2 import values
 from server.codecs.v2.datatypes import DTYPES, Shape, to_binary, to_json
 from tests.support.server.v2 import attempt
@@ -105,3 +105,9 @@ def test_any_bytes_are_a_tensor_or_refused(datatype: str, data: bytes, shape: li
     part, error = attempt(lambda: from_binary(memoryview(data), datatype, tuple(shape), "x"))
     assert error is None or error.code == "bad_request"
     assert error is not None or bytes(to_binary(array_of(part, datatype, shape))) == data
+
+
+def test_one_long_row_is_taken_and_let_go_in_slices() -> None:
+    row = [1.5] * (64 * SLICE_ITEMS)
+    slices = values.from_json([row], "FP64", (1, len(row)), DTYPES["FP64"], "here")
+    assert len(list(slices)) > 3 * 64  # taken out of its list, packed, let go

@@ -11,7 +11,7 @@ import pytest
 
 from server.artefact.runtime import Feed, Runtime
 from server.artefact.tensors import Array
-from server.batching import batcher
+from server.batching.batch import Batch
 from server.batching.quarantine import STRIKES
 from server.batching.watchdog import GRACE_SECONDS
 from server.codecs.json_columns import JsonGroup, values
@@ -55,13 +55,15 @@ async def test_a_run_with_a_patient_client_is_not_stopped() -> None:
 @pytest.mark.fault(52)
 @in_loop
 async def test_runs_that_outlast_the_deadline_quarantine_the_version() -> None:
-    rig = Rig(Curve(SLOW))
+    rig = Rig(Curve(SLOW), deadline_seconds=0.125)
     for _ in range(STRIKES):
-        first = NumbersEntry(7, deadline=rig.time + 1.0)
+        first = NumbersEntry(7, deadline=rig.time + 0.125)
         rig.runtime.gate.clear()
         rig.submit(first)
         await rig.runtime.until_entered()
-        rig.time += 1.0
+        for _ in range(4):
+            rig.time += 0.03125
+            await rig.until_looked()
         assert await first.code() == "deadline_exceeded"
         await turns()
     entries = [NumbersEntry(1), NumbersEntry(2)]
@@ -92,7 +94,7 @@ async def test_a_version_that_another_worker_quarantines_is_refused_here_at_the_
 @pytest.mark.fault(52)
 @in_loop
 async def test_a_run_that_cannot_be_stopped_is_reported_and_admits_nobody() -> None:
-    rig = Rig(Curve(SLOW))
+    rig = Rig(Curve(SLOW), deadline_seconds=0.0625)
     rig.runtime.yields = False
     rig.runtime.gate.clear()
     stuck = NumbersEntry(1, deadline=101.0)
@@ -101,6 +103,7 @@ async def test_a_run_that_cannot_be_stopped_is_reported_and_admits_nobody() -> N
     rig.time = 101.0
     assert await stuck.code() == "deadline_exceeded"
     rig.batcher.check_capacity()
+    await rig.until_looked()
     rig.time += GRACE_SECONDS
     with pytest.raises(ServerError) as caught:
         rig.batcher.check_capacity()
@@ -300,13 +303,12 @@ async def test_a_run_whose_rows_do_not_decide_its_cost_is_never_inline() -> None
 
 @pytest.mark.fault(31)
 @in_loop
-async def test_an_inline_run_that_ends_after_the_deadline_is_a_504(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_inline_run_that_ends_after_the_deadline_is_a_504() -> None:
     class Sleepy(Gated):
         def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
             rig.time = 102.0
             return super().run(outputs, feed)
 
-    monkeypatch.setattr(batcher, "SURE_SECONDS", -1.0)  # each run is looked at, however short it was
     rig = Rig(runtime=Sleepy())
     late, patient = NumbersEntry(1, deadline=101.0), NumbersEntry(2)
     rig.submit(late, patient)
@@ -326,3 +328,60 @@ async def test_requests_of_many_shapes_are_admitted_for_as_many_runs() -> None:
     assert all([await entry.served() for entry in entries[:2001]])
     assert {await entry.code() for entry in entries[2001:]} == {"overloaded"}
     assert len(rig.runtime.runs) == 2001
+
+
+class Failing(Gated):
+    """A runtime of which each run fails after so many seconds of the rig's clock, or only the first one does."""
+
+    seconds = 0.0
+    first_alone = False
+
+    def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
+        self.rig.time += self.seconds
+        answers = super().run(outputs, feed)
+        if self.first_alone and len(self.runs) > 1:
+            return answers
+        raise RuntimeError("no")
+
+    rig: Rig
+
+
+@pytest.mark.parametrize(("seconds", "learned"), [(0.001, [64]), (0.0001, [])], ids=["dear", "cheap"])
+@in_loop
+async def test_requests_that_fail_one_by_one_do_not_block_the_loop_and_teach_what_they_cost(
+    seconds: float, learned: list[int]
+) -> None:
+    """A thousand requests that all fail are two thousand runs, of which each is an exception."""
+    runtime = Failing()
+    rig = runtime.rig = Rig(Curve(0.0), runtime=runtime)
+    runtime.seconds = seconds
+    entries = [NumbersEntry(1) for _ in range(64)]
+    rig.submit(*entries)
+    await asyncio.sleep(0)
+    assert rig.batcher.is_running, "in the thread"
+    assert {await entry.code() for entry in entries} == {"model_error"}
+    await turns()
+    assert len(rig.runtime.runs) == 1 + 2 * 64 - 1
+    assert rig.curve.learned == learned  # type: ignore[attr-defined]
+
+
+@in_loop
+async def test_a_batch_that_fails_once_and_not_again_is_no_reason_to_batch_no_more() -> None:
+    runtime = Failing()
+    rig = runtime.rig = Rig(Curve(0.0), runtime=runtime)
+    runtime.first_alone = True
+    first, second = NumbersEntry(1), NumbersEntry(2)
+    rig.submit(first, second)
+    assert await first.served()
+    assert await second.served()
+    assert rig.batcher._queue.row_independent
+
+
+@in_loop
+async def test_a_batch_that_was_stopped_in_halves_teaches_nothing() -> None:
+    rig = Rig(Curve(0.0))
+    stopped = ServerError("deadline_exceeded", "late")
+    batch = Batch([NumbersEntry(1), NumbersEntry(2)], 2)
+    rig.batcher._learn(batch, [(batch, stopped), (batch, stopped)], 5.0)
+    rig.batcher._learn(batch, [(batch, stopped)], 5.0)
+    assert rig.curve.learned == []  # type: ignore[attr-defined]

@@ -1,0 +1,41 @@
+"""The command line of score/: the only place here that prints and knows exit codes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+DONE, REFUSED, USAGE, SOME_REFUSED = 0, 1, 2, 3
+MISSING = "error: scoring needs pyarrow and tqdm: .venv/bin/python -m pip install -r requirements-scale.txt"
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs one command; answers the exit status."""
+    try:
+        from score import errors, job, options
+        from score.progress import Progress
+    except ModuleNotFoundError as error:
+        if error.name not in ("pyarrow", "tqdm"):
+            raise
+        print(MISSING, file=sys.stderr)
+        return REFUSED
+    began = time.monotonic()
+    try:
+        wanted = options.parse(words)
+        with Progress(sys.stderr) as progress:
+            summary = job.run(wanted, progress.tell)
+    except errors.UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except errors.Refused as refusal:
+        print(f"refused: {refusal}", file=sys.stderr)
+        return REFUSED
+    seconds = time.monotonic() - began
+    for line in summary.lines(seconds):
+        print(line)
+    return SOME_REFUSED if summary.refused else DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

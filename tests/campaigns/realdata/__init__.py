@@ -1,0 +1,1 @@
+"""Answers unseen rows of real public data: `python -m tests.campaigns.realdata` writes docs/coverage-data.md."""
