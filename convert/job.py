@@ -55,8 +55,8 @@ def convert(
 ) -> Converted:
     """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused."""
     tell("opening the pickle", 0.0)
-    original = _with_booleans(_with_names(open_original(open_model(pickled, policy)), data), data)
-    original = without_unread(original)
+    original = open_original(open_model(pickled, policy), policy.witness)
+    original = without_unread(_with_booleans(_with_names(original, data), data))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
     few = ask_few_rows(original, features)
@@ -146,6 +146,8 @@ def tell_of_comparison(tell: Tell, groups: Groups) -> Callable[[float], None]:
 def _producer(policy: OpenPolicy) -> dict[str, str]:
     packages = ("scikit-learn", "numpy", "onnx", "onnxruntime")
     versions = {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    if policy.witness is not None:
+        versions["original"] = policy.witness.told
     return versions | ({"warning": "pickled with another scikit-learn"} if policy.any_version else {})
 
 

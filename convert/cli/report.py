@@ -9,6 +9,7 @@ from convert.cli.terminal import on_one_line
 from server.artefact.metadata import Artefact, Feature, Output
 
 SHOWN_NAMES = 8
+ORIGINAL = "original"  # among what a file says of its making: which other scikit-learn answered in the proof
 
 
 def proof_table(parity: Mapping[str, Any]) -> str:
@@ -88,10 +89,12 @@ def description(artefact: Artefact) -> str:
     """The schema of a file, its outputs, and where it comes from."""
     lines = [
         f"{artefact.name}: {artefact.kind.replace('_', ' ')}, made {artefact.created} with "
-        + ", ".join(f"{name} {number}" for name, number in artefact.producer.items()),
+        + ", ".join(f"{name} {number}" for name, number in artefact.producer.items() if name != ORIGINAL),
         f"source   sha256 {artefact.source_sha256}",
         f"outputs  {', '.join(map(_output, artefact.outputs))}",
     ]
+    if ORIGINAL in artefact.producer:
+        lines.append(f"proven   against the answers of {artefact.producer[ORIGINAL]}")
     if artefact.classes is not None:
         lines.append(f"classes  {', '.join(repr(label) for label in artefact.classes)}")
     features = [("feature", "type", "input", "missing", "values"), *map(_feature, artefact.features)]

@@ -18,12 +18,14 @@ from typing import Any
 
 import sklearn
 
-from convert.errors import Refused
+from convert.errors import OtherVersion, Refused
 from convert.opening.builder import Builder
+from convert.opening.earlier.attributes import TODAY, minor_of
 from convert.opening.places import check_places
 from convert.opening.shapes import check_shapes, watch_compiled_code
 from convert.opening.skopsfile import read_skops
 from convert.opening.unpickler import Unpickler
+from convert.witness.client import Witness
 
 UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
@@ -39,15 +41,22 @@ DAMAGED = (
 
 @dataclass(frozen=True, slots=True)
 class OpenPolicy:
-    """How a file may be opened: names trusted besides ours, the key of a dict, other versions allowed."""
+    """How a file may be opened: names trusted besides ours, the key of a dict, other versions allowed.
+
+    With a ``witness`` its version is the one that the file must be of, and it opens the file as well.
+    """
 
     trusted: tuple[str, ...] = ()
     key: str | None = None
     any_version: bool = False
+    witness: Witness | None = None
 
 
 def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
-    """The object in a pickle, joblib or skops file. Raises Refused, which lists every name that is not allowed."""
+    """The object in a pickle, joblib or skops file. Raises Refused, which lists every name that is not allowed.
+
+    Raises OtherVersion where another scikit-learn has to answer for it.
+    """
     builder = Builder(policy.trusted)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of versions, which are compared below
@@ -57,11 +66,13 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
             content, failure = None, error
     _refuse_names(builder.refused)
     if not policy.any_version:
-        _refuse_versions(builder.versions)
+        _refuse_versions(builder.versions, policy.witness, data.startswith(ZIP))
     if isinstance(failure, Refused | MemoryError):
         raise failure
     if failure is not None:
         raise _as_refusal(failure, data) from failure
+    if policy.witness is not None:
+        policy.witness.open(unpack(data), builder.asked, policy.key)
     return _picked(content, policy.key)
 
 
@@ -87,7 +98,9 @@ def _read(data: bytes, builder: Builder) -> Any:
         content = Unpickler(io.BytesIO(unpack(data)), builder).load()
     if not builder.refused:
         builder.finish()
-        check_shapes(check_places(content, builder))
+        instances = check_places(content, builder)
+        builder.complete(instances)
+        check_shapes(instances)
         watch_compiled_code()
     return content
 
@@ -182,13 +195,22 @@ def _refuse_names(names: list[str]) -> None:
         )
 
 
-def _refuse_versions(versions: set[str]) -> None:
-    ours = sklearn.__version__.split(".")[:2]
-    for theirs in sorted(versions):
-        if theirs.split(".")[:2] != ours:
-            raise Refused(
-                f"the model was pickled with scikit-learn {theirs}; {sklearn.__version__}, the one here, may predict"
-                " otherwise from the same file",
-                f"install scikit-learn {theirs} here, or fit and pickle the model again with {sklearn.__version__};"
-                " --allow-version-mismatch converts what this version makes of the file",
-            )
+def _refuse_versions(versions: set[str], witness: Witness | None, is_skops: bool) -> None:
+    """A file is of one version, today's or that of the ``witness``."""
+    right = TODAY if witness is None else minor_of(witness.version)
+    wrong = sorted((text for text in versions if minor_of(text) != right), key=lambda text: minor_of(text) or (0, 0))
+    if not wrong:
+        return
+    newest = wrong[-1]
+    here = sklearn.__version__ if witness is None else witness.version
+    reason = (
+        f"the model was pickled with scikit-learn {newest}; {here}, the one here, may predict otherwise from the same"
+        " file"
+    )
+    remedy = (
+        f"install scikit-learn {newest} here, or fit and pickle the model again with {sklearn.__version__};"
+        " --allow-version-mismatch converts what this version makes of the file"
+    )
+    if witness is not None or is_skops or len({minor_of(text) for text in versions}) > 1 or minor_of(newest) is None:
+        raise Refused(reason, remedy)
+    raise OtherVersion(reason, remedy, newest)

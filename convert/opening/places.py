@@ -25,8 +25,19 @@ ANYWHERE = frozenset(("bunch", "catboost", "estimator", "sparse"))
 PLACES: dict[str, frozenset[str]] = {
     "booster": frozenset(("_Booster",)),
     "cluster tree": frozenset(("_bisecting_tree", "left", "right")),
-    "columns": frozenset(("transformers", "transformers_", "_columns", "columns", "remainder")),
+    "columns": frozenset(
+        (
+            "transformers",
+            "transformers_",
+            "_columns",
+            "columns",
+            "remainder",
+            "_remainder",
+            "_transformer_to_input_indices",
+        )
+    ),
     "curve scorer": frozenset(("_curve_scorer",)),
+    "earlier loss": frozenset(("_loss", "loss_")),
     "function": frozenset(("func", "inverse_func", "pooling_func")),
     "imputer step": frozenset(("imputation_sequence_",)),
     "interval": frozenset(("interval_y_pred", "interval_y_true")),

@@ -76,6 +76,8 @@ def _steer(original: Original, features: tuple[Feature, ...], accepted: dict[str
 def _ask_user_rows(original: Original, data: Table) -> Answers:
     try:
         return _ask_in_chunks(original, data)
+    except Refused:
+        raise
     except Exception as error:
         raise Refused(f"the original does not take the rows of --data: {error}", "give rows it was made for") from error
 
@@ -91,6 +93,8 @@ def ask_by_halves(original: Original, table: Table) -> tuple[Table, Answers] | N
         part = waiting.pop()
         try:
             pieces.append((part, _ask_in_chunks(original, part)))
+        except Refused:  # it is not there any more
+            raise
         except Exception:  # noqa: BLE001  whatever it raises, it does not take all of these rows
             failures += 1
             middle = length(part) // 2
