@@ -78,12 +78,13 @@ class Answers:
         share, outputs, values = self._shares.popleft()
         if self._shares:
             asyncio.get_running_loop().call_soon(self._next_share)
-        if len(share.entries) == 1 and not share.entries[0].done:
+        if len(share.entries) > 1:
+            self._deliver(share, outputs)
+        elif not share.entries[0].done:  # if it is, nobody waits for what may be a million values
             self._values -= values
             self._deliver_in_slices(share.entries[0], outputs, values)
-        else:
-            self._deliver(share, outputs)
-            self._delivered(values)
+            return
+        self._delivered(values)
 
     def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
         """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""

@@ -128,3 +128,15 @@ async def test_an_answer_that_cannot_be_made_counts_no_longer() -> None:
     batch.entries[0].done = True
     answers.answer(batch, outputs, 0.0)
     assert answers._values == 0
+
+
+@in_loop
+async def test_what_nobody_waits_for_is_not_encoded() -> None:
+    turn, failed, went_on = [0], list[str](), list[int]()
+    answers, group = made(turn, failed, went_on)
+    batch, outputs = batch_of(group, 3, 2 * ANSWER_VALUES)
+    answers.answer(batch, outputs, 0.0)
+    batch.entries[1].done = True  # its client left meanwhile
+    await turns(turn, 9)
+    assert len(group.answered) == 2
+    assert answers._values == 0
