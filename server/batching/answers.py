@@ -6,7 +6,6 @@ many wait no further batch is run. docs/decisions.md: "Many small requests may h
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -14,6 +13,7 @@ from server.artefact.tensors import Array
 from server.batching.batch import Batch, deliver, shares, whole_answers
 from server.batching.entry import Entry
 from server.batching.slice_queue import SliceQueue
+from server.batching.turns import Turns
 from server.errors import ServerError
 from server.logs import log
 from server.metrics.scoreboard import ModelMetrics
@@ -29,14 +29,17 @@ class Answers:
     ``go_on``: called once it is not full any more; ``now``: the monotonic clock.
     """
 
-    def __init__(self, name: str, metrics: ModelMetrics, go_on: Callable[[], None], now: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, metrics: ModelMetrics, go_on: Callable[[], None], turns: Turns, now: Callable[[], float]
+    ) -> None:
         self._name = name
         self._metrics = metrics
         self._go_on = go_on
         self._now = now
         self._values = 0  # that wait
         self._shares: deque[tuple[Batch, Sequence[Array], int]] = deque()  # each with its values
-        self._slices = SliceQueue(float("inf"), now)
+        self._turns = turns
+        self._slices = SliceQueue(float("inf"), turns)
 
     @property
     def full(self) -> bool:
@@ -68,16 +71,20 @@ class Answers:
 
     def _deliver_in_shares(self, batch: Batch, outputs: Sequence[Array], values: int) -> None:
         if not self._shares:
-            asyncio.get_running_loop().call_soon(self._next_share)
+            self._turns.add(self)
         for share, own in shares(batch, outputs, max(1, ANSWER_VALUES * batch.rows // values)):
             size = values * share.rows // batch.rows
             self._values += size
             self._shares.append((share, own, size))
 
-    def _next_share(self) -> None:
-        share, outputs, values = self._shares.popleft()
-        if self._shares:
-            asyncio.get_running_loop().call_soon(self._next_share)
+    def work_on(self, until: float) -> bool:
+        """Answers shares of batches until a time; returns whether there are more."""
+        while self._shares and self._turns.now() < until:
+            self._answer_share(*self._shares[0])
+            self._shares.popleft()  # not before: what comes meanwhile would wait twice
+        return bool(self._shares)
+
+    def _answer_share(self, share: Batch, outputs: Sequence[Array], values: int) -> None:
         if len(share.entries) > 1:
             self._deliver(share, outputs)
         elif not share.entries[0].done:  # if it is, nobody waits for what may be a million values

@@ -23,6 +23,7 @@ from server.batching.entry import Entry, Timing
 from server.batching.quarantine import Record
 from server.batching.queue import NEVER, Queue
 from server.batching.run import Outcome, Runs, RunThread, timed_run, too_late, was_stopped
+from server.batching.turns import Turns
 from server.batching.watchdog import GRACE_SECONDS, Watchdog
 from server.errors import ServerError, overloaded
 from server.logs import log
@@ -46,7 +47,7 @@ class Batcher:
     """Runs the batches of one model version in one worker, one at a time.
 
     ``inline``: a run's rows decide its cost, so that a short one may block the loop; ``record``: what is held against
-    the version; ``report_stuck``: called when a run does not end.
+    the version; ``report_stuck``: called when a run does not end; ``turns``: when large answers are encoded.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Batcher:
         queue_seconds: float,
         deadline_seconds: float,
         report_stuck: Callable[[], None],
+        turns: Turns,
         timed: bool = False,
         busy_poll: bool = False,
         now: Callable[[], float] = monotonic,
@@ -97,7 +99,7 @@ class Batcher:
         self._began = 0.0  # when the run in the thread did
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._answers = Answers(name, metrics, self._turn_again, now)
+        self._answers = Answers(name, metrics, self._turn_again, turns, now)
         self._thread = RunThread(f"run-{name}")
 
     @property

@@ -1,20 +1,18 @@
-"""Owns the turns of long work, such as reading a large body: one at a time, a few milliseconds in a turn of the loop.
+"""Owns the order of long work, such as reading a large body: one at a time, as long as `Turns` lets it.
 
 Knows neither what the work is nor any protocol. docs/decisions.md: "What is legal and heavy is read in slices".
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Generator
-from time import monotonic
 
 from server.batching.entry import Entry
+from server.batching.turns import Turns
 from server.errors import ServerError, overloaded
 from server.logs import log
 
-TURN_SECONDS = 0.005  # work goes on for so long before others have their turn
 LEARNED_SHARE = 0.2  # of a new measurement in what one entry is expected to take
 
 Slices = Generator[None, None, None]
@@ -37,16 +35,16 @@ class _Job:
 class SliceQueue:
     """Entries with work to do, in order. ``max_seconds``: of work that may wait."""
 
-    def __init__(self, max_seconds: float, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self, max_seconds: float, turns: Turns) -> None:
         self._max_seconds = max_seconds
-        self._now = now
+        self._turns = turns
         self._jobs: deque[_Job] = deque()
         self._expected_seconds = 0.0  # for one entry
         self._active = False
         self._closed = False
 
     def add(self, entry: Entry, slices: Slices, then: Then) -> None:
-        """Does the slices for an entry, then calls ``then`` with their error; the first at once if nothing waits.
+        """Does the slices for an entry, then calls ``then`` with their error; at once where there is time.
 
         An entry that is done or past its deadline meanwhile is given up. Raises ServerError: ``overloaded``,
         ``draining``.
@@ -58,7 +56,7 @@ class SliceQueue:
         self._jobs.append(_Job(entry, slices, then))
         if not self._active:
             self._active = True
-            self._turn()
+            self._turns.begin(self)
 
     def close(self) -> None:
         """Refuses what waits and what comes."""
@@ -67,19 +65,19 @@ class SliceQueue:
         for job in jobs:
             _end(job, _draining())
 
-    def _turn(self) -> None:
-        began = now = self._now()
-        while self._jobs and now - began < TURN_SECONDS:
+    def work_on(self, until: float) -> bool:
+        """Does slices until a time; returns whether there are more."""
+        now = self._turns.now()
+        while self._jobs and now < until:
             job = self._jobs[0]
             if _goes_on(job, now):
-                job.seconds += self._now() - now
+                job.seconds += self._turns.now() - now
             elif self._jobs:
                 self._jobs.popleft()
                 self._expected_seconds += LEARNED_SHARE * (job.seconds - self._expected_seconds)
-            now = self._now()
+            now = self._turns.now()
         self._active = bool(self._jobs)
-        if self._active:
-            asyncio.get_running_loop().call_soon(self._turn)
+        return self._active
 
 
 def _goes_on(job: _Job, now: float) -> bool:

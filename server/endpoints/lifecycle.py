@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 from server.batching.quarantine import Quarantine, Record
+from server.batching.turns import Turns
 from server.endpoints.gate import Gate
 from server.endpoints.ledger import make_ledger
 from server.endpoints.quota import make_quota
@@ -51,6 +52,7 @@ class Endpoints:
         self.ledger = make_ledger(settings.inflight_bytes, settings.max_body_bytes)
         self.metrics = ServerMetrics(scoreboard, ARBITER_LINE)
         self.quarantine = Quarantine(scoreboard.models)
+        self.turns = Turns()
         self.openapi_document: dict[str, Any] = {}
         self.draining = False
         self.control: Control = _refuse_control
@@ -78,7 +80,13 @@ class Endpoints:
         self.metrics = ServerMetrics(self.scoreboard, line)
         count_losses(self.metrics.log_line_lost)
         self.serving = Serving(
-            self.repository, self.settings, self.scoreboard, line, quarantine=self.quarantine, busy_poll=self._busy_poll
+            self.repository,
+            self.settings,
+            self.scoreboard,
+            line,
+            turns=self.turns,
+            quarantine=self.quarantine,
+            busy_poll=self._busy_poll,
         )
         self.scoreboard.begin_serving(line)
 

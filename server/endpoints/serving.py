@@ -15,9 +15,10 @@ from server.batching.entry import Entry
 from server.batching.padding import PaddedRuns
 from server.batching.quarantine import Quarantine
 from server.batching.slice_queue import SliceQueue
+from server.batching.turns import Turns
 from server.codecs import mlflow, predict
 from server.codecs.codec import Codec
-from server.codecs.slices import finish
+from server.codecs.slices import LARGE_BYTES, Slices, finish
 from server.errors import ServerError
 from server.metrics.scoreboard import ModelMetrics, Scoreboard
 from server.models.repository import Model, Repository
@@ -26,18 +27,29 @@ from server.settings import Settings
 ProtocolName = Literal["predict", "mlflow", "v2"]
 
 
+# docs/decisions.md: "One budget a turn"
+EASY_BYTES = 2048  # a body up to here is decoded at once, whatever else there is to do: at worst 1 ms
+
+
+class Bodies(NamedTuple):
+    """The bodies that wait to be decoded. Those of up to LARGE_BYTES, one slice each, wait for no larger one."""
+
+    medium: SliceQueue
+    large: SliceQueue
+
+
 class HotRoute(NamedTuple):
     """A path whose POST is a prediction with one model by one protocol; its batcher runs in this worker.
 
-    ``timed``: `enter` measures decoding, for Server-Timing or for statistics. ``large``: where large bodies have their
-    turns; without, they are decoded at once.
+    ``timed``: `enter` measures decoding, for Server-Timing or for statistics. ``bodies``: where those that are not easy
+    have their turns; without, they are decoded at once.
     """
 
     path: str
     batcher: Batcher
     codec: Codec
     timed: bool
-    large: SliceQueue | None = None
+    bodies: Bodies | None = None
 
 
 class Serving:
@@ -53,6 +65,7 @@ class Serving:
         scoreboard: Scoreboard,
         line: int,
         *,
+        turns: Turns,
         quarantine: Quarantine,
         busy_poll: bool,
     ) -> None:
@@ -60,7 +73,8 @@ class Serving:
         self._settings = settings
         self._quarantine = quarantine
         self._report_stuck = partial(scoreboard.report_stuck, line)
-        self._large = SliceQueue(settings.queue_ms / 1000)
+        self._turns = turns
+        self._bodies = Bodies(*(SliceQueue(settings.queue_ms / 1000, turns) for _ in Bodies._fields))
         self._batchers: Mapping[tuple[str, str], Batcher] = {
             (model.name, model.version): self._batcher(
                 model, scoreboard.blocks[model.name, model.version], scoreboard, line, busy_poll
@@ -80,6 +94,7 @@ class Serving:
             record=self._quarantine.record(block),
             deadline_seconds=settings.deadline_ms / 1000,
             report_stuck=self._report_stuck,
+            turns=self._turns,
             max_batch_rows=settings.max_batch_rows,
             max_wait_seconds=settings.max_wait_ms / 1000,
             queue_seconds=settings.queue_ms / 1000,
@@ -89,7 +104,8 @@ class Serving:
 
     def close(self) -> None:
         """Closes the batchers; refuses what is not decoded."""
-        self._large.close()
+        for queue in self._bodies:
+            queue.close()
         for batcher in self._batchers.values():
             batcher.close()
 
@@ -129,7 +145,7 @@ class Serving:
     def _route(self, protocol: ProtocolName, model: Model, path: str = "") -> HotRoute:
         codec = codec_of(protocol, model)
         timed = self._settings.server_timing or codec.counts_stages
-        return HotRoute(path, self._batchers[model.name, model.version], codec, timed, self._large)
+        return HotRoute(path, self._batchers[model.name, model.version], codec, timed, self._bodies)
 
 
 def codec_of(protocol: ProtocolName, model: Model) -> Codec:
@@ -140,17 +156,18 @@ def codec_of(protocol: ProtocolName, model: Model) -> Codec:
 
 
 def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
-    """Decodes a body and submits its entry to the batcher, or refuses it; a large body later, in slices.
+    """Decodes a body and submits its entry to the batcher, or refuses it; what is not easy in its turn, in slices.
 
     The door has set the entry's ``arrived``, ``deadline`` and, where `Codec.reads_headers`, ``request``.
     """
     began = monotonic() if route.timed else 0.0
     try:
+        if len(body) > EASY_BYTES and (bodies := route.bodies) is not None:
+            queue = bodies.large if len(body) > LARGE_BYTES else bodies.medium
+            queue.add(entry, _decoding(route.codec, entry, body), partial(_decoded, route, entry, began))
+            return
         slices = route.codec.decode(entry, body)
         if slices is not None:
-            if route.large is not None:
-                route.large.add(entry, slices, partial(_decoded, route, entry, began))
-                return
             finish(slices)
     except ServerError as error:
         _decoded(route, entry, began, error)
@@ -159,6 +176,12 @@ def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
         entry.arrived = monotonic()
         entry.decode_seconds = entry.arrived - began
     route.batcher.submit(entry)
+
+
+def _decoding(codec: Codec, entry: Entry, body: bytes | bytearray) -> Slices[None]:
+    slices = codec.decode(entry, body)
+    if slices is not None:
+        yield from slices
 
 
 def _decoded(route: HotRoute, entry: Entry, began: float, error: ServerError | None) -> None:

@@ -139,7 +139,7 @@ class WorkerState:
         self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
         self.places = places()
         self.debts = Debts(endpoints.ledger.limit)
-        self.parsing = ParseQueue()
+        self.parsing = ParseQueue(endpoints.turns)
         self.quota = endpoints.quota
         # Whether heads are recognised without a look at what says who the client is.
         self.knows_heads = not endpoints.gate.keyed and not (self.quota is not None and self.quota.reads_headers)

@@ -7,14 +7,10 @@ docs/decisions.md: "Large segments take turns".
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable
-from time import monotonic
 from typing import Protocol
 
-SHARE_SECONDS = 0.001  # a connection parses for so long before another has its turn
-TURN_SECONDS = 0.003  # and all of them before the loop has its own
+from server.batching.turns import SHARE_SECONDS, Turns
 
 
 class Reader(Protocol):
@@ -27,19 +23,22 @@ class Reader(Protocol):
 class ParseQueue:
     """The connections of a worker that wait to parse on."""
 
-    def __init__(self, now: Callable[[], float] = monotonic) -> None:
-        self._now = now
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._waiting: deque[Reader] = deque()
         self._active = False
 
     @property
     def idle(self) -> bool:
-        """Whether none waits."""
-        return not self._active
+        """Whether none waits, and one may parse at once."""
+        return not self._active and self._turns.left > 0
 
     def begin(self, reader: Reader) -> None:
         """Gives a connection its first share, at once."""
-        if reader.parse_on(self._now() + SHARE_SECONDS):
+        began = self._turns.now()
+        more = reader.parse_on(began + SHARE_SECONDS)
+        self._turns.spend(self._turns.now() - began)
+        if more:
             self.add(reader)
 
     def add(self, reader: Reader) -> None:
@@ -47,17 +46,14 @@ class ParseQueue:
         self._waiting.append(reader)
         if not self._active:
             self._active = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._turns.add(self)
 
-    def _turn(self) -> None:
+    def work_on(self, until: float) -> bool:
+        """Lets connections parse until a time; returns whether some wait."""
         waiting = self._waiting
-        now = self._now()
-        ends = now + TURN_SECONDS
-        while waiting and now < ends:
+        while waiting and self._turns.now() < until:
             reader = waiting.popleft()
-            if reader.parse_on(now + SHARE_SECONDS):
+            if reader.parse_on(until):
                 waiting.append(reader)
-            now = self._now()
         self._active = bool(waiting)
-        if self._active:
-            asyncio.get_running_loop().call_soon(self._turn)
+        return self._active

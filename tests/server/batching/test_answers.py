@@ -14,6 +14,7 @@ from server.batching import answers as answers_module
 from server.batching.answers import ANSWER_VALUES, Answers
 from server.batching.batch import Batch
 from server.batching.entry import Entry
+from server.batching.turns import TURN_SECONDS, Turns
 from server.errors import ServerError
 from tests.support.server.rig import NumbersEntry, Rig, in_loop
 
@@ -27,6 +28,7 @@ class Group:
 
     def __init__(self, turn: list[int]) -> None:
         self.turn = turn
+        self.time = 0.0
         self.answered: list[tuple[int, int]] = []  # turn, rows
 
     def feed(self, entries: Any, start: Any, rows: int) -> Any:
@@ -34,6 +36,7 @@ class Group:
 
     def deliver(self, entries: Sequence[Entry], outputs: Any) -> None:
         self.answered.append((self.turn[0], len(outputs[0])))
+        self.time += TURN_SECONDS
         for entry in entries:
             entry.done = True
 
@@ -48,10 +51,11 @@ class Refused(Entry):
 
 
 def made(turn: list[int], failed: list[str], went_on: list[int]) -> tuple[Answers, Group]:
-    """Answers whose clock stands still."""
+    """Answers whose clock stands still but for the turns of long work, of which each delivery takes a whole one."""
     metrics: Any = SimpleNamespace(answered=lambda *_: None, failed=lambda code, _: failed.append(code))
-    answers = Answers("m", metrics, lambda: went_on.append(turn[0]), lambda: 0.0)
-    return answers, Group(turn)
+    group = Group(turn)
+    answers = Answers("m", metrics, lambda: went_on.append(turn[0]), Turns(lambda: group.time), lambda: 0.0)
+    return answers, group
 
 
 def batch_of(group: Group, entries: int, width: int) -> tuple[Batch, list[Any]]:

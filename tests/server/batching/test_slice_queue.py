@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 
 from server.batching.entry import Entry
-from server.batching.slice_queue import LEARNED_SHARE, TURN_SECONDS, SliceQueue
+from server.batching.slice_queue import LEARNED_SHARE, SliceQueue
+from server.batching.turns import TURN_SECONDS, Turns
 from server.errors import ServerError
 from tests.support.server.rig import in_loop, turns
 
@@ -21,7 +22,7 @@ class Work:
 
     def __init__(self, max_seconds: float = 1e9) -> None:
         self.time = 0.0
-        self.queue = SliceQueue(max_seconds, lambda: self.time)
+        self.queue = SliceQueue(max_seconds, Turns(lambda: self.time))
         self.done: list[str] = []
         self.told: dict[str, str] = {}
 

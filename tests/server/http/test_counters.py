@@ -111,7 +111,7 @@ def test_nothing_is_held_for_clients_that_have_left(seed: int, tmp_path: Path) -
             await settle()
             await asyncio.sleep(0.001)
         assert (endpoints.ledger.held, clients.worker.debts.total) == (0, 0)
-        assert not endpoints.serving._large._jobs
+        assert not any(queue._jobs for queue in endpoints.serving._bodies)
         batcher = endpoints.serving.find("predict").batcher
         assert (len(batcher._queue), batcher._queue.rows, batcher.is_running) == (0, 0, False)
         block = endpoints.scoreboard.blocks["iris", "1"]

@@ -8,10 +8,11 @@ from time import monotonic
 
 import pytest
 
+from server.batching.turns import SHARE_SECONDS, TURN_SECONDS, Turns
 from server.http import connection as connection_module
 from server.http.connection import Connection
 from server.http.limits import PIECE_BYTES
-from server.http.parse_queue import SHARE_SECONDS, TURN_SECONDS, ParseQueue
+from server.http.parse_queue import ParseQueue
 from tests.support.server.doors import ROW, Wire, get, post
 from tests.support.server.wired import Connect, settle, statuses, with_connection, with_connections
 
@@ -36,15 +37,14 @@ def test_connections_take_turns_and_so_does_the_loop() -> None:
     clock, log = [0.0], list[str]()
 
     async def act() -> None:
-        queue = ParseQueue(lambda: clock[0])
-        for name, shares in (("a", 4), ("b", 2), ("c", 1)):
+        queue = ParseQueue(Turns(lambda: clock[0]))
+        for name, shares in (("a", 6), ("b", 2), ("c", 1)):
             queue.begin(Reading(name, shares, clock, log))
         assert log == ["a", "b", "c"]
         await asyncio.sleep(0)
-        shares_a_turn = round(TURN_SECONDS / SHARE_SECONDS)
-        assert log == ["a", "b", "c", *"aba"[:shares_a_turn]]
+        assert log == ["a", "b", "c", *"abaaaa"[: round(TURN_SECONDS / SHARE_SECONDS)]]
         await asyncio.sleep(0)
-        assert log == ["a", "b", "c", *"abaa"]
+        assert log == ["a", "b", "c", *"abaaaa"]
         assert queue.idle
 
     asyncio.run(act())
@@ -65,7 +65,7 @@ def by_hand(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives a connection and its worker's queue such a clock."""
     clock = Clock()
     monkeypatch.setattr(connection_module, "monotonic", clock)
-    connection.worker.parsing._now = clock
+    connection.worker.endpoints.turns.now = clock
 
 
 def test_a_segment_of_tiny_chunks_is_parsed_some_pieces_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_a_segment_of_tiny_chunks_is_parsed_some_pieces_a_turn(tmp_path: Path, m
             await asyncio.sleep(0)
             assert sum(connection._received for connection in others) - before < 40 * PIECE_BYTES // 6
             turns += 1
-        assert turns >= 20
+        assert turns >= 15
         assert sum(connection.unparsed_bytes for connection in others) == 0
 
     with_connections(tmp_path, act)

@@ -17,6 +17,7 @@ from server.batching.batcher import Batcher
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, PiecedAnswer
 from server.batching.quarantine import Quarantine
+from server.batching.turns import Turns
 from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
 from server.metrics.exposition import exposition
@@ -162,6 +163,7 @@ class Rig:
             "queue_seconds": 1.0,
             "deadline_seconds": 1.0,
             "report_stuck": self._report,
+            "turns": Turns(lambda: self.time),
         }
         self.batcher = Batcher("m", self.runtime, self.curve, self.metrics, now=self.now, **{**usual, **settings})
 
