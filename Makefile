@@ -15,7 +15,7 @@ SOURCES := server convert bench score examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data clean
+.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,9 @@ models/%/1/model.onnx: build/%.pkl
 
 serve: install ## the server alone, as Procfile starts it, with iris as the default model
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" PORT=$(PORT) DYNONNX_DEFAULT_MODEL=iris exec $(shell sed -n 's/^web: //p' Procfile)
+
+doctor: install ## says before a push what would go wrong, with the command that mends it: ARGS="--dyno standard-2x --open"
+	@$(PY) -m server doctor $(ARGS)
 
 convert: install ## a model of your own: make convert MODEL=path/to/model.pkl [ARGS="--data rows.csv"]
 	@test -n "$(MODEL)" || { echo "say which: make convert MODEL=path/to/model.pkl" >&2; exit 2; }

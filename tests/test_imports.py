@@ -27,6 +27,7 @@ FLOORS = (
     "http",
     "asgi",
     "processes",
+    "doctor",
 )
 GROUND = frozenset({"errors", "settings", "logs"})
 MOST_FILES = 14  # side by side in one folder
