@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
-from server.doctor.slug import PICKLES
+from server.models.repository import PICKLES
 
 Refusals = Mapping[str, str]  # reasons by the path of a model's file
 
@@ -24,7 +24,7 @@ def find_in_models(checkout: Checkout, folder: str, files: Sequence[str], refuse
                 f"{path} is gone here, but a push still brings it", f"git rm '{path}' && git commit -m 'Remove it'"
             )
     for path, reason in refused.items():
-        if path not in checkout.pointers:
+        if path not in checkout.pointers and PurePosixPath(path).suffix.lower() not in PICKLES:
             yield Finding(
                 f"the server refuses {reason}",
                 f"convert it again (make convert MODEL=...), or: git rm -r '{_model_folder(path, folder)}'",

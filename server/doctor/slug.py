@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from server.doctor.buildpack import pinned
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
+from server.models.repository import PICKLES
 
 MB = 1_000_000
 LIMIT_BYTES = 500 * MB  # Heroku's documents; build logs of 2026 tell of 1,000
@@ -20,7 +21,6 @@ PACKED = 0.33  # what is left of installed packages when compressed: 194 MB beco
 UNKNOWN_BYTES = 6 * MB  # installed, of a package that is not installed here
 HEAVY = {"torch": 5500 * MB, "tensorflow": 1800 * MB, "jax": 900 * MB, "nvidia-cudnn-cu12": 1100 * MB}  # installed
 
-PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".skops", ".sav", ".dill"})
 DATA = frozenset(
     {".csv", ".tsv", ".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".npy", ".npz", ".jsonl", ".xlsx"}
     | {".xls", ".sqlite", ".sqlite3", ".db", ".zip", ".gz", ".tar", ".7z"}

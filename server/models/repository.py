@@ -23,6 +23,7 @@ from server.models.bulletin import Bulletin
 from server.models.files import OUTSIDE, is_inside
 from server.models.trial import Verdict
 
+PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".skops", ".sav", ".dill"})
 NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
 
 
@@ -146,6 +147,13 @@ def scan(folder: Path) -> Listing:
         elif entry.is_dir() and not (folder / f"{entry.name}.onnx").is_file():
             files = (file for file in entry.glob("*/model.onnx") if not file.parent.name.startswith("."))
             versions += [VersionFile(entry.name, file.parent.name, file, folder) for file in files]
+    for path in sorted((*folder.glob("[!.]*"), *folder.glob("[!.]*/[!.]*/*"))):
+        if path.suffix.lower() in PICKLES and path.is_file():
+            # By its whole path, which is no model's name: the versions beside it serve on.
+            place = _shown(str(path.relative_to(folder)))
+            misplaced[place, "1"] = (
+                f"{place} is a pickle, and no server opens one: python -m convert {_shown(str(path))}, then remove it"
+            )
     for version in versions:
         if not (NAME_PATTERN.fullmatch(version.name) and NAME_PATTERN.fullmatch(version.version)):
             misplaced[_shown(version.name), _shown(version.version)] = (
