@@ -35,7 +35,7 @@ def main() -> int:
     if sys.argv[1:2] in (["doctor"], ["check"]):
         from server.doctor.__main__ import main as examine
 
-        return examine(sys.argv[1:])
+        return examine(sys.argv[1:], _read_box().memory_bytes)
     reserve_standard_descriptors()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the arbiter handles it, Ctrl-C ends the start silently
     arguments = _parser().parse_args()

@@ -31,8 +31,11 @@ Opens every model as the server does and has it answer its golden rows, on this 
 Procfile's release phase runs it on a dyno before the new slug takes traffic: exit status 1, and it never does."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Runs `doctor` or `check`; returns the exit status: 0 good, 1 something was found, 2 the command line is wrong."""
+def main(words: Sequence[str], memory_bytes: int | None) -> int:
+    """Runs `doctor` or `check`; returns the exit status: 0 good, 1 something was found, 2 the command line is wrong.
+
+    ``memory_bytes``: of this machine, as the server reads it; None without a limit.
+    """
     logging.disable()  # what a trial logs is said here, once
     parser = argparse.ArgumentParser(prog="python -m server", formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -42,7 +45,7 @@ def main(words: Sequence[str]) -> int:
     doctor.add_argument("--config", metavar="FILE", help="config vars, from `heroku config --shell`; -: standard input")
     commands.add_parser("check", description=CHECK, formatter_class=parser.formatter_class)
     given = parser.parse_args(words)
-    return _check() if given.command == "check" else _examine(given)
+    return _check(memory_bytes) if given.command == "check" else _examine(given)
 
 
 def _examine(given: argparse.Namespace) -> int:
@@ -82,10 +85,10 @@ def _config_vars(file: str | None) -> str:
     return run.stdout if run.returncode == 0 else ""
 
 
-def _check() -> int:
+def _check(memory_bytes: int | None) -> int:
     try:
         settings = read_settings(os.environ)
-        tried = try_models(settings.models, settings, None)
+        tried = try_models(settings.models, settings, memory_bytes)
     except BadSetting as error:
         print(error, file=sys.stderr)
         return USAGE
@@ -108,4 +111,4 @@ def _check() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], None))

@@ -232,11 +232,11 @@ def test_packages_that_make_the_slug_too_large(repository: Repository) -> None:
 
 
 def test_files_that_make_the_slug_too_large(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slug, "LIMIT_BYTES", 80 * slug.MB)  # 20 MB in git take no time, 500 take half a minute
+    monkeypatch.setattr(slug, "LIMIT_BYTES", 80 * slug.MB)  # 30 MB in git take no time, 500 take half a minute
     assert repository.found() == []
-    repository.commit("weights.bin", random.Random(0).randbytes(1 << 16) * 320)
-    repository.only("MB compressed, and Heroku takes 80; the largest part is weights.bin, 20 MB", ".slugignore")
-    repository.commit("weights.bin", bytes(15_000_000))  # zeros take no place
+    repository.commit("weights.bin", random.Random(0).randbytes(1 << 16) * 480)
+    repository.only("MB compressed, and Heroku takes 80; the largest part is weights.bin, 31 MB", ".slugignore")
+    repository.commit("weights.bin", bytes(31_000_000))  # zeros take no place
     assert repository.found() == []
 
 
