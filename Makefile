@@ -10,7 +10,7 @@ FUZZ_PYTHON ?= python3.11
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=examples/models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
-SOURCES := server convert bench score examples tests
+SOURCES := dynonnx server convert bench score examples tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
