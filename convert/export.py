@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,7 @@ def export(original: Original, features: Sequence[Feature], answers: Answers) ->
     Raises Refused where an estimator has no exporter.
     """
     graph = Graph()
-    tensors = _tensors(Exporter(graph), original, _inputs(graph, features), answers)
+    tensors = _tensors(Exporter(graph), original, _with_gaps(_inputs(graph, features), original.unread), answers)
     taken = {feature.input for feature in features}
     names = {answer: _free(answer, taken) for answer in answers}
     missing = [answer for answer in answers if answer not in tensors]
@@ -72,6 +73,20 @@ def _inputs(graph: Graph, features: Sequence[Feature]) -> Columns:
     for feature in features:
         widths[feature.input] = widths.get(feature.input, 0) + 1
     return Columns(graph, tuple((graph.input(name, dtypes[name], width), width) for name, width in widths.items()))
+
+
+def _with_gaps(x: Columns, unread: Sequence[tuple[int, str]]) -> Columns:
+    """The columns at the places that the model knows them by; zeros where those were that nothing reads."""
+    if not unread:
+        return x
+    gaps, taken = {position for position, _ in unread}, iter(range(x.width))
+    places = [None if at in gaps else next(taken) for at in range(x.width + len(gaps))]
+    zeros = x.graph.zeros(x.parts[0][0])
+    parts: list[tuple[Tensor, int]] = []
+    for gap, run in itertools.groupby(places, lambda place: place is None):
+        members = list(run)
+        parts += [(zeros, 1)] * len(members) if gap else x.take(place for place in members if place is not None).parts
+    return Columns(x.graph, tuple(parts))
 
 
 def _transformed(table: Columns) -> Tensor:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
 from onnx import ModelProto
 
 from convert.errors import Refused
@@ -21,8 +22,9 @@ from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.drawing import draw
 from convert.original.original import Original, open_original
-from convert.original.schema import describe
+from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
+from convert.proof.constancy import has_one_cluster, is_constant
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
@@ -32,6 +34,7 @@ from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
 
 MOST_ACCIDENTS = 0.02  # of rows like those that the model remembers: KNN on iris has 1.3 %, on a survey 3 to 38 %
+MOST_ALIKE = 0.99  # of the rows may have one answer; a tree of two leaves has 0.5
 COMPARING_FROM = 0.4  # of all the work, when the comparison begins
 
 Tell = Callable[[str, float], None]  # what is under way, and how much of all is done
@@ -52,7 +55,8 @@ def convert(
 ) -> Converted:
     """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused."""
     tell("opening the pickle", 0.0)
-    original = _with_names(open_original(open_model(pickled, policy)), data)
+    original = open_original(open_model(pickled, policy), policy.witness)
+    original = without_unread(_with_booleans(_with_names(original, data), data))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
     few = ask_few_rows(original, features)
@@ -66,6 +70,8 @@ def convert(
     proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups))
     if not allow_ties:
         refuse_ties(proof)
+    if data is None:
+        refuse_sameness(proof, is_constant(model) or has_one_cluster(original.model))
     artefact = Artefact(
         name=name,
         kind=original.kind,
@@ -77,6 +83,7 @@ def convert(
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         source_sha256=hashlib.sha256(pickled).hexdigest(),
         parity=proof.as_json(),
+        ignored=tuple(name for _, name in original.unread),
     )
     model.doc_string = draw(original.model)
     speed = ratios(original, runtime, features, groups["usual"])
@@ -102,12 +109,31 @@ def refuse_ties(proof: Proof) -> None:
         )
 
 
+def refuse_sameness(proof: Proof, by_nature: bool) -> None:
+    """Raises Refused where nearly all rows have one answer, unless the model has no other ``by_nature``."""
+    if not proof.wrong and proof.spread.commonest > MOST_ALIKE and not by_nature:
+        raise Refused(
+            f"{proof.spread.commonest:.2%} of the rows made up from it have one and the same answer "
+            f"({proof.spread.distinct:,} in all), so that comparing them would prove nothing",
+            "give rows that it answers differently: --data ROWS.csv",
+        )
+
+
 def _with_names(original: Original, data: Any | None) -> Original:
     """A model that was fitted on an array has no column names; those of --data are better than x0, x1, ..."""
     if original.named or original.documents or data is None:
         return original
     names = column_names(data, len(original.names))
     return original if names is None else replace(original, names=names)
+
+
+def _with_booleans(original: Original, data: Any | None) -> Original:
+    """A model does not remember which of its numbers were booleans; --data shows it."""
+    columns = {} if data is None else {str(name): column for name, column in data.items()}
+    for name, hint in zip(original.names, original.hints, strict=True):
+        if name in columns and columns[name].dtype == np.bool_ and not hint.text and {*hint.known} <= {0, 1}:
+            hint.boolean, hint.known = True, []
+    return original
 
 
 def tell_of_comparison(tell: Tell, groups: Groups) -> Callable[[float], None]:
@@ -120,6 +146,8 @@ def tell_of_comparison(tell: Tell, groups: Groups) -> Callable[[float], None]:
 def _producer(policy: OpenPolicy) -> dict[str, str]:
     packages = ("scikit-learn", "numpy", "onnx", "onnxruntime")
     versions = {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    if policy.witness is not None:
+        versions["original"] = policy.witness.told
     return versions | ({"warning": "pickled with another scikit-learn"} if policy.any_version else {})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -15,6 +16,7 @@ from convert.proof.user_rows import read_rows
 from convert.sandbox import job_messages
 from convert.sandbox.job_messages import Job
 from convert.verify import verify
+from convert.witness.client import Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,21 @@ def serve(job: Job, contents: Contents, pipe: BinaryIO) -> None:
     with joblib.parallel_config(backend="sequential"):  # a model's own n_jobs would ask for processes
         rows = None if job.data is None else read_rows(job.data.name, contents.data)
         taught = () if job.converters is None else extend.load(job.converters)
-        policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version)
+        policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version, _witness(job))
         if job.onnx is None:
             done = convert(contents.model, job.name, rows, policy, _teller(pipe), job.allow_ties)
             proof, speed, onnx = done.proof, done.speed, b"" if done.proof.wrong else done.onnx
         else:
             proof, speed, onnx = verify(contents.model, contents.onnx, rows, policy, _teller(pipe)), {}, b""
         job_messages.write(pipe, "done", onnx, parity=proof.as_json(), bad=list(proof.bad), speed=speed)
+
+
+def _witness(job: Job) -> Witness | None:
+    """Who answers as the original, where that is another scikit-learn's."""
+    if job.witness is None:
+        return None
+    questions, replies = os.fdopen(job.witness.questions, "wb"), os.fdopen(job.witness.replies, "rb")
+    return Witness(questions, replies, job.witness.version, job.witness.told)
 
 
 def _teller(pipe: BinaryIO) -> Callable[[str, float], None]:

@@ -13,7 +13,7 @@ from convert.inspection import open_runtime
 from convert.job import Tell, tell_of_comparison
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.original import Answers, Original, open_original
-from convert.original.schema import describe
+from convert.original.schema import describe, without_unread
 from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import Groups, ask_proof_rows
 from server.artefact.metadata import Feature, from_metadata
@@ -25,7 +25,8 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, te
     runtime = open_runtime(onnx)
     artefact = from_metadata(runtime.metadata)
     tell("opening the pickle", 0.0)
-    original = open_original(open_model(pickled, policy))
+    original = open_original(open_model(pickled, policy), policy.witness)
+    original = without_unread(original) if artefact is not None and artefact.ignored else original
     if artefact is not None and not original.named and len(artefact.features) == len(original.names):
         original = replace(original, names=tuple(feature.name for feature in artefact.features))
     features = describe(original)

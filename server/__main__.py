@@ -21,6 +21,7 @@ from server.logs.output import reserve_standard_descriptors
 from server.processes.plan import Box, DynoPlan, make_plan, read_box
 from server.settings import BadSetting, Settings, help_text, public_settings, read_settings
 
+MAX_SHOWN = 64  # characters of a host that is none
 CGROUP_FILES = {
     "memory.max": "/sys/fs/cgroup/memory.max",
     "cpu.max": "/sys/fs/cgroup/cpu.max",
@@ -79,7 +80,7 @@ def _config(settings: Settings, plan: DynoPlan) -> str:
 def _serve(settings: Settings, plan: DynoPlan) -> int:
     # Imported here, so that --help and bad settings are answered without loading a web server.
     from server.models.repository import BadRepository
-    from server.processes.arbiter import Server, default_host
+    from server.processes.application import Server, default_host
 
     try:
         _check_port(settings.host or default_host(), settings.port)
@@ -97,6 +98,8 @@ def _check_port(host: str, port: int) -> None:
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
+    except UnicodeError:  # a label that no name can have
+        raise BadSetting(f"DYNONNX_HOST: {host[:MAX_SHOWN]!r} is neither a name nor an address") from None
     except OSError as error:
         elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
         name = "DYNONNX_HOST" if elsewhere else "PORT"

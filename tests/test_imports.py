@@ -207,7 +207,7 @@ def test_the_server_imports_nothing_that_can_unpickle() -> None:
 
 def test_a_running_server_has_loaded_nothing_that_can_unpickle_estimators() -> None:
     """The same over what libraries bring in. ``pickle`` itself comes with numpy, unused."""
-    code = "import server.processes.arbiter, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    code = "import server.processes.application, sys; print(*{name.partition('.')[0] for name in sys.modules})"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
     assert "onnxruntime" in loaded

@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from convert.cli import report, writer
+from convert.cli import elsewhere, report, writer
+from convert.cli.elsewhere import Environments
 from convert.cli.options import ConvertCommand, InspectCommand, SignCommand, VerifyCommand
 from convert.errors import Refused
 from convert.sandbox import parent
@@ -40,24 +41,27 @@ class NotEqual(Exception):
         self.report = whole
 
 
-def convert(command: ConvertCommand, tell: Tell) -> Report:
-    """Converts and writes; answers the report. Raises Refused or NotEqual, and then nothing is written."""
+def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
+    """Converts and writes; answers the report. Raises Refused or NotEqual, and then nothing is written.
+
+    Environments with other versions of scikit-learn are ``kept`` in that folder.
+    """
     _must_exist(command.job.model, command.job.data)
     path = writer.destination(command.out, command.job.name, command.version, command.replace)
-    result = _run(command.job, tell)
-    artefact = _checked(result, command.job)
+    result, original = _run(command.job, Environments(kept, command.python), tell)
+    artefact = _checked(result, command.job, original)
     with _in_a_strangers_words("the child's file"):
         parts = [report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity)]
         parts += report.slowness(result.speed)
         data = {**_data(artefact), "written": str(path), "bytes": len(result.onnx), "speed": result.speed}
-    writer.write(path, result.onnx)
+    writer.write(path, result.onnx, replace=command.replace)
     return Report("\n\n".join([*parts, f"wrote {path} ({len(result.onnx):,} bytes)"]), data)
 
 
-def verify(command: VerifyCommand, tell: Tell) -> Report:
-    """Repeats the proof; answers the report. Raises Refused or NotEqual."""
+def verify(command: VerifyCommand, tell: Tell, kept: Path) -> Report:
+    """Repeats the proof; answers the report. Raises Refused or NotEqual. ``kept`` as in `convert`."""
     _must_exist(command.job.model, command.job.onnx, command.job.data)
-    parity = _run(command.job, tell).parity
+    parity = _run(command.job, Environments(kept, command.python), tell)[0].parity
     with _in_a_strangers_words("the proof"):
         return Report(f"{report.proof_table(parity)}\n\n{report.verdict(parity)}", {"parity": parity})
 
@@ -93,7 +97,7 @@ def sign(command: SignCommand) -> Report:
         made = sign_file(command.key.read_text("ascii"), name, version, command.file.read_bytes())
     except (BadKey, UnicodeDecodeError) as error:
         raise Refused(f"{command.key}: {error}") from None
-    writer.write(goal, made.encode())
+    writer.write(goal, made.encode(), replace=True)
     return Report(f"wrote {goal}: {name}, version {version}", {"written": str(goal), "name": name, "version": version})
 
 
@@ -108,11 +112,11 @@ def _data(artefact: Artefact) -> dict[str, Any]:
     return {key.removeprefix(PREFIX): orjson.loads(value) for key, value in to_metadata(artefact).items()}
 
 
-def _run(job: Job, tell: Tell) -> JobResult:
-    result = parent.run(job, tell)
+def _run(job: Job, environments: Environments, tell: Tell) -> tuple[JobResult, str]:
+    result, original = elsewhere.run(job, environments, tell)
     with _in_a_strangers_words("the proof"):
         if result.parity["wrong"] == 0:
-            return result
+            return result, original
         table, verdict = report.proof_table(result.parity), report.verdict(result.parity)
         text = "\n\n".join((table, report.bad_rows(result.bad), verdict))
     raise NotEqual(Report(text, {"parity": result.parity, "bad": result.bad}))
@@ -124,10 +128,10 @@ def _must_exist(*paths: Path | None) -> None:
             raise Refused(f"{path} is not a file", "check the path")
 
 
-def _checked(result: JobResult, job: Job) -> Artefact:
+def _checked(result: JobResult, job: Job, original: str) -> Artefact:
     """The child that opened the pickle is not believed: another opens the file, which must give its golden rows.
 
-    What of its words can be looked up is: its name, and the pickle it was made of.
+    What of its words can be looked up is: its name, the pickle it was made of, and what answered as the ``original``.
     """
     artefact = _artefact(parent.inspect(result.onnx, golden=True), "the child's file")
     if artefact is None or artefact.parity != result.parity:
@@ -136,6 +140,8 @@ def _checked(result: JobResult, job: Job) -> Artefact:
         source = hashlib.file_digest(pickled, "sha256").hexdigest()
     if (artefact.name, artefact.source_sha256) != (job.name, source):
         raise Refused("the child's file says that it is another model's", "do not change the pickle meanwhile")
+    if artefact.producer.get("original", "") != original:
+        raise Refused("the child's file says that something else answered for the model")
     return artefact
 
 

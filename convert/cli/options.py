@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from convert.environments.interpreters import python_of
 from convert.errors import UsageError
 from convert.sandbox.job_messages import Job
 from server.artefact.metadata import NAME_PATTERN, RESERVED_NAMES
@@ -41,6 +42,7 @@ class ConvertCommand:
     replace: bool
     json: bool = False
     debug: bool = False
+    python: Path | None = None  # an interpreter with the scikit-learn of the pickle
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class VerifyCommand:
     job: Job
     json: bool = False
     debug: bool = False
+    python: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ def parse(words: Sequence[str]) -> Command:
         return InspectCommand(given.file, given.json, given.debug)
     if words and words[0] == "verify":
         given = _verify_parser().parse_args(words[1:])
-        return VerifyCommand(replace(_job(given), onnx=given.file), given.json, given.debug)
+        job = replace(_job(given), onnx=given.file)
+        return VerifyCommand(job, given.json, given.debug, _python(given))
     if words and words[0] == "sign":
         given = _sign_parser().parse_args(words[1:])
         return SignCommand(given.file, given.key, given.name, given.version, given.json, given.debug)
@@ -91,7 +95,7 @@ def parse(words: Sequence[str]) -> Command:
     name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     version = None if given.version is None else _checked("--version", given.version)
     job = replace(_job(given), name=name, allow_ties=given.allow_ties)
-    return ConvertCommand(job, version, given.out, given.replace, given.json, given.debug)
+    return ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -106,6 +110,13 @@ def _job(given: argparse.Namespace) -> Job:
         memory_bytes=int(given.memory_gb * (1 << 30)),
         unconfined=given.unconfined,
     )
+
+
+def _python(given: argparse.Namespace) -> Path | None:
+    if given.environment is not None:
+        return python_of(given.environment)
+    python: Path | None = given.python
+    return python
 
 
 def default_name(model: Path) -> str:
@@ -205,6 +216,13 @@ def _add_trust(parser: argparse.ArgumentParser) -> None:
         "--allow-version-mismatch",
         action="store_true",
         help="take a file of another scikit-learn as this one reads it; it may predict otherwise",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--python", type=Path, metavar="PATH", help="an interpreter with the scikit-learn that wrote the file"
+    )
+    which.add_argument(
+        "--environment", type=Path, metavar="DIR", help="an environment with it (default: one is made once, by uv)"
     )
     parser.add_argument(
         "--converters", type=Path, metavar="FILE.py", help="a file that teaches classes of your own: docs/convert.md"

@@ -9,6 +9,7 @@ from convert.cli.terminal import on_one_line
 from server.artefact.metadata import Artefact, Feature, Output
 
 SHOWN_NAMES = 8
+ORIGINAL = "original"  # among what a file says of its making: which other scikit-learn answered in the proof
 
 
 def proof_table(parity: Mapping[str, Any]) -> str:
@@ -24,7 +25,17 @@ def proof_table(parity: Mapping[str, Any]) -> str:
             lines.append((group, f"{line['rows']:,}", output, *counts, *cells))
     if not any(line.get("accidents") for line in parity["lines"]):
         lines = [(*line[:5], *line[6:]) for line in lines]
-    return _aligned(lines) + "\n\nworst: the largest difference, as a share of what the rule of parity allows"
+    worst = "worst: the largest difference, as a share of what the rule of parity allows"
+    return "\n".join((_aligned(lines), "", worst, *_spread(parity)))
+
+
+def _spread(parity: Mapping[str, Any]) -> list[str]:
+    """How many answers were seen; nothing of a file that was made before they were counted."""
+    if not parity.get("distinct_answers"):
+        return []
+    if parity["distinct_answers"] == 1:
+        return ["answers: one and the same to every row, whatever is in it"]
+    return [f"answers: {parity['distinct_answers']:,} distinct ones, the commonest to {parity['commonest_answer']:.1%}"]
 
 
 def _ties(line: Mapping[str, Any]) -> str:
@@ -78,10 +89,12 @@ def description(artefact: Artefact) -> str:
     """The schema of a file, its outputs, and where it comes from."""
     lines = [
         f"{artefact.name}: {artefact.kind.replace('_', ' ')}, made {artefact.created} with "
-        + ", ".join(f"{name} {number}" for name, number in artefact.producer.items()),
+        + ", ".join(f"{name} {number}" for name, number in artefact.producer.items() if name != ORIGINAL),
         f"source   sha256 {artefact.source_sha256}",
         f"outputs  {', '.join(map(_output, artefact.outputs))}",
     ]
+    if ORIGINAL in artefact.producer:
+        lines.append(f"proven   against the answers of {artefact.producer[ORIGINAL]}")
     if artefact.classes is not None:
         lines.append(f"classes  {', '.join(repr(label) for label in artefact.classes)}")
     features = [("feature", "type", "input", "missing", "values"), *map(_feature, artefact.features)]

@@ -123,13 +123,30 @@ def ada_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """Weighted votes, those against a class spread over the others."""
     classes = len(model.classes_)
     weights = [float(w) for w in model.estimator_weights_[: len(model.estimators_)]]
-    against = 1.0 / (classes - 1)
+    if getattr(model, "algorithm", None) == "SAMME.R":  # until 1.5
+        return _ada_scores(model, total(_probability_votes(e, model, x)) / float(len(model.estimators_)))
+    against = 1.0 / (classes - 1) if classes == 2 or getattr(model, "_votes_against", True) else 0.0
     votes = []
     for member, prediction, w in zip(model.estimators_, e.predict_inside(model, x), weights, strict=True):
         own = _votes(prediction, len(member.classes_))
         chosen = placed(own, np.searchsorted(model.classes_, member.classes_), classes)
         votes.append(chosen * (w * (1 + against)) + (-w * against))
-    scores = total(votes) / float(np.sum(model.estimator_weights_))
+    return _ada_scores(model, total(votes) / float(np.sum(model.estimator_weights_)))
+
+
+def _probability_votes(e: Exporter, model: Any, x: Columns) -> list[Tensor]:
+    """Each member's logarithms of its probabilities, less their mean."""
+    classes = len(model.classes_)
+    least = e.graph.constant(np.finfo(np.float64).eps)
+    votes = []
+    for prediction in e.predict_inside(model, x):
+        logs = e.graph.op("Max", prediction.need("probabilities"), least).unary("Log")
+        votes.append((logs - logs.reduce("ReduceMean")) * float(classes - 1))
+    return votes
+
+
+def _ada_scores(model: Any, scores: Tensor) -> Prediction:
+    classes = len(model.classes_)
     if classes > 2:
         p = (scores / (classes - 1.0)).unary("Softmax", axis=1)
         return Prediction(index=scores.argmax(), scores=scores, probabilities=p)

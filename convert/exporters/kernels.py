@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 from sklearn import covariance, decomposition, kernel_approximation, kernel_ridge, manifold, svm
 
 from convert.errors import Refused
@@ -130,8 +131,9 @@ def nystroem(e: Exporter, model: Any, x: Columns) -> Columns:
     """Kernel values against some training rows, whitened."""
     degree = 3 if model.degree is None else model.degree
     coef0 = 1.0 if model.coef0 is None else model.coef0
-    values = kernel(x.numbers(), model.components_, model.kernel, _gamma(model, x.width), degree, coef0)
-    return columns(values @ model.normalization_.T, len(model.components_))
+    kept = model.components_.toarray() if sparse.issparse(model.components_) else model.components_  # training rows
+    values = kernel(x.numbers(), kept, model.kernel, _gamma(model, x.width), degree, coef0)
+    return columns(values @ model.normalization_.T, len(kept))
 
 
 def fourier(e: Exporter, model: Any, x: Columns) -> Columns:

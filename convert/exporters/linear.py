@@ -55,11 +55,14 @@ def binary(x: Tensor, weights: Array, bias: float) -> Prediction:
 
 
 def logistic(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """Softmax over classes; a sigmoid for two."""
+    """Softmax over classes; a sigmoid for two. Until 1.7 ``multi_class`` could ask for the other of the two."""
     prediction = classifier(e, model, x)
+    scores, given = prediction.need("scores"), getattr(model, "multi_class", None)
     if len(model.classes_) == 2:
-        return prediction
-    scores = prediction.need("scores")
+        return prediction if given != "multinomial" else replace(prediction, probabilities=pair(sigmoid(scores * 2.0)))
+    if given == "ovr" or (getattr(model, "solver", "") == "liblinear" and given != "multinomial"):
+        each = sigmoid(scores)
+        return replace(prediction, probabilities=each / each.reduce("ReduceSum"))
     return replace(prediction, probabilities=scores.unary("Softmax", axis=1))
 
 

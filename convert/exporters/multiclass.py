@@ -39,7 +39,9 @@ def one_vs_rest(e: Exporter, model: Any, x: Columns) -> Prediction:
         score, limit = scored[0]
         return _yes_or_no(score, limit, 0, seconds)
     scores = e.graph.concat([column_of(score) for score, _ in scored])
-    p = _rows_to_one(e.graph.concat([column_of(second) for second in seconds])) if seconds else None
+    p = e.graph.concat([column_of(second) for second in seconds]) if seconds else None
+    if p is not None:
+        p = p / p.reduce("ReduceSum") if getattr(model, "_shares_of_nothing", False) else _rows_to_one(p)
     decided = scores if all(hasattr(member, "decision_function") for member in model.estimators_) else None
     return Prediction(index=scores.argmax(), scores=decided, probabilities=p)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from sklearn.feature_extraction import text
 from convert.errors import Refused
 from convert.exporters.parts import characters
 from convert.exporters.parts.ngrams import counted, without
+from convert.exporters.parts.patterns import tokens_of
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import MICROSOFT, Tensor
@@ -18,17 +18,6 @@ from convert.graph.graph import MICROSOFT, Tensor
 UNKNOWN = -1
 STOPPED = -2
 PADDING = "\ufdd1"  # stands behind the last token of a short text; a noncharacter, so it is no token itself
-WORD = r"[\p{L}\p{N}_]"  # what Python calls \w, in the words of ONNX Runtime's regular expressions
-PATTERNS = {
-    r"(?u)\b\w\w+\b": WORD + "{2,}",
-    r"\b\w\w+\b": WORD + "{2,}",
-    r"(?u)\b\w+\b": WORD + "+",
-    r"\b\w+\b": WORD + "+",
-    r"(?u)\w+": WORD + "+",
-    r"\w+": WORD + "+",
-    r"\w\w+": WORD + "{2,}",
-}
-PLAIN = re.compile(r"(\[[A-Za-z0-9_\-]+\](\+|\{\d+,\d*\})?)+")  # ranges of ASCII mean the same to both
 
 
 def vectorizer(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -50,8 +39,8 @@ def _counts(model: Any, x: Columns, vocabulary: dict[str, int]) -> Tensor:
     if model.analyzer == "char_wb":
         return characters.characters_in_words(model, documents, vocabulary)
     if model.strip_accents is not None:
-        shortest = 2 if PATTERNS[model.token_pattern].endswith("{2,}") else 1
-        return characters.words_without_accents(model, documents, vocabulary, shortest)
+        tokens = tokens_of(model.token_pattern)
+        return characters.words_without_accents(model, documents, vocabulary, tokens.shortest if tokens else 1)
     return _counted(_tokens(model, documents), model, vocabulary)
 
 
@@ -74,10 +63,13 @@ def _check(model: Any) -> None:
 
 
 def _check_words(model: Any) -> None:
-    if model.token_pattern not in PATTERNS and (model.strip_accents or not PLAIN.fullmatch(model.token_pattern)):
+    tokens = tokens_of(model.token_pattern)
+    if tokens is None or (model.strip_accents and not (tokens.are_words and tokens.shortest < 3)):
         raise Refused(
             f"token_pattern={model.token_pattern!r} may mean something else to ONNX Runtime",
-            "use the default" if model.strip_accents else "use the default, or ranges like [a-z]+",
+            "use the default"
+            if model.strip_accents
+            else r"use the default, or one like [a-z]+, \w{3,}, \b[a-z]{2,}\b, \S+",
         )
     if model.strip_accents and model.stop_words and model.ngram_range[1] > 1:
         raise Refused(
@@ -98,8 +90,13 @@ def _tokens(model: Any, words: Tensor) -> Tensor:
         mark=0,
         mincharnum=1,
         pad_value=PADDING,
-        tokenexp=PATTERNS.get(model.token_pattern, model.token_pattern),
+        tokenexp=_expression(model),
     )
+
+
+def _expression(model: Any) -> str:
+    tokens = tokens_of(model.token_pattern)
+    return model.token_pattern if tokens is None else tokens.expression
 
 
 def _counted(tokens: Tensor, model: Any, vocabulary: dict[str, int]) -> Tensor:
@@ -109,7 +106,12 @@ def _counted(tokens: Tensor, model: Any, vocabulary: dict[str, int]) -> Tensor:
     known = sorted({word for words in grams.values() for word in words} - set(stops))
     codes = {word: code for code, word in enumerate(known)} | dict.fromkeys(stops, STOPPED)
     ids = tokens.coded(codes, UNKNOWN)
-    if stops and most > 1:
+    wanted = tokens_of(model.token_pattern)
+    kept = None if wanted is None else wanted.kept
+    if kept and most > 1:  # one word alone is not in the vocabulary anyway
+        whole = tokens.graph.op("RegexFullMatch", tokens, dtype=np.bool_, pattern=kept)
+        ids = whole.where(ids, np.int64(STOPPED))
+    if (stops or kept) and most > 1:
         ids = without(ids, STOPPED)
     produced = {vocabulary[t]: [codes[w] for w in words] for t, words in grams.items() if least <= len(words) <= most}
     return counted(ids, produced, len(vocabulary))

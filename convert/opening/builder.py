@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -18,8 +18,10 @@ from sklearn.base import BaseEstimator
 from sklearn.tree._tree import Tree
 
 from convert.opening import allowlist
+from convert.opening.earlier import attributes
+from convert.opening.earlier.names import INERT_NAMES, MOVED, REMAINDER
 from convert.opening.inert import Absent, CurveScorer, Inert
-from convert.opening.making import arrays, boosters, natives
+from convert.opening.making import arrays, boosters, natives, xgboosters
 from convert.opening.making.makers import MAKERS, Fill, Maker
 from convert.opening.making.tables import ImputerStep
 from convert.opening.plain import SCALARS, is_scalar
@@ -28,6 +30,8 @@ from convert.opening.refusal import called, hostile, shown
 SUBSTITUTES: dict[str, type] = {
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": natives.Predictor,
     "sklearn.metrics._scorer._CurveScorer": CurveScorer,
+    REMAINDER: attributes.RemainderColumns,
+    **attributes.STAND_INS,
 }
 FILLS: dict[str, Fill] = {
     "catboost": boosters.fill_catboost,
@@ -35,7 +39,7 @@ FILLS: dict[str, Fill] = {
     "predictor": natives.fill_predictor,
     "sparse": arrays.fill_sparse,
     "spline": natives.fill_spline,
-    "xgboost.core.Booster": boosters.fill_xgboost,
+    "xgboost.core.Booster": xgboosters.fill_xgboost,
 }
 MADE_KINDS = {
     **dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"),
@@ -46,24 +50,28 @@ MADE_KINDS = {
 
 def _kinds() -> dict[str, str]:
     tables = {"estimator": allowlist.ESTIMATORS, **allowlist.PARTS, **allowlist.NATIVES}
-    return {full: kind for kind, names in tables.items() for full in allowlist.full_names(names)}
+    kinds = {full: kind for kind, names in tables.items() for full in allowlist.full_names(names)}
+    return kinds | dict.fromkeys(attributes.STAND_INS, "earlier loss")
 
 
 KINDS = _kinds()
 FUNCTIONS = allowlist.full_names(allowlist.FUNCTIONS)
 TYPES = allowlist.full_names(allowlist.TYPES)
-INERT = allowlist.full_names(allowlist.INERT) | allowlist.full_names(allowlist.SEARCH)
+INERT = allowlist.full_names(allowlist.INERT) | allowlist.full_names(allowlist.SEARCH) | INERT_NAMES
 
 
 class Builder:
     """Builds one file.
 
-    ``refused`` are the names that it asked for in vain, ``versions`` those of the scikit-learns that wrote it.
+    ``asked`` are the names that it uses, as it writes them, ``refused`` those that it asked for in vain, ``versions``
+    those of the scikit-learns that wrote it.
     """
 
     def __init__(self, trusted: Collection[str]) -> None:
         self.refused: list[str] = []
         self.versions: set[str] = set()
+        self.asked: set[tuple[str, str]] = set()
+        self._written_by: dict[int, Any] = {}  # by id: the scikit-learn that wrote an estimator
         self._names = frozenset(trusted)
         self._trusted: dict[int, Any] = {}  # by id; what a trusted name made is trusted
         self._kinds: dict[int, str] = {id(made): kind for made, kind in MADE_KINDS.items()}
@@ -76,6 +84,9 @@ class Builder:
         full = f"{module}.{name}"
         if full in self._names:
             return self._trust(_imported(module, name))
+        if full in MOVED:
+            full = MOVED[full]
+            module, _, name = full.rpartition(".")
         if "." not in name and full in INERT:
             return Inert(full)
         if "." in name or full not in KINDS.keys() | FUNCTIONS | TYPES | MAKERS.keys():
@@ -144,6 +155,12 @@ class Builder:
             if isinstance(made, natives.NEEDS_STATE):
                 raise hostile(f"the file makes {called(made)} and gives it no state")
 
+    def complete(self, instances: Iterable[Any]) -> None:
+        """Gives what an earlier scikit-learn wrote the attributes of today's. Before it the file is looked through."""
+        earliest = min(self.versions, key=lambda text: attributes.minor_of(text) or (0, 0), default=None)
+        for instance in instances:
+            attributes.complete(instance, self._written_by.get(id(instance), earliest))
+
     def trusts(self, thing: Any) -> bool:
         """Whether a person allowed this, or what made it."""
         return id(thing) in self._trusted or id(type(thing)) in self._trusted
@@ -166,17 +183,18 @@ class Builder:
         if type(state) is not dict:
             raise hostile(f"the state of {called(target)} is no dict")
         self._note_version(target, state)
-        attributes = vars(target)
+        held = vars(target)
         for name, value in state.items():
             if name != "_sklearn_version":
                 if type(name) is not str or not may_hold(type(target), name):  # type: ignore[arg-type]
                     raise hostile(f"the file sets {shown(name)} on {called(target)}, which is not the model's to set")
-                attributes[sys.intern(name)] = value
+                held[sys.intern(name)] = value
 
     def _note_version(self, target: Any, state: Any) -> None:
         if isinstance(target, BaseEstimator) and type(target).__module__.startswith("sklearn.") and type(state) is dict:
             version = state.get("_sklearn_version")
             self.versions.add(version if type(version) is str else "pre-0.18")
+            self._written_by[id(target)] = version
 
 
 @lru_cache(maxsize=4096)

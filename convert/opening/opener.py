@@ -18,15 +18,20 @@ from typing import Any
 
 import sklearn
 
-from convert.errors import Refused
+from convert.errors import OtherVersion, Refused
 from convert.opening.builder import Builder
+from convert.opening.earlier.attributes import TODAY, minor_of
 from convert.opening.places import check_places
 from convert.opening.shapes import check_shapes, watch_compiled_code
 from convert.opening.skopsfile import read_skops
 from convert.opening.unpickler import Unpickler
+from convert.witness.client import Witness
 
 UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
+OPTIONAL = ("catboost", "lightgbm", "xgboost")
+SHOWN_BYTES = 40
+PROTOCOL_0 = (b"ccopy_reg\n", b"csklearn", b"(", b"]", b"}")  # the oldest pickles are text, too
 ZIP = b"PK\x03\x04"  # a skops file
 DAMAGED = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, EOFError, MemoryError, OverflowError,
@@ -36,15 +41,22 @@ DAMAGED = (
 
 @dataclass(frozen=True, slots=True)
 class OpenPolicy:
-    """How a file may be opened: names trusted besides ours, the key of a dict, other versions allowed."""
+    """How a file may be opened: names trusted besides ours, the key of a dict, other versions allowed.
+
+    With a ``witness`` its version is the one that the file must be of, and it opens the file as well.
+    """
 
     trusted: tuple[str, ...] = ()
     key: str | None = None
     any_version: bool = False
+    witness: Witness | None = None
 
 
 def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
-    """The object in a pickle, joblib or skops file. Raises Refused, which lists every name that is not allowed."""
+    """The object in a pickle, joblib or skops file. Raises Refused, which lists every name that is not allowed.
+
+    Raises OtherVersion where another scikit-learn has to answer for it.
+    """
     builder = Builder(policy.trusted)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of versions, which are compared below
@@ -54,15 +66,28 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
             content, failure = None, error
     _refuse_names(builder.refused)
     if not policy.any_version:
-        _refuse_versions(builder.versions)
+        _refuse_versions(builder.versions, policy.witness, data.startswith(ZIP))
     if isinstance(failure, Refused | MemoryError):
         raise failure
     if failure is not None:
-        raise Refused(
-            f"the file does not open, as it is no pickle or a damaged one: {failure!r}",
-            "give a file that pickle, joblib or skops wrote, whole as it was written",
-        ) from failure
+        raise _as_refusal(failure, data) from failure
+    if policy.witness is not None:
+        policy.witness.open(unpack(data), builder.asked, policy.key)
     return _picked(content, policy.key)
+
+
+def _as_refusal(failure: Exception, data: bytes) -> Refused:
+    if isinstance(failure, ModuleNotFoundError) and failure.name in OPTIONAL:
+        return Refused(
+            f"the model is one of {failure.name}'s, which is not installed here",
+            "make boosters, or pip install -r requirements-boosters.txt",
+        )
+    start = data[:SHOWN_BYTES]
+    if start and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start) and not start.startswith(PROTOCOL_0):
+        why = f"the file holds text, not a model: it begins with {start.decode()!r}"
+    else:
+        why = f"the file does not open, as it is no pickle or a damaged one ({type(failure).__name__})"
+    return Refused(why, "give a file that pickle, joblib or skops wrote, whole as it was written")
 
 
 def _read(data: bytes, builder: Builder) -> Any:
@@ -73,7 +98,9 @@ def _read(data: bytes, builder: Builder) -> Any:
         content = Unpickler(io.BytesIO(unpack(data)), builder).load()
     if not builder.refused:
         builder.finish()
-        check_shapes(check_places(content, builder))
+        instances = check_places(content, builder)
+        builder.complete(instances)
+        check_shapes(instances)
         watch_compiled_code()
     return content
 
@@ -168,13 +195,22 @@ def _refuse_names(names: list[str]) -> None:
         )
 
 
-def _refuse_versions(versions: set[str]) -> None:
-    ours = sklearn.__version__.split(".")[:2]
-    for theirs in sorted(versions):
-        if theirs.split(".")[:2] != ours:
-            raise Refused(
-                f"the model was pickled with scikit-learn {theirs}; {sklearn.__version__}, the one here, may predict"
-                " otherwise from the same file",
-                f"install scikit-learn {theirs} here, or fit and pickle the model again with {sklearn.__version__};"
-                " --allow-version-mismatch converts what this version makes of the file",
-            )
+def _refuse_versions(versions: set[str], witness: Witness | None, is_skops: bool) -> None:
+    """A file is of one version, today's or that of the ``witness``."""
+    right = TODAY if witness is None else minor_of(witness.version)
+    wrong = sorted((text for text in versions if minor_of(text) != right), key=lambda text: minor_of(text) or (0, 0))
+    if not wrong:
+        return
+    newest = wrong[-1]
+    here = sklearn.__version__ if witness is None else witness.version
+    reason = (
+        f"the model was pickled with scikit-learn {newest}; {here}, the one here, may predict otherwise from the same"
+        " file"
+    )
+    remedy = (
+        f"install scikit-learn {newest} here, or fit and pickle the model again with {sklearn.__version__};"
+        " --allow-version-mismatch converts what this version makes of the file"
+    )
+    if witness is not None or is_skops or len({minor_of(text) for text in versions}) > 1 or minor_of(newest) is None:
+        raise Refused(reason, remedy)
+    raise OtherVersion(reason, remedy, newest)

@@ -42,6 +42,7 @@ class Unpickler(_PythonUnpickler):  # type: ignore[misc]
 
     def find_class(self, module: str, name: str) -> Any:
         """Python 2's names are translated as pickle does it."""
+        self._builder.asked.add((module, name))
         if self.proto < 3:
             module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
         if (module, name) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn import ensemble, preprocessing
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
 from sklearn.naive_bayes import CategoricalNB
@@ -31,15 +31,18 @@ from convert.inside import Inner, inside, is_dropped
 class ColumnHint:
     """One column of the model's input. ``points`` are numbers at which the model changes its mind."""
 
+    read: bool = False  # some estimator sees it; a ColumnTransformer may drop a column before any does
     text: bool = False
     boolean: bool = False
     known: list[Any] = field(default_factory=list)
     points: list[float] = field(default_factory=list)
     centre: float | None = None
     spread: float | None = None
-    positive: bool = False
+    positive: bool = False  # the model refuses negative numbers
+    nonzero: bool = False  # and zero
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
+    by_word: dict[str, ColumnHint] = field(default_factory=dict)  # and what it gives away of the column of each
     missing: Any = math.nan  # how a missing text is put to the model: None where that is among its categories
     native: bool = False  # a pandas column of categories, the known ones
     closed: bool = False  # and the model takes no others
@@ -72,9 +75,17 @@ def find_hints(model: Any, width: int) -> list[ColumnHint]:
 def _visit(model: Any, views: Views) -> Views:
     """Notes what ``model`` tells of the columns it sees; answers what it passes on, empty where that is not known."""
     if model is None or isinstance(model, str):
+        _note_read(views)
         return views
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
+    if visit not in (_pipeline, _side_by_side, _wrapper):
+        _note_read(views)
     return visit(model, views)
+
+
+def _note_read(views: Views) -> None:
+    for view in filter(None, views):
+        view.hint.read = True
 
 
 def _wrapper(model: Any, views: Views) -> Views:
@@ -142,10 +153,13 @@ def _note_values(view: ColumnView, values: Array) -> None:
 
 
 def _texts(model: Any, views: Views) -> Views:
+    vocabulary = getattr(model, "vocabulary_", {})
+    columns = {word: ColumnHint() for word in sorted(vocabulary, key=lambda word: int(vocabulary[word]))}
     for view in filter(None, views[:1]):
         view.hint.text = True
-        view.hint.words += list(getattr(model, "vocabulary_", {}))
-    return []
+        view.hint.words += list(vocabulary)
+        view.hint.by_word.update(columns)
+    return [ColumnView(hint, lambda x: x) for hint in columns.values()]
 
 
 def _imputer(model: Any, views: Views) -> Views:
@@ -193,6 +207,7 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 
 
 def _leaf(model: Any, views: Views) -> Views:
+    _note_read(views)
     _note_remembered(model, views)
     family = optional_family(model)
     if family is not None:
@@ -287,6 +302,7 @@ VISITORS: dict[type, Callable[[Any, Views], Views]] = {
     CategoricalNB: _positions,
     CountVectorizer: _texts,
     HashingVectorizer: _texts,
+    TfidfTransformer: lambda model, views: views,  # in other units: which words it splits on is the same
     ensemble.HistGradientBoostingClassifier: _histograms,
     ensemble.HistGradientBoostingRegressor: _histograms,
     SimpleImputer: _imputer,

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from convert.original.column_hints import ColumnHint
-from convert.original.original import Original
+from convert.original.original import ANYTHING, Original
 from convert.original.table import Table
 from server.artefact.metadata import Dtype, Feature, Scalar
 
 MATRIX = "X"
+MOST_TRIED = 300  # columns whose domain is found one by one
 UNSEEN_TEXT = "never seen: é"
 
 
 def describe(original: Original) -> tuple[Feature, ...]:
     """One feature per column. Whether a value may be missing or unknown is tried on the original, not guessed."""
     hints = original.hints
-    _find_sign(original, hints)
+    _find_domain(original, hints)
     usual = usual_row(original.names, hints)
     nullable = _accepting(original, usual, [_missing(hint) for hint in hints])
     free = _accepting(original, usual, [_unseen(hint) for hint in hints])
@@ -37,18 +39,48 @@ def describe(original: Original) -> tuple[Feature, ...]:
     )
 
 
-def _find_sign(original: Original, hints: Sequence[ColumnHint]) -> None:
-    """Marks every free number as positive where the model refuses negative ones."""
+def without_unread(original: Original) -> Original:
+    """The same model without the columns of its table that it drops before anything reads them.
+
+    Whether it takes anything there, a text, a number or nothing, is tried.
+    """
+    kept = [at for at, hint in enumerate(original.hints) if hint.read]
+    if not original.named or not 0 < len(kept) < len(original.hints):
+        return original
+    fewer = replace(
+        original,
+        names=tuple(original.names[at] for at in kept),
+        hints=tuple(original.hints[at] for at in kept),
+        unread=tuple((at, name) for at, name in enumerate(original.names) if at not in set(kept)),
+    )
+    usual = usual_row(fewer.names, fewer.hints)
+    several = {name: np.resize(values, len(ANYTHING)) for name, values in usual.items()}
+    return fewer if fewer.accepts(several) else original
+
+
+def _find_domain(original: Original, hints: Sequence[ColumnHint]) -> None:
+    """Marks the free numbers that the model refuses if they are negative, or zero: before a logarithm, a power."""
     free = [hint for hint in hints if _is_free(hint)]
     if not free:
         return
     usual = usual_row(original.names, hints)
-    names = [name for name, hint in zip(original.names, hints, strict=True) if _is_free(hint)]
-    accepts_negative, accepts_positive = (
-        original.accepts({**usual, **{name: np.array([sign]) for name in names}}) for sign in (-1.5, 1.5)
-    )
-    for hint in free:
-        hint.positive = accepts_positive and not accepts_negative
+    if not original.accepts(usual):
+        for hint in free:
+            hint.positive = hint.nonzero = True
+        usual = usual_row(original.names, hints)
+    if original.accepts(usual):
+        negative, zero = (_taking(original, usual, hints, value) for value in (-1.5, 0.0))
+        for hint, below, at in zip(hints, negative, zero, strict=True):
+            hint.positive, hint.nonzero = _is_free(hint) and not below, _is_free(hint) and not at
+
+
+def _taking(original: Original, usual: Table, hints: Sequence[ColumnHint], value: float) -> list[bool]:
+    """Which columns may hold ``value``; of very many free ones, all or none."""
+    tried = [np.array([value]) if _is_free(hint) else None for hint in hints]
+    if sum(map(_is_free, hints)) <= MOST_TRIED:
+        return _accepting(original, usual, tried)
+    columns = zip(original.names, tried, strict=True)
+    return [original.accepts({**usual, **{name: at for name, at in columns if at is not None}})] * len(hints)
 
 
 def _is_free(hint: ColumnHint) -> bool:
@@ -66,9 +98,8 @@ def _usual(hint: ColumnHint) -> Any:
         return known[0]
     if hint.text:
         return UNSEEN_TEXT
-    if hint.centre is not None:
-        return hint.centre
-    return float(np.median(hint.points)) if hint.points else 1.0
+    told = hint.centre if hint.centre is not None else float(np.median(hint.points)) if hint.points else 1.0
+    return (abs(told) or 1.0) if hint.nonzero else told
 
 
 def _array(values: list[Any], hint: ColumnHint) -> Any:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from convert.graph.graph import Array
 from convert.original.original import Answers
 from convert.original.table import Table, as_json, for_graph, length, rows_at
+from convert.proof.spread import Spread, spread_of
 from server.artefact.metadata import Feature, worst_excess
 from server.artefact.runtime import Runtime
 
@@ -62,6 +63,7 @@ class Proof:
     lines: tuple[Line, ...]
     bad: tuple[BadRow, ...]
     scale: Mapping[str, float]
+    spread: Spread = Spread(0, 0.0)
 
     @property
     def rows(self) -> int:
@@ -96,6 +98,8 @@ class Proof:
             "accident_share": self.accident_share,
             "worst": max(line.worst for line in self.lines),
             "scale": dict(self.scale),
+            "distinct_answers": self.spread.distinct,
+            "commonest_answer": self.spread.commonest,
             "lines": [asdict(line) for line in self.lines],
         }
 
@@ -130,7 +134,7 @@ def prove(
                 lines.append(_line(group, way, output, excess, wrong, (ties, int(excused.sum()))))
                 bad += _worst(table, output, way, values, named[output], np.where(wrong, excess, 0))
     bad.sort(key=lambda row: -row.excess)
-    return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected))
+    return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected), spread_of(expected))
 
 
 def _later(tell: Callable[[float], None], before: int, rows: int) -> Callable[[int], None]:

@@ -5,6 +5,7 @@ Knows nothing of ONNX and of how answers are compared.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 from convert.errors import Refused
 from convert.original.original import Answers, Original
 from convert.original.table import Table, length, rows_at, stacked
+from convert.proof.spread import spread_of
+from convert.proof.steering import steer
 from convert.proof.synthetic_rows import ROWS, synthesise, usual
 from convert.proof.user_rows import fit_to_schema
 from server.artefact.metadata import Feature
@@ -20,6 +23,8 @@ from server.artefact.metadata import Feature
 FEW_ROWS = (10, 1000)
 HARDLY_ANY = ("the model answers hardly any of the rows made up from it", "check it with predict on a usual row")
 CHUNK_ROWS = 2000  # what the original is asked at once: some need memory by rows x training rows
+COMMON = 0.2  # of the rows may have one answer before others are looked for
+STEERED = 0.1  # of all rows
 FAILURES = 400  # questions that may fail before the rest of a group is given up
 
 Groups = dict[str, Table]
@@ -54,15 +59,25 @@ def _ask_synthetic_rows(original: Original, features: tuple[Feature, ...]) -> tu
         asked = {group: ask_by_halves(original, table) for group, table in made.items()}
         accepted = {group: pair for group, pair in asked.items() if pair is not None}
         if "usual" in accepted and sum(length(table) for table, _ in accepted.values()) >= ROWS:
+            _steer(original, features, accepted)
             return {g: table for g, (table, _) in accepted.items()}, {
                 g: answers for g, (_, answers) in accepted.items()
             }
     raise Refused(*HARDLY_ANY)
 
 
+def _steer(original: Original, features: tuple[Feature, ...], accepted: dict[str, tuple[Table, Answers]]) -> None:
+    """Adds rows with other answers where one answer is that of too many."""
+    if spread_of({group: answers for group, (_, answers) in accepted.items()}).commonest > COMMON:
+        ask = functools.partial(ask_by_halves, original)
+        accepted["steered"] = steer(ask, features, original.hints, accepted["usual"], int(ROWS * STEERED))
+
+
 def _ask_user_rows(original: Original, data: Table) -> Answers:
     try:
         return _ask_in_chunks(original, data)
+    except Refused:
+        raise
     except Exception as error:
         raise Refused(f"the original does not take the rows of --data: {error}", "give rows it was made for") from error
 
@@ -78,6 +93,8 @@ def ask_by_halves(original: Original, table: Table) -> tuple[Table, Answers] | N
         part = waiting.pop()
         try:
             pieces.append((part, _ask_in_chunks(original, part)))
+        except Refused:  # it is not there any more
+            raise
         except Exception:  # noqa: BLE001  whatever it raises, it does not take all of these rows
             failures += 1
             middle = length(part) // 2

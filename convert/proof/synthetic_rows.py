@@ -76,8 +76,13 @@ def _usual_values(random: np.random.Generator, feature: Feature, hint: ColumnHin
     if known:
         return np.array(known, np.float64)[random.integers(0, len(known), rows)]
     centre, spread = scale(hint)
-    values = rounded(random.normal(centre, spread, rows), spread)
-    return np.abs(values) if hint.positive else values
+    return within(hint, rounded(random.normal(centre, spread, rows), spread))
+
+
+def within(hint: ColumnHint, values: Array) -> Array:
+    """Numbers as the model takes them: without a sign where it takes none, beside zero where it takes no zero."""
+    values = np.abs(values) if hint.positive else values
+    return np.where(values == 0, scale(hint)[1] / 100, values) if hint.nonzero else values
 
 
 def _known(feature: Feature, hint: ColumnHint) -> list[Any]:
@@ -128,7 +133,7 @@ def _at_thresholds(random: np.random.Generator, features: Any, hints: Sequence[C
     for feature, hint in zip(features, hints, strict=True):
         if hint.points and feature.dtype == "float64":
             points = _neighbours(random, np.unique(hint.points), rows)
-            table[feature.name] = np.abs(points) if hint.positive else points
+            table[feature.name] = within(hint, points)
     return table
 
 
@@ -170,7 +175,7 @@ def _extreme(
         if feature.dtype == "float64" and feature.categories is None:
             centre, spread = scale(hint)
             far = np.array([0.0, -0.0, 1e-300, -1e-300, *(centre + spread * np.array([-1e6, -1e3, 1e3, 1e6]))])
-            far = np.abs(far) if hint.positive else far
+            far = within(hint, far)
             touched = random.random(rows) < TOUCHED
             table[feature.name] = np.where(touched, far[random.integers(0, len(far), rows)], table[feature.name])
     return table
@@ -189,8 +194,8 @@ def _whole(
         step = 1.0 if 1.0 <= spread <= 1e6 else 10.0 ** np.floor(np.log10(spread))
         table[name] = np.where(random.random(rows) < ZEROS, 0.0, np.round(table[name] / step) * step)
     first = table[free[0][0]]
-    for name, _ in free[1:]:
-        table[name] = np.where(np.arange(rows) % 4 == 0, first, table[name])
+    for name, hint in free:
+        table[name] = within(hint, np.where(np.arange(rows) % 4 == 0, first, table[name]))
     return table
 
 

@@ -65,7 +65,8 @@ def fit_to_schema(table: Any, features: Sequence[Feature]) -> Table:
 
 def _values(column: Any, feature: Feature) -> Array:
     if feature.dtype == "string":
-        return np.array([None if value is None or value != value else str(value) for value in column], object)
+        nothing = None if feature.nullable else ""  # an empty cell of a file, where no text may be missing
+        return np.array([nothing if value is None or value != value else str(value) for value in column], object)
     try:
         return np.asarray(column, np.bool_ if feature.dtype == "bool" else np.float64)
     except (TypeError, ValueError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from convert.errors import Refused, unforeseen
+from convert.errors import OtherVersion, Refused, unforeseen
 from convert.sandbox import job_messages
 from server.confinement.walls import confine
 
@@ -28,6 +28,8 @@ def answering(pipe: BinaryIO, memory_bytes: int, more_memory: str) -> Iterator[N
         known = _known(error, memory_bytes, more_memory)
         refusal = known or unforeseen(error)
         parts: dict[str, Any] = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
+        if isinstance(refusal, OtherVersion):
+            parts["version"] = refusal.version
         job_messages.write(pipe, "refused" if known else "broke", **parts, traceback=told)
 
 

@@ -28,11 +28,22 @@ PATHS = ("model", "onnx", "data", "converters")
 
 
 @dataclass(frozen=True, slots=True)
+class WitnessEnds:
+    """The child's ends of the two pipes to a witness, its scikit-learn, and all that it runs, in words."""
+
+    questions: int
+    replies: int
+    version: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What the child is to do: convert ``model`` under ``name``, or verify the file ``onnx``, if given, against it.
 
     ``data`` is a file of a person's own rows; ``trusted``, ``key`` and ``any_version`` say how the model is opened;
-    ``allow_ties``: also where many answers are accidents; ``unconfined``: also where a wall is missing.
+    ``allow_ties``: also where many answers are accidents; ``unconfined``: also where a wall is missing. The ``witness``
+    answers as the original, where that is another scikit-learn's.
     """
 
     model: Path
@@ -47,6 +58,7 @@ class Job:
     memory_bytes: int = limits.MEMORY_BYTES
     allow_ties: bool = False
     unconfined: bool = False
+    witness: WitnessEnds | None = None
 
     def to_bytes(self) -> bytes:
         """The job as JSON, its paths absolute: the child has a folder of its own."""
@@ -57,7 +69,8 @@ class Job:
         """The job that `to_bytes` wrote."""
         values = orjson.loads(text)
         paths = {name: Path(values[name]) for name in PATHS if values[name] is not None}
-        return cls(**{**values, **paths, "trusted": tuple(values["trusted"])})
+        ends = None if values["witness"] is None else WitnessEnds(**values["witness"])
+        return cls(**{**values, **paths, "trusted": tuple(values["trusted"]), "witness": ends})
 
 
 @dataclass(frozen=True, slots=True)

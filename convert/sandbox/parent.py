@@ -1,34 +1,59 @@
-"""Owns the child process: starts it with nothing, listens within bounds, ends it in time. Knows nothing of models."""
+"""Owns the children: starts them with nothing, listens within bounds, ends them in time. Knows nothing of models."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from convert.errors import Refused
+from convert.errors import OtherVersion, Refused
 from convert.sandbox import job_messages, limits
-from convert.sandbox.job_messages import Inspected, Job, JobResult
+from convert.sandbox.job_messages import Inspected, Job, JobResult, WitnessEnds
 from server.confinement.walls import untraceable
 
 LAST_WORDS_BYTES = 2000  # of what the child prints, which is shown when it dies
 MOST_MESSAGES, MOST_CHARACTERS = 10_000, 20_000  # a conversion tells some fifty steps; a traceback is shorter
 PARTS = ("reason", "remedy", "where", "traceback")  # of a refusal
 TRACEBACK = "Traceback (most recent call last)"
-OPENS_PICKLES, INSPECTS = "convert.child", "convert.inspect_child"
+OPENS_PICKLES, INSPECTS, ANSWERS = "convert.child", "convert.inspect_child", "convert.witness.child"
+MORE_TIME = {
+    OPENS_PICKLES: "allow more with --timeout SECONDS",
+    INSPECTS: "make the model smaller, or try again where the processor is less busy",
+}
 
 Tell = Callable[[str, float], None]
 
 
-def run(job: Job, tell: Tell) -> JobResult:
-    """Runs one job in a child and answers its result. Raises Refused, also when the child dies or hangs."""
-    with _child(OPENS_PICKLES, [], job.to_bytes(), job.timeout_seconds) as pipe:
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """An interpreter with another scikit-learn; ``told`` has the versions of Python and of packages there, in words."""
+
+    python: Path
+    version: str
+    told: str
+
+
+def run(job: Job, tell: Tell, elsewhere: Elsewhere | None = None) -> JobResult:
+    """Runs one job in a child and answers its result. Raises Refused, also when the child dies or hangs.
+
+    Raises OtherVersion where the model is another scikit-learn's, which may then answer from ``elsewhere``.
+    """
+    if elsewhere is None:
+        return _run(job, tell, ())
+    with _witness(job, elsewhere) as ends:
+        return _run(replace(job, witness=ends), tell, (ends.questions, ends.replies))
+
+
+def _run(job: Job, tell: Tell, descriptors: Sequence[int]) -> JobResult:
+    with _child(OPENS_PICKLES, [], job.to_bytes(), job.timeout_seconds, descriptors) as pipe:
         message, blob = _answer(pipe, "done", tell)
         parity, bad, speed = (message.get(part) for part in ("parity", "bad", "speed"))
         if not (isinstance(parity, dict) and isinstance(bad, list) and isinstance(speed, dict)):
@@ -48,9 +73,46 @@ def inspect(onnx: bytes, golden: bool = False) -> Inspected:
 
 
 @contextlib.contextmanager
-def _child(module: str, words: Sequence[str], given: bytes, timeout: float) -> Iterator[BinaryIO]:
+def _witness(job: Job, elsewhere: Elsewhere) -> Iterator[WitnessEnds]:
+    """The other child's ends of the pipes to a process that answers as the original; it is gone after the block."""
+    (asked, asks), (replied, replies) = os.pipe(), os.pipe()
+    words = [str(asked), str(replies), str(job.memory_bytes), str(int(job.timeout_seconds) + 1)]
+    words += ["unconfined"] if job.unconfined else []
+    try:
+        with tempfile.TemporaryDirectory(prefix="dynonnx-") as home, untraceable():
+            witness = subprocess.Popen(  # noqa: S603  the interpreter that a person has, our own module
+                [elsewhere.python, "-m", ANSWERS, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=home,
+                env=limits.environment(_root(), home),
+                pass_fds=[asked, replies],
+                start_new_session=True,
+            )
+            for theirs in (asked, replies):
+                os.close(theirs)
+            try:
+                yield WitnessEnds(asks, replied, elsewhere.version, elsewhere.told)
+            finally:
+                witness.kill()
+                witness.wait()
+    finally:
+        for ours in (asks, replied):
+            os.close(ours)
+
+
+@functools.cache
+def _root() -> str:
+    return str(Path(__file__).resolve().parents[2])
+
+
+@contextlib.contextmanager
+def _child(
+    module: str, words: Sequence[str], given: bytes, timeout: float, descriptors: Sequence[int] = ()
+) -> Iterator[BinaryIO]:
     """The pipe of a child that runs ``module``; it is gone after the block. Raises Refused for Broken within it."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = _root()
     with tempfile.TemporaryDirectory(prefix="dynonnx-") as home, untraceable():
         reading, writing = os.pipe()
         try:
@@ -61,7 +123,7 @@ def _child(module: str, words: Sequence[str], given: bytes, timeout: float) -> I
                 stderr=subprocess.PIPE,
                 cwd=home,
                 env=limits.environment(root, home),
-                pass_fds=[writing],
+                pass_fds=[writing, *descriptors],
                 start_new_session=True,  # no signal and no terminal of ours
             )
         finally:
@@ -86,7 +148,7 @@ def _child(module: str, words: Sequence[str], given: bytes, timeout: float) -> I
             code = child.wait()
             listener.join()
         if broken:
-            raise _death(code, overdue, timeout, printed.decode(errors="replace"))
+            raise _death(module, code, overdue, timeout, printed.decode(errors="replace"))
 
 
 def _keep_last(stream: BinaryIO, printed: bytearray) -> None:
@@ -113,11 +175,16 @@ def _answer(pipe: BinaryIO, wanted: str, tell: Tell) -> tuple[dict[str, object],
                 under_way = _text(message, "text")
                 tell(under_way, _share(message.get("share")))
             case "refused" | "broke" as end:
-                reason, remedy, where, traceback = (_text(message, part) for part in PARTS)
-                raise Refused(reason, remedy, where or (under_way if end == "broke" else ""), traceback)
+                raise _refusal(message, under_way if end == "broke" else "")
             case kind if kind == wanted:
                 return message, blob
     raise job_messages.Broken
+
+
+def _refusal(message: dict[str, object], under_way: str) -> Refused:
+    reason, remedy, where, traceback = (_text(message, part) for part in PARTS)
+    version = _text(message, "version")
+    return OtherVersion(reason, remedy, version) if version else Refused(reason, remedy, where or under_way, traceback)
 
 
 def _text(message: dict[str, object], part: str) -> str:
@@ -128,9 +195,9 @@ def _share(value: object) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _death(code: int, overdue: bool, timeout: float, last_words: str) -> Refused:
+def _death(module: str, code: int, overdue: bool, timeout: float, last_words: str) -> Refused:
     if overdue:
-        return Refused(f"it took longer than {timeout:.0f} s and was ended", "allow more with --timeout SECONDS")
+        return Refused(f"it took longer than {timeout:.0f} s and was ended", MORE_TIME[module])
     said = _without_traceback(last_words)
     return Refused(
         f"the process that opened the file died (status {code}): a crash, or a limit. {said}".strip(),

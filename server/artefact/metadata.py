@@ -7,7 +7,7 @@ does not know, so raise the number only for a change that an old server would mi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -66,7 +66,10 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """The metadata of a file. ``classes`` keep their JSON type; several targets have a tuple each."""
+    """The metadata of a file. ``classes`` keep their JSON type; several targets have a tuple each.
+
+    ``ignored`` names columns that the model was fitted with and does not read: a client may send them, as anything.
+    """
 
     name: str
     kind: Kind
@@ -78,6 +81,7 @@ class Artefact:
     created: str
     source_sha256: str
     parity: Mapping[str, Any] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
     def output_names(self, role: Role) -> tuple[str, ...]:
         """The names of the graph outputs with a role, in target order."""
@@ -101,6 +105,7 @@ def to_metadata(artefact: Artefact) -> dict[str, str]:
         "created": artefact.created,
         "source_sha256": artefact.source_sha256,
         "parity": dict(artefact.parity),
+        **({"ignored": artefact.ignored} if artefact.ignored else {}),
     }
     return {PREFIX + key: orjson.dumps(value).decode() for key, value in values.items()}
 
@@ -145,7 +150,15 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
         created=str(_value(metadata, "created")),
         source_sha256=str(_value(metadata, "source_sha256")),
         parity=_mapping(_value(metadata, "parity"), "parity"),
+        ignored=_ignored(metadata, {feature.name for feature in features}),
     )
+
+
+def _ignored(metadata: Mapping[str, str], taken: Set[str]) -> tuple[str, ...]:
+    names = _value(metadata, "ignored") if PREFIX + "ignored" in metadata else []
+    if not isinstance(names, list) or not all(isinstance(name, str) and name not in taken for name in names):
+        raise BadArtefact("dynonnx.ignored: these are no names of columns besides the features")
+    return tuple(names)
 
 
 def _value(metadata: Mapping[str, str], key: str) -> Any:

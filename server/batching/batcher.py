@@ -15,15 +15,14 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
-from server.artefact.tensors import Array
 from server.batching.admission import Admission
-from server.batching.batch import Batch, decode_seconds_of, deliver, shares, whole_answers
+from server.batching.answers import Answers, fail
+from server.batching.batch import Batch, decode_seconds_of
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, Timing
 from server.batching.quarantine import Record
 from server.batching.queue import NEVER, Queue
 from server.batching.run import Outcome, Runs, RunThread, timed_run, too_late, was_stopped
-from server.batching.slice_queue import SliceQueue
 from server.batching.watchdog import GRACE_SECONDS, Watchdog
 from server.errors import ServerError, overloaded
 from server.logs import log
@@ -40,8 +39,6 @@ DEAR_HALVES_SECONDS = 2 * RUN_SHARE_SECONDS  # a batch that was repeated in halv
 # docs/decisions.md: "The loop stays awake for 100 us where requests follow at once"
 BUSY_POLL_SECONDS = 0.0001
 LOOK_AT_EACH = -1.0  # a bound on the rows that wait which is always exceeded
-# docs/decisions.md: "What is legal and heavy is read in slices"
-ANSWER_VALUES = 16_384  # of outputs; answers of more are encoded in slices
 DEADLINE_CHECK_SECONDS = 0.01  # how late a missed deadline is noticed during a run in the thread
 
 
@@ -71,6 +68,7 @@ class Batcher:
         busy_poll: bool = False,
         now: Callable[[], float] = monotonic,
     ) -> None:
+        # docs/decisions.md: "A batcher has fewer than 30 attributes"
         self.name = name
         self.curve = curve
         self.metrics = metrics
@@ -99,8 +97,13 @@ class Batcher:
         self._began = 0.0  # when the run in the thread did
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._answers = SliceQueue(float("inf"), now)
+        self._answers = Answers(name, metrics, self._turn_again, now)
         self._thread = RunThread(f"run-{name}")
+
+    @property
+    def batches(self) -> bool:
+        """Whether requests share runs: rows stand alone, and no run has shown otherwise."""
+        return self._queue.row_independent
 
     @property
     def is_running(self) -> bool:
@@ -145,7 +148,7 @@ class Batcher:
         if queue.rows > self._easy_rows and not self._closed:
             refusal = self._refusal(entry.deadline)
             if refusal is not None:
-                _fail(entry, refusal)
+                fail(entry, refusal)
                 return
         queue.append(entry)
         if not self._scheduled and self._running is None:
@@ -173,12 +176,12 @@ class Batcher:
         self.close()
         if self._running is not None:
             for entry in self._running.entries:
-                self._fail(entry, _draining())
+                self._answers.refuse(entry, _draining())
             self._watchdog.stop(self.now())
 
     def _refuse_all(self, error: ServerError) -> None:
         for entry in self._queue.clear():
-            self._fail(entry, error)
+            self._answers.refuse(entry, error)
         self.metrics.pending(len(self._running.entries) if self._running is not None else 0)
 
     # Runs
@@ -187,6 +190,9 @@ class Batcher:
         self._scheduled = False
         self._wait_timer = None
         if self._running is not None:
+            return
+        if self._answers.full:  # goes on with `_turn_again`
+            self._check_deadlines_later()
             return
         batch = None
         try:
@@ -279,7 +285,7 @@ class Batcher:
         self._easy_rows = self._admission.easy_rows()
         self.metrics.fail_run()
         for entry in batch.entries if batch is not None else self._queue.clear():
-            self._fail(entry, ServerError("internal", "the server failed on this request; its log says why"))
+            self._answers.refuse(entry, ServerError("internal", "the server failed on this request; its log says why"))
         self.metrics.pending(len(self._queue))
         self._turn_again()
         if isinstance(error, KeyboardInterrupt | SystemExit):
@@ -300,7 +306,7 @@ class Batcher:
         counts_stages = batch.entries[0].group.counts_stages
         answering = self.now() if counts_stages else 0.0
         for answered, outputs in outcomes:
-            self._answer(answered, outputs, started)
+            self._answers.answer(answered, outputs, started)
         if counts_stages:
             self.metrics.stages(batch.rows, decode_seconds_of(batch), self.now() - answering)
         self.metrics.pending(len(self._queue))
@@ -324,80 +330,17 @@ class Batcher:
         if not self._scheduled and self._running is None and self.now() - self._ended < BUSY_POLL_SECONDS:
             self._loop.call_soon(self._poll_busily)
 
-    def _answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
-        if isinstance(outputs, ServerError):
-            for entry in batch.entries:
-                self._fail(entry, outputs)
-            return
-        self._count(batch, started)
-        answers = whole_answers(batch, outputs)
-        if answers is None:
-            return
-        whole, results = answers
-        values = sum([output.size for output in results])
-        if values <= ANSWER_VALUES:
-            self._deliver(whole, results)
-        elif len(whole.entries) == 1:
-            self._answer_in_slices(whole.entries[0], results)
-        else:
-            rows = max(1, ANSWER_VALUES * whole.rows // values)
-            for share, own in shares(whole, results, rows):
-                self._loop.call_soon(self._deliver_share, share, own)
-
-    def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
-        """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""
-        try:
-            deliver(batch, outputs)
-        except Exception:  # noqa: BLE001  an entry is never left without an answer
-            log.exception("a batch could not be answered", extra={"model": self.name})
-        else:
-            return
-        if len(batch.entries) == 1:
-            self._fail(batch.entries[0], _no_answer())
-            return
-        for alone, own in shares(batch, outputs, 0):
-            if not alone.entries[0].done:
-                self._deliver(alone, own)
-
-    def _deliver_share(self, batch: Batch, outputs: Sequence[Array]) -> None:
-        if len(batch.entries) == 1:
-            self._answer_in_slices(batch.entries[0], outputs)
-        else:
-            self._deliver(batch, outputs)
-
-    def _answer_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> None:
-        if not entry.done:
-            self._answers.add(
-                entry, entry.group.deliver_in_slices(entry, outputs), lambda error: self._answered(entry, error)
-            )
-
-    def _answered(self, entry: Entry, error: ServerError | None) -> None:
-        if error is not None:
-            self._fail(entry, error)
-
-    def _fail(self, entry: Entry, error: ServerError) -> None:
-        if _fail(entry, error):
-            self.metrics.failed(error.code, self.now() - entry.arrived)
-
-    def _count(self, batch: Batch, started: float) -> None:
-        """Counts the requests whose last rows are in this batch."""
-        if batch.start is not None and batch.start + batch.rows < batch.entries[0].rows:
-            return
-        arrivals = [entry.arrived for entry in batch.entries if not entry.done]
-        requests, arrived = len(arrivals), sum(arrivals)
-        self.metrics.answered(requests, requests * self.now() - arrived, requests * started - arrived)
-
     # Deadlines
 
     def _expire(self, now: float) -> None:
         for entry in self._queue.pop_late(now):  # a refusal may submit the next request
-            self._fail(entry, too_late())
+            self._answers.refuse(entry, too_late())
 
     def _refuse_late(self, entries: Sequence[Entry], now: float) -> bool:
         """Refuses those whose deadline has passed; returns whether there are any."""
         late = [entry for entry in entries if entry.deadline <= now]
         for entry in late:
-            self._fail(entry, too_late())
+            self._answers.refuse(entry, too_late())
         return bool(late)
 
     def _check_deadlines_later(self) -> None:
@@ -406,7 +349,7 @@ class Batcher:
 
     def _check_deadlines(self) -> None:
         self._deadline_timer = None
-        if self._running is None and self._wait_timer is None:
+        if self._running is None and self._wait_timer is None and not self._answers.full:
             return
         now = self.now()
         if now >= self._queue.next_deadline:
@@ -419,19 +362,6 @@ class Batcher:
             self._watchdog.look(running, now, self._refuse_late(running, now))
         self.metrics.pending(len(self._queue) + len(running))
         self._check_deadlines_later()
-
-
-def _no_answer() -> ServerError:
-    return ServerError("internal", "the answer could not be made; the server's log says why")
-
-
-def _fail(entry: Entry, error: ServerError) -> bool:
-    """Refuses an entry unless it is done; returns whether it was. A client that cannot be told costs no other."""
-    try:
-        return entry.fail(error)
-    except Exception:  # noqa: BLE001
-        log.exception("a refusal could not be sent")
-        return True
 
 
 def _draining() -> ServerError:

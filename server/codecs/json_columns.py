@@ -15,8 +15,8 @@ import orjson
 from server.artefact.metadata import Artefact, Scalar
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout, TensorSpec, concatenate, slice_rows
-from server.batching.entry import Entry
-from server.codecs.slices import Slices, ranges, rows_per_slice
+from server.batching.entry import Entry, PiecedAnswer
+from server.codecs.slices import SLICE_ITEMS, Slices, ranges, rows_per_slice
 
 HALF_BYTES, DOUBLE_BYTES = 2, 8
 FEW_NUMBERS = 256  # for so many numbers lists are faster than numpy's fancy indexing
@@ -26,10 +26,16 @@ Render = Callable[[Sequence[Array]], Column]
 
 
 class Field(NamedTuple):
-    """How outputs become a JSON field: ``rows`` encodes row by row; ``whole``, if faster, all rows as one list."""
+    """How outputs become a JSON field: ``rows`` encodes row by row; ``whole``, if faster, all rows as one list.
+
+    ``position``: of the output that the field is, value by value; None if it is made of several or of their labels.
+    ``is_flat``: a row of one element is that element, not a list.
+    """
 
     rows: Render
     whole: Callable[[Sequence[Array]], bytes] | None = None
+    position: int | None = None
+    is_flat: bool = False
 
     def all_rows(self, outputs: Sequence[Array]) -> bytes:
         """Encodes all rows as one JSON list."""
@@ -58,11 +64,11 @@ class JsonGroup:
         self._layouts = tuple(layouts)
         self._fields = tuple(fields.values())
         self._renders = tuple([field.rows for field in self._fields])
-        keys = b",".join(_escaped(orjson.dumps(key)) + b":%b" for key in fields)
-        if within is not None:
-            keys = _escaped(orjson.dumps(within)) + b":{" + keys + b"}"
-        version_field = b"" if version is None else b',"model_version":' + _escaped(orjson.dumps(version))
-        self._template = b"{" + keys + version_field + b"}"
+        opening, closing = (b"{", b"") if within is None else (b"{" + orjson.dumps(within) + b":{", b"}")
+        keys = [(b"," if number else opening) + orjson.dumps(key) + b":" for number, key in enumerate(fields)]
+        version_field = b"" if version is None else b',"model_version":' + orjson.dumps(version)
+        self._between = [*keys, closing + version_field + b"}"]  # before, between and behind the values of the fields
+        self._template = b"%b".join(map(_escaped, self._between))
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
         """Makes the graph inputs, ``[rows, width]`` each; of the only entry from row ``start`` on, else of all."""
@@ -98,18 +104,15 @@ class JsonGroup:
             row = end
 
     def deliver_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> Slices[None]:
-        """Answers one entry as `deliver` does, some rows at a time."""
-        parts: list[list[bytes]] = [[] for _ in self._renders]
-        width = sum([output.size for output in outputs]) // max(entry.rows, 1)
-        for start, stop in ranges(entry.rows, rows_per_slice(width)):
-            for field, column in zip(parts, self.encode([output[start:stop] for output in outputs]), strict=True):
-                field.append(b",".join(column))
-            yield
-        pattern = b"%b" if entry.request[1] else b"[%b]"
-        body = self._template % tuple([pattern % b",".join(part) for part in parts])
+        """Answers one entry as `deliver` does, some values at a time."""
+        alone = entry.request[1]
+        pieces: list[bytes | memoryview] = [self._between[0]]
+        for field, after in zip(self._fields, self._between[1:], strict=True):
+            pieces += yield from _field_in_slices(field, outputs, alone)
+            pieces.append(after)
         if not entry.done:
             entry.done = True
-            entry.answer(body)
+            entry.answer_in_pieces(PiecedAnswer(pieces, b"application/json", ()))
 
     def _answer_alone(self, entry: Entry, outputs: Sequence[Array]) -> None:
         if not entry.done:
@@ -139,6 +142,40 @@ class JsonGroup:
         return self._template % tuple([field.all_rows(outputs) for field in self._fields])
 
 
+def _field_in_slices(field: Field, outputs: Sequence[Array], alone: bool) -> Slices[list[bytes]]:
+    """The JSON of a field in pieces; ``alone``: of its only row, else of a list of its rows."""
+    if field.position is not None:
+        output = outputs[field.position]
+        if output.ndim > 1 and output.size == len(output) and field.is_flat:
+            output = output.reshape(-1)
+        if alone and output.ndim == 1:
+            return numbers(output)
+        return (yield from dumped_in_slices(output[0] if alone else output))
+    parts: list[bytes] = []
+    rows = len(outputs[0])
+    width = sum([output.size for output in outputs]) // max(rows, 1)
+    for start, stop in ranges(rows, rows_per_slice(width)):
+        parts += [b",", b",".join(field.rows([output[start:stop] for output in outputs]))]
+        yield
+    return parts[1:] if alone else [b"[", *parts[1:], b"]"]
+
+
+def dumped_in_slices(array: Array) -> Slices[list[bytes]]:
+    """An array as JSON in pieces, nested as its shape; numbers as in `numbers`."""
+    if array.size <= SLICE_ITEMS:
+        return [_dumped(array)]
+    pieces: list[bytes] = []
+    width = array.size // len(array)
+    for start, stop in ranges(len(array), rows_per_slice(width)):
+        pieces.append(b",")
+        if width > SLICE_ITEMS:
+            pieces += yield from dumped_in_slices(array[start])
+        else:
+            pieces.append(_dumped(array[start:stop])[1:-1])
+            yield
+    return [b"[", *pieces[1:], b"]"]
+
+
 def _escaped(json: bytes) -> bytes:
     return json.replace(b"%", b"%%")
 
@@ -159,8 +196,12 @@ def _dumped(array: Array) -> bytes:
     """An array as JSON, nested as its shape; numbers as in `numbers`."""
     if array.dtype.kind == "O":
         return orjson.dumps(array.tolist())
-    plain = array.astype(np.float32) if array.dtype == np.float16 else np.ascontiguousarray(array)
-    return orjson.dumps(plain, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(_plain(array), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _plain(array: Array) -> Array:
+    """An array as the JSON encoder takes it."""
+    return array.astype(np.float32) if array.dtype == np.float16 else np.ascontiguousarray(array)
 
 
 def _rows_of(array: Array) -> Column:
@@ -173,9 +214,10 @@ def _lists_of(array: Array) -> Column:
     width = array.size // len(array)
     if not width:
         return [b"[]"] * len(array)
-    tokens = numbers(array)
-    template = b"[" + b",".join([b"%b"] * width) + b"]"
-    return [template % tuple(tokens[at : at + width]) for at in range(0, len(tokens), width)]
+    if array.dtype.kind == "O":
+        return [orjson.dumps(row) for row in array.reshape(len(array), width).tolist()]
+    plain = _plain(array).reshape(len(array), width)
+    return [orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) for row in plain]
 
 
 def _nested(array: Array) -> Column:
@@ -192,12 +234,12 @@ def values(position: int) -> Field:
         array = outputs[position]
         return _dumped(array.reshape(-1) if array.size == len(array) else array)
 
-    return Field(lambda outputs: _rows_of(outputs[position]), whole)
+    return Field(lambda outputs: _rows_of(outputs[position]), whole, position, is_flat=True)
 
 
 def anything(position: int) -> Field:
     """A field of an output without a role: each row as it is."""
-    return Field(lambda outputs: _nested(outputs[position]), lambda outputs: _dumped(outputs[position]))
+    return Field(lambda outputs: _nested(outputs[position]), lambda outputs: _dumped(outputs[position]), position)
 
 
 def labels(position: int, classes: Sequence[Scalar] | None) -> Field:

@@ -77,12 +77,19 @@ class MlflowCodec:
     counts_stages = False
 
     def __init__(
-        self, reader: RowReader, features: Sequence[Feature], group: JsonGroup, max_rows: int, tensor: str | None = None
+        self,
+        reader: RowReader,
+        features: Sequence[Feature],
+        group: JsonGroup,
+        max_rows: int,
+        tensor: str | None = None,
+        ignored: Iterable[str] = (),
     ) -> None:
         self._names = [feature.name for feature in features]
         self._reader = reader
         self._converters = converters(features)
-        self._numeric = all(feature.dtype in NUMERIC_DTYPES for feature in features)
+        self._numeric = not ignored and all(feature.dtype in NUMERIC_DTYPES for feature in features)
+        self._ignored = frozenset(ignored)
         self._group = group
         self._max_rows = max_rows
         self._tensor = tensor
@@ -100,7 +107,9 @@ class MlflowCodec:
         return None
 
     def _decode_csv(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
-        columns, rows, typed = yield from read_table(body, self._numeric, self._max_rows, len(self._names))
+        columns, rows, typed = yield from read_table(
+            body, self._numeric, self._max_rows, len(self._names) + len(self._ignored)
+        )
         yield from discarding(rows, self._fill(entry, self._csv_rows(columns, rows, typed), True))
 
     def _decode_json(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
@@ -184,13 +193,15 @@ class MlflowCodec:
     def _in_order(self, rows: list[Any], columns: list[Any], where: str) -> Take:
         """Takes rows in schema order; a row of another width stays as it is, for `RowReader` to refuse."""
         order = self._order(columns, where)
-        width = len(order)
+        width, needed = len(columns), len(order)
 
         def take(start: int, stop: int) -> list[Any]:
             taken = rows[start:stop]
+            if width > needed and any(type(row) is list and len(row) == needed for row in taken):
+                refuse(taken, f"{where}: there are {width} columns, but a row has {needed} values")
             return [[row[at] for at in order] if type(row) is list and len(row) == width else row for row in taken]
 
-        return (lambda start, stop: rows[start:stop]) if order == list(range(width)) else take
+        return (lambda start, stop: rows[start:stop]) if order == list(range(width)) and width == needed else take
 
     def _order(self, columns: list[Any], where: str) -> list[int]:
         """The position of each feature among ``columns``; the numbers 0, 1, ... are positions, not names."""
@@ -202,8 +213,7 @@ class MlflowCodec:
         for name in names:
             if name not in at:
                 refuse(columns, f"{where}: missing feature '{name}': this model takes {listed(names)}")
-        if len(given) > len(names):
-            extra = _first_extra(given, frozenset(names))
+        if len(given) > len(names) and (extra := _first_extra(given, frozenset(names) | self._ignored)) is not None:
             hint = "; pandas leaves its index out with to_csv(index=False)" if extra == "" else ""
             refuse(columns, f"{where}: unexpected or repeated feature {shown(extra)}{hint}")
         return [at[name] for name in names]
@@ -259,8 +269,9 @@ def mlflow_codec(
 ) -> MlflowCodec | None:
     """Makes the codec of a model; None for an ONNX file that is not dynonnx's and has no rows."""
     if artefact is not None:
-        reader = RowReader(artefact.features)
-        return MlflowCodec(reader, artefact.features, _group(artefact, reader.layouts), max_rows)
+        reader = RowReader(artefact.features, artefact.ignored)
+        group = _group(artefact, reader.layouts)
+        return MlflowCodec(reader, artefact.features, group, max_rows, ignored=artefact.ignored)
     features = features_of_signature(inputs)
     if not features or not outputs:
         return None

@@ -132,7 +132,7 @@ NO_ROWS = NoRowsCodec(check_json)
 
 def codec_of_artefact(artefact: Artefact, version: str, max_rows: int) -> PredictCodec:
     """Makes the codec of a dynonnx file: features by name, answers by role."""
-    reader = RowReader(artefact.features)
+    reader = RowReader(artefact.features, artefact.ignored)
     return PredictCodec(reader, *groups_of(artefact, version, reader.layouts), max_rows)
 
 

@@ -5,6 +5,7 @@ A refusal must not cost more than an answer, nor give back what it was sent: wha
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import chain, islice
 from typing import Any, NoReturn
@@ -40,11 +41,16 @@ def depth_of(value: Any) -> int:
 
 
 def shown(value: Any) -> str:
-    """A client's value as an error quotes it: JSON of at most 64 characters; a container by its type only."""
+    """A client's value as an error quotes it: JSON of at most 64 characters; a container by its type only.
+
+    What has no look of its own, such as the controls that JSON allows or marks of direction, is escaped.
+    """
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "an array"
     start = value[: MAX_SHOWN_CHARACTERS + 1] if isinstance(value, str) else value
     text = orjson.dumps(start).decode()
+    if not text.isprintable():
+        text = "".join([char if char.isprintable() else json.dumps(char)[1:-1] for char in text])
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "..."
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
@@ -61,8 +61,9 @@ class _InputColumns:
 class RowReader:
     """Packs rows of parsed JSON into buffers, one per graph input, in the order of ``layouts``."""
 
-    def __init__(self, features: Sequence[Feature]) -> None:
+    def __init__(self, features: Sequence[Feature], ignored: Iterable[str] = ()) -> None:
         self._features = tuple(features)
+        self._ignored = frozenset(ignored)
         self._names = tuple(feature.name for feature in features)
         self._name_set = frozenset(self._names)
         self._inputs = _input_columns(self._features)
@@ -130,7 +131,8 @@ class RowReader:
 
     def allowance(self, max_rows: int) -> Allowance:
         """What a body of ``max_rows`` rows may have: their values, an index, and what a protocol has around them."""
-        values = max_rows * (self.width + 1) + self.width + OTHERS
+        width = self.width + len(self._ignored)
+        values = max_rows * (width + 1) + width + OTHERS
         return Allowance(values, max_rows + self.width + OTHERS, values, max_rows)
 
     def _slow_buffers(self, rows: list[list[Any]]) -> tuple[Buffer, ...]:
@@ -150,7 +152,7 @@ class RowReader:
 
     def _values(self, row: Any, where: str) -> Sequence[Any]:
         if type(row) is dict:
-            if row.keys() != self._name_set:
+            if row.keys() != self._name_set and row.keys() - self._ignored != self._name_set:
                 self._refuse_names(row, where)
             return [row[name] for name in self._names] if self._pick is None else self._pick(row)
         if type(row) is not list:
@@ -162,7 +164,7 @@ class RowReader:
     def _refuse_names(self, row: dict[str, Any], where: str) -> NoReturn:
         at = "" if where == "features" else f"{where}: "
         missing = next((name for name in self._names if name not in row), None)
-        extra = next((name for name in row if name not in self._name_set), None)
+        extra = next((name for name in row if name not in self._name_set and name not in self._ignored), None)
         but = "" if extra is None else f", got {shown(extra)}"
         if missing is not None:
             refuse(row, f"{at}missing feature '{missing}'{but}")
@@ -175,7 +177,8 @@ class RowReader:
         checked = _typed(feature.dtype, value, where)
         allowed = self._categories.get(index)
         if allowed is not None and checked not in allowed:
-            known = few([shown(category) for category in feature.categories or ()])
+            categories = feature.categories or ()
+            known = few([shown(category) for category in categories[:8]], len(categories))
             raise ServerError("invalid_input", f"{where}: expected one of {known}, got {shown(value)}")
         if checked == MISSING_TEXT and not feature.nullable:
             raise ServerError("invalid_input", f"{where}: a missing value, which U+FDD0 stands for, is not taken here")

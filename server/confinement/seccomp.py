@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from server.confinement import kernel
 from server.confinement.syscalls import NEWEST, Machine
@@ -28,11 +28,8 @@ ASKS_OF_A_FILE = (0x5401, 0x802C542A, 0x5413, 0x5450, 0x5451)  # is it a termina
 DUPLICATES_AND_FLAGS = (0, 1, 2, 3, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC: no owner, no signal
 NAMES_A_THREAD_OR_MEMORY = (15, 16, 0x53564D41)
 
-Line = tuple[int, int, int, int]  # one instruction: code, jump if true, jump if false, constant
 
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(NamedTuple):
     """An argument of 32 bits is one of these, apart from the bits that are ``ignored``."""
 
     argument: int
@@ -49,8 +46,7 @@ class OneOf:
         yield RETURN, 0, 0, DENY
 
 
-@dataclass(frozen=True, slots=True)
-class Without:
+class Without(NamedTuple):
     """An argument of 32 bits has none of these bits."""
 
     argument: int
@@ -63,8 +59,7 @@ class Without:
         yield RETURN, 0, 0, DENY
 
 
-@dataclass(frozen=True, slots=True)
-class Null:
+class Null(NamedTuple):
     """An argument is a null pointer."""
 
     argument: int
@@ -77,7 +72,9 @@ class Null:
             yield RETURN, 0, 0, DENY
 
 
-Check = OneOf | Without | Null
+if TYPE_CHECKING:  # Python 3.8, round which these walls stand as well, cannot say it
+    Line = tuple[int, int, int, int]  # one instruction: code, jump if true, jump if false, constant
+    Check = OneOf | Without | Null
 
 
 def _at(argument: int) -> int:

@@ -6,13 +6,12 @@ import platform
 import struct
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 NEWEST = 450  # the highest number that was looked at; what came later is answered as a kernel without it would
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """A kind of processor: what the kernel's filter calls it, and its number of each system call it has."""
 
     architecture: int

@@ -100,6 +100,10 @@ class Endpoints:
         """Why a version that is loaded does not serve; None while it does."""
         return self.quarantine.record(self.scoreboard.blocks[model.name, model.version]).reason
 
+    def batches(self, model: Model) -> bool:
+        """Whether requests share runs of a version: by its trial and, once it is open, by its runs in this worker."""
+        return model.verdict.row_independent and ("serving" not in vars(self) or self.serving.batches(model))
+
     def close(self) -> None:
         """Closes the batchers."""
         self.serving.close()

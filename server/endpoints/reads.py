@@ -19,6 +19,7 @@ from server.metrics.statistics import served
 from server.models.repository import NO_MODEL, Model
 
 JSON = "application/json"
+DOUBTED = "a run of several requests failed in this worker, though each succeeded by itself"
 Piece = TypeVar("Piece")
 
 
@@ -83,7 +84,7 @@ def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer
 
 def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
     """Schema, classes, parity, golden check, cost and batching of a version."""
-    block = endpoints.scoreboard.blocks[model.name, model.version]
+    block, batched = endpoints.scoreboard.blocks[model.name, model.version], endpoints.batches(model)
     described: dict[str, Any] = {
         "name": model.name,
         "version": model.version,
@@ -92,8 +93,8 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "kind": _kind(model.artefact),
         "sha256": model.sha256,
         "golden_rows_checked": model.verdict.golden_rows,
-        "batched": model.verdict.row_independent,
-        "not_batched_because": model.verdict.mixing,
+        "batched": batched,
+        "not_batched_because": None if batched else model.verdict.mixing or DOUBTED,
         "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
         "served": served(endpoints.scoreboard.block_totals([block])[0]),
         "inputs": [_tensor(spec) for spec in model.runtime.inputs],
@@ -167,6 +168,7 @@ def _described(artefact: Artefact) -> dict[str, Any]:
     names = [feature.name for feature in artefact.features]
     return {
         "features": artefact.features,
+        **({"ignored": artefact.ignored} if artefact.ignored else {}),
         "classes": artefact.classes,
         "example": dict(zip(names, artefact.golden.rows[0], strict=True)) if artefact.golden.rows else None,
         "producer": artefact.producer,

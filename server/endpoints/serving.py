@@ -98,6 +98,10 @@ class Serving:
         for batcher in self._batchers.values():
             batcher.abandon()
 
+    def batches(self, model: Model) -> bool:
+        """Whether requests share runs of a version in this worker."""
+        return self._batchers[model.name, model.version].batches
+
     @property
     def is_running(self) -> bool:
         """Whether a run goes on in some thread."""

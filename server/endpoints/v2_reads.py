@@ -55,7 +55,7 @@ def model_config(endpoints: Endpoints, name: str, version: str | None = None) ->
     As in Triton: where requests may share a run, ``max_batch_size`` is above 0 and ``dims`` omit the first dimension.
     """
     model = endpoints.repository.get(name, version)
-    batched = _is_batched(model)
+    batched = _is_batched(endpoints, model)
     config: dict[str, Any] = {
         "name": model.name,
         "platform": PLATFORM,
@@ -93,9 +93,9 @@ def unsupported(what: str) -> ServerError:
     return ServerError("unsupported", f"this server has no {what}; GET /v2 lists its extensions")
 
 
-def _is_batched(model: Model) -> bool:
+def _is_batched(endpoints: Endpoints, model: Model) -> bool:
     """Whether the model is batched in Triton's sense: requests may share a run, and every output has rows first."""
-    return model.v2.row_independent and all(spec.shape and spec.shape[0] is None for spec in model.runtime.outputs)
+    return endpoints.batches(model) and all(spec.shape and spec.shape[0] is None for spec in model.runtime.outputs)
 
 
 def _metadata(spec: TensorSpec) -> dict[str, Any]:

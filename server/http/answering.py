@@ -54,6 +54,7 @@ class AnsweringConnection(HttpToolsProtocol):
         # Lifetime: the connection
         self.account = self.worker.endpoints.ledger.account()
         self.exchanges: deque[Exchange] = deque()  # hot requests, in order
+        self._waiting_answers = 0  # written since the client fell behind
         self.unparsed_bytes = 0  # of what was read and is kept until it is parsed
         self._crowded = len(self.connections) > self.worker.places.open  # it has one of the kept places, or none
         self._refused = False  # no more reading
@@ -104,10 +105,13 @@ class AnsweringConnection(HttpToolsProtocol):
         if pieces:
             self.transport.writelines([output, *pieces])
             if not close and exchanges and exchanges[0].output is not None:
+                self._count_waiting()
                 self.flush()  # at most MAX_PIPELINED deep
                 return
         else:
             self.transport.write(output)
+        if self.flow.write_paused:
+            self._count_waiting()
         if close:
             self._end()
         elif self.pipeline:
@@ -210,12 +214,23 @@ class AnsweringConnection(HttpToolsProtocol):
         """The write buffer has drained."""
         super().resume_writing()
         self._write_progress = None
+        self._waiting_answers = 0
         self._count_owed()
         self._read_on()
 
     def owed_bytes(self) -> int:
         """What waits in memory for the client to take, or for us to parse."""
         return self.transport.get_write_buffer_size() + self.unparsed_bytes
+
+    def owes_several(self) -> bool:
+        """Whether more than one answer waits for the client."""
+        return self._waiting_answers > 1
+
+    def _count_waiting(self) -> None:
+        """Counts an answer that was written to a client that is behind."""
+        if self.flow.write_paused:
+            self._waiting_answers += 1
+            self._count_owed()
 
     def _count_owed(self) -> None:
         if self.flow.write_paused or self.unparsed_bytes:

@@ -18,6 +18,9 @@ class Debtor(Protocol):
     def owed_bytes(self) -> int:
         """What waits in memory because of it."""
 
+    def owes_several(self) -> bool:
+        """Whether that is more than one answer."""
+
 
 class Debts:
     """The bytes that wait because of slow connections; ``limit``: the most."""
@@ -32,8 +35,10 @@ class Debts:
         size = debtor.owed_bytes()
         self.total += size - self._owed.get(debtor, 0)
         self._owed[debtor] = size
-        while self.total > self._limit and len(self._owed) > 1:
+        while self.total > self._limit:
             largest = max(self._owed, key=self._owed.__getitem__)
+            if len(self._owed) == 1 and not largest.owes_several():  # one answer may be as large
+                return
             self.settle(largest)
             largest.transport.abort()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from time import process_time
 from typing import Any, NamedTuple
 
 from server.artefact.metadata import Artefact, BadArtefact, from_metadata
 from server.artefact.mixing.analysis import find_mixing
-from server.artefact.onnxfile import check_known, read_onnxfile
+from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.codecs.mlflow import MlflowCodec, mlflow_codec
@@ -24,6 +25,8 @@ from server.models.trial import Findings, Verdict, examine, first_run, stopped_a
 from server.settings import BatchRule, Settings
 
 FIRST_RUN_SECONDS = 30.0  # it took less in the trial, which may take as much processor time in all
+# docs/decisions.md: "What is slow to open is refused"
+OPENING_SECONDS, BYTES_PER_SECOND = 3.0, 20_000_000
 
 
 class ChangedMeanwhile(Exception):
@@ -64,7 +67,7 @@ def load_model(
         check_known(content)
     elif tried.sha256 != sha256:
         raise ChangedMeanwhile
-    runtime = Runtime(data, ort_threads)
+    runtime = Runtime(data, ort_threads) if tried is not None else _opened(data, ort_threads)
     artefact = from_metadata(runtime.metadata)
     predict, mlflow = _row_codecs(runtime, artefact, file.version, max_rows)
     layouts = predict.layouts if predict else ()
@@ -117,6 +120,19 @@ def loader(settings: Settings, check_signed: Check | None) -> Callable[..., Mode
         batch=settings.batch,
         check_signed=check_signed,
     )
+
+
+def _opened(data: bytes, threads: int) -> Runtime:
+    """Opens what nobody has opened yet. Raises BadModel; BadFile where it costs more than a process that must not
+    stand still can spend on it again."""
+    began, most = process_time(), OPENING_SECONDS + len(data) / BYTES_PER_SECOND
+    runtime = Runtime(data, threads)
+    if (spent := process_time() - began) > most:
+        raise BadFile(
+            f"took {spent:.1f} s of processor time to open, more than {most:.1f} s: export it with fewer functions and"
+            " fewer constants that are computed"
+        )
+    return runtime
 
 
 def read_whole(file: VersionFile) -> Given:

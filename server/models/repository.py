@@ -5,8 +5,12 @@ A file is ``<name>/<version>/model.onnx``, or ``<name>.onnx`` for version 1. Req
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +28,7 @@ from server.models.files import OUTSIDE, is_inside
 from server.models.trial import Verdict
 
 PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".skops", ".sav", ".dill"})
+NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})  # all else says nothing of a file
 NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
 
 
@@ -91,6 +96,11 @@ class Repository:
         """The reasons why versions do not serve; those of a `Bulletin` change at any time."""
         return self._refused.read() if isinstance(self._refused, Bulletin) else self._refused
 
+    def only(self, versions: Collection[tuple[str, str]]) -> Repository:
+        """The same without other versions than these."""
+        models = [model for model in self if (model.name, model.version) in versions]
+        return Repository(models, self._refused, self.default_model)
+
     def get(self, name: str, version: str | None = None) -> Model:
         """A version of a model, the highest without ``version``. Raises ServerError: not_found, model_unavailable."""
         versions = self.models.get(name)
@@ -123,8 +133,19 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     return (*pieces, (1, 0, ""), (0, 0, version))  # the text last: 1.0 and 1_0 differ, in a fixed order
 
 
+def _pickles(folder: Path) -> Iterator[Path]:
+    """Pickles at the places of models; what cannot be looked at is none."""
+    for path in sorted((*folder.glob("[!.]*"), *folder.glob("[!.]*/[!.]*/*"))):
+        with contextlib.suppress(OSError):
+            if path.suffix.lower() in PICKLES and path.is_file():
+                yield path
+
+
 def scan(folder: Path) -> Listing:
-    """Lists every version in the folder, by name, then by version. Raises OSError."""
+    """Lists every version in the folder, by name, then by version. Raises OSError.
+
+    What cannot be looked at is misplaced: nobody knows that it is gone.
+    """
     if not folder.is_dir():
         return Listing((), {})
     versions: list[VersionFile] = []
@@ -132,41 +153,72 @@ def scan(folder: Path) -> Listing:
     for entry in sorted(folder.iterdir()):
         if entry.name.startswith("."):
             continue
-        if entry.is_symlink() and not is_inside(folder, entry):
-            misplaced[_shown(entry.stem if entry.suffix == ".onnx" else entry.name), "1"] = (
-                f"{_shown(entry.name)} {OUTSIDE}"
-            )
-            continue
-        if entry.suffix == ".onnx" and not entry.is_dir():
-            if (folder / entry.stem).is_dir():
-                misplaced[entry.stem, "1"] = (
-                    f"{entry.name} and {entry.stem}/ both hold a model '{entry.stem}': remove one"
-                )
-            else:
-                versions.append(VersionFile(entry.stem, "1", entry, folder))
-        elif entry.is_dir() and not (folder / f"{entry.name}.onnx").is_file():
-            files = (file for file in entry.glob("*/model.onnx") if not file.parent.name.startswith("."))
-            versions += [VersionFile(entry.name, file.parent.name, file, folder) for file in files]
-    for path in sorted((*folder.glob("[!.]*"), *folder.glob("[!.]*/[!.]*/*"))):
-        if path.suffix.lower() in PICKLES and path.is_file():
-            # By its whole path, which is no model's name: the versions beside it serve on.
-            place = _shown(str(path.relative_to(folder)))
-            misplaced[place, "1"] = (
-                f"{place} is a pickle, and no server opens one: python -m convert {_shown(str(path))}, then remove it"
-            )
+        try:
+            versions += _versions_at(folder, entry)
+        except (OSError, _Misplaced) as error:
+            reason = f"cannot be read, what is loaded of it serves on: {getattr(error, 'strerror', '')}"
+            said = str(error) if isinstance(error, _Misplaced) else f"{_shown(entry.name)} {reason}"
+            misplaced[_shown(entry.stem if entry.suffix == ".onnx" else entry.name), "1"] = said
+    for path in _pickles(folder):
+        # By its whole path, which is no model's name: the versions beside it serve on.
+        place = _shown(str(path.relative_to(folder)))
+        misplaced[place, "1"] = (
+            f"{place} is a pickle, and no server opens one: python -m convert {_shown(str(path))}, then remove it"
+        )
     for version in versions:
-        if not (NAME_PATTERN.fullmatch(version.name) and NAME_PATTERN.fullmatch(version.version)):
-            misplaced[_shown(version.name), _shown(version.version)] = (
-                f"{_shown(str(version.path.relative_to(folder)))}: a model name and a version are letters, digits, '_',"
-                " '.' and '-', at most 64 characters, the first a letter or a digit; rename it"
-            )
-        elif version.name in RESERVED_NAMES:
-            misplaced[version.name, version.version] = (
-                f"{version.path.relative_to(folder)}: no model can be called '{version.name}', as the v2 protocol has a"
-                " path of that name; rename it"
-            )
+        if wrong := _misnamed(folder, version):
+            misplaced[_shown(version.name), _shown(version.version)] = wrong
     named = (file for file in versions if (_shown(file.name), _shown(file.version)) not in misplaced)
     return Listing(tuple(sorted(named, key=lambda file: (file.name, version_key(file.version)))), misplaced)
+
+
+class _Misplaced(Exception):
+    """An entry of the folder is no model that could be told by its name; the message says why."""
+
+
+def _versions_at(folder: Path, entry: Path) -> list[VersionFile]:
+    """The versions of one entry of the folder: a file, or a model's own folder. Raises _Misplaced, OSError."""
+    if entry.is_symlink() and not is_inside(folder, entry):
+        raise _Misplaced(f"{_shown(entry.name)} {OUTSIDE}")
+    is_folder = _is_folder(entry)
+    if entry.suffix == ".onnx" and not is_folder:
+        if _is_folder(folder / entry.stem):
+            stem = _shown(entry.stem)
+            raise _Misplaced(f"{_shown(entry.name)} and {stem}/ both hold a model '{stem}': remove one")
+        return [VersionFile(entry.stem, "1", entry, folder)]
+    if not is_folder or (folder / f"{entry.name}.onnx").is_file():
+        return []
+    places = (inner / "model.onnx" for inner in entry.iterdir() if not inner.name.startswith("."))
+    return [VersionFile(entry.name, file.parent.name, file, folder) for file in places if status_of(file)]
+
+
+def _is_folder(path: Path) -> bool:
+    status = status_of(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """The status of a file, its links followed; None without one. Raises OSError where that cannot be told."""
+    try:
+        return path.stat()
+    except OSError as error:
+        if error.errno in NO_FILE:
+            return None
+        raise
+
+
+def _misnamed(folder: Path, version: VersionFile) -> str | None:
+    place = _shown(str(version.path.relative_to(folder)))
+    if not (NAME_PATTERN.fullmatch(version.name) and NAME_PATTERN.fullmatch(version.version)):
+        return (
+            f"{place}: a model name and a version are letters, digits, '_', '.' and '-', at most 64 characters, the"
+            " first a letter or a digit; rename it"
+        )
+    if version.name in RESERVED_NAMES:
+        return (
+            f"{place}: no model can be called '{version.name}', as the v2 protocol has a path of that name; rename it"
+        )
+    return None
 
 
 def _shown(name: str) -> str:

@@ -16,7 +16,7 @@ from time import monotonic
 from server.logs import log
 from server.models.bulletin import Bulletin
 from server.models.loading import ChangedMeanwhile
-from server.models.repository import BadRepository, Model, Repository, VersionFile, scan
+from server.models.repository import BadRepository, Model, Repository, VersionFile, scan, status_of
 from server.models.signed import signature_path
 from server.models.trial_process import FileRefused, Load, TrialProcess, TrialPutOff, trial_limits
 
@@ -41,6 +41,12 @@ class _Version:
     retry: float = math.inf  # when a trial that was put off is due, on the monotonic clock
     model: Model | None = None
     reason: str | None = None  # why its last trial failed
+
+    def look(self, now: float, *, listed: bool) -> None:
+        """Notes whether its file has changed or, not ``listed``, has gone. Raises OSError where that cannot be told."""
+        seen = _signature(self.file.path) if listed else None
+        if seen != self.seen:
+            self.seen, self.since = seen, now
 
 
 class RepositoryWatcher:
@@ -175,17 +181,19 @@ class RepositoryWatcher:
         if listing is None:
             self._complain(f"the models folder {self._folder} is gone, what is loaded serves on")
             return
-        self._complaint = ""
         self._misplace(listing.misplaced)
         files = {(file.name, file.version): file for file in listing.files}
         for key, file in files.items():
             self._versions.setdefault(key, _Version(file)).file = file
         ambiguous = {name for name, _ in listing.misplaced}  # files of these names change nothing
+        complaint = ""
         for key, version in self._versions.items():
             if key[0] not in ambiguous:
-                seen = _signature(version.file.path) if key in files else None
-                if seen != version.seen:
-                    version.seen, version.since = seen, now
+                try:
+                    version.look(now, listed=key in files)
+                except OSError as error:
+                    complaint = f"a model's file cannot be looked at, what is loaded serves on: {error}"
+        self._complain(complaint)
 
     def _misplace(self, misplaced: dict[tuple[str, str], str]) -> None:
         for key in misplaced.keys() - self._misplaced.keys():
@@ -193,9 +201,10 @@ class RepositoryWatcher:
         self._misplaced = misplaced
 
     def _complain(self, message: str) -> None:
-        if message != self._complaint:
+        """Says once what is wrong with the folder; nothing is an empty message."""
+        if message and message != self._complaint:
             log.error("%s", message)
-            self._complaint = message
+        self._complaint = message
 
     def _is_due(self, version: _Version, now: float) -> bool:
         settled = version.announced or now - version.since >= SETTLE_SECONDS
@@ -264,14 +273,9 @@ class RepositoryWatcher:
 
 
 def _signature(path: Path) -> Signature | None:
-    """Numbers that change with the file, its size second, and with what signs it; None without a file."""
-    try:
-        status = path.stat()
-    except OSError:
+    """Numbers that change with a file, its size second, and with what signs it; None without. Raises OSError."""
+    status, signed = status_of(path), status_of(signature_path(path))
+    if status is None:
         return None
     numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev)
-    try:
-        signed = signature_path(path).stat()
-    except OSError:
-        return numbers
-    return (*numbers, signed.st_ino, signed.st_size, signed.st_mtime_ns)
+    return (*numbers, signed.st_ino, signed.st_size, signed.st_mtime_ns) if signed else numbers

@@ -15,10 +15,13 @@ from typing import Literal, NamedTuple
 import orjson
 
 from server.errors import Code, ServerError
+from server.logs import log
 from server.models.watcher import RepositoryWatcher
 
 MAX_MESSAGE_BYTES = 1 << 16
 MAX_TEXT = 4000  # characters of a refusal
+CALLS_AT_ONCE = 16  # of one worker in one turn of the arbiter; what is beyond waits in the socket
+OPEN_CALLS = 256  # of one worker that are not answered yet
 
 Action = Literal["load", "unload"]
 
@@ -45,8 +48,11 @@ def encode(message: ControlRequest | ControlReply) -> bytes:
 
 
 def decode_request(data: bytes) -> ControlRequest:
-    """Decodes a call."""
-    return ControlRequest(*orjson.loads(data))
+    """Decodes a call. Raises ValueError for what is none."""
+    match orjson.loads(data):
+        case [int(number), "load" | "unload" as action, str(name)]:
+            return ControlRequest(number, action, name)
+    raise ValueError("no call")
 
 
 def decode_reply(data: bytes) -> ControlReply:
@@ -67,17 +73,29 @@ class ControlChannel:
         return self.arbiters.fileno()
 
     def receive(self) -> list[ControlRequest]:
-        """The calls that the worker has sent."""
+        """The next calls that the worker has sent, CALLS_AT_ONCE at most; what is no call is left out.
+
+        A worker that a model's file has taken over may send anything, as much as it likes.
+        """
         calls: list[ControlRequest] = []
         with contextlib.suppress(BlockingIOError, ConnectionError):
-            while True:
-                calls.append(decode_request(self.arbiters.recv(MAX_MESSAGE_BYTES)))
+            for _ in range(CALLS_AT_ONCE):
+                data = self.arbiters.recv(MAX_MESSAGE_BYTES)
+                try:
+                    calls.append(decode_request(data))
+                except ValueError:
+                    log.error("a worker sent what is no call")
         return calls
 
-    def reply(self, reply: ControlReply) -> None:
-        """Sends a reply, if the worker is still there."""
-        with contextlib.suppress(OSError):
+    def reply(self, reply: ControlReply) -> bool:
+        """Sends a reply, if the worker is still there; False while the worker has not read enough of those before."""
+        try:
             self.arbiters.send(encode(reply))
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def close(self) -> None:
         """Closes both ends in this process."""
@@ -95,7 +113,12 @@ class ControlServer:
 
     def receive(self, channel: ControlChannel) -> None:
         """Begins the calls that a worker has sent."""
+        waiting = sum(other is channel for other, _ in self._open)
         for call in channel.receive():
+            if waiting >= OPEN_CALLS:
+                channel.reply(ControlReply(call.number, "overloaded", "too many calls wait; try again in 1 s"))
+                continue
+            waiting += 1
             if call.action == "load":
                 self._watcher.load(call.name)
                 self._lift_quarantine(call.name)
@@ -108,10 +131,8 @@ class ControlServer:
         undecided: list[tuple[ControlChannel, ControlRequest]] = []
         for channel, call in self._open:
             reply = self._outcome(call, settled)
-            if reply is None:
+            if reply is None or not channel.reply(reply):
                 undecided.append((channel, call))
-            else:
-                channel.reply(reply)
         self._open = undecided
 
     def _outcome(self, call: ControlRequest, settled: bool) -> ControlReply | None:
@@ -155,6 +176,9 @@ class ControlClient:
         try:
             self._end.send(encode(call))
             reply = await waiting
+        except BlockingIOError:
+            message = "too many calls to load or unload a model wait; try again in 1 s"
+            raise ServerError("overloaded", message, {"retry-after": "1"}) from None
         except OSError:
             raise ServerError("draining", "this server is stopping") from None
         finally:

@@ -21,10 +21,13 @@ from server.batching.quarantine import Record
 from server.http.connection import Connection, connection_class
 from server.http.timeouts import let_kernel_end
 from server.logs import handler as logs
+from server.logs import log
 from server.processes.control import ControlChannel, ControlClient
 
 # Blocked while a worker is forked: until it has handlers of its own, its copy of the arbiter's would swallow them.
 FORK_SIGNALS = frozenset({signal.SIGTERM, signal.SIGQUIT})
+# By default they end or halt a process.
+ARBITERS_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU)
 NOTIFY_TICKS = 10  # of the loop, a tenth of a second each
 STOP_SECONDS = 20  # for a worker's last requests; gunicorn kills it 2 s later
 ABANDON_SECONDS = 18  # after so long what still runs is refused
@@ -36,15 +39,20 @@ class _Server(Server):
     It says that it lives by ticks of its loop: uvicorn's own way waits by the time of day, which jumps.
     """
 
-    def __init__(self, config: Config, notify: Callable[[], None]) -> None:
+    def __init__(self, config: Config, notify: Callable[[], None], parent: int) -> None:
+        """``parent``: the arbiter's pid; without it the server stops, or it would hold the port from the next one."""
         super().__init__(config)
         self._notify = notify
+        self._parent = parent
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second."""
         logs.tick()
         if counter % NOTIFY_TICKS == 0:
             self._notify()
+            if os.getppid() != self._parent and not self.should_exit:
+                log.error("the arbiter has gone, this worker stops")
+                self.should_exit = True
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -102,9 +110,10 @@ class Worker(UvicornWorker):  # type: ignore[misc]
             self.channel.close()
 
     def init_signals(self) -> None:
-        """Ignores Ctrl-C, which reaches every process of a terminal: the arbiter acts on it."""
+        """Ignores what the arbiter acts on and what reaches every process of a group or terminal, Ctrl-C among it."""
         super().init_signals()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in ARBITERS_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORK_SIGNALS)
 
     def run(self) -> None:
@@ -120,7 +129,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = _Server(self.config, self.notify)
+        server = _Server(self.config, self.notify, self.ppid)
         for listener in self.sockets:
             let_kernel_end(getattr(listener, "sock", listener))  # gunicorn wraps it
         self._install_sigquit_handler()

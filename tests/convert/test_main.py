@@ -123,7 +123,7 @@ def test_a_joblib_file_of_mixed_columns(trained: dict[str, Any], tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"no model", "no pickle or a damaged one"),
+        (b"no model", "holds text, not a model"),
         (pickle.dumps({"weights": [1.0]}), "not a scikit-learn estimator"),
         (pickle.dumps(subprocess.run), "--trust subprocess.run"),
     ],

@@ -1,4 +1,4 @@
-"""Owns the opening of what LightGBM, XGBoost and CatBoost wrote. Needs none of them itself, and knows no file formats.
+"""Owns the opening of what LightGBM and CatBoost wrote. Needs none of them itself, and knows no file formats.
 
 A booster is read from the text or bytes in its state, never from a path; everything else in the state is plain data.
 Their readers are compiled code, which believes much: what can be seen from outside is checked before or after.
@@ -7,11 +7,11 @@ Their readers are compiled code, which believes much: what can be seen from outs
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import numpy as np
 
+from convert.errors import Refused
 from convert.opening.plain import is_plain
 from convert.opening.refusal import hostile
 
@@ -19,7 +19,7 @@ NOT_KEPT = ("train_set", "valid_sets", "network", "_network", "handle", "_handle
 MOST_COLUMNS = 1 << 24
 
 
-def _described(state: Any, key: str) -> tuple[Any, dict[str, Any]]:
+def described(state: Any, key: str) -> tuple[Any, dict[str, Any]]:
     """The model and the plain rest of a state."""
     if type(state) is not dict or not all(type(name) is str for name in state):
         raise hostile("the state of a booster is broken")
@@ -31,7 +31,7 @@ def _described(state: Any, key: str) -> tuple[Any, dict[str, Any]]:
 
 def fill_lightgbm(booster: Any, state: Any) -> None:
     """From LightGBM's own text, whose trees were looked through."""
-    text, rest = _described(state, "_handle" if "_handle" in state else "handle")
+    text, rest = described(state, "_handle" if "_handle" in state else "handle")
     if type(text) is not str:
         raise hostile("a LightGBM model in the file is no text")
     check_lightgbm(text)
@@ -57,7 +57,9 @@ def check_lightgbm(text: str) -> None:
 
 def _check_lightgbm_tree(tree: dict[str, str], columns: int) -> None:
     leaves, sets = int(tree["num_leaves"]), int(tree["num_cat"])
-    if leaves < 1 or sets < 0 or tree.get("is_linear", "0") != "0":
+    if tree.get("is_linear", "0") != "0":
+        raise Refused("LightGBM's linear trees have no exporter", "fit with linear_tree=False, the default")
+    if leaves < 1 or sets < 0:
         raise hostile("a LightGBM model in the file has a tree that is none")
     if leaves == 1:
         return
@@ -87,48 +89,9 @@ def _check_lightgbm_tree(tree: dict[str, str], columns: int) -> None:
         raise hostile("a tree of LightGBM's in the file points outside its own sets of categories")
 
 
-def fill_xgboost(booster: Any, state: Any) -> None:
-    """From XGBoost's own bytes; its trees are looked through before a row is."""
-    raw, rest = _described(state, "handle")
-    if type(raw) not in (bytes, bytearray):
-        raise hostile("an XGBoost model in the file is not bytes")
-    booster.__setstate__({**rest, "handle": bytearray(raw)})
-    learner = json.loads(bytes(booster.save_raw("json")))["learner"]
-    check_xgboost(learner)
-
-
-def check_xgboost(learner: Any) -> None:
-    """Refuses trees whose nodes point outside, and linear models without a weight for each column."""
-    inner = learner["gradient_booster"]
-    inner = inner.get("gbtree", inner).get("model", {})
-    columns = int(learner["learner_model_param"]["num_feature"])
-    trees, outputs = inner.get("trees", ()), np.array(inner.get("tree_info", ()), np.int64)
-    shape = [int(learner["learner_model_param"].get(name, 0)) for name in ("num_class", "num_target")]
-    weights = learner["gradient_booster"].get("weight_drop", trees)
-    if len(outputs) != len(trees) or len(weights) != len(trees) or ((outputs < 0) | (outputs >= max(1, *shape))).any():
-        raise hostile("an XGBoost model in the file does not say what its trees are for")
-    if "weights" in inner and len(inner["weights"]) != (columns + 1) * max(1, *shape):
-        raise hostile("a linear model of XGBoost's in the file does not have a weight for each column")
-    for tree in trees:
-        left, right, feature = (
-            np.array(tree[name], np.int64) for name in ("left_children", "right_children", "split_indices")
-        )
-        if not 0 < len(left) == len(right) == len(feature):
-            raise hostile("a tree of XGBoost's in the file does not have all its nodes")
-        own, leaf = np.arange(len(left)), left == -1
-        inside = leaf | ((left > own) & (right > own) & (left < len(own)) & (right < len(own)))
-        inside &= leaf | ((feature >= 0) & (feature < columns))
-        others = ("split_conditions", "default_left", "split_type", "base_weights")
-        if not inside.all() or any(len(tree[name]) < len(left) for name in others):
-            raise hostile("a tree of XGBoost's in the file points outside its own nodes")
-        starts, sizes = np.array(tree["categories_segments"], int), np.array(tree["categories_sizes"], int)
-        if len(starts) and (starts.min() < 0 or sizes.min() < 0 or (starts + sizes).max() > len(tree["categories"])):
-            raise hostile("a tree of XGBoost's in the file points outside its own sets of categories")
-
-
 def fill_catboost(model: Any, state: Any) -> None:
     """From CatBoost's own bytes, with plain parameters."""
-    raw, rest = _described(state, "__model")
+    raw, rest = described(state, "__model")
     if type(raw) is not bytes:
         raise hostile("a CatBoost model in the file is not bytes")
     kept = {name: value for name, value in rest.items() if not name.startswith("_test_eval")}

@@ -13,6 +13,7 @@ from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTY
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.metrics import _dist_metrics
 from sklearn.neighbors import _ball_tree, _kd_tree
+from sklearn.tree._tree import NODE_DTYPE as NODE
 from sklearn.tree._tree import Tree
 
 from convert.opening.allowlist import SEARCH, full_names
@@ -56,11 +57,23 @@ def fill_tree(tree: Tree, state: Any) -> None:
     nodes, values = _array(state.get("nodes"), "V", 1), _array(state.get("values"), "f", 3)
     if len(nodes) != state["node_count"]:
         raise hostile("a tree in the file has more nodes than it holds")
+    nodes = _with_missing(nodes)
     tree.__setstate__({**{name: state[name] for name in ("max_depth", "node_count")}, "nodes": nodes, "values": values})
     leaf = tree.children_left == -1  # any other number is read as the place of a child
     check_nodes(tree.children_left, tree.children_right, leaf, tree.feature, tree.n_features)
     if not _depth(tree.children_left, tree.children_right) <= tree.max_depth <= tree.node_count:
         raise hostile("a tree in the file is not as deep as it says")
+
+
+def _with_missing(nodes: Array) -> Array:
+    """Before 1.3 nodes did not say where a missing value goes; they were never given one."""
+    names = nodes.dtype.names or ()
+    if "missing_go_to_left" in names or not set(names) <= set(NODE.names):
+        return nodes
+    whole = np.zeros(len(nodes), NODE)
+    for name in names:
+        whole[name] = nodes[name]
+    return whole
 
 
 def check_nodes(left: Array, right: Array, leaf: Array, feature: Array, columns: int) -> None:

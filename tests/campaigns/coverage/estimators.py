@@ -31,6 +31,10 @@ NEEDS = {  # what an estimator cannot be made without
     "VotingRegressor": lambda k: k([("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=3))]),
     "GridSearchCV": lambda k: k(linear_model.LogisticRegression(), {"C": [0.1, 1.0]}, cv=2),
     "RandomizedSearchCV": lambda k: k(linear_model.LogisticRegression(), {"C": [0.1, 1.0]}, n_iter=2, cv=2),
+    "HalvingGridSearchCV": lambda k: k(linear_model.LogisticRegression(), {"C": [0.1, 1.0]}, cv=2, min_resources=100),
+    "HalvingRandomSearchCV": lambda k: k(
+        linear_model.LogisticRegression(), {"C": [0.1, 1.0]}, n_candidates=2, cv=2, min_resources=100
+    ),
     "FrozenEstimator": lambda k: k(linear_model.LogisticRegression().fit(numbers(), labels("two words", numbers()))),
     "SelectFromModel": lambda k: k(linear_model.Lasso(0.1)),
     "RFE": lambda k: k(linear_model.Ridge(), n_features_to_select=2),

@@ -24,13 +24,16 @@ from sklearn import (
     tree,
 )
 from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401
+from sklearn.feature_extraction import text
 
-from tests.campaigns.coverage.data import COLUMNS, ROWS, Case, case, labels, mixed, numbers, random, signal
+from tests.campaigns.coverage.data import COLUMNS, ROWS, Case, case, documents, labels, mixed, numbers, random, signal
+
+FUNCTIONS = (np.log, np.log1p, np.sqrt, np.log10, np.reciprocal)
 
 
 def found() -> Iterator[Case]:
     """Every kind that is mended, at least once."""
-    for make in (_probabilities, _label_sets, _nothing, _columns, _searches, _imputers, _others):
+    for make in (_probabilities, _label_sets, _nothing, _columns, _searches, _imputers, _domains, _patterns, _others):
         yield from make()
 
 
@@ -122,6 +125,8 @@ def _columns() -> Iterator[Case]:
     for name, (numbered, worded) in chosen.items():
         columns = compose.ColumnTransformer([("n", number, numbered), ("w", word, worded)])
         yield case("found", f"columns by {name}", pipeline.make_pipeline(columns, _logistic()), table, y)
+    dropping = compose.ColumnTransformer([("n", number, ["income"]), ("w", word, ["plan"])])
+    yield case("found", "columns that are dropped", pipeline.make_pipeline(dropping, _logistic()), table, y)
 
 
 def _searches() -> Iterator[Case]:
@@ -155,6 +160,34 @@ def _imputers() -> Iterator[Case]:
     for name, imputer in imputers.items():
         yield case("found", name, imputer, x)
         yield case("found", f"{name} > LogisticRegression", pipeline.make_pipeline(imputer, _logistic()), x, y)
+
+
+def _domains() -> Iterator[Case]:
+    """Steps that take positive numbers alone, by themselves and before a model that takes no NaN."""
+    x = numbers(positive=True)
+    y = labels("two words", numbers())
+    some = compose.ColumnTransformer(
+        [("p", preprocessing.PowerTransformer("box-cox"), [0, 1])], remainder=preprocessing.StandardScaler()
+    )
+    steps: dict[str, Any] = {
+        "Box-Cox": preprocessing.PowerTransformer("box-cox"),
+        "Box-Cox of some columns": some,
+        **{function.__name__: preprocessing.FunctionTransformer(function) for function in FUNCTIONS},
+    }
+    for name, step in steps.items():
+        yield case("found", f"positive numbers, {name}", step, x)
+        yield case(
+            "found", f"positive numbers, {name} > LogisticRegression", pipeline.make_pipeline(step, _logistic()), x, y
+        )
+
+
+def _patterns() -> Iterator[Case]:
+    words, y = documents()
+    for pattern in (r"\w{2,}", r"[a-zA-Z]{3,}", r"\S+", r"\b[a-zA-Z]{2,}\b", r"\b[^\d\W]+\b", r"(?u)\b\w\w\w+\b"):
+        for size in (1, 2):
+            vectorizer = text.TfidfVectorizer(token_pattern=pattern, ngram_range=(1, size))
+            model = pipeline.make_pipeline(vectorizer, _logistic())
+            yield case("found", f"token pattern {pattern}, up to {size} words", model, words, y)
 
 
 def _others() -> Iterator[Case]:

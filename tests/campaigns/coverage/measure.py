@@ -20,6 +20,7 @@ from skl2onnx.common.data_types import BooleanTensorType, FloatTensorType, Strin
 
 from convert.errors import UNFORESEEN, Refused
 from convert.graph.graph import OPSETS
+from convert.inspection import inspect
 from convert.job import convert
 from convert.opening.opener import OpenPolicy
 from convert.original.original import Original, open_original
@@ -27,7 +28,7 @@ from convert.original.schema import describe
 from convert.original.table import Table, for_graph
 from convert.proof.parity import compare
 from convert.proof.questions import ask_by_halves, ask_proof_rows
-from server.artefact.metadata import Feature
+from server.artefact.metadata import BadArtefact, Feature, from_metadata
 from server.artefact.runtime import BadModel, Runtime
 from tests.campaigns.coverage.data import Case
 
@@ -57,6 +58,10 @@ def ours(model: Any) -> Outcome:
         return Outcome(status, f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)
     if done.proof.wrong:
         return Outcome("differs", str(done.proof.bad[0]))
+    try:
+        from_metadata(inspect(done.onnx, golden=True).metadata)  # as the parent looks at the file
+    except (Refused, BadArtefact) as error:
+        return Outcome("breaks", str(error))
     return Outcome("agrees")
 
 

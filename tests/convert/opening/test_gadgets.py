@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
@@ -19,8 +20,7 @@ def opened(first: int, step: int) -> str:
 
 @pytest.mark.fault(59)
 def test_nothing_runs_while_a_hostile_pickle_opens() -> None:
-    said = opened(0, QUICK_STEP)
-    assert "'refused': 2" in said
+    assert ast.literal_eval(opened(0, QUICK_STEP))["refused"] > 200
 
 
 @pytest.mark.fault(59)

@@ -150,3 +150,23 @@ def test_skops_files_open(model: LogisticRegression) -> None:
     np.testing.assert_array_equal(opener.open_model(skops.dumps(model)).coef_, model.coef_)
     with pytest.raises(Refused, match="which a model does not need"):
         opener.open_model(skops.dumps({"model": model, "call": Calls}))
+
+
+def test_a_text_is_told_from_a_damaged_pickle() -> None:
+    with pytest.raises(Refused, match=r"holds text, not a model: it begins with '# My notes\\n'"):
+        opener.open_model(b"# My notes\n")
+    with pytest.raises(Refused, match=r"no pickle or a damaged one \(KeyError\)"):
+        opener.open_model(b"# \xff")
+    with pytest.raises(Refused, match=r"no pickle or a damaged one"):
+        opener.open_model(b"")
+
+
+def test_a_booster_that_is_not_installed_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: Any) -> None:
+        raise ModuleNotFoundError("No module named 'xgboost'", name="xgboost")
+
+    monkeypatch.setattr("convert.opening.builder._imported", missing)
+    program = b"\x80\x04\x8c\x0fxgboost.sklearn\x8c\x0dXGBClassifier\x93."
+    with pytest.raises(Refused, match="one of xgboost's, which is not installed here") as refusal:
+        opener.open_model(program)
+    assert refusal.value.remedy.startswith("make boosters")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, PowerTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, PowerTransformer, StandardScaler
 
 from convert.errors import Refused
+from convert.job import Converted
 from convert.original.column_hints import ColumnHint
 from convert.original.original import open_original
 from convert.original.schema import describe
@@ -76,3 +79,39 @@ def test_a_model_that_refuses_negative_numbers_is_asked_no_more_of_them() -> Non
 def test_what_is_no_fitted_model_is_refused(model: Any, said: str) -> None:
     with pytest.raises(Refused, match=said):
         open_original(model)
+
+
+def test_columns_that_are_dropped_are_no_features(agrees: Callable[..., Converted]) -> None:
+    """A client that sends the whole table, as it always did, sends texts in them."""
+    table = pandas.DataFrame(X, columns=["a", "b", "c"]).assign(comment="any", flag=X[:, 0] > 0)
+    columns = ColumnTransformer([("n", StandardScaler(), ["c"]), ("gone", "drop", ["a"])])
+    done = agrees(make_pipeline(columns, LogisticRegression()).fit(table, Y))
+    assert [feature.name for feature in done.artefact.features] == ["c"]
+    assert done.artefact.ignored == ("a", "b", "comment", "flag")
+    voted = VotingClassifier([(name, _only(name)) for name in ("a", "b")]).fit(table, Y)
+    assert agrees(voted).artefact.ignored == ("c", "comment", "flag")
+    unnamed = make_pipeline(ColumnTransformer([("n", StandardScaler(), [0])]), LogisticRegression()).fit(X, Y)
+    assert agrees(unnamed).artefact.ignored == ()
+
+
+def _only(name: str) -> Any:
+    return make_pipeline(ColumnTransformer([("n", StandardScaler(), [name])]), LogisticRegression())
+
+
+def test_a_persons_rows_show_which_numbers_are_booleans(agrees: Callable[..., Converted]) -> None:
+    table = pandas.DataFrame({"a": X[:, 0], "member": X[:, 1] > 0})
+    columns = ColumnTransformer([("n", StandardScaler(), ["a"])], remainder="passthrough")
+    model = make_pipeline(columns, LogisticRegression()).fit(table, Y)
+    kinds = {
+        data is None: [feature.dtype for feature in agrees(model, data).artefact.features] for data in (None, table)
+    }
+    assert kinds == {True: ["float64", "float64"], False: ["float64", "bool"]}
+
+
+def test_rows_lie_inside_what_the_model_takes() -> None:
+    positive = np.abs(X) + 0.1
+    for function, positives, zeros in ((np.log, True, False), (np.sqrt, True, True), (np.reciprocal, False, False)):
+        model = make_pipeline(FunctionTransformer(function), LogisticRegression()).fit(positive, Y)
+        _, hints = schema(model)
+        assert [hint.positive for hint in hints] == [positives] * 3
+        assert [hint.nonzero for hint in hints] == [not zeros] * 3

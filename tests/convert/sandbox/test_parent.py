@@ -223,7 +223,7 @@ def test_a_child_that_was_taken_over_is_not_believed(
     told: list[str] = []
     command = ConvertCommand(Job(tmp_path / "m.pkl", how, timeout_seconds=60), None, tmp_path / "models", False)
     with pytest.raises(Refused, match=said) as refusal:
-        commands.convert(command, lambda text, _: told.append(text))
+        commands.convert(command, lambda text, _: told.append(text), tmp_path)
     assert len(str(refusal.value)) < 10_000
     assert len(told) <= parent.MOST_MESSAGES
     assert all(len(text) <= parent.MOST_CHARACTERS for text in told)
@@ -239,7 +239,7 @@ def test_the_file_of_another_model_is_not_written(other: str, tmp_path: Path, mo
         (tmp_path / "m.pkl").write_bytes(b"another")
     job = Job(tmp_path / "m.pkl", "payments" if other == "name" else "m")
     with pytest.raises(Refused, match="another model's"):
-        commands.convert(ConvertCommand(job, None, tmp_path / "models", False), lambda *_: None)
+        commands.convert(ConvertCommand(job, None, tmp_path / "models", False), lambda *_: None, tmp_path)
     assert not (tmp_path / "models").exists()
 
 
@@ -258,3 +258,13 @@ def test_a_program_without_end_is_ended(tmp_path: Path) -> None:
 def test_cloudpickles_code_is_refused_by_name(tmp_path: Path) -> None:
     program = b"\x80\x04\x8c\x17cloudpickle.cloudpickle\x8c\x0e_make_function\x93."
     assert "cloudpickle.cloudpickle._make_function" in refused(program, tmp_path)
+
+
+def test_who_takes_too_long_is_told_what_helps() -> None:
+    """`inspect` and `verify` have no --timeout."""
+    conversion = parent._death(parent.OPENS_PICKLES, -9, True, 60.0, "")
+    inspection = parent._death(parent.INSPECTS, -9, True, 120.0, "")
+    assert "longer than 60 s" in str(conversion)
+    assert "--timeout" in str(conversion)
+    assert "longer than 120 s" in str(inspection)
+    assert "--timeout" not in str(inspection)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
 import time
 
 import orjson
@@ -107,3 +109,20 @@ def test_fifty_kills_leave_a_whole_server(start: Start) -> None:
                 REPLACED_SECONDS,
             )
     assert psutil.Process(server.pid).num_fds() < 60
+
+
+def test_workers_of_an_arbiter_that_is_killed_end_and_leave_the_port(start: Start) -> None:
+    server = start(WEB_CONCURRENCY="2")
+    workers = [psutil.Process(worker) for worker in server.workers()]
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.wait()
+    poll(lambda: not any(map(lives, workers)), "no worker is left")
+    with socket.create_server(("127.0.0.1", server.port)):
+        pass
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether a process runs: nobody may be there to reap it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False

@@ -75,7 +75,7 @@ def test_a_bad_value_or_an_unknown_name(name: str, value: str) -> None:
     assert SECRET not in check_refused({name: value}, name)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "two..dots", 64 * "x"])
 def test_a_host_that_is_not_ours(models: Path, host: str) -> None:
     settings = {"DYNONNX_HOST": host, "PORT": str(free_port()), "DYNONNX_MODELS": str(models)}
     assert host in check_refused(settings, "DYNONNX_HOST")

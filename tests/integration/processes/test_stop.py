@@ -185,6 +185,25 @@ def test_no_process_is_left_behind(start: Start) -> None:
             os.kill(pid, 0)
 
 
+def test_a_storm_of_signals_to_the_whole_group_neither_ends_nor_halts_it(start: Start) -> None:
+    numbers = [
+        signal.SIGHUP,
+        signal.SIGTTIN,
+        signal.SIGTTOU,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+        signal.SIGWINCH,
+        signal.SIGCHLD,
+    ]
+    server = start(WEB_CONCURRENCY="2")
+    for _ in range(2):
+        for number in numbers:
+            server.signal_all(number)
+            assert server.ask("GET", "/health").status == 200
+    assert server.stop() == 0
+    assert "Traceback" not in server.read_log()
+
+
 @pytest.mark.fault(43)
 @pytest.mark.slow
 @pytest.mark.parametrize("whom", ["the arbiter", "all", "all, twice"])

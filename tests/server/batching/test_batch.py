@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.batching.batch import Batch, check_rows, shares
+from server.batching.batch import Batch, check_rows, decode_seconds_of, shares
 from server.errors import ServerError
 from tests.support.server.rows import NumbersEntry
 
@@ -45,3 +45,16 @@ def test_shares_have_their_own_rows_and_few_of_them(rows: list[int], most: int) 
     for share, own in cut:
         assert share.rows == sum(entry.rows for entry in share.entries) == len(own[0])
         assert share.rows <= most or len(share.entries) == 1
+
+
+def test_entries_that_fill_a_share_exactly_are_in_it() -> None:
+    batch = Batch([NumbersEntry(number, 2) for number in range(4)], 8)
+    assert [share.rows for share, _ in shares(batch, [np.zeros((8, 1))], 4)] == [4, 4]
+
+
+def test_a_large_entry_was_decoded_with_its_first_piece() -> None:
+    entry = NumbersEntry(1, 5)
+    entry.decode_seconds = 0.25
+    pieces = [Batch([entry], 2, start) for start in (0, 2, 4)]
+    assert [decode_seconds_of(piece) for piece in pieces] == [0.25, 0.0, 0.0]
+    assert decode_seconds_of(Batch([entry, entry], 10)) == 0.5

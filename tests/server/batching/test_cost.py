@@ -90,3 +90,27 @@ def test_a_model_slow_with_any_number_of_rows_still_shares_its_cost() -> None:
     """30 ms for a run and 10 us for a row: one row a run would answer 33 rows a second instead of thousands."""
     curve = learned((1, 0.03001), (100, 0.031))
     assert curve.rows_within(0.025) == pytest.approx(3000, rel=0.01)
+
+
+def test_a_row_that_takes_longer_than_a_run_may_has_a_run_of_its_own() -> None:
+    assert learned((1, 1.0), (2, 2.0)).rows_within(0.025) == 1
+
+
+def test_where_nothing_costs_anything_nothing_is_limited() -> None:
+    assert CostCurve().rows_within(0.0) == MOST_ROWS
+
+
+def test_a_line_that_would_cost_less_than_nothing_without_rows_still_costs_the_mean_at_the_mean() -> None:
+    curve = learned((1, 0.0), (3, 1.0))
+    mean_rows, mean_seconds = (0.98 * 1 + 3) / 1.98, 1.0 / 1.98
+    assert curve.fixed_seconds == 0.0
+    assert curve.row_seconds * mean_rows == pytest.approx(mean_seconds)
+
+
+def test_a_box_that_stood_still_in_a_run_is_forgotten_in_some_hundred_runs() -> None:
+    """While nothing waits every request is tried, so there are such runs."""
+    curve = learned(*[(1, 2e-5)] * 50, (8, 30.0))
+    assert curve.seconds(1) > 0.1
+    for _ in range(600):
+        curve.learn(1, 2e-5)
+    assert curve.seconds(1) < 4e-5

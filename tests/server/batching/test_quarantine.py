@@ -80,3 +80,11 @@ def test_what_a_child_notes_its_parent_sees() -> None:
         os._exit(0)
     os.waitpid(child, 0)
     assert record.reason is not None
+
+
+def test_the_first_reason_stays(record: Record) -> None:
+    for _ in range(STRIKES):
+        record.strike(1.0)
+    for _ in range(CRASHES):
+        record.crash(1.0)
+    assert "outlasted the deadline" in str(record.reason)

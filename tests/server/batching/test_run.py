@@ -1,4 +1,4 @@
-"""Runs in the calling thread and in their own. Bisection: tests/server/batching/test_batcher.py."""
+"""Runs in the calling thread and in their own. Bisection: tests/server/batching/batcher/."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from server.batching.entry import Entry
-from server.batching.slice_queue import TURN_SECONDS, SliceQueue
+from server.batching.slice_queue import LEARNED_SHARE, TURN_SECONDS, SliceQueue
 from server.errors import ServerError
 from tests.support.server.rig import in_loop, turns
 
@@ -113,3 +113,22 @@ async def test_what_waits_at_the_end_is_refused() -> None:
     assert work.told == {"a": "draining", "b": "draining"}
     await turns()
     assert work.done == ["a", "a"]
+
+
+@in_loop
+async def test_exactly_as_much_work_as_may_wait_is_taken_and_no_more() -> None:
+    work = Work(max_seconds=SLICE * LEARNED_SHARE)
+    work.add("first", 1)  # teaches that one entry takes a share of a slice
+    work.add("long", 9)
+    work.add("exactly", 1)
+    with pytest.raises(ServerError) as caught:
+        work.add("too much", 1)
+    assert caught.value.code == "overloaded"
+
+
+@in_loop
+async def test_a_deadline_of_this_moment_has_passed() -> None:
+    work = Work()
+    work.add("now", 1, deadline=0.0)
+    await turns()
+    assert (work.told, work.done) == ({"now": "deadline_exceeded"}, [])

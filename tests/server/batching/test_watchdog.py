@@ -146,7 +146,7 @@ def test_a_run_that_does_not_end_is_reported_once(watched: Watched) -> None:
     assert watched.reports == 0
     for more in (0.0, 1.0, 2.0):
         watched.dog.look(watched.entries, 101.0 + GRACE_SECONDS + more, missed=True)
-    assert watched.reports == 1
+        assert watched.reports == 1
     assert watched.record.strike(101.0) == 2, "one run is one strike"
 
 

@@ -15,7 +15,21 @@ from hypothesis.extra import numpy as npst
 
 from server.artefact.metadata import Artefact, Golden, Output, Scalar
 from server.artefact.tensors import Array, TensorSpec
-from server.codecs.json_columns import JsonGroup, class_key, group_of_outputs, groups_of, numbers
+from server.codecs import json_columns, slices
+from server.codecs.json_columns import (
+    JsonGroup,
+    anything,
+    by_class,
+    class_key,
+    dumped_in_slices,
+    group_of_outputs,
+    groups_of,
+    labels,
+    numbers,
+    values,
+)
+from server.codecs.slices import SLICE_ITEMS, finish
+from tests.support.server.decoding import Decoded
 from tests.support.server.models import artefact_of, matrix
 
 FLOATS = st.sampled_from([np.float64, np.float32, np.float16])
@@ -219,12 +233,12 @@ def test_a_plain_file_answers_every_output_in_its_own_shape(data: st.DataObject)
     )
     answer = together(group, arrays)["outputs"]
     assert list(answer) == [f"o{at}" for at in range(len(arrays))]
-    for want, values in zip(arrays, answer.values(), strict=True):
-        assert len(values) == rows
-        read = np.array(values, want.dtype).reshape(want.shape)
+    for want, given_rows in zip(arrays, answer.values(), strict=True):
+        assert len(given_rows) == rows
+        read = np.array(given_rows, want.dtype).reshape(want.shape)
         blank = np.where(np.isfinite(want), want, np.nan) if want.dtype.kind == "f" else want
         np.testing.assert_array_equal(read, blank)
-        assert np.shape(values) == np.shape(want.tolist())
+        assert np.shape(given_rows) == np.shape(want.tolist())
 
 
 def test_a_plain_file_answers_text_and_short_numbers() -> None:
@@ -241,3 +255,30 @@ def test_a_plain_file_answers_text_and_short_numbers() -> None:
 
 def test_golden_is_not_part_of_an_answer() -> None:
     assert artefact([Output("value", "y")]).golden == Golden((), {})
+
+
+@given(st.data(), st.integers(1, 7))
+def test_an_array_in_slices_is_the_same_json(data: st.DataObject, items: int) -> None:
+    shape = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    array = data.draw(npst.arrays(st.sampled_from([np.float64, np.float16, np.int8, np.bool_]), st.just(tuple(shape))))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (json_columns, slices):
+            patch.setattr(module, "SLICE_ITEMS", items)
+        pieces = finish(dumped_in_slices(array))
+    assert orjson.loads(b"".join(pieces)) == orjson.loads(json_columns._dumped(array))
+    assert max(map(len, pieces)) < 32 * items + 3
+
+
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("within", [None, '100%b"'])
+def test_an_answer_in_slices_is_the_same(alone: bool, within: str | None) -> None:
+    rows = 1 if alone else 5
+    random = np.random.default_rng(0)
+    outputs = [np.array(["a", "b", "a", "b", "b"], np.object_)[:rows], random.normal(size=(rows, 2))]
+    outputs += [random.normal(size=(rows, 3 * SLICE_ITEMS)), random.normal(size=(rows, 1)), random.normal(size=(rows,))]
+    fields = {"label": labels(0, ("a", "b")), "%b": by_class(1, ("a", "b")), "wide": values(2), "one": values(3)}
+    group = JsonGroup([], [], fields | {"own": anything(3), "flat": anything(4)}, "1%", within)
+    entry = Decoded()
+    entry.request, entry.rows = ((), alone), rows
+    assert len(list(group.deliver_in_slices(entry, outputs))) > 3
+    assert entry.body == (group.body(group.encode(outputs), 0) if alone else group.whole(outputs))

@@ -333,6 +333,32 @@ def test_names_that_are_numbers_are_names() -> None:
     assert decode(codec, b"0,1\n1,2", "csv").buffers == (want,)
 
 
+def test_columns_that_the_model_drops_may_stand_in_every_form() -> None:
+    features = [Feature(name, "float64", "X") for name in ("a", "b")]
+    reader = RowReader(features, ["comment"])
+    group = JsonGroup(reader.layouts, ["value"], {}, None)
+    codec = MlflowCodec(reader, features, group, MAX_ROWS, ignored=["comment"])
+    want = (np.array([[2.0, 1.0]]).tobytes(),)
+    split = {"columns": ["comment", "b", "a"], "data": [["x", 1, 2]]}
+    for document in (
+        {"dataframe_split": split},
+        {"dataframe_records": [{"a": 2, "comment": None, "b": 1}]},
+        {"inputs": {"a": [2], "b": [1], "comment": ["x"]}},
+    ):
+        assert decode(codec, orjson.dumps(document), "json").buffers == want
+    assert decode(codec, b"b,comment,a\n1,any text,2\n", "csv").buffers == want
+    assert decode(codec, b"a,b\n2,1\n", "csv").buffers == want
+    for broken in (
+        orjson.dumps({"dataframe_split": split | {"data": [["x", 1]]}}),
+        orjson.dumps({"dataframe_split": {"columns": ["a", "b", "comment", "comment"], "data": [[1, 2, 3, 4]]}}),
+    ):
+        with pytest.raises(ServerError) as refused:
+            decode(codec, broken, "json")
+        assert refused.value.code == "invalid_input"
+    with pytest.raises(ServerError, match="3 columns, but a row has 2 values"):
+        decode(codec, b"b,comment,a\n1,2\n", "csv")
+
+
 @pytest.mark.parametrize(
     ("content_types", "media"),
     [

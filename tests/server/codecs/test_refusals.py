@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -28,3 +29,16 @@ def test_a_shown_value_is_short_and_holds_no_control_character(value: str) -> No
 def test_a_shape_of_many_long_dimensions_is_shown_short() -> None:
     assert shown_shape([2, 3]) == "[2, 3]"
     assert len(shown_shape([2**63] * 32)) == MAX_SHOWN_CHARACTERS + 3
+
+
+@given(st.one_of(st.text(), st.text(st.characters(categories=["Cc", "Cf", "Zl", "Zp", "Co"]), max_size=90)))
+def test_what_is_quoted_can_be_printed(text: str) -> None:
+    quoted = shown(text)
+    assert quoted.isprintable()
+    assert len(quoted) <= MAX_SHOWN_CHARACTERS + 3
+    if not quoted.endswith("..."):
+        assert json.loads(quoted) == text
+
+
+def test_controls_and_marks_of_direction_are_escaped() -> None:
+    assert shown("a\x7f\x9b31m\u202e\U000e0001é") == '"a\\u007f\\u009b31m\\u202e\\udb40\\udc01é"'

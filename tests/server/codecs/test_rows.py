@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from server.artefact.metadata import MISSING_TEXT, Dtype, Feature
 from server.artefact.tensors import Array, concatenate
+from server.codecs import rows as rows_module
+from server.codecs.refusals import shown
 from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
 from server.errors import ServerError
 from tests.support.server.models import MIXED_FEATURES
@@ -226,3 +228,25 @@ def test_nesting_is_measured_without_recursion(depth: int) -> None:
     reader = RowReader(features("float64", 2))
     assert refusal(reader, [1, deep], clean=True).code == "too_deep"
     assert refusal(reader, {"f0": 1, "f1": {"a": deep}}).code == "too_deep"
+
+
+def test_a_refusal_looks_at_few_of_many_categories(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[Any] = []
+
+    def counted(value: Any) -> str:
+        looked_at.append(value)
+        return shown(value)
+
+    monkeypatch.setattr(rows_module, "shown", counted)
+    many = tuple(f"category number {number}" for number in range(5000))
+    refusal(RowReader([Feature("a", "string", "a", categories=many)]), ["x"])
+    assert len(looked_at) < 40  # it is refused in several ways
+
+
+def test_columns_that_the_model_drops_may_be_sent_as_anything() -> None:
+    reader = RowReader(features("float64", 2), ["comment", "when"])
+    for more in ({}, {"comment": "any"}, {"comment": None, "when": [1, {}]}, {"when": True}):
+        assert arrays(reader, [{"f0": 1, "f1": 2.5, **more}], clean=False)[0].tolist() == [[1.0, 2.5]]
+    assert 'unexpected feature "other"' in str(refusal(reader, {"f0": 1, "f1": 2, "comment": 1, "other": 2}))
+    assert "missing feature 'f1'" in str(refusal(reader, {"f0": 1, "comment": 1}))
+    assert "expected 2 values" in str(refusal(reader, [1, 2, "comment"]))

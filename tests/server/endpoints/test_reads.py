@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from server import __version__
-from server.endpoints import reads
+from server.endpoints import reads, v2_reads
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import Answer
 from server.errors import ServerError
@@ -70,6 +70,24 @@ def test_a_model_is_described_by_its_file(endpoints: Endpoints) -> None:
         ("label", "label"),
         ("probabilities", "probabilities"),
     ]
+
+
+@in_loop
+async def test_a_model_of_which_a_batch_failed_without_a_guilty_request_says_so(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    served = load(tmp_path_factory.mktemp("m"), {"iris": models.classifier()}, Settings())
+    opened = Endpoints(Repository(list(served), {}, "iris"), Settings(), Scoreboard(2, 1), 1)
+    opened.open(1)
+    try:
+        assert document(reads.model(opened, "iris"))["batched"]
+        assert document(v2_reads.model_config(opened, "iris"))["max_batch_size"] > 0
+        opened.serving._batchers["iris", "1"]._doubt([])
+        described = document(reads.model(opened, "iris"))
+        assert (described["batched"], described["not_batched_because"]) == (False, reads.DOUBTED)
+        assert document(v2_reads.model_config(opened, "iris"))["max_batch_size"] == 0
+    finally:
+        opened.close()
 
 
 def test_a_plain_file_is_described_by_its_signature(endpoints: Endpoints) -> None:

@@ -97,6 +97,32 @@ def test_ten_thousand_pipelined_requests_are_answered_in_order(door: Door) -> No
     client.close()
 
 
+@pytest.mark.fault(7)
+def test_ten_thousand_requests_of_every_kind_in_large_segments_are_answered_in_order(door: Door) -> None:
+    bodies = [ROW, ROW, b'{"features":[1]}', b"{", ROW]
+    cold = set(range(9_500, 10_000, 89))
+    requests = b"".join(
+        get("/health", "GET", b"X-Request-Id: id-%d" % number)
+        if number in cold
+        else post(bodies[number % 5], "/predict", b"X-Request-Id: id-%d" % number)
+        for number in range(10_000)
+    )
+    client = door.connect()
+
+    def send() -> None:
+        for at in range(0, len(requests), 65_536):
+            client.send(requests[at : at + 65_536])
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    answers = [client.read() for _ in range(10_000)]
+    sending.join()
+    client.close()
+    assert [answer.headers["x-request-id"] for answer in answers] == [f"id-{number}" for number in range(10_000)]
+    usual = [200, 200, 422, 400, 200]
+    assert [a.status for a in answers] == [200 if n in cold else usual[n % 5] for n in range(10_000)]
+
+
 @pytest.mark.parametrize(
     "request_bytes", [get("/health"), post(ROW), post(b"{"), get("/nowhere", "PUT"), post(ROW, "/")]
 )
@@ -204,3 +230,23 @@ def test_a_body_in_one_chunk_keeps_the_limit(tmp_path: Path, path: str, size: in
         assert statuses(wire.written) == [200 if size <= 200 else 413]
 
     with_connection(tmp_path, act, MAX_BODY_BYTES="200")
+
+
+def test_a_client_alone_may_owe_one_large_answer_but_not_many(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        def write(data: bytes) -> None:  # takes nothing, as a transport whose client does not
+            wire.unwritten += connection.worker.endpoints.ledger.limit
+            if not connection.flow.write_paused:
+                connection.pause_writing()
+
+        wire.write = write  # type: ignore[method-assign]
+        connection.data_received(post(ROW))
+        await settle()
+        assert (wire.unwritten > 0, wire.state()) == (True, "open")
+        connection.resume_writing()
+        wire.unwritten = 0
+        connection.data_received(post(ROW) * 2)  # in one turn, so both are entered
+        await settle()
+        assert wire.state() == "aborted"
+
+    with_connection(tmp_path, act)

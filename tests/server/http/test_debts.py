@@ -15,6 +15,10 @@ class Slow:
         self.wire = Wire()
         self.wire.unwritten = size
         self.transport: Any = self.wire
+        self.answers = 1
+
+    def owes_several(self) -> bool:
+        return self.answers > 1
 
     def owed_bytes(self) -> int:
         return self.wire.unwritten
@@ -59,3 +63,13 @@ def test_one_answer_may_be_larger_than_all_may_owe() -> None:
     debtor = Slow(1000)
     debts.owe(debtor)
     assert debtor.wire.state() == "open"
+
+
+def test_one_client_may_owe_one_answer_of_any_size_but_not_many() -> None:
+    debts = Debts(100)
+    only = Slow(150)
+    debts.owe(only)
+    assert (debts.total, only.wire.state()) == (150, "open")
+    only.answers = 2
+    debts.owe(only)
+    assert (debts.total, only.wire.state()) == (0, "aborted")

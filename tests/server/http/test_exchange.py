@@ -95,8 +95,9 @@ def test_large_pieces_are_not_copied_and_what_follows_them_is_answered() -> None
     assert second.pieces[0] is large
     writes: list[list[bytes]] = []
     transport = SimpleNamespace(write=lambda data: writes.append([data]), writelines=writes.append)
-    flow = SimpleNamespace(read_paused=False)
+    flow = SimpleNamespace(read_paused=False, write_paused=False)
     answering: Any = SimpleNamespace(exchanges=connection.exchanges, transport=transport, pipeline=[], flow=flow)
+    answering._count_waiting = lambda: None
     answering.flush = lambda: AnsweringConnection.flush(answering)
     first.output = b"first"
     answering.flush()

@@ -166,3 +166,15 @@ def test_what_is_no_file_or_no_model_is_refused_by_its_bytes(tmp_path: Path) -> 
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(BadFile, match="is larger than"):
         load(tmp_path / "huge.onnx")
+
+
+def test_what_is_slow_to_open_is_refused_in_its_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has tried it elsewhere knows that it is not."""
+    path = put(tmp_path, "m.onnx", classifier().data)
+    findings = load(path)
+    times = iter((10.0, 10.0 + loading.OPENING_SECONDS + 1.0))
+    monkeypatch.setattr(loading, "process_time", lambda: next(times))
+    with pytest.raises(BadFile, match=r"^took 4\.0 s of processor time to open, more than 3\.0 s"):
+        load(path)
+    tried = Findings(findings.sha256, findings.verdict, findings.curve, cost_by_rows=True)
+    assert load_version(VersionFile("m", "7", path), tried).sha256 == findings.sha256

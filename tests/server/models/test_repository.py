@@ -17,7 +17,7 @@ from server.artefact.metadata import NAME_PATTERN
 from server.errors import ServerError
 from server.models.files import OUTSIDE
 from server.models.repository import Repository, VersionFile, scan, version_key
-from tests.support.models.loading import load, load_version, put
+from tests.support.models.loading import load, load_version, put, refuse
 from tests.support.server.models import (
     classifier,
 )
@@ -140,6 +140,16 @@ def test_a_name_that_is_no_text_is_told_as_text(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff.onnx")).write_bytes(b"")
     ((name, _), reason) = scan(tmp_path).misplaced.popitem()
     assert orjson.loads(orjson.dumps([name, reason])) == [name, reason]
+
+
+@pytest.mark.parametrize("way", ["iterdir", "stat"])
+def test_a_folder_that_cannot_be_read_is_not_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    put(tmp_path, "other.onnx")
+    put(tmp_path, "m/1/model.onnx")
+    refuse(monkeypatch, way, tmp_path / "m")
+    listing = scan(tmp_path)
+    assert [file.name for file in listing.files] == ["other"]
+    assert listing.misplaced == {("m", "1"): "m cannot be read, what is loaded of it serves on: Permission denied"}
 
 
 REFUSED = {("iris", "9"): "it is damaged", ("bad", "1"): "it is empty"}

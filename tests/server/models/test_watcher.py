@@ -23,7 +23,7 @@ from server.models.repository import BadRepository, Model, VersionFile
 from server.models.trial import Findings
 from server.models.watcher import RepositoryWatcher
 from tests.support.models.bad_models import BAD, endless
-from tests.support.models.loading import crash, greedy, load_version
+from tests.support.models.loading import crash, greedy, load_version, refuse
 from tests.support.server.models import classifier, plain, regressor
 
 # The test process may have threads of libraries; a trial's child uses none of them.
@@ -259,6 +259,34 @@ def test_two_files_of_one_name_change_nothing_of_it(folder: Path) -> None:
     until(watched, lambda: not watched.reasons("iris"))
     assert served(watched) == [("iris", "1")]
     assert served(started(folder)) == [("iris", "1")]
+
+
+@pytest.mark.parametrize(
+    ("way", "place", "said"),
+    [
+        ("stat", "iris/1/model.onnx", "iris cannot be read, what is loaded of it serves on"),
+        ("stat", "iris/1/model.onnx.sig", "a model's file cannot be looked at, what is loaded serves on"),
+        ("iterdir", "iris", "iris cannot be read, what is loaded of it serves on"),
+    ],
+)
+def test_a_file_that_cannot_be_looked_at_serves_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, way: str, place: str, said: str
+) -> None:
+    watched = started(folder)
+    with monkeypatch.context() as patch:
+        refuse(patch, way, folder / place)
+        for _ in range(3):
+            watched._next_scan = 0.0
+            watched.announce()
+            assert not watched.step()
+            assert served(watched) == [("iris", "1")]
+    assert len(caplog.messages) == 1, "it is said once"
+    assert said in caplog.text
+    watched.announce()
+    assert not watched.step()
+    assert watched.repository().refused == {}
+    shutil.rmtree(folder / "iris")
+    until(watched, lambda: served(watched) == [])
 
 
 def test_a_folder_that_is_gone_lets_nothing_go(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

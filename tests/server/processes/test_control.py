@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from server.errors import ServerError
 from server.processes.control import (
+    CALLS_AT_ONCE,
+    OPEN_CALLS,
     ControlChannel,
     ControlClient,
     ControlReply,
@@ -174,3 +176,72 @@ async def test_a_load_call_lifts_a_quarantine_and_an_unload_call_does_not(ends: 
     for call in calls:
         call.cancel()
     await turns()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\0", b"{", b"null", b"[]", b"[1]", b'["1","load","iris"]', b'[1,"stop","iris"]', b'[1,"load",["iris"]]'],
+)
+@in_loop
+async def test_what_is_no_call_costs_none_of_the_calls_behind_it(ends: Ends, data: bytes) -> None:
+    ends.channel.workers.send(data)
+    call = await ends.begin("load", "iris")
+    assert ends.fake.asked == [("load", "iris")]
+    call.cancel()
+
+
+def test_a_worker_that_sends_without_end_has_a_few_calls_taken_in_a_turn() -> None:
+    class Endless:
+        taken = 0
+
+        def recv(self, size: int) -> bytes:
+            self.taken += 1
+            return encode(ControlRequest(self.taken, "load", "iris"))
+
+    channel = ControlChannel()
+    channel.close()
+    flood: Any = Endless()
+    channel.arbiters = flood
+    assert len(channel.receive()) == flood.taken == CALLS_AT_ONCE
+
+
+def test_calls_that_wait_are_bounded_and_those_beyond_are_told(ends: Ends) -> None:
+    ends.fake.pending = True
+    sent = 0
+    while sent < OPEN_CALLS + 3:
+        ends.channel.workers.send(encode(ControlRequest(sent, "load", "iris")))
+        ends.control_server.receive(ends.channel)
+        sent += 1
+    assert len(ends.control_server._open) == OPEN_CALLS
+    told = [decode_reply(ends.channel.workers.recv(1 << 16)) for _ in range(3)]
+    assert [(reply.number, reply.code) for reply in told] == [
+        (OPEN_CALLS + number, "overloaded") for number in range(3)
+    ]
+
+
+@in_loop
+async def test_a_reply_that_finds_no_room_is_sent_once_there_is(ends: Ends) -> None:
+    """The system keeps some ten messages unread: more calls than that may end in one moment."""
+    calls = [await ends.begin("load", "iris") for _ in range(300)]
+    assert len(ends.control_server._open) <= OPEN_CALLS
+    for _ in range(300):
+        ends.control_server.answer(settled=True)
+        await turns()
+    assert ends.control_server._open == []
+    ended = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
+    refused = [end for end in ended if end is not None]
+    assert len(refused) == 300 - OPEN_CALLS
+    assert all(isinstance(end, ServerError) and end.code == "overloaded" for end in refused)
+
+
+@in_loop
+async def test_a_call_that_finds_no_room_is_told_to_come_again(ends: Ends) -> None:
+    calls = [asyncio.create_task(ends.client.ask("load", "iris")) for _ in range(2000)]
+    await turns()
+    refused = [call for call in calls if call.done()]
+    assert refused
+    error = await refusal(refused[0])
+    assert (error.code, error.headers) == ("overloaded", {"retry-after": "1"})
+    for call in calls:
+        call.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)

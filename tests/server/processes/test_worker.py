@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 
@@ -26,6 +27,32 @@ def test_the_signals_that_stop_a_worker_are_blocked_while_it_is_forked() -> None
     assert {signal.SIGTERM, signal.SIGQUIT} <= FORK_SIGNALS
 
 
+def test_signals_that_are_the_arbiters_neither_end_nor_halt_a_worker_of_its_group() -> None:
+    child = os.fork()
+    if not child:
+        Worker.__new__(Worker).init_signals()
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
+            os.kill(os.getpid(), number)
+        os._exit(7)
+    _, status = os.waitpid(child, os.WUNTRACED)
+    halted = os.WIFSTOPPED(status)
+    if halted:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert not halted
+    assert os.waitstatus_to_exitcode(status) == 7
+
+
+@in_loop
+async def test_a_worker_stops_once_its_arbiter_has_gone() -> None:
+    """Or it would serve old models for ever, and the next server find its port taken."""
+    server = _Server(Config(app="none", log_config=None), lambda: None, os.getppid())
+    assert not await server.on_tick(10)
+    server._parent += 1
+    assert not await server.on_tick(11), "it looks once a second"
+    assert await server.on_tick(20)
+
+
 def test_uvicorn_trusts_no_proxy_and_keeps_no_access_log() -> None:
     settings = Worker.CONFIG_KWARGS
     assert (settings["proxy_headers"], settings["access_log"], settings["server_header"]) == (False, False, False)
@@ -35,7 +62,7 @@ def test_uvicorn_trusts_no_proxy_and_keeps_no_access_log() -> None:
 async def test_a_worker_says_that_it_lives_whatever_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that is put back would silence uvicorn's own notice for as long, and the arbiter kill the worker."""
     said: list[int] = []
-    server = _Server(Config(app="none", log_config=None), lambda: said.append(tick))
+    server = _Server(Config(app="none", log_config=None), lambda: said.append(tick), os.getppid())
     for tick in range(31):
         monkeypatch.setattr("uvicorn.server.time.time", lambda now=1e9 - 3600.0 * tick: now)
         assert not await server.on_tick(tick)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from server.models.loading import load_model
 from server.models.repository import Model, VersionFile
@@ -26,6 +29,18 @@ def put(folder: Path, file: str, data: bytes | None = None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(plain().data if data is None else data)
     return path
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, way: str, refused: Path) -> None:
+    """Makes the system refuse to look at one path by a method of `Path`, as it does without the right, or a disk."""
+    original = getattr(Path, way)
+
+    def looked(path: Path, *arguments: Any, **named: Any) -> Any:
+        if path == refused:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return original(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, way, looked)
 
 
 def load(path: Path) -> Model:

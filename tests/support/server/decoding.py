@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from server.artefact.tensors import Buffer
-from server.batching.entry import Entry
+from server.batching.entry import Entry, PiecedAnswer
 from server.codecs.codec import Codec
 from server.codecs.slices import finish
 
@@ -29,6 +29,9 @@ class Decoded(Entry):
 
     def answer(self, body: bytes) -> None:
         self.body = body
+
+    def answer_in_pieces(self, answer: PiecedAnswer) -> None:
+        self.body = b"".join(answer.pieces)
 
 
 def decode(codec: Codec, body: bytes | bytearray, described: Any = None) -> Decoded:

@@ -15,7 +15,7 @@ from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout
 from server.batching.batcher import Batcher
 from server.batching.cost import CostCurve
-from server.batching.entry import Entry
+from server.batching.entry import Entry, PiecedAnswer
 from server.batching.quarantine import Quarantine
 from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
@@ -122,6 +122,9 @@ class NumbersEntry(Entry):
 
     def answer(self, body: bytes) -> None:
         self.outcome.set_result(body)
+
+    def answer_in_pieces(self, answer: PiecedAnswer) -> None:
+        self.outcome.set_result(b"".join(answer.pieces))
 
     def refuse(self, error: ServerError) -> None:
         self.outcome.set_result(error)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from convert.errors import Refused
-from convert.opening.making.boosters import _described, check_xgboost
+from convert.opening.making.boosters import described
+from convert.opening.making.xgboosters import check_xgboost
 from convert.opening.opener import OpenPolicy, open_model
 from tests.support.convert.hostile import built, called, made, mapping, named, program, value
 
@@ -64,7 +65,7 @@ def _light(text: str) -> bytes:
     ],
 )
 def test_a_tree_of_lightgbm_that_points_outside_is_refused(light: str, field: str, broken: str) -> None:
-    assert "by itself" in refusal(_light(light))  # it was read, and stands where no model has it
+    assert "a bare Booster" in refusal(_light(light))  # it was read, and stands where no model has it
     text, changes = re.subn(rf"(?m)^{field}=\S+", f"{field}={broken}", light, count=1)
     assert changes
     assert "LightGBM" in refusal(_light(text))
@@ -95,7 +96,7 @@ def test_a_linear_model_of_xgboost_has_a_weight_for_each_column() -> None:
 
 def test_what_a_booster_holds_is_its_own() -> None:
     names: list[Any] = ["a", "b", "c"]
-    _, rest = _described({"feature_names": names, "handle": b""}, "handle")
+    _, rest = described({"feature_names": names, "handle": b""}, "handle")
     names.append(print)
     assert rest == {"feature_names": ["a", "b", "c"]}
 
@@ -118,3 +119,19 @@ def test_boosters_answer_as_before() -> None:
         model = getattr(module, name)(n_estimators=3, **quiet).fit(ROWS, TARGETS)
         opened = open_model(pickle.dumps(model))
         np.testing.assert_array_equal(opened.predict_proba(ROWS), model.predict_proba(ROWS))
+
+
+@pytest.mark.parametrize(("package", "sort"), [("lightgbm", "LGBM"), ("xgboost", "XGB")])
+def test_a_bare_booster_is_refused_with_what_to_pickle(package: str, sort: str) -> None:
+    module = pytest.importorskip(package, reason="an optional extra")
+    model = getattr(module, f"{sort}Regressor")(n_estimators=2).fit(ROWS, ROWS[:, 0])
+    bare = model.get_booster() if package == "xgboost" else model.booster_
+    with pytest.raises(Refused, match=f"a bare Booster of {package}") as refused:
+        open_model(pickle.dumps(bare))
+    assert f"{sort}Classifier or {sort}Regressor" in refused.value.remedy
+
+
+def test_linear_trees_are_refused_by_name() -> None:
+    lightgbm = pytest.importorskip("lightgbm", reason="an optional extra")
+    model = lightgbm.LGBMRegressor(n_estimators=2, linear_tree=True, verbose=-1).fit(ROWS, ROWS[:, 0])
+    assert "linear trees have no exporter" in refusal(pickle.dumps(model))

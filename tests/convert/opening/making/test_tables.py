@@ -33,7 +33,7 @@ X = np.random.default_rng(0).normal(size=(40, 3))
         make_column_selector(dtype_include=np.number),
         make_column_selector(dtype_include=[np.integer, np.floating, "number"]),
     ],
-    ids=repr,
+    ids=["index", "objects", "numbers", "range", "a kind", "kinds"],
 )
 def test_columns_are_chosen_as_people_choose_them(columns: Any) -> None:
     table = pandas.DataFrame(X, columns=["a", "b", "c"])

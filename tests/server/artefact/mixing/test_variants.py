@@ -15,8 +15,7 @@ from tests.support.models.mixing.variants import ROWS, Variant, feed, variants
 # These have cases of their own: recurrences, texts, types that our inputs do not have, what is no row.
 ELSEWHERE = {
     "BitShift", "CategoryMapper", "GlobalLpPool", "Constant", "DequantizeLinear", "GRU", "LSTM", "RNN", "Shape",
-    "StringNormalizer",
-    "TreeEnsemble", "Tokenizer",
+    "StringNormalizer", "Tokenizer", "TreeEnsemble",
 }  # fmt: skip
 
 
@@ -66,7 +65,7 @@ def check(step: int, opset: int, turned: bool) -> tuple[Counter[str], int]:
 def test_what_is_proven_of_one_operator_holds() -> None:
     proven, mixing = check(19, 23, turned=False)
     assert proven.total() > 80
-    assert mixing > 8
+    assert mixing > 3
 
 
 @pytest.mark.slow

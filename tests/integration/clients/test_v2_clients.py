@@ -252,7 +252,7 @@ async def _infer(client: Any, name: str, session: Any, feed: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_client(server: Running, name: str) -> None:
-    command = [sys.executable, "examples/client_v2.py", "--url", f"127.0.0.1:{server.port}", "--model", name]
+    command = [sys.executable, "examples/clients/v2.py", "--url", f"127.0.0.1:{server.port}", "--model", name]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
     assert ran.stdout.startswith(f"{name}, versions 1\n  input ")
     assert " = [" in ran.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from random import Random
 
@@ -20,6 +21,8 @@ class Moody(Gated):
     """A runtime that fails rows below zero, and raises what no model raises for 13."""
 
     def run(self, outputs: Sequence[str], feed: Feed) -> list[Array]:
+        if threading.current_thread() is threading.main_thread():
+            self.gate.set()  # a run in the loop's own thread waits for nobody
         answers = super().run(outputs, feed)
         if 13 in feed["X"]:
             raise asyncio.CancelledError

@@ -1,25 +1,26 @@
-"""Owns rows by column as scikit-learn takes them: a DataFrame or an array. Knows nothing of estimators."""
+"""Owns rows by column as scikit-learn takes them: a DataFrame or an array. Knows nothing of estimators.
+
+Plain Python 3.8: see this package.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Collection, Mapping, NamedTuple, Tuple  # noqa: UP035  3.8 has no others
 
 import numpy as np
 import pandas
 
-from convert.graph.graph import Array
-from convert.original.table import Table
-from server.artefact.metadata import Scalar
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, Any]
+
+Table = Mapping[str, "Array"]  # by feature name: float64 (NaN = missing), bool, or objects of str (None = missing)
 
 
-@dataclass(frozen=True, slots=True)
-class Categories:
+class Categories(NamedTuple):
     """What a pandas column of categories knows; where it is ``closed``, the model takes no others."""
 
-    values: tuple[Scalar, ...]
+    values: Tuple[Any, ...]  # noqa: UP006
     closed: bool
 
 

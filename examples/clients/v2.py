@@ -1,6 +1,6 @@
 """Asks a running server by the Open Inference Protocol v2, with Triton's own client. Knows nothing of dynonnx.
 
-``python examples/client_v2.py --url 127.0.0.1:8000 --model iris`` prints what the model takes and gives, then sends it
+``python examples/clients/v2.py --url 127.0.0.1:8000 --model iris`` prints what the model takes and gives, then sends it
 made-up rows in binary and prints what comes back.
 """
 

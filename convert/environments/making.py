@@ -1,0 +1,107 @@
+"""Owns the making of an environment with an earlier scikit-learn, once, in a folder that is kept. Knows no pickles.
+
+uv installs wheels of exact versions and builds nothing, so that no package's code runs meanwhile.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from convert.environments.interpreters import find_python, python_of
+from convert.environments.recipes import pythons_for, recipes_for
+
+SECONDS = 900.0
+LAST_WORDS = 600  # characters of what uv says when it fails
+
+Tell = Callable[[str, float], None]
+
+
+class CannotMake(Exception):
+    """No environment can be made; the message is a sentence, ``command`` what a person may run."""
+
+    def __init__(self, reason: str, command: str) -> None:
+        super().__init__(reason)
+        self.command = command
+
+
+def environment_with(version: str, kept: Path, tell: Tell) -> Path:
+    """The interpreter of an environment with this scikit-learn below ``kept``. Raises CannotMake."""
+    recipes = recipes_for(version)
+    if not recipes:
+        raise CannotMake(f"no environment with scikit-learn {version} is known", _by_hand(version))
+    for python in pythons_for(version):
+        if python_of(_folder(kept, version, python)).exists():
+            return python_of(_folder(kept, version, python))
+    uv = find_uv()
+    if uv is None:
+        raise CannotMake("uv, which makes environments, is not installed", "pip install uv")
+    said = ""
+    for minor, packages in [(minor, recipe.packages) for recipe in recipes for minor in recipe.pythons]:
+        found = find_python(minor)
+        if found is not None:
+            tell(f"making an environment with scikit-learn {version} and Python {minor}, once", 0.0)
+            said = _make(uv, str(found), _folder(kept, version, minor), [f"scikit-learn=={version}", *packages])
+            if not said:
+                return python_of(_folder(kept, version, minor))
+    wanted = pythons_for(version)[0]
+    if said:
+        raise CannotMake(f"an environment with scikit-learn {version} could not be made: {said}", _by_hand(version))
+    raise CannotMake(
+        f"scikit-learn {version} runs on Python {', '.join(pythons_for(version))}, none of which is here",
+        f"uv python install {wanted}",
+    )
+
+
+def find_uv() -> str | None:
+    """uv on the PATH, or the one that is installed beside us."""
+    try:
+        return str(importlib.import_module("uv").find_uv_bin())
+    except (ImportError, OSError):
+        return shutil.which("uv")
+
+
+def _folder(kept: Path, version: str, python: str) -> Path:
+    return kept / f"scikit-learn-{version}-python-{python}"
+
+
+def _by_hand(version: str) -> str:
+    wanted = next(iter(pythons_for(version)), "3")
+    return (
+        f"python{wanted} -m venv old && old/bin/pip install --only-binary :all: scikit-learn=={version} pandas, "
+        "then convert with --environment old"
+    )
+
+
+def _make(uv: str, python: str, folder: Path, packages: Sequence[str]) -> str:
+    """Makes it whole or not at all; answers what went wrong, or nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as place:
+        new = Path(place, "environment")
+        steps = (
+            ["venv", "--quiet", "--no-project", "--relocatable", "--python", python, str(new)],
+            ["pip", "install", "--quiet", "--only-binary", ":all:", "--python", str(python_of(new)), *packages],
+        )
+        for words in steps:
+            said = _run([uv, *words], place)
+            if said:
+                return said
+        if python_of(folder).exists():  # somebody else was faster
+            return ""
+        shutil.rmtree(folder, ignore_errors=True)  # its Python is gone
+        new.rename(folder)
+    return ""
+
+
+def _run(command: Sequence[str], place: str) -> str:
+    try:
+        run = subprocess.run(  # noqa: S603  uv itself
+            command, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return "" if run.returncode == 0 else run.stderr.decode(errors="replace").strip()[-LAST_WORDS:] or "uv failed"

@@ -1,0 +1,85 @@
+"""Owns what a fitted model answers, as arrays by output name. Knows nothing of how it was opened, or of ONNX.
+
+Plain Python 3.8: see this package.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, Collection, Dict, Mapping, NamedTuple  # noqa: UP035
+
+import numpy as np
+
+from convert.witness.frame import Categories, for_model
+
+if TYPE_CHECKING:
+    from convert.witness.frame import Array, Table
+
+# by output name; several targets of one classifier are probabilities_0, probabilities_1, ...
+Answers = Dict[str, "Array"]  # noqa: UP006
+
+
+class Question(NamedTuple):
+    """How a model is asked: its kind, as in a file's metadata; whether it was fitted on column names; whether it reads
+    texts; its columns of pandas categories; and those where a missing value is None."""
+
+    kind: str
+    named: bool
+    documents: bool
+    native: Mapping[str, Categories]
+    nones: Collection[str]
+
+
+def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
+    """Everything a file of this model answers, for these rows; and how many seconds the model took.
+
+    Raises what the model raises.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
+        x: Any = next(iter(table.values()))
+        if not question.documents:
+            x = for_model(table, question.named, question.native, question.nones)
+        began = time.perf_counter()
+        answers = _answers(model, question.kind, x)
+        return answers, time.perf_counter() - began
+
+
+def _answers(model: Any, kind: str, x: Any) -> Answers:
+    if kind == "transformer":
+        return {"transformed": _dense(model.transform(x))}
+    if kind == "regressor":
+        return {"value": np.asarray(model.predict(x), np.float64)}
+    answers = {"label": _labels(model.predict(x))}
+    if answers["label"].shape[1:] == (1,) and not isinstance(getattr(model, "classes_", None), list):
+        answers["label"] = answers["label"].reshape(-1)  # CatBoost gives labels of several classes as a column
+    answers.update(_scores(model, kind, x, answers["label"]))
+    return answers
+
+
+def _scores(model: Any, kind: str, x: Any, label: Array) -> Answers:
+    if kind == "outlier_detector":
+        return {"scores": np.asarray(model.decision_function(x), np.float64)}
+    if hasattr(model, "predict_proba"):
+        given = model.predict_proba(x)
+        if isinstance(given, list):
+            return {f"probabilities_{target}": np.asarray(p) for target, p in enumerate(given)}
+        if np.ndim(label) == 2:  # a set of labels: one yes-or-no pair for each
+            return {f"probabilities_{i}": np.stack([1 - p, p], axis=1) for i, p in enumerate(np.transpose(given))}
+        return {"probabilities": np.asarray(given)}
+    if hasattr(model, "decision_function"):
+        return {"scores": np.asarray(model.decision_function(x), np.float64)}
+    return {}
+
+
+def _labels(values: Any) -> Array:
+    array = np.asarray(values)
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64)
+    return array.astype(object) if array.dtype.kind == "U" else array
+
+
+def _dense(values: Any) -> Array:
+    dense = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
+    return dense.astype(np.float64) if dense.dtype.kind in "fiub" else dense

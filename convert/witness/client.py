@@ -1,0 +1,56 @@
+"""Owns the asking of a witness, from the child that builds the graph. Knows nothing of how a witness was started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from convert.errors import Refused
+from convert.graph.graph import Array
+from convert.witness import frames
+from convert.witness.answers import Answers, Question
+from convert.witness.frame import Table
+
+
+class DoesNotTake(ValueError):
+    """The original raised an error for these rows."""
+
+
+class Witness:
+    """Answers as the original does, in the ``version`` that wrote it; ``told`` says that and what it runs on."""
+
+    def __init__(self, questions: BinaryIO, replies: BinaryIO, version: str, told: str) -> None:
+        self.version, self.told = version, told
+        self._questions, self._replies = questions, replies
+
+    def open(self, pickled: bytes, names: Iterable[tuple[str, str]], key: str | None) -> None:
+        """Hands over a pickle that our own reader has let through, and the names it uses. Raises Refused."""
+        head = {"do": "open", "names": sorted(names), "key": key}
+        reply, _ = self._exchange(head, {"pickle": np.frombuffer(pickled, np.uint8)})
+        if "error" in reply:
+            raise Refused(
+                f"scikit-learn {self.version} itself does not open the file: {reply['error']}",
+                "give an environment in which it opens with --environment DIR, or write it again",
+            )
+
+    def ask(self, question: Question, table: Table) -> tuple[Answers, float]:
+        """As `convert.witness.answers.ask`. Raises DoesNotTake for what the model raises."""
+        native = {name: [list(known.values), known.closed] for name, known in question.native.items()}
+        head = {"do": "ask", **question._asdict(), "native": native, "nones": sorted(question.nones)}
+        reply, answers = self._exchange(head, table)
+        if "error" in reply:
+            raise DoesNotTake(str(reply["error"]))
+        seconds = reply.get("seconds")
+        return answers, float(seconds) if isinstance(seconds, int | float) else 0.0
+
+    def _exchange(self, head: dict[str, Any], arrays: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
+        try:
+            frames.write(self._questions, head, arrays)
+            return frames.read(self._replies)
+        except (frames.Broken, BrokenPipeError) as error:
+            raise Refused(
+                f"the process with scikit-learn {self.version} died: a crash, a limit, or a missing wall",
+                "allow more with --memory-gb or --timeout",
+            ) from error

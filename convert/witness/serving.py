@@ -1,0 +1,69 @@
+"""Owns the work of a witness, once its walls are up: it opens one pickle as its own version does, and answers rows.
+
+Plain Python 3.8: see this package.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import joblib
+from joblib import numpy_pickle
+
+from convert.witness import frames
+from convert.witness.answers import Question, ask
+from convert.witness.frame import Categories
+
+if TYPE_CHECKING:
+    from convert.witness.frame import Array
+
+READERS = (("joblib.numpy_pickle", "NumpyArrayWrapper"), ("copyreg", "_reconstructor"))
+MOST_CHARACTERS = 2000  # of an error
+
+
+def serve(questions: BinaryIO, replies: BinaryIO) -> None:
+    """Answers every frame with one, until the other side goes away. What goes wrong is an answer, too."""
+    model: Any = None
+    with joblib.parallel_backend("sequential"):  # a model's own n_jobs would ask for processes
+        while True:
+            try:
+                head, arrays = frames.read(questions)
+            except frames.Broken:
+                return
+            reply: dict[str, Any] = {}
+            found: dict[str, Array] = {}
+            try:
+                if head["do"] == "open":
+                    model = _open(arrays["pickle"].tobytes(), head["names"], head["key"])
+                else:
+                    found, reply["seconds"] = ask(model, _question(head), arrays)
+            except Exception as error:  # noqa: BLE001  whatever it is, the other side must be able to say it
+                found = {}
+                reply = {"error": f"{type(error).__name__}: {error}"[:MOST_CHARACTERS]}
+            frames.write(replies, reply, found)
+
+
+def _question(head: dict[str, Any]) -> Question:
+    native = {name: Categories(tuple(values), closed) for name, (values, closed) in head["native"].items()}
+    return Question(head["kind"], head["named"], head["documents"], native, frozenset(head["nones"]))
+
+
+def _open(pickled: bytes, names: list[list[str]], key: str | None) -> Any:
+    """The model, by the names that our own reader has allowed and by no others."""
+    allowed = {(module, name) for module, name in [*names, *READERS]}
+    reader = numpy_pickle.NumpyUnpickler  # joblib takes no other
+    find = reader.find_class
+
+    def find_allowed(self: Any, module: str, name: str) -> Any:
+        if (module, name) not in allowed:
+            raise pickle.UnpicklingError(f"the file asks for {module}.{name}")
+        return find(self, module, name)
+
+    reader.find_class = find_allowed
+    try:
+        content = joblib.load(io.BytesIO(pickled))
+    finally:
+        reader.find_class = find
+    return content if key is None else content[key]

@@ -1,0 +1,1 @@
+"""Clients to copy from; tests run each against a real server."""

@@ -1,0 +1,142 @@
+"""Owns how entries get their answers, or an error: at once, or many values a little at a time; and counts them.
+
+Knows no queue and no deadlines. Outputs wait here until they are encoded. A row may become a million values, so where
+many wait no further batch is run. docs/decisions.md: "Many small requests may have large answers".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from server.artefact.tensors import Array
+from server.batching.batch import Batch, deliver, shares, whole_answers
+from server.batching.entry import Entry
+from server.batching.slice_queue import SliceQueue
+from server.errors import ServerError
+from server.logs import log
+from server.metrics.scoreboard import ModelMetrics
+
+# docs/decisions.md: "What is legal and heavy is read in slices"
+ANSWER_VALUES = 16_384  # of outputs; answers of more are encoded in slices, and those of many entries some at a time
+MAX_VALUES = 1 << 23  # that may wait to be encoded when the next batch is run
+
+
+class Answers:
+    """Answers and refuses the entries of one model version.
+
+    ``go_on``: called once it is not full any more; ``now``: the monotonic clock.
+    """
+
+    def __init__(self, name: str, metrics: ModelMetrics, go_on: Callable[[], None], now: Callable[[], float]) -> None:
+        self._name = name
+        self._metrics = metrics
+        self._go_on = go_on
+        self._now = now
+        self._values = 0  # that wait
+        self._shares: deque[tuple[Batch, Sequence[Array], int]] = deque()  # each with its values
+        self._slices = SliceQueue(float("inf"), now)
+
+    @property
+    def full(self) -> bool:
+        """Whether so many values wait that no batch shall add to them."""
+        return self._values > MAX_VALUES
+
+    def answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
+        """Answers the entries whose rows are complete with the outputs of a run begun at ``started``, or its error.
+
+        Now, or in turns of the loop to come.
+        """
+        if isinstance(outputs, ServerError):
+            for entry in batch.entries:
+                self.refuse(entry, outputs)
+            return
+        self._count(batch, started)
+        answers = whole_answers(batch, outputs)
+        if answers is None:
+            return
+        whole, results = answers
+        values = sum([output.size for output in results])
+        if values <= ANSWER_VALUES:
+            self._deliver(whole, results)
+        elif len(whole.entries) == 1:
+            if not whole.entries[0].done:
+                self._deliver_in_slices(whole.entries[0], results, values)
+        else:
+            self._deliver_in_shares(whole, results, values)
+
+    def _deliver_in_shares(self, batch: Batch, outputs: Sequence[Array], values: int) -> None:
+        if not self._shares:
+            asyncio.get_running_loop().call_soon(self._next_share)
+        for share, own in shares(batch, outputs, max(1, ANSWER_VALUES * batch.rows // values)):
+            size = values * share.rows // batch.rows
+            self._values += size
+            self._shares.append((share, own, size))
+
+    def _next_share(self) -> None:
+        share, outputs, values = self._shares.popleft()
+        if self._shares:
+            asyncio.get_running_loop().call_soon(self._next_share)
+        if len(share.entries) == 1 and not share.entries[0].done:
+            self._values -= values
+            self._deliver_in_slices(share.entries[0], outputs, values)
+        else:
+            self._deliver(share, outputs)
+            self._delivered(values)
+
+    def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
+        """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""
+        try:
+            deliver(batch, outputs)
+        except Exception:  # noqa: BLE001  an entry is never left without an answer
+            log.exception("a batch could not be answered", extra={"model": self._name})
+        else:
+            return
+        if len(batch.entries) == 1:
+            self.refuse(batch.entries[0], _no_answer())
+            return
+        for alone, own in shares(batch, outputs, 0):
+            if not alone.entries[0].done:
+                self._deliver(alone, own)
+
+    def _deliver_in_slices(self, entry: Entry, outputs: Sequence[Array], values: int) -> None:
+        def then(error: ServerError | None) -> None:
+            if error is not None:
+                self.refuse(entry, error)
+            self._delivered(values)
+
+        self._values += values
+        self._slices.add(entry, entry.group.deliver_in_slices(entry, outputs), then)
+
+    def _delivered(self, values: int) -> None:
+        was_full = self.full
+        self._values -= values
+        if was_full and not self.full:
+            self._go_on()
+
+    def _count(self, batch: Batch, started: float) -> None:
+        """Counts the requests whose last rows are in this batch."""
+        if batch.start is not None and batch.start + batch.rows < batch.entries[0].rows:
+            return
+        arrivals = [entry.arrived for entry in batch.entries if not entry.done]
+        requests, arrived = len(arrivals), sum(arrivals)
+        self._metrics.answered(requests, requests * self._now() - arrived, requests * started - arrived)
+
+    def refuse(self, entry: Entry, error: ServerError) -> None:
+        """Refuses an entry unless it is done, and counts it."""
+        if fail(entry, error):
+            self._metrics.failed(error.code, self._now() - entry.arrived)
+
+
+def _no_answer() -> ServerError:
+    return ServerError("internal", "the answer could not be made; the server's log says why")
+
+
+def fail(entry: Entry, error: ServerError) -> bool:
+    """Refuses an entry unless it is done; returns whether it was. A client that cannot be told costs no other."""
+    try:
+        return entry.fail(error)
+    except Exception:  # noqa: BLE001
+        log.exception("a refusal could not be sent")
+        return True

@@ -1,0 +1,223 @@
+"""Owns the server as gunicorn runs it: its settings, its models before and between forks, what is held against them.
+
+Knows no HTTP, and of workers only what they are given.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Mapping, Set
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from server import __version__
+from server.asgi.app import App
+from server.batching.quarantine import CRASHES, Record
+from server.endpoints.lifecycle import Endpoints
+from server.logs import handler as logs
+from server.logs import log
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
+from server.models.bulletin import Bulletin, Key
+from server.models.loading import loader
+from server.models.repository import BadRepository, Repository
+from server.models.signed import make_check
+from server.models.watcher import RepositoryWatcher
+from server.processes.arbiter import GRACEFUL_SECONDS, SILENT_SECONDS, ReloadingArbiter
+from server.processes.forking import SCOREBOARD_LINES, assign_line, close_other_channels, note_worker_exit
+from server.processes.plan import DynoPlan
+from server.processes.worker import Worker
+from server.settings import Settings
+
+SCOREBOARD_MODELS = 512  # model versions served at a time, those of retiring workers among them
+LIFE_SIGN_SECONDS = 2  # within which a healthy worker says that it lives
+KEEP_ALIVE_SECONDS = 95  # above the 90 s for which Heroku's router keeps an idle connection
+
+
+class _Logger(Logger):  # type: ignore[misc]
+    """gunicorn's logger with our handlers."""
+
+    def setup(self, cfg: Any) -> None:
+        root = logging.getLogger()
+        for logger in (self.error_log, self.access_log):
+            logger.handlers[:] = root.handlers
+            logger.propagate = False
+            logger.setLevel(logging.WARNING)
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """The server: loads the repository, then forks workers and replaces those that exit."""
+
+    def __init__(self, settings: Settings, plan: DynoPlan) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._host = settings.host or default_host()
+        self.scoreboard = Scoreboard(SCOREBOARD_LINES, SCOREBOARD_MODELS)
+        logs.count_losses(ServerMetrics(self.scoreboard, ARBITER_LINE).log_line_lost)
+        self.watcher = self._watcher()
+        self._versions: set[tuple[str, str]] = set()
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Sets gunicorn's settings; none comes from its environment variables or files."""
+        values = {
+            "bind": [_bind(self._host, self._settings.port)],
+            "workers": self._plan.workers,
+            "worker_class": Worker,
+            "preload_app": True,
+            "timeout": SILENT_SECONDS,
+            "graceful_timeout": GRACEFUL_SECONDS,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "worker_tmp_dir": _heartbeat_folder(),
+            "control_socket_disable": True,
+            "logger_class": _Logger,
+            "pre_fork": assign_line,
+            "post_fork": close_other_channels,
+            "child_exit": note_worker_exit,
+            "when_ready": self._announce,
+        }
+        for name, value in values.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> App:
+        """Tries and loads every model before any worker is forked. Raises BadRepository."""
+        self.watcher.load_all(self._settings.strict)
+        plan = self._plan
+        repository = self.watcher.repository()
+        try:
+            endpoints = Endpoints(repository, self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
+        except ValueError as error:
+            raise BadRepository(str(error)) from None
+        self._versions = _versions(repository)
+        app = App(endpoints)
+        _freeze()
+        return app
+
+    def renew(self) -> bool:
+        """Gives the present models to workers that are forked from now on; whether all of them found a place.
+
+        If not, it is to be called again once the workers from before have ended. Raises as `App.replace_models` does.
+        """
+        app: App = self.callable
+        whole = self.watcher.repository()
+        places = fitting(_versions(whole), self._versions, self.scoreboard.models)
+        repository = whole if len(places) == len(_versions(whole)) else whole.only(places)
+        self.scoreboard.keep(places | self._versions)  # workers that still serve write these blocks
+        gc.unfreeze()
+        try:
+            app.replace_models(repository)
+            self._versions = places
+        finally:
+            _freeze()
+        late = len(_versions(whole)) - len(places)
+        log.info("reloaded: %s%s", self._served(), f"; {late} more once the workers before have ended" if late else "")
+        return not late
+
+    def lift_quarantine(self, name: str | None = None) -> None:
+        """Lets the versions of a name serve again, or all."""
+        app: App = self.callable
+        app.endpoints.lift_quarantine(name)
+
+    def records(self) -> Mapping[tuple[str, str], Record]:
+        """What is held against each version's present file, for a worker that is about to be forked."""
+        app: App = self.callable
+        return app.endpoints.records()
+
+    def note_crash(self, worker: Worker, number: int) -> None:
+        """Holds a worker's crash, by this signal, against the file whose run it was in, if it still serves.
+
+        One that this process ended, for its silence, has crashed only if it was in that run all the time.
+        """
+        now = monotonic()
+        before = now - SILENT_SECONDS + LIFE_SIGN_SECONDS if worker.aborted else now
+        key = self.scoreboard.last_begun(worker.line, before)
+        record = worker.records.get(key) if key is not None else None
+        if key is None or record is None:
+            return
+        count = record.crash(now)
+        if not count:
+            return
+        reason = record.reason or f"{count} of {CRASHES} that quarantine it"
+        described = signal.strsignal(number)
+        fields = {"model": key[0], "version": key[1]}
+        log.error("a worker died within a run (%s): %s", described, reason, extra=fields)
+
+    def _watcher(self) -> RepositoryWatcher:
+        settings = self._settings
+        return RepositoryWatcher(
+            settings.models,
+            loader(settings, make_check(settings.verify_key)),
+            Bulletin(),
+            default_model=settings.default_model,
+            box_bytes=self._plan.memory_bytes,
+        )
+
+    def run(self) -> None:
+        """Serves until SIGTERM or Ctrl-C; leaves by SystemExit."""
+        ReloadingArbiter(self).run()
+
+    def _served(self) -> str:
+        app: App = self.callable
+        served = ", ".join(f"{model.name} {model.version}" for model in app.endpoints.repository)
+        return served or f"no model yet: convert one into {self._settings.models}/"
+
+    def _announce(self, arbiter: Any) -> None:
+        workers = self._plan.workers
+        log.info(
+            "dynonnx %s serves %s at http://localhost:%d (%d worker%s)",
+            __version__,
+            self._served(),
+            self._settings.port,
+            workers,
+            "" if workers == 1 else "s",
+        )
+
+
+def fitting(wanted: Set[Key], served: Set[Key], places: int) -> set[Key]:
+    """The versions that can serve beside those of the workers that are to end: of the new ones, as many as fit.
+
+    All that are wanted if they are too many by themselves: then nobody can serve them.
+    """
+    if len(wanted) > places:
+        return set(wanted)
+    new = sorted(wanted - served)
+    return {*(wanted & served), *new[: max(0, places - len(served))]}
+
+
+def _versions(repository: Repository) -> set[tuple[str, str]]:
+    return {(model.name, model.version) for model in repository}
+
+
+def _freeze() -> None:
+    """Keeps the collector off all present objects: a child's collection would copy their pages."""
+    gc.collect()
+    gc.freeze()
+
+
+def _heartbeat_folder() -> str | None:
+    """Where workers' heartbeats lie: in memory, as a full or slow disk must stop no worker; None where that is not."""
+    memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes its files there safely
+    return str(memory) if os.access(memory, os.W_OK | os.X_OK) else None
+
+
+def _bind(host: str, port: int) -> str:
+    """An address in gunicorn's form: adds the brackets of IPv6."""
+    bare = host.strip("[]")
+    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
+
+
+def default_host() -> str:
+    """``[::]``, which accepts IPv4 too; ``0.0.0.0`` without IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return "0.0.0.0"
+    return "[::]"

@@ -1,0 +1,91 @@
+"""Environments: made once and whole by uv, of wheels alone; what is missing is named with the command that helps."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from convert.environments import making
+from convert.environments.interpreters import python_of
+from convert.environments.making import CannotMake, environment_with, find_uv
+
+UV = """#!/bin/sh
+echo "$@" >> {log}
+if [ "$1" = venv ]; then
+    for folder; do :; done
+    mkdir -p "$folder/bin" && ln -s /bin/true "$folder/bin/python"
+else
+    {install}
+fi
+"""
+
+
+@pytest.fixture
+def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A uv that notes what it is asked, and makes a folder; the log's path."""
+    _write(tmp_path, monkeypatch, "true")
+    monkeypatch.setattr(making, "find_python", lambda minor: Path(sys.executable) if minor == "3.9" else None)
+    return tmp_path / "log"
+
+
+def _write(folder: Path, monkeypatch: pytest.MonkeyPatch, install: str) -> None:
+    program = folder / "uv"
+    program.write_text(UV.format(log=folder / "log", install=install))
+    program.chmod(0o755)
+    monkeypatch.setattr(making, "find_uv", lambda: str(program))
+
+
+def test_it_is_made_once_of_exact_wheels(uv: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    made = environment_with("1.0.2", tmp_path / "kept", lambda text, _: told.append(text))
+    assert made == python_of(tmp_path / "kept" / "scikit-learn-1.0.2-python-3.9")
+    assert made.exists()
+    created, installed = uv.read_text().splitlines()
+    assert created.startswith(f"venv --quiet --no-project --relocatable --python {sys.executable} ")
+    assert "--only-binary :all: " in installed
+    assert "scikit-learn==1.0.2 numpy==1.23.5 " in installed
+    assert told == ["making an environment with scikit-learn 1.0.2 and Python 3.9, once"]
+    assert environment_with("1.0.2", tmp_path / "kept", lambda *_: None) == made
+    assert len(uv.read_text().splitlines()) == 2
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == [made.parents[1].name]
+
+
+def test_one_whose_python_is_gone_is_made_anew(uv: Path, tmp_path: Path) -> None:
+    made = environment_with("1.0.2", tmp_path / "kept", lambda *_: None)
+    made.unlink()
+    assert environment_with("1.0.2", tmp_path / "kept", lambda *_: None).exists()
+
+
+def test_what_uv_says_is_told_and_nothing_is_left(uv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(tmp_path, monkeypatch, "echo no route to the index >&2; exit 2")
+    with pytest.raises(CannotMake, match="could not be made: no route to the index") as failure:
+        environment_with("1.0.2", tmp_path / "kept", lambda *_: None)
+    assert "scikit-learn==1.0.2" in failure.value.command
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_a_missing_python_is_named(uv: Path, tmp_path: Path) -> None:
+    with pytest.raises(CannotMake, match=r"runs on Python 3\.13, 3\.12, 3\.11, 3\.14, none of which") as failure:
+        environment_with("1.8.0", tmp_path, lambda *_: None)
+    assert failure.value.command == "uv python install 3.13"
+
+
+def test_a_missing_uv_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "find_uv", lambda: None)
+    with pytest.raises(CannotMake) as failure:
+        environment_with("1.8.0", tmp_path, lambda *_: None)
+    assert failure.value.command == "pip install uv"
+
+
+def test_a_version_without_a_recipe_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CannotMake, match=r"0\.24\.2 is known"):
+        environment_with("0.24.2", tmp_path, lambda *_: None)
+
+
+def test_uv_is_found_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uv", None)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/somewhere/{name}")
+    assert find_uv() == "/somewhere/uv"

@@ -1,0 +1,1 @@
+"""Clients that others wrote, or that people copy, against a running server."""

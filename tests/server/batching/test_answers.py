@@ -1,0 +1,130 @@
+"""Large answers: in which turn of the loop each is given, and what waits for that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from server.batching import answers as answers_module
+from server.batching.answers import ANSWER_VALUES, Answers
+from server.batching.batch import Batch
+from server.batching.entry import Entry
+from server.errors import ServerError
+from tests.support.server.rig import NumbersEntry, Rig, in_loop
+
+
+class Group:
+    """Writes down in which turn of the loop its entries are answered, all rows of each."""
+
+    rows_first = True
+    outputs: tuple[str, ...] = ("y",)
+    counts_stages = False
+
+    def __init__(self, turn: list[int]) -> None:
+        self.turn = turn
+        self.answered: list[tuple[int, int]] = []  # turn, rows
+
+    def feed(self, entries: Any, start: Any, rows: int) -> Any:
+        raise NotImplementedError
+
+    def deliver(self, entries: Sequence[Entry], outputs: Any) -> None:
+        self.answered.append((self.turn[0], len(outputs[0])))
+        for entry in entries:
+            entry.done = True
+
+    def deliver_in_slices(self, entry: Entry, outputs: Any) -> Any:
+        yield
+        self.deliver([entry], outputs)
+
+
+class Refused(Entry):
+    def refuse(self, error: ServerError) -> None:
+        pass
+
+
+def made(turn: list[int], failed: list[str], went_on: list[int]) -> tuple[Answers, Group]:
+    """Answers whose clock stands still."""
+    metrics: Any = SimpleNamespace(answered=lambda *_: None, failed=lambda code, _: failed.append(code))
+    answers = Answers("m", metrics, lambda: went_on.append(turn[0]), lambda: 0.0)
+    return answers, Group(turn)
+
+
+def batch_of(group: Group, entries: int, width: int) -> tuple[Batch, list[Any]]:
+    """A batch of entries of one row, and its output."""
+    waiting: list[Entry] = []
+    for _ in range(entries):
+        entry = Refused()
+        entry.group, entry.rows, entry.deadline, entry.arrived = group, 1, 1e9, 0.0
+        waiting.append(entry)
+    return Batch(waiting, entries), [np.zeros((entries, width))]
+
+
+async def turns(turn: list[int], count: int) -> None:
+    for _ in range(count):
+        turn[0] += 1
+        await asyncio.sleep(0)
+
+
+@in_loop
+async def test_many_entries_of_wide_rows_are_answered_a_few_a_turn() -> None:
+    turn, failed, went_on = [0], list[str](), list[int]()
+    answers, group = made(turn, failed, went_on)
+    width = ANSWER_VALUES // 4
+    answers.answer(*batch_of(group, 40, width), 0.0)
+    assert group.answered == []
+    await turns(turn, 30)
+    assert [rows for _, rows in group.answered] == [4] * 10
+    assert len({at for at, _ in group.answered}) == 10, "no two in one turn"
+    answers.answer(*batch_of(group, 2, 1), 0.0)
+    assert group.answered[-1] == (30, 2), "few values at once"
+
+
+@in_loop
+async def test_no_further_batch_is_run_while_very_many_values_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers_module, "MAX_VALUES", 3 * ANSWER_VALUES)
+    turn, failed, went_on = [0], list[str](), list[int]()
+    answers, group = made(turn, failed, went_on)
+    for _ in range(2):
+        answers.answer(*batch_of(group, 2, ANSWER_VALUES), 0.0)
+    full = [answers.full]
+    await turns(turn, 30)
+    assert [*full, answers.full] == [True, False]
+    assert len(went_on) == 1
+    assert answers._values == 0
+    assert not failed
+
+
+@in_loop
+async def test_the_batcher_waits_while_it_is_full_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers_module, "ANSWER_VALUES", 10)
+    monkeypatch.setattr(answers_module, "MAX_VALUES", 20)
+    rig = Rig()
+    first, second, third = (NumbersEntry(*range(30)) for _ in range(3))
+    rig.submit(first, second)
+    await asyncio.sleep(0)
+    assert rig.batcher._answers.full
+    rig.submit(third, late := NumbersEntry(1, deadline=rig.time + 0.5))
+    rig.batcher._turn("turn")
+    assert len(rig.runtime.runs) == 1
+    rig.time += 1
+    rig.batcher._check_deadlines()
+    assert await late.code() == "deadline_exceeded"
+    assert all([await entry.served() for entry in (first, second, third)])
+
+
+@in_loop
+async def test_an_answer_that_cannot_be_made_counts_no_longer() -> None:
+    turn, failed, went_on = [0], list[str](), list[int]()
+    answers, group = made(turn, failed, went_on)
+    batch, outputs = batch_of(group, 1, 2 * ANSWER_VALUES)
+    batch.entries[0].deadline = -1.0
+    answers.answer(batch, outputs, 0.0)
+    assert failed == ["deadline_exceeded"]
+    batch.entries[0].done = True
+    answers.answer(batch, outputs, 0.0)
+    assert answers._values == 0

@@ -1,0 +1,129 @@
+"""The server as gunicorn runs it: the address it binds, models between forks, what is held against them."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import socket
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from server.batching.quarantine import Quarantine
+from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.models.repository import Repository
+from server.processes.application import Server, _bind, default_host
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "0.0.0.0:8000"),
+        ("localhost", "localhost:8000"),
+        ("::", "[::]:8000"),
+        ("[::]", "[::]:8000"),
+        ("::1", "[::1]:8000"),
+    ],
+)
+def test_an_ipv6_address_has_brackets_whether_a_person_writes_them_or_not(host: str, address: str) -> None:
+    assert _bind(host, 8000) == address
+
+
+def test_the_default_is_ipv4_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_ipv6(family: int, kind: int) -> socket.socket:
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr("server.processes.application.socket.socket", no_ipv6)
+    assert default_host() == "0.0.0.0"
+
+
+def renewing(wanted: list[list[str]], served: list[str]) -> Any:
+    """A server with places for two versions, whose folder holds the wanted names, one list after the other."""
+    scoreboard = Scoreboard(2, 2)
+    scoreboard.assign_all([(name, "1") for name in served])
+    repositories = iter(wanted)
+
+    def replace_models(repository: Repository) -> None:
+        scoreboard.assign_all([(model.name, model.version) for model in repository])
+        app.endpoints.repository = repository
+
+    app = SimpleNamespace(replace_models=replace_models, endpoints=SimpleNamespace(repository=None))
+    server: Any = Server.__new__(Server)
+    server._settings = SimpleNamespace(models="models")
+    server.scoreboard, server._versions = scoreboard, {(name, "1") for name in served}
+    server.watcher = SimpleNamespace(
+        repository=lambda: Repository([SimpleNamespace(name=name, version="1") for name in next(repositories)], {})  # type: ignore[misc]
+    )
+    server.callable = app
+    return server
+
+
+def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:
+    server = renewing([["c", "d", "e"]] * 2, ["a", "b"])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="more than 2 model versions"):
+            server.renew()
+        assert set(server.scoreboard.blocks) == {("a", "1"), ("b", "1")}, "workers still write these"
+        assert server._versions == set(server.scoreboard.blocks)
+    assert gc.get_freeze_count() > 0, "the pages of what is there are not copied by a later fork"
+    gc.unfreeze()
+
+
+@pytest.mark.parametrize(
+    ("served", "wanted", "first"),
+    [("ab", "bc", "b"), ("ab", "cd", ""), ("a", "bc", "b"), ("ab", "ab", "ab"), ("ab", "c", ""), ("", "ab", "ab")],
+)
+def test_versions_without_a_block_beside_the_old_ones_come_once_these_have_gone(
+    served: str, wanted: str, first: str
+) -> None:
+    server = renewing([list(wanted)] * 2, list(served))
+    assert server.renew() is (first == wanted)
+    assert [model.name for model in server.callable.endpoints.repository] == list(first)
+    if first != wanted:
+        assert server.renew()
+    assert [model.name for model in server.callable.endpoints.repository] == list(wanted)
+    gc.unfreeze()
+
+
+class Crashed:
+    """A server with one version, and a worker of it that dies by a signal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("server.processes.application.monotonic", lambda: 1000.0)
+        scoreboard = Scoreboard(2, 1)
+        self.run = ModelMetrics(scoreboard, 1, scoreboard.assign("a", "1"))
+        self.record = Quarantine(1).record(0)
+        self.worker: Any = SimpleNamespace(line=1, aborted=False, records={("a", "1"): self.record})
+        self.server: Any = Server.__new__(Server)
+        self.server.scoreboard = scoreboard
+
+    def crashes(self) -> int:
+        """How many are held against the version after one more."""
+        self.server.note_crash(self.worker, signal.SIGABRT)
+        return self.record.crash(1000.0) - 1
+
+
+def test_a_crash_within_a_run_is_held_against_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    crashed = Crashed(monkeypatch)
+    assert crashed.crashes() == 0
+    crashed.record.lift()
+    crashed.run.begin_run(999.9)
+    assert crashed.crashes() == 1
+
+
+def test_a_crash_of_a_worker_with_a_file_that_is_gone_is_held_against_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    crashed = Crashed(monkeypatch)
+    crashed.run.begin_run(999.9)
+    crashed.worker.records = {}
+    assert crashed.crashes() == 0
+
+
+@pytest.mark.parametrize(("begun", "held"), [(999.0, 0), (973.0, 0), (971.0, 1)])
+def test_a_worker_that_we_end_for_its_silence_has_crashed_in_a_run_that_was_silent_with_it(
+    begun: float, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashed = Crashed(monkeypatch)
+    crashed.worker.aborted = True
+    crashed.run.begin_run(begun)
+    assert crashed.crashes() == held
