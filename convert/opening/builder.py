@@ -63,14 +63,15 @@ INERT = allowlist.full_names(allowlist.INERT) | allowlist.full_names(allowlist.S
 class Builder:
     """Builds one file.
 
-    ``asked`` are the names that it uses, as it writes them, ``refused`` those that it asked for in vain, ``versions``
-    those of the scikit-learns that wrote it.
+    ``asked`` are the names that it uses, as it writes them, ``stand_ins`` those among them that do nothing, ``refused``
+    those that it asked for in vain, ``versions`` those of the scikit-learns that wrote it.
     """
 
     def __init__(self, trusted: Collection[str]) -> None:
         self.refused: list[str] = []
         self.versions: set[str] = set()
         self.asked: set[tuple[str, str]] = set()
+        self.stand_ins: set[tuple[str, str]] = set()
         self._written_by: dict[int, Any] = {}  # by id: the scikit-learn that wrote an estimator
         self._names = frozenset(trusted)
         self._trusted: dict[int, Any] = {}  # by id; what a trusted name made is trusted

@@ -25,9 +25,14 @@ class Witness:
         self.version, self.told = version, told
         self._questions, self._replies = questions, replies
 
-    def open(self, pickled: bytes, names: Iterable[tuple[str, str]], key: str | None) -> None:
-        """Hands over a pickle that our own reader has let through, and the names it uses. Raises Refused."""
-        head = {"do": "open", "names": sorted(names), "key": key}
+    def open(
+        self, pickled: bytes, names: Iterable[tuple[str, str]], stand_ins: Iterable[tuple[str, str]], key: str | None
+    ) -> None:
+        """Hands over a pickle that our own reader has let through, and the names it uses. Raises Refused.
+
+        Of these the ``stand_ins`` do nothing there, as they did nothing here.
+        """
+        head = {"do": "open", "names": sorted(names), "stand_ins": sorted(stand_ins), "key": key}
         reply, _ = self._exchange(head, {"pickle": np.frombuffer(pickled, np.uint8)})
         if "error" in reply:
             raise Refused(
