@@ -194,6 +194,8 @@ class Builder:
     def _note_version(self, target: Any, state: Any) -> None:
         if isinstance(target, BaseEstimator) and type(target).__module__.startswith("sklearn.") and type(state) is dict:
             version = state.get("_sklearn_version")
+            if type(version) is str and attributes.minor_of(version) is None:
+                raise hostile(f"the file names {shown(version)} as the scikit-learn that wrote it, which is no version")
             self.versions.add(version if type(version) is str else "pre-0.18")
             self._written_by[id(target)] = version
 
