@@ -55,8 +55,7 @@ class Witness:
         if not _answers_fit(answers, len(next(iter(table.values()), ()))):
             raise Refused(f"scikit-learn {self.version} gave answers that are none to what it was asked", "")
         seconds = reply.get("seconds")
-        usable = type(seconds) is float and 0 <= seconds < math.inf
-        return answers, seconds if usable else 0.0
+        return answers, seconds if isinstance(seconds, float) and 0 <= seconds < math.inf else 0.0
 
     def _exchange(self, head: dict[str, Any], arrays: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
         try:
