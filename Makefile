@@ -8,20 +8,21 @@ SECONDS ?= 60
 ROWS ?= 1000000
 FUZZ_PYTHON ?= python3.11
 EXAMPLES := iris diabetes breast-cancer churn
-ARTEFACTS := $(EXAMPLES:%=models/%/1/model.onnx)
+ARTEFACTS := $(EXAMPLES:%=examples/models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
-SOURCES := server convert bench score examples tests
+SOURCES := dynonnx server convert bench score examples tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
+.PHONY: help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-run: models ## environment, example models, server on PORT (8000)
-	@$(MAKE) --no-print-directory serve
+run: models ## environment, example models, and a server of these on PORT (8000)
+	@ls models/*/*/model.onnx >/dev/null 2>&1 && echo "these are the examples; make serve serves yours, in models/" || true
+	@DYNONNX_MODELS=examples/models DYNONNX_DEFAULT_MODEL=iris $(MAKE) --no-print-directory serve
 
 install: .venv/.installed ## the environment, in .venv
 
@@ -62,7 +63,7 @@ fuzz: models ## looks for bytes that are neither read nor refused, SECONDS=60 on
 boosters: install ## XGBoost, LightGBM, CatBoost, skops and lz4 as well, for converting such files
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-boosters.txt
 
-models: $(ARTEFACTS) ## the example models, in models/, their pickles in build/
+models: $(ARTEFACTS) ## the example models, in examples/models/, their pickles in build/
 
 build/.trained: examples/train.py .venv/.installed
 	$(PY) examples/train.py --out build
@@ -70,11 +71,14 @@ build/.trained: examples/train.py .venv/.installed
 
 $(EXAMPLES:%=build/%.pkl): build/.trained ;
 
-models/%/1/model.onnx: build/%.pkl
-	$(PY) -m convert build/$*.pkl --name $* --version 1 --replace
+examples/models/%/1/model.onnx: build/%.pkl
+	$(PY) -m convert build/$*.pkl --name $* --version 1 --out examples/models --replace
 
-serve: install ## the server alone, as Procfile starts it, with iris as the default model
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" PORT=$(PORT) DYNONNX_DEFAULT_MODEL=iris exec $(shell sed -n 's/^web: //p' Procfile)
+serve: install ## your models, those in models/, as Procfile starts the server
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" PORT=$(PORT) exec $(shell sed -n 's/^web: //p' Procfile)
+
+doctor: install ## says before a push what would go wrong, with the command that mends it: ARGS="--dyno standard-2x --open"
+	@$(PY) -m server doctor $(ARGS)
 
 convert: install ## a model of your own: make convert MODEL=path/to/model.pkl [ARGS="--data rows.csv"]
 	@test -n "$(MODEL)" || { echo "say which: make convert MODEL=path/to/model.pkl" >&2; exit 2; }
@@ -148,6 +152,6 @@ old-pickles: install ## small pickles of scikit-learn 1.0 to 1.8, each by its ow
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	PATH="$(CURDIR)/build/lock/bin:$$PATH" $(PY) -m tests.campaigns.versions $(if $(CONVERT),--convert) $(VERSIONS)
 
-clean: ## everything that was made; a model of your own in models/ stays
-	rm -rf .venv build bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis $(EXAMPLES:%=models/%)
+clean: ## everything that was made; models/ is yours and stays
+	rm -rf .venv build bench/results .mypy_cache .ruff_cache .pytest_cache .hypothesis examples/models
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

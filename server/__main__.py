@@ -1,4 +1,7 @@
-"""Owns the command `python -m server`: reads the environment; shows help or the plan, or serves. Knows no HTTP."""
+"""Owns the command `python -m server`: reads the environment; shows help or the plan, or serves. Knows no HTTP.
+
+Its words `doctor` and `check` are those of server/doctor/, which is imported for them alone.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,10 @@ CGROUP_FILES = {
 
 def main() -> int:
     """Returns the exit status: 0 after a clean stop, 1 if it cannot serve, 2 for a bad setting."""
+    if sys.argv[1:2] in (["doctor"], ["check"]):
+        from server.doctor.__main__ import main as examine
+
+        return examine(sys.argv[1:], _read_box().memory_bytes)
     reserve_standard_descriptors()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the arbiter handles it, Ctrl-C ends the start silently
     arguments = _parser().parse_args()
@@ -49,7 +56,9 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m server",
-        description="Serves the ONNX models of a folder over HTTP.",
+        description="Serves the ONNX models of a folder over HTTP.\n\n"
+        "  python -m server doctor   says before a push what would go wrong; --help tells more\n"
+        "  python -m server check    opens every model and has it answer its golden rows, and ends",
         epilog=f"Settings come from the environment:\n{help_text()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "architecture.md").read_text()
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)(?::([\w.]+))?`", TEXT)))
 FOLDERS = sorted(set(re.findall(r"`((?:\w+/)+)`", TEXT)))
-LIVES = ("A hot request", "A cold one", "A v2 one", "A new file", "A pickle", "A bench run")
+LIVES = ("A hot request", "A cold one", "A v2 one", "A new file", "A pickle", "An examination", "A bench run")
 ADDED = ("a codec", "an exporter", "a setting", "a route", "a metric", "a bench scenario", "a door")
 
 

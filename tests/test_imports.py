@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("server", "convert", "bench", "score")
+PACKAGES = ("dynonnx", "server", "convert", "bench", "score")
 
 # One folder of the server is one floor, lowest first; what stands beside them is the ground, which all may use. A file
 # imports its own floor and those below it.
@@ -27,6 +27,7 @@ FLOORS = (
     "http",
     "asgi",
     "processes",
+    "doctor",
 )
 GROUND = frozenset({"errors", "settings", "logs"})
 MOST_FILES = 14  # side by side in one folder

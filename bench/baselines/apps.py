@@ -1,7 +1,7 @@
 """Owns the baselines' programs: a model behind FastAPI, or behind a bare ASGI callable. Knows nothing of measuring.
 
-``python -m bench.baselines.apps fastapi_onnx models/iris/1/model.onnx --port 8002``. Each program imports only what it
-needs: its memory is measured.
+``python -m bench.baselines.apps fastapi_onnx examples/models/iris/1/model.onnx --port 8002``. Each program imports
+only what it needs: its memory is measured.
 """
 
 from __future__ import annotations

@@ -113,10 +113,9 @@ def _job(given: argparse.Namespace) -> Job:
 
 
 def _python(given: argparse.Namespace) -> Path | None:
-    if given.environment is not None:
-        return python_of(given.environment)
-    python: Path | None = given.python
-    return python
+    """Its whole path, as it runs in a folder of its own; a link is kept, as it says which environment it is."""
+    python: Path | None = given.python if given.environment is None else python_of(given.environment)
+    return None if python is None else python.absolute()
 
 
 def default_name(model: Path) -> str:

@@ -79,7 +79,7 @@ def _by_hand(version: str) -> str:
 
 def _make(uv: str, python: str, folder: Path, packages: Sequence[str]) -> str:
     """Makes it whole or not at all; answers what went wrong, or nothing."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is in it is run later
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as place:
         new = Path(place, "environment")
         steps = (

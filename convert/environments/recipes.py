@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-RELEASE = re.compile(r"(\d{1,2})\.(\d{1,2})\.\d{1,2}(\.post\d)?")
+RELEASE = re.compile(r"(\d{1,2})\.(\d{1,2})\.\d{1,2}(\.post\d)?", re.ASCII)
 SMALL = ("python-dateutil==2.9.0.post0", "pytz==2024.2", "six==1.16.0", "tzdata==2024.2")
 
 

@@ -51,7 +51,8 @@ def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
 def binary(x: Tensor, weights: Array, bias: float) -> Prediction:
     """One score, positive for the second class. The pair (-d, d) gives a tie to the first, as scikit-learn does."""
     pair = product(x, np.stack([-weights, weights], axis=1), np.array([-bias, bias]))
-    return Prediction(index=pair.argmax(), scores=pair.column(1), probabilities=pair.unary("Sigmoid"))
+    second = pair.column(1)
+    return Prediction(index=pair.argmax(), scores=second, log_odds=second, probabilities=pair.unary("Sigmoid"))
 
 
 def logistic(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -59,7 +60,9 @@ def logistic(e: Exporter, model: Any, x: Columns) -> Prediction:
     prediction = classifier(e, model, x)
     scores, given = prediction.need("scores"), getattr(model, "multi_class", None)
     if len(model.classes_) == 2:
-        return prediction if given != "multinomial" else replace(prediction, probabilities=pair(sigmoid(scores * 2.0)))
+        if given != "multinomial":
+            return prediction
+        return replace(prediction, log_odds=scores * 2.0, probabilities=pair(sigmoid(scores * 2.0)))
     if given == "ovr" or (getattr(model, "solver", "") == "liblinear" and given != "multinomial"):
         each = sigmoid(scores)
         return replace(prediction, probabilities=each / each.reduce("ReduceSum"))

@@ -9,7 +9,7 @@ from sklearn import multiclass, multioutput
 
 from convert.errors import Refused
 from convert.exporters.parts.distances import squared
-from convert.exporters.parts.shapes import column_of, pair, total
+from convert.exporters.parts.shapes import column_of, pair, sigmoid, total
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
@@ -30,7 +30,7 @@ def one_vs_rest(e: Exporter, model: Any, x: Columns) -> Prediction:
     predictions = e.predict_inside(model, x)
     scored = list(map(_binary_score, predictions, model.estimators_))
     with_probabilities = all(hasattr(member, "predict_proba") for member in model.estimators_)
-    seconds = [prediction.need("probabilities").column(1) for prediction in predictions if with_probabilities]
+    seconds = [_second(prediction) for prediction in predictions if with_probabilities]
     if model.multilabel_:
         return Prediction(
             targets=tuple(_yes_or_no(score, limit, i, seconds) for i, (score, limit) in enumerate(scored))
@@ -44,6 +44,12 @@ def one_vs_rest(e: Exporter, model: Any, x: Columns) -> Prediction:
         p = p / p.reduce("ReduceSum") if getattr(model, "_shares_of_nothing", False) else _rows_to_one(p)
     decided = scores if all(hasattr(member, "decision_function") for member in model.estimators_) else None
     return Prediction(index=scores.argmax(), scores=decided, probabilities=p)
+
+
+def _second(prediction: Prediction) -> Tensor:
+    """The probability of yes, with all digits where it is tiny: of several such ones each gets its share."""
+    p = prediction.need("probabilities").column(1)
+    return p if prediction.log_odds is None else sigmoid(prediction.log_odds)
 
 
 def _yes_or_no(score: Tensor, limit: float, position: int, seconds: list[Tensor]) -> Prediction:

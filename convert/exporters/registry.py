@@ -26,6 +26,7 @@ class Prediction:
     ``index`` [rows] is the position of the predicted class in ``classes_``; ``label`` [rows] stands where labels are
     not looked up in classes (outlier detectors, clusterers); ``probabilities`` [rows, classes]; ``scores`` is
     ``decision_function`` in scikit-learn's own shape; ``value`` is a regressor's answer in scikit-learn's own shape.
+    ``log_odds`` [rows] is there where the second of two probabilities is its sigmoid, for who shares probabilities out.
     ``targets`` holds one prediction per target of a multi-output classifier, and then nothing else is set.
     """
 
@@ -33,6 +34,7 @@ class Prediction:
     label: Tensor | None = None
     probabilities: Tensor | None = None
     scores: Tensor | None = None
+    log_odds: Tensor | None = None
     value: Tensor | None = None
     targets: tuple[Prediction, ...] = ()
 

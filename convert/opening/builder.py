@@ -63,14 +63,15 @@ INERT = allowlist.full_names(allowlist.INERT) | allowlist.full_names(allowlist.S
 class Builder:
     """Builds one file.
 
-    ``asked`` are the names that it uses, as it writes them, ``refused`` those that it asked for in vain, ``versions``
-    those of the scikit-learns that wrote it.
+    ``asked`` are the names that it uses, as it writes them, ``stand_ins`` those among them that do nothing, ``refused``
+    those that it asked for in vain, ``versions`` those of the scikit-learns that wrote it.
     """
 
     def __init__(self, trusted: Collection[str]) -> None:
         self.refused: list[str] = []
         self.versions: set[str] = set()
         self.asked: set[tuple[str, str]] = set()
+        self.stand_ins: set[tuple[str, str]] = set()
         self._written_by: dict[int, Any] = {}  # by id: the scikit-learn that wrote an estimator
         self._names = frozenset(trusted)
         self._trusted: dict[int, Any] = {}  # by id; what a trusted name made is trusted
@@ -193,6 +194,8 @@ class Builder:
     def _note_version(self, target: Any, state: Any) -> None:
         if isinstance(target, BaseEstimator) and type(target).__module__.startswith("sklearn.") and type(state) is dict:
             version = state.get("_sklearn_version")
+            if type(version) is str and attributes.minor_of(version) is None:
+                raise hostile(f"the file names {shown(version)} as the scikit-learn that wrote it, which is no version")
             self.versions.add(version if type(version) is str else "pre-0.18")
             self._written_by[id(target)] = version
 

@@ -14,7 +14,7 @@ import pickle
 import warnings
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sklearn
 
@@ -25,7 +25,9 @@ from convert.opening.places import check_places
 from convert.opening.shapes import check_shapes, watch_compiled_code
 from convert.opening.skopsfile import read_skops
 from convert.opening.unpickler import Unpickler
-from convert.witness.client import Witness
+
+if TYPE_CHECKING:
+    from convert.witness.client import Witness  # it stands above: it is handed in
 
 UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
@@ -72,7 +74,7 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
     if failure is not None:
         raise _as_refusal(failure, data) from failure
     if policy.witness is not None:
-        policy.witness.open(unpack(data), builder.asked, policy.key)
+        policy.witness.open(unpack(data), builder.asked, builder.stand_ins, policy.key)
     return _picked(content, policy.key)
 
 

@@ -42,14 +42,18 @@ class Unpickler(_PythonUnpickler):  # type: ignore[misc]
 
     def find_class(self, module: str, name: str) -> Any:
         """Python 2's names are translated as pickle does it."""
-        self._builder.asked.add((module, name))
+        written = (module, name)
+        self._builder.asked.add(written)
         if self.proto < 3:
-            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+            module, name = NAME_MAPPING.get(written, (IMPORT_MAPPING.get(module, module), name))
         if (module, name) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
             return _ArrayInFile
         if (module, name) == ("copyreg", "_reconstructor"):
             return _reconstructor
-        return self._builder.find(module, name)
+        found = self._builder.find(module, name)
+        if isinstance(found, Inert):
+            self._builder.stand_ins.add(written)
+        return found
 
     def _call(self, function: Any, arguments: Any) -> Any:
         if function is _reconstructor:

@@ -50,10 +50,11 @@ def read(pipe: BinaryIO) -> tuple[dict[str, Any], dict[str, Array]]:
     try:
         frame = json.loads(_whole(pipe, text_bytes))
         head, listed = frame["head"], frame["arrays"]
-        if not isinstance(head, dict) or sum(size for _, _, _, size in listed) != array_bytes:
+        sizes = [size for _, _, _, size in listed]
+        if not isinstance(head, dict) or not all(map(_is_length, sizes)) or sum(sizes) != array_bytes:
             raise Broken
         return head, {str(name): _array(_whole(pipe, size), kind, shape) for name, kind, shape, size in listed}
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Broken from error
 
 
@@ -65,7 +66,7 @@ def _raw(array: Array) -> bytes:
 
 
 def _array(raw: bytes, kind: Any, shape: Any) -> Array:
-    if not all(type(length) is int and length >= 0 for length in shape):
+    if not all(map(_is_length, shape)):
         raise Broken
     if kind != TEXTS:
         dtype = np.dtype(str(kind))
@@ -78,6 +79,10 @@ def _array(raw: bytes, kind: Any, shape: Any) -> Array:
     filled = np.empty(len(values), object)
     filled[:] = values
     return filled.reshape(shape)
+
+
+def _is_length(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _whole(pipe: BinaryIO, size: int) -> bytes:

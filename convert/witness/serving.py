@@ -6,20 +6,18 @@ Plain Python 3.8: see this package.
 from __future__ import annotations
 
 import io
-import pickle
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import joblib
-from joblib import numpy_pickle
 
 from convert.witness import frames
 from convert.witness.answers import Question, ask
 from convert.witness.frame import Categories
+from convert.witness.reader import Reader
 
 if TYPE_CHECKING:
     from convert.witness.frame import Array
 
-READERS = (("joblib.numpy_pickle", "NumpyArrayWrapper"), ("copyreg", "_reconstructor"))
 MOST_CHARACTERS = 2000  # of an error
 
 
@@ -36,7 +34,7 @@ def serve(questions: BinaryIO, replies: BinaryIO) -> None:
             found: dict[str, Array] = {}
             try:
                 if head["do"] == "open":
-                    model = _open(arrays["pickle"].tobytes(), head["names"], head["key"])
+                    model = _open(arrays["pickle"].tobytes(), head)
                 else:
                     found, reply["seconds"] = ask(model, _question(head), arrays)
             except Exception as error:  # noqa: BLE001  whatever it is, the other side must be able to say it
@@ -50,20 +48,8 @@ def _question(head: dict[str, Any]) -> Question:
     return Question(head["kind"], head["named"], head["documents"], native, frozenset(head["nones"]))
 
 
-def _open(pickled: bytes, names: list[list[str]], key: str | None) -> Any:
+def _open(pickled: bytes, head: dict[str, Any]) -> Any:
     """The model, by the names that our own reader has allowed and by no others."""
-    allowed = {(module, name) for module, name in [*names, *READERS]}
-    reader = numpy_pickle.NumpyUnpickler  # joblib takes no other
-    find = reader.find_class
-
-    def find_allowed(self: Any, module: str, name: str) -> Any:
-        if (module, name) not in allowed:
-            raise pickle.UnpicklingError(f"the file asks for {module}.{name}")
-        return find(self, module, name)
-
-    reader.find_class = find_allowed
-    try:
-        content = joblib.load(io.BytesIO(pickled))
-    finally:
-        reader.find_class = find
-    return content if key is None else content[key]
+    names, stand_ins = ({(module, name) for module, name in head[part]} for part in ("names", "stand_ins"))
+    content = Reader(io.BytesIO(pickled), names, stand_ins).load()
+    return content if head["key"] is None else content[head["key"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import process_time
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from server.models.probe import probe, run_once
 from server.models.repository import Model, VersionFile
 from server.models.signed import Check, read_signature
 from server.models.trial import Findings, Verdict, examine, first_run, stopped_after, warm_up
-from server.settings import BatchRule
+from server.settings import BatchRule, Settings
 
 FIRST_RUN_SECONDS = 30.0  # it took less in the trial, which may take as much processor time in all
 # docs/decisions.md: "What is slow to open is refused"
@@ -106,6 +106,19 @@ def load_model(
         *(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve),
         cost_by_rows=cost_by_rows,
         pads_texts=pads,
+    )
+
+
+def loader(settings: Settings, check_signed: Check | None) -> Callable[..., Model]:
+    """`load_model` as the settings have it."""
+    return functools.partial(
+        load_model,
+        max_rows=settings.max_rows,
+        max_batch_rows=settings.max_batch_rows,
+        max_body_bytes=settings.max_body_bytes,
+        ort_threads=settings.ort_threads,
+        batch=settings.batch,
+        check_signed=check_signed,
     )
 
 

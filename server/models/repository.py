@@ -5,6 +5,7 @@ A file is ``<name>/<version>/model.onnx``, or ``<name>.onnx`` for version 1. Req
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -26,6 +27,7 @@ from server.models.bulletin import Bulletin
 from server.models.files import OUTSIDE, is_inside
 from server.models.trial import Verdict
 
+PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".skops", ".sav", ".dill"})
 NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})  # all else says nothing of a file
 NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
 
@@ -131,6 +133,14 @@ def version_key(version: str) -> tuple[tuple[int, int, str], ...]:
     return (*pieces, (1, 0, ""), (0, 0, version))  # the text last: 1.0 and 1_0 differ, in a fixed order
 
 
+def _pickles(folder: Path) -> Iterator[Path]:
+    """Pickles at the places of models; what cannot be looked at is none."""
+    for path in sorted((*folder.glob("[!.]*"), *folder.glob("[!.]*/[!.]*/*"))):
+        with contextlib.suppress(OSError):
+            if path.suffix.lower() in PICKLES and path.is_file():
+                yield path
+
+
 def scan(folder: Path) -> Listing:
     """Lists every version in the folder, by name, then by version. Raises OSError.
 
@@ -149,6 +159,12 @@ def scan(folder: Path) -> Listing:
             reason = f"cannot be read, what is loaded of it serves on: {getattr(error, 'strerror', '')}"
             said = str(error) if isinstance(error, _Misplaced) else f"{_shown(entry.name)} {reason}"
             misplaced[_shown(entry.stem if entry.suffix == ".onnx" else entry.name), "1"] = said
+    for path in _pickles(folder):
+        # By its whole path, which is no model's name: the versions beside it serve on.
+        place = _shown(str(path.relative_to(folder)))
+        misplaced[place, "1"] = (
+            f"{place} is a pickle, and no server opens one: python -m convert {_shown(str(path))}, then remove it"
+        )
     for version in versions:
         if wrong := _misnamed(folder, version):
             misplaced[_shown(version.name), _shown(version.version)] = wrong

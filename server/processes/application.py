@@ -5,7 +5,6 @@ Knows no HTTP, and of workers only what they are given.
 
 from __future__ import annotations
 
-import functools
 import gc
 import logging
 import os
@@ -27,7 +26,7 @@ from server.logs import handler as logs
 from server.logs import log
 from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
 from server.models.bulletin import Bulletin, Key
-from server.models.loading import load_model
+from server.models.loading import loader
 from server.models.repository import BadRepository, Repository
 from server.models.signed import make_check
 from server.models.watcher import RepositoryWatcher
@@ -152,18 +151,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def _watcher(self) -> RepositoryWatcher:
         settings = self._settings
-        load = functools.partial(
-            load_model,
-            max_rows=settings.max_rows,
-            max_batch_rows=settings.max_batch_rows,
-            max_body_bytes=settings.max_body_bytes,
-            ort_threads=settings.ort_threads,
-            batch=settings.batch,
-            check_signed=make_check(settings.verify_key),
-        )
         return RepositoryWatcher(
             settings.models,
-            load,
+            loader(settings, make_check(settings.verify_key)),
             Bulletin(),
             default_model=settings.default_model,
             box_bytes=self._plan.memory_bytes,

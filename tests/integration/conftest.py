@@ -11,7 +11,7 @@ import pytest
 from tests.support.integration.originals import EXAMPLES, Original, load_original
 from tests.support.integration.running import ROOT, Running, running
 
-MODELS = ROOT / "models"
+MODELS = ROOT / "examples" / "models"
 FIGURES = pytest.StashKey[list[str]]()
 
 Start = Callable[..., Running]

@@ -10,7 +10,7 @@ from server.models.loading import load_model
 from server.models.repository import Model, VersionFile
 
 ROOT = Path(__file__).parent.parent.parent
-MODELS = ROOT / "models"
+MODELS = ROOT / "examples" / "models"
 TEXTS = ["", "month", "two years", "Oslo", "\ufdd0", "ünï", "1.5", "a,b", 'say "no"', "line\nline", "007"]
 
 

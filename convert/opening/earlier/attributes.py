@@ -25,7 +25,7 @@ from convert.opening.refusal import hostile
 
 Version = tuple[int, int]
 TODAY = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
-MINOR = re.compile(r"(\d{1,3})\.(\d{1,3})(\.|$)")
+MINOR = re.compile(r"(\d{1,3})\.(\d{1,3})(?:(?:a|b|rc)\d)?(?:\.[0-9a-z]{1,9}){0,3}(?:\+[0-9A-Za-z.]{1,40})?", re.ASCII)
 OF_CLASSES = 3  # a loss of several classes has at least so many
 
 
@@ -42,7 +42,7 @@ STAND_INS: dict[str, type] = {full: type(full.rpartition(".")[2], (EarlierLoss,)
 
 def minor_of(text: Any) -> Version | None:
     """``1.2.2`` is (1, 2); None for what is no version."""
-    found = MINOR.match(text) if type(text) is str else None
+    found = MINOR.fullmatch(text) if type(text) is str else None
     return (int(found[1]), int(found[2])) if found else None
 
 

@@ -15,6 +15,7 @@ from convert.opening.refusal import hostile
 
 DEEPEST = 32
 NUMBERS = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
+WHOLE = frozenset(NUMBERS) - {b"d", b"D"}
 CONSTANTS: dict[bytes, Any] = {b"T": True, b"F": False, b"Z": None, b"N": None}
 
 
@@ -67,7 +68,10 @@ class _Reader:
         return np.frombuffer(self._take(count * kind.itemsize), kind).astype(kind.newbyteorder("="))
 
     def _length(self) -> int:
-        return int(self._numbers(self._take(1), 1)[0])
+        mark = self._take(1)
+        if mark not in WHOLE:
+            raise hostile(f"an XGBoost model in the file has a length of type {mark!r}")
+        return int(self._numbers(mark, 1)[0])
 
     def _text(self) -> str:
         try:

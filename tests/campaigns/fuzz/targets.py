@@ -40,7 +40,7 @@ class Wrong(Exception):
 
 def load(name: str) -> Model:
     """An example model, under narrow limits."""
-    file = VersionFile(name, "1", ROOT / "models" / name / "1" / "model.onnx")
+    file = VersionFile(name, "1", ROOT / "examples" / "models" / name / "1" / "model.onnx")
     return load_model(
         file, max_rows=MAX_ROWS, max_batch_rows=8, max_body_bytes=MAX_BODY_BYTES, ort_threads=1, batch="proven"
     )
@@ -123,7 +123,7 @@ def make_targets() -> Mapping[str, Target]:
     deep, many = b'{"features":' + b"[" * 1025 + b"]" * 1025 + b"}", b'{"features":[' + b"[]," * 200 + b"[]]}"
     plain = b'{"features":[[5.1,3.5,1.4,0.2]],"probabilities":true}'
     artefact = b"\0".join(f"{key.removeprefix(PREFIX)}\0{text}".encode() for key, text in iris.runtime.metadata.items())
-    files = tuple((ROOT / "models" / name / "1" / "model.onnx").read_bytes() for name in ("iris", "churn"))
+    files = tuple((ROOT / "examples" / "models" / name / "1" / "model.onnx").read_bytes() for name in ("iris", "churn"))
     return {
         "predict": Target(decoding(iris.predict), (plain, deep, many, b"", b'{"features":[NaN]}', b"\xef\xbb\xbf{}")),
         "predict-mixed": Target(decoding(churn.predict), (by_name, by_name.replace(b":", b":null,", 1))),

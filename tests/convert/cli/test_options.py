@@ -33,6 +33,19 @@ def test_the_other_commands() -> None:
     assert parse(["verify", "m.pkl", "a.onnx", "--data", "d.csv"]) == VerifyCommand(job)
 
 
+def test_an_interpreter_is_found_from_any_folder_and_its_link_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old" / "bin").mkdir(parents=True)
+    python = tmp_path / "old" / "bin" / "python"
+    python.symlink_to("/usr/bin/env")
+    monkeypatch.chdir(tmp_path)
+    for words in (["--environment", "old"], ["--python", "old/bin/python"]):
+        command = parse(["m.pkl", *words])
+        assert isinstance(command, ConvertCommand)
+        assert command.python == python
+
+
 @pytest.mark.parametrize(
     "words",
     [["m.pkl", "--name", "a/b"], ["m.pkl", "--version", ""], ["m.pkl", "--name", "x" * 65], ["---.pkl"]],

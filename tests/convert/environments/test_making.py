@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -89,3 +90,12 @@ def test_uv_is_found_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uv", None)
     monkeypatch.setattr(shutil, "which", lambda name: f"/somewhere/{name}")
     assert find_uv() == "/somewhere/uv"
+
+
+def test_nobody_else_may_look_into_the_folder_of_what_is_run_later(uv: Path, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        environment_with("1.3.2", tmp_path / "kept", lambda *_: None)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o700

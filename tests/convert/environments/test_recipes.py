@@ -19,7 +19,19 @@ def test_every_version_from_1_0_on_has_one(version: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "version", ["0.24.2", "1.99.0", "1.2.2 --index-url x", "1.2.2\n", "../1.2.2", "1.2.dev0", "pre-0.18", ""]
+    "version",
+    [
+        "0.24.2",
+        "1.99.0",
+        "1.2.2 --index-url x",
+        "1.2.2\n",
+        "../1.2.2",
+        "1.2.dev0",
+        "pre-0.18",
+        "",
+        "1.٢.2",
+        "1.2.2" * 9,
+    ],
 )
 def test_what_is_no_version_or_not_known_has_none(version: str) -> None:
     assert recipes_for(version) == ()

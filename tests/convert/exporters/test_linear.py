@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import pytest
 from sklearn import linear_model, svm
+from sklearn.datasets import load_iris
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
@@ -60,6 +62,12 @@ def test_regressors(agrees: Agrees, model: Any) -> None:
 def test_scalers(agrees: Agrees, scaler: Any) -> None:
     agrees(make_pipeline(scaler, linear_model.Ridge()).fit(X, X[:, 0]))
     agrees(scaler.fit(X))
+
+
+def test_shares_of_tiny_probabilities_are_kept(agrees: Agrees) -> None:
+    """Far outside each of three says no with certainty, and scikit-learn still shares out what is left."""
+    x, y = load_iris(return_X_y=True)
+    agrees(OneVsRestClassifier(linear_model.LogisticRegression()).fit(x, y))
 
 
 def test_several_targets(agrees: Agrees) -> None:

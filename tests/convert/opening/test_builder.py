@@ -106,3 +106,36 @@ def test_stand_ins_take_everything_and_keep_nothing() -> None:
     standing.fill(scorer, {"_score_func": print})
     assert not hasattr(scorer, "_score_func")
     assert allowlist.full_names({"a.b": "c d"}) == {"a.b.c", "a.b.d"}
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "1.2.; rm -rf old",
+        "1.2.2 --index-url x",
+        "1.2.2\n",
+        "1.2.\x1b[31m",
+        "1.٢.2",
+        "../1.2.2",
+        "1.2." + "2" * 100_000,
+        "1.2.2+" + "x" * 41,
+        "",
+    ],
+)
+def test_a_version_that_is_none_reaches_no_message_and_no_command(version: str) -> None:
+    builder = Builder(())
+    made = builder.new(builder.find("sklearn.linear_model._base", "LinearRegression"), ())
+    with pytest.raises(Refused, match="which is no version") as refused:
+        builder.fill(made, {"_sklearn_version": version})
+    assert len(str(refused.value)) < 300
+    assert builder.versions == set()
+
+
+@pytest.mark.parametrize(
+    "version", ["1.0", "1.0rc1", "0.24.2", "1.4.1.post1", "1.3.dev0", "1.2.0rc1", "1.3.dev0+git2023.ab"]
+)
+def test_every_version_that_scikit_learn_has_is_one(version: str) -> None:
+    builder = Builder(())
+    made = builder.new(builder.find("sklearn.linear_model._base", "LinearRegression"), ())
+    builder.fill(made, {"_sklearn_version": version})
+    assert builder.versions == {version}

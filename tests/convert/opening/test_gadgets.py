@@ -26,4 +26,4 @@ def test_nothing_runs_while_a_hostile_pickle_opens() -> None:
 @pytest.mark.fault(59)
 @pytest.mark.slow
 def test_nothing_runs_whatever_the_pickle() -> None:
-    assert "'refused': 5" in opened(0, 1)
+    assert ast.literal_eval(opened(0, 1))["refused"] > 50_000

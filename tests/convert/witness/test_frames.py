@@ -60,6 +60,9 @@ def test_numpys_own_values_among_objects_become_plain_ones() -> None:
         [["x", "|V8", [1], 8]],
         [["x", "<f8", [1], 16]],  # more than there is
         [["x", "<f8", [1]]],
+        [["x", "O", [1], -1], ["y", "O", [1], 9]],  # the rest of everything
+        [["x", "<f8", [1], 8.0]],
+        [["y", "<f8", [1], 8], ["x", "<f8", [0, 10**30], 0]],
         "x",
         None,
     ],
@@ -69,7 +72,7 @@ def test_an_array_that_is_none_is_noticed(listed: object) -> None:
         frames.read(spoken(json.dumps({"head": {}, "arrays": listed}).encode(), b"\x01" * 8))
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"x", b'{"head": 1, "arrays": []}', b"\xff"])
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"x", b'{"head": 1, "arrays": []}', b"\xff", b"[" * 10**6])
 def test_a_frame_that_is_none_is_noticed(text: bytes) -> None:
     with pytest.raises(frames.Broken):
         frames.read(spoken(text))

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from joblib import numpy_pickle
 from sklearn.linear_model import LogisticRegression
 
 from convert.graph.graph import Array
@@ -34,7 +33,9 @@ def opening(
     model: Any, names: list[tuple[str, str]], key: str | None = None
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """The frame that hands over a pickle."""
-    return {"do": "open", "names": names, "key": key}, {"pickle": np.frombuffer(pickle.dumps(model), np.uint8)}
+    return {"do": "open", "names": names, "stand_ins": [], "key": key}, {
+        "pickle": np.frombuffer(pickle.dumps(model), np.uint8)
+    }
 
 
 NAMES = [
@@ -67,7 +68,5 @@ def test_what_the_model_raises_is_told_and_the_next_question_answered() -> None:
 
 @pytest.mark.parametrize("names", [[], NAMES[:1]])
 def test_a_name_that_was_not_told_is_not_used(names: list[tuple[str, str]]) -> None:
-    before = numpy_pickle.NumpyUnpickler.find_class
     ((head, _),) = said(opening(Calls(print, "ran") if not names else MODEL, names))
     assert head["error"].startswith("UnpicklingError: the file asks for")
-    assert numpy_pickle.NumpyUnpickler.find_class is before

@@ -17,7 +17,7 @@ SETTINGS = {"WEB_CONCURRENCY": "1", "DYNONNX_MAX_BATCH_ROWS": "64"}
 MUTANT = """
 import sys
 from server.batching import batch
-from server.batching import batcher
+from server.batching import answers
 
 deliver = batch.deliver
 
@@ -27,7 +27,7 @@ def swapped(batch, outputs):
         first.answer, others[0].answer = others[0].answer, first.answer
     deliver(batch, outputs)
 
-batcher.deliver = swapped
+answers.deliver = swapped
 from server.__main__ import main
 sys.argv[1:] = []
 sys.exit(main())

@@ -244,3 +244,13 @@ def test_any_folder_is_listed_with_what_is_misplaced(entries: list[tuple[str, st
             assert NAME_PATTERN.fullmatch(file.version)
             assert file.path.is_relative_to(folder)
         assert all(reason for reason in listing.misplaced.values())
+
+
+def test_a_pickle_in_the_folder_is_told_what_to_do_and_stops_no_model(tmp_path: Path) -> None:
+    put(tmp_path, "churn/1/model.onnx")
+    put(tmp_path, "churn.pkl", b"\x80\x04N.")
+    put(tmp_path, "churn/2/model.joblib", b"\x80\x04N.")
+    listing = scan(tmp_path)
+    assert [(file.name, file.version) for file in listing.files] == [("churn", "1")]
+    assert set(listing.misplaced) == {("churn.pkl", "1"), ("churn/2/model.joblib", "1")}
+    assert f"python -m convert {tmp_path}/churn.pkl" in listing.misplaced["churn.pkl", "1"]

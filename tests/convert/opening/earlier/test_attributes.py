@@ -36,7 +36,7 @@ class Recorded(Witness):
     def __init__(self, old: OldPickle) -> None:
         self.version, self.told, self._old = old.version, "", old
 
-    def open(self, pickled: bytes, names: object, key: str | None) -> None:
+    def open(self, pickled: bytes, names: object, stand_ins: object, key: str | None) -> None:
         assert (pickled, key) == (gzip_or_zlib(self._old.content), None)
 
     def ask(self, question: Question, table: Table) -> tuple[Answers, float]:

@@ -30,6 +30,9 @@ def test_every_kind_of_value_comes_back() -> None:
 BROKEN: tuple[tuple[bytes, str], ...] = (
     (b"", "cut short"),
     (b"{", "cut short"),
+    (b"[$U#d" + struct.pack(">f", 1.5) + b"x", "length of type"),
+    (b"[#D" + struct.pack(">d", float("nan")), "length of type"),
+    (b"{T", "length of type"),
     (b"{}x", "does not end where it says"),
     (b"x", "unknown type"),
     (b"[$S#U\x01", "unknown type"),

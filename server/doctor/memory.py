@@ -1,0 +1,67 @@
+"""Owns how much memory the planned workers take on a dyno at worst. Pure.
+
+docs/decisions.md: "What the doctor reckons".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from server.doctor.finding import Finding
+from server.processes.plan import MIB, Box, make_plan
+from server.settings import Settings
+
+BASE_BYTES = 88 * MIB  # arbiter, libraries
+WORKER_BYTES = 8 * MIB  # a further worker, without what its requests hold
+PER_MODEL_BYTE = 2  # of a file, once it is opened
+
+
+class Size(NamedTuple):
+    """What Heroku gives a dyno. ``cores``: as it reports them."""
+
+    memory_bytes: int
+    cores: int
+
+
+SIZES = {
+    "eco": Size(512 * MIB, 8),
+    "basic": Size(512 * MIB, 8),
+    "standard-1x": Size(512 * MIB, 8),
+    "standard-2x": Size(1024 * MIB, 8),
+    "performance-m": Size(2560 * MIB, 2),
+    "performance-l": Size(14 * 1024 * MIB, 8),
+    "performance-l-ram": Size(30 * 1024 * MIB, 4),
+    "performance-xl": Size(62 * 1024 * MIB, 8),
+    "performance-2xl": Size(126 * 1024 * MIB, 16),
+}
+DEFAULT_SIZE = "basic"
+
+
+def find_in_memory(settings: Settings, size: str, model_bytes: int) -> Iterator[Finding]:
+    """Whether the plan fits a dyno of a size; ``model_bytes``: of all model files that a push takes."""
+    if size not in SIZES:
+        yield Finding(f"there is no dyno size {size}; there are {', '.join(SIZES)}", "edit `formation` in app.json")
+        return
+    have = SIZES[size]
+    workers = make_plan(Box(have.memory_bytes, have.cores), settings.workers, settings.ort_threads).workers
+    needs = _at_worst(settings, workers, model_bytes)
+    if needs <= have.memory_bytes:
+        return
+    most = _most_workers(settings, have, model_bytes)
+    larger = next((name for name, other in SIZES.items() if needs <= other.memory_bytes), "performance-2xl")
+    remedy = f"heroku config:set WEB_CONCURRENCY={most}" if most and most < workers else f"heroku ps:type web={larger}"
+    yield Finding(
+        f"{workers} worker{'s' * (workers > 1)} with these models take {needs // MIB:,} MB at worst, and a {size} dyno"
+        f" has {have.memory_bytes // MIB:,}",
+        remedy,
+    )
+
+
+def _most_workers(settings: Settings, have: Size, model_bytes: int) -> int:
+    each = _at_worst(settings, 1, 0) - _at_worst(settings, 0, 0)
+    return max(0, (have.memory_bytes - _at_worst(settings, 0, model_bytes)) // each)
+
+
+def _at_worst(settings: Settings, workers: int, model_bytes: int) -> int:
+    return BASE_BYTES + PER_MODEL_BYTE * model_bytes + workers * (WORKER_BYTES + settings.inflight_bytes)

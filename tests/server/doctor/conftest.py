@@ -1,0 +1,89 @@
+"""A good checkout, as a clone with one committed model is, in a real git repository."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from server.doctor.examination import Asked, examine
+from tests.conftest import ROOT
+from tests.support.models.loading import put
+from tests.support.server.models import classifier
+
+AS_THEY_ARE = ("Procfile", "app.json", ".slugignore", ".python-version", "requirements.txt", ".gitignore")
+MODEL = "models/tickets/1/model.onnx"
+
+
+class Repository:
+    """A git repository in a folder, and what the doctor finds in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def git(self, *words: str) -> str:
+        """Runs git here, as nobody in particular."""
+        who = ["-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "commit.gpgsign=false"]
+        run = subprocess.run(["git", *who, *words], cwd=self.root, capture_output=True, text=True, check=True)
+        return run.stdout
+
+    def write(self, path: str, text: str | bytes) -> None:
+        """Puts a file, without git's knowledge."""
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+
+    def commit(self, path: str, text: str | bytes) -> None:
+        """Puts a file and commits it."""
+        self.write(path, text)
+        self.git("add", "--force", path)
+        self.git("commit", "--quiet", "--message", "x")
+
+    def remove(self, path: str) -> None:
+        """Removes a file, and commits that."""
+        self.git("rm", "-r", "--quiet", path)
+        self.git("commit", "--quiet", "--message", "x")
+
+    def add_line(self, path: str, line: str) -> None:
+        """Commits a line more of a file."""
+        self.commit(path, (self.root / path).read_text() + line + "\n")
+
+    def found(
+        self,
+        environment: Mapping[str, str] | None = None,
+        config_vars: Mapping[str, str] | None = None,
+        size: str | None = None,
+        *,
+        is_open: bool = False,
+    ) -> list[str]:
+        """What the doctor says, each finding with its remedy."""
+        asked = Asked(environment or {}, config_vars or {}, size, is_open)
+        return [f"{what}\n{remedy}" for what, remedy in examine(self.root, asked).findings]
+
+    def only(self, *texts: str, **asked: Mapping[str, str]) -> None:
+        """Asserts that one thing is found, and that it says all of the texts."""
+        found = self.found(**asked)  # type: ignore[arg-type]
+        assert len(found) == 1, found
+        assert not [text for text in texts if text not in found[0]], found
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    repository = Repository(tmp_path_factory.mktemp("doctor") / "good")
+    repository.root.mkdir()
+    for name in AS_THEY_ARE:
+        shutil.copy(ROOT / name, repository.root)
+    repository.write("server/__main__.py", "")
+    put(repository.root / "models", "tickets/1/model.onnx", classifier().data)
+    repository.git("init", "--quiet", "--initial-branch", "main")
+    repository.git("add", ".")
+    repository.git("commit", "--quiet", "--message", "good")
+    return repository.root
+
+
+@pytest.fixture
+def repository(good: Path, tmp_path: Path) -> Repository:
+    return Repository(Path(shutil.copytree(good, tmp_path / "app")))

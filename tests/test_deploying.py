@@ -1,0 +1,121 @@
+"""The files that other hosts read are true: what they copy, start, ask and set is there."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.doctor.buildpack import STACKS
+from server.doctor.memory import SIZES
+from server.settings import Settings, environment_name
+from tests.conftest import ROOT
+from tests.support.integration.running import running
+from tests.support.models.loading import put
+from tests.support.server.models import classifier
+
+DEPLOY = ROOT / "deploy"
+PAGES = sorted(DEPLOY.glob("*.md"))
+SETTINGS = {environment_name(field) for field in dataclasses.fields(Settings)}
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+WEB = "python -m server"
+CHECK = "python -m server check"
+
+
+def test_procfile_checks_before_it_serves() -> None:
+    assert (ROOT / "Procfile").read_text() == f"web: {WEB}\nrelease: {CHECK}\n"
+
+
+def test_the_button_asks_for_what_there_is() -> None:
+    app = json.loads((ROOT / "app.json").read_text())
+    assert set(app) <= {
+        *("name", "description", "keywords", "website", "repository", "logo", "success_url", "scripts", "env"),
+        *("formation", "addons", "buildpacks", "environments", "stack", "image"),
+    }
+    assert app["stack"] in STACKS
+    assert app["formation"]["web"]["size"] in SIZES
+    assert set(app["env"]) <= SETTINGS
+    assert app["env"]["DYNONNX_API_KEYS"]["generator"] == "secret"
+    values = {name: said.get("value", "") for name, said in app["env"].items()}
+    command = [sys.executable, "-m", "server", "--print-config"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **values}, capture_output=True, check=True)
+
+
+def test_the_image_copies_what_is_there_and_starts_what_procfile_starts() -> None:
+    sources = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
+    assert sources == ["requirements.txt", "server", "models"]
+    assert not [source for source in sources if not (ROOT / source).exists()]
+    allowed = (ROOT / ".dockerignore").read_text().splitlines()
+    assert not [source for source in sources if f"!{source}" not in allowed]
+    final = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert json.loads(re.findall(r"^CMD (.*)$", final, re.MULTILINE)[0]) == WEB.split()
+    assert int(re.findall(r"^USER (\d+)$", final, re.MULTILINE)[0]) > 0
+    assert "pip install" not in final
+    assert f"python:{(ROOT / '.python-version').read_text().strip()}-slim" in DOCKERFILE
+
+
+def test_the_image_is_healthy_while_the_server_is(tmp_path: Path) -> None:
+    put(tmp_path / "models", "iris/1/model.onnx", classifier().data)
+    words = json.loads(re.findall(r"^HEALTHCHECK .*CMD (.*)$", DOCKERFILE, re.MULTILINE)[0])
+
+    def ask(port: int) -> int:
+        environment = {**os.environ, "PORT": str(port)}
+        return subprocess.run(
+            [sys.executable, *words[1:]], env=environment, capture_output=True, check=False
+        ).returncode
+
+    with running({"DYNONNX_MODELS": str(tmp_path / "models")}, tmp_path / "log") as server:
+        assert ask(server.port) == 0
+    assert ask(server.port) == 1
+
+
+def test_systemd_takes_the_unit(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze is here")
+    text = (DEPLOY / "dynonnx.service").read_text()
+    assert f"ExecStart=/opt/dynonnx/.venv/bin/{WEB}\n" in text
+    assert f"ExecStartPre=/opt/dynonnx/.venv/bin/{CHECK}\n" in text
+    unit = tmp_path / "dynonnx.service"
+    unit.write_text(text.replace("/opt/dynonnx/.venv/bin/python", sys.executable).replace("/opt/dynonnx", str(ROOT)))
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert "dynonnx.service" not in done.stderr, done.stderr
+    assert done.returncode == 0
+
+
+def test_fly_checks_before_it_serves() -> None:
+    fly = tomllib.loads((DEPLOY / "fly.toml").read_text())
+    assert fly["deploy"]["release_command"] == CHECK
+    assert (ROOT / fly["build"]["dockerfile"]).is_file()
+    assert f"EXPOSE {fly['http_service']['internal_port']}\n" in DOCKERFILE
+
+
+def test_kubernetes_checks_before_it_serves() -> None:
+    yaml: Any = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    deployment, service = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
+    pod = deployment["spec"]["template"]["spec"]
+    (check,), (container,) = pod["initContainers"], pod["containers"]
+    assert check["command"] == CHECK.split()
+    assert check["image"] == container["image"]
+    assert service["spec"]["ports"][0]["targetPort"] == container["ports"][0]["containerPort"] == 8000
+    assert deployment["spec"]["template"]["metadata"]["labels"] == service["spec"]["selector"]
+    assert str(pod["securityContext"]["runAsUser"]) in DOCKERFILE
+    assert container["resources"]["requests"] == container["resources"]["limits"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_is_short_and_names_what_there_is(page: Path) -> None:
+    text = page.read_text()
+    assert len(text.splitlines()) <= 14
+    assert set(re.findall(r"\bDYNONNX_[A-Z_]+", text)) <= SETTINGS
+    named = re.findall(r"\b(deploy/[\w.]+\w|requirements\.txt|Dockerfile)\b", text)
+    assert not [name for name in named if not (ROOT / name).exists()]
+    assert f"deploy/{page.name}" in (ROOT / "docs" / "deploy.md").read_text()

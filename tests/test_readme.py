@@ -1,0 +1,88 @@
+"""The lines of README's "Your model" do what they say, word for word, in a clone; `make run` leaves a model alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+STEPS = re.search(r"^## Your model\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+NEVER_INSTALL = ("requirements.txt", "requirements.in", "requirements-signing.in", "requirements-dev.txt")
+WHO = {"GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "n@example.org"}
+ENVIRONMENT = {**os.environ, **WHO, **{name.replace("AUTHOR", "COMMITTER"): value for name, value in WHO.items()}}
+WAIT_SECONDS = 60
+
+
+def shell(folder: Path, line: str) -> str:
+    """What a line prints, in both streams. Raises CalledProcessError with that."""
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The project as it is here, committed and cloned, with the environment that is here."""
+    if not (ROOT / ".git").exists() or not (ROOT / ".venv" / ".installed").exists():
+        pytest.skip("no git repository with an environment is here")
+    if not (ROOT / "build" / "churn.pkl").is_file():
+        pytest.fail("no example pickle: run `make models` first", pytrace=False)
+    source = tmp_path / "source"
+    for name in shell(ROOT, "git ls-files --cached --others --exclude-standard").split("\n"):
+        if name and (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+    shell(source, "git init -q -b main && git add . && git commit -qm project && git clone -q . ../clone")
+    clone = tmp_path / "clone"
+    (clone / ".venv").symlink_to((ROOT / ".venv").resolve())
+    shell(clone, "echo .venv >> .git/info/exclude")
+    for name in NEVER_INSTALL:  # a clone's files are new, and make would install them
+        os.utime(clone / name, (0, 0))
+    return clone
+
+
+def test_the_lines_of_your_model_work_word_for_word(clone: Path, tmp_path: Path) -> None:
+    assert STEPS is not None
+    convert, serve, commit, doctor, push = STEPS[1].strip().split("\n")
+    (clone / "path" / "to").mkdir(parents=True)
+    shutil.copy(ROOT / "build" / "churn.pkl", clone / "path" / "to")
+    shell(clone, "echo path/ >> .git/info/exclude")
+    assert "models/churn/1/model.onnx" in shell(clone, convert)
+    assert b'"churn"' in first_answer(clone, serve)
+    shell(clone, commit)
+    assert shell(clone, doctor) == "good: a push brings 1 model file\n"
+    shell(clone, f"git init -q --bare {tmp_path}/there.git && git remote add heroku {tmp_path}/there.git")
+    shell(clone, push)
+    assert "models/churn/1/model.onnx" in shell(tmp_path / "there.git", "git ls-tree -r --name-only main")
+    would_run = shell(clone, "make --dry-run run")
+    assert "--name churn --version 1 --out examples/models" in would_run
+    assert "make serve serves yours" in would_run
+
+
+def first_answer(clone: Path, line: str) -> bytes:
+    """What /models of the server that a line starts says; the server is ended."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["bash", "-c", f"exec {line}"]
+    environment = {**ENVIRONMENT, "PORT": str(port), "DYNONNX_HOST": "127.0.0.1"}
+    with subprocess.Popen(command, cwd=clone, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            line = next((said for said in server.stdout if " serves " in said), "")
+            assert "serves churn 1" in line
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/models", timeout=WAIT_SECONDS) as answer:
+                return bytes(answer.read())
+        finally:
+            server.terminate()
+            server.wait(WAIT_SECONDS)
