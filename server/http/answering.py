@@ -139,7 +139,7 @@ class AnsweringConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """A cold request is answered: the next begins, or the last word is said."""
         super().on_response_complete()
-        self._unset_keepalive_if_required()  # the sweep ends idle connections; the timer saw nothing of what is unparsed
+        self._unset_keepalive_if_required()  # the sweep ends idle ones; the timer sees nothing of what is unparsed
         if self._last_word is not None and not self._owes_cold() and not self.transport.is_closing():
             exchange, error = self._last_word
             self._last_word = None
