@@ -13,6 +13,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
+from server.logs import log
+
 SHARE_SECONDS = 0.001  # a connection parses for so long before another has its turn
 TURN_SECONDS = 0.003  # and all of them before the loop has its own
 
@@ -55,8 +57,11 @@ class ParseQueue:
         ends = now + TURN_SECONDS
         while waiting and now < ends:
             reader = waiting.popleft()
-            if reader.parse_on(now + SHARE_SECONDS):
-                waiting.append(reader)
+            try:
+                if reader.parse_on(now + SHARE_SECONDS):
+                    waiting.append(reader)
+            except Exception:  # noqa: BLE001  an error of one connection holds up no other
+                log.exception("a connection failed while it was parsed on")
             now = self._now()
         self._active = bool(waiting)
         if self._active:
