@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from pathlib import Path
 
 # Shared libraries and their loader, the time zones, and what libraries ask of the machine: processors and limits.
@@ -18,10 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 def paths_it_reads() -> list[Path]:
     """The standard library, the packages on the path, our own code, the system's libraries.
 
-    The folder that our packages stand in, and the one where the command was typed, are no packages: they may hold
-    anything.
+    The folder that our packages stand in, unless they are installed, and the one where the command was typed, are no
+    packages: they may hold anything.
     """
     on_path = {Path(entry or ".").resolve() for entry in sys.path}
-    packages = on_path - {ROOT, Path.cwd().resolve()}
+    installed = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
+    packages = on_path - ({ROOT, Path.cwd().resolve()} - installed)
     own = [ROOT / name for name in _OWN_PACKAGES]
     return [Path(sys.base_prefix, "lib"), *sorted(packages), *own, *map(Path, _OF_THE_SYSTEM)]

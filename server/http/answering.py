@@ -139,6 +139,7 @@ class AnsweringConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """A cold request is answered: the next begins, or the last word is said."""
         super().on_response_complete()
+        self._unset_keepalive_if_required()  # the sweep ends idle ones; the timer sees nothing of what is unparsed
         if self._last_word is not None and not self._owes_cold() and not self.transport.is_closing():
             exchange, error = self._last_word
             self._last_word = None
@@ -244,8 +245,10 @@ class AnsweringConnection(HttpToolsProtocol):
         """Ends a connection that has exceeded a time limit. Called by the sweep with the monotonic time."""
         if self._is_stalled(now):
             self.transport.abort()
-        elif self._is_idle() and self._waits_for == IDLE:
-            if now - self._since > self.timeout_keep_alive:
+        elif self._waits_for == IDLE:
+            if not self._is_idle():
+                self._since = now  # it is idle from its answer on
+            elif now - self._since > self.timeout_keep_alive:
                 self.transport.close()
         elif self._is_held() or (self._waits_for == BODY and fills_window(self._received - self._window)):
             self._since, self._window = now, self._received

@@ -11,6 +11,7 @@ from collections import deque
 from typing import Protocol
 
 from server.batching.turns import SHARE_SECONDS, Turns
+from server.logs import log
 
 
 class Reader(Protocol):
@@ -53,7 +54,10 @@ class ParseQueue:
         waiting = self._waiting
         while waiting and self._turns.now() < until:
             reader = waiting.popleft()
-            if reader.parse_on(until):
-                waiting.append(reader)
+            try:
+                if reader.parse_on(until):
+                    waiting.append(reader)
+            except Exception:  # noqa: BLE001  an error of one connection holds up no other
+                log.exception("a connection failed while it was parsed on")
         self._active = bool(waiting)
         return self._active

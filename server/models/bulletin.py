@@ -29,11 +29,15 @@ class Bulletin:
 
     def publish(self, reasons: Mapping[Key, str]) -> None:
         """Replaces all reasons. Drops the last ones that do not fit in BYTES."""
-        rows = [[*key, reason] for key, reason in reasons.items()]
-        text = orjson.dumps(rows)
-        while len(text) > BYTES - HEAD.size:
-            rows.pop()
-            text = orjson.dumps(rows)
+        rows: list[bytes] = []
+        room = BYTES - HEAD.size - len(b"[]")
+        for key, reason in reasons.items():
+            row = orjson.dumps([*key, reason])
+            room -= len(row) + len(b",")
+            if room < 0:
+                break
+            rows.append(row)
+        text = b"[%b]" % b",".join(rows)
         self._memory[HEAD.size : HEAD.size + len(text)] = text
         self._memory[: HEAD.size] = HEAD.pack(len(text), zlib.crc32(text))
 

@@ -42,10 +42,14 @@ class VersionFile(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The content of the folder. ``misplaced``: the reasons for files with ambiguous or bad names, by name, version."""
+    """The content of the folder. ``misplaced``: the reasons for files with ambiguous or bad names, by name, version.
+
+    ``unknown``: names of which nobody can tell what is there, so that nothing of them is known to be gone or new.
+    """
 
     files: tuple[VersionFile, ...]
     misplaced: dict[tuple[str, str], str]
+    unknown: frozenset[str] = frozenset()
 
 
 class BadRepository(ValueError):
@@ -159,6 +163,7 @@ def scan(folder: Path) -> Listing:
             reason = f"cannot be read, what is loaded of it serves on: {getattr(error, 'strerror', '')}"
             said = str(error) if isinstance(error, _Misplaced) else f"{_shown(entry.name)} {reason}"
             misplaced[_shown(entry.stem if entry.suffix == ".onnx" else entry.name), "1"] = said
+    unknown = frozenset(name for name, _ in misplaced)
     for path in _pickles(folder):
         # By its whole path, which is no model's name: the versions beside it serve on.
         place = _shown(str(path.relative_to(folder)))
@@ -169,7 +174,8 @@ def scan(folder: Path) -> Listing:
         if wrong := _misnamed(folder, version):
             misplaced[_shown(version.name), _shown(version.version)] = wrong
     named = (file for file in versions if (_shown(file.name), _shown(file.version)) not in misplaced)
-    return Listing(tuple(sorted(named, key=lambda file: (file.name, version_key(file.version)))), misplaced)
+    files = sorted(named, key=lambda file: (file.name, version_key(file.version)))
+    return Listing(tuple(files), misplaced, unknown)
 
 
 class _Misplaced(Exception):

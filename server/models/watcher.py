@@ -62,6 +62,7 @@ class RepositoryWatcher:
         self._box_bytes = box_bytes
         self._versions: dict[tuple[str, str], _Version] = {}
         self._misplaced: dict[tuple[str, str], str] = {}
+        self._published: dict[tuple[str, str], str] = {}
         self._unloaded: set[str] = set()
         self._trial: tuple[_Version, TrialProcess] | None = None
         self._changed = False
@@ -185,10 +186,9 @@ class RepositoryWatcher:
         files = {(file.name, file.version): file for file in listing.files}
         for key, file in files.items():
             self._versions.setdefault(key, _Version(file)).file = file
-        ambiguous = {name for name, _ in listing.misplaced}  # files of these names change nothing
         complaint = ""
         for key, version in self._versions.items():
-            if key[0] not in ambiguous:
+            if key[0] not in listing.unknown:
                 try:
                     version.look(now, listed=key in files)
                 except OSError as error:
@@ -227,7 +227,8 @@ class RepositoryWatcher:
             reason = UNLOADED if version.file.name in self._unloaded else version.reason
             if reason is not None:
                 reasons[key] = reason
-        if reasons != self._bulletin.read():
+        if reasons != self._published:
+            self._published = reasons
             self._bulletin.publish(reasons)
 
     # Trials

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from server.confinement import interpreter
 from server.confinement.interpreter import ROOT, paths_it_reads
 
 
@@ -26,3 +28,14 @@ def test_packages_are_read_and_nothing_beside_them(tmp_path: Path, monkeypatch: 
     assert not covers(paths, ROOT / "models" / "m.onnx")
     assert not covers(paths, tmp_path / "secret")
     assert not covers(paths, Path.home() / ".ssh")
+
+
+def test_where_our_packages_are_installed_the_others_beside_them_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the command is typed in that folder."""
+    monkeypatch.setattr(interpreter, "ROOT", tmp_path)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.chdir(tmp_path)
+    assert covers(paths_it_reads(), tmp_path / "joblib" / "__init__.py")

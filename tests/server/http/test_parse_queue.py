@@ -50,6 +50,24 @@ def test_connections_take_turns_and_so_does_the_loop() -> None:
     asyncio.run(act())
 
 
+def test_an_error_of_one_connection_holds_up_no_other() -> None:
+    class Failing(Reading):
+        def parse_on(self, until: float) -> bool:
+            raise RuntimeError("the handler is closed")
+
+    clock, log = [0.0], list[str]()
+
+    async def act() -> None:
+        queue = ParseQueue(Turns(lambda: clock[0]))
+        queue.add(Failing("a", 1, clock, log))
+        queue.add(Reading("b", 1, clock, log))
+        await asyncio.sleep(0)
+        assert log == ["b"]
+        assert queue.idle
+
+    asyncio.run(act())
+
+
 class Clock:
     """A monotonic clock that goes on by a tenth of a share whenever it is read."""
 

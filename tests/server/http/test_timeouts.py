@@ -157,6 +157,22 @@ def test_an_idle_connection_stays_for_the_keep_alive(tmp_path: Path) -> None:
     with_connection(tmp_path, act)
 
 
+@pytest.mark.parametrize("request_", [post(ROW), get("/health")], ids=["hot", "cold"])
+def test_a_connection_is_idle_from_its_answer_on(tmp_path: Path, request_: bytes) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(request_)
+        connection.check_time(now + 20)  # it still waits for its answer
+        await settle()
+        assert statuses(wire.written) == [200]
+        connection.check_time(now + 20 + 94)
+        assert wire.state() == "open"
+        assert connection.timeout_keep_alive_task is None, "nothing but the sweep ends it"
+        connection.check_time(now + 20 + 96)
+        assert wire.state() == "closed"
+
+    with_connection(tmp_path, act)
+
+
 @pytest.mark.fault(10)
 def test_a_client_that_takes_nothing_is_let_go_a_slow_one_is_not(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 from multiprocessing.synchronize import Event
+from types import SimpleNamespace
 
+import orjson
 import pytest
 
+from server.models import bulletin as bulletin_module
 from server.models.bulletin import BYTES, Bulletin
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
@@ -28,6 +31,19 @@ def test_what_does_not_fit_is_left_out() -> None:
     published = bulletin.read()
     assert len(published) > 400
     assert published.items() <= reasons.items()
+
+
+def test_each_reason_is_encoded_once_however_many_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = [0]
+
+    def dumps(value: object) -> bytes:
+        text = orjson.dumps(value)
+        encoded[0] += len(text)
+        return text
+
+    monkeypatch.setattr(bulletin_module, "orjson", SimpleNamespace(dumps=dumps))
+    Bulletin().publish({(f"m{number}", "1"): "x" * 500 for number in range(20_000)})
+    assert encoded[0] < 2 * BYTES
 
 
 def _read(bulletin: Bulletin, over: Event) -> None:

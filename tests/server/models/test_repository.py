@@ -87,8 +87,8 @@ def test_scan_passes_over_what_is_no_model(tmp_path: Path) -> None:
     ):
         put(tmp_path, file)
     (tmp_path / "empty").mkdir()
-    assert scan(tmp_path) == ((), {})
-    assert scan(tmp_path / "there is no such folder") == ((), {})
+    assert scan(tmp_path) == ((), {}, frozenset())
+    assert scan(tmp_path / "there is no such folder") == ((), {}, frozenset())
 
 
 def test_one_name_in_two_forms_is_told_by_both_and_stops_no_other(tmp_path: Path) -> None:
@@ -98,6 +98,7 @@ def test_one_name_in_two_forms_is_told_by_both_and_stops_no_other(tmp_path: Path
     assert scan(tmp_path) == (
         (VersionFile("other", "1", tmp_path / "other.onnx", tmp_path),),
         {("m", "1"): "m.onnx and m/ both hold a model 'm': remove one"},
+        frozenset({"m"}),
     )
 
 

@@ -419,3 +419,27 @@ def test_closing_ends_a_trial(folder: Path) -> None:
     assert not watched.waits_for()
     with pytest.raises(ProcessLookupError):
         os.kill(child._child._pid, 0)
+
+
+@pytest.mark.parametrize("bad", ["1 copy", "2 (old)", "x" * 65])
+def test_a_version_of_a_bad_name_keeps_no_other_version_from_serving(folder: Path, bad: str) -> None:
+    put(folder, f"iris/{bad}/model.onnx")
+    watched = started(folder)
+    assert served(watched) == [("iris", "1")]
+    assert "rename it" in watched.repository().refused["iris", bad]
+    put(folder, "iris/2/model.onnx")
+    until(watched, lambda: served(watched) == [("iris", "2"), ("iris", "1")])
+    (folder / "iris/1/model.onnx").unlink()
+    until(watched, lambda: served(watched) == [("iris", "2")])
+
+
+def test_reasons_that_do_not_fit_are_published_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2000):
+        (folder / f"{'é' * 100}{number}.onnx").touch()
+    published = []
+    monkeypatch.setattr(Bulletin, "publish", lambda _, reasons: published.append(len(reasons)))
+    watched = started(folder)
+    for _ in range(5):
+        watched.step()
+    assert published[-1] == 2000
+    assert len(published) <= 3
