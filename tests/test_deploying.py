@@ -85,7 +85,10 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert f"ExecStart=/opt/dynonnx/.venv/bin/{WEB}\n" in text
     assert f"ExecStartPre=/opt/dynonnx/.venv/bin/{CHECK}\n" in text
     unit = tmp_path / "dynonnx.service"
-    unit.write_text(text.replace("/opt/dynonnx/.venv/bin/python", sys.executable).replace("/opt/dynonnx", str(ROOT)))
+    home = tmp_path / "home"  # systemd takes a path with a space only between quotes
+    home.symlink_to(ROOT)
+    python = home / Path(sys.executable).relative_to(ROOT) if sys.executable.startswith(f"{ROOT}/") else sys.executable
+    unit.write_text(text.replace("/opt/dynonnx/.venv/bin/python", str(python)).replace("/opt/dynonnx", str(home)))
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert "dynonnx.service" not in done.stderr, done.stderr
     assert done.returncode == 0

@@ -17,7 +17,9 @@ from tests.conftest import ROOT
 STEPS = re.search(r"^## Your model\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
 NEVER_INSTALL = ("requirements.txt", "requirements.in", "requirements-signing.in", "requirements-dev.txt")
 WHO = {"GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "n@example.org"}
-ENVIRONMENT = {**os.environ, **WHO, **{name.replace("AUTHOR", "COMMITTER"): value for name, value in WHO.items()}}
+# make would tell a make that it calls to say where it is.
+_AS_A_PERSON = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+ENVIRONMENT = {**_AS_A_PERSON, **WHO, **{name.replace("AUTHOR", "COMMITTER"): value for name, value in WHO.items()}}
 WAIT_SECONDS = 60
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import sysconfig
 from pathlib import Path
 
 # Shared libraries and their loader, the time zones, and what libraries ask of the machine: processors and limits.
@@ -12,6 +11,7 @@ _OF_THE_SYSTEM = (
     "/usr/share/locale", "/etc/localtime", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu",
     "/sys/devices/system/node", "/sys/fs/cgroup",
 )  # fmt: skip
+_OF_PACKAGES = ("site-packages", "dist-packages")  # what holds installed packages and nothing else is called so
 _OWN_PACKAGES = ("server", "convert")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,6 @@ def paths_it_reads() -> list[Path]:
     packages: they may hold anything.
     """
     on_path = {Path(entry or ".").resolve() for entry in sys.path}
-    installed = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
-    packages = on_path - ({ROOT, Path.cwd().resolve()} - installed)
+    packages = on_path - {folder for folder in (ROOT, Path.cwd().resolve()) if folder.name not in _OF_PACKAGES}
     own = [ROOT / name for name in _OWN_PACKAGES]
     return [Path(sys.base_prefix, "lib"), *sorted(packages), *own, *map(Path, _OF_THE_SYSTEM)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +33,9 @@ def test_where_our_packages_are_installed_the_others_beside_them_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the command is typed in that folder."""
-    monkeypatch.setattr(interpreter, "ROOT", tmp_path)
-    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    monkeypatch.chdir(tmp_path)
-    assert covers(paths_it_reads(), tmp_path / "joblib" / "__init__.py")
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.setattr(interpreter, "ROOT", folder)
+    monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+    monkeypatch.chdir(folder)
+    assert covers(paths_it_reads(), folder / "joblib" / "__init__.py")
