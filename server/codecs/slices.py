@@ -83,12 +83,17 @@ def discard(value: Any) -> Slices[None]:
     level = [value] if isinstance(value, (dict, list)) else []
     while level:
         found: list[Any] = []
+        looked_at = 0
         for container in level:
             if len(container) > SLICE_ITEMS:
                 yield from _empty(container, found)
-            else:
-                children = container.values() if isinstance(container, dict) else container
+                continue
+            children = container.values() if isinstance(container, dict) else container
+            if not _CONTAINERS.isdisjoint(map(type, children)):
                 found += [child for child in children if isinstance(child, (dict, list))]
+            looked_at += 1 + len(container)
+            if looked_at > SLICE_ITEMS:
+                looked_at = 0
                 yield
         level = found
 
