@@ -8,8 +8,10 @@ from server.artefact.metadata import Artefact, Feature
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import ENCODING_LENGTH, Headers, NoRowsCodec, check_encoding
-from server.codecs.json_body import parse, parse_in_slices
-from server.codecs.json_columns import JsonGroup, group_of_outputs, groups_of
+from server.codecs.json.answers import group_of_outputs, groups_of
+from server.codecs.json.group import JsonGroup
+from server.codecs.json.parser import parse
+from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.refusals import refuse, shown
 from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
 from server.codecs.slices import LARGE_BYTES, Slices, count, discarding

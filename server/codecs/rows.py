@@ -19,7 +19,7 @@ import numpy as np
 
 from server.artefact.metadata import MISSING_TEXT, Feature
 from server.artefact.tensors import Buffer, InputLayout
-from server.codecs.json_body import Allowance
+from server.codecs.json.parser import Allowance
 from server.codecs.refusals import counted, few, listed, refuse, shown
 from server.codecs.slices import Slices, join, ranges, rows_per_slice
 from server.errors import ServerError

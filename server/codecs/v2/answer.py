@@ -15,7 +15,7 @@ from server.batching.entry import Entry, PiecedAnswer
 from server.codecs.slices import Slices, finish, ranges, rows_per_slice
 from server.codecs.v2.body import pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
-from server.codecs.v2.request import RequestedOutput
+from server.codecs.v2.outputs import RequestedOutput
 
 ENCODED_ITEMS = 4096  # values that one slice encodes
 MANY_PIECES = 256

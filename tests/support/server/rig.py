@@ -18,7 +18,8 @@ from server.batching.cost import CostCurve
 from server.batching.entry import Entry, PiecedAnswer
 from server.batching.quarantine import Quarantine
 from server.batching.turns import Turns
-from server.codecs.json_columns import JsonGroup, values
+from server.codecs.json.fields import values
+from server.codecs.json.group import JsonGroup
 from server.errors import ServerError
 from server.metrics.exposition import exposition
 from server.metrics.scoreboard import ModelMetrics, Scoreboard

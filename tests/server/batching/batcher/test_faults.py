@@ -14,7 +14,8 @@ from server.artefact.tensors import Array
 from server.batching.batch import Batch
 from server.batching.quarantine import STRIKES
 from server.batching.watchdog import GRACE_SECONDS
-from server.codecs.json_columns import JsonGroup, values
+from server.codecs.json.fields import values
+from server.codecs.json.group import JsonGroup
 from server.errors import ServerError
 from tests.support.models.endless_models import ENDLESS, counting
 from tests.support.server.rig import GROUPS, LAYOUT, SLOW, Curve, Gated, NumbersEntry, Rig, in_loop, turns, until

@@ -11,7 +11,7 @@ import pytest
 
 from server.codecs.slices import finish
 from server.codecs.v2.answer import OutputFormat, best_classes, render, start_of
-from server.codecs.v2.request import RequestedOutput
+from server.codecs.v2.outputs import RequestedOutput
 
 
 def test_the_start_of_an_answer() -> None:

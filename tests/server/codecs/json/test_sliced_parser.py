@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.codecs.json_body import MAX_KEY_BYTES, MAX_KEY_QUOTES, Allowance, _Reader, parse, parse_in_slices
+from server.codecs.json.parser import Allowance, parse
+from server.codecs.json.sliced_parser import _Reader, parse_in_slices
 from server.codecs.slices import WINDOW_BYTES, finish
 from server.errors import ServerError
+from tests.support.server.codecs.parsing import ANY, outcome
 from tests.support.server.v2 import attempt
 
-ANY = Allowance(10**9, 10**9, 10**9, 1)
 TEXTS = st.text('a\\"[],{}: é', max_size=5)
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-5, 300), TEXTS),
@@ -24,15 +25,6 @@ VALUES = st.recursive(
 )
 LAYOUTS = st.sampled_from([0, orjson.OPT_INDENT_2])
 WINDOWS = st.integers(2, 40)
-
-
-def outcome(body: bytes, window: int | None) -> tuple[str, Any]:
-    """The value as JSON, or the refusal."""
-    try:
-        value = parse(body) if window is None else finish(parse_in_slices(body, ANY, window))
-    except ServerError as error:
-        return error.code, error.message
-    return "value", orjson.dumps(value)
 
 
 @given(VALUES, LAYOUTS, WINDOWS)
@@ -115,19 +107,6 @@ def test_what_is_too_much_is_refused_in_the_window_that_has_it(body: bytes, allo
     with pytest.raises(ServerError, match="more values than the 7 rows allowed") as caught:
         next(parse_in_slices(body, allowance))
     assert caught.value.code == "too_many_rows"
-
-
-def test_a_key_of_quotes_around_a_cut_costs_no_search_without_end() -> None:
-    key = b'\\"' * (2 * MAX_KEY_QUOTES)
-    body = b'{"' + key + b'":[1,2,3]}'
-    assert outcome(body, body.index(b",") + 1)[0] == "bad_json"
-    assert outcome(body, len(body) + 1) == outcome(body, None)
-
-
-def test_a_key_around_a_cut_has_a_bounded_length() -> None:
-    for size, code in ((MAX_KEY_BYTES, "bad_json"), (MAX_KEY_BYTES - 2, "value")):
-        body = b'{"%b":{"a":1,"b":"%b"}}' % (b"x" * size, b"y" * 2 * WINDOW_BYTES)
-        assert outcome(body, WINDOW_BYTES)[0] == code
 
 
 def test_a_long_text_before_many_levels_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,21 +15,8 @@ from hypothesis.extra import numpy as npst
 
 from server.artefact.metadata import Artefact, Golden, Output, Scalar
 from server.artefact.tensors import Array, TensorSpec
-from server.codecs import json_columns, slices
-from server.codecs.json_columns import (
-    JsonGroup,
-    anything,
-    by_class,
-    class_key,
-    dumped_in_slices,
-    group_of_outputs,
-    groups_of,
-    labels,
-    numbers,
-    values,
-)
-from server.codecs.slices import SLICE_ITEMS, finish
-from tests.support.server.decoding import Decoded
+from server.codecs.json.answers import group_of_outputs, groups_of
+from tests.support.server.codecs.answers import bodies, finite, together
 from tests.support.server.models import artefact_of, matrix
 
 FLOATS = st.sampled_from([np.float64, np.float32, np.float16])
@@ -40,47 +27,6 @@ def artefact(outputs: Sequence[Output], classes: Any = None) -> Artefact:
     """An artefact of these outputs."""
     kind = "classifier" if any(output.role == "label" for output in outputs) else "regressor"
     return artefact_of(kind, matrix(["a"]), outputs, classes, [], {})  # type: ignore[arg-type]
-
-
-def bodies(group: JsonGroup, outputs: Sequence[Array]) -> list[Any]:
-    """The answer to each row alone, in every way there is to make it; they are one."""
-    columns = group.encode(outputs)
-    rows = len(outputs[0])
-    assert group.bodies(columns) == [group.body(columns, row) for row in range(rows)]
-    return [orjson.loads(body) for body in group.bodies(columns)]
-
-
-def together(group: JsonGroup, outputs: Sequence[Array], start: int = 0, stop: int | None = None) -> Any:
-    """The answer to several rows; to all of them in every way there is to make it."""
-    if start == 0 and stop is None:
-        assert group.whole(outputs) == group.body_of(group.encode(outputs), 0, len(outputs[0]))
-    return orjson.loads(group.body_of(group.encode(outputs), start, len(outputs[0]) if stop is None else stop))
-
-
-def finite(value: Any) -> Any:
-    """A number as JSON has it: null where it is none."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-@given(npst.arrays(FLOATS | WHOLE | st.just(np.bool_), npst.array_shapes(min_dims=1, max_dims=2, max_side=4)))
-def test_numbers_read_back_the_same(array: Array) -> None:
-    tokens = numbers(array)
-    assert len(tokens) == array.size
-    read = [orjson.loads(token) for token in tokens]
-    for back, value in zip(read, array.reshape(-1), strict=True):
-        same = back is None if array.dtype.kind == "f" and not np.isfinite(value) else array.dtype.type(back) == value
-        assert same, (back, value)
-
-
-def test_numbers_are_short_and_of_any_layout() -> None:
-    assert numbers(np.array([0.1, 1 / 3], np.float32)) == [b"0.1", b"0.33333334"]
-    assert numbers(np.array([[1, 2, 3], [4, 5, 6]]).T) == [b"1", b"4", b"2", b"5", b"3", b"6"]
-    assert numbers(np.array([2**63 - 1, -(2**63), 2**53 + 1])) == [
-        b"9223372036854775807",
-        b"-9223372036854775808",
-        b"9007199254740993",
-    ]
-    assert numbers(np.empty((0, 3))) == []
 
 
 VALUES = npst.arrays(FLOATS, st.tuples(st.integers(1, 5), st.integers(1, 3)))
@@ -210,19 +156,6 @@ def test_scores_beside_a_label() -> None:
     assert answer == {"prediction": ["b"], "scores": [0.25], "model_version": "1"}
 
 
-@pytest.mark.parametrize(
-    ("label", "key"),
-    [("a", b'"a"'), ('a"', b'"a\\""'), (0, b'"0"'), (True, b'"true"'), (1.0, b'"1.0"'), (None, b'"null"')],
-)
-def test_class_key(label: Scalar, key: bytes) -> None:
-    assert class_key(label) == key
-
-
-def test_versions_and_names_may_hold_percent_signs_and_quotes() -> None:
-    group = group_of_outputs([TensorSpec('100%b"', np.dtype(np.float32), (None, 1))], "1.0%s", [], "outputs")
-    assert bodies(group, [np.array([[1.5]], np.float32)]) == [{"outputs": {'100%b"': [1.5]}, "model_version": "1.0%s"}]
-
-
 @given(st.data())
 def test_a_plain_file_answers_every_output_in_its_own_shape(data: st.DataObject) -> None:
     rows = data.draw(st.integers(1, 4))
@@ -255,30 +188,3 @@ def test_a_plain_file_answers_text_and_short_numbers() -> None:
 
 def test_golden_is_not_part_of_an_answer() -> None:
     assert artefact([Output("value", "y")]).golden == Golden((), {})
-
-
-@given(st.data(), st.integers(1, 7))
-def test_an_array_in_slices_is_the_same_json(data: st.DataObject, items: int) -> None:
-    shape = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
-    array = data.draw(npst.arrays(st.sampled_from([np.float64, np.float16, np.int8, np.bool_]), st.just(tuple(shape))))
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (json_columns, slices):
-            patch.setattr(module, "SLICE_ITEMS", items)
-        pieces = finish(dumped_in_slices(array))
-    assert orjson.loads(b"".join(pieces)) == orjson.loads(json_columns._dumped(array))
-    assert max(map(len, pieces)) < 32 * items + 3
-
-
-@pytest.mark.parametrize("alone", [True, False])
-@pytest.mark.parametrize("within", [None, '100%b"'])
-def test_an_answer_in_slices_is_the_same(alone: bool, within: str | None) -> None:
-    rows = 1 if alone else 5
-    random = np.random.default_rng(0)
-    outputs = [np.array(["a", "b", "a", "b", "b"], np.object_)[:rows], random.normal(size=(rows, 2))]
-    outputs += [random.normal(size=(rows, 3 * SLICE_ITEMS)), random.normal(size=(rows, 1)), random.normal(size=(rows,))]
-    fields = {"label": labels(0, ("a", "b")), "%b": by_class(1, ("a", "b")), "wide": values(2), "one": values(3)}
-    group = JsonGroup([], [], fields | {"own": anything(3), "flat": anything(4)}, "1%", within)
-    entry = Decoded()
-    entry.request, entry.rows = ((), alone), rows
-    assert len(list(group.deliver_in_slices(entry, outputs))) > 3
-    assert entry.body == (group.body(group.encode(outputs), 0) if alone else group.whole(outputs))

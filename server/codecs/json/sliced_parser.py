@@ -1,4 +1,4 @@
-"""Owns reading a body of JSON, strictly: at once, or what is large in slices. Knows no protocol and no rows.
+"""Owns reading a large body of JSON in slices, as strictly as the parser does it at once. Knows no protocol.
 
 A slice ends at a comma between two values. The next one begins with that comma, behind a prefix that opens again what
 was open there, so that each slice is whole JSON for the parser; what the prefix opened is then merged with what is
@@ -9,66 +9,20 @@ docs/decisions.md: "What is legal and heavy is read in slices".
 from __future__ import annotations
 
 import secrets
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
 
+from server.codecs.json.looking_back import SPACE, end_without, key_before
+from server.codecs.json.parser import PARSER_DEPTH, SHOWN, Allowance, BadJson, refusal
+from server.codecs.json.structure import find_structure
 from server.codecs.slices import WINDOW_BYTES, Slices
 from server.errors import ServerError
 
-# Words in orjson's errors for JSON beyond its limit of 1,024 levels, and for truncated JSON of some 600 levels.
-TOO_DEEP_WORDS = ("depth limit", "allocate memory")
-PARSER_DEPTH = 1024
-MAX_KEY_QUOTES, MAX_KEY_BYTES = 1000, 65_536  # within one key around a container that is cut
-_SPACE = b" \t\r\n"
-_COMMA, _COLON, _QUOTE, _OPEN, _CLOSE = b',:"{}'
-_CASE = 0x20  # the bit by which [ and { differ, and ] and }
 _TOKEN = secrets.token_hex(8).encode()  # a key that no client knows
 _REOPEN = {ord("["): b"[", ord("{"): b'{"%b":' % _TOKEN}
 _END = {ord("["): b"]", ord("{"): b"}"}
-NEAR_BYTES = 4096  # that a search for the beginning of a key looks at, at a time
-_SHOWN = 64  # bytes behind a cut that an error may need to be told as the whole body's
-
-
-class BadJson(ServerError):
-    """``bad_json``. ``found``: some bytes from where the parser stopped."""
-
-    def __init__(self, message: str, found: bytes = b"") -> None:
-        super().__init__("bad_json", message)
-        self.found = found
-
-
-class Allowance(NamedTuple):
-    """What a body may have at most, as ``rows`` rows of its model need. ``members``: of objects."""
-
-    values: int
-    containers: int
-    members: int
-    rows: int
-
-    def check(self, values: int, containers: int, members: int) -> None:
-        """Raises ServerError ``too_many_rows``."""
-        if values > self.values or containers > self.containers or members > self.members:
-            raise ServerError("too_many_rows", f"the body has more values than the {self.rows} rows allowed can have")
-
-
-def parse(body: bytes | bytearray | memoryview) -> Any:
-    """Parses strict JSON. Raises ServerError: ``bad_json``, naming the position; ``too_deep``."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        if not body:
-            raise BadJson("the body is empty; expected JSON") from None
-        raise _refusal(error, error.pos, bytes(body[error.pos : error.pos + _SHOWN])) from None
-
-
-def _refusal(error: orjson.JSONDecodeError, at: int, found: bytes) -> ServerError:
-    if any(word in error.msg for word in TOO_DEEP_WORDS):
-        return ServerError("too_deep", "the JSON is nested too deep")
-    reason = error.msg.split(":")[0].split(" at ")[0]  # up to where it quotes the body or a position
-    hint = "; JSON has no NaN, send null" if found.startswith(b"NaN") else ""
-    return BadJson(f"the body is not JSON: {reason} at character {at}{hint}", found)
 
 
 def parse_in_slices(
@@ -117,8 +71,8 @@ class _Reader:
             raise BadJson("the body is not JSON")
         if self._ends_at is not None:
             return self._read_space(self._ends_at, size)
-        window, codes = self._window(size)
-        brackets_open, brackets_close, commas, colons = self._structure(window, codes)
+        structure = find_structure(self._data, self._at, size, self._in_string)
+        window, codes, brackets_open, brackets_close, commas, colons, self._in_string = structure
         depth = None
         if brackets_open.any() or brackets_close.any():
             depth = np.cumsum(brackets_open.view(np.int8) - brackets_close.view(np.int8), dtype=np.int32)
@@ -131,7 +85,7 @@ class _Reader:
         cuts = np.flatnonzero(commas)
         cut = int(cuts[-1]) if cuts.size and self._at + cuts[-1] > self._start else 0
         length = cut or len(window)
-        if length > 2 and not self._in_string and not window.strip(_SPACE):
+        if length > 2 and not self._in_string and not window.strip(SPACE):
             self._gaps.append((self._at + 1, self._at + length - 1))  # at its ends it still parts and is told
         if depth is not None:
             self._follow(codes, brackets_open[:length], depth[:length])
@@ -146,27 +100,6 @@ class _Reader:
         elif self._at == len(self._data):
             return self._finish(self._at)
         return True
-
-    def _window(self, size: int) -> tuple[bytes, Any]:
-        """The next bytes, escapes of quotes and backslashes blotted out."""
-        window = bytes(self._data[self._at : self._at + size])
-        if b"\\" in window:
-            run = len(window) - len(window.rstrip(b"\\"))
-            if run % 2 and self._at + len(window) < len(self._data):
-                window = bytes(self._data[self._at : self._at + len(window) + 1])  # an escape is not cut
-            window = window.replace(b"\\\\", b"__").replace(b'\\"', b"__")
-        return window, np.frombuffer(window, np.uint8)
-
-    def _structure(self, window: bytes, codes: Any) -> tuple[Any, Any, Any, Any]:
-        """Where brackets open and close, commas and colons, outside of strings."""
-        folded = codes | _CASE
-        found = folded == _OPEN, folded == _CLOSE, codes == _COMMA, codes == _COLON
-        if self._in_string or b'"' in window:
-            inside = np.logical_xor.accumulate(codes == _QUOTE)
-            outside = inside if self._in_string else ~inside
-            self._in_string = not outside[-1]
-            found = found[0] & outside, found[1] & outside, found[2] & outside, found[3] & outside
-        return found
 
     def _follow(self, codes: Any, brackets_open: Any, depth: Any) -> None:
         """Brings what is open up to date: ``depth`` after each byte."""
@@ -216,7 +149,7 @@ class _Reader:
 
     def _last_byte(self) -> bytes:
         """The last byte of the slice that is no space; a space if none is."""
-        end = self._end_without(_SPACE, self._at)
+        end = end_without(self._data, SPACE, self._start, self._at)
         return bytes(self._data[end - 1 : end]) if end > self._start else b" "
 
     def _merge(self, value: Any) -> None:
@@ -240,39 +173,7 @@ class _Reader:
         above = self._open[level - 1]
         if above.kind == ord("["):
             return above.container[-1]
-        return above.container[self._key_before(self._open[level].at)]
-
-    def _key_before(self, end: int) -> str:
-        """The key of the value that begins at ``end``."""
-        colon = self._end_without(_SPACE, end) - 1
-        stop = self._end_without(_SPACE, colon)
-        quote = stop - 1
-        for _ in range(MAX_KEY_QUOTES):
-            quote = self._last_quote(quote)
-            if stop - quote > MAX_KEY_BYTES:
-                raise BadJson(f"a key has more than {MAX_KEY_BYTES} bytes")
-            if (quote - self._end_without(b"\\", quote)) % 2 == 0:
-                key: str = orjson.loads(self._data[quote:stop])
-                return key
-        raise BadJson(f"a key has more than {MAX_KEY_QUOTES} quotes")
-
-    def _end_without(self, passed: bytes, end: int) -> int:
-        """Where the bytes before ``end`` begin that are all among ``passed``. Looks at no more, however long a key."""
-        while end > self._start:
-            near = bytes(self._data[max(self._start, end - NEAR_BYTES) : end])
-            if kept := len(near.rstrip(passed)):
-                return end - len(near) + kept
-            end -= len(near)
-        return end
-
-    def _last_quote(self, end: int) -> int:
-        """The last quote before ``end``; there is one."""
-        while end > self._start:
-            near = bytes(self._data[max(self._start, end - NEAR_BYTES) : end])
-            if (at := near.rfind(b'"')) >= 0:
-                return end - len(near) + at
-            end -= len(near)
-        return end
+        return above.container[key_before(self._data, self._start, self._open[level].at)]
 
     def _finish(self, end: int) -> bool:
         """Parses the rest, whose value ends at ``end``; returns whether there is more to do: only space may follow."""
@@ -290,7 +191,7 @@ class _Reader:
     def _read_space(self, ends_at: int, size: int) -> bool:
         """Looks at a window behind the value, which ends before it; returns whether there is more."""
         window = bytes(self._data[self._at : self._at + size])
-        if rest := window.lstrip(_SPACE):
+        if rest := window.lstrip(SPACE):
             at = self._at + len(window) - len(rest)
             if at > ends_at:
                 self._gaps.append((ends_at, at))
@@ -300,7 +201,7 @@ class _Reader:
 
     def _refuse(self, end: int) -> None:
         """Raises the error that the parser has for the bytes up to ``end`` and those behind, if it has one there."""
-        end = min(end + _SHOWN, len(self._data))
+        end = min(end + SHOWN, len(self._data))
         while end < len(self._data) and self._data[end] & 0xC0 == 0x80:
             end += 1  # a character is not cut
         prefix = self._prefix()
@@ -314,7 +215,7 @@ class _Reader:
             skipped = int(np.count_nonzero((passed & 0xC0) != 0x80)) - len(prefix)
             skipped += self._gap_bytes(text, error.pos, len(prefix))
             at = 0 if "UTF-8" in error.msg else error.pos + skipped
-            raise _refusal(error, at, error.doc[error.pos : error.pos + _SHOWN].encode()) from None
+            raise refusal(error, at, error.doc[error.pos : error.pos + SHOWN].encode()) from None
 
     def _gap_bytes(self, text: bytes, character: int, prefix: int) -> int:
         """How many bytes of gaps lie before a character of the text that is the slice behind ``prefix`` bytes."""

@@ -1,175 +1,25 @@
-"""MLflow's protocol: every form gives the original's own predictions; every refusal says where and why."""
+"""The forms of a table: every refusal says where and why; columns go by their names."""
 
 from __future__ import annotations
 
-import csv
-import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd
 import pytest
 
 from server.artefact.metadata import Feature
-from server.codecs.json_columns import JsonGroup
-from server.codecs.mlflow import Media, MlflowCodec, media_of, mlflow_codec
+from server.codecs.json.group import JsonGroup
+from server.codecs.mlflow.codec import MlflowCodec
 from server.codecs.rows import RowReader
 from server.errors import ServerError
-from server.models.repository import Model, VersionFile
-from tests.support.models.loading import load_version
+from tests.support.server.codecs.mlflow import MAX_ROWS, Served, serve_all
 from tests.support.server.decoding import decode
-from tests.support.server.models import ARTEFACTS, PLAIN, mixed, mixed_matrix, plain_two_inputs
-
-MAX_ROWS = 100
-
-
-class Served:
-    """A loaded model and its MLflow codec."""
-
-    def __init__(self, folder: Path, data: bytes) -> None:
-        path = folder / "m.onnx"
-        path.write_bytes(data)
-        self.model: Model = load_version(VersionFile("m", "1", path), max_rows=MAX_ROWS)
-        assert isinstance(self.model.mlflow, MlflowCodec)
-        self.codec = self.model.mlflow
-
-    def answer(self, body: Any, media: Media = "json") -> Any:
-        """What the model answers to a body, which is JSON unless it is bytes."""
-        text = body if isinstance(body, bytes) else orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
-        entry = decode(self.codec, text, media)
-        assert not entry.single
-        group = entry.group
-        outputs = self.model.runtime.run(group.outputs, group.feed([entry], None, entry.rows))
-        group.deliver([entry], outputs)
-        assert entry.body is not None
-        assert entry.body == group.body_of(group.encode(outputs), 0, entry.rows)
-        return orjson.loads(entry.body)
-
-    def refusal(self, body: Any, media: Media = "json") -> str:
-        """Code and message of what is refused."""
-        with pytest.raises(ServerError) as caught:
-            self.answer(body, media)
-        return f"{caught.value.code}: {caught.value}"
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
-    folder = tmp_path_factory.mktemp("models")
-    return {kind: Served(folder, make().data) for kind, make in (ARTEFACTS | PLAIN).items()}
-
-
-def original(kind: str) -> Any:
-    """What scikit-learn says of the rows of a model."""
-    made = ARTEFACTS[kind]()
-    if kind == "mixed":
-        return made.original.predict(mixed_matrix(made.rows))
-    return made.original.transform(made.rows) if kind == "transformer" else made.original.predict(made.rows)
-
-
-def forms_of(names: list[str], rows: list[list[Any]]) -> dict[str, Any]:
-    """The same rows in each way there is to send them."""
-    records = [dict(zip(names, row, strict=True)) for row in rows]
-    turned = [row[::-1] for row in rows]
-    index = [f"row {at}" for at in range(len(rows))]
-    return {
-        "split": {"dataframe_split": {"columns": names, "index": index, "data": rows}},
-        "split, turned": {"dataframe_split": {"columns": names[::-1], "data": turned}},
-        "split, without names": {"dataframe_split": {"data": rows}},
-        "split, numbered": {"dataframe_split": {"index": None, "columns": [*range(len(names))], "data": rows}},
-        "records": {"dataframe_records": records},
-        "records, turned": {"dataframe_records": [dict(reversed(record.items())) for record in records]},
-        "records as lists": {"dataframe_records": rows},
-        "instances": {"instances": rows},
-        "instances by name": {"instances": records},
-        "inputs": {"inputs": rows, "params": {"n": 1}},
-        "inputs by name": {"inputs": records},
-        "inputs by column": {"inputs": {name: [row[at] for row in rows] for at, name in enumerate(names)}},
-    }
-
-
-def csv_of(names: list[str], rows: list[list[Any]]) -> bytes:
-    """A table as Python's csv module writes it; a missing value is an empty cell."""
-    text = io.StringIO()
-    csv.writer(text).writerows([names, *rows])
-    return text.getvalue().encode()
-
-
-@pytest.mark.parametrize("kind", ARTEFACTS)
-def test_every_form_gives_the_original_predictions(served: dict[str, Served], kind: str) -> None:
-    made = ARTEFACTS[kind]()
-    assert made.artefact
-    names = [feature.name for feature in made.artefact.features]
-    rows = [list(row) for row in np.asarray(made.rows, dtype=object).tolist()]
-    want = original(kind)
-    model = served[kind]
-    for form, body in forms_of(names, rows).items():
-        check(model.answer(body), want, form)
-    if kind != "mixed":  # its plan may be "", which an empty cell is not
-        check(model.answer(csv_of(names, rows), "csv"), want, "csv")
-        check(model.answer(csv_of(names[::-1], [row[::-1] for row in rows]), "csv"), want, "csv, turned")
-        frame = pd.DataFrame(rows, columns=pd.Index(names))
-        check(model.answer(frame.to_csv(index=False).encode(), "csv"), want, "csv of pandas")
-        check(model.answer({"dataframe_split": frame.to_dict(orient="split")}), want, "split of pandas")
-
-
-def check(answer: Any, want: Any, form: str) -> None:
-    """Predictions against the original's."""
-    assert list(answer) == ["predictions"], form
-    got = answer["predictions"]
-    assert len(got) == len(want), form
-    if np.asarray(want).dtype.kind == "f":
-        np.testing.assert_allclose(got, want, rtol=1e-9, err_msg=form)
-    else:
-        assert got == want.tolist(), form
-
-
-def test_one_row_of_values_by_name(served: dict[str, Served]) -> None:
-    made = ARTEFACTS["string labels"]()
-    assert made.artefact
-    row = dict(zip([feature.name for feature in made.artefact.features], made.rows[0].tolist(), strict=True))
-    assert served["string labels"].answer({"inputs": row}) == {"predictions": ["setosa"]}
-
-
-def test_csv_of_every_dtype(served: dict[str, Served]) -> None:
-    rows: list[list[Any]] = [
-        ["Bern", "gold", 31.5, 3, True],
-        ["Rome", None, None, 0, False],
-        ["Oslo", "tin, 2\n3", -1e-3, -7, True],
-    ]
-    names = [feature.name for feature in mixed().artefact.features]  # type: ignore[union-attr]
-    check(served["mixed"].answer(csv_of(names, rows), "csv"), mixed().original.predict(mixed_matrix(rows)), "csv")
-    frame = pd.DataFrame(rows, columns=pd.Index(names))
-    check(
-        served["mixed"].answer(frame.to_csv(index=False, lineterminator="\r\n").encode(), "csv"),
-        mixed().original.predict(mixed_matrix(rows)),
-        "pandas",
-    )
-
-
-def test_plain_files_answer_output_by_output(served: dict[str, Served]) -> None:
-    rows = [[1, 2], [3, -4]]
-    want = {"predictions": {"same": rows, "total": [[3], [-1]]}}
-    bodies: list[Any] = [
-        {"inputs": rows},
-        {"instances": rows},
-        {"inputs": {"X": rows}},
-        {"dataframe_split": {"columns": [0, 1], "data": rows}},
-        {"dataframe_records": [{"X[0]": 1, "X[1]": 2}, [3, -4]]},
-        {"inputs": {"X[0]": [1, 3], "X[1]": [2, -4]}},
-    ]
-    model = served["whole numbers"]
-    for body in bodies:
-        assert model.answer(body) == want
-    for header in (b"0,1", b"X[0],X[1]"):
-        assert model.answer(header + b"\n1,2\n3,-4", "csv") == want
-
-
-def test_a_plain_file_of_two_inputs_has_no_rows(tmp_path: Path) -> None:
-    (tmp_path / "m.onnx").write_bytes(plain_two_inputs().data)
-    model = load_version(VersionFile("m", "1", tmp_path / "m.onnx"), max_rows=9, max_batch_rows=9)
-    assert mlflow_codec(None, model.runtime.inputs, model.runtime.outputs, 9) is None
+    return serve_all(tmp_path_factory.mktemp("models"))
 
 
 ROW = ["Bern", "gold", 31.5, 3, True]
@@ -357,36 +207,3 @@ def test_columns_that_the_model_drops_may_stand_in_every_form() -> None:
         assert refused.value.code == "invalid_input"
     with pytest.raises(ServerError, match="3 columns, but a row has 2 values"):
         decode(codec, b"b,comment,a\n1,2\n", "csv")
-
-
-@pytest.mark.parametrize(
-    ("content_types", "media"),
-    [
-        ([], "json"),
-        ([b"application/json"], "json"),
-        ([b"Application/JSON ; Charset=UTF-8;"], "json"),
-        ([b'text/csv; charset="utf-8"'], "csv"),
-        ([b"text/csv"], "csv"),
-    ],
-)
-def test_media(content_types: list[bytes], media: Media) -> None:
-    assert media_of(content_types) == media
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        b"",
-        b"text/plain",
-        b"application/x-www-form-urlencoded",
-        b"application/json; format=pandas-split",
-        b"text/csv; header=absent",
-        b"application/json; charset=latin-1",
-        b"application/json; charset",
-        b"application/vnd.apache.parquet",
-    ],
-)
-def test_other_media_are_refused(content_type: bytes) -> None:
-    with pytest.raises(ServerError) as caught:
-        media_of([content_type])
-    assert caught.value.code == "unsupported_media_type"
