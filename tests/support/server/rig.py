@@ -20,8 +20,9 @@ from server.batching.quarantine import Quarantine
 from server.batching.turns import Turns
 from server.codecs.json_columns import JsonGroup, values
 from server.errors import ServerError
+from server.metrics.counters import ModelMetrics
 from server.metrics.exposition import exposition
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.scoreboard import Scoreboard
 
 LAYOUT = InputLayout("X", np.dtype(np.int64), (1,))
 GROUPS = tuple(JsonGroup([LAYOUT], [output], {"y": values(0)}, "1") for output in ("double", "square"))
