@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from server.batching.quarantine import Quarantine, Record
+from server.batching.runs.quarantine import Quarantine, Record
 from server.batching.turns import Turns
 from server.endpoints.gate import Gate
 from server.endpoints.ledger import make_ledger

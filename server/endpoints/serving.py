@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
-from server.batching.padding import PaddedRuns
-from server.batching.quarantine import Quarantine
+from server.batching.runs.padding import PaddedRuns
+from server.batching.runs.quarantine import Quarantine
 from server.batching.slice_queue import SliceQueue
 from server.batching.turns import Turns
 from server.codecs import predict
