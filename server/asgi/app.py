@@ -120,7 +120,7 @@ def _asks_to_upgrade(headers: Headers) -> bool:
 def _build(endpoints: Endpoints) -> FastAPI:
     # A redirect to the path without its slash would name the host that the client sent.
     app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.include_router(build_page_router())
+    app.include_router(build_page_router(endpoints.gate.keyed))
     app.include_router(build_router(endpoints))
     app.include_router(build_repository_router(endpoints))
     app.include_router(build_v2_router(endpoints))

@@ -21,14 +21,13 @@ from server.endpoints import reads
 from server.errors import ServerError
 
 FOLDER = Path(__file__).parent / "pages"
-DOCUMENT = "page.html"
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
-    ".html": "text/html; charset=utf-8",
 }
+HTML = "text/html; charset=utf-8"
 # A page runs only what this server sends as files, asks nobody else, makes no markup of text, stands in no frame of
 # another's, and tells nobody where its reader comes from.
 CONTENT_SECURITY_POLICY = (
@@ -57,28 +56,37 @@ def _read_files() -> dict[str, _File]:
     found: dict[str, _File] = {}
     for path in sorted(FOLDER.iterdir()):
         if path.suffix in MEDIA_TYPES:
-            body = path.read_bytes()
-            found[path.name] = _File(body, MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+            found[path.name] = _file(path.read_bytes(), MEDIA_TYPES[path.suffix])
     return found
+
+
+def _file(body: bytes, media_type: str) -> _File:
+    return _File(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+def _document(keyed: bool) -> _File:
+    body = (FOLDER / "page.html").read_bytes()
+    return _file(body.replace(b"<html ", b"<html data-keyed ", 1) if keyed else body, HTML)
 
 
 FILES = _read_files()
 STATIC_PATHS = {f"/static/{name}" for name in FILES}
 
 
-def build_page_router() -> APIRouter:
-    """Makes the routes of the page."""
+def build_page_router(keyed: bool) -> APIRouter:
+    """Makes the routes of the page. ``keyed``: it is told to ask its person for a key before it asks the server."""
+    document = _document(keyed)
     router = APIRouter()
 
     @router.get("/", tags=["pages"], summary="The page; what this is, as JSON", responses=answers(INDEX, html=True))
     async def index(request: Request) -> Response:
         if not _is_browser(request.scope):
             return respond(reads.index())
-        return _send(FILES[DOCUMENT], request, {"vary": "accept"})
+        return _send(document, request, {"vary": "accept"})
 
     @router.get("/docs", tags=["pages"], summary="The page", response_class=HTMLResponse)
     async def docs(request: Request) -> Response:
-        return _send(FILES[DOCUMENT], request)
+        return _send(document, request)
 
     @router.get("/static/{name}", include_in_schema=False)
     async def static(request: Request, name: str) -> Response:

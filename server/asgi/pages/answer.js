@@ -63,7 +63,7 @@ function timeNode(seconds, stages) {
     h("li", null, h("i", { class: `stage-${at}`, "aria-hidden": "true" }), name, " ", h("span", { class: "number" }, duration(of)))));
   const strip = h("div", { class: "strip", "aria-hidden": "true" }, parts.map(([, of], at) => {
     const part = h("i", { class: `stage-${at}` });
-    part.style.flexGrow = String(of);
+    part.style.flexGrow = String(1e6 * of); // below 1 in all they would not fill the strip
     return part;
   }));
   return h("div", { class: "time" }, h("p", null, "Answered in ", h("strong", null, duration(seconds)), "."), strip, list);

@@ -4,11 +4,12 @@ import { h, svg } from "./dom.js";
 import { ago } from "./words.js";
 
 const WIDTH = 600, HEIGHT = 100, SECONDS = 600;
+const STEP = 4, SPARK_STEP = 12; // seconds of which a mean is drawn
 
 // One figure: a title, a number in large digits, lines under it.
 // `lines`: functions from a sample to a value or null, the main one first. `says(sample)`: [large, small] texts.
 export class Figure {
-  constructor({ title, lines, says, scale = (value) => value, least = 0, tone = "" }) {
+  constructor({ title, meaning, lines, says, scale = (value) => value, least = 0, tone = "" }) {
     Object.assign(this, { lines, says, scale, least });
     this.large = h("strong", { class: "large" }, "–");
     this.small = h("span", { class: "small" }, "\u00a0");
@@ -19,7 +20,7 @@ export class Figure {
     const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
       this.area, ...[...this.paths].reverse(), this.cursor);
     this.node = h("figure", { class: `figure ${tone}` },
-      h("figcaption", null, h("span", { class: "title" }, title), h("span", { class: "said" }, this.large, " ", this.small)),
+      h("figcaption", { title: meaning }, h("span", { class: "title" }, title), this.large, this.small),
       h("div", { class: "plot" }, this.most, drawing));
     drawing.addEventListener("pointermove", (event) => this.point(event.offsetX / drawing.clientWidth));
     drawing.addEventListener("pointerleave", () => this.point(null));
@@ -28,16 +29,14 @@ export class Figure {
   // Draws what `history` has now.
   draw(history) {
     this.history = history;
-    const { samples, every } = history;
-    if (!samples.length) return;
-    const end = history.last.time, gap = 3 * every;
-    let most = this.least;
-    for (const sample of samples) for (const line of this.lines) most = Math.max(most, line(sample) || 0);
-    const across = (sample) => WIDTH * (1 - (end - sample.time) / SECONDS);
-    const up = (value) => HEIGHT - (HEIGHT - 4) * (most ? value / most : 0) - 1;
-    this.lines.forEach((line, at) => this.paths[at].setAttribute("d", path(samples, line, across, up, gap)));
-    this.area.setAttribute("d", area(samples, this.lines[0], across, up, gap));
-    this.most.textContent = most > this.least || this.least ? this.scale(most) : "";
+    const { samples, last, every } = history;
+    if (!last) return;
+    const series = this.lines.map((line) => means(samples, line, STEP));
+    const most = Math.max(this.least, ...series.flat().map(({ value }) => value));
+    series.forEach((points, at) => this.paths[at].setAttribute("d", path(points, last.time, most, gapOf(every))));
+    this.area.setAttribute("d", area(series[0], last.time, most, gapOf(every)));
+    this.most.textContent = most ? this.scale(most) : "";
+    this.node.classList.toggle("flat", !most);
     this.say();
   }
 
@@ -63,32 +62,43 @@ export class Figure {
   }
 }
 
-// The stretches without a hole, as lists of [x, y].
-function stretches(samples, line, across, up, gap) {
+const gapOf = (every) => Math.max(2 * STEP, 3 * every) + 1; // seconds without a value, beyond which a line is broken
+
+// The means of a line over `step` seconds each, as {time, value}; what is null counts for nothing. Single seconds of
+// a little traffic would be a comb of zeros and ones.
+function means(samples, line, step) {
   const found = [];
-  let before = null;
   for (const sample of samples) {
     const value = line(sample);
-    if (value == null) {
-      before = null;
-      continue;
-    }
-    if (before == null || sample.time - before > gap) found.push([]);
-    found.at(-1).push([across(sample).toFixed(1), up(value).toFixed(1)]);
-    before = sample.time;
+    if (value == null) continue;
+    const time = step * Math.floor(sample.time / step); // of the clock, so that a mean keeps its place as time goes on
+    if (found.at(-1)?.time !== time) found.push({ time, sum: 0, count: 0 });
+    const mean = found.at(-1);
+    mean.sum += value;
+    mean.count += 1;
+    mean.value = mean.sum / mean.count;
   }
   return found;
 }
 
-function path(...given) {
-  return stretches(...given).map((points) => "M" + (points.length > 1 ? points : [points[0], points[0]]).map((point) => point.join(",")).join("L")).join("");
+// The stretches without a hole, as lists of "x,y".
+function stretches(points, end, most, gap) {
+  const found = [];
+  let before = -Infinity;
+  for (const { time, value } of points) {
+    if (time - before > gap) found.push([]);
+    const x = WIDTH * (1 - (end - time) / SECONDS), y = HEIGHT - 1 - (HEIGHT - 4) * (most ? value / most : 0);
+    found.at(-1).push(`${x.toFixed(1)},${y.toFixed(1)}`);
+    before = time;
+  }
+  return found;
 }
 
+const path = (...given) => stretches(...given).map((points) => `M${[points[0], ...points].join("L")}`).join("");
+
 function area(...given) {
-  return stretches(...given).filter((points) => points.length > 1).map((points) => {
-    const [first, last] = [points[0][0], points.at(-1)[0]];
-    return `M${first},${HEIGHT}L${points.map((point) => point.join(",")).join("L")}L${last},${HEIGHT}Z`;
-  }).join("");
+  const x = (point) => point.split(",")[0];
+  return stretches(...given).map((points) => `M${x(points[0])},${HEIGHT}L${points.join("L")}L${x(points.at(-1))},${HEIGHT}Z`).join("");
 }
 
 // A small line without words, for a list.
@@ -101,8 +111,9 @@ export class Spark {
 
   draw({ samples, last, every }) {
     if (!last) return;
-    const most = Math.max(1e-9, ...samples.map((sample) => this.line(sample) || 0));
-    const across = (sample) => WIDTH * (1 - (last.time - sample.time) / SECONDS);
-    this.path.setAttribute("d", path(samples, this.line, across, (value) => 96 - 92 * (value / most), 3 * every));
+    const points = means(samples, this.line, SPARK_STEP);
+    const most = Math.max(0, ...points.map(({ value }) => value));
+    this.path.setAttribute("d", path(points, last.time, most, gapOf(every) + SPARK_STEP));
+    this.node.classList.toggle("flat", !most);
   }
 }

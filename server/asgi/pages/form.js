@@ -5,7 +5,7 @@ import { exampleTexts, faultOf, rangeOf, readRow, textOf } from "./row.js";
 import { count, few, shown } from "./words.js";
 
 const ALL_SHOWN = 36; // fields up to which all are shown
-const PORTION = 24; // of more, that many at a time
+const PORTION = 12; // of more, that many at a time
 const MOST_CHOICES = 500;
 
 // The form of `fields`, filled with a golden row. `changed()` is called after each change; `texts` is what stands there.

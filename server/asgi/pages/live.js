@@ -25,14 +25,15 @@ function figuresOf(of) {
     }),
     new Figure({
       title: "Time to answer",
+      meaning: "Half of the requests took no longer than the large number, 95 and 99 of 100 no longer than p95 and p99.",
       lines: ["p50", "p95", "p99"].map((name) => (sample) => timed(sample, name)),
-      says: (sample) => [duration(timed(sample, "p50")), timed(sample, "p99") == null ? "" : `95 % in ${duration(timed(sample, "p95"))}, 99 % in ${duration(timed(sample, "p99"))}`],
+      says: (sample) => [duration(timed(sample, "p50")), timed(sample, "p99") == null ? "" : `p95 ${duration(timed(sample, "p95"))}, p99 ${duration(timed(sample, "p99"))}`],
       scale: duration,
     }),
     new Figure({
       title: "Rows answered together",
       lines: [(sample) => of(sample).rows_per_batch ?? null],
-      says: (sample) => [figure(of(sample).rows_per_batch), of(sample).waiting ? `${count(of(sample).waiting)} wait` : "none waits"],
+      says: (sample) => [figure(of(sample).rows_per_batch), of(sample).waiting ? `${count(of(sample).waiting)} wait` : of(sample).rows_per_batch == null ? "" : "none waits"],
       scale: figure,
       least: 1,
     }),
@@ -42,7 +43,6 @@ function figuresOf(of) {
       says: (sample) => [figure(total(of(sample).errors)), codes(of(sample).errors)],
       scale: figure,
       tone: "errors",
-      least: 1,
     }),
   ];
 }
@@ -91,10 +91,16 @@ function vital(name, measured = false) {
 export class ModelLive {
   constructor(name) {
     this.figures = figuresOf((sample) => sample.models?.[name] || {});
-    this.node = h("div", { class: "figures" }, this.figures.map((each) => each.node));
+    this.name = name;
+    this.drawn = h("div", { class: "figures", hidden: true }, this.figures.map((each) => each.node));
+    this.idle = h("p", { class: "soft" }, "Nobody asked it in this time.");
+    this.node = h("div", null, this.drawn, this.idle);
   }
 
   draw(history) {
+    this.idle.hidden = history.samples.some((sample) => sample.models?.[this.name]);
+    this.drawn.hidden = !this.idle.hidden;
+    if (this.drawn.hidden) return;
     for (const each of this.figures) each.draw(history);
   }
 }

@@ -109,6 +109,11 @@ function drawSample() {
   if (++sinceLook >= SAMPLES_TO_LOOK) look().catch(() => {});
 }
 
+function sayLive(text) {
+  byId("live").hidden = text === null;
+  byId("live-note").textContent = text;
+}
+
 async function start() {
   if (location.pathname !== "/") window.history.replaceState(null, "", `/${location.hash}`);
   byId("forget").hidden = !hasKey();
@@ -132,7 +137,7 @@ async function start() {
     drawState();
     await show();
   }
-  follow(past, { changed: drawSample, restarted: () => look().catch(() => {}), state: (text) => { byId("live-note").textContent = text; } });
+  follow(past, { changed: drawSample, restarted: () => look().catch(() => {}), state: sayLive });
 }
 
 start();

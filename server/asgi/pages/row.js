@@ -5,6 +5,7 @@ import { count, few, figure, shown } from "./words.js";
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const WHOLE = /^[+-]?\d+$/;
 const MANY_TEXTS = 12; // distinct golden texts above which a column is taken for free text
+const MOST_NAMED = 50; // features that a request names
 const ENOUGH_ROWS = 8; // golden rows below which they say nothing of a range
 
 // The fields of a model's row, in order: {name, dtype, nullable, categories, texts, low, high, long, bool};
@@ -112,11 +113,11 @@ function byName(row, fields) {
   return fields.map((field) => row[field.name]);
 }
 
-// The body of a request for one row; by name where features have names and `wide` is not asked for.
+// The body of a request for one row; by name, a feature a line, unless these are too many to be read.
 export function bodyOf(model, fields, texts) {
   const values = texts.map((text, at) => jsonOf(fields[at], text));
-  const named = model.features && fields.length <= 50;
-  const row = named ? `{${values.map((value, at) => `${JSON.stringify(fields[at].name)}: ${value}`).join(", ")}}` : `[${values.join(", ")}]`;
+  const named = model.features && fields.length <= MOST_NAMED;
+  const row = named ? `{\n${values.map((value, at) => `    ${JSON.stringify(fields[at].name)}: ${value}`).join(",\n")}\n  }` : `[${values.join(", ")}]`;
   return `{"features": ${row}${hasProbabilities(model) ? ', "probabilities": true' : ""}}`;
 }
 

@@ -19,6 +19,7 @@ export const hasKey = () => Boolean(key);
 // A request with the key, if there is one; asks the person for it where the server wants another.
 export async function request(path, options = {}) {
   for (;;) {
+    if (!key && document.documentElement.hasAttribute("data-keyed")) await (waiting ||= askForKey(false));
     const used = key;
     const headers = { accept: "application/json", ...options.headers, ...(used ? { authorization: `Bearer ${used}` } : {}) };
     const response = await fetch(path, { ...options, headers });

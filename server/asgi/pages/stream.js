@@ -27,7 +27,8 @@ export class History {
   }
 }
 
-// Follows the stream for good. `changed()`: there is a new sample. `state(text)`: why there is none, or "".
+// Follows the stream for good. `changed()`: there is a new sample. `state(text)`: why there is none, or ""; null where
+// there never will be.
 // `restarted()`: the stream had ended, as it does when other models serve.
 export async function follow(history, { changed, state, restarted }) {
   let pause = FIRST_PAUSE, opened = 0;
@@ -39,7 +40,7 @@ export async function follow(history, { changed, state, restarted }) {
       document.addEventListener("visibilitychange", hide);
       try {
         const response = await request("/live", { headers: { accept: "text/event-stream" }, signal: ended.signal });
-        if (response.status === 404) return state("This server has no live numbers.");
+        if (response.status === 404) return state(null);
         if (!response.ok) throw await refusal(response);
         if (opened++) restarted();
         state("");
