@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
-from server.batching.padding import PaddedRuns
-from server.batching.quarantine import Quarantine
+from server.batching.runs.padding import PaddedRuns
+from server.batching.runs.quarantine import Quarantine
 from server.batching.slice_queue import SliceQueue
 from server.batching.turns import Turns
 from server.codecs import predict
@@ -21,7 +21,8 @@ from server.codecs.codec import Codec
 from server.codecs.mlflow import media
 from server.codecs.slices import LARGE_BYTES, Slices, finish
 from server.errors import ServerError
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.counters import ModelMetrics
+from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Model, Repository
 from server.settings import Settings
 

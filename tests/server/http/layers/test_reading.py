@@ -1,4 +1,4 @@
-"""Whose turn it is to parse on, and for how long; and what a connection keeps meanwhile."""
+"""A large segment is parsed in pieces and in turns, and what a connection keeps meanwhile is counted."""
 
 from __future__ import annotations
 
@@ -8,64 +8,15 @@ from time import monotonic
 
 import pytest
 
-from server.batching.turns import SHARE_SECONDS, TURN_SECONDS, Turns
-from server.http import connection as connection_module
+from server.batching.turns import SHARE_SECONDS
 from server.http.connection import Connection
+from server.http.layers import reading
 from server.http.limits import PIECE_BYTES
-from server.http.parse_queue import ParseQueue
 from tests.support.server.doors import ROW, Wire, get, post
 from tests.support.server.wired import Connect, settle, statuses, with_connection, with_connections
 
 SEGMENT = 262_144
 TINY_CHUNKS = post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"1\r\n \r\n" * 50_000
-
-
-class Reading:
-    """A connection that has ``shares`` left to parse, and takes all the time of each."""
-
-    def __init__(self, name: str, shares: int, clock: list[float], log: list[str]) -> None:
-        self._name, self._shares, self._clock, self._log = name, shares, clock, log
-
-    def parse_on(self, until: float) -> bool:
-        self._clock[0] = until
-        self._shares -= 1
-        self._log.append(self._name)
-        return self._shares > 0
-
-
-def test_connections_take_turns_and_so_does_the_loop() -> None:
-    clock, log = [0.0], list[str]()
-
-    async def act() -> None:
-        queue = ParseQueue(Turns(lambda: clock[0]))
-        for name, shares in (("a", 6), ("b", 2), ("c", 1)):
-            queue.begin(Reading(name, shares, clock, log))
-        assert log == ["a", "b", "c"]
-        await asyncio.sleep(0)
-        assert log == ["a", "b", "c", *"abaaaa"[: round(TURN_SECONDS / SHARE_SECONDS)]]
-        await asyncio.sleep(0)
-        assert log == ["a", "b", "c", *"abaaaa"]
-        assert queue.idle
-
-    asyncio.run(act())
-
-
-def test_an_error_of_one_connection_holds_up_no_other() -> None:
-    class Failing(Reading):
-        def parse_on(self, until: float) -> bool:
-            raise RuntimeError("the handler is closed")
-
-    clock, log = [0.0], list[str]()
-
-    async def act() -> None:
-        queue = ParseQueue(Turns(lambda: clock[0]))
-        queue.add(Failing("a", 1, clock, log))
-        queue.add(Reading("b", 1, clock, log))
-        await asyncio.sleep(0)
-        assert log == ["b"]
-        assert queue.idle
-
-    asyncio.run(act())
 
 
 class Clock:
@@ -82,7 +33,7 @@ class Clock:
 def by_hand(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives a connection and its worker's queue such a clock."""
     clock = Clock()
-    monkeypatch.setattr(connection_module, "monotonic", clock)
+    monkeypatch.setattr(reading, "monotonic", clock)
     connection.worker.endpoints.turns.now = clock
 
 
