@@ -17,6 +17,7 @@ from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout, TensorSpec, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
 from server.codecs.slices import SLICE_ITEMS, Slices, ranges, rows_per_slice
+from server.metrics.families import RouteName
 
 HALF_BYTES, DOUBLE_BYTES = 2, 8
 FEW_NUMBERS = 256  # for so many numbers lists are faster than numpy's fancy indexing
@@ -49,6 +50,7 @@ class JsonGroup:
     """
 
     rows_first = True
+    route_name: RouteName = "predict"
     counts_stages = False
 
     def __init__(
