@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from server.artefact.metadata import Feature, Output, to_metadata
 from tests.support.integration.running import ROOT
@@ -133,7 +134,7 @@ def linear(features: Sequence[Feature], rows: Any, weights: Any) -> models.Made:
         "regressor", features, (Output("value", "value"),), None, rows.tolist(), {"value": value}
     )
     metadata = to_metadata(artefact) | {"dynonnx.producer": f'{{"{HOSTILE}": "1"}}'}
-    node = models.helper.make_node("MatMul", ["X", "W"], ["value"])
-    inputs = [("X", models.DOUBLE, ["N", rows.shape[1]])]
-    made = [("value", models.DOUBLE, ["N", 1])]
+    node = helper.make_node("MatMul", ["X", "W"], ["value"])
+    inputs: list[tuple[str, int, list[int | str]]] = [("X", models.DOUBLE, ["N", rows.shape[1]])]
+    made: list[tuple[str, int, list[int | str]]] = [("value", models.DOUBLE, ["N", 1])]
     return models.Made(models.onnx_file([node], inputs, made, {"W": weights}, metadata), artefact, None, rows)
