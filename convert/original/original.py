@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
-from sklearn import base, isotonic
-from sklearn.feature_extraction import text
+from sklearn import base, isotonic, preprocessing
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher, text
 
 from convert.errors import Refused
+from convert.exporters.records import words_by_name
 from convert.inside import DEEPEST, inwards, is_bottomless
 from convert.original.column_hints import ColumnHint, find_hints
 from convert.original.table import Table, length
@@ -21,7 +22,12 @@ from server.artefact.metadata import Kind, Scalar
 
 ANYTHING = ("whatever it was", None, 1.5, True)  # what a client may send in a column that the model drops
 ANY_TEXT = ANYTHING[:2]  # of it what a table can carry to another process
-DOCUMENT = "text"  # the name of the one column of a model of texts
+DOCUMENT, LABEL = "text", "label"  # the name of the one column of a model of texts, and of labels
+Form = Literal["table", "texts", "labels", "records"]
+OF_ANY_NAMES = {
+    FeatureHasher: "use a DictVectorizer, which knows its names",
+    preprocessing.MultiLabelBinarizer: "leave it out: a file of several labels answers them already",
+}
 Answers = answers.Answers
 
 
@@ -37,7 +43,7 @@ class Original:
     names: tuple[str, ...]
     named: bool
     hints: tuple[ColumnHint, ...]  # what the model gives away of each column
-    documents: bool = False  # it takes a list of texts, not a table
+    form: Form = "table"  # what a row is to it: those of texts and of labels have one column
     unread: tuple[tuple[int, str], ...] = ()  # columns that it drops, which are not in ``names``: where, and their name
     witness: Witness | None = None
 
@@ -50,7 +56,7 @@ class Original:
         return self._ask(table)[1]
 
     def _ask(self, table: Table) -> tuple[Answers, float]:
-        question = Question(self.kind, self.named, self.documents, self._native(), self._nones())
+        question = Question(self.kind, self.named, self.form, self._native(), self._nones())
         if self.witness is not None:
             return self.witness.ask(question, self._whole(table, ANY_TEXT))
         return answers.ask(self.model, question, self._whole(table, ANYTHING))
@@ -93,15 +99,29 @@ class Original:
         )  # a set of labels: each is there or not
 
 
-def open_original(model: Any, witness: Witness | None = None) -> Original:
-    """What kind of model this is, and how wide; who answers for it. Raises Refused for what is no fitted estimator."""
+def open_original(model: Any, witness: Witness | None = None, method: str = "") -> Original:
+    """What kind of model this is, and how wide; who answers for it. Raises Refused for what is no fitted estimator.
+
+    ``method`` "transform": it answers as a transformer, though it predicts as well.
+    """
+    original = _opened(model, witness)
+    if not method:
+        return original
+    if not hasattr(model, method):
+        raise Refused(f"this {type(model).__name__} has no {method}", f"leave --method {method} out")
+    return replace(original, kind="transformer")
+
+
+def _opened(model: Any, witness: Witness | None) -> Original:
     if is_bottomless(model):
         raise Refused(
             f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
             "fit and pickle it again with fewer layers, each an estimator of its own",
         )
-    if reads_documents(model):
-        return Original(model, _kind(model), (DOCUMENT,), False, tuple(find_hints(model, 1)), True, witness=witness)
+    form, alone = _form(model)
+    if form != "table":
+        hints = tuple(find_hints(model, len(alone)))
+        return Original(model, _kind(model), alone, form == "records", hints, form, witness=witness)
     width = _width(model)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise Refused(
@@ -116,6 +136,23 @@ def open_original(model: Any, witness: Witness | None = None) -> Original:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
     hints = tuple(find_hints(model, len(names)))
     return Original(model, _kind(model), names, given is not None, hints, witness=witness)
+
+
+def _form(model: Any) -> tuple[Form, tuple[str, ...]]:
+    """What a row is to a model, and the names of its columns where that is no table."""
+    if reads_documents(model):
+        return "texts", (DOCUMENT,)
+    if isinstance(model, preprocessing.LabelEncoder | preprocessing.LabelBinarizer) and hasattr(model, "classes_"):
+        return "labels", (LABEL,)
+    for reader in inwards(model):
+        if type(reader) in OF_ANY_NAMES:
+            raise Refused(
+                f"a {type(reader).__name__} reads rows of any names or labels, and a file has a schema",
+                OF_ANY_NAMES[type(reader)],
+            )
+        if isinstance(reader, DictVectorizer) and hasattr(reader, "feature_names_"):
+            return "records", tuple(words_by_name(reader))
+    return "table", ()
 
 
 def reads_documents(model: Any) -> bool:
