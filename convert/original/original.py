@@ -24,6 +24,8 @@ ANYTHING = ("whatever it was", None, 1.5, True)  # what a client may send in a c
 ANY_TEXT = ANYTHING[:2]  # of it what a table can carry to another process
 DOCUMENT, LABEL = "text", "label"  # the name of the one column of a model of texts, and of labels
 Form = Literal["table", "texts", "labels", "records"]
+BOOSTER = "Booster"  # of XGBoost or LightGBM, by itself
+VALUED = frozenset((BOOSTER, "LGBMRanker", "XGBRanker"))  # they answer values, and say of themselves nothing
 OF_ANY_NAMES = {
     FeatureHasher: "use a DictVectorizer, which knows its names",
     preprocessing.MultiLabelBinarizer: "leave it out: a file of several labels answers them already",
@@ -162,6 +164,9 @@ def reads_documents(model: Any) -> bool:
 
 def _width(model: Any) -> int | None:
     """How many columns; a CatBoost model that was unpickled says 0, but has their names."""
+    for counted in ("num_features", "num_feature"):  # XGBoost's own Booster, LightGBM's
+        if type(model).__name__ == BOOSTER and hasattr(model, counted):
+            return int(getattr(model, counted)())
     if isinstance(model, isotonic.IsotonicRegression):
         return 1 if hasattr(model, "X_min_") else None
     for reader in inwards(model):
@@ -172,6 +177,9 @@ def _width(model: Any) -> int | None:
 
 def _given_names(model: Any) -> Any:
     """The column names it was fitted on; None where it was fitted on an array."""
+    if type(model).__name__ == BOOSTER:
+        named = model.feature_name() if hasattr(model, "feature_name") else model.feature_names
+        return None if named is None or list(named) == [f"Column_{i}" for i in range(len(named))] else named
     for reader in inwards(model):
         if (names := getattr(reader, "feature_names_in_", None)) is not None:
             return names
@@ -182,6 +190,8 @@ def _given_names(model: Any) -> Any:
 
 
 def _kind(model: Any) -> Kind:
+    if type(model).__name__ in VALUED:
+        return "regressor"
     if base.is_classifier(model):
         return "classifier"
     if base.is_regressor(model):

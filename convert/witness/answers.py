@@ -53,12 +53,21 @@ def _answers(model: Any, kind: str, x: Any) -> Answers:
     if kind == "transformer":
         return {"transformed": _dense(model.transform(x))}
     if kind == "regressor":
-        return {"value": np.asarray(model.predict(x), np.float64)}
+        return {"value": np.asarray(_values(model, x), np.float64)}
     answers = {"label": _labels(model.predict(x))}
     if answers["label"].shape[1:] == (1,) and not isinstance(getattr(model, "classes_", None), list):
         answers["label"] = answers["label"].reshape(-1)  # CatBoost gives labels of several classes as a column
     answers.update(_scores(model, kind, x, answers["label"]))
     return answers
+
+
+def _values(model: Any, x: Any) -> Any:
+    """XGBoost's own Booster reads a matrix of its own kind."""
+    if type(model).__module__ != "xgboost.core":
+        return model.predict(x)
+    import xgboost
+
+    return model.predict(xgboost.DMatrix(x, enable_categorical=True))
 
 
 def _scores(model: Any, kind: str, x: Any, label: Array) -> Answers:
