@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
 from server.errors import ServerError
+from server.metrics.families import RouteName
 
 
 class Timing(NamedTuple):
@@ -36,6 +37,7 @@ class BatchGroup(Protocol):
 
     outputs: tuple[str, ...]  # names of the graph outputs that a run computes
     rows_first: bool  # every output has as many rows as the run, else an error
+    route_name: RouteName  # of the protocol, in metrics
     counts_stages: bool  # the protocol's statistics have the seconds of decoding and answering
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
@@ -63,6 +65,7 @@ class Entry:
     deadline: float
     arrived: float
     done = False
+    timed_by_door = False  # the door counts how long it took; else the batch does, as soon as it is answered
     decode_seconds = 0.0  # where stages are timed
     dispatched_rows = 0  # of a large entry: rows already in a run
     piece_outputs: list[Sequence[Array]] | None = None  # of a large entry: the outputs of its runs so far

@@ -22,11 +22,13 @@ from server.codecs.mlflow import media
 from server.codecs.slices import LARGE_BYTES, Slices, finish
 from server.errors import ServerError
 from server.metrics.counters import ModelMetrics
+from server.metrics.families import RouteName
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Model, Repository
 from server.settings import Settings
 
 ProtocolName = Literal["predict", "mlflow", "v2"]
+ROUTE_OF: Mapping[ProtocolName, RouteName] = {"predict": "predict", "mlflow": "invocations", "v2": "infer"}
 
 
 # docs/decisions.md: "One budget a turn"
@@ -52,6 +54,7 @@ class HotRoute(NamedTuple):
     codec: Codec
     timed: bool
     bodies: Bodies | None = None
+    route_name: RouteName = "predict"
 
 
 class Serving:
@@ -147,7 +150,7 @@ class Serving:
     def _route(self, protocol: ProtocolName, model: Model, path: str = "") -> HotRoute:
         codec = codec_of(protocol, model)
         timed = self._settings.server_timing or codec.counts_stages
-        return HotRoute(path, self._batchers[model.name, model.version], codec, timed, self._bodies)
+        return HotRoute(path, self._batchers[model.name, model.version], codec, timed, self._bodies, ROUTE_OF[protocol])
 
 
 def codec_of(protocol: ProtocolName, model: Model) -> Codec:

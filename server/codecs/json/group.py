@@ -16,6 +16,7 @@ from server.batching.entry import Entry, PiecedAnswer
 from server.codecs.json.arrays import Column
 from server.codecs.json.fields import Field, escaped, field_in_slices
 from server.codecs.slices import Slices
+from server.metrics.families import RouteName
 
 
 class JsonGroup:
@@ -25,6 +26,7 @@ class JsonGroup:
     """
 
     rows_first = True
+    route_name: RouteName = "predict"
     counts_stages = False
 
     def __init__(
