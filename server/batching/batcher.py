@@ -108,6 +108,11 @@ class Batcher:
         return self._queue.row_independent
 
     @property
+    def is_quarantined(self) -> bool:
+        """Whether the version is refused for its runs."""
+        return bool(self._held[0])
+
+    @property
     def is_running(self) -> bool:
         """Whether a run goes on in the thread."""
         return self._running is not None

@@ -6,7 +6,7 @@ turns entries into graph inputs, and outputs into answers.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from server.artefact.runtime import Feed
@@ -15,12 +15,16 @@ from server.errors import ServerError
 
 
 class Timing(NamedTuple):
-    """Seconds in the queue and in the run; ``ended``: monotonic time of the run's end; ``rows``: of its batch."""
+    """Seconds in the queue and in the run; ``ended``: monotonic time of the run's end; ``rows``: of its batch.
+
+    ``hit``: the answer is that to an equal question; 0 rows where that had been made before.
+    """
 
     queue: float
     run: float
     ended: float
     rows: int
+    hit: bool = False
 
 
 class PiecedAnswer(NamedTuple):
@@ -47,6 +51,18 @@ class BatchGroup(Protocol):
     def deliver_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> Generator[None, None, None]:
         """Answers one entry that is not done with outputs of many values, a little at a time."""
 
+    def question(self, entry: Entry) -> Hashable | None:
+        """What the answer depends on, but for what `repeat` adds; None where it is too long to be compared.
+
+        Two entries with equal questions have the same answer, to the byte.
+        """
+
+    def request_for_all(self, entry: Entry) -> Any:
+        """The ``request`` with which an answer is made that `repeat` can give to all who ask the same."""
+
+    def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
+        """Answers an entry, which the caller marks done, with what an equal question was answered."""
+
 
 class Entry:
     """A request while it waits. ``deadline``, ``arrived``: seconds of the monotonic clock.
@@ -63,6 +79,7 @@ class Entry:
     deadline: float
     arrived: float
     done = False
+    no_store = False  # the client wants a run of its own, and that nothing of it is kept
     decode_seconds = 0.0  # where stages are timed
     dispatched_rows = 0  # of a large entry: rows already in a run
     piece_outputs: list[Sequence[Array]] | None = None  # of a large entry: the outputs of its runs so far

@@ -112,6 +112,10 @@ class Endpoints:
         """Whether requests share runs of a version: by its trial and, once it is open, by its runs in this worker."""
         return model.verdict.row_independent and ("serving" not in vars(self) or self.serving.batches(model))
 
+    def not_cached_because(self, model: Model) -> str | None:
+        """Why answers of a version are not kept by this worker; None if they are."""
+        return self.serving.not_cached_because(model)
+
     def close(self) -> None:
         """Closes the batchers."""
         self.serving.close()

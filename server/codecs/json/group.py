@@ -6,13 +6,15 @@ joins its own rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
+from server.caching.question import frozen
 from server.codecs.json.arrays import Column
 from server.codecs.json.fields import Field, escaped, field_in_slices
 from server.codecs.slices import Slices
@@ -89,6 +91,23 @@ class JsonGroup:
         if not entry.done:
             entry.done = True
             entry.answer_in_pieces(PiecedAnswer(pieces, b"application/json", ()))
+
+    def question(self, entry: Entry) -> Hashable | None:
+        """The group, the rows as the model reads them, and whether they are one outside a list."""
+        buffers, alone = entry.request
+        rows = frozen(buffers)
+        return None if rows is None else (self, rows, alone)
+
+    def request_for_all(self, entry: Entry) -> Any:
+        """As it is: no answer says who asks."""
+        return entry.request
+
+    def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
+        """Gives the same answer."""
+        if isinstance(answer, bytes):
+            entry.answer(answer)
+        else:
+            entry.answer_in_pieces(answer)
 
     def _answer_alone(self, entry: Entry, outputs: Sequence[Array]) -> None:
         if not entry.done:

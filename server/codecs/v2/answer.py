@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -12,8 +12,9 @@ import orjson
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, Buffer, InputLayout, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
+from server.caching.question import frozen
 from server.codecs.slices import Slices, finish, ranges, rows_per_slice
-from server.codecs.v2.body import pack
+from server.codecs.v2.body import behind, pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
 from server.codecs.v2.outputs import RequestedOutput
 
@@ -80,6 +81,27 @@ class TensorGroup:
         if not entry.done:
             entry.done = True
             entry.answer_in_pieces(answer)
+
+    def question(self, entry: Entry) -> Hashable | None:
+        """Tensors and shapes as the model reads them, and the wanted outputs; where the answer is packed, its id too."""
+        buffers, wanted = entry.request
+        tensors = frozen(buffers)
+        if tensors is None:
+            return None
+        shapes = tuple([layout.row_shape for layout in self.layouts])
+        start = b"" if wanted.compression is None else wanted.start
+        return shapes, entry.rows, tensors, wanted.outputs, wanted.compression, start
+
+    def request_for_all(self, entry: Entry) -> Any:
+        """The request without its id, unless the answer is packed with it."""
+        buffers, wanted = entry.request
+        return buffers, wanted if wanted.compression is not None else wanted._replace(start=b"")
+
+    def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
+        """Gives the same answer behind what says who asked."""
+        assert isinstance(answer, PiecedAnswer)
+        wanted = entry.request[1]
+        entry.answer_in_pieces(answer if wanted.compression is not None else behind(wanted.start, answer))
 
 
 def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> Slices[PiecedAnswer]:
