@@ -130,7 +130,9 @@ class Settings:
         0, _whole(0, 2**40), "most bytes of answers that a worker keeps to give them again; 0: none"
     )
     cache_models: tuple[tuple[str, bool], ...] = _setting(
-        (), _rules, "models whose answers are kept whatever that saves, or never: iris=on,churn=off; none: by their cost"
+        (),
+        _rules,
+        "models whose answers are kept whatever that saves, or never: iris=on,churn=off; others: by their cost",
     )
     ort_threads: int = _setting(1, _whole(1, 64), "threads of ONNX Runtime for one run")
     server_timing: bool = _setting(False, _flag, "1: answers carry Server-Timing")

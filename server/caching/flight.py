@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from server.batching.entry import Entry, PiecedAnswer
-from server.batching.run import too_late
+from server.batching.runs.run import too_late
 from server.errors import ServerError
 from server.logs import log
 
@@ -56,14 +56,9 @@ class Flight(Entry):
         self._watch: asyncio.TimerHandle | None = None
 
     @property
-    def done(self) -> bool:  # type: ignore[override]
+    def done(self) -> bool:
         """Whether nobody waits for it any more."""
-        if self._ended:
-            return True
-        for caller in self._callers:
-            if not caller.done:
-                return False
-        return True
+        return self._ended or all(caller.done for caller in self._callers)
 
     @done.setter
     def done(self, ended: bool) -> None:

@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
-from server.batching.padding import PaddedRuns
-from server.batching.quarantine import Quarantine
+from server.batching.runs.padding import PaddedRuns
+from server.batching.runs.quarantine import Quarantine
 from server.batching.slice_queue import SliceQueue
 from server.batching.turns import Turns
 from server.caching.cache import Cache
@@ -95,10 +95,8 @@ class Serving:
         }
 
     def _cache(self, model: Model, batcher: Batcher) -> Cache:
-        settings = self._settings
-        ruled = dict(settings.cache_models).get(model.name)
-        worth = Worth(batcher.curve, keeps=self._store is not None, ruled=ruled)
-        return Cache(batcher, self._store, worth, timed=settings.server_timing)
+        worth = worth_of(model, self._settings)
+        return Cache(batcher, self._store, worth, timed=self._settings.server_timing)
 
     def _batcher(self, model: Model, block: int, scoreboard: Scoreboard, line: int, busy_poll: bool) -> Batcher:
         settings = self._settings
@@ -171,6 +169,11 @@ class Serving:
         return HotRoute(
             path, self._batchers[key], codec, timed, self._bodies, self._caches[key], recalls=protocol == "predict"
         )
+
+
+def worth_of(model: Model, settings: Settings) -> Worth:
+    """Whether looking for answers of a version pays."""
+    return Worth(model.curve, keeps=settings.cache_bytes > 0, ruled=dict(settings.cache_models).get(model.name))
 
 
 def codec_of(protocol: ProtocolName, model: Model) -> Codec:

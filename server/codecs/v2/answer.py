@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import orjson
@@ -83,7 +83,7 @@ class TensorGroup:
             entry.answer_in_pieces(answer)
 
     def question(self, entry: Entry) -> Hashable | None:
-        """Tensors and shapes as the model reads them, and the wanted outputs; where the answer is packed, its id too."""
+        """Tensors and shapes as the model reads them, the wanted outputs; where the answer is packed, its id."""
         buffers, wanted = entry.request
         tensors = frozen(buffers)
         if tensors is None:
@@ -99,9 +99,9 @@ class TensorGroup:
 
     def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
         """Gives the same answer behind what says who asked."""
-        assert isinstance(answer, PiecedAnswer)
         wanted = entry.request[1]
-        entry.answer_in_pieces(answer if wanted.compression is not None else behind(wanted.start, answer))
+        own = cast("PiecedAnswer", answer)
+        entry.answer_in_pieces(own if wanted.compression is not None else behind(wanted.start, own))
 
 
 def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> Slices[PiecedAnswer]:

@@ -14,8 +14,8 @@ import pytest
 from server.batching.entry import PiecedAnswer, Timing
 from server.endpoints.lifecycle import Endpoints
 from server.errors import ServerError, envelope
-from server.http.answering import AnsweringConnection
 from server.http.exchange import JOINED_BYTES, Exchange, WorkerState
+from server.http.layers.answering import AnsweringConnection
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository

@@ -16,7 +16,7 @@ from server.artefact.tensors import Array, InputLayout
 from server.batching.batcher import Batcher
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, PiecedAnswer
-from server.batching.quarantine import Quarantine
+from server.batching.runs.quarantine import Quarantine
 from server.batching.turns import Turns
 from server.codecs.json.fields import values
 from server.codecs.json.group import JsonGroup
@@ -178,13 +178,13 @@ class Rig:
 
     async def until_looked(self) -> None:
         """Waits until the batcher has looked at the run that goes on."""
-        timer = self.batcher._deadline_timer
-        await until(lambda: self.batcher._deadline_timer is not timer)
+        timer = self.batcher._deadlines._timer
+        await until(lambda: self.batcher._deadlines._timer is not timer)
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not len(self.batcher._queue) and self.batcher._running is None
+        return not len(self.batcher._queue) and not self.batcher.is_running
 
     def submit(self, *entries: NumbersEntry) -> None:
         """Hands requests in, as one turn of the loop would."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
-from server.batching.run import Runs
+from server.batching.runs.run import Runs
 from server.errors import ServerError
 
 # Of one run, with every text as long as the longest. One takes 30 to 350 bytes: as a word, or in n-grams of characters.

@@ -1,4 +1,4 @@
-"""Owns the answering half of a connection: the order of answers, what may be owed, its time limits. Parses nothing.
+"""Owns the order of the answers of a connection, and its refusals. Parses nothing, and knows no time limits.
 
 A hot request is an `Exchange`, queued in ``exchanges`` until its answer and all before it are written. A cold request
 is uvicorn's ``cycle`` or waits in ``pipeline``. Hot requests never stand behind cold ones, but a refusal may: it is the
@@ -9,74 +9,38 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from time import monotonic
 
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from server.errors import ServerError
-from server.http.exchange import Exchange, WorkerState
-from server.http.timeouts import BODY, FRESH, IDLE, WRITE_SECONDS, WriteProgress, fills_window, overdue
+from server.http.exchange import Exchange
+from server.http.layers.flow import FlowingConnection
+from server.http.timeouts import BODY, FRESH, IDLE
 
 
-class ReadAhead(FlowControl):
-    """uvicorn's flow control, for a connection that may hold bytes it has read and not parsed.
-
-    ``parse_on``: set while it does; reading them is resumed by calling it instead.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        super().__init__(transport)
-        self.parse_on: Callable[[], None] | None = None
-
-    def resume_reading(self) -> None:
-        """Resumes with what has been read, then with the transport."""
-        if self.parse_on is None:
-            super().resume_reading()
-        elif self.read_paused:
-            self.read_paused = False
-            self.parse_on()
-
-
-class AnsweringConnection(HttpToolsProtocol):
-    """A connection as its answers see it. ``worker`` is set on a subclass, one per process."""
-
-    worker: WorkerState
-    flow: ReadAhead
+class AnsweringConnection(FlowingConnection):
+    """A connection as its answers see it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called when a client has connected."""
         super().connection_made(transport)
-        self.flow = ReadAhead(transport)
-        self.worker.watch(self.server_state, self.loop)
         # Lifetime: the connection
         self.account = self.worker.endpoints.ledger.account()
         self.exchanges: deque[Exchange] = deque()  # hot requests, in order
-        self._waiting_answers = 0  # written since the client fell behind
-        self.unparsed_bytes = 0  # of what was read and is kept until it is parsed
         self._crowded = len(self.connections) > self.worker.places.open  # it has one of the kept places, or none
         self._refused = False  # no more reading
         self._last_word: tuple[Exchange, ServerError] | None = None  # after the cold requests
-        self._write_progress: WriteProgress | None = None  # while the client owes acknowledgements
-        self._look_at = self.worker.now + WRITE_SECONDS  # when to look for them in the kernel
 
         # Lifetime: until what it waits for has arrived
         self._waits_for = FRESH
-        self._since = self.worker.now  # coarse clock: when it began to wait; of a body, when its window began
-        self._received = 0  # bytes of the head or body being read
-        self._window = 0  # of them, those from before the window
 
         self._running: RequestResponseCycle | None = None  # the last cold request that was given to the application
-        self._queued = False  # the connection waits to parse on
         self._cold = False  # the request being read is cold
         self._exchange: Exchange | None = None  # the request being read, if hot
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Marks the hot requests done: the client has disconnected."""
-        self.flow.parse_on = None
-        self.worker.debts.settle(self)
         super().connection_lost(exc)
         self._drop_exchanges()
 
@@ -195,98 +159,3 @@ class AnsweringConnection(HttpToolsProtocol):
     def _lowered(self) -> list[tuple[bytes, bytes]]:
         """The headers as door one has them: names in lower case, values without blanks at their end."""
         return [(name.lower(), value.rstrip(b" \t")) for name, value in self.headers or ()]
-
-    # Flow
-
-    def _read_on(self) -> None:
-        """Resumes reading once writing is not paused and only the request being read is unanswered."""
-        owed = len(self.exchanges) - (self._exchange is not None)
-        if not owed and not self.pipeline and not self.flow.write_paused:
-            self.flow.resume_reading()
-
-    def pause_writing(self) -> None:
-        """The write buffer is full: pauses reading too and watches the client's progress."""
-        super().pause_writing()
-        self._write_progress = WriteProgress(self.transport, monotonic())
-        self.flow.pause_reading()
-        self._count_owed()
-
-    def resume_writing(self) -> None:
-        """The write buffer has drained."""
-        super().resume_writing()
-        self._write_progress = None
-        self._waiting_answers = 0
-        self._count_owed()
-        self._read_on()
-
-    def owed_bytes(self) -> int:
-        """What waits in memory for the client to take, or for us to parse."""
-        return self.transport.get_write_buffer_size() + self.unparsed_bytes
-
-    def owes_several(self) -> bool:
-        """Whether more than one answer waits for the client."""
-        return self._waiting_answers > 1
-
-    def _count_waiting(self) -> None:
-        """Counts an answer that was written to a client that is behind."""
-        if self.flow.write_paused:
-            self._waiting_answers += 1
-            self._count_owed()
-
-    def _count_owed(self) -> None:
-        if self.flow.write_paused or self.unparsed_bytes:
-            self.worker.debts.owe(self)
-        else:
-            self.worker.debts.settle(self)
-
-    # Time
-
-    def check_time(self, now: float) -> None:
-        """Ends a connection that has exceeded a time limit. Called by the sweep with the monotonic time."""
-        if self._is_stalled(now):
-            self.transport.abort()
-        elif self._waits_for == IDLE:
-            if not self._is_idle():
-                self._since = now  # it is idle from its answer on
-            elif now - self._since > self.timeout_keep_alive:
-                self.transport.close()
-        elif self._is_held() or (self._waits_for == BODY and fills_window(self._received - self._window)):
-            self._since, self._window = now, self._received
-        elif message := overdue(self._waits_for, now - self._since, self._received - self._window):
-            if self._waits_for == FRESH:
-                self.transport.close()
-            else:
-                self._refuse(ServerError("request_timeout", message))
-
-    def _is_stalled(self, now: float) -> bool:
-        """Whether the client takes its answers too slowly: those in our buffer, and now and then the kernel's."""
-        progress = self._write_progress
-        if progress is None:
-            if now >= self._look_at or self.transport.get_write_buffer_size():
-                self._look_at = now + WRITE_SECONDS
-                progress = WriteProgress(self.transport, now)
-                self._write_progress = progress if progress.owed else None
-            return False
-        stalled = progress.is_stalled(now)
-        if not progress.owed and not self.flow.write_paused:
-            self._write_progress = None
-        return stalled
-
-    def _is_held(self) -> bool:
-        """Whether it is not the client whom the request being read waits for."""
-        return self.flow.read_paused or self._queued
-
-    def _is_idle(self) -> bool:
-        owes = self.exchanges or self.flow.parse_on is not None or self._owes_cold()
-        return self._waits_for in (FRESH, IDLE) and not owes
-
-    def close_if_idle(self) -> None:
-        """Closes the connection of a retiring worker if no request is on it."""
-        if self._is_idle():
-            self.transport.close()
-
-    def shutdown(self) -> None:
-        """Called by uvicorn when the worker retires: open requests are answered with ``Connection: close``."""
-        self.worker.retire(self.loop)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False

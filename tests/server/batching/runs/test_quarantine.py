@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from server.batching.quarantine import CRASH_SECONDS, CRASHES, STRIKE_SECONDS, STRIKES, Quarantine, Record
+from server.batching.runs.quarantine import CRASH_SECONDS, CRASHES, STRIKE_SECONDS, STRIKES, Quarantine, Record
 
 
 @pytest.fixture

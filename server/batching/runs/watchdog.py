@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from server.batching.entry import Entry
-from server.batching.quarantine import STRIKES, Record
-from server.batching.run import Runs
+from server.batching.runs.quarantine import STRIKES, Record
+from server.batching.runs.run import Runs
 from server.logs import log
 
 STOP_SECONDS = 1.0  # within which a run that was stopped ends, but for one in a long operator

@@ -143,26 +143,6 @@ def test_a_segment_is_parsed_no_further_than_it_is_answered(tmp_path: Path, requ
     with_connection(tmp_path, act)
 
 
-@pytest.mark.fault(10)
-def test_nothing_is_parsed_while_a_client_takes_nothing(tmp_path: Path) -> None:
-    async def act(connection: Connection, wire: Wire, now: float) -> None:
-        request = get("/health")
-        connection.data_received(request * 500)
-        await settle()
-        connection.pause_writing()
-        await settle()
-        before = len(wire.written)
-        for _ in range(20):
-            await settle()
-        assert len(wire.written) == before
-        connection.resume_writing()
-        for _ in range(1000):
-            await settle()
-        assert len(statuses(wire.written)) == 500
-
-    with_connection(tmp_path, act)
-
-
 def test_a_large_body_behind_many_requests_is_read(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         large = post(ROW + b" " * 500_000)
@@ -230,23 +210,3 @@ def test_a_body_in_one_chunk_keeps_the_limit(tmp_path: Path, path: str, size: in
         assert statuses(wire.written) == [200 if size <= 200 else 413]
 
     with_connection(tmp_path, act, MAX_BODY_BYTES="200")
-
-
-def test_a_client_alone_may_owe_one_large_answer_but_not_many(tmp_path: Path) -> None:
-    async def act(connection: Connection, wire: Wire, now: float) -> None:
-        def write(data: bytes) -> None:  # takes nothing, as a transport whose client does not
-            wire.unwritten += connection.worker.endpoints.ledger.limit
-            if not connection.flow.write_paused:
-                connection.pause_writing()
-
-        wire.write = write  # type: ignore[method-assign]
-        connection.data_received(post(ROW))
-        await settle()
-        assert (wire.unwritten > 0, wire.state()) == (True, "open")
-        connection.resume_writing()
-        wire.unwritten = 0
-        connection.data_received(post(ROW) * 2)  # in one turn, so both are entered
-        await settle()
-        assert wire.state() == "aborted"
-
-    with_connection(tmp_path, act)

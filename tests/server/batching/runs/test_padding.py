@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
-from server.batching import padding
-from server.batching.padding import PaddedRuns
+from server.batching.runs import padding
+from server.batching.runs.padding import PaddedRuns
 from server.errors import ServerError
 
 

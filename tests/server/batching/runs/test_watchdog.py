@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from server.batching.entry import Entry
-from server.batching.quarantine import STRIKES, Quarantine
-from server.batching.watchdog import GRACE_SECONDS, STOP_SECONDS, Watchdog
+from server.batching.runs.quarantine import STRIKES, Quarantine
+from server.batching.runs.watchdog import GRACE_SECONDS, STOP_SECONDS, Watchdog
 from server.errors import ServerError
 
 

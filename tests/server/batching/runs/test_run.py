@@ -9,7 +9,7 @@ from time import monotonic
 import pytest
 
 from server.batching.batch import Batch
-from server.batching.run import RunThread, timed_run
+from server.batching.runs.run import RunThread, timed_run
 from server.errors import ServerError
 from tests.support.server.rig import PATIENCE, Gated, NumbersEntry, in_loop, until
 
