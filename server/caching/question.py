@@ -13,6 +13,7 @@ from typing import Any
 from server.artefact.tensors import Buffer
 
 MOST_BYTES = 65_536  # of a question; one that is longer is asked anew each time
+TEXT_BYTES = 64  # of memory that a short text takes
 
 
 def frozen(buffers: Sequence[Buffer]) -> tuple[Hashable, ...] | None:
@@ -21,7 +22,7 @@ def frozen(buffers: Sequence[Buffer]) -> tuple[Hashable, ...] | None:
     whole: list[Hashable] = []
     for buffer in buffers:
         if isinstance(buffer, list):
-            size += sum(map(len, buffer))
+            size += TEXT_BYTES * len(buffer) + sum(map(len, buffer))
             whole.append(tuple(buffer))
         else:
             size += len(buffer)
