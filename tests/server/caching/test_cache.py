@@ -130,7 +130,7 @@ async def test_a_question_that_is_too_long_to_compare_is_asked_each_time() -> No
     cache = cache_of(rig)
     for _ in range(2):
         entry = Long(1)
-        entry.group = Group()  # type: ignore[assignment]
+        entry.group = Group()
         await asked(rig, cache, entry)
     assert rig.runtime.rows == [[1], [1]]
     await turns()

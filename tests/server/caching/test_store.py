@@ -109,7 +109,14 @@ def test_making_room_takes_few_steps_however_often_all_was_asked_for() -> None:
         assert moves - before <= 2 * MOST_STEPS + 1
 
 
-@pytest.mark.parametrize(("skew", "least"), [(0.8, 0.30), (1.0, 0.59), (1.2, 0.84)])
+@pytest.mark.parametrize(
+    ("skew", "least"),
+    [
+        pytest.param(0.8, 0.30, marks=pytest.mark.slow),
+        (1.0, 0.59),
+        pytest.param(1.2, 0.84, marks=pytest.mark.slow),
+    ],
+)
 def test_the_share_of_hits_is_that_of_a_good_policy(skew: float, least: float) -> None:
     """2,000 answers of 200,000 questions; W-TinyLFU has 0.31, 0.61 and 0.86, least recently used 0.21, 0.53, 0.82."""
     chance = random.Random(1)
