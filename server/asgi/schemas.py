@@ -239,6 +239,7 @@ MODEL: Schema = {
         "features": list_of({"type": "object", "required": ["name", "dtype", "nullable", "categories"]}),
         "classes": {"type": ["array", "null"]},
         "example": {"type": ["object", "null"]},
+        "examples": list_of(list_of(ANYTHING)),
         "parity": {"type": "object"},
     },
 }

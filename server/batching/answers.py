@@ -17,7 +17,7 @@ from server.batching.slice_queue import SliceQueue
 from server.batching.turns import Turns
 from server.errors import ServerError
 from server.logs import log
-from server.metrics.scoreboard import ModelMetrics
+from server.metrics.counters import ModelMetrics
 
 # docs/decisions.md: "What is legal and heavy is read in slices"
 ANSWER_VALUES = 16_384  # of outputs; answers of more are encoded in slices, and those of many entries some at a time

@@ -10,7 +10,7 @@ from server.batching.entry import Entry
 from server.batching.queue import Queue
 from server.batching.runs.run import too_late
 from server.batching.runs.threaded import ThreadedRun
-from server.metrics.scoreboard import ModelMetrics
+from server.metrics.counters import ModelMetrics
 
 CHECK_SECONDS = 0.01  # how late a missed deadline is noticed during a run in the thread
 

@@ -28,7 +28,7 @@ from server.batching.runs.watchdog import Watchdog
 from server.batching.turns import Turns
 from server.errors import ServerError
 from server.logs import log
-from server.metrics.scoreboard import ModelMetrics
+from server.metrics.counters import ModelMetrics
 
 INLINE_SECONDS = 0.001  # a run expected to be shorter blocks the loop: a thread would cost more than it saves
 NEVER_INLINE = -1.0

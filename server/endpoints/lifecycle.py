@@ -17,7 +17,8 @@ from server.endpoints.quota import make_quota
 from server.endpoints.serving import Serving, worth_of
 from server.errors import ServerError
 from server.logs.handler import count_losses
-from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
+from server.metrics.counters import ServerMetrics
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard
 from server.models.repository import Model, Repository
 from server.settings import Settings
 

@@ -17,6 +17,7 @@ from server.codecs.csv import NUMERIC_DTYPES, read_table
 from server.codecs.json.answers import group_of_outputs
 from server.codecs.json.fields import Field, label_lists, labels, values
 from server.codecs.json.group import JsonGroup
+from server.codecs.json.long_lists import CutBody, LongList, NotCut, cut_out, or_not_cut
 from server.codecs.json.parser import parse
 from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.mlflow.forms import Rows, TableReader
@@ -69,25 +70,45 @@ class MlflowCodec:
         yield from discarding(table.rows, self._fill(entry, self._tables.of_csv(table), True))
 
     def _decode_json(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
-        clean = not (yield from contains(body, b"true", b"false"))
         if len(body) <= LARGE_BYTES:
+            clean = yield from _is_clean(body)
             yield from self._fill(entry, self._tables.of_json(parse(body)), clean)
-        else:
+            return
+        try:
+            yield from or_not_cut(self._read_pieces(entry, cut_out(body, self._tables.opening)))
+        except NotCut:
+            clean = yield from _is_clean(body)
             document = yield from parse_in_slices(body, self._reader.allowance(self._max_rows))
             yield from discarding(document, self._fill_of_json(entry, document, clean))
+
+    def _read_pieces(self, entry: Entry, body: CutBody) -> Slices[None]:
+        """Reads rows as they are parsed. Raises ServerError, NotCut."""
+        source, locate, order, number = self._tables.of_cut(body)
+        if not isinstance(source, LongList):
+            raise NotCut
+        entry.rows, buffers = yield from self._reader.read_pieces(source, self._max_rows, order, locate)
+        if number not in (None, entry.rows):
+            raise NotCut
+        entry.group, entry.request = self._group, (buffers, False)
 
     def _fill_of_json(self, entry: Entry, document: Any, clean: bool) -> Slices[None]:
         yield from self._fill(entry, self._tables.of_json(document), clean)
 
     def _fill(self, entry: Entry, rows: Rows, clean: bool) -> Slices[None]:
-        if not rows.number:
+        source: Any = rows.source
+        number = len(source)
+        if not number:
             raise ServerError("invalid_input", "no rows; send at least one")
-        if rows.number > self._max_rows:
-            raise ServerError("too_many_rows", f"{rows.number} rows are more than the {self._max_rows} allowed")
-        buffers = yield from self._reader.read_in_slices(rows.number, rows.take, clean, rows.locate)
+        if number > self._max_rows:
+            raise ServerError("too_many_rows", f"{number} rows are more than the {self._max_rows} allowed")
+        buffers = yield from self._reader.read_in_slices(source, clean, rows.order, rows.locate)
         entry.group = self._group
         entry.request = buffers, False
-        entry.rows = rows.number
+        entry.rows = number
+
+
+def _is_clean(body: bytes | bytearray) -> Slices[bool]:
+    return not (yield from contains(body, b"true", b"false"))
 
 
 def mlflow_codec(

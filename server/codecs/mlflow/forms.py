@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from server.artefact.metadata import Feature
 from server.codecs.csv import Table, converters
+from server.codecs.json.long_lists import CutBody, LongList, opening_of
 from server.codecs.refusals import listed, refuse, shown
-from server.codecs.rows import Locate
+from server.codecs.row_checks import Locate
+from server.codecs.rows import Order
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 SPLIT_KEYS = frozenset({"columns", "data", "index"})
 
-Take = Callable[[int, int], list[Any]]  # rows from one number to another, in schema order
-
 
 class Rows(NamedTuple):
-    """The ``number`` rows of a body, put in order a slice at a time. ``locate``: how errors say where a value is."""
+    """The rows of a body, as they are or as what ``order`` makes rows of. ``locate``: how errors say where a value is.
 
-    number: int
-    take: Take
+    ``number``: of the rows, if known before a long list of them is read.
+    """
+
+    source: Sequence[Any] | LongList
     locate: Locate
+    order: Order | None = None
+    number: int | None = None
 
 
 class TableReader:
@@ -36,18 +40,21 @@ class TableReader:
         self._tensor = tensor
         self._ignored = ignored
 
+        self.opening = opening_of("data", *FORMS[1:], *([] if tensor is None else [tensor]))
+
     def of_csv(self, table: Table) -> Rows:
         """The rows of a table in CSV; a cell that is no value of its feature stays text."""
         columns, rows, typed = table
-        ordered = self._in_order(rows, columns, "header")
+        order = self._order_of(columns, "header")
         if typed:
-            return Rows(len(rows), ordered, _locate_in_csv)
+            return Rows(rows, _locate_in_csv, order)
         width = len(self._names)
 
-        def take(start: int, stop: int) -> list[Any]:
-            return [self._converted(cells) if len(cells) == width else cells for cells in ordered(start, stop)]
+        def convert(some: list[list[str]]) -> list[Any]:
+            in_order = some if order is None else order(some)
+            return [self._converted(cells) if len(cells) == width else cells for cells in in_order]
 
-        return Rows(len(rows), take, _locate_in_csv)
+        return Rows(rows, _locate_in_csv, convert)
 
     def _converted(self, cells: list[str]) -> list[Any]:
         return [convert(cell) for convert, cell in zip(self._converters, cells, strict=True)]
@@ -60,7 +67,19 @@ class TableReader:
             return self._split_rows(table)
         if form == "inputs" and type(table) is dict:
             return self._column_rows(table)
-        return _as_they_are(_listed_rows(table, form), form)
+        return Rows(_listed_rows(table, form), _locate_in(form))
+
+    def of_cut(self, body: CutBody) -> Rows:
+        """The rows of a document whose lists were cut out at ``opening``. Raises NotCut as well."""
+        document = body.document
+        if type(document) is dict:
+            body.put_back(document.get("dataframe_split"), "data")
+            for form in FORMS:
+                body.put_back(document, form)
+            if self._tensor is not None:
+                body.put_back(document.get("inputs"), self._tensor)
+        body.check_whole()
+        return self.of_json(document)
 
     def _split_rows(self, table: Any) -> Rows:
         if type(table) is not dict or "data" not in table or not table.keys() <= SPLIT_KEYS:
@@ -70,46 +89,45 @@ class TableReader:
             )
         rows = _listed_rows(table["data"], "dataframe_split.data")
         index = table.get("index")
-        if index is not None and (type(index) is not list or len(index) != len(rows)):
-            refuse(index, f"dataframe_split.index: expected a list of {len(rows)}, one for each row")
-        columns = table.get("columns")
-        if columns is None:
-            return _as_they_are(rows, "dataframe_split.data")
-        where = "dataframe_split.columns"
-        ordered = self._in_order(rows, _listed_rows(columns, where), where)
-        return Rows(len(rows), ordered, _locate_in("dataframe_split.data"))
+        number = None if isinstance(rows, LongList) else len(rows)
+        if index is not None:
+            if type(index) is not list or number not in (None, len(index)):
+                refuse(index, f"dataframe_split.index: expected a list of {number}, one for each row")
+            number = len(index)
+        columns, where = table.get("columns"), "dataframe_split.columns"
+        order = None if columns is None else self._order_of(_listed_rows(columns, where), where)
+        return Rows(rows, _locate_in("dataframe_split.data"), order, number)
 
     def _column_rows(self, table: dict[str, Any]) -> Rows:
         """The rows of ``inputs`` as an object: a list per feature, a value per feature (one row), or the tensor."""
         if self._tensor is not None and table.keys() == {self._tensor}:
             where = f"inputs.{self._tensor}"
-            return _as_they_are(_listed_rows(table[self._tensor], where), where)
+            return Rows(_listed_rows(table[self._tensor], where), _locate_in(where))
         columns = list(table.values())
         if not any(type(column) is list for column in columns):
-            return _as_they_are([table], "inputs")
-        order = self._order(list(table), "inputs")
+            return Rows([table], _locate_in("inputs"))
+        places = self._places(list(table), "inputs")
         if not all(type(column) is list and len(column) == len(columns[0]) for column in columns):
             refuse(table, "inputs: expected a list of one length for every feature, or a value for each: one row")
 
-        def take(start: int, stop: int) -> list[Any]:
-            return list(map(list, zip(*(columns[at][start:stop] for at in order), strict=True)))
+        def turn(some: range) -> list[Any]:
+            return list(map(list, zip(*(columns[at][some.start : some.stop] for at in places), strict=True)))
 
-        return Rows(len(columns[0]), take, _locate_in_columns)
+        return Rows(range(len(columns[0])), _locate_in_columns, turn)
 
-    def _in_order(self, rows: list[Any], columns: list[Any], where: str) -> Take:
-        """Takes rows in schema order; a row of another width stays as it is, for `RowReader` to refuse."""
-        order = self._order(columns, where)
-        width, needed = len(columns), len(order)
+    def _order_of(self, columns: list[Any], where: str) -> Order | None:
+        """Puts rows in schema order; a row of another width stays as it is, for `RowReader` to refuse."""
+        places = self._places(columns, where)
+        width, needed = len(columns), len(places)
 
-        def take(start: int, stop: int) -> list[Any]:
-            taken = rows[start:stop]
-            if width > needed and any(type(row) is list and len(row) == needed for row in taken):
-                refuse(taken, f"{where}: there are {width} columns, but a row has {needed} values")
-            return [[row[at] for at in order] if type(row) is list and len(row) == width else row for row in taken]
+        def order(rows: list[Any]) -> list[Any]:
+            if width > needed and any(type(row) is list and len(row) == needed for row in rows):
+                refuse(rows, f"{where}: there are {width} columns, but a row has {needed} values")
+            return [[row[at] for at in places] if type(row) is list and len(row) == width else row for row in rows]
 
-        return (lambda start, stop: rows[start:stop]) if order == list(range(width)) and width == needed else take
+        return None if places == list(range(width)) and width == needed else order
 
-    def _order(self, columns: list[Any], where: str) -> list[int]:
+    def _places(self, columns: list[Any], where: str) -> list[int]:
         """The position of each feature among ``columns``; the numbers 0, 1, ... are positions, not names."""
         names = self._names
         given = [str(name) if type(name) is int else name for name in columns]
@@ -135,10 +153,6 @@ def _first_extra(given: Iterable[Any], names: frozenset[str]) -> Any:
     return None
 
 
-def _as_they_are(rows: list[Any], where: str) -> Rows:
-    return Rows(len(rows), lambda start, stop: rows[start:stop], _locate_in(where))
-
-
 def _form_of(document: Any) -> str:
     """The one of FORMS that a document has. ``params`` are ignored, as MLflow does for a model without parameters."""
     if type(document) is not dict:
@@ -152,8 +166,8 @@ def _form_of(document: Any) -> str:
     return forms[0]
 
 
-def _listed_rows(table: Any, where: str) -> list[Any]:
-    if type(table) is not list:
+def _listed_rows(table: Any, where: str) -> Any:
+    if type(table) is not list and type(table) is not LongList:
         refuse(table, f"{where}: expected a list, got {shown(table)}")
     return table
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from server.batching.queue import NEVER
+from server.endpoints.portions import PORTION_BYTES
 from server.errors import ServerError
 from server.http.exchange import Exchange
 from server.http.layers.flow import FlowingConnection
@@ -63,17 +66,15 @@ class AnsweringConnection(FlowingConnection):
         first = exchanges.popleft()
         output, close, pieces = first.output or b"", first.close, first.pieces
         while exchanges and not (close or pieces) and (more := exchanges[0].output) is not None:
+            if len(output) > PORTION_BYTES:  # to join many would take long
+                break
             output += more
             first = exchanges.popleft()
             close, pieces = first.close, first.pieces
-        if pieces:
-            self.transport.writelines([output, *pieces])
-            if not close and exchanges and exchanges[0].output is not None:
-                self._count_waiting()
-                self.flush()  # at most MAX_PIPELINED deep
-                return
-        else:
-            self.transport.write(output)
+        if pieces or len(output) > PORTION_BYTES:
+            self._flush_large([output, *pieces], close)
+            return
+        self.transport.write(output)
         if self.flow.write_paused:
             self._count_waiting()
         if close:
@@ -83,6 +84,26 @@ class AnsweringConnection(FlowingConnection):
                 self._start_asgi_task(*self.pipeline.pop())
         elif self.flow.read_paused:
             self._read_on()
+
+    def _flush_large(self, answer: Sequence[bytes | memoryview], close: bool) -> None:
+        """Writes a large answer in portions; one in its place lets no other pass meanwhile."""
+        place = Exchange(self, b"", NEVER)
+        place.close = close
+        self.exchanges.appendleft(place)
+        self._write_in_portions(answer)
+
+    def _all_written(self) -> None:
+        place = self.exchanges.popleft()
+        if place.close:
+            self._end()
+        elif self.exchanges and self.exchanges[0].output is not None:
+            self.flush()
+        elif self.pipeline and not self.exchanges:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self.flow.read_paused:
+            self._read_on()
+        if self._half_closed and self._portions is None:
+            self.transport.close()
 
     def _end(self) -> None:
         """Closes the connection once what is written is sent."""

@@ -1,7 +1,7 @@
 """Owns what becomes of the bytes of a connection until the parser has them. Knows no requests but as the parser's.
 
 Many bytes at once are parsed in pieces: where too much is owed after one, or others wait for their turn (see
-`parse_queue`), the rest waits unparsed. A whole request with a known head goes round the parser.
+`turn_queue`), the rest waits unparsed. A whole request with a known head goes round the parser.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class ReadingConnection(WaitingConnection):
         self._unparsed, self._parsed, self.unparsed_bytes = data, 0, len(data)
         self.flow.parse_on = self._queue
         if self._body_left(1) or self.worker.parsing.idle:
-            self.worker.parsing.begin(self)
+            self.worker.parsing.begin(self.parse_on)
         else:
             self.transport.pause_reading()
             self._queue()
-            self._count_owed()
+            self.count_owed()
 
     def parse_on(self, until: float) -> bool:
         """Parses piece by piece, but for a moment and until too much is owed; returns whether it could go on."""
@@ -83,11 +83,11 @@ class ReadingConnection(WaitingConnection):
             self._parsed, self.unparsed_bytes = at, len(data)  # all of them stay in memory
             self._queued = not self.flow.read_paused
             self.transport.pause_reading()
-            self._count_owed()
+            self.count_owed()
             return self._queued
         self._unparsed, self._parsed, self.unparsed_bytes = b"", 0, 0
         self.flow.parse_on = None
-        self._count_owed()
+        self.count_owed()
         if not self.flow.read_paused:
             self.transport.resume_reading()
         return False
@@ -95,7 +95,7 @@ class ReadingConnection(WaitingConnection):
     def _queue(self) -> None:
         if not self._queued:
             self._queued = True
-            self.worker.parsing.add(self)
+            self.worker.parsing.add(self.parse_on)
 
     def _body_left(self, most: int) -> int:
         """Bytes that are certain to be of the hot body being read, ``most`` at most; else 0."""

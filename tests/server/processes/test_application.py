@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from server.batching.runs.quarantine import Quarantine
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.counters import ModelMetrics
+from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
 from server.processes.application import Server, _bind, default_host
 

@@ -13,6 +13,7 @@ import orjson
 from server.artefact.metadata import Feature
 from server.artefact.tensors import TensorSpec
 from server.batching.entry import Entry, PiecedAnswer
+from server.codecs.predict import features_of_signature
 from server.endpoints.serving import ProtocolName
 from server.errors import ServerError
 from server.models.repository import Model
@@ -64,7 +65,7 @@ class Questions:
         artefact = model.artefact
         self._features: tuple[Feature, ...] = ()
         if model.predict is not None:
-            self._features = artefact.features if artefact else model.predict._reader._features
+            self._features = artefact.features if artefact else features_of_signature(model.runtime.inputs)
         golden = artefact.golden.rows if artefact else ()
         self._rows = [[self._value(at, golden) for at in range(len(self._features))] for _ in range(few)]
 

@@ -21,8 +21,9 @@ from server.batching.turns import Turns
 from server.codecs.json.fields import values
 from server.codecs.json.group import JsonGroup
 from server.errors import ServerError
+from server.metrics.counters import ModelMetrics
 from server.metrics.exposition import exposition
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.scoreboard import Scoreboard
 
 LAYOUT = InputLayout("X", np.dtype(np.int64), (1,))
 GROUPS = tuple(JsonGroup([LAYOUT], [output], {"y": values(0)}, "1") for output in ("double", "square"))

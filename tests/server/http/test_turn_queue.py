@@ -1,11 +1,11 @@
-"""Whose turn it is to parse on, and for how long; and what a connection keeps meanwhile."""
+"""Whose turn it is to go on, and for how long."""
 
 from __future__ import annotations
 
 import asyncio
 
 from server.batching.turns import SHARE_SECONDS, TURN_SECONDS, Turns
-from server.http.parse_queue import ParseQueue
+from server.http.turn_queue import TurnQueue
 from tests.support.server.doors import post
 
 SEGMENT = 262_144
@@ -29,9 +29,9 @@ def test_connections_take_turns_and_so_does_the_loop() -> None:
     clock, log = [0.0], list[str]()
 
     async def act() -> None:
-        queue = ParseQueue(Turns(lambda: clock[0]))
+        queue = TurnQueue(Turns(lambda: clock[0]))
         for name, shares in (("a", 6), ("b", 2), ("c", 1)):
-            queue.begin(Reading(name, shares, clock, log))
+            queue.begin(Reading(name, shares, clock, log).parse_on)
         assert log == ["a", "b", "c"]
         await asyncio.sleep(0)
         assert log == ["a", "b", "c", *"abaaaa"[: round(TURN_SECONDS / SHARE_SECONDS)]]
@@ -50,9 +50,9 @@ def test_an_error_of_one_connection_holds_up_no_other() -> None:
     clock, log = [0.0], list[str]()
 
     async def act() -> None:
-        queue = ParseQueue(Turns(lambda: clock[0]))
-        queue.add(Failing("a", 1, clock, log))
-        queue.add(Reading("b", 1, clock, log))
+        queue = TurnQueue(Turns(lambda: clock[0]))
+        queue.add(Failing("a", 1, clock, log).parse_on)
+        queue.add(Reading("b", 1, clock, log).parse_on)
         await asyncio.sleep(0)
         assert log == ["b"]
         assert queue.idle
