@@ -6,7 +6,7 @@ turns entries into graph inputs, and outputs into answers.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from server.artefact.runtime import Feed
@@ -51,10 +51,10 @@ class BatchGroup(Protocol):
     def deliver_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> Generator[None, None, None]:
         """Answers one entry that is not done with outputs of many values, a little at a time."""
 
-    def question(self, entry: Entry) -> Hashable | None:
+    def question(self, entry: Entry) -> bytes | None:
         """What the answer depends on, but for what `repeat` adds; None where it is too long to be compared.
 
-        Two entries with equal questions have the same answer, to the byte.
+        Two entries of a model version, of whatever groups, with equal questions have the same answer, to the byte.
         """
 
     def request_for_all(self, entry: Entry) -> Any:

@@ -7,13 +7,12 @@ from here is counted with the requests; it is no row and no run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from time import monotonic
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry, PiecedAnswer, Timing
 from server.caching.flight import Answered, Flight
-from server.caching.question import size_of
 from server.caching.store import MOST_USES, Kept, Shelf, Store
 from server.caching.worth import REST, Worth
 from server.errors import ServerError
@@ -39,8 +38,10 @@ class Cache:
         self._metrics = batcher.metrics
         self._store = store
         self._timed = timed
-        self._shelf: Shelf = {}  # of this version alone: no other's answer can be found here
-        self._flights: dict[Hashable, Flight] = {}
+        # Of this version alone, so that no other's answer can be found; and apart, as a body may look like a question.
+        self._answers: Shelf = {}  # by question
+        self._bodies: Shelf = {}  # by body
+        self._flights: dict[bytes, Flight] = {}
         self._most_flights = SPARE_FLIGHTS
         self.rest = REST
         self._counting = False  # what follows is counted at the end of this turn of the loop
@@ -55,7 +56,7 @@ class Cache:
 
     def recall(self, entry: Entry, body: bytes) -> bool:
         """Answers an entry whose whole body was asked before; returns whether it was. Nothing is decoded for it."""
-        kept = self._shelf.get(body)
+        kept = self._bodies.get(body)
         if kept is None:
             return False
         now = self.now()
@@ -75,12 +76,12 @@ class Cache:
         if question is None or entry.deadline <= began or self._batcher.is_quarantined:
             self._batcher.submit(entry)
             return
-        kept = self._shelf.get(question)
+        kept = self._answers.get(question)
         if kept is not None:
             now = self.now()
             self._answer(entry, kept, now - began, now)
             if body is not None and self._store is not None and isinstance(kept.answer, bytes):
-                self._store.put(self._shelf, body, kept.answer, size_of(body) + len(kept.answer))
+                self._store.put(self._bodies, body, kept.answer, len(body) + len(kept.answer))
             entry.group.repeat(entry, kept.answer)
             return
         flight = self._flights.get(question)
@@ -109,7 +110,7 @@ class Cache:
         if not self._counting:
             self._count_later()
 
-    def _take_off(self, entry: Entry, question: Hashable) -> None:
+    def _take_off(self, entry: Entry, question: bytes) -> None:
         if len(self._flights) >= self._most_flights:
             self._flights = {asked: flight for asked, flight in self._flights.items() if not flight.done}
             self._most_flights = 2 * len(self._flights) + SPARE_FLIGHTS
@@ -127,7 +128,7 @@ class Cache:
         began = self.now()
         size = len(answer) if isinstance(answer, bytes) else sum(map(len, answer.pieces))
         if size <= MOST_ANSWER_BYTES:
-            self._store.put(self._shelf, flight.question, _alone(answer), size_of(flight.question) + size)
+            self._store.put(self._answers, flight.question, _alone(answer), len(flight.question) + size)
         self._miss_seconds += self.now() - began
         self._count_later()
 

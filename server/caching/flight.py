@@ -7,7 +7,7 @@ may leave by itself, and gets the answer or the error under its own name. docs/d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Protocol
 
 from server.batching.entry import Entry, PiecedAnswer
@@ -39,26 +39,32 @@ class Landing(Protocol):
 class Flight(Entry):
     """The entry of some equal questions; ``first``: the one that was decoded for it, with all that it holds."""
 
-    def __init__(self, first: Entry, question: Hashable, to: Landing) -> None:
+    _most_callers = SPARE_CALLERS
+    _ended = False
+    _watch: asyncio.TimerHandle | None = None  # until the first deadline of several
+    _watched = 0.0  # that deadline
+
+    def __init__(self, first: Entry, question: bytes, to: Landing) -> None:
         """``question``: what they are equal by."""
         self.question = question
-        self.group = first.group
+        self.group = group = first.group
         self.rows = first.rows
-        self.request = first.group.request_for_all(first)
+        self.request = group.request_for_all(first)
         self.deadline = self._boards_until = first.deadline
         self.arrived = first.arrived
-        self.decode_seconds = first.decode_seconds
+        if first.decode_seconds:
+            self.decode_seconds = first.decode_seconds
         self._first = first
         self._callers = [first]
-        self._most_callers = SPARE_CALLERS
         self._to = to
-        self._ended = False
-        self._watch: asyncio.TimerHandle | None = None
 
     @property
     def done(self) -> bool:
         """Whether nobody waits for it any more."""
-        return self._ended or all(caller.done for caller in self._callers)
+        callers = self._callers
+        if self._ended or len(callers) == 1:
+            return self._ended or callers[0].done
+        return all(caller.done for caller in callers)
 
     @done.setter
     def done(self, ended: bool) -> None:

@@ -1,15 +1,14 @@
 """Owns what is kept of answers and for how long: so many bytes in all, by S3-FIFO. Knows no models and no protocol.
 
-A shelf has the answers of one model version by question; the store bounds all shelves together. Questions are compared
-as a whole, so no two that merely hash alike share an answer. What is new waits in a small queue. What is asked for
-again there moves on to the main one; the rest leaves, and its hash is remembered: who comes back by then goes into the
-main queue at once. docs/decisions.md: "Answers are kept by S3-FIFO, in a file of our own".
+A shelf has the answers of one model version by question or by body; the store bounds all shelves together. Questions
+are compared as a whole, so no two that merely hash alike share an answer. What is new waits in a small queue. What is
+asked for again there moves on to the main one; the rest leaves, and its hash is remembered: who comes back by then goes
+into the main queue at once. docs/decisions.md: "Answers are kept by S3-FIFO, in a file of our own".
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
 from typing import Any
 
 SMALL_SHARE = 0.1  # of the bytes, for what was asked for once
@@ -24,7 +23,7 @@ class Kept:
 
     __slots__ = ("answer", "question", "shelf", "size", "uses")
 
-    def __init__(self, shelf: Shelf, question: Hashable, answer: Any, size: int) -> None:
+    def __init__(self, shelf: Shelf, question: bytes, answer: Any, size: int) -> None:
         self.shelf = shelf
         self.question = question
         self.answer = answer
@@ -32,7 +31,7 @@ class Kept:
         self.uses = 0
 
 
-Shelf = dict[Hashable, Kept]
+Shelf = dict[bytes, Kept]
 
 
 class Store:
@@ -49,7 +48,7 @@ class Store:
     def __len__(self) -> int:
         return len(self._small) + len(self._main)
 
-    def put(self, shelf: Shelf, question: Hashable, answer: Any, size: int) -> None:
+    def put(self, shelf: Shelf, question: bytes, answer: Any, size: int) -> None:
         """Keeps an answer that is not there; ``size``: bytes of question and answer. Too large ones are not kept."""
         size += KEPT_BYTES
         if question in shelf or size > self.most_bytes * SMALL_SHARE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple, cast
 
@@ -12,7 +12,7 @@ import orjson
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, Buffer, InputLayout, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
-from server.caching.question import frozen
+from server.caching.question import MARK_BYTES, packed
 from server.codecs.slices import Slices, finish, ranges, rows_per_slice
 from server.codecs.v2.body import behind, pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
@@ -21,6 +21,7 @@ from server.codecs.v2.outputs import RequestedOutput
 ENCODED_ITEMS = 4096  # values that one slice encodes
 SORTED_ITEMS = 16_384  # values that one slice sorts
 MANY_PIECES = 256
+_MARK = b"\xff" * MARK_BYTES  # before questions of v2: no other group has it
 Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, if the file has them
 
 
@@ -83,15 +84,16 @@ class TensorGroup:
             entry.done = True
             entry.answer_in_pieces(answer)
 
-    def question(self, entry: Entry) -> Hashable | None:
+    def question(self, entry: Entry) -> bytes | None:
         """Tensors and shapes as the model reads them, the wanted outputs; where the answer is packed, its id."""
         buffers, wanted = entry.request
-        tensors = frozen(buffers)
+        tensors = packed(buffers)
         if tensors is None:
             return None
-        shapes = tuple([layout.row_shape for layout in self.layouts])
+        shapes = [layout.row_shape for layout in self.layouts]
         start = b"" if wanted.compression is None else wanted.start
-        return shapes, entry.rows, tensors, wanted.outputs, wanted.compression, start
+        described = repr((shapes, entry.rows, wanted.outputs, wanted.compression, start)).encode()
+        return b"%b%d:%b%b" % (_MARK, len(described), described, tensors)
 
     def request_for_all(self, entry: Entry) -> Any:
         """The request without its id, unless the answer is packed with it."""

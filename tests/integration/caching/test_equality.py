@@ -6,6 +6,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,37 +141,59 @@ def test_a_hundred_thousand_random_questions(loaded: list[Model], report: Report
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
 
-def _without(position: int, group: type[Any]) -> Mutate:
-    """A mutant whose questions lack one part."""
-    original: Callable[[Any, Entry], Any] = group.question
+def _question_of(group: type[Any], change: Callable[[Any, Entry, bytes], bytes]) -> Mutate:
+    """A mutant whose questions are changed."""
+    original: Callable[[Any, Entry], bytes | None] = group.question
 
-    def question(self: Any, entry: Entry) -> Any:
+    def question(self: Any, entry: Entry) -> bytes | None:
         whole = original(self, entry)
-        return whole if whole is None else (*whole[:position], *whole[position + 1 :])
+        return whole if whole is None else change(self, entry, whole)
 
     return lambda patch: patch.setattr(group, "question", question)
 
 
-def _joined_texts(patch: pytest.MonkeyPatch) -> None:
-    def frozen(buffers: Sequence[Any]) -> Any:
-        return tuple("".join(each) if isinstance(each, list) else bytes(each) for each in buffers)
+def _request_changed(change: Callable[[Any], Any]) -> Mutate:
+    """A mutant whose v2 questions are those of another request."""
+    original: Callable[[Any, Entry], bytes | None] = TensorGroup.question
 
-    patch.setattr(json_group, "frozen", frozen)
-    patch.setattr(v2_answer, "frozen", frozen)
+    def question(self: Any, entry: Entry) -> bytes | None:
+        asked = Heard()
+        asked.rows, asked.request = entry.rows, (entry.request[0], change(entry.request[1]))
+        return original(self, asked)
+
+    return lambda patch: patch.setattr(TensorGroup, "question", question)
+
+
+def _shapeless(patch: pytest.MonkeyPatch) -> None:
+    original = TensorGroup.question
+
+    def question(self: Any, entry: Entry) -> bytes | None:
+        flat = SimpleNamespace(layouts=[SimpleNamespace(row_shape=()) for _ in self.layouts])
+        return original(flat, entry)  # type: ignore[arg-type]
+
+    patch.setattr(TensorGroup, "question", question)
+
+
+def _packed_as(pack: Callable[[Any], bytes]) -> Mutate:
+    """A mutant of how buffers are packed."""
+
+    def mutate(patch: pytest.MonkeyPatch) -> None:
+        for module in (json_group, v2_answer):
+            patch.setattr(module, "packed", lambda buffers: b"|".join(pack(buffer) for buffer in buffers))
+
+    return mutate
+
+
+def _joined(buffer: Any) -> bytes:
+    return "".join(buffer).encode() if isinstance(buffer, list) else bytes(buffer)
+
+
+def _half(buffer: Any) -> bytes:
+    return repr(buffer).encode() if isinstance(buffer, list) else bytes(buffer)[: len(buffer) // 2]
 
 
 def _sorted_inputs(patch: pytest.MonkeyPatch) -> None:
-    def frozen(buffers: Sequence[Any]) -> Any:
-        return tuple(sorted(str(list(each)) for each in buffers))
-
-    patch.setattr(v2_answer, "frozen", frozen)
-
-
-def _half(patch: pytest.MonkeyPatch) -> None:
-    def frozen(buffers: Sequence[Any]) -> Any:
-        return tuple(tuple(each) if isinstance(each, list) else bytes(each)[: len(each) // 2] for each in buffers)
-
-    patch.setattr(json_group, "frozen", frozen)
+    patch.setattr(v2_answer, "packed", lambda buffers: b"|".join(sorted(repr(list(each)).encode() for each in buffers)))
 
 
 def _one_shelf(patch: pytest.MonkeyPatch) -> None:
@@ -178,7 +201,7 @@ def _one_shelf(patch: pytest.MonkeyPatch) -> None:
 
     def shared(self: Any, *arguments: Any, **named: Any) -> None:
         original(self, *arguments, **named)
-        self._shelf = _SHARED
+        self._answers = self._bodies = _SHARED
 
     _SHARED.clear()
     patch.setattr(caching.Cache, "__init__", shared)
@@ -187,17 +210,19 @@ def _one_shelf(patch: pytest.MonkeyPatch) -> None:
 _SHARED: dict[Any, Any] = {}
 
 MUTANTS: dict[str, Mutate] = {
-    "rows are compared without whether they are a list": _without(2, JsonGroup),
-    "rows are not compared": _without(1, JsonGroup),
-    "probabilities and plain answers are one": _without(0, JsonGroup),
-    "tensors are compared without their shapes": _without(0, TensorGroup),
-    "tensors are not compared": _without(2, TensorGroup),
-    "wanted outputs are not compared": _without(3, TensorGroup),
-    "packed and plain answers are one": _without(4, TensorGroup),
-    "a packed answer tells another's id": _without(5, TensorGroup),
-    "texts are joined": _joined_texts,
+    "rows are compared without whether they are a list": _question_of(
+        JsonGroup, lambda self, _, asked: asked[:8] + asked[9:]
+    ),
+    "probabilities and plain answers are one": _question_of(JsonGroup, lambda self, _, asked: asked[8:]),
+    "rows are not compared": _question_of(JsonGroup, lambda self, _, asked: asked[:9]),
+    "tensors are compared without their shapes": _shapeless,
+    "tensors are not compared": _question_of(TensorGroup, lambda self, _, asked: asked[: asked.index(b")") + 1]),
+    "wanted outputs are not compared": _request_changed(lambda wanted: wanted._replace(outputs=())),
+    "packed and plain answers are one": _request_changed(lambda wanted: wanted._replace(compression=None)),
+    "a packed answer tells another's id": _request_changed(lambda wanted: wanted._replace(start=b"")),
+    "texts are joined": _packed_as(_joined),
     "inputs may be exchanged": _sorted_inputs,
-    "half of the bytes count": _half,
+    "half of the bytes count": _packed_as(_half),
     "versions share a shelf": _one_shelf,
 }
 

@@ -3,39 +3,68 @@
 from __future__ import annotations
 
 import struct
-from sys import getsizeof
 
-from server.caching.question import MOST_BYTES, frozen, size_of
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.caching.question import MOST_BYTES, packed
+from tests.support.server.rig import GROUPS, NumbersEntry, in_loop
+
+TEXTS = st.lists(st.text(max_size=3), min_size=1, max_size=3)
 
 
 def test_numbers_are_compared_by_their_bytes() -> None:
     zero, minus_zero = struct.pack("=d", 0.0), struct.pack("=d", -0.0)
-    assert frozen((zero,)) != frozen((minus_zero,))
-    assert frozen((memoryview(zero),)) == frozen((bytearray(zero),)) == frozen((zero,))  # type: ignore[arg-type]
+    assert packed((zero,)) != packed((minus_zero,))
+    assert packed((memoryview(zero),)) == packed((zero,)) == zero
 
 
-def test_texts_are_compared_one_by_one() -> None:
-    assert frozen((["ab", "c"],)) != frozen((["a", "bc"],))
-    assert frozen((["a", ""],)) != frozen((["a"],))
-    assert frozen((["a"],)) != frozen((b"a",))
-    assert frozen((["a"], ["b"])) != frozen((["a", "b"],))
+REQUESTS = st.tuples(TEXTS, TEXTS, st.binary(max_size=4))
 
 
-def test_what_is_frozen_does_not_change_with_what_was_given() -> None:
-    given = ["a"]
-    question = frozen((given,))
-    given.append("b")
-    assert question == (("a",),)
+@given(REQUESTS, REQUESTS)
+def test_no_two_requests_of_one_layout_pack_into_the_same(
+    first: tuple[list[str], list[str], bytes], second: tuple[list[str], list[str], bytes]
+) -> None:
+    assert (packed(first) == packed(second)) is (first == second)
+    assert (packed(first[:1]) == packed(second[:1])) is (first[:1] == second[:1])
+
+
+def test_texts_that_are_no_utf8_are_packed_too() -> None:
+    assert packed((["\ud800"],)) != packed((["\ud801"],))
+
+
+@pytest.mark.parametrize("pieces", [(["a", ""], ["a"]), (["ab", "c"], ["a", "bc"]), (["", "a"], ["a", ""])])
+def test_texts_are_compared_one_by_one(pieces: tuple[list[str], list[str]]) -> None:
+    assert packed(pieces[:1]) != packed(pieces[1:])
+
+
+def test_what_is_packed_does_not_change_with_what_was_given() -> None:
+    given_texts, buffer = ["a"], bytearray(b"ab")
+    question = packed((given_texts, memoryview(buffer)))
+    given_texts.append("b")
+    buffer[0] = 0
+    assert question == packed((["a"], b"ab"))
 
 
 def test_a_long_question_is_none() -> None:
-    assert frozen((bytes(MOST_BYTES),)) is not None
-    assert frozen((bytes(MOST_BYTES), b"x")) is None
-    assert frozen((["x" * MOST_BYTES, "x"],)) is None
-    assert frozen(([""] * (MOST_BYTES + 1),)) is None, "an empty text takes memory too"
+    assert packed((bytes(MOST_BYTES),)) is not None
+    assert packed((bytes(MOST_BYTES + 1),)) is None
+    assert packed((memoryview(bytes(MOST_BYTES + 1)),)) is None
+    assert packed((bytes(MOST_BYTES), b"x")) is None
+    assert packed((["x" * MOST_BYTES, "x"],)) is None
+    assert packed(([""] * MOST_BYTES,)) is None, "an empty text takes memory too"
 
 
-def test_size_is_that_of_memory() -> None:
-    text = "\U0001f600" * 1000
-    assert size_of((text, (b"ab",))) >= getsizeof(text) + getsizeof(b"ab")
-    assert size_of(text) >= 4000
+@in_loop
+async def test_no_group_asks_the_questions_of_another() -> None:
+    numbers = [NumbersEntry(1), NumbersEntry(1, group=GROUPS[1])]
+    alone = NumbersEntry(1)
+    alone.request = alone.request[0], True
+    questions = [entry.group.question(entry) for entry in (*numbers, alone)]
+    assert len(set(questions)) == len(questions)
+    assert all(question is not None and not question.startswith(V2_MARK) for question in questions)
+
+
+V2_MARK = b"\xff" * 8

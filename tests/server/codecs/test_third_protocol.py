@@ -46,7 +46,7 @@ class WordsGroup:
 
     def question(self, entry: Entry) -> bytes:
         """The words."""
-        return bytes(entry.request)
+        return b"words" + bytes(entry.request)
 
     def request_for_all(self, entry: Entry) -> bytes:
         """The same words."""
