@@ -14,7 +14,7 @@ from server.batching.batcher import Batcher
 from server.batching.entry import Entry, PiecedAnswer, Timing
 from server.caching.flight import Answered, Flight
 from server.caching.store import MOST_USES, Kept, Shelf, Store
-from server.caching.worth import REST, Worth
+from server.caching.worth import Worth
 from server.errors import ServerError
 
 MOST_ANSWER_BYTES = 65_536  # a larger answer is made anew each time
@@ -43,16 +43,15 @@ class Cache:
         self._bodies: Shelf = {}  # by body
         self._flights: dict[bytes, Flight] = {}
         self._most_flights = SPARE_FLIGHTS
-        self.rest = REST
+        self.rest = worth.rest
         self._counting = False  # what follows is counted at the end of this turn of the loop
         self._hits = self._misses = self._rows = self._answered = 0
         self._hit_seconds = self._miss_seconds = self._answered_seconds = 0.0
 
     def rested(self) -> None:
         """Looks for questions again, where it may pay."""
-        self.rest = REST
         self.worth.rested()
-        self.looks = self.worth.looks
+        self.looks, self.rest = self.worth.looks, self.worth.rest
 
     def recall(self, entry: Entry, body: bytes) -> bool:
         """Answers an entry whose whole body was asked before; returns whether it was. Nothing is decoded for it."""
@@ -156,7 +155,8 @@ class Cache:
         if self._answered:
             self._metrics.answered(self._answered, self._answered_seconds, 0.0)
         self.worth.count(hits, misses, self._rows)
-        self.looks = self.worth.looks
+        if not self.worth.looks:
+            self.looks, self.rest = False, self.worth.rest
         self._hits = self._misses = self._rows = self._answered = 0
         self._hit_seconds = self._miss_seconds = self._answered_seconds = 0.0
 

@@ -1,19 +1,22 @@
 """Owns whether looking for answers pays for a model version: by what its rows cost and how often they return. Pure.
 
 A miss costs MISS_SECONDS, a hit spares a run's share and what is round it. Where a row costs so much that a miss adds
-next to nothing, every question is looked for. Else only while hits spare more than misses cost; if they do not, the
-next REST questions go by, then a WINDOW of them is tried again. docs/decisions.md: "A look must pay".
+DEAR_SHARE of it, every question is looked for. Else only while hits spare more than misses cost; once they do not,
+questions go by, so many that trying a WINDOW of them again costs no more than TRYING_SHARE of all.
+docs/decisions.md: "A look must pay".
 """
 
 from __future__ import annotations
 
 from server.batching.cost import CostCurve
 
-MISS_SECONDS = 2.5e-6  # to look in vain, to note who else asks and to keep the answer
+MISS_SECONDS = 5e-6  # to look in vain, to note who else asks and to keep the answer
+SHARING_SECONDS = 2e-6  # the same where no answer is kept
 SPARED_SECONDS = 2.5e-6  # that a hit saves beside the run: to read, to wait, to write numbers
-DEAR_ROWS = 50  # misses cost 2 % of a row that costs as much as so many of them
-WINDOW = 1024  # questions between two judgements
-REST = 16 * WINDOW
+REQUEST_SECONDS = 12e-6  # that a request costs beside the run
+DEAR_SHARE = 0.02
+TRYING_SHARE = 0.005
+WINDOW = 512  # questions between two judgements
 
 
 class Worth:
@@ -36,7 +39,8 @@ class Worth:
         return self._keeps or self._is_dear()
 
     def _is_dear(self) -> bool:
-        return self._curve.seconds_per_row >= DEAR_ROWS * MISS_SECONDS
+        miss = MISS_SECONDS if self._keeps else SHARING_SECONDS
+        return miss <= DEAR_SHARE * self._curve.seconds_per_row
 
     def count(self, hits: int, misses: int, rows: int) -> None:
         """Counts questions that were looked for; ``rows``: of the misses. Judges when enough have been."""
@@ -55,8 +59,14 @@ class Worth:
         self.looks = self._is_dear() or (self._keeps and spared >= misses * MISS_SECONDS)
 
     def rested(self) -> None:
-        """Called after REST questions went by: tries again."""
+        """Called after `rest` questions went by: tries again."""
         self.looks = self._first()
+
+    @property
+    def rest(self) -> int:
+        """How many questions go by before some are tried again."""
+        seconds = self._curve.seconds_per_row + REQUEST_SECONDS
+        return WINDOW + round(WINDOW * MISS_SECONDS / (TRYING_SHARE * seconds))
 
     @property
     def reason(self) -> str | None:

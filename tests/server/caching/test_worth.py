@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from server.batching.cost import CostCurve
-from server.caching.worth import DEAR_ROWS, MISS_SECONDS, SPARED_SECONDS, WINDOW, Worth
+from server.caching.worth import (
+    DEAR_SHARE,
+    MISS_SECONDS,
+    REQUEST_SECONDS,
+    SHARING_SECONDS,
+    SPARED_SECONDS,
+    TRYING_SHARE,
+    WINDOW,
+    Worth,
+)
 
 
 def curve(row_seconds: float, rows: int = 1) -> CostCurve:
@@ -15,7 +24,7 @@ def curve(row_seconds: float, rows: int = 1) -> CostCurve:
     return learned
 
 
-CHEAP, DEAR = 1e-6, DEAR_ROWS * MISS_SECONDS * 1.01
+CHEAP, DEAR = 1e-6, MISS_SECONDS / DEAR_SHARE * 1.01
 
 
 def test_a_cheap_model_is_looked_for_only_while_that_pays() -> None:
@@ -73,6 +82,21 @@ def test_it_notices_that_a_model_has_become_dear() -> None:
         learned.learn(1, 2 * DEAR)
     worth.rested()
     assert worth.looks
+
+
+def test_sharing_without_keeping_pays_sooner() -> None:
+    middling = curve(1.01 * SHARING_SECONDS / DEAR_SHARE)
+    assert Worth(middling, keeps=False).looks
+    kept = Worth(middling, keeps=True)
+    kept.count(0, WINDOW, WINDOW)
+    assert not kept.looks
+
+
+@pytest.mark.parametrize("row_seconds", [0.0, CHEAP, 100 * CHEAP])
+def test_trying_again_costs_half_a_percent_at_most(row_seconds: float) -> None:
+    rest = Worth(curve(row_seconds), keeps=True).rest
+    share = WINDOW * MISS_SECONDS / ((rest + WINDOW) * (row_seconds + REQUEST_SECONDS))
+    assert TRYING_SHARE / 2 < share <= TRYING_SHARE
 
 
 @pytest.mark.parametrize("ruled", [True, False])
