@@ -163,6 +163,7 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
     try:
         entry = _AwaitedEntry(admission.deadline, lease)
         entry.request = described
+        entry.no_store = admission.no_store
         body = await read_body(request, endpoints, lease)
         entry.arrived = request.state.began = monotonic()
         enter(route, entry, body)
