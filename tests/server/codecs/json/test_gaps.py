@@ -1,4 +1,4 @@
-"""Long texts: whatever they hold and wherever a window ends, they are read or refused as at once, a little at a time."""
+"""Long texts: whatever they hold and wherever a window ends, they are read or refused as at once, in portions."""
 
 from __future__ import annotations
 
