@@ -17,7 +17,8 @@ from server.codecs.json_columns import JsonGroup
 from server.codecs.mlflow import Media, MlflowCodec, media_of, mlflow_codec
 from server.codecs.rows import RowReader
 from server.errors import ServerError
-from server.models.repository import Model, VersionFile
+from server.models.folder import VersionFile
+from server.models.repository import Model
 from tests.support.models.loading import load_version
 from tests.support.server.decoding import decode
 from tests.support.server.models import ARTEFACTS, PLAIN, mixed, mixed_matrix, plain_two_inputs
