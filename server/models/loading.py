@@ -13,7 +13,7 @@ from server.artefact.mixing.analysis import find_mixing
 from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout, TensorSpec
-from server.codecs.mlflow import MlflowCodec, mlflow_codec
+from server.codecs.mlflow.codec import MlflowCodec, mlflow_codec
 from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_signature
 from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.cost_bound import has_cost_by_rows, pads_texts
