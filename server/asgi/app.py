@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from server.asgi.live import build_live_router
 from server.asgi.openapi import document
 from server.asgi.repository_routes import build_repository_router
 from server.asgi.routes import build_router
@@ -80,6 +81,7 @@ class App:
         request_id = self.endpoints.gate.identify(scope["headers"])
         state = scope.setdefault("state", {})
         state["request_id"] = request_id.decode()
+        state["head_only"] = scope["method"] == "HEAD"
         state["began"] = monotonic()  # of a prediction, later: when its body is complete
         started = False
         ours = [(b"x-request-id", request_id)]
@@ -139,6 +141,7 @@ def _build(endpoints: Endpoints) -> FastAPI:
     # A redirect to the path without its slash would name the host that the client sent.
     app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.include_router(build_router(endpoints, DOCS_PAGE.read_bytes()))
+    app.include_router(build_live_router(endpoints))
     app.include_router(build_repository_router(endpoints))
     app.include_router(build_v2_router(endpoints))
     app.add_exception_handler(ServerError, _on_server_error(endpoints))

@@ -33,12 +33,12 @@ class Admission:
         """
         if deadline <= now:
             return too_late()
-        waiting = self._seconds_to_serve()
+        waiting = self.seconds_to_serve()
         wait = waiting + running_seconds
         if waiting > self._queue_seconds or (wait and now + wait + self._curve.seconds(1) > deadline):
             return overloaded(wait)
         return None
 
-    def _seconds_to_serve(self) -> float:
+    def seconds_to_serve(self) -> float:
         """Seconds that serving the queue is expected to take: each run costs the fixed part again."""
         return self._queue.count_runs() * self._curve.fixed_seconds + self._queue.rows * self._curve.row_seconds

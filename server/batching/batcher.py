@@ -39,6 +39,7 @@ LEARN_EVERY = 8
 DEAR_HALVES_SECONDS = 2 * RUN_SHARE_SECONDS  # a batch that was repeated in halves teaches from here on
 # docs/decisions.md: "The loop stays awake for 100 us where requests follow at once"
 BUSY_POLL_SECONDS = 0.0001
+POLL_SECONDS = 0.00002  # from one turn of an idle loop to the next, at most: longer ones had work
 LOOK_AT_EACH = -1.0  # a bound on the rows that wait which is always exceeded
 DEADLINE_CHECK_SECONDS = 0.01  # how late a missed deadline is noticed during a run in the thread
 
@@ -324,13 +325,27 @@ class Batcher:
             self._scheduled = True
             self._loop.call_soon(self._turn, "slot")
 
-    def _poll_busily(self) -> None:
+    @property
+    def waits(self) -> bool:
+        """Whether a request waits for its run."""
+        return bool(self._queue.rows)
+
+    def queue_seconds(self) -> float:
+        """Seconds that serving what waits is expected to take."""
+        return self._admission.seconds_to_serve()
+
+    def _poll_busily(self, polled_at: float = 0.0) -> None:
         """Keeps the loop from sleeping for BUSY_POLL_SECONDS after requests that followed the last batch at once.
 
         Sleeping and waking costs more than a run of a small model, and leaves cold caches.
         """
-        if not self._scheduled and self._running is None and self.now() - self._ended < BUSY_POLL_SECONDS:
-            self._loop.call_soon(self._poll_busily)
+        if self._scheduled or self._running is not None:
+            return
+        now = self.now()
+        if polled_at:
+            self.metrics.polled(min(now - polled_at, POLL_SECONDS))
+        if now - self._ended < BUSY_POLL_SECONDS:
+            self._loop.call_soon(self._poll_busily, now)
 
     # Deadlines
 
