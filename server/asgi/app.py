@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from copy import deepcopy
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -16,6 +15,7 @@ from starlette.responses import Response
 
 from server.asgi.live import build_live_router
 from server.asgi.openapi import document
+from server.asgi.page_routes import build_page_router, is_open_page
 from server.asgi.repository_routes import build_repository_router
 from server.asgi.routes import build_router
 from server.asgi.v2_routes import build_v2_router
@@ -26,8 +26,6 @@ from server.endpoints.serving import HotRoute
 from server.errors import CODE_OF_STATUS, ServerError, envelope
 from server.logs import log
 from server.models.repository import Repository
-
-DOCS_PAGE = Path(__file__).parent / "pages" / "docs.html"
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -102,7 +100,7 @@ class App:
         try:
             gate.check_framing(scope["headers"], scope["http_version"])
             gate.check_host(scope["headers"], scope["http_version"])
-            if not self._is_preflight(scope):
+            if not self._is_preflight(scope) and not is_open_page(scope):
                 gate.authorise(scope["path"], scope["headers"])
             await self._inner(inner, receive, send_with_id)
         except ClientDisconnect:
@@ -140,7 +138,8 @@ def _asks_to_upgrade(headers: Headers) -> bool:
 def _build(endpoints: Endpoints) -> FastAPI:
     # A redirect to the path without its slash would name the host that the client sent.
     app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.include_router(build_router(endpoints, DOCS_PAGE.read_bytes()))
+    app.include_router(build_page_router(endpoints.gate.keyed))
+    app.include_router(build_router(endpoints))
     app.include_router(build_live_router(endpoints))
     app.include_router(build_repository_router(endpoints))
     app.include_router(build_v2_router(endpoints))

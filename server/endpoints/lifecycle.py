@@ -10,13 +10,13 @@ from collections.abc import Awaitable, Callable
 from time import time
 from typing import Any, Literal
 
-from server.batching.quarantine import Quarantine, Record
+from server.batching.runs.quarantine import Quarantine, Record
 from server.batching.turns import Turns
 from server.endpoints.gate import Gate
 from server.endpoints.ledger import make_ledger
 from server.endpoints.live import Live
 from server.endpoints.quota import make_quota
-from server.endpoints.serving import Serving
+from server.endpoints.serving import Serving, worth_of
 from server.errors import ServerError
 from server.logs.handler import count_losses
 from server.metrics.counters import ServerMetrics
@@ -131,6 +131,12 @@ class Endpoints:
         """Called once this worker retires: it is not ready any more, and nobody watches it."""
         self.draining = True
         self.live.close()
+
+    def not_cached_because(self, model: Model) -> str | None:
+        """Why answers of a version are not kept by this worker; None if they are."""
+        if "serving" not in vars(self):
+            return worth_of(model, self.settings).reason
+        return self.serving.not_cached_because(model)
 
     def close(self) -> None:
         """Closes the batchers."""

@@ -25,6 +25,7 @@ from server.models.repository import NO_MODEL, Model
 
 JSON = "application/json"
 DOUBTED = "a run of several requests failed in this worker, though each succeeded by itself"
+EXAMPLE_VALUES = 8192  # of golden rows that a description shows, at least one row
 Piece = TypeVar("Piece")
 
 
@@ -100,6 +101,8 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "golden_rows_checked": model.verdict.golden_rows,
         "batched": batched,
         "not_batched_because": None if batched else model.verdict.mixing or DOUBTED,
+        "cached": (not_cached := endpoints.not_cached_because(model)) is None,
+        "not_cached_because": not_cached,
         "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
         "served": served(endpoints.scoreboard.block_totals([block])[0]),
         "inputs": [_tensor(spec) for spec in model.runtime.inputs],
@@ -224,6 +227,7 @@ def _described(artefact: Artefact) -> dict[str, Any]:
         **({"ignored": artefact.ignored} if artefact.ignored else {}),
         "classes": artefact.classes,
         "example": dict(zip(names, artefact.golden.rows[0], strict=True)) if artefact.golden.rows else None,
+        "examples": artefact.golden.rows[: max(1, EXAMPLE_VALUES // len(names))],
         "producer": artefact.producer,
         "created": artefact.created,
         "source_sha256": artefact.source_sha256,

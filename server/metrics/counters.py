@@ -32,6 +32,10 @@ _RUNS = MODEL_OFFSETS["nv_inference_exec_count"]
 _REQUEST_US = MODEL_OFFSETS["nv_inference_request_duration_us"]
 _QUEUE_US = MODEL_OFFSETS["nv_inference_queue_duration_us"]
 _INPUT_US, _RUN_US, _OUTPUT_US = (MODEL_OFFSETS[name] for name in (COMPUTE_INPUT, COMPUTE_INFER, COMPUTE_OUTPUT))
+_CACHE_HITS = MODEL_OFFSETS["nv_cache_num_hits_per_model"]
+_CACHE_MISSES = MODEL_OFFSETS["nv_cache_num_misses_per_model"]
+_CACHE_HIT_US = MODEL_OFFSETS["nv_cache_hit_duration_per_model"]
+_CACHE_MISS_US = MODEL_OFFSETS["nv_cache_miss_duration_per_model"]
 _TENSOR_RUNS = MODEL_OFFSETS["dynonnx_tensor_runs_total"]
 _FAILED_SECONDS = MODEL_OFFSETS["dynonnx_failed_request_seconds_total"]
 _PENDING = MODEL_OFFSETS["nv_inference_pending_request_count"]
@@ -176,6 +180,14 @@ class ModelMetrics:
         cells[_SUCCESS] += requests
         cells[_REQUEST_US] += request_seconds * 1e6
         cells[_QUEUE_US] += queue_seconds * 1e6
+
+    def looked(self, hits: int, hit_seconds: float, misses: int, miss_seconds: float) -> None:
+        """Counts requests whose answer was looked for, by whether it was there or is under way."""
+        cells = self._cells
+        cells[_CACHE_HITS] += hits
+        cells[_CACHE_HIT_US] += hit_seconds * 1e6
+        cells[_CACHE_MISSES] += misses
+        cells[_CACHE_MISS_US] += miss_seconds * 1e6
 
     def failed(self, code: Code, seconds: float = 0.0) -> None:
         """Counts a request answered with an error, ``seconds`` after it was decoded."""

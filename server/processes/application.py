@@ -20,7 +20,7 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.asgi.app import App
-from server.batching.quarantine import CRASHES, Record
+from server.batching.runs.quarantine import CRASHES, Record
 from server.endpoints.lifecycle import Endpoints
 from server.logs import handler as logs
 from server.logs import log

@@ -46,6 +46,15 @@ class Group:
         yield
         self.deliver([entry], outputs)
 
+    def question(self, entry: Entry) -> Any:
+        raise NotImplementedError
+
+    def request_for_all(self, entry: Entry) -> Any:
+        raise NotImplementedError
+
+    def repeat(self, entry: Entry, answer: Any) -> None:
+        raise NotImplementedError
+
 
 class Refused(Entry):
     def refuse(self, error: ServerError) -> None:
@@ -58,7 +67,7 @@ def made(turn: list[int], failed: list[str], went_on: list[int]) -> tuple[Answer
         answered=lambda *_: None, written=lambda *_: None, failed=lambda code, _: failed.append(code)
     )
     group = Group(turn)
-    answers = Answers("m", metrics, lambda: went_on.append(turn[0]), Turns(lambda: group.time), lambda: 0.0)
+    answers = Answers("m", metrics, lambda: went_on.append(turn[0]), Turns(lambda: group.time), False, lambda: 0.0)
     return answers, group
 
 
@@ -120,7 +129,7 @@ async def test_the_batcher_waits_while_it_is_full_and_goes_on(monkeypatch: pytes
     rig.batcher._turn("turn")
     assert len(rig.runtime.runs) == 1
     rig.time += 1
-    rig.batcher._check_deadlines()
+    rig.batcher._deadlines._look()
     assert await late.code() == "deadline_exceeded"
     assert all([await entry.served() for entry in (first, second, third)])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from server.batching.quarantine import Quarantine
+from server.batching.runs.quarantine import Quarantine
 from server.metrics.counters import ModelMetrics
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
