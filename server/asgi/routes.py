@@ -7,6 +7,7 @@ from time import monotonic
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from server.asgi.openapi import answers
 from server.asgi.schemas import HEALTH, LIVE, MODEL, MODELS, READY
@@ -14,6 +15,7 @@ from server.batching.entry import Entry, PiecedAnswer
 from server.endpoints import reads
 from server.endpoints.ledger import SMALL_BODY_BYTES, Lease
 from server.endpoints.lifecycle import Endpoints
+from server.endpoints.portions import PORTION_BYTES, Portions
 from server.endpoints.reads import JSON, Answer
 from server.endpoints.serving import HotRoute, enter, server_timing
 from server.errors import ServerError
@@ -103,6 +105,24 @@ def respond(answer: Answer) -> Response:
     return Response(answer.body, answer.status, media_type=answer.media_type if answer.body else None)
 
 
+class _PiecedResponse(Response):
+    """An answer in pieces, sent in portions, between which others have a turn."""
+
+    def __init__(self, answer: PiecedAnswer, headers: dict[str, str]) -> None:
+        self._portions = Portions(answer.pieces)
+        named = {name.decode(): value.decode() for name, value in answer.headers}
+        length = {"content-length": str(self._portions.left)}
+        super().__init__(headers=named | headers | length, media_type=answer.media_type.decode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        portions = self._portions
+        while portions.left > PORTION_BYTES:
+            await send({"type": "http.response.body", "body": b"".join(portions.take()), "more_body": True})
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"".join(portions.take())})
+
+
 class _AwaitedEntry(Entry):
     """An entry whose answer a coroutine awaits."""
 
@@ -149,8 +169,7 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
     timing = {"server-timing": server_timing(entry)} if entry.timing else {}
     if isinstance(answer, bytes):
         return Response(answer, media_type=JSON, headers=timing)
-    named = {name.decode(): value.decode() for name, value in answer.headers}
-    return Response(b"".join(answer.pieces), media_type=answer.media_type.decode(), headers=named | timing)
+    return _PiecedResponse(answer, timing)
 
 
 async def _answer_of(entry: _AwaitedEntry, request: Request) -> bytes | PiecedAnswer:

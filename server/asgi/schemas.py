@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from server.artefact.metadata import Artefact, Feature, Scalar
-from server.codecs.json_columns import class_key
-from server.codecs.mlflow import PREDICTIONS
+from server.codecs.json.fields import class_key
+from server.codecs.mlflow.codec import PREDICTIONS
 from server.codecs.predict import DTYPE_OF_NUMPY
 from server.errors import CODES
 from server.models.repository import Model

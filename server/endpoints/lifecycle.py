@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from server.batching.quarantine import Quarantine, Record
+from server.batching.runs.quarantine import Quarantine, Record
 from server.batching.turns import Turns
 from server.endpoints.gate import Gate
 from server.endpoints.ledger import make_ledger
@@ -17,7 +17,8 @@ from server.endpoints.quota import make_quota
 from server.endpoints.serving import Serving
 from server.errors import ServerError
 from server.logs.handler import count_losses
-from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
+from server.metrics.counters import ServerMetrics
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard
 from server.models.repository import Model, Repository
 from server.settings import Settings
 

@@ -12,15 +12,17 @@ from typing import Literal, NamedTuple
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
-from server.batching.padding import PaddedRuns
-from server.batching.quarantine import Quarantine
+from server.batching.runs.padding import PaddedRuns
+from server.batching.runs.quarantine import Quarantine
 from server.batching.slice_queue import SliceQueue
 from server.batching.turns import Turns
-from server.codecs import mlflow, predict
+from server.codecs import predict
 from server.codecs.codec import Codec
+from server.codecs.mlflow import media
 from server.codecs.slices import LARGE_BYTES, Slices, finish
 from server.errors import ServerError
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.counters import ModelMetrics
+from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Model, Repository
 from server.settings import Settings
 
@@ -152,7 +154,7 @@ def codec_of(protocol: ProtocolName, model: Model) -> Codec:
     """The codec of a protocol for a model."""
     if protocol == "predict":
         return model.predict or predict.NO_ROWS
-    return (model.mlflow or mlflow.NO_ROWS) if protocol == "mlflow" else model.v2
+    return (model.mlflow or media.NO_ROWS) if protocol == "mlflow" else model.v2
 
 
 def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:

@@ -19,7 +19,7 @@ from server.artefact.metadata import NAME_PATTERN, RESERVED_NAMES, Artefact
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout
 from server.batching.cost import CostCurve
-from server.codecs.mlflow import MlflowCodec
+from server.codecs.mlflow.codec import MlflowCodec
 from server.codecs.predict import PredictCodec
 from server.codecs.v2.codec import TensorCodec
 from server.errors import ServerError

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -245,25 +243,6 @@ def warm_up(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
         if perf_counter() - began > WARM_UP_SECONDS:
             break
     return curve
-
-
-def first_run(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> None:
-    """Runs a model that was tried elsewhere, so that all workers share what the first run allocates."""
-    _run(runtime, [output.name for output in runtime.outputs], trial_feed(artefact, layouts))
-
-
-@contextlib.contextmanager
-def stopped_after(runtime: Runtime, seconds: float) -> Iterator[None]:
-    """Stops a run within the block that takes longer: what was quick in its trial need not be so again."""
-    timer = threading.Timer(seconds, runtime.stop)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        if runtime.stopped:
-            raise TrialFailed(f"its first run did not end within {seconds:.0f} s, though its trial did")
 
 
 def seconds_of_run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> float:

@@ -20,11 +20,12 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.asgi.app import App
-from server.batching.quarantine import CRASHES, Record
+from server.batching.runs.quarantine import CRASHES, Record
 from server.endpoints.lifecycle import Endpoints
 from server.logs import handler as logs
 from server.logs import log
-from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
+from server.metrics.counters import ServerMetrics
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard
 from server.models.bulletin import Bulletin, Key
 from server.models.loading import loader
 from server.models.repository import BadRepository, Repository

@@ -15,9 +15,10 @@ from server.batching.entry import Entry, PiecedAnswer
 from server.codecs.slices import Slices, finish, ranges, rows_per_slice
 from server.codecs.v2.body import pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
-from server.codecs.v2.request import RequestedOutput
+from server.codecs.v2.outputs import RequestedOutput
 
 ENCODED_ITEMS = 4096  # values that one slice encodes
+SORTED_ITEMS = 16_384  # values that one slice sorts
 MANY_PIECES = 256
 Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, if the file has them
 
@@ -84,7 +85,7 @@ class TensorGroup:
 
 def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> Slices[PiecedAnswer]:
     """Encodes the answer of one request from its own ``outputs``, in the order it asked for."""
-    json: list[bytes] = [output_format.start]
+    json: list[bytes | memoryview] = [output_format.start]
     binary: list[bytes | memoryview] = []
     for requested, output in zip(output_format.outputs, outputs, strict=True):
         array = output
@@ -104,15 +105,16 @@ def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bo
             json += [b',"data":[', *_with_commas(lists), b"]}"]
     json.append(b"]}")
     # Copies of a very large answer take long: its pieces stay apart.
-    head = [b"".join(json)] if len(json) < MANY_PIECES else json
-    return (yield from pack(head, binary, output_format.compression))
+    if len(json) < MANY_PIECES:
+        json = [b"".join(json)]
+    return (yield from pack(json, binary, output_format.compression))
 
 
-def _with_commas(lists: Sequence[bytes | memoryview]) -> Iterator[bytes]:
+def _with_commas(lists: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     for number, piece in enumerate(lists):
         if number:
             yield b","
-        yield bytes(piece[1:-1])
+        yield memoryview(piece)[1:-1]
 
 
 def _pieces(array: Array, encode: Callable[[Array], bytes | memoryview]) -> Slices[list[bytes | memoryview]]:
@@ -144,20 +146,41 @@ def best_classes(output: Array, rows_first: bool, classes: int, labels: Sequence
     has_rows = rows_first or output.ndim > 1
     width = prod(output.shape[1:]) if has_rows else output.size
     rows = output.reshape(len(output) if has_rows else 1, width)
-    classified: Array = np.empty((len(rows), min(classes, width)), np.object_)
+    count = min(classes, width)
+    classified: Array = np.empty((len(rows), count), np.object_)
     for start, stop in ranges(len(rows), rows_per_slice(width)):
         part = rows[start:stop]
-        keys = -part.astype(np.float64) if part.dtype.kind == "f" else _descending(part)
-        best = np.argsort(keys, axis=1, kind="stable")[:, :classes]
-        for row, (values, columns) in enumerate(zip(part.tolist(), best.tolist(), strict=True), start):
-            classified[row] = [_classification(values[column], column, labels) for column in columns]
+        best = _best_columns(part)[:, :count] if width <= SORTED_ITEMS else [(yield from _merged(part[0], count))]
+        for row, (values, columns) in enumerate(zip(part, best, strict=True), start):
+            for at, end in ranges(count, ENCODED_ITEMS):
+                chosen = columns[at:end]
+                named = zip(values[chosen].tolist(), chosen.tolist(), strict=True)
+                classified[row, at:end] = [_classification(value, column, labels) for value, column in named]
+                if end < count:
+                    yield
         yield
     return classified if has_rows else classified[0]
 
 
-def _descending(whole: Array) -> Array:
-    """Keys that sort whole numbers in descending order; negation would overflow."""
-    return np.bitwise_not(whole)
+def _merged(row: Array, count: int) -> Slices[Array]:
+    """The ``count`` best columns of a wide row, best first; runs of it are sorted one by one, and merged."""
+    runs: list[Array] = []
+    for start, stop in ranges(len(row), SORTED_ITEMS):
+        runs.append(start + _best_columns(row[start:stop])[:count])
+        yield
+    while len(runs) > 1:
+        pairs, runs = runs, []
+        for at, _ in ranges(len(pairs), 2):
+            columns = np.concatenate(pairs[at : at + 2])
+            runs.append(columns[_best_columns(row[columns])[:count]])
+            yield
+    return runs[0]
+
+
+def _best_columns(values: Array) -> Array:
+    """The columns along the last axis, best first, and of equals the first first; NaN comes last."""
+    keys = -values.astype(np.float64) if values.dtype.kind == "f" else np.bitwise_not(values)  # -min would overflow
+    return np.argsort(keys, kind="stable")
 
 
 def _classification(value: float, column: int, labels: Sequence[str]) -> str:

@@ -115,7 +115,7 @@ def split(body: bytes | bytearray, json_bytes: int | None) -> tuple[memoryview, 
     return view[:json_bytes], view[json_bytes:]
 
 
-def pack(head: list[bytes], binary: list[bytes | memoryview], wants: bytes | None) -> Slices[PiecedAnswer]:
+def pack(head: list[bytes | memoryview], binary: list[bytes | memoryview], wants: bytes | None) -> Slices[PiecedAnswer]:
     """Makes an answer of pieces of JSON and binary data; ``wants``: its compression, None for none."""
     media_type = b"application/octet-stream" if binary else b"application/json"
     headers = [(JSON_LENGTH_HEADER, b"%d" % sum(map(len, head)))] if binary else []

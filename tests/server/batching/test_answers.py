@@ -54,7 +54,7 @@ def made(turn: list[int], failed: list[str], went_on: list[int]) -> tuple[Answer
     """Answers whose clock stands still but for the turns of long work, of which each delivery takes a whole one."""
     metrics: Any = SimpleNamespace(answered=lambda *_: None, failed=lambda code, _: failed.append(code))
     group = Group(turn)
-    answers = Answers("m", metrics, lambda: went_on.append(turn[0]), Turns(lambda: group.time), lambda: 0.0)
+    answers = Answers("m", metrics, lambda: went_on.append(turn[0]), Turns(lambda: group.time), False, lambda: 0.0)
     return answers, group
 
 
@@ -116,7 +116,7 @@ async def test_the_batcher_waits_while_it_is_full_and_goes_on(monkeypatch: pytes
     rig.batcher._turn("turn")
     assert len(rig.runtime.runs) == 1
     rig.time += 1
-    rig.batcher._check_deadlines()
+    rig.batcher._deadlines._look()
     assert await late.code() == "deadline_exceeded"
     assert all([await entry.served() for entry in (first, second, third)])
 

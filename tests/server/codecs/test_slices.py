@@ -9,8 +9,9 @@ import orjson
 import pytest
 
 from server.artefact.tensors import TensorSpec
-from server.codecs import mlflow, predict
+from server.codecs import predict
 from server.codecs.codec import Codec
+from server.codecs.mlflow.codec import mlflow_codec
 from server.codecs.slices import (
     LARGE_BYTES,
     SLICE_ITEMS,
@@ -71,7 +72,7 @@ OUTPUTS = (TensorSpec("y", np.dtype(np.float64), (None, 1)),)
 assert ARTEFACT is not None
 NAMES = [feature.name for feature in ARTEFACT.features]
 PREDICT = predict.codec_of_artefact(ARTEFACT, "1", 50)
-MLFLOW = mlflow.mlflow_codec(ARTEFACT, (), (), 50)
+MLFLOW = mlflow_codec(ARTEFACT, (), (), 50)
 NUMBERS = predict.codec_of_signature(SIGNATURE, OUTPUTS, "1", 50)
 assert MLFLOW is not None
 assert NUMBERS is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from server.batching.quarantine import STRIKES
+from server.batching.runs.quarantine import STRIKES
 from tests.support.models.endless_models import ENDLESS_ROW, SHORT_ROW, counting
 from tests.support.server.doors import DOORS, Door, get, open_door, post
 from tests.support.server.models import plain

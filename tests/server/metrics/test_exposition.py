@@ -11,9 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from server import __version__
 from server.errors import CODES
+from server.metrics.counters import ModelMetrics, ServerMetrics
 from server.metrics.exposition import PIECE_SAMPLES, exposition, exposition_pieces
 from server.metrics.families import BATCH_ROWS_BUCKETS, MODEL_FAMILIES, SECONDS_BUCKETS
-from server.metrics.scoreboard import ModelMetrics, Scoreboard, ServerMetrics
+from server.metrics.scoreboard import Scoreboard
 from tests.support.server.scrape import IRIS, made, samples, value
 
 

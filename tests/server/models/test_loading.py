@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from onnx import helper
 
 from server.artefact.metadata import BadArtefact, to_metadata
 from server.artefact.onnxfile import MAX_BYTES, BadFile
+from server.artefact.runtime import Runtime
 from server.models import loading
 from server.models.loading import ChangedMeanwhile
 from server.models.repository import VersionFile
@@ -25,6 +27,7 @@ from tests.support.server.models import (
     classifier,
     mixed,
     onnx_file,
+    plain,
     plain_two_inputs,
     regressor,
     row_mixing,
@@ -130,13 +133,21 @@ def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp
         load_version(VersionFile("m", "7", path), findings)
 
 
-def test_a_first_run_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was quick in its trial need not be so again."""
-    monkeypatch.setattr(loading, "FIRST_RUN_SECONDS", 0.05)
-    data = endless()
-    findings = Findings(hashlib.sha256(data).hexdigest(), Verdict(0), load(put(tmp_path, "plain.onnx")).curve, False)
-    with pytest.raises(TrialFailed, match="its first run did not end within 0 s"):
-        load_version(VersionFile("m", "7", put(tmp_path, "m.onnx", data)), findings)
+@pytest.mark.parametrize(
+    "make", [endless, lambda: classifier().data, lambda: plain().data], ids=["endless", "ours", "plain"]
+)
+def test_what_was_tried_elsewhere_is_opened_and_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], bytes]
+) -> None:
+    """The process that opens it for good answers signals and workers meanwhile: one long operator cannot be stopped."""
+    data = make()
+    curve = load(put(tmp_path, "plain.onnx")).curve
+    findings = Findings(hashlib.sha256(data).hexdigest(), Verdict(0), curve, cost_by_rows=False)
+
+    runs: list[object] = []
+    monkeypatch.setattr(Runtime, "run", lambda *arguments: runs.append(arguments))
+    assert load_version(VersionFile("m", "7", put(tmp_path, "m.onnx", data)), findings).curve is curve
+    assert not runs
 
 
 def test_a_graph_that_is_not_proven_is_batched_at_the_operators_own_risk(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from server.batching.quarantine import Quarantine
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.batching.runs.quarantine import Quarantine
+from server.metrics.counters import ModelMetrics
+from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
 from server.processes.application import Server, _bind, default_host
 

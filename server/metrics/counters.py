@@ -1,0 +1,113 @@
+"""Owns what one process counts, in its own line of the scoreboard. Knows neither other lines nor how they are shown."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from server.errors import CODES, Code
+from server.metrics.families import (
+    BATCH_ROWS_BUCKETS,
+    COMPUTE_INFER,
+    COMPUTE_INPUT,
+    COMPUTE_OUTPUT,
+    DISPATCH_REASONS,
+    LOG_LOSSES,
+    SECONDS_BUCKETS,
+)
+from server.metrics.layout import LAST_RUN, MODEL_CELLS, MODEL_OFFSETS, RUNNING, SERVER_CELLS, SERVER_OFFSETS
+from server.metrics.scoreboard import Scoreboard
+
+_SUCCESS = MODEL_OFFSETS["nv_inference_request_success"]
+_ROWS = MODEL_OFFSETS["nv_inference_count"]
+_RUNS = MODEL_OFFSETS["nv_inference_exec_count"]
+_REQUEST_US = MODEL_OFFSETS["nv_inference_request_duration_us"]
+_QUEUE_US = MODEL_OFFSETS["nv_inference_queue_duration_us"]
+_INPUT_US, _RUN_US, _OUTPUT_US = (MODEL_OFFSETS[name] for name in (COMPUTE_INPUT, COMPUTE_INFER, COMPUTE_OUTPUT))
+_TENSOR_RUNS = MODEL_OFFSETS["dynonnx_tensor_runs_total"]
+_FAILED_SECONDS = MODEL_OFFSETS["dynonnx_failed_request_seconds_total"]
+_PENDING = MODEL_OFFSETS["nv_inference_pending_request_count"]
+_STOPPED_RUNS = MODEL_OFFSETS["dynonnx_stopped_runs_total"]
+_BATCH_ERRORS = MODEL_OFFSETS["dynonnx_batch_errors_total"]
+_BATCH_ROWS = MODEL_OFFSETS["dynonnx_batch_rows"]
+_RUN_SECONDS = MODEL_OFFSETS["dynonnx_run_seconds"]
+
+
+class ServerMetrics:
+    """The server's own counters in one worker's line."""
+
+    def __init__(self, scoreboard: Scoreboard, line: int) -> None:
+        self._cells = scoreboard.enter(line)
+        self._errors = {code: SERVER_OFFSETS["dynonnx_errors_total"] + at for at, code in enumerate(CODES)}
+        dropped = SERVER_OFFSETS["dynonnx_log_lines_dropped_total"]
+        self._dropped = {reason: dropped + at for at, reason in enumerate(LOG_LOSSES)}
+
+    def error(self, code: Code) -> None:
+        """Counts an error answer."""
+        self._cells[self._errors[code]] += 1.0
+
+    def log_line_lost(self, reason: str) -> None:
+        """Counts a log line that was not written. ``reason``: one of LOG_LOSSES."""
+        self._cells[self._dropped[reason]] += 1.0
+
+
+class ModelMetrics:
+    """A model version's counters in one worker's line. Times are seconds; most are counted once per batch."""
+
+    def __init__(self, scoreboard: Scoreboard, line: int, block: int) -> None:
+        start = SERVER_CELLS + block * MODEL_CELLS
+        self._cells = scoreboard.enter(line)[start : start + MODEL_CELLS]
+        self._failure = {code: MODEL_OFFSETS["nv_inference_request_failure"] + at for at, code in enumerate(CODES)}
+        dispatch = MODEL_OFFSETS["dynonnx_dispatch_total"]
+        self._dispatch = {reason: dispatch + at for at, reason in enumerate(DISPATCH_REASONS)}
+
+    def begin_run(self, now: float) -> None:
+        """Notes that a run begins, for who asks why a worker has died."""
+        self._cells[RUNNING] = now
+
+    def fail_run(self) -> None:
+        """Counts a batch lost to an error in the server itself."""
+        self._cells[RUNNING] = 0.0
+        self._cells[_BATCH_ERRORS] += 1.0
+
+    def stopped_run(self) -> None:
+        """Counts a run that was stopped."""
+        self._cells[_STOPPED_RUNS] += 1.0
+
+    def batch(self, rows: int, run_seconds: float, reason: str, ended: float = 0.0) -> None:
+        """Counts one run. ``reason``: of its dispatch; ``ended``: its end on the monotonic clock."""
+        cells = self._cells
+        size = bisect_left(BATCH_ROWS_BUCKETS, rows)
+        cells[_ROWS] += rows
+        cells[_RUNS] += 1.0
+        cells[_RUN_US + size] += run_seconds * 1e6
+        cells[LAST_RUN] = ended
+        cells[RUNNING] = 0.0
+        cells[self._dispatch[reason]] += 1.0
+        cells[_BATCH_ROWS + size] += 1.0
+        cells[_BATCH_ROWS + len(BATCH_ROWS_BUCKETS) + 1] += rows
+        cells[_RUN_SECONDS + bisect_left(SECONDS_BUCKETS, run_seconds)] += 1.0
+        cells[_RUN_SECONDS + len(SECONDS_BUCKETS) + 1] += run_seconds
+
+    def stages(self, rows: int, input_seconds: float, output_seconds: float) -> None:
+        """Counts the seconds of decoding and answering the entries of one run, where `BatchGroup.counts_stages`."""
+        cells = self._cells
+        size = bisect_left(BATCH_ROWS_BUCKETS, rows)
+        cells[_TENSOR_RUNS + size] += 1.0
+        cells[_INPUT_US + size] += input_seconds * 1e6
+        cells[_OUTPUT_US + size] += output_seconds * 1e6
+
+    def answered(self, requests: int, request_seconds: float, queue_seconds: float) -> None:
+        """Counts requests answered with a prediction, and the sums of their seconds in all and in the queue."""
+        cells = self._cells
+        cells[_SUCCESS] += requests
+        cells[_REQUEST_US] += request_seconds * 1e6
+        cells[_QUEUE_US] += queue_seconds * 1e6
+
+    def failed(self, code: Code, seconds: float = 0.0) -> None:
+        """Counts a request answered with an error, ``seconds`` after it was decoded."""
+        self._cells[self._failure[code]] += 1.0
+        self._cells[_FAILED_SECONDS] += seconds
+
+    def pending(self, requests: int) -> None:
+        """Sets the number of requests that wait or run."""
+        self._cells[_PENDING] = requests
