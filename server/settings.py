@@ -65,6 +65,13 @@ def _public_key(text: str) -> str:
     return text if text.startswith("-----BEGIN PUBLIC KEY-----") else _text(text)
 
 
+def _rules(text: str) -> tuple[tuple[str, bool], ...]:
+    rules = [rule.strip().rpartition("=") for rule in text.split(",")]
+    if any(not name or rule not in ("on", "off") for name, _, rule in rules):
+        raise BadSetting(f"expected models like iris=on,churn=off, separated by commas, got {text!r}")
+    return tuple((name, rule == "on") for name, _, rule in rules)
+
+
 def _origins(text: str) -> tuple[str, ...]:
     origins = tuple(origin.strip() for origin in text.split(","))
     if any(origin != "*" and not re.fullmatch(r"https?://[^\s/]+", origin) for origin in origins):
@@ -118,6 +125,14 @@ class Settings:
     )
     forwarded: bool = _setting(
         False, _flag, "1: a router adds each client's address to X-Forwarded-For, on the right, as Heroku's does"
+    )
+    cache_bytes: int = _setting(
+        0, _whole(0, 2**40), "most bytes of answers that a worker keeps to give them again; 0: none"
+    )
+    cache_models: tuple[tuple[str, bool], ...] = _setting(
+        (),
+        _rules,
+        "models whose answers are kept whatever that saves, or never: iris=on,churn=off; others: by their cost",
     )
     ort_threads: int = _setting(1, _whole(1, 64), "threads of ONNX Runtime for one run")
     server_timing: bool = _setting(False, _flag, "1: answers carry Server-Timing")

@@ -231,6 +231,8 @@ MODEL: Schema = {
         "golden_rows_checked": COUNT,
         "batched": {"type": "boolean"},
         "not_batched_because": {"type": ["string", "null"]},
+        "cached": {"type": "boolean"},
+        "not_cached_because": {"type": ["string", "null"]},
         "cost": record({"fixed_us": {"type": "number", "minimum": 0}, "row_us": {"type": "number", "minimum": 0}}),
         "inputs": list_of(_TENSOR),
         "outputs": list_of(_TENSOR),

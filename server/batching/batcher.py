@@ -21,6 +21,11 @@ class Batcher(Dispatcher):
         return self._queue.row_independent
 
     @property
+    def is_quarantined(self) -> bool:
+        """Whether the version is refused for its runs."""
+        return bool(self._held[0])
+
+    @property
     def is_running(self) -> bool:
         """Whether a run goes on in the thread."""
         return self._run.batch is not None

@@ -23,13 +23,14 @@ OPEN_PATHS = frozenset({"/health", "/ping", "/v2/health/live", "/v2/health/ready
 CLOSE = {"connection": "close"}
 
 # What a header means to the gate, by name.
-IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CODING, COLD = range(7)
+IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CODING, STORING, COLD = range(8)
 _KINDS: dict[bytes, int] = {
     b"host": HOST,
     b"content-length": LENGTH,
     b"x-request-id": REQUEST_ID,
     b"x-request-start": START,
     b"transfer-encoding": CODING,
+    b"cache-control": STORING,
     b"expect": COLD,
     b"origin": COLD,
     b"upgrade": COLD,
@@ -48,13 +49,14 @@ class Admission(NamedTuple):
     """What the head of an admitted request says.
 
     ``request_id``: the client's, if well-formed. ``deadline``: seconds of the monotonic clock. ``cold``: only door one
-    can answer it. ``has_host``: whether it has a Host.
+    can answer it. ``has_host``: whether it has a Host. ``no_store``: nothing of it is kept, nothing kept answers it.
     """
 
     request_id: bytes | None
     deadline: float
     cold: bool
     has_host: bool
+    no_store: bool
 
 
 def request_ids() -> Callable[[], bytes]:
@@ -148,7 +150,7 @@ class Gate:
         request_id = None
         start = None  # of several the last: a router writes its own behind a client's
         hosts = codings = 0
-        cold = False
+        cold = no_store = False
         for name, value in headers:
             kind = _SPELLINGS.get(name)
             if kind is None:
@@ -170,13 +172,15 @@ class Gate:
             elif kind == CODING:
                 _check_coding(value)
                 codings += 1
+            elif kind == STORING:
+                no_store = no_store or says_no_store(value)
             else:
                 cold = True
         if hosts > 1:
             raise _one_host()
         if codings > 1:
             raise _one_coding()
-        return Admission(request_id, self.deadline(monotonic(), start), cold, hosts == 1)
+        return Admission(request_id, self.deadline(monotonic(), start), cold, hosts == 1, no_store)
 
     def deadline(self, now: float, start: bytes | None) -> float:
         """The deadline of a request with X-Request-Start ``start``, in seconds of the monotonic clock."""
@@ -196,6 +200,11 @@ class Gate:
                 f"the body is larger than the {self._max_body_bytes} bytes allowed",
                 CLOSE,  # instead of reading the rest of the body
             )
+
+
+def says_no_store(value: bytes) -> bool:
+    """Whether a Cache-Control forbids to keep what the request asks and is answered."""
+    return any(directive.strip().lower() == b"no-store" for directive in value.split(b","))
 
 
 def _digests(keys: Sequence[str]) -> tuple[bytes, ...]:

@@ -14,7 +14,7 @@ from server.batching.turns import Turns
 from server.endpoints.gate import Gate
 from server.endpoints.ledger import make_ledger
 from server.endpoints.quota import make_quota
-from server.endpoints.serving import Serving
+from server.endpoints.serving import Serving, worth_of
 from server.errors import ServerError
 from server.logs.handler import count_losses
 from server.metrics.counters import ServerMetrics
@@ -112,6 +112,12 @@ class Endpoints:
     def batches(self, model: Model) -> bool:
         """Whether requests share runs of a version: by its trial and, once it is open, by its runs in this worker."""
         return model.verdict.row_independent and ("serving" not in vars(self) or self.serving.batches(model))
+
+    def not_cached_because(self, model: Model) -> str | None:
+        """Why answers of a version are not kept by this worker; None if they are."""
+        if "serving" not in vars(self):
+            return worth_of(model, self.settings).reason
+        return self.serving.not_cached_because(model)
 
     def close(self) -> None:
         """Closes the batchers."""

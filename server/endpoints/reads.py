@@ -96,6 +96,8 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "golden_rows_checked": model.verdict.golden_rows,
         "batched": batched,
         "not_batched_because": None if batched else model.verdict.mixing or DOUBTED,
+        "cached": (not_cached := endpoints.not_cached_because(model)) is None,
+        "not_cached_because": not_cached,
         "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
         "served": served(endpoints.scoreboard.block_totals([block])[0]),
         "inputs": [_tensor(spec) for spec in model.runtime.inputs],

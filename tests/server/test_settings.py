@@ -51,6 +51,13 @@ def test_defaults_are_the_promised_ones() -> None:
         ("DYNONNX_VERIFY_KEY", PEM, "verify_key", PEM),
         ("DYNONNX_MAX_WAIT_MS", "0", "max_wait_ms", 0),
         ("DYNONNX_CORS_ORIGINS", "https://a.example, *", "cors_origins", ("https://a.example", "*")),
+        ("DYNONNX_CACHE_BYTES", "67108864", "cache_bytes", 67_108_864),
+        (
+            "DYNONNX_CACHE_MODELS",
+            "iris=on, a.b=off,c=d=on",
+            "cache_models",
+            (("iris", True), ("a.b", False), ("c=d", True)),
+        ),
         ("DYNONNX_LOG_LEVEL", "debug", "log_level", "debug"),
         ("DYNONNX_LOG_FORMAT", "json", "log_format", "json"),
         ("DYNONNX_PORT_", "", "port", 8000),
@@ -64,6 +71,11 @@ def test_a_setting_is_read(name: str, text: str, field: str, value: object) -> N
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("DYNONNX_CACHE_BYTES", "-1"),
+        ("DYNONNX_CACHE_MODELS", "iris"),
+        ("DYNONNX_CACHE_MODELS", "iris=yes"),
+        ("DYNONNX_CACHE_MODELS", "=on"),
+        ("DYNONNX_CACHE_MODELS", "iris=on,"),
         ("PORT", "0"),
         ("PORT", "70000"),
         ("PORT", "abc"),

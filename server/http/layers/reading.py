@@ -50,11 +50,9 @@ class ReadingConnection(WaitingConnection):
             return
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
-        if self._waits_for <= IDLE and not self.pipeline and (known := self.worker.recognise(data)) is not None:
-            cycle = self.cycle
-            if cycle is None or cycle.response_complete:
-                self._go_known(known)
-                return
+        if self._waits_for <= IDLE and (known := self.worker.recognise(data)) is not None:
+            self._go_known(known)
+            return
         if len(data) <= PIECE_BYTES:
             self._parse(data)
             return
