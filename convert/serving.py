@@ -35,7 +35,7 @@ def serve(job: Job, contents: Contents, pipe: BinaryIO) -> None:
         taught = () if job.converters is None else extend.load(job.converters)
         policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version, _witness(job))
         if job.onnx is None:
-            done = convert(contents.model, job.name, rows, policy, _teller(pipe), job.allow_ties)
+            done = convert(contents.model, job.name, rows, policy, _teller(pipe), job.allow_ties, job.method)
             proof, speed, onnx = done.proof, done.speed, b"" if done.proof.wrong else done.onnx
         else:
             proof, speed, onnx = verify(contents.model, contents.onnx, rows, policy, _teller(pipe)), {}, b""

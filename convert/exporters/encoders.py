@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn import preprocessing
 
+from convert.errors import Refused
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
@@ -138,6 +139,30 @@ def _looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
     return (hits.reduce("ReduceMax") > 0.5).where(looked_up, missing)
 
 
+def label_positions(e: Exporter, encoder: Any, x: Columns) -> Columns:
+    """The position of a label among the classes: one column."""
+    return positions(x, {0: list(encoder.classes_)})
+
+
+def label_indicators(e: Exporter, encoder: Any, x: Columns) -> Columns:
+    """One column for each class, or one alone for the second of two."""
+    classes = list(encoder.classes_)
+    if encoder.y_type_.startswith("multilabel"):
+        raise Refused("a LabelBinarizer of sets of labels has nothing to encode", "leave it out")
+    shown = classes[1:] if len(classes) == 2 else classes
+    here = indicators(x, [(0, value) for value in shown]).cast(np.float64)
+    low, high = float(encoder.neg_label), float(encoder.pos_label)
+    if len(classes) == 1:
+        return columns(here * 0.0 + low, 1)
+    return columns(here * (high - low) + low, len(shown))
+
+
 TRANSFORMS.update(
-    {preprocessing.OneHotEncoder: one_hot, preprocessing.OrdinalEncoder: ordinal, preprocessing.TargetEncoder: target}
+    {
+        preprocessing.LabelBinarizer: label_indicators,
+        preprocessing.LabelEncoder: label_positions,
+        preprocessing.OneHotEncoder: one_hot,
+        preprocessing.OrdinalEncoder: ordinal,
+        preprocessing.TargetEncoder: target,
+    }
 )

@@ -69,8 +69,8 @@ TRANSFORMS: dict[type, Transform] = {}
 PREDICTIONS: dict[type, Predict] = {}
 FAMILIES = (
     "bayes", "boosting", "calibration", "compose", "dummy", "encoders", "ensembles", "functions", "gaussian_process",
-    "imputing", "iterating", "kernels", "linear", "multiclass", "neighbors", "network", "numeric",
-    "preprocessing", "projection", "text", "trees", "wrappers",
+    "hashing", "imputing", "iterating", "kernels", "linear", "multiclass", "neighbors", "network", "numeric",
+    "preprocessing", "projection", "records", "sampling", "text", "topics", "trees", "wrappers",
 )  # fmt: skip
 OPTIONAL = frozenset({"catboost", "lightgbm", "xgboost"})  # packages that need not be installed; a family each
 

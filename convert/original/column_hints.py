@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn import ensemble, preprocessing
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
@@ -22,9 +23,11 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from convert.errors import Refused
 from convert.exporters.parts.affine import shift_and_scale
+from convert.exporters.records import words_by_name
 from convert.exporters.registry import BoosterHints, optional_family
 from convert.graph.graph import Array
 from convert.inside import Inner, inside, is_dropped
+from convert.original.wordlist import invented
 
 
 @dataclass(slots=True)
@@ -157,9 +160,26 @@ def _texts(model: Any, views: Views) -> Views:
     columns = {word: ColumnHint() for word in sorted(vocabulary, key=lambda word: int(vocabulary[word]))}
     for view in filter(None, views[:1]):
         view.hint.text = True
-        view.hint.words += list(vocabulary)
+        view.hint.words += list(vocabulary) or invented()
         view.hint.by_word.update(columns)
     return [ColumnView(hint, lambda x: x) for hint in columns.values()]
+
+
+def _labels(model: Any, views: Views) -> Views:
+    for view in filter(None, views):
+        _note_values(view, np.asarray(model.classes_, object if model.classes_.dtype.kind == "U" else None))
+        view.hint.closed = True  # what a LabelBinarizer makes of another hangs on the labels beside it
+    return [None]
+
+
+def _records(model: Any, views: Views) -> Views:
+    """Names that hold words, and names that hold numbers, which are handed on."""
+    named = words_by_name(model)
+    for view, words in zip(views, named.values(), strict=True):
+        if view and words:
+            view.hint.text, view.hint.known = True, [*view.hint.known, *words]
+    home = dict(zip(named, views, strict=True))
+    return [home.get(str(feature)) for feature in model.feature_names_]
 
 
 def _imputer(model: Any, views: Views) -> Views:
@@ -299,8 +319,11 @@ VISITORS: dict[type, Callable[[Any, Views], Views]] = {
     preprocessing.OneHotEncoder: _encoder,
     preprocessing.OrdinalEncoder: _encoder,
     preprocessing.TargetEncoder: _encoder,
+    preprocessing.LabelBinarizer: _labels,
+    preprocessing.LabelEncoder: _labels,
     CategoricalNB: _positions,
     CountVectorizer: _texts,
+    DictVectorizer: _records,
     HashingVectorizer: _texts,
     TfidfTransformer: lambda model, views: views,  # in other units: which words it splits on is the same
     ensemble.HistGradientBoostingClassifier: _histograms,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from copy import deepcopy
+from time import monotonic
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from server.asgi.v2_routes import build_v2_router
 from server.endpoints.gate import Headers
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import JSON
+from server.endpoints.serving import HotRoute
 from server.errors import CODE_OF_STATUS, ServerError, envelope
 from server.logs import log
 from server.models.repository import Repository
@@ -74,7 +76,9 @@ class App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self.endpoints.gate.identify(scope["headers"])
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id.decode()
+        state["began"] = monotonic()  # of a prediction, later: when its body is complete
         started = False
         ours = [(b"x-request-id", request_id)]
         if _asks_to_upgrade(scope["headers"]):
@@ -84,6 +88,7 @@ class App:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                self._count(inner, message["status"])
                 message["headers"] = [*message.get("headers", ()), *ours]
             await send(message)
 
@@ -104,6 +109,17 @@ class App:
                 error = ServerError("internal", "the server failed on this request; its log says why")
             if not started:
                 await _respond(self.endpoints, error, request_id.decode())(inner, receive, send_with_id)
+
+    def _count(self, scope: Scope, status: int) -> None:
+        """Counts how long a request took whose answer begins."""
+        state = scope["state"]
+        seconds = monotonic() - state["began"]
+        entered: HotRoute | None = state.get("route")
+        if entered is not None:
+            entered.batcher.metrics.request(entered.route_name, status, seconds)
+        else:
+            tags = getattr(scope.get("route"), "tags", None) or ["none"]
+            self.endpoints.metrics.other_request(tags[0], status, seconds)
 
     def _is_preflight(self, scope: Scope) -> bool:
         """Whether the CORS middleware answers by itself: a browser asks without a key whether it may send one."""

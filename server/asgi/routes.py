@@ -124,7 +124,9 @@ class _PiecedResponse(Response):
 
 
 class _AwaitedEntry(Entry):
-    """An entry whose answer a coroutine awaits."""
+    """An entry whose answer a coroutine awaits; `App` counts how long that took."""
+
+    timed_by_door = True
 
     def __init__(self, deadline: float, lease: Lease) -> None:
         self.deadline = deadline
@@ -151,6 +153,7 @@ class _AwaitedEntry(Entry):
 async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Response:
     """Enters a request and awaits its answer; the client may disconnect meanwhile. Raises ServerError."""
     headers = request.scope["headers"]
+    request.state.route = route
     admission = endpoints.gate.admit(headers)
     if endpoints.quota is not None:
         endpoints.quota.check(headers, request.client.host if request.client else None)
@@ -162,7 +165,7 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
         entry.request = described
         entry.no_store = admission.no_store
         body = await read_body(request, endpoints, lease)
-        entry.arrived = monotonic()
+        entry.arrived = request.state.began = monotonic()
         enter(route, entry, body)
         answer = await _answer_of(entry, request)
     finally:

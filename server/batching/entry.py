@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
 from server.errors import ServerError
+from server.metrics.families import RouteName
 
 
 class Timing(NamedTuple):
@@ -40,6 +41,7 @@ class BatchGroup(Protocol):
 
     outputs: tuple[str, ...]  # names of the graph outputs that a run computes
     rows_first: bool  # every output has as many rows as the run, else an error
+    route_name: RouteName  # of the protocol, in metrics
     counts_stages: bool  # the protocol's statistics have the seconds of decoding and answering
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
@@ -79,6 +81,7 @@ class Entry:
     deadline: float
     arrived: float
     done = False
+    timed_by_door = False  # the door counts how long it took; else the batch does, as soon as it is answered
     no_store = False  # the client wants a run of its own, and that nothing of it is kept
     decode_seconds = 0.0  # where stages are timed
     dispatched_rows = 0  # of a large entry: rows already in a run

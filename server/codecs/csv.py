@@ -8,23 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-import re
-from collections.abc import Callable, Iterator, Sequence
+from codecs import utf_8_decode
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import orjson
 
-from server.artefact.metadata import Feature
 from server.codecs.refusals import counted
 from server.codecs.slices import SLICE_ITEMS, WINDOW_BYTES, Slices
 from server.errors import ServerError
 
-NUMERIC_DTYPES = frozenset({"float64", "float32", "int64"})
-NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
-INT64_LEAST = -(2**63)
-BOOLEANS = {"True": True, "true": True, "TRUE": True, "False": False, "false": False, "FALSE": False}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Excel writes it first
 MAX_ROW_CHARACTERS = 1_048_576
 MORE_COLUMNS = 1024
@@ -32,8 +25,6 @@ LINE_COST = 128  # what a line of a row costs beside its characters
 BLANK_LINES = 1000  # allowed beside one for each row
 BLANK_COST, CHARACTERS_PER_CELL = 2, 16  # of a slice's work: what an empty line costs, and long cells, in cells
 _NUMERIC_BYTES = b"0123456789+-.eE,\n"
-
-Convert = Callable[[str], Any]
 
 
 class Table(NamedTuple):
@@ -50,28 +41,42 @@ def read_table(body: bytes | bytearray, numeric: bool, max_rows: int, width: int
     ``width``: cells of a row. A header or row of more is the last that is read, or some rows behind it. Raises
     ServerError: ``bad_request`` for what is no CSV in UTF-8, ``too_many_rows``, ``invalid_input``.
     """
-    data = bytes(body).removeprefix(BYTE_ORDER_MARK)
-    if not data or data.isspace():
+    start = len(BYTE_ORDER_MARK) if body.startswith(BYTE_ORDER_MARK) else 0
+    if (yield from _is_blank(body, start)):
         raise ServerError("bad_request", "the body is empty; expected CSV with a header")
-    if numeric and (table := (yield from _read_numbers(data, max_rows, width))) is not None:
+    if numeric and (table := (yield from _read_numbers(body, start, max_rows, width))) is not None:
         return table
     try:
-        return (yield from _read_texts(data, max_rows, width))
+        return (yield from _read_texts(body, start, max_rows, width))
     except UnicodeDecodeError:
-        raise ServerError("bad_request", f"the body is not UTF-8 text: byte {_first_bad_byte(data)}") from None
+        at = yield from _first_bad_byte(memoryview(body)[start:])
+        raise ServerError("bad_request", f"the body is not UTF-8 text: byte {at}") from None
 
 
-def _first_bad_byte(data: bytes) -> int:
-    try:
-        return len(data.decode())
-    except UnicodeDecodeError as error:
-        return error.start
+def _is_blank(body: bytes | bytearray, start: int) -> Slices[bool]:
+    for at in range(start, len(body), WINDOW_BYTES):
+        if not body[at : at + WINDOW_BYTES].isspace():
+            return False
+        yield
+    return True
 
 
-def _read_numbers(data: bytes, max_rows: int, width: int) -> Slices[Table | None]:
+def _first_bad_byte(data: memoryview) -> Slices[int]:
+    at = 0
+    while at < len(data):
+        stop = at + WINDOW_BYTES
+        try:
+            at += utf_8_decode(data[at:stop], "strict", stop >= len(data))[1]
+        except UnicodeDecodeError as error:
+            return at + error.start
+        yield
+    return at
+
+
+def _read_numbers(data: bytes | bytearray, start: int, max_rows: int, width: int) -> Slices[Table | None]:
     """The table, if it is a header of one line and plain numbers; else None."""
-    head_end = data.find(b"\n", 0, MAX_ROW_CHARACTERS)
-    head = data[: max(head_end, 0)].removesuffix(b"\r")
+    head_end = data.find(b"\n", start, start + MAX_ROW_CHARACTERS)
+    head = data[start : max(head_end, start)].removesuffix(b"\r")
     if not head.strip() or b'"' in head or b"\r" in head:
         return None
     try:
@@ -99,7 +104,7 @@ def _read_numbers(data: bytes, max_rows: int, width: int) -> Slices[Table | None
     return Table(columns, rows, typed=True) if rows else None
 
 
-def _end_of_rows(data: bytes, start: int) -> Slices[int]:
+def _end_of_rows(data: bytes | bytearray, start: int) -> Slices[int]:
     """Where the ends of lines begin that nothing follows; ``start`` if nothing else is behind it."""
     end = len(data)
     while end > start:
@@ -111,7 +116,7 @@ def _end_of_rows(data: bytes, start: int) -> Slices[int]:
     return start
 
 
-def _line_end(data: bytes, start: int, end: int) -> int:
+def _line_end(data: bytes | bytearray, start: int, end: int) -> int:
     """Where to cut at an end of line, some WINDOW_BYTES behind ``start``; -1 where a line is too long."""
     if end - start <= WINDOW_BYTES:
         return end
@@ -123,11 +128,27 @@ def _line_end(data: bytes, start: int, end: int) -> int:
     return end if following < 0 and end <= limit else following
 
 
+class _Bytes(io.RawIOBase):
+    """Reads a body from a place on, without a copy of it."""
+
+    def __init__(self, body: bytes | bytearray, start: int) -> None:
+        self._left = memoryview(body)[start:]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
 class _Lines:
     """The lines of a text, for the parser: a row of several lines or many cells is bounded while it is read."""
 
-    def __init__(self, data: bytes, width: int) -> None:
-        self._text = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
+    def __init__(self, body: bytes | bytearray, start: int, width: int) -> None:
+        self._text = io.TextIOWrapper(io.BufferedReader(_Bytes(body, start)), "utf-8", newline="")
         self._most = most_columns(width)
         self._width = width
         self.row = 0  # its number; 0 is the header
@@ -155,8 +176,8 @@ class _Lines:
         return ",".join(line.split(",", self._most)[: self._most])
 
 
-def _read_texts(data: bytes, max_rows: int, width: int) -> Slices[Table]:
-    lines = _Lines(data, width)
+def _read_texts(body: bytes | bytearray, start: int, max_rows: int, width: int) -> Slices[Table]:
+    lines = _Lines(body, start, width)
     reader = csv.reader(lines, strict=True)
     columns: list[str] = []
     rows: list[list[str]] = []
@@ -192,38 +213,3 @@ def most_columns(width: int) -> int:
 def _check_count(rows: int, max_rows: int) -> None:
     if rows > max_rows:
         raise ServerError("too_many_rows", f"there are more than the {max_rows} rows allowed")
-
-
-def converters(features: Sequence[Feature]) -> tuple[Convert, ...]:
-    """For each feature, converts a cell's text to a value; an invalid text stays, for `RowReader` to refuse."""
-    return tuple(_converter(feature) for feature in features)
-
-
-def _converter(feature: Feature) -> Convert:
-    convert = _OF_DTYPE[feature.dtype]
-    # NaN packs as it is; for texts and categories `RowReader` turns None into their missing value.
-    missing = None if feature.dtype == "string" or feature.categories is not None else math.nan
-    return (lambda text: convert(text) if text else missing) if feature.nullable else convert
-
-
-def _number(text: str) -> Any:
-    value = float(text) if NUMBER.fullmatch(text) else math.inf
-    return text if math.isinf(value) else value
-
-
-def _whole_number(text: str) -> Any:
-    value = int(text) if WHOLE_NUMBER.fullmatch(text) else INT64_LEAST - 1
-    return value if value >= INT64_LEAST else text  # `RowReader` refuses one that is too large
-
-
-def _boolean(text: str) -> Any:
-    return BOOLEANS.get(text, text)
-
-
-_OF_DTYPE: dict[str, Convert] = {
-    "float64": _number,
-    "float32": _number,
-    "int64": _whole_number,
-    "bool": _boolean,
-    "string": str,
-}

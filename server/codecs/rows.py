@@ -7,10 +7,12 @@ docs/decisions.md: "A row is packed with struct".
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import itemgetter
 from typing import Any, cast
 
 import numpy as np
@@ -56,7 +58,6 @@ class RowReader:
         ignored = frozenset(ignored)
         self._checker = RowChecker(features, ignored)
         self._ignored = len(ignored)
-        self._name_set = frozenset(feature.name for feature in features)
         self._inputs = _input_columns(features)
         self.layouts = tuple(columns.layout for columns in self._inputs)
         self.width = len(features)
@@ -64,6 +65,12 @@ class RowReader:
         categories = any(feature.categories is not None for feature in features)
         plain = len(self._inputs) == 1 and not categories and features[0].dtype not in ("bool", "string")
         self._pack_row = self._inputs[0].pack if plain else None
+        names = [feature.name for feature in features]
+        self._pick: Callable[[Any], tuple[Any, ...]] = (
+            itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+        )
+        nullable = tuple(feature.nullable for feature in features)
+        self._gaps = nullable if any(nullable) else ()
 
     def read_row(self, row: Any, clean: bool) -> tuple[Buffer, ...]:
         """Packs one row, a list in schema order or an object by feature name.
@@ -74,8 +81,9 @@ class RowReader:
             try:
                 return (self._pack_row(*row),)
             except _UNFIT:
-                pass  # the slow path raises the error, which names the value
-        return self._slow_buffers([self._checker.checked(row, "features")])
+                pass
+        packed = self._pack_others([row], clean)
+        return self._slow_buffers([self._checker.checked(row, "features")]) if packed is None else (packed,)
 
     def read_rows(
         self, rows: Sequence[Any], clean: bool, locate: Locate | None = None, first: int = 0
@@ -89,8 +97,29 @@ class RowReader:
             try:
                 return (b"".join([pack(*row) for row in rows]),)
             except _UNFIT:
-                pass  # as above
-        return self._read_one_by_one(rows, locate, first)
+                pass
+        packed = self._pack_others(rows, clean)
+        return self._read_one_by_one(rows, locate, first) if packed is None else (packed,)
+
+    def _pack_others(self, rows: Sequence[Any], clean: bool) -> bytes | None:
+        """Packs objects of all features, and rows with missing values; None for what is to be checked one by one."""
+        pack = self._pack_row
+        is_named = type(rows[0]) is dict
+        if pack is None or not (is_named or self._gaps):
+            return None
+        if is_named:
+            if set(map(type, rows)) != {dict} or set(map(len, rows)) != {self.width}:
+                return None
+            try:
+                rows = [self._pick(row) for row in rows]
+            except KeyError:
+                return None
+        if not clean and _have_boolean(rows):
+            return None
+        try:
+            return b"".join([pack(*_filled(row, self._gaps)) for row in rows])
+        except _UNFIT:
+            return None
 
     def _read_one_by_one(self, rows: Sequence[Any], locate: Locate | None, first: int) -> tuple[Buffer, ...]:
         checker = self._checker
@@ -133,7 +162,10 @@ class RowReader:
     def _read_part(
         self, parts: list[list[Buffer]], rows: Sequence[Any], clean: bool, locate: Locate | None, first: int
     ) -> None:
-        fit = set(map(type, rows)) == {list} and set(map(len, rows)) == {self.width}  # else packing costs too much
+        kinds = set(map(type, rows))
+        fit = kinds == {dict} or (
+            kinds == {list} and set(map(len, rows)) == {self.width}
+        )  # else packing costs too much
         buffers = self.read_rows(rows, clean, locate, first) if fit else self._read_one_by_one(rows, locate, first)
         for part, buffer in zip(parts, buffers, strict=True):
             part.append(buffer)
@@ -156,7 +188,14 @@ class RowReader:
 
 
 def _have_boolean(rows: Sequence[Any]) -> bool:
-    return any(bool in set(map(type, row)) for row in rows if type(row) is list)
+    return any(bool in set(map(type, row)) for row in rows if type(row) in (list, tuple))
+
+
+def _filled(row: Sequence[Any], gaps: Sequence[bool]) -> Sequence[Any]:
+    """A row with NaN where it has null and may have it."""
+    if not gaps or len(row) != len(gaps) or None not in row:
+        return row
+    return [math.nan if value is None and gap else value for value, gap in zip(row, gaps, strict=True)]
 
 
 def _input_columns(features: Sequence[Feature]) -> tuple[_InputColumns, ...]:

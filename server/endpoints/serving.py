@@ -25,11 +25,13 @@ from server.codecs.mlflow import media
 from server.codecs.slices import LARGE_BYTES, Slices, finish
 from server.errors import ServerError
 from server.metrics.counters import ModelMetrics
+from server.metrics.families import RouteName
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Model, Repository
 from server.settings import Settings
 
 ProtocolName = Literal["predict", "mlflow", "v2"]
+ROUTE_OF: Mapping[ProtocolName, RouteName] = {"predict": "predict", "mlflow": "invocations", "v2": "infer"}
 
 
 # docs/decisions.md: "One budget a turn"
@@ -56,6 +58,7 @@ class HotRoute(NamedTuple):
     codec: Codec
     timed: bool
     bodies: Bodies | None = None
+    route_name: RouteName = "predict"
     cache: Cache | None = None
     recalls: bool = False
 
@@ -168,7 +171,14 @@ class Serving:
         timed = self._settings.server_timing or codec.counts_stages
         key = model.name, model.version
         return HotRoute(
-            path, self._batchers[key], codec, timed, self._bodies, self._caches[key], recalls=protocol == "predict"
+            path,
+            self._batchers[key],
+            codec,
+            timed,
+            self._bodies,
+            ROUTE_OF[protocol],
+            self._caches[key],
+            recalls=protocol == "predict",
         )
 
 

@@ -62,10 +62,19 @@ class Exchange(Entry):
     close = False  # the connection ends with this answer
     _lease: Lease | None = None  # of a request whose bytes are counted
 
-    def __init__(self, connection: AnswersInOrder, request_id: bytes, deadline: float, arrived: float = 0.0) -> None:
+    def __init__(
+        self,
+        connection: AnswersInOrder,
+        request_id: bytes,
+        deadline: float,
+        route: HotRoute | None = None,
+        arrived: float = 0.0,
+    ) -> None:
+        """``route``: None for a request that is refused before it is known; ``arrived``: 0 until it is complete."""
         self.connection = connection
         self.request_id = request_id
         self.deadline = deadline
+        self.route = route
         self.arrived = arrived
 
     @property
@@ -142,6 +151,15 @@ class Exchange(Entry):
         self.output = ERROR_HEAD % (start, headers, len(body), self.request_id, end, body)
         if connection.exchanges[0] is self:
             connection.flush()
+        self._count_refusal(error.status)
+
+    def _count_refusal(self, status: int) -> None:
+        """Counts how long a refused request took: no time if it was refused before it was complete."""
+        if self.route is None:
+            self.connection.worker.endpoints.metrics.other_request("none", status, 0.0)
+            return
+        seconds = monotonic() - self.arrived + self.decode_seconds if self.arrived else 0.0
+        self.route.batcher.metrics.request(self.route.route_name, status, seconds)
 
 
 class WorkerState:

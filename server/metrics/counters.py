@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import product
 
 from server.errors import CODES, Code
+from server.metrics import durations
 from server.metrics.families import (
     BATCH_ROWS_BUCKETS,
     COMPUTE_INFER,
@@ -12,7 +15,12 @@ from server.metrics.families import (
     COMPUTE_OUTPUT,
     DISPATCH_REASONS,
     LOG_LOSSES,
-    SECONDS_BUCKETS,
+    OTHER_REQUEST_SECONDS,
+    OTHER_ROUTES,
+    REQUEST_SECONDS,
+    ROUTE_NAMES,
+    STATUS_CLASSES,
+    RouteName,
 )
 from server.metrics.layout import LAST_RUN, MODEL_CELLS, MODEL_OFFSETS, RUNNING, SERVER_CELLS, SERVER_OFFSETS
 from server.metrics.scoreboard import Scoreboard
@@ -36,6 +44,21 @@ _BATCH_ROWS = MODEL_OFFSETS["dynonnx_batch_rows"]
 _RUN_SECONDS = MODEL_OFFSETS["dynonnx_run_seconds"]
 
 
+def _histograms(start: int, routes: Sequence[str]) -> dict[tuple[str, str], int]:
+    """Where the cells of each histogram begin, by route and class of status."""
+    return {key: start + at * durations.WIDTH for at, key in enumerate(product(routes, STATUS_CLASSES))}
+
+
+_REQUEST_SECONDS = _histograms(MODEL_OFFSETS[REQUEST_SECONDS], ROUTE_NAMES)
+_OTHER_REQUEST_SECONDS = _histograms(SERVER_OFFSETS[OTHER_REQUEST_SECONDS], OTHER_ROUTES)
+_WRITTEN = {route: at for (route, status), at in _REQUEST_SECONDS.items() if status == "2xx"}
+
+
+def status_class(status: int) -> str:
+    """The class of an HTTP status; of what is neither an error nor an answer, that of an answer."""
+    return "2xx" if status < 400 else "4xx" if status < 500 else "5xx"
+
+
 class ServerMetrics:
     """The server's own counters in one worker's line."""
 
@@ -52,6 +75,10 @@ class ServerMetrics:
     def log_line_lost(self, reason: str) -> None:
         """Counts a log line that was not written. ``reason``: one of LOG_LOSSES."""
         self._cells[self._dropped[reason]] += 1.0
+
+    def other_request(self, route: str, status: int, seconds: float) -> None:
+        """Counts an answer that is no prediction of a model. ``route``: one of OTHER_ROUTES."""
+        durations.count(self._cells, _OTHER_REQUEST_SECONDS[route, status_class(status)], seconds)
 
 
 class ModelMetrics:
@@ -89,8 +116,7 @@ class ModelMetrics:
         cells[self._dispatch[reason]] += 1.0
         cells[_BATCH_ROWS + size] += 1.0
         cells[_BATCH_ROWS + len(BATCH_ROWS_BUCKETS) + 1] += rows
-        cells[_RUN_SECONDS + bisect_left(SECONDS_BUCKETS, run_seconds)] += 1.0
-        cells[_RUN_SECONDS + len(SECONDS_BUCKETS) + 1] += run_seconds
+        durations.count(cells, _RUN_SECONDS, run_seconds)
 
     def stages(self, rows: int, input_seconds: float, output_seconds: float) -> None:
         """Counts the seconds of decoding and answering the entries of one run, where `BatchGroup.counts_stages`."""
@@ -119,6 +145,17 @@ class ModelMetrics:
         """Counts a request answered with an error, ``seconds`` after it was decoded."""
         self._cells[self._failure[code]] += 1.0
         self._cells[_FAILED_SECONDS] += seconds
+
+    def written(self, route: RouteName, arrivals: list[float], now: float) -> None:
+        """Counts how long predictions took that are written ``now``, by when their requests were complete; sorts these.
+
+        Seconds of the monotonic clock; at least one.
+        """
+        durations.count_since(self._cells, _WRITTEN[route], arrivals, now)
+
+    def request(self, route: RouteName, status: int, seconds: float) -> None:
+        """Counts how long one request took."""
+        durations.count(self._cells, _REQUEST_SECONDS[route, status_class(status)], seconds)
 
     def pending(self, requests: int) -> None:
         """Sets the number of requests that wait or run."""

@@ -32,6 +32,9 @@ from server.metrics.layout import (
 )
 
 CELL_BYTES = 8
+# Most lines are never touched: without the last, Linux refuses a mapping that is larger than a small machine's memory.
+_FLAGS = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
 ARBITER_LINE = 0  # of the process that forks the others
 
 
@@ -64,7 +67,7 @@ class Scoreboard:
     def __init__(self, lines: int, models: int) -> None:
         self.models = models
         self._width = SERVER_CELLS + models * MODEL_CELLS
-        memory = mmap.mmap(-1, lines * (1 + self._width) * CELL_BYTES)
+        memory = mmap.mmap(-1, lines * (1 + self._width) * CELL_BYTES, flags=_FLAGS)
         self._cells = memoryview(memory).cast("d")[lines:]
         numbers = np.frombuffer(memory)
         self._entered = numbers[:lines]
@@ -160,6 +163,19 @@ class Scoreboard:
 
     def block_totals(self, blocks: Sequence[int]) -> list[BlockTotals]:
         """The totals of these blocks."""
+        return [BlockTotals(cells) for cells in self.sums(blocks).tolist()]
+
+    def totals_of_asked(self) -> dict[tuple[str, str], BlockTotals]:
+        """The totals of the versions for which anything was ever counted, by model name and version."""
+        sums = self.sums(list(self._blocks.values()))
+        asked = np.flatnonzero(sums.any(axis=1))
+        versions = list(self._blocks)
+        return {
+            versions[at]: BlockTotals(cells) for at, cells in zip(asked.tolist(), sums[asked].tolist(), strict=True)
+        }
+
+    def sums(self, blocks: Sequence[int]) -> Numbers:
+        """``[blocks, MODEL_CELLS]``: the cells of these blocks, each summed over all lines; the end of the last run."""
         sums = np.zeros((len(blocks), MODEL_CELLS))
         last_run = np.zeros(len(blocks))
         for number in self._entered_lines():
@@ -167,7 +183,7 @@ class Scoreboard:
             sums += cells
             np.maximum(last_run, cells[:, LAST_RUN], out=last_run)
         sums[:, LAST_RUN] = last_run
-        return [BlockTotals(cells) for cells in sums.tolist()]
+        return sums
 
     def server_totals(self, family: str) -> list[float]:
         """The cells of one of the server's own families, each summed over all lines."""

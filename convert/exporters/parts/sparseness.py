@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn import compose, ensemble, impute, kernel_approximation, pipeline, preprocessing, random_projection
-from sklearn.feature_extraction import text
+from sklearn.feature_extraction import DictVectorizer, text
 from sklearn.feature_selection import SelectorMixin
 
 # they hand on the kind of matrix that they got
@@ -26,6 +26,8 @@ def gives_sparse(model: Any, took_sparse: bool) -> bool:
             return True
         case preprocessing.OneHotEncoder() | preprocessing.SplineTransformer() | ensemble.RandomTreesEmbedding():
             return bool(model.sparse_output)
+        case DictVectorizer():
+            return bool(model.sparse)
         case preprocessing.KBinsDiscretizer():
             return str(model.encode) == "onehot"
         case compose.ColumnTransformer():

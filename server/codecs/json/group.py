@@ -19,6 +19,7 @@ from server.caching.question import MARK_BYTES, packed
 from server.codecs.json.arrays import Column
 from server.codecs.json.fields import Field, escaped, field_in_slices
 from server.codecs.slices import Slices
+from server.metrics.families import RouteName
 
 _marks = itertools.count()  # of groups, each its own
 
@@ -30,6 +31,7 @@ class JsonGroup:
     """
 
     rows_first = True
+    route_name: RouteName = "predict"
     counts_stages = False
 
     def __init__(

@@ -12,8 +12,9 @@ from typing import Any
 from server.artefact.metadata import Artefact, Feature, Role
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.batching.entry import Entry
+from server.codecs.cells import NUMERIC_DTYPES
 from server.codecs.codec import Headers
-from server.codecs.csv import NUMERIC_DTYPES, read_table
+from server.codecs.csv import read_table
 from server.codecs.json.answers import group_of_outputs
 from server.codecs.json.fields import Field, label_lists, labels, values
 from server.codecs.json.group import JsonGroup
@@ -118,12 +119,14 @@ def mlflow_codec(
     if artefact is not None:
         reader = RowReader(artefact.features, artefact.ignored)
         group = _group(artefact, reader.layouts)
+        group.route_name = "invocations"
         return MlflowCodec(reader, artefact.features, group, max_rows, ignored=artefact.ignored)
     features = features_of_signature(inputs)
     if not features or not outputs:
         return None
     reader = RowReader(features)
     group = group_of_outputs(outputs, None, reader.layouts, "predictions")
+    group.route_name = "invocations"
     return MlflowCodec(reader, features, group, max_rows, inputs[0].name)
 
 

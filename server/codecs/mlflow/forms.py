@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from server.artefact.metadata import Feature
-from server.codecs.csv import Table, converters
+from server.codecs.cells import converters
+from server.codecs.csv import Table
 from server.codecs.json.long_lists import CutBody, LongList, opening_of
 from server.codecs.refusals import listed, refuse, shown
 from server.codecs.row_checks import Locate

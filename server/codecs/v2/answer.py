@@ -17,6 +17,7 @@ from server.codecs.slices import Slices, finish, ranges, rows_per_slice
 from server.codecs.v2.body import behind, pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
 from server.codecs.v2.outputs import RequestedOutput
+from server.metrics.families import RouteName
 
 ENCODED_ITEMS = 4096  # values that one slice encodes
 SORTED_ITEMS = 16_384  # values that one slice sorts
@@ -41,6 +42,7 @@ class TensorGroup:
     other (``rows_first`` false) a group has one request, and its layouts' row shapes are the tensors' whole shapes.
     """
 
+    route_name: RouteName = "infer"
     counts_stages = True
 
     def __init__(self, outputs: Sequence[str], layouts: Sequence[InputLayout], rows_first: bool) -> None:
