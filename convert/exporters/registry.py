@@ -72,7 +72,9 @@ FAMILIES = (
     "hashing", "imputing", "iterating", "kernels", "linear", "multiclass", "neighbors", "network", "numeric",
     "preprocessing", "projection", "records", "sampling", "text", "topics", "trees", "wrappers",
 )  # fmt: skip
-OPTIONAL = frozenset({"catboost", "lightgbm", "xgboost"})  # packages that need not be installed; a family each
+OPTIONAL = frozenset(
+    {"catboost", "feature_engine", "imblearn", "lightgbm", "xgboost"}
+)  # packages that need not be installed; a family each
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from convert.exporters.parts.affine import shift_and_scale
 from convert.exporters.records import words_by_name
 from convert.exporters.registry import BoosterHints, optional_family
 from convert.graph.graph import Array
-from convert.inside import Inner, inside, is_dropped
+from convert.inside import Inner, inside, is_dropped, is_sampler
 from convert.original.wordlist import invented
 
 
@@ -77,6 +77,8 @@ def find_hints(model: Any, width: int) -> list[ColumnHint]:
 
 def _visit(model: Any, views: Views) -> Views:
     """Notes what ``model`` tells of the columns it sees; answers what it passes on, empty where that is not known."""
+    if is_sampler(model):
+        return views
     if model is None or isinstance(model, str):
         _note_read(views)
         return views
@@ -229,9 +231,9 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 def _leaf(model: Any, views: Views) -> Views:
     _note_read(views)
     _note_remembered(model, views)
-    family = optional_family(model)
-    if family is not None:
-        _booster(family.booster_hints, model, views)
+    find = getattr(optional_family(model), "booster_hints", None)
+    if find is not None:
+        _booster(find, model, views)
     for tree, columns in _trees(model):
         splits = tree.children_left >= 0
         for column in np.unique(tree.feature[splits]):
