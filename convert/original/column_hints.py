@@ -24,7 +24,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from convert.errors import Refused
 from convert.exporters.parts.affine import shift_and_scale
 from convert.exporters.records import words_by_name
-from convert.exporters.registry import BoosterHints, optional_family
+from convert.exporters.registry import BoosterHints, TableHints, optional_family
 from convert.graph.graph import Array
 from convert.inside import Inner, inside, is_dropped, is_sampler
 from convert.original.wordlist import invented
@@ -83,9 +83,29 @@ def _visit(model: Any, views: Views) -> Views:
         _note_read(views)
         return views
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
+    find = getattr(optional_family(model), "table_hints", None)
+    if find is not None and not inside(model):
+        return _library(find(model), views)
     if visit not in (_pipeline, _side_by_side, _wrapper):
         _note_read(views)
     return visit(model, views)
+
+
+def _library(told: TableHints, views: Views) -> Views:
+    _note_read(views)
+    for column, values in told.categories.items():
+        if view := views[column]:
+            _note_values(view, np.array(values, object))
+    for column, points in told.points.items():
+        if view := views[column]:
+            _note_points(view, points)
+    return [None if at is None else _behind(views[at], told.inverses.get(at)) for at in told.passed]
+
+
+def _behind(view: ColumnView | None, back: Callable[[Array], Array] | None) -> ColumnView | None:
+    if view is None or back is None:
+        return view
+    return ColumnView(view.hint, lambda x: view.inverse(back(x)))
 
 
 def _note_read(views: Views) -> None:

@@ -7,7 +7,8 @@ import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
-from sklearn import compose, impute, linear_model, model_selection, preprocessing, tree
+import numpy as np
+from sklearn import compose, impute, linear_model, model_selection, pipeline, preprocessing, tree
 from sklearn.feature_extraction import text
 
 from tests.campaigns.coverage.data import Case, case, documents, labels, mixed, numbers
@@ -68,5 +69,73 @@ def _mixed_samples(make: Any, over: Any) -> Iterator[Case]:
     yield case("imbalanced", "tf-idf > RandomOverSampler > LogisticRegression", read, *documents())
 
 
-GROUPS = (imbalanced,)
+def engines() -> Iterator[Case]:
+    """feature-engine: each step before a forest, some alone, and the chain of a usual notebook."""
+    if importlib.util.find_spec("feature_engine") is None:
+        return
+    table, y = mixed()
+    table = table.drop(columns="member")
+    whole = table.assign(income=table["income"].fillna(1.0))
+    numeric = whole[["Age (years)", "income"]]
+    holed = table.assign(city=table["city"].where(np.arange(len(table)) % 7 > 0, None))
+    ordinal = _engine("encoding", "OrdinalEncoder", unseen="encode", encoding_method="arbitrary")
+    frequent = _engine("imputation", "CategoricalImputer", imputation_method="frequent", variables=["city"])
+    filled, marked = (_engine("imputation", name) for name in ("CategoricalImputer", "AddMissingIndicator"))
+    rare = _engine("encoding", "RareLabelEncoder", tol=0.35, n_categories=2)
+    steps = {
+        "holes": [
+            [_engine("imputation", "MeanMedianImputer"), filled, ordinal],
+            [marked, _engine("imputation", "ArbitraryNumberImputer"), frequent, ordinal],
+            [_engine("imputation", "EndTailImputer"), filled, rare, _engine("encoding", "OneHotEncoder")],
+        ],
+        "words": [[_engine("encoding", name, **settings)] for name, settings in ENCODERS.items()],
+        "numbers": [[_engine(module, name, **settings)] for module, name, settings in NUMERIC],
+    }
+    for kind, chains in steps.items():
+        x = {"holes": holed, "words": whole, "numbers": numeric}[kind]
+        for chain in chains:
+            last = tree.DecisionTreeClassifier(max_depth=6, random_state=0)
+            name = " > ".join(_short(step) for step in chain)
+            yield case("engines", f"{name} > tree", pipeline.make_pipeline(*chain, last), x, (y == "gone").astype(int))
+            if kind == "numbers":
+                yield case("engines", name, chain[0], x, (y == "gone").astype(int))
+
+
+def _short(step: Any) -> str:
+    return " ".join(repr(step).split())
+
+
+def _engine(module: str, name: str, **settings: Any) -> Any:
+    return getattr(importlib.import_module(f"feature_engine.{module}"), name)(**settings)
+
+
+ENCODERS: dict[str, dict[str, Any]] = {
+    "CountFrequencyEncoder": {"unseen": "encode"},
+    "DecisionTreeEncoder": {"regression": False, "cv": 2, "random_state": 0},
+    "MeanEncoder": {"unseen": "encode", "smoothing": 5.0},
+    "OneHotEncoder": {"drop_last": True},
+    "OrdinalEncoder": {"encoding_method": "ordered"},
+    "WoEEncoder": {"fill_value": 0.01},
+}
+NUMERIC: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("creation", "CyclicalFeatures", {}),
+    ("discretisation", "ArbitraryDiscretiser", {"binning_dict": {"income": [0, 100, 20_000, 1e9]}}),
+    ("discretisation", "DecisionTreeDiscretiser", {"regression": False, "cv": 2, "random_state": 0}),
+    ("discretisation", "EqualFrequencyDiscretiser", {"q": 5}),
+    ("discretisation", "EqualWidthDiscretiser", {"bins": 6}),
+    ("discretisation", "GeometricWidthDiscretiser", {}),
+    ("outliers", "ArbitraryOutlierCapper", {"max_capping_dict": {"income": 30_000.0}}),
+    ("outliers", "Winsorizer", {"capping_method": "iqr", "tail": "both"}),
+    ("outliers", "Winsorizer", {"capping_method": "quantiles", "tail": "both", "fold": 0.1, "add_indicators": True}),
+    ("scaling", "MeanNormalizationScaler", {}),
+    ("selection", "DropFeatures", {"features_to_drop": ["Age (years)"]}),
+    ("selection", "DropConstantFeatures", {}),
+    ("transformation", "BoxCoxTransformer", {}),
+    ("transformation", "LogCpTransformer", {"C": 3}),
+    ("transformation", "LogTransformer", {"base": "10"}),
+    ("transformation", "PowerTransformer", {}),
+    ("transformation", "ReciprocalTransformer", {}),
+    ("transformation", "YeoJohnsonTransformer", {}),
+)
+GROUPS = (imbalanced, engines)
 REFUSED: frozenset[str] = frozenset()  # by name, with a reason
