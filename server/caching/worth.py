@@ -26,9 +26,7 @@ class Worth:
     answers; else none is looked for, whoever says so.
     """
 
-    def __init__(
-        self, curve: CostCurve, *, keeps: bool, ruled: bool | None = None, repeatable: bool = True
-    ) -> None:
+    def __init__(self, curve: CostCurve, *, keeps: bool, ruled: bool | None = None, repeatable: bool = True) -> None:
         self._curve = curve
         self._keeps = keeps
         self._ruled = ruled if repeatable else False
