@@ -123,7 +123,7 @@ class Connection(ReadingConnection):
         try:
             if gate.keyed:
                 gate.authorise(route.path, self._lowered())
-            request_id, deadline, cold, has_host = gate.admit(self.headers)
+            request_id, deadline, cold, has_host, no_store = gate.admit(self.headers)
             if cold or not has_host:
                 self._go_cold("1.1")
                 return
@@ -143,6 +143,7 @@ class Connection(ReadingConnection):
         elif self.worker.knows_heads and not route.codec.reads_headers:
             self.worker.head_cache.learn(self.headers, route)
         exchange.request = described
+        exchange.no_store = no_store
         self.exchanges.append(exchange)
         self._exchange, self._route, self._body = exchange, route, b""
 

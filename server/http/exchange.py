@@ -220,7 +220,8 @@ class WorkerState:
     def retire(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answers with ``Connection: close`` from now on; closes idle connections after RETIRE_GRACE_SECONDS."""
         if not self.retiring:
-            self.retiring = self.endpoints.draining = True
+            self.retiring = True
+            self.endpoints.drain()
             loop.call_later(RETIRE_GRACE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
@@ -234,4 +235,5 @@ class WorkerState:
         for connection in list(self._server_state.connections):
             connection.check_time(self.now)
         self.debts.look_again()
+        self.endpoints.metrics.connections(len(self._server_state.connections))
         loop.call_later(SWEEP_SECONDS, self._sweep, loop)

@@ -75,6 +75,10 @@ MODEL_FAMILIES = (
     Family(COMPUTE_OUTPUT, "counter", "Time to make and write v2 answers, summed, microseconds", BATCH_ROWS_BUCKETS),
     Family("dynonnx_tensor_runs_total", "counter", "Runs for v2 requests", BATCH_ROWS_BUCKETS),
     Family("dynonnx_failed_request_seconds_total", "counter", "Time from parsed request to error, summed"),
+    Family("nv_cache_num_hits_per_model", "counter", "Requests answered with the answer to an equal one"),
+    Family("nv_cache_num_misses_per_model", "counter", "Requests for which such an answer was looked for in vain"),
+    Family("nv_cache_hit_duration_per_model", "counter", "Time to find answers again, summed, microseconds"),
+    Family("nv_cache_miss_duration_per_model", "counter", "Time to look in vain and to keep, summed, microseconds"),
     Family("nv_inference_pending_request_count", "gauge", "Requests that wait or run"),
     Family("dynonnx_batch_rows", "histogram", "Rows of a run", BATCH_ROWS_BUCKETS),
     Family("dynonnx_run_seconds", "histogram", "Time of a run", SECONDS_BUCKETS),
@@ -92,6 +96,18 @@ MODEL_FAMILIES = (
 SERVER_FAMILIES = (
     Family("dynonnx_errors_total", "counter", "Error answers by their code", labels=(("code", CODES),)),
     Family("dynonnx_log_lines_dropped_total", "counter", "Log lines not written", labels=(("reason", LOG_LOSSES),)),
+    Family("process_cpu_seconds_total", "counter", "Processor time of all processes, user and system"),
+    Family("process_virtual_memory_bytes", "gauge", "Address space of all processes, summed"),
+    Family(
+        "process_resident_memory_bytes", "gauge", "Resident memory of all processes, summed: what they share, often"
+    ),
+    Family("process_open_fds", "gauge", "Open descriptors of all processes"),
+    Family("dynonnx_memory_bytes", "gauge", "Memory of all processes, what they share once (PSS)"),
+    Family("dynonnx_connections", "gauge", "Open connections"),
+    Family("dynonnx_loop_busy_seconds_total", "counter", "Time that the workers' loops ran, or waited for a processor"),
+    Family("dynonnx_queue_seconds", "gauge", "Work that waits, in time that serving it is expected to take"),
+    Family("dynonnx_router_seconds_total", "counter", "Time that requests with X-Request-Start were at the router"),
+    Family("dynonnx_router_requests_total", "counter", "Requests with X-Request-Start"),
     Family(
         OTHER_REQUEST_SECONDS,
         "histogram",

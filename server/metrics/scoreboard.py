@@ -24,6 +24,7 @@ from server.metrics.layout import (
     MODEL_OFFSETS,
     RUNNING,
     SERVER_CELLS,
+    SERVER_GAUGES,
     SERVER_OFFSETS,
     SERVING,
     STARTING,
@@ -144,6 +145,8 @@ class Scoreboard:
         """Clears the gauges and the state of a dead worker's line; its counters stay."""
         line = self.enter(number)
         line[STATE] = STARTING
+        for at in SERVER_GAUGES:
+            line[at] = 0.0
         for block in self._blocks.values():
             line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] = 0.0
             for family in MODEL_FAMILIES:
@@ -183,6 +186,15 @@ class Scoreboard:
             sums += cells
             np.maximum(last_run, cells[:, LAST_RUN], out=last_run)
         sums[:, LAST_RUN] = last_run
+        return sums
+
+    def serving(self) -> int:
+        """How many lines have a worker that accepts connections."""
+        return sum(map(self.serves, self._entered_lines().tolist()))
+
+    def server_sums(self) -> Numbers:
+        """``[SERVER_CELLS]``: the server's own cells, each summed over all lines."""
+        sums: Numbers = self._table[self._entered_lines(), :SERVER_CELLS].sum(axis=0)
         return sums
 
     def server_totals(self, family: str) -> list[float]:

@@ -61,7 +61,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._plan = plan
         self._host = settings.host or default_host()
         self.scoreboard = Scoreboard(SCOREBOARD_LINES, SCOREBOARD_MODELS)
-        logs.count_losses(ServerMetrics(self.scoreboard, ARBITER_LINE).log_line_lost)
+        self.metrics = ServerMetrics(self.scoreboard, ARBITER_LINE)
+        logs.count_losses(self.metrics.log_line_lost)
         self.watcher = self._watcher()
         self._versions: set[tuple[str, str]] = set()
         super().__init__()
@@ -93,7 +94,15 @@ class Server(BaseApplication):  # type: ignore[misc]
         plan = self._plan
         repository = self.watcher.repository()
         try:
-            endpoints = Endpoints(repository, self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
+            endpoints = Endpoints(
+                repository,
+                self._settings,
+                self.scoreboard,
+                plan.workers,
+                busy_poll=plan.core_each,
+                memory_limit=plan.memory_bytes,
+                cpus=plan.cpus,
+            )
         except ValueError as error:
             raise BadRepository(str(error)) from None
         self._versions = _versions(repository)

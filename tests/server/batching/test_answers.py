@@ -46,6 +46,15 @@ class Group:
         yield
         self.deliver([entry], outputs)
 
+    def question(self, entry: Entry) -> Any:
+        raise NotImplementedError
+
+    def request_for_all(self, entry: Entry) -> Any:
+        raise NotImplementedError
+
+    def repeat(self, entry: Entry, answer: Any) -> None:
+        raise NotImplementedError
+
 
 class Refused(Entry):
     def refuse(self, error: ServerError) -> None:

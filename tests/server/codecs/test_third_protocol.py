@@ -46,6 +46,19 @@ class WordsGroup:
         self.deliver([entry], outputs)
         yield
 
+    def question(self, entry: Entry) -> bytes:
+        """The words."""
+        return b"words" + bytes(entry.request)
+
+    def request_for_all(self, entry: Entry) -> bytes:
+        """The same words."""
+        return bytes(entry.request)
+
+    def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
+        """The same answer."""
+        assert isinstance(answer, PiecedAnswer)
+        entry.answer_in_pieces(answer)
+
 
 class WordsCodec:
     """The protocol: words in, words out; its header says how many."""
