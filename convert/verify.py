@@ -25,7 +25,8 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, te
     runtime = open_runtime(onnx)
     artefact = from_metadata(runtime.metadata)
     tell("opening the pickle", 0.0)
-    original = open_original(open_model(pickled, policy), policy.witness)
+    method = "transform" if artefact is not None and artefact.kind == "transformer" else ""
+    original = open_original(open_model(pickled, policy), policy.witness, method)
     original = without_unread(original) if artefact is not None and artefact.ignored else original
     if artefact is not None and not original.named and len(artefact.features) == len(original.names):
         original = replace(original, names=tuple(feature.name for feature in artefact.features))

@@ -43,7 +43,7 @@ class Job:
 
     ``data`` is a file of a person's own rows; ``trusted``, ``key`` and ``any_version`` say how the model is opened;
     ``allow_ties``: also where many answers are accidents; ``unconfined``: also where a wall is missing. The ``witness``
-    answers as the original, where that is another scikit-learn's.
+    answers as the original, where that is another scikit-learn's. ``method``: "transform" of what also predicts.
     """
 
     model: Path
@@ -59,6 +59,7 @@ class Job:
     allow_ties: bool = False
     unconfined: bool = False
     witness: WitnessEnds | None = None
+    method: str = ""
 
     def to_bytes(self) -> bytes:
         """The job as JSON, its paths absolute: the child has a folder of its own."""

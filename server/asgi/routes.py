@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from server.asgi.openapi import answers
-from server.asgi.schemas import HEALTH, LIVE, MODEL, MODELS, READY
+from server.asgi.schemas import HEALTH, LIVE, MODEL, MODELS, READY, SCALE
 from server.batching.entry import Entry, PiecedAnswer
 from server.endpoints import reads
 from server.endpoints.ledger import SMALL_BODY_BYTES, Lease
@@ -91,6 +91,20 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
         return respond(reads.ready(endpoints))
 
     @router.get(
+        "/scale",
+        tags=["operations"],
+        summary="How much of this dyno is used, and how many the demand needs",
+        responses=answers(SCALE),
+    )
+    async def scale() -> Response:
+        return respond(reads.scale(endpoints))
+
+    @router.get("/hirefire/{token}/info", include_in_schema=False, tags=["operations"])
+    async def hirefire(token: str) -> Response:
+        endpoints.gate.check_token(token)
+        return respond(reads.hirefire(endpoints))
+
+    @router.get(
         "/metrics",
         tags=["operations"],
         summary="Prometheus metrics, summed over workers",
@@ -124,7 +138,9 @@ class _PiecedResponse(Response):
 
 
 class _AwaitedEntry(Entry):
-    """An entry whose answer a coroutine awaits."""
+    """An entry whose answer a coroutine awaits; `App` counts how long that took."""
+
+    timed_by_door = True
 
     def __init__(self, deadline: float, lease: Lease) -> None:
         self.deadline = deadline
@@ -151,6 +167,7 @@ class _AwaitedEntry(Entry):
 async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Response:
     """Enters a request and awaits its answer; the client may disconnect meanwhile. Raises ServerError."""
     headers = request.scope["headers"]
+    request.state.route = route
     admission = endpoints.gate.admit(headers)
     if endpoints.quota is not None:
         endpoints.quota.check(headers, request.client.host if request.client else None)
@@ -160,8 +177,9 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
     try:
         entry = _AwaitedEntry(admission.deadline, lease)
         entry.request = described
+        entry.no_store = admission.no_store
         body = await read_body(request, endpoints, lease)
-        entry.arrived = monotonic()
+        entry.arrived = request.state.began = monotonic()
         enter(route, entry, body)
         answer = await _answer_of(entry, request)
     finally:

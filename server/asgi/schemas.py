@@ -197,6 +197,13 @@ INDEX = {"type": "object", "required": ["name", "version"], "additionalPropertie
 HEALTH = record({"status": {"const": "ok"}})
 LIVE = record({"live": {"const": True}})
 READY = record({"ready": {"const": True}})
+SCALE = record(
+    {
+        **{name: {"type": "number", "minimum": 0} for name in ("utilisation", "demand", "goal", "cpus")},
+        **{name: {"type": "integer", "minimum": 0} for name in ("dynos", "seconds", "workers")},
+        "of": {"type": ["object", "null"], "additionalProperties": {"type": "number"}},
+    }
+)
 MODELS: Schema = {
     "type": "object",
     "required": ["default", "models"],
@@ -231,6 +238,8 @@ MODEL: Schema = {
         "golden_rows_checked": COUNT,
         "batched": {"type": "boolean"},
         "not_batched_because": {"type": ["string", "null"]},
+        "cached": {"type": "boolean"},
+        "not_cached_because": {"type": ["string", "null"]},
         "cost": record({"fixed_us": {"type": "number", "minimum": 0}, "row_us": {"type": "number", "minimum": 0}}),
         "inputs": list_of(_TENSOR),
         "outputs": list_of(_TENSOR),

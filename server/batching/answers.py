@@ -117,11 +117,14 @@ class Answers:
 
     def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
         """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""
+        arrivals = _arrivals(batch.entries)
         try:
             deliver(batch, outputs)
         except Exception:  # noqa: BLE001  an entry is never left without an answer
             log.exception("a batch could not be answered", extra={"model": self._name})
         else:
+            if arrivals:
+                self._metrics.written(batch.entries[0].group.route_name, arrivals, self._now())
             return
         if len(batch.entries) == 1:
             self.refuse(batch.entries[0], _no_answer())
@@ -134,8 +137,11 @@ class Answers:
         def then(error: ServerError | None) -> None:
             if error is not None:
                 self.refuse(entry, error)
+            elif arrivals:
+                self._metrics.written(entry.group.route_name, arrivals, self._now())
             self._delivered(values)
 
+        arrivals = _arrivals([entry])
         self._values += values
         self._slices.add(entry, entry.group.deliver_in_slices(entry, outputs), then)
 
@@ -157,6 +163,11 @@ class Answers:
         """Refuses an entry unless it is done, and counts it."""
         if fail(entry, error):
             self._metrics.failed(error.code, self._now() - entry.arrived)
+
+
+def _arrivals(entries: Sequence[Entry]) -> list[float]:
+    """When the requests were complete that are to be answered, but for those that the door times."""
+    return [entry.arrived - entry.decode_seconds for entry in entries if not (entry.done or entry.timed_by_door)]
 
 
 def _no_answer() -> ServerError:

@@ -21,9 +21,23 @@ class Batcher(Dispatcher):
         return self._queue.row_independent
 
     @property
+    def is_quarantined(self) -> bool:
+        """Whether the version is refused for its runs."""
+        return bool(self._held[0])
+
+    @property
     def is_running(self) -> bool:
         """Whether a run goes on in the thread."""
         return self._run.batch is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a request waits for its run."""
+        return bool(self._queue.rows)
+
+    def queue_seconds(self) -> float:
+        """Seconds that serving what waits is expected to take."""
+        return self._admission.seconds_to_serve()
 
     # Admission
 

@@ -60,13 +60,30 @@ class Exchange(Entry):
     pieces: Sequence[bytes | memoryview] = ()
     pieces_bytes = 0
     close = False  # the connection ends with this answer
+    waits = False  # it is a cold request that has not begun
     _lease: Lease | None = None  # of a request whose bytes are counted
 
-    def __init__(self, connection: AnswersInOrder, request_id: bytes, deadline: float, arrived: float = 0.0) -> None:
+    def __init__(
+        self,
+        connection: AnswersInOrder,
+        request_id: bytes,
+        deadline: float,
+        route: HotRoute | None = None,
+        arrived: float = 0.0,
+    ) -> None:
+        """``route``: None for a request that is refused before it is known; ``arrived``: 0 until it is complete."""
         self.connection = connection
         self.request_id = request_id
         self.deadline = deadline
+        self.route = route
         self.arrived = arrived
+
+    def begin(self) -> None:
+        """Called if it ``waits``, once it is the first."""
+
+    def drop(self) -> None:
+        """Gives the request up: its client has left, or hears no more."""
+        self.done = True
 
     @property
     def answer_bytes(self) -> int:
@@ -142,6 +159,15 @@ class Exchange(Entry):
         self.output = ERROR_HEAD % (start, headers, len(body), self.request_id, end, body)
         if connection.exchanges[0] is self:
             connection.flush()
+        self._count_refusal(error.status)
+
+    def _count_refusal(self, status: int) -> None:
+        """Counts how long a refused request took: no time if it was refused before it was complete."""
+        if self.route is None:
+            self.connection.worker.endpoints.metrics.other_request("none", status, 0.0)
+            return
+        seconds = monotonic() - self.arrived + self.decode_seconds if self.arrived else 0.0
+        self.route.batcher.metrics.request(self.route.route_name, status, seconds)
 
 
 class WorkerState:
@@ -194,7 +220,8 @@ class WorkerState:
     def retire(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answers with ``Connection: close`` from now on; closes idle connections after RETIRE_GRACE_SECONDS."""
         if not self.retiring:
-            self.retiring = self.endpoints.draining = True
+            self.retiring = True
+            self.endpoints.drain()
             loop.call_later(RETIRE_GRACE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
@@ -208,4 +235,5 @@ class WorkerState:
         for connection in list(self._server_state.connections):
             connection.check_time(self.now)
         self.debts.look_again()
+        self.endpoints.metrics.connections(len(self._server_state.connections))
         loop.call_later(SWEEP_SECONDS, self._sweep, loop)

@@ -24,6 +24,7 @@ from server.metrics.layout import (
     MODEL_OFFSETS,
     RUNNING,
     SERVER_CELLS,
+    SERVER_GAUGES,
     SERVER_OFFSETS,
     SERVING,
     STARTING,
@@ -32,6 +33,9 @@ from server.metrics.layout import (
 )
 
 CELL_BYTES = 8
+# Most lines are never touched: without the last, Linux refuses a mapping that is larger than a small machine's memory.
+_FLAGS = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
 ARBITER_LINE = 0  # of the process that forks the others
 
 
@@ -64,7 +68,7 @@ class Scoreboard:
     def __init__(self, lines: int, models: int) -> None:
         self.models = models
         self._width = SERVER_CELLS + models * MODEL_CELLS
-        memory = mmap.mmap(-1, lines * (1 + self._width) * CELL_BYTES)
+        memory = mmap.mmap(-1, lines * (1 + self._width) * CELL_BYTES, flags=_FLAGS)
         self._cells = memoryview(memory).cast("d")[lines:]
         numbers = np.frombuffer(memory)
         self._entered = numbers[:lines]
@@ -141,18 +145,20 @@ class Scoreboard:
         """Clears the gauges and the state of a dead worker's line; its counters stay."""
         line = self.enter(number)
         line[STATE] = STARTING
+        for at in SERVER_GAUGES:
+            line[at] = 0.0
         for block in self._blocks.values():
             line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] = 0.0
             for family in MODEL_FAMILIES:
                 if family.kind == "gauge":
                     line[SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family.name]] = 0.0
 
-    def last_begun(self, number: int, before: float = float("inf")) -> tuple[str, str] | None:
-        """The model and version whose run goes on in the line's worker since ``before``, the latest of several."""
+    def running(self, number: int, before: float = float("inf")) -> list[tuple[str, str]]:
+        """The models and versions whose runs go on in the line's worker since ``before``, the latest begun first."""
         line = self.line(number)
         begun = {key: line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] for key, block in self._blocks.items()}
         going_on = [key for key in begun if 0.0 < begun[key] < before]
-        return max(going_on, key=lambda key: begun[key], default=None)
+        return sorted(going_on, key=lambda key: -begun[key])
 
     def totals(self, block: int, family: str) -> list[float]:
         """The cells of a family in one block, each summed over all lines."""
@@ -160,6 +166,19 @@ class Scoreboard:
 
     def block_totals(self, blocks: Sequence[int]) -> list[BlockTotals]:
         """The totals of these blocks."""
+        return [BlockTotals(cells) for cells in self.sums(blocks).tolist()]
+
+    def totals_of_asked(self) -> dict[tuple[str, str], BlockTotals]:
+        """The totals of the versions for which anything was ever counted, by model name and version."""
+        sums = self.sums(list(self._blocks.values()))
+        asked = np.flatnonzero(sums.any(axis=1))
+        versions = list(self._blocks)
+        return {
+            versions[at]: BlockTotals(cells) for at, cells in zip(asked.tolist(), sums[asked].tolist(), strict=True)
+        }
+
+    def sums(self, blocks: Sequence[int]) -> Numbers:
+        """``[blocks, MODEL_CELLS]``: the cells of these blocks, each summed over all lines; the end of the last run."""
         sums = np.zeros((len(blocks), MODEL_CELLS))
         last_run = np.zeros(len(blocks))
         for number in self._entered_lines():
@@ -167,7 +186,16 @@ class Scoreboard:
             sums += cells
             np.maximum(last_run, cells[:, LAST_RUN], out=last_run)
         sums[:, LAST_RUN] = last_run
-        return [BlockTotals(cells) for cells in sums.tolist()]
+        return sums
+
+    def serving(self) -> int:
+        """How many lines have a worker that accepts connections."""
+        return sum(map(self.serves, self._entered_lines().tolist()))
+
+    def server_sums(self) -> Numbers:
+        """``[SERVER_CELLS]``: the server's own cells, each summed over all lines."""
+        sums: Numbers = self._table[self._entered_lines(), :SERVER_CELLS].sum(axis=0)
+        return sums
 
     def server_totals(self, family: str) -> list[float]:
         """The cells of one of the server's own families, each summed over all lines."""

@@ -27,7 +27,7 @@ function predictionNodes(found) {
     return chances.flatMap((of, at) => [h("h5", null, `Target ${at + 1}`), large(main[at]), bars(of)]);
   }
   if (Array.isArray(main)) {
-    return [table(["", found.transformed ? "Value" : "Target"], main.slice(0, 50).map((of, at) => [at, brief(of)])), more(main.length, 50)].filter(Boolean);
+    return [table(["Place", found.transformed ? "Value" : "Target"], main.slice(0, 50).map((of, at) => [at, brief(of)])), more(main.length, 50)].filter(Boolean);
   }
   return [large(main), chances ? bars(chances) : scores(found.scores)].filter(Boolean);
 }

@@ -52,8 +52,8 @@ function drawList() {
 function entry(name) {
   const rate = h("span", { class: "rate" }), spark = new Spark((sample) => sample.models?.[name]?.requests ?? 0);
   const newest = rowsOf(name).find((row) => row.kind), refused = rowsOf(name).some((row) => row.reason);
-  const told = newest ? `${newest.kind.replace("_", " ")}, version ${newest.version}` : "refused";
-  const link = h("a", { href: `#${name}` }, h("span", { class: "name" }, name), rate, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a file refused") : null), spark.node);
+  const told = newest ? newest.kind.replace("_", " ") : "refused";
+  const link = h("a", { href: `#${name}` }, h("span", { class: "name" }, name), rate, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a version refused") : null), spark.node);
   return { node: h("li", null, link), link, spark, rate };
 }
 
@@ -77,19 +77,24 @@ async function show() {
   const wanted = (current = { name, version });
   mark();
   try {
-    const path = `/models/${encodeURIComponent(name)}${version && name === named ? `/versions/${encodeURIComponent(version)}` : ""}`;
-    const described = { ...(await read(path)), path };
-    if (current !== wanted) return;
-    Object.assign(current, modelSection(described, rowsOf(name), name === list.default));
-    current.live.draw(past);
+    Object.assign(wanted, serves(name) ? await describe(name, name === named && version) : refusedSection(name, []));
   } catch (error) {
-    if (current !== wanted) return;
-    const reasons = rowsOf(name).filter((row) => row.reason);
-    current.node = h("article", null, h("header", { class: "model-head" }, h("h2", { tabindex: -1 }, name)),
-      ...(reasons.length ? reasons.map((row) => h("p", { class: "refusal" }, h("strong", null, `Version ${row.version} does not serve. `), row.reason)) : [h("p", { class: "refusal" }, error.message)]));
+    Object.assign(wanted, refusedSection(name, [error.message]));
   }
+  if (current !== wanted) return;
+  current.live?.draw(past);
   document.title = `${name} · dynonnx`;
   place.replaceChildren(current.node);
+}
+
+async function describe(name, version) {
+  const path = `/models/${encodeURIComponent(name)}${version ? `/versions/${encodeURIComponent(version)}` : ""}`;
+  return modelSection({ ...(await read(path)), path }, rowsOf(name), name === list.default);
+}
+
+function refusedSection(name, more) {
+  const reasons = rowsOf(name).filter((row) => row.reason).map((row) => [h("strong", null, `Version ${row.version} does not serve. `), row.reason]);
+  return { node: h("article", null, h("header", { class: "model-head" }, h("h2", { tabindex: -1 }, name)), [...reasons, ...more].map((reason) => h("p", { class: "refusal" }, reason))) };
 }
 
 function noteChange() {

@@ -70,7 +70,7 @@ export class TableRun {
     good.forEach((row, at) => Object.assign(row, answers[at]));
     for (const row of found) this.keep(row);
     this.changed();
-    return found.map(({ cells, prediction = "", probability = "", error = "" }) => csvLine([...cells, harmless(prediction), probability, harmless(error)])).join("");
+    return found.map(({ cells, prediction = "", probability = "", error = "" }) => csvLine([...this.header.map((_, at) => cells[at] ?? ""), harmless(prediction), probability, harmless(error)])).join("");
   }
 
   keep(row) {

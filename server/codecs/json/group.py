@@ -6,16 +6,22 @@ joins its own rows.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
+from server.caching.question import MARK_BYTES, packed
 from server.codecs.json.arrays import Column
 from server.codecs.json.fields import Field, escaped, field_in_slices
 from server.codecs.slices import Slices
+from server.metrics.families import RouteName
+
+_marks = itertools.count()  # of groups, each its own
 
 
 class JsonGroup:
@@ -25,6 +31,7 @@ class JsonGroup:
     """
 
     rows_first = True
+    route_name: RouteName = "predict"
     counts_stages = False
 
     def __init__(
@@ -36,6 +43,8 @@ class JsonGroup:
         within: str | None = None,
     ) -> None:
         """``within``: the key of an object around the fields, None for none. ``version``: of answers, None for none."""
+        mark = next(_marks).to_bytes(MARK_BYTES)
+        self._marks = mark + b"[", mark + b"{"  # before questions of a list of rows, and of a row by itself
         self.outputs = tuple(outputs)
         self._layouts = tuple(layouts)
         self._fields = tuple(fields.values())
@@ -89,6 +98,23 @@ class JsonGroup:
         if not entry.done:
             entry.done = True
             entry.answer_in_pieces(PiecedAnswer(pieces, b"application/json", ()))
+
+    def question(self, entry: Entry) -> bytes | None:
+        """The group, whether there is one row outside a list, and the rows as the model reads them."""
+        buffers, alone = entry.request
+        rows = packed(buffers)
+        return None if rows is None else self._marks[alone] + rows
+
+    def request_for_all(self, entry: Entry) -> Any:
+        """As it is: no answer says who asks."""
+        return entry.request
+
+    def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
+        """Gives the same answer."""
+        if isinstance(answer, bytes):
+            entry.answer(answer)
+        else:
+            entry.answer_in_pieces(answer)
 
     def _answer_alone(self, entry: Entry, outputs: Sequence[Array]) -> None:
         if not entry.done:

@@ -120,12 +120,14 @@ def mlflow_codec(
     if artefact is not None:
         reader = RowReader(artefact.features, artefact.ignored)
         group = _group(artefact, reader.layouts)
+        group.route_name = "invocations"
         return MlflowCodec(reader, artefact.features, group, max_rows, ignored=artefact.ignored)
     features = features_of_signature(inputs)
     if not features or not outputs:
         return None
     reader = RowReader(features)
     group = group_of_outputs(outputs, None, reader.layouts, "predictions")
+    group.route_name = "invocations"
     return MlflowCodec(reader, features, group, max_rows, inputs[0].name)
 
 

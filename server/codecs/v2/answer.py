@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import orjson
@@ -12,14 +12,17 @@ import orjson
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, Buffer, InputLayout, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
+from server.caching.question import MARK_BYTES, packed
 from server.codecs.slices import Slices, finish, ranges, rows_per_slice
-from server.codecs.v2.body import pack
+from server.codecs.v2.body import behind, pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
 from server.codecs.v2.outputs import RequestedOutput
+from server.metrics.families import RouteName
 
 ENCODED_ITEMS = 4096  # values that one slice encodes
 SORTED_ITEMS = 16_384  # values that one slice sorts
 MANY_PIECES = 256
+_MARK = b"\xff" * MARK_BYTES  # before questions of v2: no other group has it
 Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, if the file has them
 
 
@@ -39,6 +42,7 @@ class TensorGroup:
     other (``rows_first`` false) a group has one request, and its layouts' row shapes are the tensors' whole shapes.
     """
 
+    route_name: RouteName = "infer"
     counts_stages = True
 
     def __init__(self, outputs: Sequence[str], layouts: Sequence[InputLayout], rows_first: bool) -> None:
@@ -81,6 +85,28 @@ class TensorGroup:
         if not entry.done:
             entry.done = True
             entry.answer_in_pieces(answer)
+
+    def question(self, entry: Entry) -> bytes | None:
+        """Tensors and shapes as the model reads them, the wanted outputs; where the answer is packed, its id."""
+        buffers, wanted = entry.request
+        tensors = packed(buffers)
+        if tensors is None:
+            return None
+        shapes = [layout.row_shape for layout in self.layouts]
+        start = b"" if wanted.compression is None else wanted.start
+        described = repr((shapes, entry.rows, wanted.outputs, wanted.compression, start)).encode()
+        return b"%b%d:%b%b" % (_MARK, len(described), described, tensors)
+
+    def request_for_all(self, entry: Entry) -> Any:
+        """The request without its id, unless the answer is packed with it."""
+        buffers, wanted = entry.request
+        return buffers, wanted if wanted.compression is not None else wanted._replace(start=b"")
+
+    def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
+        """Gives the same answer behind what says who asked."""
+        wanted = entry.request[1]
+        own = cast("PiecedAnswer", answer)
+        entry.answer_in_pieces(own if wanted.compression is not None else behind(wanted.start, own))
 
 
 def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> Slices[PiecedAnswer]:

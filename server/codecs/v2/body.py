@@ -126,6 +126,15 @@ def pack(head: list[bytes | memoryview], binary: list[bytes | memoryview], wants
     return PiecedAnswer(pieces, media_type, headers)
 
 
+def behind(start: bytes, answer: PiecedAnswer) -> PiecedAnswer:
+    """An answer that is not compressed, with more JSON before its own."""
+    headers = [
+        (name, b"%d" % (int(value) + len(start)) if name == JSON_LENGTH_HEADER else value)
+        for name, value in answer.headers
+    ]
+    return PiecedAnswer([start, *answer.pieces], answer.media_type, headers)
+
+
 def _compressed(pieces: list[bytes | memoryview], wants: bytes) -> Slices[list[bytes | memoryview]]:
     compressor = zlib.compressobj(FAST, wbits=_WINDOW_BITS[wants])
     packed: list[bytes | memoryview] = []

@@ -1,4 +1,4 @@
-"""The page's files: small, held in memory, named by their content, open to a browser without a key, behind both doors."""
+"""The page's files: small, held in memory, named by their content, open without a key, behind both doors."""
 
 from __future__ import annotations
 

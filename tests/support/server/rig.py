@@ -202,10 +202,9 @@ class Rig:
         return first
 
     def count(self, line: str) -> float:
-        """A number of the scrape, by how its line begins."""
+        """A number of the scrape, by how its line begins; 0 for what has not happened, which has none."""
         text = exposition(self.scoreboard, 1).decode()
-        (sample,) = [row for row in text.splitlines() if row.startswith(line)]
-        return float(sample.split()[-1])
+        return sum(float(row.split()[-1]) for row in text.splitlines() if row.startswith(line))
 
     def totals(self) -> dict[str, float]:
         """Rows, runs and answered requests so far."""
