@@ -147,6 +147,16 @@ class Serving:
         """Whether a run goes on in some thread."""
         return any(batcher.is_running for batcher in self._batchers.values())
 
+    def queue_seconds(self) -> float:
+        """Seconds that serving all that waits is expected to take."""
+        return sum(batcher.queue_seconds() for batcher in self._batchers.values() if batcher.waits)
+
+    def costs(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """By version, the learned seconds of a run and of each of its rows."""
+        return {
+            key: (batcher.curve.fixed_seconds, batcher.curve.row_seconds) for key, batcher in self._batchers.items()
+        }
+
     def hot_routes(self) -> dict[bytes, HotRoute]:
         """Every predict and infer path, as in a request line."""
         routes: list[HotRoute] = []
@@ -183,8 +193,9 @@ class Serving:
 
 
 def worth_of(model: Model, settings: Settings) -> Worth:
-    """Whether looking for answers of a version pays."""
-    return Worth(model.curve, keeps=settings.cache_bytes > 0, ruled=dict(settings.cache_models).get(model.name))
+    """Whether answers of a version are looked for."""
+    ruled = dict(settings.cache_models).get(model.name)
+    return Worth(model.curve, keeps=settings.cache_bytes > 0, ruled=ruled, repeatable=model.repeatable)
 
 
 def codec_of(protocol: ProtocolName, model: Model) -> Codec:

@@ -103,8 +103,17 @@ def load_model(
     return Model(
         *(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve),
         cost_by_rows=cost_by_rows,
+        repeatable=_is_repeatable(data, proven=batch == "proven" and verdict.row_independent),
         pads_texts=pads,
     )
+
+
+def _is_repeatable(data: bytes, *, proven: bool) -> bool:
+    """Whether no operator may draw by chance: all that do are refused but Dropout, which draws where it trains.
+
+    ``proven``: that it does not was read from the graph. Else the name alone counts, wherever in the file it stands.
+    """
+    return proven or b"Dropout" not in data
 
 
 def loader(settings: Settings, check_signed: Check | None) -> Callable[..., Model]:

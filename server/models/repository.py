@@ -39,6 +39,7 @@ class Model:
     verdict: Verdict
     curve: CostCurve
     cost_by_rows: bool  # nothing but their number decides how long a run takes
+    repeatable: bool = True  # nothing in it may draw by chance: equal questions have equal answers
     pads_texts: bool = False  # a run takes as much for each of its texts as for the longest
 
     @property
