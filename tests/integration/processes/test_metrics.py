@@ -61,4 +61,4 @@ def test_metrics_over_two_workers_are_the_requests_sent(start: Start) -> None:
         assert totals["dynonnx_workers"] == 2
     assert read_metrics(server, code="invalid_input")["dynonnx_errors"] == each
     assert read_metrics(server, code="not_found")["dynonnx_errors"] == each
-    assert read_metrics(server, model="churn")["nv_inference_request_success"] == 0
+    assert read_metrics(server, model="churn").get("nv_inference_request_success") is None, "nobody asked it"
