@@ -60,6 +60,7 @@ class Exchange(Entry):
     pieces: Sequence[bytes | memoryview] = ()
     pieces_bytes = 0
     close = False  # the connection ends with this answer
+    waits = False  # it is a cold request that has not begun
     _lease: Lease | None = None  # of a request whose bytes are counted
 
     def __init__(
@@ -76,6 +77,13 @@ class Exchange(Entry):
         self.deadline = deadline
         self.route = route
         self.arrived = arrived
+
+    def begin(self) -> None:
+        """Called if it ``waits``, once it is the first."""
+
+    def drop(self) -> None:
+        """Gives the request up: its client has left, or hears no more."""
+        self.done = True
 
     @property
     def answer_bytes(self) -> int:

@@ -153,12 +153,12 @@ class Scoreboard:
                 if family.kind == "gauge":
                     line[SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family.name]] = 0.0
 
-    def last_begun(self, number: int, before: float = float("inf")) -> tuple[str, str] | None:
-        """The model and version whose run goes on in the line's worker since ``before``, the latest of several."""
+    def running(self, number: int, before: float = float("inf")) -> list[tuple[str, str]]:
+        """The models and versions whose runs go on in the line's worker since ``before``, the latest begun first."""
         line = self.line(number)
         begun = {key: line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] for key, block in self._blocks.items()}
         going_on = [key for key in begun if 0.0 < begun[key] < before]
-        return max(going_on, key=lambda key: begun[key], default=None)
+        return sorted(going_on, key=lambda key: -begun[key])
 
     def totals(self, block: int, family: str) -> list[float]:
         """The cells of a family in one block, each summed over all lines."""
