@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from tests.integration.conftest import Start
 from tests.support.integration.running import ROOT, Running, free_port, poll
