@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -21,13 +22,16 @@ NONE = request("/models/tulip/predict", {"features": ROW})
 
 
 def read_metrics(server: Running, **wanted: str) -> dict[str, float]:
-    """Samples of which no label is other than wanted, summed by name; the parser gives every counter a ``_total``."""
-    totals: dict[str, float] = {}
+    """Samples of which no label is other than wanted, summed by name, 0 for what has not happened.
+
+    The parser gives every counter a ``_total``.
+    """
+    totals: defaultdict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(server.ask("GET", "/metrics").body.decode()):
         for sample in family.samples:
             if all(sample.labels.get(name, value) == value for name, value in wanted.items()):
                 name = sample.name.removesuffix("_total")
-                totals[name] = totals.get(name, 0.0) + sample.value
+                totals[name] += sample.value
     return totals
 
 
@@ -72,4 +76,4 @@ def test_metrics_over_two_workers_are_the_requests_sent(start: Start) -> None:
         assert totals["dynonnx_workers"] == 2
     assert read_metrics(server, code="invalid_input")["dynonnx_errors"] == each
     assert read_metrics(server, code="not_found")["dynonnx_errors"] == each
-    assert read_metrics(server, model="churn").get("nv_inference_request_success") is None, "nobody asked it"
+    assert read_metrics(server, model="churn")["nv_inference_request_success"] == 0
