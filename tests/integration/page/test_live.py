@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from tests.integration.page.conftest import Visit
+from tests.support.integration.running import Running
 from tests.support.server.doors import Door
 
 NOW = 1_800_000_000
@@ -106,6 +107,15 @@ def test_without_a_stream_there_is_no_panel_and_a_refusal_is_told(door: Door, vi
     page.route("**/live", lambda route: route.fulfill(status=404, body="{}", content_type="application/json"))
     page.reload()
     page.locator("#live").wait_for(state="hidden")
+
+
+def test_what_is_asked_here_is_seen_here(served: Running, visit: Visit) -> None:
+    page = visit(served, "/#iris", live=None)
+    page.get_by_role("button", name="Predict").click()
+    page.locator(".prediction").wait_for()
+    page.locator("article .figures").wait_for()
+    page.locator("#figures .line-0[d*='L']").first.wait_for(state="attached")
+    assert page.locator("#vitals dd").first.inner_text() == "2"
 
 
 def test_when_the_stream_ends_the_page_looks_for_other_models(door: Door, visit: Visit) -> None:
