@@ -22,13 +22,15 @@ WINDOW = 512  # questions between two judgements
 class Worth:
     """What is decided for one version. ``keeps``: answers are kept, not only shared while they are made.
 
-    ``ruled``: what the operator says, whatever it costs; None to decide.
+    ``ruled``: what the operator says, whatever it costs; None to decide. ``repeatable``: equal questions have equal
+    answers; else none is looked for, whoever says so.
     """
 
-    def __init__(self, curve: CostCurve, *, keeps: bool, ruled: bool | None = None) -> None:
+    def __init__(self, curve: CostCurve, *, keeps: bool, ruled: bool | None = None, repeatable: bool = True) -> None:
         self._curve = curve
         self._keeps = keeps
-        self._ruled = ruled
+        self._ruled = ruled if repeatable else False
+        self._repeatable = repeatable
         self._hits = self._misses = self._rows = 0
         self._judged: tuple[int, int] | None = None  # hits and questions of the last judgement
         self.looks = self._first()
@@ -71,6 +73,8 @@ class Worth:
     @property
     def reason(self) -> str | None:
         """Why answers are not kept; None if they are."""
+        if not self._repeatable:
+            return "its graph may draw by chance"
         if self._ruled is False:
             return "DYNONNX_CACHE_MODELS says so"
         if not self._keeps:

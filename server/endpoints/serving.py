@@ -193,8 +193,9 @@ class Serving:
 
 
 def worth_of(model: Model, settings: Settings) -> Worth:
-    """Whether looking for answers of a version pays."""
-    return Worth(model.curve, keeps=settings.cache_bytes > 0, ruled=dict(settings.cache_models).get(model.name))
+    """Whether answers of a version are looked for."""
+    ruled = dict(settings.cache_models).get(model.name)
+    return Worth(model.curve, keeps=settings.cache_bytes > 0, ruled=ruled, repeatable=model.repeatable)
 
 
 def codec_of(protocol: ProtocolName, model: Model) -> Codec:

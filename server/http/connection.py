@@ -58,6 +58,10 @@ class Connection(ReadingConnection):
             if len(self.connections) > sum(self.worker.places):
                 self._refuse(no_place())
 
+    def _let_go(self) -> None:
+        super()._let_go()
+        self._body = b""
+
     def on_message_begin(self) -> None:
         """A request begins."""
         if self._refused:

@@ -18,8 +18,9 @@ from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_sign
 from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.cost_bound import has_cost_by_rows, pads_texts
 from server.models.files import read_inside
+from server.models.folder import VersionFile
 from server.models.probe import probe
-from server.models.repository import Model, VersionFile
+from server.models.repository import Model
 from server.models.signed import Check, read_signature
 from server.models.trial import Findings, Verdict, examine, warm_up
 from server.settings import BatchRule, Settings
@@ -102,8 +103,17 @@ def load_model(
     return Model(
         *(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve),
         cost_by_rows=cost_by_rows,
+        repeatable=_is_repeatable(data, proven=batch == "proven" and verdict.row_independent),
         pads_texts=pads,
     )
+
+
+def _is_repeatable(data: bytes, *, proven: bool) -> bool:
+    """Whether no operator may draw by chance: all that do are refused but Dropout, which draws where it trains.
+
+    ``proven``: that it does not was read from the graph. Else the name alone counts, wherever in the file it stands.
+    """
+    return proven or b"Dropout" not in data
 
 
 def loader(settings: Settings, check_signed: Check | None) -> Callable[..., Model]:

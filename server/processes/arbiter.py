@@ -117,8 +117,7 @@ class ReloadingArbiter(ForkingArbiter):
     def _update_models(self) -> None:
         """Receives calls, steps the watcher, and makes workers outgoing on a change; an error is only logged."""
         try:
-            for worker in list(self.WORKERS.values()):
-                self.control_server.receive(worker.channel)
+            self.control_server.receive([worker.channel for worker in self.WORKERS.values()])
             changed = self.server.watcher.step()
             idle = not self.server.watcher.waits_for()
             rest = self._is_partial and not self.retiring

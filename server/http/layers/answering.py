@@ -117,7 +117,7 @@ class AnsweringConnection(FlowingConnection):
     def _end(self) -> None:
         """Closes the connection once what is written is sent."""
         self._refused = True
-        self.flow.parse_on = None
+        self._let_go()
         self._drop_exchanges()
         self.transport.close()
 
@@ -146,7 +146,7 @@ class AnsweringConnection(FlowingConnection):
         if self._refused:
             return
         self._refused = True
-        self.flow.parse_on = None
+        self._let_go()
         if self._cold and self._waits_for == BODY and not self._take_back_cold():
             self._end_after_cold()
             return

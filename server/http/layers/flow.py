@@ -57,17 +57,27 @@ class FlowingConnection(HttpToolsProtocol):
         self.worker.watch(self.server_state, self.loop)
         # Lifetime: the connection
         self._waiting_answers = 0  # written since the client fell behind
-        self.unparsed_bytes = 0  # of what was read and is kept until it is parsed
+        self._unparsed = b""  # read, while too much is owed to parse on
+        self._parsed = 0  # bytes of it that have been parsed
+        self.unparsed_bytes = 0  # all of them, which stay in memory together
         self._portions: Portions | None = None  # of an answer that is being written
         self._writing_queued = False  # the connection waits to write on
         self._half_closed = False  # by the client, while it takes such an answer
         self._write_progress: WriteProgress | None = None  # while the client owes acknowledgements
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client owes nothing any more."""
-        self.flow.parse_on = self._portions = None
+        """The client owes nothing any more; what refers to the connection is let go, so that its memory is freed."""
+        self._let_go()
+        self._portions = None
         self.worker.debts.settle(self)
         super().connection_lost(exc)
+        self.flow.may_read = bool
+        del self.parser
+
+    def _let_go(self) -> None:
+        """Lets go of what was read: no more of it is parsed."""
+        self.flow.parse_on = None
+        self._unparsed, self._parsed, self.unparsed_bytes = b"", 0, 0
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more: the transport closes, but not before the answer is written that is being."""

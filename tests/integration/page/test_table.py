@@ -13,7 +13,7 @@ from tests.integration.page.conftest import Visit
 from tests.support.server.doors import Door, post
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import FilePayload, Page
 
 HEADER = "petal width (cm),sepal length (cm),sepal width (cm),petal length (cm),note"
 
@@ -21,8 +21,8 @@ HEADER = "petal width (cm),sepal length (cm),sepal width (cm),petal length (cm),
 def drop(page: Page, text: str, name: str = "flowers.csv") -> None:
     """Chooses a file of this text."""
     page.get_by_role("tab", name="A table").click()
-    file = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
-    page.get_by_label("a CSV file").set_input_files([file])
+    file: FilePayload = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
+    page.get_by_label("a CSV file").set_input_files(file)
 
 
 def saved(page: Page) -> list[dict[str, str]]:

@@ -99,6 +99,14 @@ def test_trying_again_costs_half_a_percent_at_most(row_seconds: float) -> None:
     assert TRYING_SHARE / 2 < share <= TRYING_SHARE
 
 
+def test_what_may_draw_by_chance_is_never_looked_for() -> None:
+    worth = Worth(curve(DEAR), keeps=True, ruled=True, repeatable=False)
+    assert (worth.looks, worth.reason) == (False, "its graph may draw by chance")
+    worth.count(WINDOW, WINDOW, WINDOW)
+    worth.rested()
+    assert not worth.looks
+
+
 @pytest.mark.parametrize("ruled", [True, False])
 def test_the_operator_has_the_last_word(ruled: bool) -> None:
     worth = Worth(curve(CHEAP if ruled else DEAR), keeps=True, ruled=ruled)
