@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 
 from tests.integration.page.conftest import Visit
 from tests.support.integration.running import Running
@@ -69,6 +70,7 @@ def test_the_last_sample_is_said_and_all_are_drawn(door: Door, visit: Visit) -> 
     page.get_by_text("Nobody asked it in this time.").wait_for()
 
 
+@pytest.mark.slow
 def test_a_moment_is_said_where_one_points(door: Door, visit: Visit) -> None:
     page = visit(door, live=stream([sample(NOW - 600), sample(NOW - 300, requests=5), sample(NOW)]))
     drawing = page.locator("#figures svg").first
@@ -80,6 +82,7 @@ def test_a_moment_is_said_where_one_points(door: Door, visit: Visit) -> None:
     assert figure[:3] == ["Requests a second", "5", "5 min 00 s ago"]
 
 
+@pytest.mark.slow
 def test_holes_break_the_line_and_nothing_is_no_number(door: Door, visit: Visit) -> None:
     quiet: dict[str, Any] = {
         "p50": None,
@@ -98,6 +101,7 @@ def test_holes_break_the_line_and_nothing_is_no_number(door: Door, visit: Visit)
     assert "NaN" not in page.locator("#live").inner_html()
 
 
+@pytest.mark.slow
 def test_without_a_stream_there_is_no_panel_and_a_refusal_is_told(door: Door, visit: Visit) -> None:
     page = visit(door, live=None, allowed=[404, 503])
     answer = {"status": 503, "body": '{"error": "too many pages are open", "code": "overloaded"}'}
