@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from server.asgi.live import build_live_router
 from server.asgi.openapi import document
 from server.asgi.page_routes import build_page_router, is_open_page
 from server.asgi.repository_routes import build_repository_router
@@ -78,6 +79,7 @@ class App:
         request_id = self.endpoints.gate.identify(scope["headers"])
         state = scope.setdefault("state", {})
         state["request_id"] = request_id.decode()
+        state["head_only"] = scope["method"] == "HEAD"
         state["began"] = monotonic()  # of a prediction, later: when its body is complete
         started = False
         ours = [(b"x-request-id", request_id)]
@@ -138,6 +140,7 @@ def _build(endpoints: Endpoints) -> FastAPI:
     app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.include_router(build_page_router(endpoints.gate.keyed))
     app.include_router(build_router(endpoints))
+    app.include_router(build_live_router(endpoints))
     app.include_router(build_repository_router(endpoints))
     app.include_router(build_v2_router(endpoints))
     app.add_exception_handler(ServerError, _on_server_error(endpoints))

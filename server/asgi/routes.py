@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from server.asgi.openapi import answers
-from server.asgi.schemas import HEALTH, LIVE, MODEL, MODELS, READY
+from server.asgi.schemas import HEALTH, LIVE, MODEL, MODELS, READY, SCALE
 from server.batching.entry import Entry, PiecedAnswer
 from server.endpoints import reads
 from server.endpoints.ledger import SMALL_BODY_BYTES, Lease
@@ -89,6 +89,20 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
     @router.get("/v2/health/ready", tags=["operations"], summary="Models are loaded", responses=answers(READY, "503"))
     async def ready() -> Response:
         return respond(reads.ready(endpoints))
+
+    @router.get(
+        "/scale",
+        tags=["operations"],
+        summary="How much of this dyno is used, and how many the demand needs",
+        responses=answers(SCALE),
+    )
+    async def scale() -> Response:
+        return respond(reads.scale(endpoints))
+
+    @router.get("/hirefire/{token}/info", include_in_schema=False, tags=["operations"])
+    async def hirefire(token: str) -> Response:
+        endpoints.gate.check_token(token)
+        return respond(reads.hirefire(endpoints))
 
     @router.get(
         "/metrics",

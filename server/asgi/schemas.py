@@ -197,6 +197,13 @@ INDEX = {"type": "object", "required": ["name", "version"], "additionalPropertie
 HEALTH = record({"status": {"const": "ok"}})
 LIVE = record({"live": {"const": True}})
 READY = record({"ready": {"const": True}})
+SCALE = record(
+    {
+        **{name: {"type": "number", "minimum": 0} for name in ("utilisation", "demand", "goal", "cpus")},
+        **{name: {"type": "integer", "minimum": 0} for name in ("dynos", "seconds", "workers")},
+        "of": {"type": ["object", "null"], "additionalProperties": {"type": "number"}},
+    }
+)
 MODELS: Schema = {
     "type": "object",
     "required": ["default", "models"],

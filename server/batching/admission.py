@@ -54,7 +54,7 @@ class Admission:
             return overloaded(GRACE_SECONDS)
         if deadline <= now:
             return too_late()
-        waiting = self._seconds_to_serve()
+        waiting = self.seconds_to_serve()
         wait = waiting + self._run.seconds_left(self._curve, now)
         if waiting > self._queue_seconds or (wait and now + wait + self._curve.seconds(1) > deadline):
             return overloaded(wait)
@@ -64,6 +64,6 @@ class Admission:
         """The error of all requests to a version that is quarantined."""
         return ServerError("model_unavailable", f"this model is {self._record.reason or 'to be asked again'}")
 
-    def _seconds_to_serve(self) -> float:
+    def seconds_to_serve(self) -> float:
         """Seconds that serving the queue is expected to take: each run costs the fixed part again."""
         return self._queue.count_runs() * self._curve.fixed_seconds + self._queue.rows * self._curve.row_seconds

@@ -30,6 +30,15 @@ class Batcher(Dispatcher):
         """Whether a run goes on in the thread."""
         return self._run.batch is not None
 
+    @property
+    def waits(self) -> bool:
+        """Whether a request waits for its run."""
+        return bool(self._queue.rows)
+
+    def queue_seconds(self) -> float:
+        """Seconds that serving what waits is expected to take."""
+        return self._admission.seconds_to_serve()
+
     # Admission
 
     def check_capacity(self, deadline: float = NEVER) -> None:

@@ -34,6 +34,7 @@ INLINE_SECONDS = 0.001  # a run expected to be shorter blocks the loop: a thread
 NEVER_INLINE = -1.0
 # docs/decisions.md: "The loop stays awake for 100 us where requests follow at once"
 BUSY_POLL_SECONDS = 0.0001
+POLL_SECONDS = 0.00002  # from one turn of an idle loop to the next, at most: longer ones had work
 
 
 class Dispatcher:
@@ -197,13 +198,18 @@ class Dispatcher:
             self._scheduled = True
             self._loop.call_soon(self._turn, "slot")
 
-    def _poll_busily(self) -> None:
+    def _poll_busily(self, polled_at: float = 0.0) -> None:
         """Keeps the loop from sleeping for BUSY_POLL_SECONDS after requests that followed the last batch at once.
 
         Sleeping and waking costs more than a run of a small model, and leaves cold caches.
         """
-        if not self._scheduled and self._run.batch is None and self.now() - self._ended < BUSY_POLL_SECONDS:
-            self._loop.call_soon(self._poll_busily)
+        if self._scheduled or self._run.batch is not None:
+            return
+        now = self.now()
+        if polled_at:
+            self.metrics.polled(min(now - polled_at, POLL_SECONDS))
+        if now - self._ended < BUSY_POLL_SECONDS:
+            self._loop.call_soon(self._poll_busily, now)
 
     def _refuse_all(self, error: ServerError) -> None:
         for entry in self._queue.clear():

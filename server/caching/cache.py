@@ -7,7 +7,7 @@ from here is counted with the requests; it is no row and no run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from server.batching.batcher import Batcher
@@ -16,6 +16,7 @@ from server.caching.flight import Answered, Flight
 from server.caching.store import MOST_USES, Kept, Shelf, Store
 from server.caching.worth import Worth
 from server.errors import ServerError
+from server.metrics.families import RouteName
 
 MOST_ANSWER_BYTES = 65_536  # a larger answer is made anew each time
 SPARE_FLIGHTS = 64  # beyond these and as many as fly, those that everybody has left are let go
@@ -47,6 +48,7 @@ class Cache:
         self._counting = False  # what follows is counted at the end of this turn of the loop
         self._hits = self._misses = self._rows = self._answered = 0
         self._hit_seconds = self._miss_seconds = self._answered_seconds = 0.0
+        self._arrivals: dict[RouteName, list[float]] = {}  # of those that were answered from here
 
     def rested(self) -> None:
         """Looks for questions again, where it may pay."""
@@ -61,7 +63,7 @@ class Cache:
         now = self.now()
         if entry.deadline <= now or self._batcher.is_quarantined:
             return False  # goes on to be refused
-        self._answer(entry, kept, now - entry.arrived, now)
+        self._answer(entry, kept, now - entry.arrived, now, "predict")
         entry.answer(kept.answer)
         return True
 
@@ -78,7 +80,7 @@ class Cache:
         kept = self._answers.get(question)
         if kept is not None:
             now = self.now()
-            self._answer(entry, kept, now - began, now)
+            self._answer(entry, kept, now - began, now, entry.group.route_name)
             if body is not None and self._store is not None and isinstance(kept.answer, bytes):
                 self._store.put(self._bodies, body, kept.answer, len(body) + len(kept.answer))
             entry.group.repeat(entry, kept.answer)
@@ -95,7 +97,7 @@ class Cache:
             self._miss_seconds += self.now() - began
         self._count_later()
 
-    def _answer(self, entry: Entry, kept: Kept, seconds: float, now: float) -> None:
+    def _answer(self, entry: Entry, kept: Kept, seconds: float, now: float, route_name: RouteName) -> None:
         """Notes that an entry is about to be answered with what is kept, which took so long to find."""
         if kept.uses < MOST_USES:
             kept.uses += 1
@@ -106,6 +108,7 @@ class Cache:
         self._hit_seconds += seconds
         self._answered += 1
         self._answered_seconds += now - entry.arrived
+        self._time(entry, route_name)
         if not self._counting:
             self._count_later()
 
@@ -131,10 +134,12 @@ class Cache:
         self._miss_seconds += self.now() - began
         self._count_later()
 
-    def answered(self, requests: int, seconds: float) -> None:
-        """Counts requests that another's row has answered."""
-        self._answered += requests
-        self._answered_seconds += seconds
+    def answered(self, callers: Sequence[Entry], now: float) -> None:
+        """Counts requests that another's row answers."""
+        self._answered += len(callers)
+        self._answered_seconds += sum([now - caller.arrived for caller in callers])
+        for caller in callers:
+            self._time(caller, caller.group.route_name)
         self._count_later()
 
     def failed(self, error: ServerError, seconds: float) -> None:
@@ -142,6 +147,11 @@ class Cache:
         self._metrics.failed(error.code, seconds)
 
     # Counting
+
+    def _time(self, entry: Entry, route_name: RouteName) -> None:
+        """Has it counted at the end of this turn how long an entry took."""
+        if not entry.timed_by_door:
+            self._arrivals.setdefault(route_name, []).append(entry.arrived - entry.decode_seconds)
 
     def _count_later(self) -> None:
         if not self._counting:
@@ -154,6 +164,9 @@ class Cache:
         self._metrics.looked(hits, self._hit_seconds, misses, self._miss_seconds)
         if self._answered:
             self._metrics.answered(self._answered, self._answered_seconds, 0.0)
+        for route_name, arrivals in self._arrivals.items():
+            self._metrics.written(route_name, arrivals, self.now())
+        self._arrivals = {}
         self.worth.count(hits, misses, self._rows)
         if not self.worth.looks:
             self.looks, self.rest = False, self.worth.rest

@@ -7,7 +7,7 @@ may leave by itself, and gets the answer or the error under its own name. docs/d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from server.batching.entry import Entry, PiecedAnswer
@@ -29,8 +29,8 @@ class Landing(Protocol):
     def landed(self, flight: Flight, answer: Answered | None) -> None:
         """The flight takes no more callers; ``answer``: None for an error."""
 
-    def answered(self, requests: int, seconds: float) -> None:
-        """Counts requests that were answered, beside the one that batching counts, and the sum of their seconds."""
+    def answered(self, callers: Sequence[Entry], now: float) -> None:
+        """Counts callers that are about to be answered, beside the one that batching counts."""
 
     def failed(self, error: ServerError, seconds: float) -> None:
         """Counts a request that was refused, beside the one that batching counts."""
@@ -52,6 +52,7 @@ class Flight(Entry):
         self.request = group.request_for_all(first)
         self.deadline = self._boards_until = first.deadline
         self.arrived = first.arrived
+        self.timed_by_door = first.timed_by_door
         if first.decode_seconds:
             self.decode_seconds = first.decode_seconds
         self._first = first
@@ -106,7 +107,7 @@ class Flight(Entry):
         callers = self._end(answer)
         if len(callers) > 1:
             now = self._to.now()
-            self._to.answered(len(callers) - 1, sum([now - caller.arrived for caller in callers[1:]]))
+            self._to.answered(callers[1:], now)
         self._tell(callers, answer, max(1, TOLD_BYTES // max(size, 1)))
 
     def _end(self, answer: Answered | None) -> list[Entry]:

@@ -69,9 +69,11 @@ class PredictCodec:
     def _decode_in_slices(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
         try:
             yield from or_not_cut(self._read_pieces(entry, cut_out(body, _FEATURES)))
+            return
         except NotCut:
-            document = yield from parse_in_slices(body, self._reader.allowance(self._max_rows))
-            yield from discarding(document, self._read_in_slices(entry, document, body))
+            pass
+        document = yield from parse_in_slices(body, self._reader.allowance(self._max_rows))
+        yield from discarding(document, self._read_in_slices(entry, document, body))
 
     def _read_pieces(self, entry: Entry, body: CutBody) -> Slices[None]:
         """Reads rows as they are parsed. Raises ServerError, NotCut."""

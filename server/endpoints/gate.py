@@ -69,8 +69,16 @@ class Gate:
     """Admits or refuses requests. Without ``keys`` none is needed. ``admin_keys`` open all that ``keys`` do."""
 
     def __init__(
-        self, *, keys: Sequence[str], max_body_bytes: int, deadline_seconds: float, admin_keys: Sequence[str] = ()
+        self,
+        *,
+        keys: Sequence[str],
+        max_body_bytes: int,
+        deadline_seconds: float,
+        admin_keys: Sequence[str] = (),
+        hirefire_token: str | None = None,
     ) -> None:
+        """``hirefire_token``: in the path that tells HireFire the demand, instead of a key; None: no such path."""
+        self._hirefire_token = hirefire_token
         self._admin_digests = _digests(admin_keys)
         self._digests = (*_digests(keys), *self._admin_digests) if keys else ()
         self._max_body_bytes = max_body_bytes
@@ -115,12 +123,21 @@ class Gate:
 
     def authorise(self, path: str, headers: Headers) -> None:
         """Raises ServerError ``unauthorized`` unless the path is open, no keys are set, or the client sends one."""
-        if not self._digests or path in OPEN_PATHS:
+        if not self._digests or path in OPEN_PATHS or self._is_hirefire(path):
             return
         credentials = [value for name, value in headers if name == b"authorization"]
         if len(credentials) == 1 and _is_one_of(self._digests, credentials[0]):
             return
         raise _unauthorized("a key")
+
+    def _is_hirefire(self, path: str) -> bool:
+        token = self._hirefire_token
+        return token is not None and hmac.compare_digest(path.encode(), f"/hirefire/{token}/info".encode())
+
+    def check_token(self, token: str) -> None:
+        """Raises ServerError ``not_found`` unless this is HireFire's token and one is set."""
+        if not self._is_hirefire(f"/hirefire/{token}/info"):
+            raise ServerError("not_found", "there is no such route; GET / lists where to go")
 
     def authorise_admin(self, headers: Headers) -> None:
         """Raises ServerError: ``unauthorized`` without an admin key, ``unsupported`` where none is set."""
@@ -185,6 +202,11 @@ class Gate:
     def deadline(self, now: float, start: bytes | None) -> float:
         """The deadline of a request with X-Request-Start ``start``, in seconds of the monotonic clock."""
         return now + self._deadline_seconds - (self._clock.waited(start) if start else 0.0)
+
+    @property
+    def router(self) -> tuple[float, int]:
+        """Seconds that requests were at the router so far, and how many told it."""
+        return self._clock.spent
 
     def _check_length(self, value: bytes) -> None:
         value = value.rstrip(BLANKS)

@@ -147,6 +147,16 @@ class Serving:
         """Whether a run goes on in some thread."""
         return any(batcher.is_running for batcher in self._batchers.values())
 
+    def queue_seconds(self) -> float:
+        """Seconds that serving all that waits is expected to take."""
+        return sum(batcher.queue_seconds() for batcher in self._batchers.values() if batcher.waits)
+
+    def costs(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """By version, the learned seconds of a run and of each of its rows."""
+        return {
+            key: (batcher.curve.fixed_seconds, batcher.curve.row_seconds) for key, batcher in self._batchers.items()
+        }
+
     def hot_routes(self) -> dict[bytes, HotRoute]:
         """Every predict and infer path, as in a request line."""
         routes: list[HotRoute] = []

@@ -14,7 +14,7 @@ What a connection waits for, and what changes it:
     FRESH, IDLE                  a whole request with a known head    IDLE, and the request is entered
     any                          invalid HTTP, or a time limit        refused: no more reading, then closed
 
-While a cold request is unanswered, every request is cold. What lies below the parser's callbacks stands in `layers`.
+What lies below the parser's callbacks stands in `layers`.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ class Connection(ReadingConnection):
             self._waits_for = HEAD  # no known head: `on_headers_complete` looks at the path
             if len(self.connections) > sum(self.worker.places):
                 self._refuse(no_place())
+
+    def _let_go(self) -> None:
+        super()._let_go()
+        self._body = b""
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -109,7 +113,7 @@ class Connection(ReadingConnection):
         if self._crowded and self.url.partition(b"?")[0] not in KEPT_PATHS:
             self._stop(no_place())
         route = self.worker.hot.get(self.url)
-        if route is None or version == "1.0" or not self._may_be_hot():
+        if route is None or version == "1.0" or parser.get_method() != b"POST":
             self._go_cold(version)
         else:
             self._go_hot(route)
@@ -168,11 +172,6 @@ class Connection(ReadingConnection):
     def _address(self) -> str | None:
         return self.client[0] if self.client else None
 
-    def _may_be_hot(self) -> bool:
-        """Whether it is a POST and no cold request is unanswered: answers keep their order."""
-        cycle = self.cycle
-        return (cycle is None or cycle.response_complete) and not self.pipeline and self.parser.get_method() == b"POST"
-
     def _go_cold(self, version: str) -> None:
         """Hands the head to uvicorn's own callbacks."""
         url, headers = self.url, self._lowered()
@@ -188,6 +187,7 @@ class Connection(ReadingConnection):
         self.expect_100_continue = any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in headers
         )
+        self.cycle = None  # type: ignore[assignment]  # or uvicorn would queue the request by itself
         super().on_headers_complete()
         self._cold = True
         if self.worker.retiring or self._crowded:

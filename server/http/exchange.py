@@ -60,6 +60,7 @@ class Exchange(Entry):
     pieces: Sequence[bytes | memoryview] = ()
     pieces_bytes = 0
     close = False  # the connection ends with this answer
+    waits = False  # it is a cold request that has not begun
     _lease: Lease | None = None  # of a request whose bytes are counted
 
     def __init__(
@@ -76,6 +77,13 @@ class Exchange(Entry):
         self.deadline = deadline
         self.route = route
         self.arrived = arrived
+
+    def begin(self) -> None:
+        """Called if it ``waits``, once it is the first."""
+
+    def drop(self) -> None:
+        """Gives the request up: its client has left, or hears no more."""
+        self.done = True
 
     @property
     def answer_bytes(self) -> int:
@@ -212,7 +220,8 @@ class WorkerState:
     def retire(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answers with ``Connection: close`` from now on; closes idle connections after RETIRE_GRACE_SECONDS."""
         if not self.retiring:
-            self.retiring = self.endpoints.draining = True
+            self.retiring = True
+            self.endpoints.drain()
             loop.call_later(RETIRE_GRACE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
@@ -226,4 +235,5 @@ class WorkerState:
         for connection in list(self._server_state.connections):
             connection.check_time(self.now)
         self.debts.look_again()
+        self.endpoints.metrics.connections(len(self._server_state.connections))
         loop.call_later(SWEEP_SECONDS, self._sweep, loop)

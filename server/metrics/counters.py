@@ -22,7 +22,8 @@ from server.metrics.families import (
     STATUS_CLASSES,
     RouteName,
 )
-from server.metrics.layout import LAST_RUN, MODEL_CELLS, MODEL_OFFSETS, RUNNING, SERVER_CELLS, SERVER_OFFSETS
+from server.metrics.layout import LAST_RUN, MODEL_CELLS, MODEL_OFFSETS, POLLED, RUNNING, SERVER_CELLS, SERVER_OFFSETS
+from server.metrics.process import Memory, Wanted
 from server.metrics.scoreboard import Scoreboard
 
 _SUCCESS = MODEL_OFFSETS["nv_inference_request_success"]
@@ -42,6 +43,26 @@ _STOPPED_RUNS = MODEL_OFFSETS["dynonnx_stopped_runs_total"]
 _BATCH_ERRORS = MODEL_OFFSETS["dynonnx_batch_errors_total"]
 _BATCH_ROWS = MODEL_OFFSETS["dynonnx_batch_rows"]
 _RUN_SECONDS = MODEL_OFFSETS["dynonnx_run_seconds"]
+_CPU, _BUSY, _ROUTER, _ROUTED, _QUEUE, _CONNECTIONS = (
+    SERVER_OFFSETS[name]
+    for name in (
+        "process_cpu_seconds_total",
+        "dynonnx_loop_busy_seconds_total",
+        "dynonnx_router_seconds_total",
+        "dynonnx_router_requests_total",
+        "dynonnx_queue_seconds",
+        "dynonnx_connections",
+    )
+)
+_MEMORY = tuple(
+    SERVER_OFFSETS[name]
+    for name in (
+        "process_virtual_memory_bytes",
+        "process_resident_memory_bytes",
+        "dynonnx_memory_bytes",
+        "process_open_fds",
+    )
+)
 
 
 def _histograms(start: int, routes: Sequence[str]) -> dict[tuple[str, str], int]:
@@ -67,6 +88,7 @@ class ServerMetrics:
         self._errors = {code: SERVER_OFFSETS["dynonnx_errors_total"] + at for at, code in enumerate(CODES)}
         dropped = SERVER_OFFSETS["dynonnx_log_lines_dropped_total"]
         self._dropped = {reason: dropped + at for at, reason in enumerate(LOG_LOSSES)}
+        self._beaten: tuple[Wanted, tuple[float, int], float] = Wanted(0.0, 0.0), (0.0, 0), self._cells[POLLED]
 
     def error(self, code: Code) -> None:
         """Counts an error answer."""
@@ -75,6 +97,30 @@ class ServerMetrics:
     def log_line_lost(self, reason: str) -> None:
         """Counts a log line that was not written. ``reason``: one of LOG_LOSSES."""
         self._cells[self._dropped[reason]] += 1.0
+
+    def beat(self, wanted: Wanted, router: tuple[float, int], queue_seconds: float) -> None:
+        """Counts what was wanted and what requests spent at the router since the last beat; tells what waits.
+
+        ``router``: seconds and requests so far. The loop being kept awake for nothing is not busy.
+        """
+        cells, before = self._cells, self._beaten
+        polled = cells[POLLED]
+        busy = wanted.thread - before[0].thread - (polled - before[2])
+        cells[_CPU] += wanted.processor - before[0].processor
+        cells[_BUSY] += max(busy, 0.0)
+        cells[_ROUTER] += router[0] - before[1][0]
+        cells[_ROUTED] += router[1] - before[1][1]
+        cells[_QUEUE] = queue_seconds
+        self._beaten = wanted, router, polled
+
+    def memory(self, memory: Memory) -> None:
+        """Tells what this process holds."""
+        for at, value in zip(_MEMORY, memory, strict=True):
+            self._cells[at] = value
+
+    def connections(self, number: int) -> None:
+        """Tells how many connections are open."""
+        self._cells[_CONNECTIONS] = number
 
     def other_request(self, route: str, status: int, seconds: float) -> None:
         """Counts an answer that is no prediction of a model. ``route``: one of OTHER_ROUTES."""
@@ -86,7 +132,9 @@ class ModelMetrics:
 
     def __init__(self, scoreboard: Scoreboard, line: int, block: int) -> None:
         start = SERVER_CELLS + block * MODEL_CELLS
-        self._cells = scoreboard.enter(line)[start : start + MODEL_CELLS]
+        whole = scoreboard.enter(line)
+        self._cells = whole[start : start + MODEL_CELLS]
+        self._of_line = whole
         self._failure = {code: MODEL_OFFSETS["nv_inference_request_failure"] + at for at, code in enumerate(CODES)}
         dispatch = MODEL_OFFSETS["dynonnx_dispatch_total"]
         self._dispatch = {reason: dispatch + at for at, reason in enumerate(DISPATCH_REASONS)}
@@ -145,6 +193,10 @@ class ModelMetrics:
         """Counts a request answered with an error, ``seconds`` after it was decoded."""
         self._cells[self._failure[code]] += 1.0
         self._cells[_FAILED_SECONDS] += seconds
+
+    def polled(self, seconds: float) -> None:
+        """Counts how long the loop was kept awake for nothing."""
+        self._of_line[POLLED] += seconds
 
     def written(self, route: RouteName, arrivals: list[float], now: float) -> None:
         """Counts how long predictions took that are written ``now``, by when their requests were complete; sorts these.

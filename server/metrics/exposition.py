@@ -6,8 +6,9 @@ docs/decisions.md: "Metrics stand in shared memory, their text is ours".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from types import MappingProxyType
 
 from server import __version__
 from server.metrics.families import MODEL_FAMILIES, SERVER_FAMILIES, Family
@@ -21,14 +22,21 @@ def exposition(scoreboard: Scoreboard, workers: int) -> bytes:
     return b"".join(exposition_pieces(scoreboard, workers))
 
 
-def exposition_pieces(scoreboard: Scoreboard, workers: int) -> Iterator[bytes]:
-    """The text of `exposition`, each piece made when it is asked for; all numbers are of the first moment."""
+def exposition_pieces(
+    scoreboard: Scoreboard, workers: int, gauges: Mapping[str, tuple[str, float]] = MappingProxyType({})
+) -> Iterator[bytes]:
+    """The text of `exposition`, each piece made when it is asked for; all numbers are of the first moment.
+
+    ``gauges``: by name, the help and the number of what does not stand on the scoreboard; names may have labels.
+    """
     totals = scoreboard.totals_of_asked()
     labels = [f'model="{model}",version="{version}"' for model, version in totals]
     yield _head("dynonnx_build_info", "gauge", "Version of the server").encode()
     yield f'dynonnx_build_info{{version="{__version__}"}} 1\n'.encode()
     yield _head("dynonnx_workers", "gauge", "Worker processes that should serve").encode()
     yield f"dynonnx_workers {workers}\n".encode()
+    for name, (text, number) in gauges.items():
+        yield f"{_head(name.partition('{')[0], 'gauge', text)}{name} {number!r}\n".encode()
     for family in SERVER_FAMILIES:
         lines = _lines(family, "", scoreboard.server_totals(family.name))
         yield (_head(family.name, family.kind, family.text) + "".join(lines)).encode()

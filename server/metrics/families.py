@@ -96,6 +96,18 @@ MODEL_FAMILIES = (
 SERVER_FAMILIES = (
     Family("dynonnx_errors_total", "counter", "Error answers by their code", labels=(("code", CODES),)),
     Family("dynonnx_log_lines_dropped_total", "counter", "Log lines not written", labels=(("reason", LOG_LOSSES),)),
+    Family("process_cpu_seconds_total", "counter", "Processor time of all processes, user and system"),
+    Family("process_virtual_memory_bytes", "gauge", "Address space of all processes, summed"),
+    Family(
+        "process_resident_memory_bytes", "gauge", "Resident memory of all processes, summed: what they share, often"
+    ),
+    Family("process_open_fds", "gauge", "Open descriptors of all processes"),
+    Family("dynonnx_memory_bytes", "gauge", "Memory of all processes, what they share once (PSS)"),
+    Family("dynonnx_connections", "gauge", "Open connections"),
+    Family("dynonnx_loop_busy_seconds_total", "counter", "Time that the workers' loops ran, or waited for a processor"),
+    Family("dynonnx_queue_seconds", "gauge", "Work that waits, in time that serving it is expected to take"),
+    Family("dynonnx_router_seconds_total", "counter", "Time that requests with X-Request-Start were at the router"),
+    Family("dynonnx_router_requests_total", "counter", "Requests with X-Request-Start"),
     Family(
         OTHER_REQUEST_SECONDS,
         "histogram",

@@ -27,4 +27,6 @@ SERVER_OFFSETS, _COUNTERS = _offsets(SERVER_FAMILIES)
 CELLS_OF = {family.name: family.cells for family in (*MODEL_FAMILIES, *SERVER_FAMILIES)}
 STATE = _COUNTERS  # the cell with the worker's state, one of those below; not shown
 STARTING, SERVING, LEAVING, STUCK = 0.0, 1.0, 2.0, 3.0
-SERVER_CELLS = _COUNTERS + 1
+SERVER_GAUGES = tuple(SERVER_OFFSETS[family.name] for family in SERVER_FAMILIES if family.kind == "gauge")
+POLLED = _COUNTERS + 1  # the cell with the seconds that the loop was kept awake for nothing; not shown
+SERVER_CELLS = _COUNTERS + 2

@@ -24,6 +24,7 @@ from server.metrics.layout import (
     MODEL_OFFSETS,
     RUNNING,
     SERVER_CELLS,
+    SERVER_GAUGES,
     SERVER_OFFSETS,
     SERVING,
     STARTING,
@@ -144,18 +145,20 @@ class Scoreboard:
         """Clears the gauges and the state of a dead worker's line; its counters stay."""
         line = self.enter(number)
         line[STATE] = STARTING
+        for at in SERVER_GAUGES:
+            line[at] = 0.0
         for block in self._blocks.values():
             line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] = 0.0
             for family in MODEL_FAMILIES:
                 if family.kind == "gauge":
                     line[SERVER_CELLS + block * MODEL_CELLS + MODEL_OFFSETS[family.name]] = 0.0
 
-    def last_begun(self, number: int, before: float = float("inf")) -> tuple[str, str] | None:
-        """The model and version whose run goes on in the line's worker since ``before``, the latest of several."""
+    def running(self, number: int, before: float = float("inf")) -> list[tuple[str, str]]:
+        """The models and versions whose runs go on in the line's worker since ``before``, the latest begun first."""
         line = self.line(number)
         begun = {key: line[SERVER_CELLS + block * MODEL_CELLS + RUNNING] for key, block in self._blocks.items()}
         going_on = [key for key in begun if 0.0 < begun[key] < before]
-        return max(going_on, key=lambda key: begun[key], default=None)
+        return sorted(going_on, key=lambda key: -begun[key])
 
     def totals(self, block: int, family: str) -> list[float]:
         """The cells of a family in one block, each summed over all lines."""
@@ -183,6 +186,15 @@ class Scoreboard:
             sums += cells
             np.maximum(last_run, cells[:, LAST_RUN], out=last_run)
         sums[:, LAST_RUN] = last_run
+        return sums
+
+    def serving(self) -> int:
+        """How many lines have a worker that accepts connections."""
+        return sum(map(self.serves, self._entered_lines().tolist()))
+
+    def server_sums(self) -> Numbers:
+        """``[SERVER_CELLS]``: the server's own cells, each summed over all lines."""
+        sums: Numbers = self._table[self._entered_lines(), :SERVER_CELLS].sum(axis=0)
         return sums
 
     def server_totals(self, family: str) -> list[float]:

@@ -18,8 +18,9 @@ from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_sign
 from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.cost_bound import has_cost_by_rows, pads_texts
 from server.models.files import read_inside
+from server.models.folder import VersionFile
 from server.models.probe import probe
-from server.models.repository import Model, VersionFile
+from server.models.repository import Model
 from server.models.signed import Check, read_signature
 from server.models.trial import Findings, Verdict, examine, warm_up
 from server.settings import BatchRule, Settings

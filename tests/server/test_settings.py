@@ -132,6 +132,21 @@ def test_a_key_for_signatures_that_is_empty_lets_nothing_serve(key: str) -> None
         make_check(read_settings({"DYNONNX_VERIFY_KEY": key}).verify_key)
 
 
+@pytest.mark.parametrize(("text", "share"), [("0.6", 0.6), (".25", 0.25), ("1", 1.0), ("1.0", 1.0)])
+def test_a_share_is_above_zero_and_at_most_one(text: str, share: float) -> None:
+    assert read_settings({"DYNONNX_SCALE_UTILISATION": text}).scale_utilisation == share
+
+
+@pytest.mark.parametrize("text", ["0", "0.0", "1.1", "60", "-0.5", "nan", "1e-1"])
+def test_no_other_number_is_a_share(text: str) -> None:
+    with pytest.raises(BadSetting, match=r"^DYNONNX_SCALE_UTILISATION: expected a number above 0"):
+        read_settings({"DYNONNX_SCALE_UTILISATION": text})
+
+
+def test_hirefires_token_is_not_shown() -> None:
+    assert public_settings(read_settings({"HIREFIRE_TOKEN": KEY}))["HIREFIRE_TOKEN"] == "set"  # noqa: S105
+
+
 def test_workers_set_by_the_buildpack_do_not_count() -> None:
     assert read_settings({"WEB_CONCURRENCY": "8", "WEB_CONCURRENCY_SET_BY": "heroku/python"}).workers is None
     assert read_settings({"WEB_CONCURRENCY": "8", "WEB_CONCURRENCY_SET_BY": ""}).workers == 8

@@ -7,7 +7,8 @@ import { count, duration, few, figure, percent, size } from "./words.js";
 const total = (errors) => (typeof errors === "number" ? errors : Object.values(errors || {}).reduce((sum, each) => sum + each, 0));
 
 function codes(errors) {
-  if (typeof errors !== "object" || !total(errors)) return total(errors) ? "a second" : "none";
+  if (!total(errors)) return "none";
+  if (typeof errors === "number") return "";
   const sorted = Object.entries(errors).filter(([, each]) => each).sort((a, b) => b[1] - a[1]);
   return few(sorted.map(([code]) => code), 2);
 }
@@ -31,7 +32,7 @@ function figuresOf(of) {
       scale: duration,
     }),
     new Figure({
-      title: "Rows answered together",
+      title: "Rows per batch",
       lines: [(sample) => of(sample).rows_per_batch ?? null],
       says: (sample) => [figure(of(sample).rows_per_batch), of(sample).waiting ? `${count(of(sample).waiting)} wait` : of(sample).rows_per_batch == null ? "" : "none waits"],
       scale: figure,

@@ -52,8 +52,8 @@ function drawList() {
 function entry(name) {
   const rate = h("span", { class: "rate" }), spark = new Spark((sample) => sample.models?.[name]?.requests ?? 0);
   const newest = rowsOf(name).find((row) => row.kind), refused = rowsOf(name).some((row) => row.reason);
-  const told = newest ? `${newest.kind.replace("_", " ")}, version ${newest.version}` : "refused";
-  const link = h("a", { href: `#${name}` }, h("span", { class: "name" }, name), rate, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a file refused") : null), spark.node);
+  const told = newest ? newest.kind.replace("_", " ") : "refused";
+  const link = h("a", { href: `#${name}` }, h("span", { class: "name" }, name), rate, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a version refused") : null), spark.node);
   return { node: h("li", null, link), link, spark, rate };
 }
 

@@ -1,8 +1,9 @@
 """Owns reading a large body of JSON in slices, as strictly as the parser does it at once. Knows no protocol.
 
-A slice ends at a comma between two values. The next one begins with that comma, behind a prefix that opens again what
-was open there, so that each slice is whole JSON for the parser; what the prefix opened is then merged with what is
-there. The brackets and commas are found by numpy, a window at a time, and counted before anything is parsed.
+A slice ends at a comma between two values, or where long none is, behind a bracket. The next one begins there, behind a
+prefix that opens again what was open, so that each slice is whole JSON for the parser; what the prefix opened is then
+merged with what is there. The brackets and commas are found by numpy, a window at a time, and counted before anything
+is parsed.
 docs/decisions.md: "What is legal and heavy is read in slices".
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from server.codecs.json.gaps import Gaps
 from server.codecs.json.looking_back import SPACE, end_without, key_before
 from server.codecs.json.parser import PARSER_DEPTH, SHOWN, Allowance, BadJson, refusal
 from server.codecs.json.structure import find_structure
@@ -57,9 +59,10 @@ class _Reader:
         self._start = 0  # of the slice being found: its comma, or the beginning
         self._at = 0  # up to here it was looked for
         self._in_string = False
-        self._gaps: list[tuple[int, int]] = []  # of the slice, white space that the parser need not see
+        self._gaps = Gaps(data)  # of the slice
         self._before: list[_Open] = []  # open at the start of the slice
         self._open: list[_Open] = []  # open here
+        self._is_empty = False  # the innermost of those, as the slice begins behind its bracket
         self._kept = 0  # of those before, so many are still open
         self._ends_at: int | None = None  # the value, once it is whole
         self._wrong_at: int | None = None  # where a slice ends that the parser refuses
@@ -71,6 +74,7 @@ class _Reader:
             raise BadJson("the body is not JSON")
         if self._ends_at is not None:
             return self._read_space(self._ends_at, size)
+        began_in_string = self._in_string
         structure = find_structure(self._data, self._at, size, self._in_string)
         window, codes, brackets_open, brackets_close, commas, colons, self._in_string = structure
         depth = None
@@ -84,9 +88,14 @@ class _Reader:
             return self._finish(self._at + int(ends.argmax()) + 1)
         cuts = np.flatnonzero(commas)
         cut = int(cuts[-1]) if cuts.size and self._at + cuts[-1] > self._start else 0
-        length = cut or len(window)
+        opener = 0
+        if not cut and self._at > self._start and (openers := np.flatnonzero(brackets_open)).size:
+            opener = int(openers[-1]) + 1
+        length = cut or opener or len(window)
         if length > 2 and not self._in_string and not window.strip(SPACE):
-            self._gaps.append((self._at + 1, self._at + length - 1))  # at its ends it still parts and is told
+            self._gaps.add_space(self._at + 1, self._at + length - 1)  # at its ends it still parts and is told
+        elif began_in_string and b'"' not in window:
+            length = self._gaps.add_text(self._at, window)
         if depth is not None:
             self._follow(codes, brackets_open[:length], depth[:length])
         self._values += int(np.count_nonzero(commas[:length]))
@@ -94,9 +103,9 @@ class _Reader:
         self._members += int(np.count_nonzero(colons[:length]))
         self._allowance.check(self._values, self._containers, self._members)
         self._at += length
-        if cut:
+        if cut or opener:
             self._in_string = False
-            self._parse_slice()
+            self._parse_slice(is_comma=cut > 0)
         elif self._at == len(self._data):
             return self._finish(self._at)
         return True
@@ -117,35 +126,33 @@ class _Reader:
             raise ServerError("too_deep", "the JSON is nested too deep")
 
     def _prefix(self) -> bytes:
+        if self._is_empty:
+            return b"".join([_REOPEN[entry.kind] for entry in self._before[:-1]]) + bytes([self._before[-1].kind])
         prefix = b"".join([_REOPEN[entry.kind] for entry in self._before])
         return prefix + b"0" if self._before else prefix
 
-    def _parse_slice(self) -> None:
-        """Parses from the start to here, a comma, and merges it with what was parsed before."""
-        if self._last_byte() in b"[{":
+    def _parse_slice(self, is_comma: bool) -> None:
+        """Parses from the start to here, a comma or behind a bracket, and merges it with what was parsed before."""
+        if is_comma and ((last := self._last_byte()) in b"[{" or (self._is_empty and last == b" ")):
             self._refuse(self._at)  # a comma before any value
         text = b"".join(
-            [self._prefix(), *self._pieces(self._at), *[_END[entry.kind] for entry in reversed(self._open)]]
+            [
+                self._prefix(),
+                *self._gaps.pieces(self._start, self._at),
+                *[_END[entry.kind] for entry in reversed(self._open)],
+            ]
         )
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError:
             self._wrong_at = self._at
             return
-        self._merge(value)
+        self._merge(self._gaps.put_back(value))
         for level in range(self._kept, len(self._open)):
             self._open[level].container = self._child(level)
         self._before, self._kept, self._start = list(self._open), len(self._open), self._at
+        self._is_empty = not is_comma
         self._gaps.clear()
-
-    def _pieces(self, end: int) -> list[memoryview]:
-        """What the slice has up to ``end``, without its gaps."""
-        starts, ends = [self._start], []
-        for gap_start, gap_end in self._gaps:
-            if gap_end <= end:
-                ends.append(gap_start)
-                starts.append(gap_end)
-        return [self._data[start:stop] for start, stop in zip(starts, [*ends, end], strict=True)]
 
     def _last_byte(self) -> bytes:
         """The last byte of the slice that is no space; a space if none is."""
@@ -156,7 +163,7 @@ class _Reader:
         """Adds what a slice has to the lists and objects that were open at its start."""
         if not self._before:
             self.root = value
-        for entry in self._before:
+        for entry in self._before[: len(self._before) - self._is_empty]:
             if isinstance(value, dict):
                 inner = value.pop(_TOKEN.decode())
                 entry.container.update(value)
@@ -165,6 +172,9 @@ class _Reader:
                 del value[0]
                 entry.container.extend(value)
             value = inner
+        if self._is_empty:
+            container = self._before[-1].container
+            container.update(value) if isinstance(value, dict) else container.extend(value)
 
     def _child(self, level: int) -> Any:
         """The container that is open at a level, within the one above it."""
@@ -178,13 +188,13 @@ class _Reader:
     def _finish(self, end: int) -> bool:
         """Parses the rest, whose value ends at ``end``; returns whether there is more to do: only space may follow."""
         try:
-            pieces = self._pieces(end)
+            pieces = self._gaps.pieces(self._start, end)
             alone = not self._before and len(pieces) == 1
             value = orjson.loads(pieces[0] if alone else b"".join((self._prefix(), *pieces)))
         except orjson.JSONDecodeError:
             self._wrong_at = end  # the parser looks at it once more, in another slice
             return True
-        self._merge(value)
+        self._merge(self._gaps.put_back(value))
         self._at = self._ends_at = end
         return end < len(self._data)
 
@@ -194,7 +204,7 @@ class _Reader:
         if rest := window.lstrip(SPACE):
             at = self._at + len(window) - len(rest)
             if at > ends_at:
-                self._gaps.append((ends_at, at))
+                self._gaps.add_space(ends_at, at)
             self._refuse(at + 1)
         self._at += len(window)
         return self._at < len(self._data)
@@ -205,7 +215,7 @@ class _Reader:
         while end < len(self._data) and self._data[end] & 0xC0 == 0x80:
             end += 1  # a character is not cut
         prefix = self._prefix()
-        text = b"".join((prefix, *self._pieces(end)))
+        text = b"".join((prefix, *self._gaps.pieces(self._start, end)))
         try:
             orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -213,18 +223,6 @@ class _Reader:
                 raise BadJson("the body is empty; expected JSON") from None
             passed = np.frombuffer(self._data[: self._start], np.uint8)
             skipped = int(np.count_nonzero((passed & 0xC0) != 0x80)) - len(prefix)
-            skipped += self._gap_bytes(text, error.pos, len(prefix))
+            skipped += self._gaps.characters_before(text, error.pos, self._start - len(prefix))
             at = 0 if "UTF-8" in error.msg else error.pos + skipped
             raise refusal(error, at, error.doc[error.pos : error.pos + SHOWN].encode()) from None
-
-    def _gap_bytes(self, text: bytes, character: int, prefix: int) -> int:
-        """How many bytes of gaps lie before a character of the text that is the slice behind ``prefix`` bytes."""
-        if not self._gaps:
-            return 0
-        place = character if text.isascii() else len(text.decode(errors="replace")[:character].encode())
-        place += self._start - prefix
-        before = 0
-        for start, stop in self._gaps:
-            if place + before >= start:
-                before += stop - start
-        return before

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _COMMA, _COLON, _QUOTE, _OPEN, _CLOSE = b',:"{}'
+_ESCAPE = b"\0\1"  # stands for an escaped quote or backslash; no text in JSON has these bytes
+ESCAPED = _ESCAPE[1]
 _CASE = 0x20  # the bit by which [ and { differ, and ] and }
 
 
@@ -46,5 +48,5 @@ def _window(data: memoryview, start: int, size: int) -> bytes:
         run = len(window) - len(window.rstrip(b"\\"))
         if run % 2 and start + len(window) < len(data):
             window = bytes(data[start : start + len(window) + 1])  # an escape is not cut
-        window = window.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+        window = window.replace(b"\\\\", _ESCAPE).replace(b'\\"', _ESCAPE)
     return window

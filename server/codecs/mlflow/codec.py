@@ -77,10 +77,12 @@ class MlflowCodec:
             return
         try:
             yield from or_not_cut(self._read_pieces(entry, cut_out(body, self._tables.opening)))
+            return
         except NotCut:
-            clean = yield from _is_clean(body)
-            document = yield from parse_in_slices(body, self._reader.allowance(self._max_rows))
-            yield from discarding(document, self._fill_of_json(entry, document, clean))
+            pass
+        clean = yield from _is_clean(body)
+        document = yield from parse_in_slices(body, self._reader.allowance(self._max_rows))
+        yield from discarding(document, self._fill_of_json(entry, document, clean))
 
     def _read_pieces(self, entry: Entry, body: CutBody) -> Slices[None]:
         """Reads rows as they are parsed. Raises ServerError, NotCut."""

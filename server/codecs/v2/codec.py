@@ -102,15 +102,18 @@ class TensorCodec:
             self._fill(entry, head, infer, body)
             return
         json, binary = split(body, head.json_bytes)
-        if len(json) <= LARGE_BYTES:
-            infer = yield from self._read((yield from self._parse(json)), binary)
-        else:
-            try:
-                infer = yield from or_not_cut(self._read_pieces(cut_out(body, _DATA, len(json)), binary))
-            except NotCut:
-                document = yield from self._parse(json)
-                infer = yield from discarding(document, self._read(document, binary))
+        infer = yield from self._read_any(json, binary, body)
         self._fill(entry, head, infer, body)
+
+    def _read_any(self, json: memoryview, binary: memoryview, body: bytes | bytearray) -> Slices[InferRequest]:
+        if len(json) <= LARGE_BYTES:
+            return (yield from self._read((yield from self._parse(json)), binary))
+        try:
+            return (yield from or_not_cut(self._read_pieces(cut_out(body, _DATA, len(json)), binary)))
+        except NotCut:
+            pass
+        document = yield from self._parse(json)
+        return (yield from discarding(document, self._read(document, binary)))
 
     def _read(self, document: Any, binary: memoryview) -> Slices[InferRequest]:
         return read(document, binary, self._inputs, self._outputs, self._max_rows if self._rows_first else None)

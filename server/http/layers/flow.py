@@ -21,15 +21,19 @@ from server.http.timeouts import WriteProgress
 class ReadAhead(FlowControl):
     """uvicorn's flow control, for a connection that may hold bytes it has read and not parsed.
 
-    ``parse_on``: set while it does; reading them is resumed by calling it instead.
+    ``parse_on``: set while it does; reading them is resumed by calling it instead. ``may_read``: whether anything is
+    to be read.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__(transport)
         self.parse_on: Callable[[], None] | None = None
+        self.may_read: Callable[[], bool] = bool
 
     def resume_reading(self) -> None:
-        """Resumes with what has been read, then with the transport."""
+        """Resumes with what has been read, then with the transport, unless too much is owed. uvicorn calls it too."""
+        if not self.may_read():
+            return
         if self.parse_on is None:
             super().resume_reading()
         elif self.read_paused:
@@ -49,20 +53,31 @@ class FlowingConnection(HttpToolsProtocol):
         """Called when a client has connected."""
         super().connection_made(transport)
         self.flow = ReadAhead(transport)
+        self.flow.may_read = self._may_read
         self.worker.watch(self.server_state, self.loop)
         # Lifetime: the connection
         self._waiting_answers = 0  # written since the client fell behind
-        self.unparsed_bytes = 0  # of what was read and is kept until it is parsed
+        self._unparsed = b""  # read, while too much is owed to parse on
+        self._parsed = 0  # bytes of it that have been parsed
+        self.unparsed_bytes = 0  # all of them, which stay in memory together
         self._portions: Portions | None = None  # of an answer that is being written
         self._writing_queued = False  # the connection waits to write on
         self._half_closed = False  # by the client, while it takes such an answer
         self._write_progress: WriteProgress | None = None  # while the client owes acknowledgements
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client owes nothing any more."""
-        self.flow.parse_on = self._portions = None
+        """The client owes nothing any more; what refers to the connection is let go, so that its memory is freed."""
+        self._let_go()
+        self._portions = None
         self.worker.debts.settle(self)
         super().connection_lost(exc)
+        self.flow.may_read = bool
+        del self.parser
+
+    def _let_go(self) -> None:
+        """Lets go of what was read: no more of it is parsed."""
+        self.flow.parse_on = None
+        self._unparsed, self._parsed, self.unparsed_bytes = b"", 0, 0
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends no more: the transport closes, but not before the answer is written that is being."""
@@ -108,11 +123,16 @@ class FlowingConnection(HttpToolsProtocol):
 
     # Flow
 
-    def _read_on(self) -> None:
-        """Resumes reading once writing is not paused and only the request being read is unanswered."""
-        owed = len(self.exchanges) - (self._exchange is not None)
-        if not owed and not self.pipeline and not self.flow.write_paused:
-            self.flow.resume_reading()
+    def _may_read(self) -> bool:
+        """Whether writing is not paused and nothing is unanswered but what is being read, or a cold request alone."""
+        if self.flow.write_paused or self._portions is not None:
+            return False
+        owed = len(self.exchanges)
+        return not owed or (owed == 1 and self._needs_more(self.exchanges[0]))
+
+    def _needs_more(self, exchange: Exchange) -> bool:
+        """Whether an exchange that is not answered waits for its own body, or hears when its client leaves."""
+        raise NotImplementedError
 
     def pause_writing(self) -> None:
         """The write buffer is full: pauses reading too and watches the client's progress."""
@@ -129,7 +149,7 @@ class FlowingConnection(HttpToolsProtocol):
         if self._portions is not None:
             self._write_later()
         self.count_owed()
-        self._read_on()
+        self.flow.resume_reading()
 
     def owed_bytes(self) -> int:
         """What waits in memory for the client to take, for answers before it, or for us to parse."""

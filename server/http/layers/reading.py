@@ -31,10 +31,6 @@ class ReadingConnection(WaitingConnection):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called when a client has connected."""
         super().connection_made(transport)
-        # Lifetime: the connection
-        self._unparsed = b""  # read, while too much is owed to parse on
-        self._parsed = 0  # bytes of it that have been parsed
-
         # Lifetime: one request being read
         self._began = False  # it began in the bytes that are being parsed
         self._large_head = False  # its head may exceed MAX_HEAD_BYTES: measure it
@@ -50,11 +46,9 @@ class ReadingConnection(WaitingConnection):
             return
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
-        if self._waits_for <= IDLE and not self.pipeline and (known := self.worker.recognise(data)) is not None:
-            cycle = self.cycle
-            if cycle is None or cycle.response_complete:
-                self._go_known(known)
-                return
+        if self._waits_for <= IDLE and (known := self.worker.recognise(data)) is not None:
+            self._go_known(known)
+            return
         if len(data) <= PIECE_BYTES:
             self._parse(data)
             return
@@ -85,8 +79,7 @@ class ReadingConnection(WaitingConnection):
             self.transport.pause_reading()
             self.count_owed()
             return self._queued
-        self._unparsed, self._parsed, self.unparsed_bytes = b"", 0, 0
-        self.flow.parse_on = None
+        super()._let_go()  # not of a body that goes on
         self.count_owed()
         if not self.flow.read_paused:
             self.transport.resume_reading()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from server.errors import ServerError
+from server.http.cold import ColdPlace
 from server.http.layers.answering import AnsweringConnection
 from server.http.timeouts import BODY, FRESH, IDLE, WRITE_SECONDS, WriteProgress, fills_window, overdue
 
@@ -60,8 +61,7 @@ class WaitingConnection(AnsweringConnection):
         return self.flow.read_paused or self._queued
 
     def _is_idle(self) -> bool:
-        owes = self.exchanges or self.flow.parse_on is not None or self._owes_cold()
-        return self._waits_for in (FRESH, IDLE) and not owes
+        return self._waits_for in (FRESH, IDLE) and not self.exchanges and self.flow.parse_on is None
 
     def close_if_idle(self) -> None:
         """Closes the connection of a retiring worker if no request is on it."""
@@ -71,5 +71,6 @@ class WaitingConnection(AnsweringConnection):
     def shutdown(self) -> None:
         """Called by uvicorn when the worker retires: open requests are answered with ``Connection: close``."""
         self.worker.retire(self.loop)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
+        last = self.exchanges[-1] if self.exchanges else None
+        if isinstance(last, ColdPlace) and self.flow.parse_on is None:
+            last.cycle.keep_alive = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -79,6 +80,20 @@ def test_each_request_is_counted_once(door: Door, name: str) -> None:
     assert +added == {key: 3}
     assert seconds[key] >= seconds_before.get(key, 0.0)
     assert seconds[key] < 60 * after[key]
+
+
+@pytest.mark.parametrize("number", DOORS)
+def test_what_is_answered_again_or_joins_an_equal_one_is_counted_too(number: str, tmp_path: Path) -> None:
+    caching = {"CACHE_BYTES": "1000000", "CACHE_MODELS": "iris=on"}
+    with open_door(number, tmp_path, {"iris": models.classifier()}, **caching) as door:
+        for extra in (b"", b"Origin: http://a"):
+            for _ in range(3):
+                door.ask(post(ROW, "/predict", *filter(None, [extra])))
+        client = door.connect()
+        client.send(post(b'{"features":[1,2,3,4]}') * 20)
+        assert {client.read().status for _ in range(20)} == {200}
+        client.close()
+        assert counted(door)[0][(*MODEL, "predict", "2xx")] == 26
 
 
 def test_many_requests_of_one_batch_are_each_counted(door: Door) -> None:

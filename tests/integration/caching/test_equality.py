@@ -21,7 +21,8 @@ from server.codecs.v2.answer import TensorGroup
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import enter
 from server.metrics.scoreboard import Scoreboard
-from server.models.repository import Model, Repository, VersionFile
+from server.models.folder import VersionFile
+from server.models.repository import Model, Repository
 from server.settings import Settings
 from tests.integration.conftest import Report
 from tests.support.integration.originals import EXAMPLES

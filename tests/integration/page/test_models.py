@@ -46,7 +46,7 @@ def test_versions_can_be_chosen_and_refused_ones_say_why(tmp_path: Path, visit: 
         assert page.locator("#state").inner_text() == "Serves 1 model, 2 versions refused"
         assert page.get_by_label("version", exact=True).input_value() == "2"
         page.get_by_label("version", exact=True).select_option("1")
-        page.wait_for_function("document.querySelector('.code code').textContent.includes('/versions/1/predict')")
+        page.locator(".code code", has_text="/models/iris/versions/1/predict").first.wait_for()
         page.get_by_role("link", name="other").click()
         assert HOSTILE in page.locator(".refusal").inner_text()
 

@@ -124,23 +124,23 @@ def test_a_new_worker_goes_on_with_a_dead_ones_line() -> None:
     assert value(scoreboard, "nv_inference_pending_request_count", **IRIS) == 0
 
 
-def test_the_latest_run_that_goes_on_is_told_until_it_ends_or_the_line_is_reused() -> None:
+def test_the_runs_that_go_on_are_told_until_they_end_or_the_line_is_reused() -> None:
     scoreboard = Scoreboard(2, 2)
     first, second = (ModelMetrics(scoreboard, 1, scoreboard.assign(name, "1")) for name in ("a", "b"))
-    assert scoreboard.last_begun(1) is None
+    assert scoreboard.running(1) == []
     first.begin_run(10.0)
     second.begin_run(11.0)
-    assert scoreboard.last_begun(1) == ("b", "1")
-    assert scoreboard.last_begun(0) is None
-    assert scoreboard.last_begun(1, before=10.5) == ("a", "1")
-    assert scoreboard.last_begun(1, before=10.0) is None
+    assert scoreboard.running(1) == [("b", "1"), ("a", "1")]
+    assert scoreboard.running(0) == []
+    assert scoreboard.running(1, before=10.5) == [("a", "1")]
+    assert scoreboard.running(1, before=10.0) == []
     second.batch(1, 0.1, DISPATCH_REASONS[0])
-    assert scoreboard.last_begun(1) == ("a", "1")
+    assert scoreboard.running(1) == [("a", "1")]
     first.fail_run()
-    assert scoreboard.last_begun(1) is None
+    assert scoreboard.running(1) == []
     second.begin_run(12.0)
     scoreboard.clear_gauges(1)
-    assert scoreboard.last_begun(1) is None
+    assert scoreboard.running(1) == []
 
 
 def test_a_stuck_worker_serves_until_it_leaves() -> None:

@@ -18,8 +18,8 @@ from server.artefact.metadata import BadArtefact, to_metadata
 from server.artefact.onnxfile import MAX_BYTES, BadFile
 from server.artefact.runtime import Runtime
 from server.models import loading
+from server.models.folder import VersionFile
 from server.models.loading import ChangedMeanwhile
-from server.models.repository import VersionFile
 from server.models.trial import Findings, TrialFailed, Verdict
 from tests.support.models.bad_models import endless
 from tests.support.models.loading import load, load_version, put

@@ -104,7 +104,7 @@ def test_every_counter_ends_at_zero(seed: int) -> None:
         queue = life.rig.batcher._queue
         assert (len(queue), queue.rows, queue.count_runs()) == (0, 0, 0)
         assert life.rig.count("nv_inference_pending_request_count") == 0
-        assert life.rig.scoreboard.last_begun(0) is None
+        assert life.rig.scoreboard.running(0) == []
         assert not life.rig.runtime.stopped
         assert not life.rig.batcher._run.was_stopped
         for entry in life.entries:

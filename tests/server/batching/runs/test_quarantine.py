@@ -6,7 +6,15 @@ import os
 
 import pytest
 
-from server.batching.runs.quarantine import CRASH_SECONDS, CRASHES, STRIKE_SECONDS, STRIKES, Quarantine, Record
+from server.batching.runs.quarantine import (
+    CRASH_SECONDS,
+    CRASHES,
+    STRIKE_SECONDS,
+    STRIKES,
+    SUSPICIONS,
+    Quarantine,
+    Record,
+)
 
 
 @pytest.fixture
@@ -27,6 +35,20 @@ def test_two_crashes_within_a_minute_quarantine(record: Record) -> None:
     assert record.reason is None
     assert record.crash(100.0 + CRASH_SECONDS) == CRASHES
     assert "crashed their worker" in str(record.reason)
+
+
+def test_suspicions_alone_quarantine_nobody_until_one_is_blamed(record: Record) -> None:
+    assert [record.suspect(100.0) for _ in range(SUSPICIONS + 1)] == [*range(1, SUSPICIONS + 1), SUSPICIONS]
+    assert record.reason is None
+    record.blame()
+    assert "crashed their worker" in str(record.reason)
+
+
+def test_a_suspicion_and_a_crash_quarantine(record: Record) -> None:
+    record.suspect(100.0)
+    assert (record.crash(100.0 + CRASH_SECONDS + 1), record.reason) == (1, None), "long ago"
+    assert record.suspect(200.0) == 1
+    assert record.reason is not None
 
 
 def test_what_is_long_ago_does_not_count(record: Record) -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from server.codecs.json.gaps import Gaps
 from server.codecs.json.parser import Allowance, parse
-from server.codecs.json.sliced_parser import _Reader, parse_in_slices
+from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.slices import WINDOW_BYTES, finish
 from server.errors import ServerError
 from tests.support.server.codecs.parsing import ANY, outcome
@@ -111,14 +112,14 @@ def test_what_is_too_much_is_refused_in_the_window_that_has_it(body: bytes, allo
 
 def test_a_long_text_before_many_levels_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     read = 0
-    pieces = _Reader._pieces
+    pieces = Gaps.pieces
 
-    def counted(self: _Reader, end: int) -> list[memoryview]:
+    def counted(self: Gaps, start: int, end: int) -> list[bytes | memoryview]:
         nonlocal read
-        read += end - self._start
-        return pieces(self, end)
+        read += end - start
+        return pieces(self, start, end)
 
-    monkeypatch.setattr(_Reader, "_pieces", counted)
+    monkeypatch.setattr(Gaps, "pieces", counted)
     levels, text = b'{"a":' * 100, b'"%b"' % (b"x" * 8 * WINDOW_BYTES)
     body = b'{"t":' + text + b',"l":' + levels + b'{"a":1,"b":' + text + b"}" * 102
     assert outcome(body, WINDOW_BYTES)[0] == "value"
@@ -152,5 +153,30 @@ def test_the_parser_sees_little_of_much_white_space(body: bytes, monkeypatch: py
     monkeypatch.setattr(orjson, "loads", counted)
     whole = outcome(body, WINDOW_BYTES)
     assert sizes
+    assert max(sizes) < 3 * WINDOW_BYTES
+    assert whole == outcome(body, None)
+
+
+@given(
+    st.lists(st.sampled_from(['{"a":', '{"kkkkkkkk":', "[", "]", "}", ",", "1", '"bbbbbbbb"', "  "]), max_size=20),
+    WINDOWS,
+)
+def test_levels_without_commas_are_read_or_refused_alike(tokens: list[str], window: int) -> None:
+    body = "".join(tokens).encode()
+    assert outcome(body, window) == outcome(body, None)
+
+
+@pytest.mark.parametrize("level", [b'{"%b":' % (b"k" * 16_000), b'[{"%b":' % (b"k" * 30_000)])
+def test_levels_without_commas_are_parsed_some_at_a_time(level: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    loads = orjson.loads
+
+    def counted(text: bytes | memoryview) -> Any:
+        sizes.append(len(text))
+        return loads(text)
+
+    body = level * 100 + b"1" + (b"}]" if level[0] == ord("[") else b"}") * 100
+    monkeypatch.setattr(orjson, "loads", counted)
+    whole = outcome(body, WINDOW_BYTES)
     assert max(sizes) < 3 * WINDOW_BYTES
     assert whole == outcome(body, None)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from server.codecs.mlflow.codec import mlflow_codec
-from server.models.repository import VersionFile
+from server.models.folder import VersionFile
 from tests.support.models.loading import load_version
 from tests.support.server.codecs.mlflow import Served, forms_of, serve_all
 from tests.support.server.models import ARTEFACTS, mixed, mixed_matrix, plain_two_inputs

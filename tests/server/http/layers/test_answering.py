@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import orjson
 import pytest
 
+from server.http.cold import ColdPlace
 from server.http.connection import Connection
 from server.http.limits import MAX_PIPELINED, PIECE_BYTES
 from tests.support.server import models
@@ -132,7 +135,7 @@ def test_a_segment_is_parsed_no_further_than_it_is_answered(tmp_path: Path, requ
         most = MAX_PIPELINED + PIECE_BYTES // len(request_bytes) + 1
         answered = 0
         for _ in range(10_000):
-            assert len(connection.exchanges) + len(connection.pipeline) <= most
+            assert len(connection.exchanges) <= most
             await settle()
             answered = len(statuses(wire.written))
             if answered == 60_000 // len(request_bytes):
@@ -210,3 +213,84 @@ def test_a_body_in_one_chunk_keeps_the_limit(tmp_path: Path, path: str, size: in
         assert statuses(wire.written) == [200 if size <= 200 else 413]
 
     with_connection(tmp_path, act, MAX_BODY_BYTES="200")
+
+
+class Begun:
+    """Counts the cold requests that were given to the application."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        begin = ColdPlace.begin
+
+        def counted(place: ColdPlace) -> None:
+            self.count += 1
+            begin(place)
+
+        monkeypatch.setattr(ColdPlace, "begin", counted)
+
+
+@pytest.mark.parametrize("bytes_at_once", [1000, 100_000])
+def test_only_cold_requests_are_cold_wherever_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bytes_at_once: int
+) -> None:
+    begun = Begun(monkeypatch)
+
+    async def act(connect: Connect) -> None:
+        connection, wire = connect()
+        data = (get("/health") + post(ROW) * 7 + get("/models") + post(b"{") + post(ROW)) * 50
+        for at in range(0, len(data), bytes_at_once):
+            while not wire.reading:
+                await settle()
+            connection.data_received(data[at : at + bytes_at_once])
+        for _ in range(1000):
+            if len(statuses(wire.written)) == 550:
+                break
+            await settle()
+        assert statuses(wire.written) == ([200] * 9 + [400, 200]) * 50
+        assert begun.count == 100
+
+    with_connections(tmp_path, act)
+
+
+def test_hot_requests_run_while_the_cold_one_before_them_is_unanswered(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        cycle: Any = SimpleNamespace()
+        slow, queued = (ColdPlace(connection, cycle, lambda: None) for _ in range(2))
+        connection.exchanges.append(slow)
+        slow.begin()
+        connection.data_received(post(ROW) * 2)
+        connection.exchanges.append(queued)
+        await settle()
+        assert wire.written == b""
+        assert [exchange.output is not None for exchange in connection.exchanges] == [False, True, True, False]
+        connection._go_on()  # the slow one is answered
+        assert statuses(wire.written) == [200, 200]
+        assert (list(connection.exchanges), queued.waits) == ([queued], False)
+
+    with_connection(tmp_path, act)
+
+
+def test_a_client_that_leaves_takes_all_its_requests_with_it(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(post(ROW, "/invocations") + post(ROW) + get("/health") + get("/models"))
+        places = list(connection.exchanges)
+        assert len(places) == 4
+        connection.connection_lost(None)
+        assert all(place.done for place in places)
+        assert all(place.cycle.disconnected for place in places if isinstance(place, ColdPlace))
+        await settle()
+        assert wire.written == b""
+
+    with_connection(tmp_path, act)
+
+
+def test_a_retiring_worker_answers_what_stands_behind_a_cold_request(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(get("/models") + post(ROW))
+        connection.shutdown()
+        await settle()
+        assert statuses(wire.written) == [200, 200]
+        connection.close_if_idle()
+        assert wire.state() == "closed"
+
+    with_connection(tmp_path, act)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
 from server.batching.turns import SHARE_SECONDS
+from server.errors import ServerError
 from server.http.connection import Connection
 from server.http.layers import reading
 from server.http.limits import PIECE_BYTES
@@ -66,9 +70,7 @@ def test_a_paused_transport_reads_on_once_all_is_parsed(tmp_path: Path, monkeypa
         held = [wire.reading]
         for _ in range(400_000):
             await asyncio.sleep(0)
-            if wire.reading and not (
-                connection.exchanges or connection.pipeline or not connection.cycle.response_complete
-            ):
+            if wire.reading and not (connection.exchanges or not connection.cycle.response_complete):
                 break
         assert statuses(wire.written) == [200] * 800
         assert [*held, wire.reading] == [False, True]
@@ -105,3 +107,63 @@ def test_a_connection_that_is_gone_is_passed_over(tmp_path: Path, monkeypatch: p
         assert connection.worker.debts.total == 0
 
     with_connection(tmp_path, act)
+
+
+REFUSALS: dict[str, Callable[[Connection], None]] = {
+    "a time limit": lambda connection: connection._refuse(ServerError("request_timeout", "late")),
+    "the last answer": lambda connection: connection._end(),
+    "the client has left": lambda connection: connection.connection_lost(None),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_after_a_refusal_nothing_that_was_read_is_kept(tmp_path: Path, refusal: str) -> None:
+    async def act(connect: Connect) -> None:
+        connection, _ = connect()
+        connection.pause_writing()
+        connection.data_received(post(ROW) * 2_000)
+        assert connection.unparsed_bytes > 100_000
+        REFUSALS[refusal](connection)
+        assert (connection._unparsed, connection.unparsed_bytes, connection.flow.parse_on) == (b"", 0, None)
+        part, _ = connect()
+        part.data_received(post(b"", length=100_000))
+        part.data_received(b" " * 50_000)
+        part.data_received(b" " * 7_000)
+        assert len(part._body) == 57_000
+        REFUSALS[refusal](part)
+        assert part._body == b""
+
+    with_connections(tmp_path, act)
+
+
+def test_a_body_that_goes_on_is_kept_when_all_is_parsed(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        body = ROW.ljust(100_000)
+        data = post(body)
+        connection.data_received(data[:50_000])
+        await settle()
+        connection.data_received(data[50_000:])
+        await settle()
+        assert statuses(wire.written) == [200]
+
+    with_connection(tmp_path, act)
+
+
+def test_a_connection_that_is_gone_is_freed_without_a_collection(tmp_path: Path) -> None:
+    async def act(connect: Connect) -> None:
+        connection, wire = connect()
+        connection.data_received(post(ROW) + get("/health"))
+        await settle()
+        assert statuses(wire.written) == [200, 200]
+        connection.connection_lost(None)
+        await settle()
+        gone = weakref.ref(connection)
+        gc.disable()
+        del connection
+        await settle()
+        assert gone() is None
+
+    try:
+        with_connections(tmp_path, act)
+    finally:
+        gc.enable()

@@ -11,7 +11,8 @@ import pytest
 from server.codecs.mlflow.codec import MlflowCodec
 from server.codecs.mlflow.media import Media
 from server.errors import ServerError
-from server.models.repository import Model, VersionFile
+from server.models.folder import VersionFile
+from server.models.repository import Model
 from tests.support.models.loading import load_version
 from tests.support.server.decoding import decode
 from tests.support.server.models import ARTEFACTS, PLAIN
