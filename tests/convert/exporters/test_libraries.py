@@ -15,12 +15,16 @@ from tests.campaigns.coverage.data import Case
 
 ROOT = Path(__file__).parents[3]
 CASES = [case for group in libraries.GROUPS for case in group()]
-IN_A_CHILD = ("SMOTENC > columns > LogisticRegression", "MeanEncoder(smoothing=5.0, unseen='encode') > tree")
+IN_A_CHILD = (
+    "TargetEncoder > LogisticRegression",
+    "SMOTENC > columns > LogisticRegression",
+    "MeanEncoder(smoothing=5.0, unseen='encode') > tree",
+)
 
 
 @pytest.mark.skipif(not CASES, reason="the optional libraries are not installed: make libraries")
 def test_there_are_cases() -> None:
-    assert {case.group for case in CASES} >= {"engines", "imbalanced"}
+    assert {case.group for case in CASES} >= {"encoders", "engines", "imbalanced"}
 
 
 @pytest.mark.filterwarnings("ignore")
