@@ -15,7 +15,7 @@ SOURCES := dynonnx server convert bench score examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help run install lock licences sbom faults fuzz boosters libraries models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
+.PHONY: axe help run install lock licences sbom faults fuzz boosters libraries models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -114,6 +114,12 @@ fmt: install ## puts the style right
 test: lint models ## style, types, tests; WORKERS=2 at once, then those that measure, one after another
 	$(PY) -m pytest -m "not slow and not alone" --numprocesses $(WORKERS) --dist loadfile
 	$(PY) -m pytest -m "alone and not slow"
+
+AXE := 4.14.1
+
+axe: ## axe-core, with which tests read the page as those do who do not see it; needs npm
+	@mkdir -p build/axe
+	cd build/axe && npm pack --silent axe-core@$(AXE) && tar -xzf axe-core-$(AXE).tgz package/axe.min.js package/LICENSE
 
 test-slow: models ## the long campaigns
 	$(PY) -m pytest -m slow --timeout 3600
