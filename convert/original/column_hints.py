@@ -25,6 +25,7 @@ from convert.exporters.parts.affine import shift_and_scale
 from convert.exporters.registry import BoosterHints, optional_family
 from convert.graph.graph import Array
 from convert.inside import Inner, inside, is_dropped
+from convert.original import own_columns
 
 
 @dataclass(slots=True)
@@ -77,6 +78,10 @@ def _visit(model: Any, views: Views) -> Views:
     if model is None or isinstance(model, str):
         _note_read(views)
         return views
+    passed = own_columns.visit(model, views)
+    if passed is not None:
+        _note_read(views)
+        return passed
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
     if visit not in (_pipeline, _side_by_side, _wrapper):
         _note_read(views)

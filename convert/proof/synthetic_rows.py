@@ -12,7 +12,7 @@ import numpy as np
 
 from convert.graph.graph import Array
 from convert.original.column_hints import ColumnHint
-from convert.original.schema import UNSEEN_TEXT, is_missing
+from convert.original.usual import UNSEEN_TEXT, is_missing
 from convert.original.table import Table
 from server.artefact.metadata import Feature
 
