@@ -11,8 +11,8 @@ import joblib
 
 from convert import extend
 from convert.job import convert
-from convert.opening.own_code import OwnCode
 from convert.opening.opener import OpenPolicy
+from convert.opening.own_code import OwnCode
 from convert.proof.user_rows import read_rows
 from convert.sandbox import job_messages
 from convert.sandbox.job_messages import Job

@@ -18,7 +18,9 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 OPSETS = {"": 18, "ai.onnx.ml": 3}  # what ONNX Runtime 1.28 and all later ones load
 MICROSOFT = "com.microsoft"  # of its operators only Tokenizer is used, which is part of ONNX Runtime
 IR_VERSION = 8  # the one that belongs to opset 18
-LATER = dict.fromkeys(("RegexFullMatch", "StringConcat"), (20, 9))  # operators that need a later opset and its IR version
+LATER = dict.fromkeys(
+    ("RegexFullMatch", "StringConcat"), (20, 9)
+)  # operators that need a later opset and its IR version
 ML = "ai.onnx.ml"
 ROWS = "rows"
 

@@ -94,7 +94,8 @@ class Builder:
         if full in MOVED:
             full = MOVED[full]
             module, _, name = full.rpartition(".")
-        if "." not in name and full in INERT:
+        inert = "." not in name and full in INERT
+        if inert and not (self._code is not None and full.startswith("pandas.")):
             return Inert(full)
         known = "." not in name and full in KINDS.keys() | FUNCTIONS | TYPES | MAKERS.keys()
         if self._code is not None and (not known or full in FREE_WITH_CODE):
@@ -177,6 +178,10 @@ class Builder:
     def trusts(self, thing: Any) -> bool:
         """Whether a person allowed this, or what made it."""
         return id(thing) in self._trusted or id(type(thing)) in self._trusted
+
+    def may_hold_anything(self, owner: Any) -> bool:
+        """Whether an object is of code that a person trusts, which keeps what it likes."""
+        return self._code is not None and self.trusts(owner)
 
     def kind_of(self, thing: Any) -> str | None:
         """The kind of an instance, a function or a type: a key of the tables in `allowlist`, or None."""

@@ -205,7 +205,7 @@ def _refuse_names(names: list[str], file: str) -> None:
         raise Refused(
             f"the file {what} it asks for {asked}",
             f"if you trust whoever wrote that code: python -m convert {file} --trust-code{path}. It runs confined as"
-            " all else, and what it does with numpy and pandas is recorded as the graph (docs/convert.md, \"Your own"
+            ' all else, and what it does with numpy and pandas is recorded as the graph (docs/convert.md, "Your own'
             ' code"). Else a FunctionTransformer of a numpy function needs nothing, and --converters FILE.py teaches'
             " any class",
         )

@@ -124,7 +124,10 @@ def _cells(file: Path) -> Iterator[tuple[str, str]]:
     cells = json.loads(file.read_text("utf-8")).get("cells", [])
     for number, cell in enumerate((cell for cell in cells if cell.get("cell_type") == "code"), 1):
         lines = "".join(cell.get("source", [])).splitlines()
-        yield f"{file.name}, cell {number}", "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines)
+        yield (
+            f"{file.name}, cell {number}",
+            "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines),
+        )
 
 
 def _parsed(file: Path) -> Iterator[tuple[str, str, list[ast.stmt]]]:

@@ -98,6 +98,8 @@ def _is_instance(held: Held, builder: Builder) -> bool:
     if builder.trusts(thing):
         return hasattr(thing, "__dict__") and not isinstance(thing, CODE)
     what = "function" if kind is functools.partial else builder.kind_of(thing)
+    if what is None and builder.may_hold_anything(held.owner):
+        return False
     if what is None or (isinstance(thing, type) and what != "type"):
         raise hostile(f"the file holds {called(thing)}, which is no part of a model")
     free = what in ANYWHERE or builder.trusts(held.owner)

@@ -116,7 +116,8 @@ def open_original(model: Any, witness: Witness | None = None, data: Sequence[str
             f"the file holds a {type(model).__module__}.{type(model).__qualname__}, not a scikit-learn estimator",
             "pickle the fitted estimator itself",
         )
-    width, given, texts = _width(model), _given_names(model), ()
+    width, given = _width(model), _given_names(model)
+    texts: tuple[str, ...] = ()
     if width is None:
         width, given, texts = _inferred(model, data)
     names = tuple(f"x{i}" for i in range(width)) if given is None else tuple(str(name) for name in given)
@@ -127,7 +128,9 @@ def open_original(model: Any, witness: Witness | None = None, data: Sequence[str
 
 def _inferred(model: Any, data: Sequence[str]) -> tuple[int, Any, tuple[str, ...]]:
     """How many columns there are, their names, and which hold texts, where own steps see them first. Raises Refused."""
-    found = infer_columns(model, lambda reader: [at for at, h in enumerate(find_hints(reader, _width(reader) or 0)) if h.text])
+    found = infer_columns(
+        model, lambda reader: [at for at, h in enumerate(find_hints(reader, _width(reader) or 0)) if h.text]
+    )
     if found is not None and isinstance(found[0], int):
         return found[0], None, ()
     if found is not None and not isinstance(found[0], int):

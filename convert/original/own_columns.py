@@ -1,12 +1,12 @@
 """Owns what a person's own steps give away of the columns they see: texts, known values, thresholds, what passes.
 
-Each step is recorded over the table that it gets when the model is asked; as what it learns may change that table, it is
-done until nothing new is learned.
+Each step is recorded over the table that it gets when the model is asked. What it learns may change that table, so it
+is done until nothing new is learned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convert.errors import Refused
+from convert.exporters.registry import Exporter
 from convert.graph.graph import Graph
-from convert.tracing.frames import MissingColumn
 from convert.tracing.inputs import columns_of
-from convert.tracing.recorder import Learned, NeedsText
-from convert.tracing.recording import SIZES, record
+from convert.tracing.recorder.recorder import Learned, NeedsText
+from convert.tracing.recording import SIZES, record, recorder_for
+from convert.tracing.standins.frames import MissingColumn
 from convert.tracing.steps import call_of, capture, functions_of, is_own, own_steps
 
 if TYPE_CHECKING:
@@ -60,23 +61,31 @@ class OwnColumns:
     def learn(self, model: Any, ask: Callable[[], Any]) -> bool:
         """Records each step over what it gets from ``ask``; whether anything new came of it."""
         samples = capture(model, ask)
-        return any([self._learn(step, samples[id(step)]) for step in own_steps(model) if id(step) in samples])
+        new = [self._learn(step, samples[id(step)]) for step in own_steps(model) if id(step) in samples]
+        return any(new)
 
     def _learn(self, step: Any, sample: Any) -> bool:
         if not hasattr(sample, "ndim") or hasattr(sample, "toarray"):
             return False
         width = 1 if sample.ndim == 1 else sample.shape[1]
         rows = next(size for size in SIZES if size != width)
+        graph = Graph()
+        recorder = recorder_for(graph, sample[:rows])
         try:
-            graph = Graph()
-            found = record(graph, call_of(step), sample[:rows], columns_of(sample, graph), *functions_of(step))
+            found = record(
+                recorder, call_of(step, Exporter(graph)), sample[:rows], columns_of(sample, graph), *functions_of(step)
+            )
         except NeedsText as error:
             return self._add(step, error.column, Learned(text=True))
         except (Refused, MissingColumn):
-            return False
+            return self._add_all(step, recorder.learned)
         new = self._passed.get(id(step)) != found.origins
         self._passed[id(step)] = found.origins
-        return any([new, *(self._add(step, column, learned) for column, learned in found.learned.items())])
+        return self._add_all(step, recorder.learned) or new
+
+    def _add_all(self, step: Any, learned: Mapping[int, Learned]) -> bool:
+        new = [self._add(step, column, what) for column, what in learned.items()]
+        return any(new)
 
     def _add(self, step: Any, column: int, learned: Learned) -> bool:
         before = self._learned.get((id(step), column))
@@ -95,7 +104,9 @@ def visit(step: Any, views: Views) -> Views | None:
     return known.pass_on(step, views) if known is not None and is_own(step) else None
 
 
-def learn_columns(model: Any, find: Callable[[], list[ColumnHint]], ask: Callable[[list[ColumnHint]], Any]) -> list[ColumnHint]:
+def learn_columns(
+    model: Any, find: Callable[[], list[ColumnHint]], ask: Callable[[list[ColumnHint]], Any]
+) -> list[ColumnHint]:
     """Hints of all columns, with what the model's own steps tell.
 
     ``find`` looks at the model; ``ask`` asks it for rows as they may be by these hints.
@@ -109,4 +120,3 @@ def learn_columns(model: Any, find: Callable[[], list[ColumnHint]], ask: Callabl
                     break
                 hints = find()
     return hints
-

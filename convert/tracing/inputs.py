@@ -1,7 +1,7 @@
-"""Owns what the columns of a model's input are where a person's own steps see them first and did not write them down.
+"""Owns what the columns of a model's input are where a person's own steps see them first, and did not note them.
 
-The steps are recorded over made-up tables: what they ask for by name must be there, and what the next step was fitted on
-must come out. Knows nothing of schemas.
+The steps are recorded over made-up tables: what they ask for by name must be there, and what the next step was fitted
+on must come out. Knows nothing of schemas.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from convert.errors import Refused
+from convert.exporters.registry import Exporter
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph
 from convert.inside import inside, is_idle
-from convert.tracing.frames import MissingColumn
-from convert.tracing.recorder import NeedsText, storage
-from convert.tracing.recording import SIZES, Recording, record
+from convert.tracing.recorder.recorder import NeedsText, storage
+from convert.tracing.recording import SIZES, Recording, record, recorder_for
+from convert.tracing.standins.frames import MissingColumn
 from convert.tracing.steps import call_of, functions_of, is_own
 
 MOST_TRIED = 2000  # recordings of a few milliseconds
@@ -28,7 +29,11 @@ WORDS = ("a", "b", "c")
 
 def columns_of(concrete: Any, graph: Graph) -> Columns:
     """Graph inputs for a table, one for each column, held as the table holds them."""
-    kinds = list(concrete.dtypes) if isinstance(concrete, pd.DataFrame) else [concrete.dtype] * np.atleast_2d(concrete).shape[-1]
+    kinds = (
+        list(concrete.dtypes)
+        if isinstance(concrete, pd.DataFrame)
+        else [concrete.dtype] * np.atleast_2d(concrete).shape[-1]
+    )
     kinds = kinds[:1] if concrete.ndim == 1 else kinds
     held = [np.dtype(object) if isinstance(kind, pd.CategoricalDtype) else storage(kind) for kind in kinds]
     return Columns(graph, tuple((graph.input(f"x{at}", kind, 1), 1) for at, kind in enumerate(held)))
@@ -60,7 +65,7 @@ def infer_columns(model: Any, texts_of: Callable[[Any], Collection[int]]) -> tup
         return None
     width = getattr(reader, "n_features_in_", None)
     wanted = getattr(reader, "feature_names_in_", None)
-    texts = {} if reader is None or width is None else {at: True for at in texts_of(reader)}
+    texts = {} if reader is None or width is None else dict.fromkeys(texts_of(reader), True)
     if wanted is not None:
         listed = [str(name) for name in wanted]
         return _named(chain, listed, [listed[at] for at in texts], len(listed))
@@ -79,7 +84,9 @@ def _numbered(chain: Sequence[Any], width: int) -> tuple[int, list[str]] | None:
     return None
 
 
-def _named(chain: Sequence[Any], names: list[str], texts: list[str], width: int | None) -> tuple[list[str], list[str]] | None:
+def _named(
+    chain: Sequence[Any], names: list[str], texts: list[str], width: int | None
+) -> tuple[list[str], list[str]] | None:
     """The columns of a frame of which the steps make those ``names``, or so many."""
     found = _completed(chain, list(names), list(texts))
     if found is None:
@@ -97,7 +104,9 @@ def _named(chain: Sequence[Any], names: list[str], texts: list[str], width: int 
     return (given, texts) if given else None
 
 
-def _completed(chain: Sequence[Any], names: list[str], texts: list[str]) -> tuple[Recording, list[str], list[str]] | None:
+def _completed(
+    chain: Sequence[Any], names: list[str], texts: list[str]
+) -> tuple[Recording, list[str], list[str]] | None:
     """A recording over a frame of these columns, to which those that are asked for are added; None where none is."""
     for _ in range(MOST_TRIED):
         size = next(size for size in SIZES if size != len(names))
@@ -122,11 +131,12 @@ def _values(text: bool, size: int) -> Any:
 def _run(chain: Sequence[Any], concrete: Any) -> Recording:
     """The chain as one call."""
 
+    graph = Graph()
+
     def call(x: Any) -> Any:
         for step in chain:
-            x = call_of(step)(x)
+            x = call_of(step, Exporter(graph))(x)
         return x
 
     functions = [function for step in chain for function in functions_of(step)]
-    graph = Graph()
-    return record(graph, call, concrete, columns_of(concrete, graph), *functions)
+    return record(recorder_for(graph, concrete), call, concrete, columns_of(concrete, graph), *functions)

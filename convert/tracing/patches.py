@@ -20,19 +20,21 @@ import pandas as pd
 import sklearn.utils
 import sklearn.utils.validation
 
-from convert.tracing import nodes, pandas_functions, texts
-from convert.tracing.cells import Cell, is_cell
-from convert.tracing.functions import bare, beside, holds_stand_in, recorder_of, to_array
-from convert.tracing.recorder import quietly
-from convert.tracing.refusals import VECTORISED, is_a_persons, refuse
-from convert.tracing.standin import RowCount, StandIn
+from convert.tracing.recorder import texts
+from convert.tracing.recorder.recorder import quietly
+from convert.tracing.recorder.refusals import VECTORISED, is_a_persons, refuse
+from convert.tracing.standins import pandas_functions
+from convert.tracing.standins.cells import is_cell
+from convert.tracing.standins.functions import bare, beside, holds_stand_in, recorder_of, to_array
+from convert.tracing.standins.standin import RowCount, StandIn
 
 NAMESPACES: tuple[ModuleType, ...] = (np, pd, math, random, np.random, sklearn.utils, sklearn.utils.validation)
 MATHEMATICS = {
     getattr(math, name): getattr(np, ufunc)
     for name, ufunc in {
-        "ceil": "ceil", "cos": "cos", "exp": "exp", "expm1": "expm1", "fabs": "fabs", "floor": "floor", "isnan": "isnan",
-        "log": "log", "log10": "log10", "log1p": "log1p", "log2": "log2", "pow": "float_power", "sin": "sin",
+        "ceil": "ceil", "cos": "cos", "exp": "exp", "expm1": "expm1", "fabs": "fabs", "floor": "floor",
+        "isnan": "isnan", "log": "log",
+        "log10": "log10", "log1p": "log1p", "log2": "log2", "pow": "float_power", "sin": "sin",
         "sqrt": "sqrt", "tan": "tan", "tanh": "tanh", "trunc": "trunc",
     }.items()
 }  # fmt: skip
@@ -79,7 +81,7 @@ class _Beside:
         return beside(items, concrete, recorder_of(*items))
 
 
-OWN_BESIDE = np.c_
+OWN_BESIDE, OWN_VECTORIZE = np.c_, np.vectorize
 
 
 def _check_array(own: Any, array: Any, *args: Any, dtype: Any = "numeric", **keywords: Any) -> Any:
@@ -90,16 +92,16 @@ def _check_array(own: Any, array: Any, *args: Any, dtype: Any = "numeric", **key
     return whole if dtype is None else whole.astype(dtype[0] if isinstance(dtype, list | tuple) else dtype)
 
 
-def _validate_data(own: Any, estimator: Any, X: Any = "no_validation", *args: Any, **keywords: Any) -> Any:  # noqa: N803
+def _validate_data(own: Any, estimator: Any, X: Any = "no_validation", *args: Any, **keywords: Any) -> Any:
     if keywords.pop("skip_check_array", False):
         return X
     keywords.pop("reset", None)
-    return _check_array(own, X, **{"dtype": keywords.get("dtype", "numeric")})
+    return _check_array(own, X, dtype=keywords.get("dtype", "numeric"))
 
 
 def _vectorized(function: Any, *args: Any, **keywords: Any) -> Any:
     """np.vectorize: a function of one value."""
-    plain = np.vectorize(function, *args, **keywords)
+    plain = OWN_VECTORIZE(function, *args, **keywords)
 
     def call(x: Any, *more: Any, **rest: Any) -> Any:
         if not isinstance(x, StandIn):
@@ -179,9 +181,11 @@ def _replacements() -> dict[int, tuple[Any, Any]]:
         )
         for name, ours in checks.items()
     }
-    pairs = list(made.items()) + [(OWN_BESIDE, _Beside()), (np.vectorize, _vectorized)]
-    pairs += [(own, _Shim(own.__name__, (), {"own": own, "ours": staticmethod(ours)}))
-              for own, ours in pandas_functions.CLASSES.items()]
+    pairs = [*made.items(), (OWN_BESIDE, _Beside()), (OWN_VECTORIZE, _vectorized)]
+    pairs += [
+        (own, _Shim(own.__name__, (), {"own": own, "ours": staticmethod(ours)}))
+        for own, ours in pandas_functions.CLASSES.items()
+    ]
     for module in (np.random, random):
         drawing = [thing for name, thing in vars(module).items() if not name.startswith("_") and callable(thing)]
         pairs += [(thing, _refusing(thing)) for thing in drawing if not isinstance(thing, type)]
@@ -213,8 +217,10 @@ def _globals_of(functions: Any) -> list[dict[str, Any]]:
     """The globals of a person's functions, and of those that stand among them or in their closures."""
     found: dict[int, dict[str, Any]] = {}
     seen: set[int] = set()
-    waiting = [function for function in functions]
-    waiting += [vars(module) for module in list(sys.modules.values()) if is_a_persons(getattr(module, "__file__", None) or "<")]
+    waiting = list(functions)
+    waiting += [
+        vars(module) for module in list(sys.modules.values()) if is_a_persons(getattr(module, "__file__", None) or "<")
+    ]
     while waiting:
         thing = waiting.pop()
         if id(thing) in seen:
@@ -230,8 +236,12 @@ def _globals_of(functions: Any) -> list[dict[str, Any]]:
             waiting.append(thing.fget)
         elif isinstance(thing, Mapping):
             found[id(thing)] = thing  # type: ignore[assignment]
-            waiting += [value for value in list(thing.values()) if isinstance(value, FunctionType | type | functools.partial)
-                        and (not isinstance(value, type) or is_a_persons_class(value))]
+            waiting += [
+                value
+                for value in list(thing.values())
+                if isinstance(value, FunctionType | type | functools.partial)
+                and (not isinstance(value, type) or is_a_persons_class(value))
+            ]
         elif hasattr(thing, "__func__"):
             waiting.append(thing.__func__)
         elif isinstance(thing, FunctionType) and is_a_persons(thing.__code__.co_filename):
@@ -256,6 +266,3 @@ def is_a_persons_class(kind: type) -> bool:
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
     return kind.__module__ == "__main__" or module is None or (file is not None and is_a_persons(file))
-
-
-_ = (Cell, nodes)

@@ -11,13 +11,13 @@ import pandas as pd
 from convert.errors import Refused
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph
-from convert.tracing.arrays import Array
-from convert.tracing.frames import Frame, MissingColumn
 from convert.tracing.patches import in_place
-from convert.tracing.recorder import Learned, NeedsText, Recorder
-from convert.tracing.refusals import RECORDED, Untraceable, failed
-from convert.tracing.series import Series, plain
-from convert.tracing.standin import StandIn
+from convert.tracing.recorder.recorder import Learned, NeedsText, Recorder
+from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed
+from convert.tracing.standins.arrays import Array
+from convert.tracing.standins.frames import Frame, MissingColumn
+from convert.tracing.standins.series import Series, plain
+from convert.tracing.standins.standin import StandIn
 
 SIZES = (13, 7, 11, 17, 5)  # of the sample rows; primes, so that no width is taken for a number of rows
 KINDS: dict[type, type[StandIn]] = {pd.DataFrame: Frame, pd.Series: Series, np.ndarray: Array}
@@ -39,19 +39,25 @@ class Recording:
         self.origins = [recorder.origin(tensor) for tensor in singles]
 
 
-def record(graph: Graph, call: Call, concrete: Any, x: Columns, *functions: Any) -> Recording:
-    """One call of ``call`` with stand-ins for ``concrete`` and ``x``; ``functions`` are those that it will run.
-
-    Raises Refused, NeedsText where an input column holds text, MissingColumn for one that the sample rows lack.
-    """
+def recorder_for(graph: Graph, concrete: Any) -> Recorder:
+    """A recorder of one call over these sample rows."""
     recorder = Recorder(graph, len(concrete))
     recorder.make = make
+    return recorder
+
+
+def record(recorder: Recorder, call: Call, concrete: Any, x: Columns, *functions: Any) -> Recording:
+    """One call of ``call`` with stand-ins for ``concrete`` and ``x``; ``functions`` are those that it will run.
+
+    Raises Refused, NeedsText where an input column holds text, MissingColumn for one that the sample rows lack; what
+    was learned until then stands in the recorder.
+    """
     try:
         with in_place(*functions):
             answer = call(recorder.inputs(concrete, x))
     except (Refused, NeedsText, MissingColumn, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001  a person's code may raise anything
+    except Exception as error:
         raise failed(error) from error
     return Recording(recorder, _answered(answer))
 
@@ -61,7 +67,7 @@ def record_twice(graph: Graph, call: Call, samples: Any, x: Columns, *functions:
     sizes = [size for size in SIZES if size != x.width and size <= len(samples)][:2]
     first, second = (samples[-size:] if at else samples[:size] for at, size in enumerate(sizes))
     try:
-        one, other = (record(graph, call, rows, x, *functions) for rows in (first, second))
+        one, other = (record(recorder_for(graph, rows), call, rows, x, *functions) for rows in (first, second))
     except NeedsText as error:
         raise Untraceable(f"it takes column {error.column} for text, which holds numbers", RECORDED) from error
     except MissingColumn as error:
@@ -85,7 +91,8 @@ def make(recorder: Recorder, concrete: Any, made: Columns) -> StandIn:
 def held(answer: StandIn) -> Columns:
     """The columns of an answer as the next step sees them: categories are what they stand for."""
     if isinstance(answer, Series):
-        return plain(answer).columns_
+        whole: Columns = plain(answer).columns_
+        return whole
     if isinstance(answer, Frame) and any(isinstance(dtype, pd.CategoricalDtype) for dtype in answer.dtypes):
         singles = [plain(answer.single(at)).columns_.parts[0] for at in range(answer.columns_.width)]
         return Columns(answer.recorder.graph, tuple(singles))

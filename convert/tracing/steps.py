@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array
 
@@ -17,8 +17,9 @@ from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Predic
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.inside import inside
+from convert.tracing.delegates import answering, replaced
+from convert.tracing.recorder.refusals import RECORDED, Untraceable
 from convert.tracing.recording import Call, record_twice
-from convert.tracing.refusals import RECORDED, Untraceable
 
 METHODS = ("transform", "predict", "predict_proba", "decision_function")
 LIBRARIES = ("sklearn.", "lightgbm.", "xgboost.", "catboost.")
@@ -55,14 +56,20 @@ def own_steps(model: Any) -> Iterator[Any]:
         yield from own_steps(part.estimator)
 
 
-def call_of(estimator: Any, method: str = "transform") -> Call:
-    """What a step does with a table, without what scikit-learn makes of its answer."""
+def call_of(estimator: Any, e: Exporter, method: str = "") -> Call:
+    """What a step does with a table, without what scikit-learn makes of its answer: transforms, or else predicts."""
     if type(estimator) is FunctionTransformer:
         keywords = estimator.kw_args or {}
         return lambda x: estimator.func(x, **keywords)
+    method = method or next(method for method in METHODS if hasattr(estimator, method))
     own = getattr(type(estimator), method)
     own = getattr(own, "__wrapped__", own) if method == "transform" else own
-    return functools.partial(own, estimator)
+
+    def call(x: Any) -> Any:
+        with answering(e, estimator):
+            return own(estimator, x)
+
+    return call
 
 
 def functions_of(estimator: Any) -> tuple[Any, ...]:
@@ -72,22 +79,8 @@ def functions_of(estimator: Any) -> tuple[Any, ...]:
     return (type(estimator), *(value for value in vars(estimator).values() if callable(value)))
 
 
-@contextmanager
-def _replaced(estimator: Any, name: str, value: Any) -> Iterator[None]:
-    held = vars(estimator)
-    before, there = held.get(name), name in held
-    held[name] = value
-    try:
-        yield
-    finally:
-        if there:
-            held[name] = before
-        else:
-            del held[name]
-
-
 def capture(model: Any, ask: Callable[[], Any]) -> dict[int, Any]:
-    """By id of a person's own step, the table that it gets while the model is asked. What the model raises is let go."""
+    """By id of a person's own step, the table that it gets while the model is asked, which may fail."""
     seen: dict[int, Any] = {}
 
     def watching(step: Any, own: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,25 +90,14 @@ def capture(model: Any, ask: Callable[[], Any]) -> dict[int, Any]:
 
         return call
 
-    with contextlib_all(
-        _replaced(step, name, watching(step, getattr(step, name)))
-        for step in own_steps(model)
-        for name in (("func",) if type(step) is FunctionTransformer else METHODS)
-        if hasattr(step, name)
-    ), suppress(Exception):
-        ask()
-    return seen
-
-
-@contextmanager
-def contextlib_all(managers: Iterator[Any]) -> Iterator[None]:
-    """All of these at once."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
-        for manager in list(managers):
-            stack.enter_context(manager)
-        yield
+        for step in own_steps(model):
+            for name in ("func",) if type(step) is FunctionTransformer else METHODS:
+                if hasattr(step, name):
+                    stack.enter_context(replaced(step, name, watching(step, getattr(step, name))))
+        with suppress(Exception):  # whatever it raises, the steps before it have seen their tables
+            ask()
+    return seen
 
 
 class Traced:
@@ -152,11 +134,8 @@ class Traced:
                 "it gets a sparse matrix, which is not recorded" if sample is not None else "it gets no rows to record",
                 "sparse_output=False in the step before" if sample is not None else RECORDED,
             )
-        return record_twice(e.graph, call_of(estimator, method), sample, x, *functions_of(estimator))
+        return record_twice(e.graph, call_of(estimator, e, method), sample, x, *functions_of(estimator))
 
 
 def _label(tensor: Tensor) -> Tensor:
     return tensor.cast(np.int64) if tensor.dtype.kind in "iu" else tensor
-
-
-_ = BaseEstimator

@@ -10,6 +10,7 @@ import csv
 import io
 import math
 import re
+from codecs import utf_8_decode
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -50,28 +51,42 @@ def read_table(body: bytes | bytearray, numeric: bool, max_rows: int, width: int
     ``width``: cells of a row. A header or row of more is the last that is read, or some rows behind it. Raises
     ServerError: ``bad_request`` for what is no CSV in UTF-8, ``too_many_rows``, ``invalid_input``.
     """
-    data = bytes(body).removeprefix(BYTE_ORDER_MARK)
-    if not data or data.isspace():
+    start = len(BYTE_ORDER_MARK) if body.startswith(BYTE_ORDER_MARK) else 0
+    if (yield from _is_blank(body, start)):
         raise ServerError("bad_request", "the body is empty; expected CSV with a header")
-    if numeric and (table := (yield from _read_numbers(data, max_rows, width))) is not None:
+    if numeric and (table := (yield from _read_numbers(body, start, max_rows, width))) is not None:
         return table
     try:
-        return (yield from _read_texts(data, max_rows, width))
+        return (yield from _read_texts(body, start, max_rows, width))
     except UnicodeDecodeError:
-        raise ServerError("bad_request", f"the body is not UTF-8 text: byte {_first_bad_byte(data)}") from None
+        at = yield from _first_bad_byte(memoryview(body)[start:])
+        raise ServerError("bad_request", f"the body is not UTF-8 text: byte {at}") from None
 
 
-def _first_bad_byte(data: bytes) -> int:
-    try:
-        return len(data.decode())
-    except UnicodeDecodeError as error:
-        return error.start
+def _is_blank(body: bytes | bytearray, start: int) -> Slices[bool]:
+    for at in range(start, len(body), WINDOW_BYTES):
+        if not body[at : at + WINDOW_BYTES].isspace():
+            return False
+        yield
+    return True
 
 
-def _read_numbers(data: bytes, max_rows: int, width: int) -> Slices[Table | None]:
+def _first_bad_byte(data: memoryview) -> Slices[int]:
+    at = 0
+    while at < len(data):
+        stop = at + WINDOW_BYTES
+        try:
+            at += utf_8_decode(data[at:stop], "strict", stop >= len(data))[1]
+        except UnicodeDecodeError as error:
+            return at + error.start
+        yield
+    return at
+
+
+def _read_numbers(data: bytes | bytearray, start: int, max_rows: int, width: int) -> Slices[Table | None]:
     """The table, if it is a header of one line and plain numbers; else None."""
-    head_end = data.find(b"\n", 0, MAX_ROW_CHARACTERS)
-    head = data[: max(head_end, 0)].removesuffix(b"\r")
+    head_end = data.find(b"\n", start, start + MAX_ROW_CHARACTERS)
+    head = data[start : max(head_end, start)].removesuffix(b"\r")
     if not head.strip() or b'"' in head or b"\r" in head:
         return None
     try:
@@ -99,7 +114,7 @@ def _read_numbers(data: bytes, max_rows: int, width: int) -> Slices[Table | None
     return Table(columns, rows, typed=True) if rows else None
 
 
-def _end_of_rows(data: bytes, start: int) -> Slices[int]:
+def _end_of_rows(data: bytes | bytearray, start: int) -> Slices[int]:
     """Where the ends of lines begin that nothing follows; ``start`` if nothing else is behind it."""
     end = len(data)
     while end > start:
@@ -111,7 +126,7 @@ def _end_of_rows(data: bytes, start: int) -> Slices[int]:
     return start
 
 
-def _line_end(data: bytes, start: int, end: int) -> int:
+def _line_end(data: bytes | bytearray, start: int, end: int) -> int:
     """Where to cut at an end of line, some WINDOW_BYTES behind ``start``; -1 where a line is too long."""
     if end - start <= WINDOW_BYTES:
         return end
@@ -123,11 +138,27 @@ def _line_end(data: bytes, start: int, end: int) -> int:
     return end if following < 0 and end <= limit else following
 
 
+class _Bytes(io.RawIOBase):
+    """Reads a body from a place on, without a copy of it."""
+
+    def __init__(self, body: bytes | bytearray, start: int) -> None:
+        self._left = memoryview(body)[start:]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
 class _Lines:
     """The lines of a text, for the parser: a row of several lines or many cells is bounded while it is read."""
 
-    def __init__(self, data: bytes, width: int) -> None:
-        self._text = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
+    def __init__(self, body: bytes | bytearray, start: int, width: int) -> None:
+        self._text = io.TextIOWrapper(io.BufferedReader(_Bytes(body, start)), "utf-8", newline="")
         self._most = most_columns(width)
         self._width = width
         self.row = 0  # its number; 0 is the header
@@ -155,8 +186,8 @@ class _Lines:
         return ",".join(line.split(",", self._most)[: self._most])
 
 
-def _read_texts(data: bytes, max_rows: int, width: int) -> Slices[Table]:
-    lines = _Lines(data, width)
+def _read_texts(body: bytes | bytearray, start: int, max_rows: int, width: int) -> Slices[Table]:
+    lines = _Lines(body, start, width)
     reader = csv.reader(lines, strict=True)
     columns: list[str] = []
     rows: list[list[str]] = []

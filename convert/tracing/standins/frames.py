@@ -10,15 +10,19 @@ import pandas as pd
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing import functions, nodes
-from convert.tracing.arrays import filled
-from convert.tracing.cells import Cell, RowOfCells, Ways, put_together
-from convert.tracing.locating import Located, Positioned
-from convert.tracing.recorder import column, quietly
-from convert.tracing.reducing import reduced
-from convert.tracing.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
-from convert.tracing.series import ARITHMETIC, Series, plain
-from convert.tracing.standin import COMPARISONS, RowCount, StandIn, alike, shown
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.reducing import reduced
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.standins import functions
+from convert.tracing.standins.arrays import filled
+from convert.tracing.standins.cells import Cell, RowOfCells, Ways, put_together
+from convert.tracing.standins.locating import Located, Positioned
+from convert.tracing.standins.series import ARITHMETIC, Series, plain
+from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, alike, shown
+
+
+DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
 
 
 class MissingColumn(KeyError):
@@ -31,10 +35,10 @@ class Frame(StandIn):
     __slots__ = ()
     _typ = "dataframe"  # by which pandas on the left leaves an operation to this one
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         """So that a person's isinstance(x, pd.DataFrame) holds."""
-        return pd.DataFrame
+        return DATA_FRAME
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in functions.FUNCTIONS:
@@ -141,7 +145,9 @@ class Frame(StandIn):
             return
         with quietly():
             concrete = self.concrete.copy()
-            concrete.loc[shown(condition), name] = value.concrete[shown(condition)] if isinstance(value, StandIn) else value
+            concrete.loc[shown(condition), name] = (
+                value.concrete[shown(condition)] if isinstance(value, StandIn) else value
+            )
         told = plain(value).tensor if isinstance(value, StandIn) else value
         made = self.recorder.node(lambda: nodes.choose(self.recorder.graph, condition.tensor, told, None))
         self._put(concrete, [name], [made])
@@ -186,12 +192,16 @@ class Frame(StandIn):
             whole[name] = value(whole) if callable(value) else value
         return whole
 
-    def drop(self, labels: Any = None, axis: Any = 0, columns: Any = None, inplace: bool = False, **keywords: Any) -> Any:
+    def drop(
+        self, labels: Any = None, axis: Any = 0, columns: Any = None, inplace: bool = False, **keywords: Any
+    ) -> Any:
         """Without some columns."""
         wanted = columns if columns is not None else labels
         if wanted is None or (columns is None and axis not in (1, "columns")) or keywords.get("index") is not None:
             raise refuse("DataFrame.drop takes rows away", "drop(columns=[...]) takes columns")
-        concrete = self.concrete.drop(columns=wanted, errors=keywords.get("errors", "raise"))
+        if keywords.get("errors") != "ignore":
+            self.places(list(wanted) if isinstance(wanted, list | tuple | set | pd.Index | np.ndarray) else [wanted])
+        concrete = self.concrete.drop(columns=wanted, errors="ignore")
         made = self.at([at for at, name in enumerate(self.concrete.columns) if name in set(concrete.columns)])
         return self._become(made) if inplace else made
 
@@ -260,11 +270,7 @@ class Frame(StandIn):
 
     def clip(self, lower: Any = None, upper: Any = None, axis: Any = None, **_: Any) -> Any:
         """Between two limits, for all columns or for each."""
-        limit = lambda bound, name: bound[name] if isinstance(bound, pd.Series) else bound  # noqa: E731
-        made = self.copy()
-        for name in self.concrete.columns:
-            made[name] = self[name].clip(limit(lower, name), limit(upper, name))
-        return made
+        return self.each(lambda series: series.clip(_of_column(lower, series.name), _of_column(upper, series.name)))
 
     def round(self, decimals: Any = 0, **_: Any) -> Any:
         """To the nearest even."""
@@ -281,11 +287,9 @@ class Frame(StandIn):
     def where(self, condition: Any, other: Any = np.nan, **_: Any) -> Any:
         """Its values where a condition holds, others elsewhere."""
         condition = condition(self) if callable(condition) else condition
-        pick = lambda value, name: value[name] if isinstance(value, Frame) else value  # noqa: E731
-        made = self.copy()
-        for name in self.concrete.columns:
-            made[name] = self[name].where(pick(condition, name), pick(other, name))
-        return made
+        return self.each(
+            lambda column: column.where(_of_column(condition, column.name), _of_column(other, column.name))
+        )
 
     def mask(self, condition: Any, other: Any = np.nan, **_: Any) -> Any:
         """Other values where a condition holds."""
@@ -298,7 +302,9 @@ class Frame(StandIn):
     def to_numpy(self, dtype: Any = None, **_: Any) -> Any:
         """All values as one array."""
         concrete = self.concrete.to_numpy() if dtype is None else self.concrete.to_numpy(dtype=dtype)
-        singles = tuple((plain(self[name]).tensor, 1) for name in self.concrete.columns) if self._has_categories() else None
+        singles = (
+            tuple((plain(self[name]).tensor, 1) for name in self.concrete.columns) if self._has_categories() else None
+        )
         made = self.columns_ if singles is None else Columns(self.recorder.graph, singles)
         return self.like(concrete, made)
 
@@ -343,7 +349,7 @@ class Frame(StandIn):
         """A function of each value."""
         return self.each(lambda series: series.apply(function, **keywords))
 
-    applymap = map
+    applymap = map  # noqa: A003  pandas' name
 
     def apply(self, function: Any, axis: Any = 0, args: Any = (), **keywords: Any) -> Any:
         """A function of each column, or, along axis 1, of the values of each row."""
@@ -356,6 +362,11 @@ class Frame(StandIn):
             concrete = self.concrete.apply(function, axis=1, args=args, **keywords)
         like = next(iter(cells.values())).tensor
         return self.like(concrete, column(put_together(self.recorder, like, found)))
+
+
+def _of_column(value: Any, name: Any) -> Any:
+    """What a frame or a constant series has for one column; anything else is for all."""
+    return value[name] if isinstance(value, Frame | pd.Series) and not isinstance(value, Series) else value
 
 
 def _may_hold(series: Series, keys: Sequence[Any]) -> bool:
@@ -376,7 +387,9 @@ def _arithmetic(act: Any, ufunc: np.ufunc, swapped: bool = False) -> Any:
 
 
 def _reducing(kind: str) -> Any:
-    def method(self: Any, axis: Any = 0, skipna: bool = True, numeric_only: bool = False, ddof: int = 1, **_: Any) -> Any:
+    def method(
+        self: Any, axis: Any = 0, skipna: bool = True, numeric_only: bool = False, ddof: int = 1, **_: Any
+    ) -> Any:
         if axis not in (1, "columns"):
             raise refuse(f"DataFrame.{kind}: {MIXES}", IN_FIT)
         frame = self.select_dtypes("number") if numeric_only else self
@@ -384,7 +397,9 @@ def _reducing(kind: str) -> Any:
             given = {} if kind == "count" else {"skipna": skipna} | ({"ddof": ddof} if kind in ("std", "var") else {})
             concrete = getattr(frame.concrete, kind)(axis=1, **given)
         table = self.recorder.one(frame.columns_)
-        return self.like(concrete, column(self.recorder.node(lambda: reduced(kind, table, skipna, ddof))))
+        return self.like(
+            concrete, column(self.recorder.node(lambda: reduced(kind, table, frame.columns_.width, skipna, ddof)))
+        )
 
     return method
 

@@ -48,10 +48,10 @@ def constant_like(x: Tensor, value: Any) -> Tensor:
 def choose(graph: Graph, condition: Tensor, yes: Any, no: Any) -> Tensor:
     """``condition ? yes : no``, in a dtype that holds both; ONNX Runtime has no choice of booleans."""
     dtype = joint_dtype([yes, no])
-    yes, no = (as_operand(graph, side, dtype) for side in (yes, no))
+    this, that = (as_operand(graph, side, dtype) for side in (yes, no))
     if dtype == np.bool_:
-        return (condition & yes) | (~condition & no)
-    return graph.op("Where", condition, yes, no, dtype=dtype)
+        return (condition & this) | (~condition & that)
+    return graph.op("Where", condition, this, that, dtype=dtype)
 
 
 def joint_dtype(values: Sequence[Any]) -> np.dtype[Any]:
@@ -83,7 +83,7 @@ def as_operand(graph: Graph, value: Any, dtype: np.dtype[Any]) -> Tensor:
     """A tensor or a constant in this dtype; a missing text is the text that stands for none."""
     if isinstance(value, Tensor):
         return value.cast(dtype)
-    if dtype == object:
+    if dtype.kind == "O":
         told = np.asarray(value, object)
         filled = [MISSING_TEXT if item is None or item != item else str(item) for item in told.ravel().tolist()]
         return graph.constant(np.array(filled, object).reshape(told.shape))

@@ -7,6 +7,7 @@ graph, to which nodes are added. So names, widths, dtypes and errors are the lib
 from __future__ import annotations
 
 import functools
+import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +19,8 @@ import pandas as pd
 
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Graph, Tensor
-from convert.tracing import nodes
-from convert.tracing.refusals import RECORDED, VECTORISED, refuse
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse
 
 TEXT, NUMBER = "text", "number"
 
@@ -33,7 +34,7 @@ class Learned:
     points: list[float] = field(default_factory=list)
 
 
-class NeedsText(Exception):  # noqa: N818  no error: the recording is made again
+class NeedsText(Exception):
     """The code takes an input column for text whose sample rows hold numbers."""
 
     def __init__(self, column: int) -> None:
@@ -163,7 +164,7 @@ def _runs(tables: Sequence[Columns], width: int) -> Iterator[tuple[int, int]]:
         if table.width == width:
             edges.update(np.cumsum([wide for _, wide in table.parts]).tolist())
     ordered = sorted(edges)
-    return zip(ordered, ordered[1:], strict=False)
+    return itertools.pairwise(ordered)
 
 
 def _cut(operand: Any, start: int, stop: int, width: int) -> Any:
@@ -191,16 +192,16 @@ def as_dtype(tensor: Tensor, dtype: Any) -> Tensor:
     if isinstance(dtype, pd.CategoricalDtype):
         return coded(tensor, list(dtype.categories))
     wanted = storage(dtype)
-    if nodes.is_text(tensor) != (wanted == object):
-        if wanted == object:  # numbers in a column of objects
+    if nodes.is_text(tensor) != (wanted.kind == "O"):
+        if wanted.kind == "O":  # numbers in a column of objects
             return tensor
         raise refuse("a column of texts holds numbers in the model's own steps", RECORDED)
     return tensor.cast(wanted)
 
 
 def as_wide(tensor: Tensor, wanted: np.dtype[Any]) -> Tensor:
-    """A tensor in the dtype that its sample rows have, or in its own where that holds more: NaN beside whole numbers."""
-    if nodes.is_text(tensor) or wanted == object or np.can_cast(wanted, tensor.dtype, "safe"):
+    """A tensor in the dtype of its sample rows, or in its own where that holds more: NaN beside whole numbers."""
+    if nodes.is_text(tensor) or wanted.kind == "O" or np.can_cast(wanted, tensor.dtype, "safe"):
         return tensor
     return tensor.cast(np.promote_types(tensor.dtype, wanted))
 

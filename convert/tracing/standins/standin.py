@@ -15,9 +15,9 @@ import pandas as pd
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing import nodes
-from convert.tracing.recorder import Recorder, quietly
-from convert.tracing.refusals import BY_VALUE, DECIDES, IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.recorder import Recorder, quietly
+from convert.tracing.recorder.refusals import BY_VALUE, DECIDES, IN_FIT, MIXES, RECORDED, VECTORISED, refuse
 
 OPERATORS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
     "add": (operator.add, np.add), "sub": (operator.sub, np.subtract), "mul": (operator.mul, np.multiply),
@@ -30,13 +30,75 @@ COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
     "le": (operator.le, np.less_equal), "gt": (operator.gt, np.greater), "ge": (operator.ge, np.greater_equal),
 }  # fmt: skip
 MIXING = frozenset(
-    "corr cov cummax cummin cumprod cumsum describe diff drop_duplicates dropna duplicated ewm expanding groupby head "
-    "idxmax idxmin interpolate kurt median mode nlargest nsmallest nunique pct_change pivot pivot_table quantile rank "
-    "resample rolling sample shift skew sort sort_index sort_values tail unique value_counts ffill bfill factorize "
-    "argsort argmax argmin searchsorted merge join prod sem var ptp transpose T iloc query max min sum mean std any "
-    "all count".split()
+    [
+        "corr",
+        "cov",
+        "cummax",
+        "cummin",
+        "cumprod",
+        "cumsum",
+        "describe",
+        "diff",
+        "drop_duplicates",
+        "dropna",
+        "duplicated",
+        "ewm",
+        "expanding",
+        "groupby",
+        "head",
+        "idxmax",
+        "idxmin",
+        "interpolate",
+        "kurt",
+        "median",
+        "mode",
+        "nlargest",
+        "nsmallest",
+        "nunique",
+        "pct_change",
+        "pivot",
+        "pivot_table",
+        "quantile",
+        "rank",
+        "resample",
+        "rolling",
+        "sample",
+        "shift",
+        "skew",
+        "sort",
+        "sort_index",
+        "sort_values",
+        "tail",
+        "unique",
+        "value_counts",
+        "ffill",
+        "bfill",
+        "factorize",
+        "argsort",
+        "argmax",
+        "argmin",
+        "searchsorted",
+        "merge",
+        "join",
+        "prod",
+        "sem",
+        "var",
+        "ptp",
+        "transpose",
+        "T",
+        "iloc",
+        "query",
+        "max",
+        "min",
+        "sum",
+        "mean",
+        "std",
+        "any",
+        "all",
+        "count",
+    ]
 )
-WALKING = frozenset("iterrows itertuples items tolist to_list to_dict flat iteritems".split())
+WALKING = frozenset(["iterrows", "itertuples", "items", "tolist", "to_list", "to_dict", "flat", "iteritems"])
 
 
 class RowCount(int):
@@ -45,7 +107,7 @@ class RowCount(int):
     def _decides(self, *_: Any) -> NoReturn:
         raise refuse("it decides by the number of rows that it gets", "do the same for any number of rows")
 
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _decides  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _decides
     __hash__ = int.__hash__
 
     def __bool__(self) -> bool:
@@ -72,15 +134,19 @@ class StandIn:
 
     def binary(self, act: Callable[[Any, Any], Any], ufunc: np.ufunc, left: Any, right: Any) -> Any:
         """``act(left, right)``, where either is this one."""
+        for one, other in ((left, right), (right, left)):
+            if isinstance(one, StandIn) and not isinstance(other, StandIn):
+                take_for_text(one, other, ufunc)
+        if act is operator.add or ufunc in (np.equal, np.not_equal):
+            take_both_for_text(left, right)
         with quietly():
             concrete = act(shown(left), shown(right))
         if concrete is NotImplemented:
             return concrete
-        for one, other in ((left, right), (right, left)):
-            if isinstance(one, StandIn) and not isinstance(other, StandIn):
-                take_for_text(one, other, ufunc)
         operands = [operand(self.recorder, value, concrete) for value in (left, right)]
-        return self.like(concrete, self.recorder.together(lambda a, b: ufunc_node(self.recorder, ufunc, a, b), operands))
+        return self.like(
+            concrete, self.recorder.together(lambda a, b: ufunc_node(self.recorder, ufunc, a, b), operands)
+        )
 
     def unary(self, ufunc: np.ufunc, concrete: Any) -> Any:
         """A ufunc of this one alone."""
@@ -191,6 +257,16 @@ def take_for_text(one: StandIn, other: Any, ufunc: np.ufunc) -> None:
     """A column that is compared with a text, or gets one appended, holds text."""
     if isinstance(other, str) and one.columns_.width == 1:
         one.recorder.need_text(one.tensor, f"numpy.{ufunc.__name__} with {other!r}")
+
+
+def take_both_for_text(left: Any, right: Any) -> None:
+    """A column of the input that is put beside a column of texts holds text, too."""
+    for one, other in ((left, right), (right, left)):
+        single = (
+            isinstance(one, StandIn) and isinstance(other, StandIn) and one.columns_.width == other.columns_.width == 1
+        )
+        if single and nodes.is_text(one.tensor) and one.recorder.origin(other.tensor) is not None:
+            other.recorder.need_text(other.tensor, "texts beside it")
 
 
 def shown(value: Any) -> Any:

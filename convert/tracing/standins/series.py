@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,16 +10,25 @@ import pandas as pd
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing import functions, nodes, texts
-from convert.tracing.accessors import CategoryAccessor, TextAccessor
-from convert.tracing.arrays import astype
-from convert.tracing.cells import Cell, Ways, put_together
-from convert.tracing.recorder import Recorder, as_dtype, coded, column, quietly
-from convert.tracing.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
-from convert.tracing.standin import COMPARISONS, OPERATORS, RowCount, StandIn, alike, shown
+from convert.tracing.recorder import nodes, texts
+from convert.tracing.recorder.recorder import Recorder, coded, column, quietly
+from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.standins import functions
+from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
+from convert.tracing.standins.arrays import astype
+from convert.tracing.standins.cells import Cell, Ways, put_together
+from convert.tracing.standins.standin import COMPARISONS, OPERATORS, RowCount, StandIn, alike, shown
 
-ARITHMETIC = {**OPERATORS, "div": OPERATORS["truediv"], "multiply": OPERATORS["mul"], "subtract": OPERATORS["sub"],
-              "divide": OPERATORS["truediv"]}
+ARITHMETIC = {
+    **OPERATORS,
+    "div": OPERATORS["truediv"],
+    "multiply": OPERATORS["mul"],
+    "subtract": OPERATORS["sub"],
+    "divide": OPERATORS["truediv"],
+}
+
+
+SERIES = pd.Series  # itself: while code is recorded, pandas' name stands for something else
 
 
 class Series(StandIn):
@@ -29,10 +37,10 @@ class Series(StandIn):
     __slots__ = ()
     _typ = "series"  # by which a pandas Series on the left leaves an operation to this one
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         """So that a person's isinstance(x, pd.Series) holds."""
-        return pd.Series
+        return SERIES
 
     @property
     def tensor(self) -> Tensor:
@@ -127,8 +135,10 @@ class Series(StandIn):
     def astype(self, dtype: Any, **_: Any) -> Any:
         """Another dtype; categories that are named are known ones."""
         if isinstance(dtype, str) and dtype == "category":
-            raise refuse(f"astype('category') takes the categories from the rows: {MIXES}",
-                         "pd.CategoricalDtype([...]) with the categories, found in fit")
+            raise refuse(
+                f"astype('category') takes the categories from the rows: {MIXES}",
+                "pd.CategoricalDtype([...]) with the categories, found in fit",
+            )
         if isinstance(dtype, pd.CategoricalDtype):
             return as_category(self, dtype)
         if dtype in (str, "str", "string") or isinstance(dtype, pd.StringDtype):
@@ -180,7 +190,7 @@ class Series(StandIn):
         self._note_keys(listed)
         return self.made(self.concrete.isin(listed), lambda x: nodes.holds_any(x, listed))
 
-    def between(self, left: Any, right: Any, inclusive: str = "both") -> Any:
+    def between(self, left: Any, right: Any, inclusive: Any = "both") -> Any:
         """Between two limits."""
         above = self >= left if inclusive in ("both", "left") else self > left
         return above & (self <= right if inclusive in ("both", "right") else self < right)
@@ -237,7 +247,9 @@ class Series(StandIn):
         with quietly():
             concrete = self.concrete.replace(known)
         values = self.tensor
-        made = self.filter(concrete, lambda x: texts.looked_up(x, dict(known), values))
+        numbers = nodes.is_text(values) and not any(isinstance(item, str) for item in known.values())
+        other = None if numbers else values  # texts that stay among numbers are nothing that a model takes
+        made = self.filter(concrete, lambda x: texts.looked_up(x, dict(known), other))
         return self._in_place(made) if inplace else made
 
     def _note_keys(self, keys: Any) -> None:
@@ -288,7 +300,9 @@ for _name, _pair in {**ARITHMETIC, **COMPARISONS}.items():
 def plain(value: Any) -> Any:
     """A series of categories as one of what they stand for."""
     if isinstance(value, Series) and isinstance(value.concrete.dtype, pd.CategoricalDtype):
-        concrete = value.concrete.astype(value.concrete.dtype.categories.dtype if not value.concrete.isna().any() else object)
+        concrete = value.concrete.astype(
+            value.concrete.dtype.categories.dtype if not value.concrete.isna().any() else object
+        )
         return value.like(concrete, column(value.tensor))
     return value
 
@@ -297,8 +311,14 @@ def decoded(codes: Tensor, dtype: pd.CategoricalDtype) -> Tensor:
     """What codes stand for; a code below 0 for a missing value."""
     values = [*dtype.categories, None]
     kind = nodes.joint_dtype(values)
-    table = nodes.as_operand(codes.graph, np.array([np.nan if v is None and kind != object else v for v in values],
-                                                    object if kind == object else np.float64), kind)
+    table = nodes.as_operand(
+        codes.graph,
+        np.array(
+            [np.nan if v is None and kind.kind != "O" else v for v in values],
+            object if kind.kind == "O" else np.float64,
+        ),
+        kind,
+    )
     at = codes.equals(-1).where(np.int64(len(values) - 1), codes)
     return codes.graph.op("Gather", table, at, axis=0)
 
@@ -317,6 +337,3 @@ def as_category(series: Series, dtype: pd.CategoricalDtype) -> Any:
 def stand_in(recorder: Recorder, concrete: Any, made: Columns) -> Series:
     """The series of a result."""
     return Series(recorder, concrete, made)
-
-
-_ = (math, IN_FIT, as_dtype)

@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from convert.graph.graph import Tensor
-from convert.tracing import nodes, texts
-from convert.tracing.recorder import Recorder
-from convert.tracing.refusals import RECORDED, VECTORISED, refuse
-from convert.tracing.standin import COMPARISONS, OPERATORS, ufunc_node
+from convert.tracing.recorder import nodes, texts
+from convert.tracing.recorder.recorder import Recorder
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse
+from convert.tracing.standins.standin import COMPARISONS, OPERATORS, ufunc_node
 
 MOST_WAYS = 256
 Decision = tuple[Tensor, bool]
@@ -62,8 +62,8 @@ class Cell:
     def __init__(self, recorder: Recorder, tensor: Tensor, ways: Ways) -> None:
         self.recorder, self.tensor, self.ways = recorder, tensor, ways
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         """So that isinstance(x, str) and isinstance(x, float) tell texts from numbers."""
         kinds: dict[str, type] = {"O": str, "b": bool, "f": float}
         return kinds.get(self.tensor.dtype.kind, int)
@@ -78,7 +78,7 @@ class Cell:
         if any(isinstance(value, str) for value in given):
             for value in given:
                 if isinstance(value, Tensor):
-                    self.recorder.need_text(value, f"a comparison with {[v for v in given if isinstance(v, str)][0]!r}")
+                    self.recorder.need_text(value, "a comparison with a text")
         if any(value is None for value in given):
             return self.of(lambda: nodes.constant_like(self.tensor, ufunc is np.not_equal))
         return self.of(lambda: ufunc_node(self.recorder, ufunc, *given))
@@ -148,7 +148,7 @@ class Cell:
     def _shows(self, *_: Any) -> NoReturn:
         raise refuse("a function of one value needs the value itself, which recording does not show it", VECTORISED)
 
-    __float__ = __int__ = __index__ = __len__ = __hash__ = __format__ = __str__ = __iter__ = _shows  # type: ignore[assignment]
+    __float__ = __int__ = __index__ = __len__ = __hash__ = __format__ = __str__ = __iter__ = _shows
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(self.__class__, name):
@@ -228,8 +228,10 @@ class RowOfCells:
 
     def sum(self) -> Any:
         """Of all cells; a missing one counts for nothing."""
-        filled = [cell.of(lambda c=cell: nodes.missing(c.tensor).where(np.asarray(0, c.tensor.dtype), c.tensor))  # type: ignore[misc]
-                  for cell in self._cells.values()]
+        filled = [
+            cell.of(lambda c=cell: nodes.missing(c.tensor).where(np.asarray(0, c.tensor.dtype), c.tensor))  # type: ignore[misc]
+            for cell in self._cells.values()
+        ]
         total = filled[0]
         for cell in filled[1:]:
             total = operator.add(total, cell)

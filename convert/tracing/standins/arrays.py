@@ -10,12 +10,12 @@ import numpy as np
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing import nodes
-from convert.tracing.functions import FUNCTIONS
-from convert.tracing.recorder import as_dtype, column, quietly
-from convert.tracing.reducing import reduced
-from convert.tracing.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
-from convert.tracing.standin import RowCount, StandIn, alike, operand, shown
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.recorder import as_dtype, column, quietly
+from convert.tracing.recorder.reducing import reduced
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.standins.functions import FUNCTIONS
+from convert.tracing.standins.standin import RowCount, StandIn, alike, shown
 
 
 class Array(StandIn):
@@ -23,8 +23,8 @@ class Array(StandIn):
 
     __slots__ = ()
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         """So that a person's isinstance(x, np.ndarray) holds."""
         return np.ndarray
 
@@ -78,7 +78,7 @@ class Array(StandIn):
         if isinstance(condition, StandIn):
             self._set_where(key, condition, value)
             return
-        rows, wanted = split_key(self, key)
+        _, wanted = split_key(self, key)
         places = np.atleast_1d(np.arange(self.columns_.width)[slice(None) if wanted is None else wanted]).tolist()
         concrete = self.concrete.copy()
         with quietly():
@@ -187,9 +187,12 @@ class Array(StandIn):
         matrix = np.asarray(other)
         matrix = matrix.reshape(-1, 1) if matrix.ndim == 1 else matrix
         wanted = np.result_type(self.concrete.dtype, matrix.dtype)
-        return self.like(concrete, column(self.recorder.one(self.columns_, wanted) @ matrix) if matrix.shape[1] == 1
-                         else Columns(self.recorder.graph, ((self.recorder.one(self.columns_, wanted) @ matrix,
-                                                              matrix.shape[1]),)))
+        return self.like(
+            concrete,
+            column(self.recorder.one(self.columns_, wanted) @ matrix)
+            if matrix.shape[1] == 1
+            else Columns(self.recorder.graph, ((self.recorder.one(self.columns_, wanted) @ matrix, matrix.shape[1]),)),
+        )
 
     def dot(self, other: Any) -> Any:
         """With a constant matrix or vector."""
@@ -243,7 +246,7 @@ def astype(thing: StandIn, dtype: Any, convert: Any) -> Any:
 
     def cast(x: Tensor) -> Tensor:
         wanted = np.dtype(object) if concrete.dtype.kind in "OUT" else np.dtype(concrete.dtype)
-        if wanted == object:
+        if wanted.kind == "O":
             if nodes.is_text(x):
                 return x
             raise nodes.NoNode("a column of numbers as texts")
@@ -271,13 +274,14 @@ def reduce_rows(kind: str, array: StandIn, axis: Any = None, skip: bool = False,
         given = {"ddof": ddof} if kind in ("std", "var") else {}
         concrete = (getattr(np, f"nan{kind}") if skip else own)(array.concrete, axis=1, keepdims=keep, **given)
     tensor = array.recorder.one(array.columns_)
-    return array.like(concrete, column(array.recorder.node(lambda: reduced(kind, tensor, skip, ddof))))
+    return array.like(
+        concrete, column(array.recorder.node(lambda: reduced(kind, tensor, array.columns_.width, skip, ddof)))
+    )
 
 
 def any_given(keywords: dict[str, Any]) -> bool:
     """Whether a keyword is given that changes what is reduced."""
     plain = (None, np._NoValue)
-    return builtins.any(keywords[name] not in plain for name in ("dtype", "out", "where", "initial") if name in keywords)
-
-
-_ = operand
+    return builtins.any(
+        keywords[name] not in plain for name in ("dtype", "out", "where", "initial") if name in keywords
+    )

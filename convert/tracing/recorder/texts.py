@@ -13,13 +13,14 @@ import numpy as np
 
 from convert.exporters.parts.patterns import SPACES
 from convert.graph.graph import MICROSOFT, Tensor
-from convert.tracing import nodes
+from convert.tracing.recorder import nodes
 from server.artefact.metadata import MISSING_TEXT
 
 PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
 ANYTHING = "(?s:.)*"
 EXACT = re.compile(  # what both engines read alike
-    r"(?:[A-Za-z0-9 ,;:_@#%&=<>!~'\"/-]|\\[.\-+*?()\[\]{}|^$/\\,:;&'\" ]|\[\^?(?:[A-Za-z0-9 .,;:_@#%&+*?()-]|\\[.\-\]\[])+\]"
+    r"(?:[A-Za-z0-9 ,;:_@#%&=<>!~'\"/-]|\\[.\-+*?()\[\]{}|^$/\\,:;&'\" ]"
+    r"|\[\^?(?:[A-Za-z0-9 .,;:_@#%&+*?()-]|\\[.\-\]\[])+\]"
     r"|\(\?:|\(|\)|\||\.|(?<=[^(|])[*+?]\??|(?<=[^(|])\{\d+(?:,\d*)?\}|\^|\$)+"
 )
 
@@ -83,7 +84,7 @@ def first_match(x: Tensor, expression: str, otherwise: str | None = "") -> Tenso
 def strip(x: Tensor, left: bool = True, right: bool = True) -> Tensor:
     """Without Python's spaces before and behind."""
     inner = f"[^{SPACES}]"
-    begin = f"{inner}" if left else f"(?s:.)"
+    begin = f"{inner}" if left else "(?s:.)"
     if left and right:
         return first_match(x, f"{inner}(?:{ANYTHING}{inner})?")
     return first_match(x, f"{begin}{ANYTHING}" if left else f"(?:{ANYTHING}{inner})")
@@ -109,12 +110,15 @@ def piece(x: Tensor, key: Any) -> Tensor:
     raise nodes.NoNode(f"the piece {key!r} of texts")
 
 
-GROUP = re.compile(r"(\^?)((?:[A-Za-z0-9 ,;:_@#-]|\\[.()/,:' ])*)\((\[[A-Za-z0-9_-]+\]|\\[dw])(\+|)\)((?:[A-Za-z0-9 ,;:_@#-]|\\[.()/,:' ])*)")
+GROUP = re.compile(
+    r"(\^?)((?:[A-Za-z0-9 ,;:_@#-]|\\[.()/,:' ])*)"
+    r"\((\[[A-Za-z0-9_-]+\]|\\[dw])(\+|)\)((?:[A-Za-z0-9 ,;:_@#-]|\\[.()/,:' ])*)"
+)
 CLASSES = {r"\d": r"\p{Nd}", r"\w": r"\p{L}\p{N}_"}
 
 
 def extracted(x: Tensor, pattern: str) -> Tensor:
-    """What the one group of a pattern matches, missing where it is not found: letters of a class between fixed texts."""
+    """What the one group of a pattern matches, letters of a class between fixed texts; missing where there is none."""
     found = GROUP.fullmatch(pattern)
     if not found:
         raise nodes.NoNode(f"the regular expression {pattern!r}")
@@ -143,14 +147,22 @@ def looked_up(x: Tensor, known: dict[Any, Any], otherwise: Any) -> Tensor:
     """What a dictionary has for a value; ``otherwise`` for one that it does not have: a tensor, or None for missing."""
     values = list(known.values())
     kind = nodes.joint_dtype([*values, *([] if otherwise is None else [otherwise])] or [np.nan])
-    if otherwise is None and kind != object:
+    if otherwise is None and kind.kind != "O":
         kind = np.dtype(np.float64)
-    table = nodes.as_operand(x.graph, np.array([*values, None], object) if kind == object else
-                             np.array([np.nan if v is None else v for v in values] + [np.nan if kind.kind == "f" else 0], kind), kind)
+    table = nodes.as_operand(
+        x.graph,
+        np.array([*values, None], object)
+        if kind.kind == "O"
+        else np.array([np.nan if v is None else v for v in values] + [np.nan if kind.kind == "f" else 0], kind),
+        kind,
+    )
     codes = nodes.constant_like(x, np.int64(len(values)))
     if nodes.is_text(x):
-        words = {(MISSING_TEXT if key is None or key != key else key): at for at, key in enumerate(known)
-                 if key is None or key != key or isinstance(key, str)}
+        words = {
+            (MISSING_TEXT if key is None or key != key else key): at
+            for at, key in enumerate(known)
+            if key is None or key != key or isinstance(key, str)
+        }
         codes = x.coded(words, len(values)) if words else codes
     else:
         for at, key in enumerate(known):

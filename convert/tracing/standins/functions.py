@@ -10,11 +10,11 @@ import numpy as np
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing import nodes
-from convert.tracing.recorder import Recorder, column, quietly
-from convert.tracing.reducing import reduced
-from convert.tracing.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
-from convert.tracing.standin import StandIn, alike, operand, shown
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.recorder import Recorder, column, quietly
+from convert.tracing.recorder.reducing import reduced
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.standins.standin import StandIn, alike, operand
 
 Function = Callable[..., Any]
 
@@ -237,7 +237,7 @@ def skipping(kind: str) -> Function:
         with quietly():
             concrete = getattr(np, f"nan{kind}")(bare(x), axis=1, **keywords)
         tensor = x.recorder.one(x.columns_)
-        made = x.recorder.node(lambda: reduced(kind, tensor, True, keywords.get("ddof", 0)))
+        made = x.recorder.node(lambda: reduced(kind, tensor, x.columns_.width, True, keywords.get("ddof", 0)))
         return x.recorder.wrap(concrete, column(made))
 
     return reduce
@@ -308,6 +308,8 @@ FUNCTIONS: dict[Any, Function] = {
     np.where: where,
     np.zeros_like: like_it(0),
 }
-FUNCTIONS |= {getattr(np, kind): by_method(kind) for kind in ("sum", "mean", "min", "max", "std", "var", "prod", "all", "any")}
+FUNCTIONS |= {
+    getattr(np, kind): by_method(kind) for kind in ("sum", "mean", "min", "max", "std", "var", "prod", "all", "any")
+}
 FUNCTIONS |= {np.amin: by_method("min"), np.amax: by_method("max")}
 FUNCTIONS |= {getattr(np, f"nan{kind}"): skipping(kind) for kind in ("sum", "mean", "min", "max", "std", "var", "prod")}

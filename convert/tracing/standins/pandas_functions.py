@@ -10,19 +10,21 @@ import pandas as pd
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing import nodes
-from convert.tracing.cells import Cell, is_cell
-from convert.tracing.frames import Frame
-from convert.tracing.functions import counted, recorder_of
-from convert.tracing.recorder import column, quietly
-from convert.tracing.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
-from convert.tracing.series import Series
-from convert.tracing.standin import StandIn, alike, shown
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.standins.cells import Cell, is_cell
+from convert.tracing.standins.frames import Frame
+from convert.tracing.standins.functions import counted, recorder_of
+from convert.tracing.standins.series import Series
+from convert.tracing.standins.standin import StandIn, alike, shown
 
 FIXED = "give the edges themselves, found in fit: pd.cut(x, [0, 12, 18, 65])"
 
 
-def cut(x: Any, bins: Any, right: bool = True, labels: Any = None, include_lowest: bool = False, **keywords: Any) -> Any:
+def cut(
+    x: Any, bins: Any, right: bool = True, labels: Any = None, include_lowest: bool = False, **keywords: Any
+) -> Any:
     """Into bins with fixed edges: codes, or categories with the labels given."""
     if isinstance(bins, StandIn) or np.ndim(bins) == 0:
         raise refuse(f"pandas.cut into {bins!r} bins finds their edges in the rows: {MIXES}", FIXED)
@@ -53,15 +55,29 @@ def qcut(x: Any, *_: Any, **__: Any) -> Any:
     raise refuse(f"pandas.qcut finds its edges in the rows: {MIXES}", FIXED)
 
 
-def get_dummies(data: Any, prefix: Any = None, prefix_sep: str = "_", dummy_na: bool = False, columns: Any = None,
-                sparse: bool = False, drop_first: bool = False, dtype: Any = None) -> Any:
+def get_dummies(
+    data: Any,
+    prefix: Any = None,
+    prefix_sep: str = "_",
+    dummy_na: bool = False,
+    columns: Any = None,
+    sparse: bool = False,
+    drop_first: bool = False,
+    dtype: Any = None,
+) -> Any:
     """One column for each known category."""
-    options = {"prefix": prefix, "prefix_sep": prefix_sep, "dummy_na": dummy_na, "drop_first": drop_first, "dtype": dtype}
+    options = {
+        "prefix": prefix,
+        "prefix_sep": prefix_sep,
+        "dummy_na": dummy_na,
+        "drop_first": drop_first,
+        "dtype": dtype,
+    }
     if sparse or dummy_na:
         raise refuse("pandas.get_dummies with sparse or dummy_na is not recorded", RECORDED)
     with quietly():
         given = {"columns": columns} if columns is not None else {}
-        concrete = pd.get_dummies(shown(data), **options, **given)  # type: ignore[arg-type]
+        concrete = pd.get_dummies(shown(data), **options, **given)
     if isinstance(data, Series):
         return data.like(concrete, Columns(data.recorder.graph, _indicators(data, drop_first, dtype)))
     encoded = columns

@@ -8,19 +8,22 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Iterable
+from pathlib import Path, PurePath
 from types import FrameType, TracebackType
 from typing import Any
 
 from convert.errors import Refused
 
-OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OURS = str(Path(__file__).resolve().parents[2])
 LIBRARIES = tuple({os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")})
 NOTEBOOKS = ("<ipython-input", "ipykernel_")
 LONGEST_LINE = 120
 MIXES = "it computes over the rows of the table that it gets, so that the answer to a row would depend on the others"
 IN_FIT = "compute it in fit, from the training rows, keep it as self.something_, and use that in transform"
 DECIDES = "it decides by the values of rows (if, while, and, or, not), and a graph does the same for all rows"
-BY_VALUE = "choose by value without deciding: np.where(condition, a, b), Series.where, np.select, & and | for and and or"
+BY_VALUE = (
+    "choose by value without deciding: np.where(condition, a, b), Series.where, np.select, & and | for and and or"
+)
 VECTORISED = "write it for whole columns: arithmetic of columns, np.where, Series.map of a dict, .str, pd.cut"
 RECORDED = 'docs/convert.md, "Your own code", lists what is recorded; --converters FILE.py teaches any class'
 
@@ -64,7 +67,7 @@ def _line(entries: Iterable[tuple[Any, int]]) -> str:
         if is_a_persons(file):
             text = linecache.getline(file, line).strip()
             shown = f": {text[:LONGEST_LINE]}" if text else ""
-            where = "its notebook cell" if any(mark in file for mark in NOTEBOOKS) else os.path.basename(file)
+            where = "its notebook cell" if any(mark in file for mark in NOTEBOOKS) else PurePath(file).name
             return f"in {code.co_qualname}, {where}, line {line}{shown}"
     return ""
 
@@ -75,6 +78,5 @@ def is_a_persons(file: str) -> bool:
         return True
     if file.startswith("<") and not file.startswith(("<stdin", "<string")):
         return False
-    real = os.path.realpath(file) if os.path.isabs(file) else file
+    real = os.path.realpath(file) if PurePath(file).is_absolute() else file
     return not real.startswith((OURS, *LIBRARIES))
-

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convert.graph.columns import columns
-from convert.tracing import nodes, texts
-from convert.tracing.recorder import quietly
-from convert.tracing.refusals import VECTORISED, refuse
+from convert.tracing.recorder import nodes, texts
+from convert.tracing.recorder.recorder import quietly
+from convert.tracing.recorder.refusals import VECTORISED, refuse
 
 if TYPE_CHECKING:
-    from convert.tracing.series import Series
+    from convert.tracing.standins.series import Series
 
 WAYS_OUT = "lower, upper, strip, len, contains, startswith, endswith, isin and map of a dict are recorded"
 
@@ -132,7 +132,7 @@ class Pieces:
         self._series, self._separator, self._most = series, separator, most
 
     @property
-    def str(self) -> Pieces:
+    def str(self) -> Any:
         """The items of the lists."""
         return self
 
@@ -147,7 +147,7 @@ class Pieces:
         """One piece."""
         return self[key]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: Any) -> Any:
         raise refuse(f"{name} of what Series.str.split makes is not recorded", VECTORISED)
 
 

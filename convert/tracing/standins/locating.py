@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from convert.tracing.refusals import VECTORISED, refuse
-from convert.tracing.standin import StandIn
+from convert.tracing.recorder.refusals import VECTORISED, refuse
+from convert.tracing.standins.standin import StandIn
 
 if TYPE_CHECKING:
-    from convert.tracing.frames import Frame
+    from convert.tracing.standins.frames import Frame
 
 SOME_ROWS = "it takes some of the rows"
 EVERY_ROW = "a transformer answers every row: df.loc[:, columns] takes columns, np.where chooses values"
