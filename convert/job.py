@@ -18,11 +18,10 @@ from onnx import ModelProto
 
 from convert.errors import Refused
 from convert.export import export
-from convert.exporters.registry import OwnSteps
 from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.drawing import draw
-from convert.original.original import SAMPLE_ROWS, Original, open_original
+from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
 from convert.proof.constancy import has_one_cluster, is_constant
@@ -63,9 +62,10 @@ def convert(
     original = without_unread(_with_booleans(_with_names(original, data), data))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
-    few = ask_few_rows(original, features)
+    own = own_steps_of(original, features)
+    few = _ask_few_rows(original, features, own)
     tell("building the graph", 0.15)
-    exported = export(original, features, few, own_steps_of(original, features))
+    exported = export(original, features, few, own)
     model, outputs = exported.model, exported.outputs
     tell("asking for the answers to 10,000 rows", 0.2)
     groups, expected = ask_proof_rows(original, features, data)
@@ -94,7 +94,17 @@ def convert(
     return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof, speed)
 
 
-def own_steps_of(original: Original, features: Sequence[Feature]) -> OwnSteps | None:
+def _ask_few_rows(original: Original, features: tuple[Feature, ...], own: Traced | None) -> Answers:
+    """Raises Refused; where a person's own step is why it answers no row, with what that step does."""
+    try:
+        return ask_few_rows(original, features)
+    except Refused:
+        if own is not None:
+            own.check(original.model)
+        raise
+
+
+def own_steps_of(original: Original, features: Sequence[Feature]) -> Traced | None:
     """Who exports a person's own steps, which are recorded over usual rows; None where there are none."""
     if not any(own_steps(original.model)):
         return None

@@ -25,7 +25,7 @@ from convert.opening.inert import Absent, CurveScorer, Inert
 from convert.opening.making import arrays, boosters, natives, xgboosters
 from convert.opening.making.makers import MAKERS, Fill, Maker
 from convert.opening.making.tables import ImputerStep
-from convert.opening.own_code import OwnCode
+from convert.opening.own_code import OwnCode, checked
 from convert.opening.plain import SCALARS, is_scalar
 from convert.opening.refusal import called, hostile, shown
 
@@ -122,7 +122,7 @@ class Builder:
             bound = function is getattr or function is functools.partial
             if bound and arguments and isinstance(arguments[0], Inert):
                 return arguments[0]
-            return self._trust(function(*arguments))
+            return self._trust(checked(function(*arguments)))
         maker = function if isinstance(function, Maker) else self._makers.get(id(function))
         if maker is not None and type(arguments) is tuple:
             made = maker.make(arguments)

@@ -14,6 +14,7 @@ import pickle
 import warnings
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sklearn
@@ -21,7 +22,7 @@ import sklearn
 from convert.errors import OtherVersion, Refused
 from convert.opening.builder import Builder
 from convert.opening.earlier.attributes import TODAY, minor_of
-from convert.opening.own_code import OwnCode, is_own
+from convert.opening.own_code import OwnCode, is_own, path_option
 from convert.opening.places import check_places
 from convert.opening.shapes import check_shapes, watch_compiled_code
 from convert.opening.skopsfile import read_skops
@@ -200,8 +201,7 @@ def _refuse_names(names: list[str], file: str) -> None:
             if carried
             else "holds functions or classes of your own:"
         )
-        missing = [name for name in unique if name.startswith("__main__.")]
-        path = " --path NOTEBOOK.ipynb (or the script that defines it)" if missing else ""
+        path = path_option(unique, Path(file).parent)
         raise Refused(
             f"the file {what} it asks for {asked}",
             f"if you trust whoever wrote that code: python -m convert {file} --trust-code{path}. It runs confined as"

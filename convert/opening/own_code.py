@@ -6,6 +6,7 @@ A script or notebook is not run: of its top level only imports, definitions and 
 from __future__ import annotations
 
 import ast
+import dis
 import importlib
 import importlib.util
 import json
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from convert.errors import Refused
@@ -23,6 +24,7 @@ MAIN = "__main__"
 CLOUDPICKLE = "cloudpickle"
 VENDORED = "joblib.externals."  # joblib has brought cloudpickle within itself
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Try)
+FIRST_INSTRUCTIONS = 8  # among which every function of Python 3.11 and later resumes
 WORKING = ("fit", "read_", "load", "fetch_", "open", "dump", "train_test_split", "cross_val")  # calls that are no data
 
 
@@ -34,6 +36,28 @@ def is_own(full: str) -> bool:
     with suppress(ImportError, ValueError):
         return top not in sys.modules and importlib.util.find_spec(top) is None
     return False
+
+
+def checked(made: Any) -> Any:
+    """What trusted code made. Raises Refused for bytecode of another Python, which this one would crash on."""
+    if isinstance(made, CodeType):
+        starts = made.co_code[: 2 * (FIRST_INSTRUCTIONS + len(made.co_cellvars)) : 2]
+        if dis.opmap["RESUME"] not in starts:
+            raise Refused(
+                "the file carries code that another version of Python compiled",
+                f"write it with cloudpickle under the Python here, {sys.version_info.major}.{sys.version_info.minor}; or"
+                " put the code into a module, pickle that, and name its folder with --path",
+            )
+    return made
+
+
+def path_option(names: Sequence[str], beside: Path) -> str:
+    """What the command that runs own code names besides: where the code is that is not in the file, or by it."""
+    modules = {name.partition(".")[0] for name in names if is_own(name)} - {CLOUDPICKLE, "joblib"}
+    if MAIN in modules:
+        return " --path NOTEBOOK.ipynb (or the script that defines it)"
+    away = sorted(top for top in modules if not (beside / f"{top}.py").exists() and not (beside / top).exists())
+    return f" --path DIR (the folder that has {', '.join(f'{top}.py' for top in away)})" if away else ""
 
 
 class OwnCode:

@@ -189,6 +189,11 @@ def _given_names(model: Any) -> Any:
 
 
 def _kind(model: Any) -> Kind:
+    if not hasattr(model, "__sklearn_tags__"):  # a class of a person's own that inherits nothing
+        told = getattr(model, "_estimator_type", None)
+        if told in ("classifier", "regressor"):
+            return "classifier" if told == "classifier" else "regressor"
+        return "clusterer" if hasattr(model, "predict") else "transformer"
     if base.is_classifier(model):
         return "classifier"
     if base.is_regressor(model):

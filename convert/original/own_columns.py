@@ -16,9 +16,8 @@ import numpy as np
 from convert.errors import Refused
 from convert.exporters.registry import Exporter
 from convert.graph.graph import Graph
-from convert.tracing.inputs import columns_of
 from convert.tracing.recorder.recorder import Learned, NeedsText
-from convert.tracing.recording import SIZES, record, recorder_for
+from convert.tracing.recording import SIZES, columns_of, record, recorder_for
 from convert.tracing.standins.frames import MissingColumn
 from convert.tracing.steps import call_of, capture, functions_of, is_own, own_steps
 

@@ -15,28 +15,15 @@ from sklearn.pipeline import Pipeline
 
 from convert.errors import Refused
 from convert.exporters.registry import Exporter
-from convert.graph.columns import Columns
 from convert.graph.graph import Graph
 from convert.inside import inside, is_idle
-from convert.tracing.recorder.recorder import NeedsText, storage
-from convert.tracing.recording import SIZES, Recording, record, recorder_for
+from convert.tracing.recorder.recorder import NeedsText
+from convert.tracing.recording import SIZES, Recording, columns_of, record, recorder_for
 from convert.tracing.standins.frames import MissingColumn
 from convert.tracing.steps import call_of, functions_of, is_own
 
 MOST_TRIED = 2000  # recordings of a few milliseconds
 WORDS = ("a", "b", "c")
-
-
-def columns_of(concrete: Any, graph: Graph) -> Columns:
-    """Graph inputs for a table, one for each column, held as the table holds them."""
-    kinds = (
-        list(concrete.dtypes)
-        if isinstance(concrete, pd.DataFrame)
-        else [concrete.dtype] * np.atleast_2d(concrete).shape[-1]
-    )
-    kinds = kinds[:1] if concrete.ndim == 1 else kinds
-    held = [np.dtype(object) if isinstance(kind, pd.CategoricalDtype) else storage(kind) for kind in kinds]
-    return Columns(graph, tuple((graph.input(f"x{at}", kind, 1), 1) for at, kind in enumerate(held)))
 
 
 def leading(model: Any) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from convert.errors import Refused
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph
 from convert.tracing.patches import in_place
-from convert.tracing.recorder.recorder import Learned, NeedsText, Recorder
+from convert.tracing.recorder.recorder import Learned, NeedsText, Recorder, storage
 from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed
 from convert.tracing.standins.arrays import Array
 from convert.tracing.standins.frames import Frame, MissingColumn
@@ -37,6 +37,18 @@ class Recording:
         self.learned: dict[int, Learned] = recorder.learned
         singles = [self.made.take([at]).parts[0][0] for at in range(self.made.width)]
         self.origins = [recorder.origin(tensor) for tensor in singles]
+
+
+def columns_of(concrete: Any, graph: Graph) -> Columns:
+    """Graph inputs for a table, one for each column, held as the table holds them."""
+    kinds = (
+        list(concrete.dtypes)
+        if isinstance(concrete, pd.DataFrame)
+        else [concrete.dtype] * np.atleast_2d(concrete).shape[-1]
+    )
+    kinds = kinds[:1] if concrete.ndim == 1 else kinds
+    held = [np.dtype(object) if isinstance(kind, pd.CategoricalDtype) else storage(kind) for kind in kinds]
+    return Columns(graph, tuple((graph.input(f"x{at}", kind, 1), 1) for at, kind in enumerate(held)))
 
 
 def recorder_for(graph: Graph, concrete: Any) -> Recorder:

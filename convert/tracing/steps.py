@@ -8,18 +8,18 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier
+from sklearn.base import is_regressor
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array
 
 from convert.exporters.functions import FUNCTIONS
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction, optional_family
 from convert.graph.columns import Columns
-from convert.graph.graph import Tensor
+from convert.graph.graph import Graph, Tensor
 from convert.inside import inside
 from convert.tracing.delegates import answering, replaced
 from convert.tracing.recorder.refusals import RECORDED, Untraceable
-from convert.tracing.recording import Call, record_twice
+from convert.tracing.recording import Call, columns_of, record_twice
 
 METHODS = ("transform", "predict", "predict_proba", "decision_function")
 LIBRARIES = ("sklearn.", "lightgbm.", "xgboost.", "catboost.")
@@ -118,14 +118,21 @@ class Traced:
         """What an estimator of a person's own answers. Raises Refused."""
         answer = self._record(e, estimator, x, "predict")
         tensor = answer.take([0]).parts[0][0].reshape(-1) if answer.width == 1 else answer.numbers()
-        if not is_classifier(estimator):
-            if hasattr(estimator, "_estimator_type") or hasattr(estimator, "__sklearn_tags__"):
-                return Prediction(value=tensor.cast(np.float64))
-            return Prediction(label=_label(tensor))
+        tagged = hasattr(estimator, "__sklearn_tags__")
+        told = getattr(estimator, "_estimator_type", None)
+        if (tagged and is_regressor(estimator)) or told == "regressor":
+            return Prediction(value=tensor.cast(np.float64))
         chances = None
         if hasattr(estimator, "predict_proba"):
             chances = self._record(e, estimator, x, "predict_proba").numbers()
         return Prediction(label=_label(tensor), probabilities=chances)
+
+    def check(self, model: Any) -> None:
+        """Records each step by itself. Raises Refused for the first that cannot be."""
+        for step in own_steps(model):
+            if id(step) in self._samples:
+                graph = Graph()
+                self._record(Exporter(graph), step, columns_of(self._samples[id(step)], graph), "")
 
     def _record(self, e: Exporter, estimator: Any, x: Columns, method: str) -> Columns:
         sample = self._samples.get(id(estimator))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
@@ -72,6 +73,7 @@ def _line(entries: Iterable[tuple[Any, int]]) -> str:
     return ""
 
 
+@functools.lru_cache(maxsize=8192)
 def is_a_persons(file: str) -> bool:
     """Whether a file is neither ours nor a library's."""
     if any(mark in file for mark in NOTEBOOKS):

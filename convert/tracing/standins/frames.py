@@ -21,7 +21,6 @@ from convert.tracing.standins.locating import Located, Positioned
 from convert.tracing.standins.series import ARITHMETIC, Series, plain
 from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, alike, shown
 
-
 DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
 
 

@@ -110,6 +110,11 @@ def to_numeric(x: Any, errors: str = "raise", **_: Any) -> Any:
     return x.like(pd.to_numeric(x.concrete), x.columns_)
 
 
+def to_datetime(*_: Any, **__: Any) -> Any:
+    """A graph knows no calendar."""
+    raise refuse("pandas.to_datetime is not recorded", "make numbers of it before the model: year, month, days")
+
+
 def isna(x: Any) -> Any:
     """Where a value is missing."""
     if is_cell(x):
@@ -188,6 +193,7 @@ FUNCTIONS: dict[Any, Any] = {
     pd.notna: notna,
     pd.notnull: notna,
     pd.qcut: qcut,
+    pd.to_datetime: to_datetime,
     pd.to_numeric: to_numeric,
 }
 CLASSES: dict[type, Any] = {pd.DataFrame: frame_of, pd.Series: series_of, pd.Categorical: categorical}

@@ -42,6 +42,7 @@ from tests.campaigns.coverage.data import (
 )
 from tests.campaigns.coverage.estimators import every_estimator
 from tests.campaigns.coverage.found import found
+from tests.campaigns.coverage.traced import traced
 from tests.campaigns.coverage.wrappers import every_wrapper, wrapped
 
 
@@ -208,7 +209,7 @@ def shapes() -> Iterator[Case]:
 Group = Callable[[], Iterator[Case]]
 GROUPS: tuple[Group, ...] = (
     every_estimator, label_types, behind_steps, mixed_columns, missing_values, texts, wrapped, every_wrapper, settings,
-    boosters, shapes, found,
+    boosters, shapes, found, traced,
 )  # fmt: skip
 
 

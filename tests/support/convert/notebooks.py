@@ -431,3 +431,11 @@ class Line(RegressorMixin, BaseEstimator):
 
 def with_math(df):
     return pd.DataFrame({"root": df["fare"].apply(lambda fare: math.sqrt(fare)), "class": df["pclass"]})
+
+
+def is_woman(df):
+    return (df == "female").astype(int)
+
+
+def lengths(series):
+    return series.str.len().to_frame()
