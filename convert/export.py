@@ -103,7 +103,8 @@ def _transformed(table: Columns) -> Tensor:
 
 def _tensors(e: Exporter, original: Original, x: Columns, answers: Answers) -> Mapping[str, Tensor]:
     if original.kind == "transformer":
-        return {"transformed": _transformed(e.transform(original.model, x))}
+        made = _transformed(e.transform(original.model, x))
+        return {"transformed": made if answers["transformed"].ndim > 1 else made.reshape(-1)}
     prediction = e.predict(original.model, x)
     classes = getattr(original.model, "classes_", None)
     if prediction.targets:

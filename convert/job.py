@@ -53,12 +53,21 @@ class Converted:
 
 
 def convert(
-    pickled: bytes, name: str, data: Any | None, policy: OpenPolicy, tell: Tell, allow_ties: bool = False
+    pickled: bytes,
+    name: str,
+    data: Any | None,
+    policy: OpenPolicy,
+    tell: Tell,
+    allow_ties: bool = False,
+    method: str = "",
 ) -> Converted:
-    """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused."""
+    """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused.
+
+    ``method`` "transform": of a model that predicts and transforms, what it transforms.
+    """
     tell("opening the pickle", 0.0)
     named = () if data is None else tuple(map(str, data.columns))
-    original = open_original(open_model(pickled, policy), policy.witness, named)
+    original = open_original(open_model(pickled, policy), policy.witness, method, named)
     original = without_unread(_with_booleans(_with_names(original, data), data))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
@@ -143,7 +152,7 @@ def refuse_sameness(proof: Proof, by_nature: bool) -> None:
 
 def _with_names(original: Original, data: Any | None) -> Original:
     """A model that was fitted on an array has no column names; those of --data are better than x0, x1, ..."""
-    if original.named or original.documents or data is None:
+    if original.named or original.form == "texts" or data is None:
         return original
     names = column_names(data, len(original.names))
     return original if names is None else replace(original, names=names)

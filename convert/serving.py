@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import joblib
+from sklearn.utils import parallel
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped,unused-ignore]  # scikit-learn brings it
 
 from convert import extend
 from convert.job import convert
@@ -31,13 +33,14 @@ class Contents:
 
 def serve(job: Job, contents: Contents, pipe: BinaryIO) -> None:
     """Converts or verifies, and sends what came of it. Raises Refused."""
+    parallel._threadpool_controller = ThreadpoolController._from_controllers([])  # it would read its own memory's map
     with joblib.parallel_config(backend="sequential"):  # a model's own n_jobs would ask for processes
         rows = None if job.data is None else read_rows(job.data.name, contents.data)
         taught = () if job.converters is None else extend.load(job.converters)
         code = OwnCode(job.paths or (job.model.parent,)) if job.code else None
         policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version, _witness(job), code, str(job.model))
         if job.onnx is None:
-            done = convert(contents.model, job.name, rows, policy, _teller(pipe), job.allow_ties)
+            done = convert(contents.model, job.name, rows, policy, _teller(pipe), job.allow_ties, job.method)
             proof, speed, onnx = done.proof, done.speed, b"" if done.proof.wrong else done.onnx
         else:
             proof, speed, onnx = verify(contents.model, contents.onnx, rows, policy, _teller(pipe)), {}, b""

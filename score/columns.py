@@ -18,9 +18,10 @@ import pyarrow.compute as pc
 from score.errors import Refused
 from server.artefact.metadata import MISSING_TEXT, Feature
 from server.artefact.tensors import Array, concatenate
-from server.codecs.csv import BOOLEANS, NUMBER, converters
+from server.codecs.cells import BOOLEANS, NUMBER, converters
 from server.codecs.refusals import few, listed
-from server.codecs.rows import EXPECTED, NUMPY_OF_DTYPE, RowReader
+from server.codecs.row_checks import EXPECTED
+from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
 from server.errors import ServerError
 
 SHORT_WHOLE_NUMBER = r"^[+-]?[0-9]{1,18}$"  # of so many digits none is too large

@@ -33,6 +33,12 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _share(text: str) -> float:
+    if not re.fullmatch(r"0?\.[0-9]{1,6}|1(\.0{1,6})?", text) or not float(text):
+        raise BadSetting(f"expected a number above 0, at most 1, got {text!r}")
+    return float(text)
+
+
 def _flag(text: str) -> bool:
     if text not in ("0", "1"):
         raise BadSetting(f"expected 0 or 1, got {text!r}")
@@ -63,6 +69,13 @@ def _keys(text: str) -> tuple[str, ...]:
 
 def _public_key(text: str) -> str:
     return text if text.startswith("-----BEGIN PUBLIC KEY-----") else _text(text)
+
+
+def _rules(text: str) -> tuple[tuple[str, bool], ...]:
+    rules = [rule.strip().rpartition("=") for rule in text.split(",")]
+    if any(not name or rule not in ("on", "off") for name, _, rule in rules):
+        raise BadSetting(f"expected models like iris=on,churn=off, separated by commas, got {text!r}")
+    return tuple((name, rule == "on") for name, _, rule in rules)
 
 
 def _origins(text: str) -> tuple[str, ...]:
@@ -119,6 +132,23 @@ class Settings:
     forwarded: bool = _setting(
         False, _flag, "1: a router adds each client's address to X-Forwarded-For, on the right, as Heroku's does"
     )
+    scale_utilisation: float = _setting(
+        0.6, _share, "how much of a dyno is to be used, for the number of dynos that /scale tells"
+    )
+    hirefire_token: str | None = _setting(
+        None, _text, "HireFire's token: its manager reads the demand at /hirefire/TOKEN/info", "HIREFIRE_TOKEN"
+    )
+    access_log: int = _setting(
+        0, _whole(0, 1_000_000), "n: one in n requests is logged, and each that fails here; 0: none"
+    )
+    cache_bytes: int = _setting(
+        0, _whole(0, 2**40), "most bytes of answers that a worker keeps to give them again; 0: none"
+    )
+    cache_models: tuple[tuple[str, bool], ...] = _setting(
+        (),
+        _rules,
+        "models whose answers are kept whatever that saves, or never: iris=on,churn=off; others: by their cost",
+    )
     ort_threads: int = _setting(1, _whole(1, 64), "threads of ONNX Runtime for one run")
     server_timing: bool = _setting(False, _flag, "1: answers carry Server-Timing")
     cors_origins: tuple[str, ...] = _setting((), _origins, "origins whose pages may call this server; none: no CORS")
@@ -126,7 +156,7 @@ class Settings:
     log_format: LogFormat = _setting("text", _choice("text", "json"), "text or json, one line each")
 
 
-SECRET_FIELDS = frozenset({"api_keys", "admin_keys"})
+SECRET_FIELDS = frozenset({"api_keys", "admin_keys", "hirefire_token"})
 NEVER_EMPTY = frozenset({"verify_key"})  # elsewhere an empty value is as good as none; here it would let anything serve
 
 
@@ -168,7 +198,7 @@ def public_settings(settings: Settings) -> dict[str, Any]:
     for field in dataclasses.fields(Settings):
         value = getattr(settings, field.name)
         if field.name in SECRET_FIELDS:
-            value = f"{len(value)} set" if value else None
+            value = (f"{len(value)} set" if isinstance(value, tuple) else "set") if value else None
         shown[environment_name(field)] = str(value) if isinstance(value, Path) else value
     return shown
 
@@ -178,7 +208,7 @@ def help_text() -> str:
     lines = []
     for field in dataclasses.fields(Settings):
         default = "" if field.default in (None, ()) else f" ({_shown_default(field.default)})"
-        lines.append(f"  {environment_name(field):<24}{field.metadata['help']}{default}")
+        lines.append(f"  {environment_name(field):<26}{field.metadata['help']}{default}")
     return "\n".join(lines)
 
 

@@ -68,6 +68,6 @@ def test_the_page_says_where_to_add(thing: str) -> None:
 
 
 def test_the_checks_themselves_notice() -> None:
-    assert ("server/http/connection.py", "Connection.data_received") in NAMED
+    assert ("server/http/layers/reading.py", "ReadingConnection.data_received") in NAMED
     assert "Decoded.answer" in names_in("tests/support/server/decoding.py")
     assert "Decoded.none" not in names_in("tests/support/server/decoding.py")

@@ -21,6 +21,7 @@ FLOORS = (
     "artefact",
     "metrics",
     "batching",
+    "caching",
     "codecs",
     "models",
     "endpoints",

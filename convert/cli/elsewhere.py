@@ -10,6 +10,7 @@ from pathlib import Path
 
 from convert.environments.interpreters import versions_in
 from convert.environments.making import CannotMake, Tell, environment_with
+from convert.environments.recipes import nearest
 from convert.errors import OtherVersion, Refused
 from convert.sandbox import parent
 from convert.sandbox.job_messages import Job, JobResult
@@ -50,6 +51,7 @@ def _find(other: OtherVersion, environments: Environments, tell: Tell) -> Elsewh
     if there.split(".")[:2] != other.version.split(".")[:2]:
         raise Refused(
             f"the model was pickled with scikit-learn {other.version}, and {python} has {there}",
-            f"{python} -m pip install scikit-learn=={other.version}, or leave --python and --environment out",
+            f"{python} -m pip install scikit-learn=={nearest(other.version) or other.version},"
+            " or leave --python and --environment out",
         )
     return Elsewhere(python, there, ", ".join(f"{name} {version}" for name, version in versions.items()))

@@ -95,7 +95,7 @@ def parse(words: Sequence[str]) -> Command:
     given = _convert_parser().parse_args(words)
     name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     version = None if given.version is None else _checked("--version", given.version)
-    job = replace(_job(given), name=name, allow_ties=given.allow_ties)
+    job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method)
     return ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
 
 
@@ -161,6 +161,12 @@ def _convert_parser() -> argparse.ArgumentParser:
         "--allow-ties",
         action="store_true",
         help="write a model also where many rows have neighbours that are equally near; those answers may differ",
+    )
+    parser.add_argument(
+        "--method",
+        choices=("transform",),
+        default="",
+        help="of a model that predicts and transforms (KMeans, a projection) take what it transforms",
     )
     _add_trust(parser)
     return parser

@@ -1,6 +1,7 @@
-"""Owns the finding of Pythons on this machine and what is installed for one. Knows nothing of recipes.
+"""Owns the finding and the starting of Pythons on this machine, and what is installed for one. Knows no recipes.
 
-Only interpreters that a person installed are run, with none of the current folder's modules; a pickle names none.
+Only interpreters that a person installed are run, with none of the current folder's modules; a pickle names none. What
+a folder of packages has run at every start (.pth files, sitecustomize) is not run: it would be before any wall.
 """
 
 from __future__ import annotations
@@ -27,6 +28,23 @@ for name in ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "xgboost", "l
     except Exception:
         pass
 print(json.dumps(found))
+"""
+# By hand, as `site` is not asked; an environment's own folder, which only `site` would find. Plain Python 3.8.
+ADD_PACKAGES = """
+import os, site, sys
+home = os.path.dirname(os.path.dirname(os.path.abspath(sys.executable)))
+folders, all_of_system = [], True
+if os.path.exists(os.path.join(home, "pyvenv.cfg")):
+    with open(os.path.join(home, "pyvenv.cfg")) as file:
+        lines = ["".join(line.split()).lower() for line in file]
+    all_of_system = "include-system-site-packages=true" in lines
+    minor = "python%d.%d" % sys.version_info[:2]
+    folders = [os.path.join(home, lib, minor, "site-packages") for lib in ("lib", "lib64")]
+if all_of_system:
+    folders += site.getsitepackages([sys.base_prefix, sys.base_exec_prefix])
+for folder in folders:
+    if os.path.isdir(folder) and os.path.realpath(folder) not in map(os.path.realpath, sys.path):
+        sys.path.append(folder)
 """
 NEEDED = ("scikit-learn", "numpy", "scipy", "pandas", "joblib")
 
@@ -65,6 +83,11 @@ def versions_in(python: Path) -> dict[str, str]:
     return found
 
 
+def isolated(python: Path, code: str, *words: str) -> list[str]:
+    """The command that runs our ``code`` with an interpreter's packages, and nothing that they start by themselves."""
+    return [str(python), "-I", "-S", "-B", "-c", ADD_PACKAGES + code, *words]
+
+
 def python_of(environment: Path) -> Path:
     """The interpreter of an environment: of venv, virtualenv, uv or conda."""
     return environment / "bin" / "python"
@@ -73,7 +96,7 @@ def python_of(environment: Path) -> Path:
 def _said(python: Path, code: str) -> str:
     try:
         run = subprocess.run(  # noqa: S603  an interpreter that a person has, our own code
-            [python, "-I", "-c", code], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
+            isolated(python, code), stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from convert.environments.interpreters import find_python, python_of
-from convert.environments.recipes import pythons_for, recipes_for
+from convert.environments.recipes import nearest, pythons_for, recipes_for
 
 SECONDS = 900.0
 LAST_WORDS = 600  # characters of what uv says when it fails
@@ -33,7 +33,9 @@ def environment_with(version: str, kept: Path, tell: Tell) -> Path:
     """The interpreter of an environment with this scikit-learn below ``kept``. Raises CannotMake."""
     recipes = recipes_for(version)
     if not recipes:
-        raise CannotMake(f"no environment with scikit-learn {version} is known", _by_hand(version))
+        known = nearest(version)
+        never = f": no such release is, the nearest is {known}" if known else ""
+        raise CannotMake(f"no environment with scikit-learn {version} is known{never}", _by_hand(known or version))
     for python in pythons_for(version):
         if python_of(_folder(kept, version, python)).exists():
             return python_of(_folder(kept, version, python))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn import preprocessing
 
+from convert.errors import Refused
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
@@ -100,7 +101,7 @@ def ordinal(e: Exporter, encoder: Any, x: Columns) -> Columns:
         gone = [index for index, value in enumerate(categories) if value != value]  # None is a category like others
         positions[gone] = encoder.encoded_missing_value
         known = indicators(x, [(column, value) for value in categories])
-        parts.append(_looked_up(known, positions, encoder.unknown_value))
+        parts.append(looked_up(known, positions, encoder.unknown_value))
     return columns(e.graph.concat(parts), len(parts))
 
 
@@ -112,7 +113,7 @@ def positions(x: Columns, categories: Mapping[int, Sequence[Any]]) -> Columns:
     parts = [x.take(rest).numbers()] if rest else []
     for column, values in categories.items():
         known = indicators(x, [(column, value) for value in values])
-        parts.append(_looked_up(known, np.arange(len(values), dtype=np.float64), np.nan))
+        parts.append(looked_up(known, np.arange(len(values), dtype=np.float64), np.nan))
     order = [[*rest, *categories].index(column) for column in range(x.width)]
     return columns(x.graph.concat(parts).take(order), x.width)
 
@@ -125,11 +126,12 @@ def target(e: Exporter, encoder: Any, x: Columns) -> Columns:
     for column, categories in enumerate(encoder.categories_):
         known = indicators(x, [(column, value) for value in categories])
         for k in range(classes):
-            parts.append(_looked_up(known, np.asarray(encoder.encodings_[column * classes + k]), means[k]))
+            parts.append(looked_up(known, np.asarray(encoder.encodings_[column * classes + k]), means[k]))
     return columns(e.graph.concat(parts), len(parts))
 
 
-def _looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
+def looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
+    """[rows, 1]: of ``values`` that whose column in ``known`` [rows, values] is true; ``otherwise`` where none is."""
     graph = known.graph
     hits = known.cast(np.float64)
     at = known.cast(np.int64).argmax()
@@ -138,6 +140,30 @@ def _looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
     return (hits.reduce("ReduceMax") > 0.5).where(looked_up, missing)
 
 
+def label_positions(e: Exporter, encoder: Any, x: Columns) -> Columns:
+    """The position of a label among the classes: one column."""
+    return positions(x, {0: list(encoder.classes_)})
+
+
+def label_indicators(e: Exporter, encoder: Any, x: Columns) -> Columns:
+    """One column for each class, or one alone for the second of two."""
+    classes = list(encoder.classes_)
+    if encoder.y_type_.startswith("multilabel"):
+        raise Refused("a LabelBinarizer of sets of labels has nothing to encode", "leave it out")
+    shown = classes[1:] if len(classes) == 2 else classes
+    here = indicators(x, [(0, value) for value in shown]).cast(np.float64)
+    low, high = float(encoder.neg_label), float(encoder.pos_label)
+    if len(classes) == 1:
+        return columns(here * 0.0 + low, 1)
+    return columns(here * (high - low) + low, len(shown))
+
+
 TRANSFORMS.update(
-    {preprocessing.OneHotEncoder: one_hot, preprocessing.OrdinalEncoder: ordinal, preprocessing.TargetEncoder: target}
+    {
+        preprocessing.LabelBinarizer: label_indicators,
+        preprocessing.LabelEncoder: label_positions,
+        preprocessing.OneHotEncoder: one_hot,
+        preprocessing.OrdinalEncoder: ordinal,
+        preprocessing.TargetEncoder: target,
+    }
 )

@@ -1,12 +1,11 @@
-"""Exports kernel methods in double: support vectors, ridge, approximations of kernels. Knows no Gaussian processes."""
+"""Exports kernel methods in double: support vectors, ridge, components. Knows no Gaussian processes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from sklearn import covariance, decomposition, kernel_approximation, kernel_ridge, manifold, svm
+from sklearn import covariance, decomposition, kernel_ridge, manifold, preprocessing, svm
 
 from convert.errors import Refused
 from convert.exporters.linear import product
@@ -117,69 +116,37 @@ def elliptic(e: Exporter, model: Any, x: Columns) -> Prediction:
     return Prediction(label=(scores >= 0.0).where(np.int64(1), e.graph.constant(np.int64(-1))), scores=scores)
 
 
-def _gamma(model: Any, width: int) -> float:
+def gamma_of(model: Any, width: int) -> float:
+    """The width of a kernel: fitted, given, or by the columns."""
     return float(getattr(model, "gamma_", None) or model.gamma or 1.0 / width)
 
 
 def ridge(e: Exporter, model: Any, x: Columns) -> Prediction:
     """A sum over training rows."""
-    values = kernel(x.numbers(), model.X_fit_, model.kernel, _gamma(model, x.width), model.degree, model.coef0)
+    values = kernel(x.numbers(), model.X_fit_, model.kernel, gamma_of(model, x.width), model.degree, model.coef0)
     return Prediction(value=values @ np.asarray(model.dual_coef_))
-
-
-def nystroem(e: Exporter, model: Any, x: Columns) -> Columns:
-    """Kernel values against some training rows, whitened."""
-    degree = 3 if model.degree is None else model.degree
-    coef0 = 1.0 if model.coef0 is None else model.coef0
-    kept = model.components_.toarray() if sparse.issparse(model.components_) else model.components_  # training rows
-    values = kernel(x.numbers(), kept, model.kernel, _gamma(model, x.width), degree, coef0)
-    return columns(values @ model.normalization_.T, len(kept))
-
-
-def fourier(e: Exporter, model: Any, x: Columns) -> Columns:
-    """Random cosines that stand for a Gaussian kernel."""
-    waves = product(x.numbers(), model.random_weights_, model.random_offset_).unary("Cos")
-    count = model.random_weights_.shape[1]
-    return columns(waves * float(np.sqrt(2.0 / count)), count)
-
-
-def skewed(e: Exporter, model: Any, x: Columns) -> Columns:
-    """Random cosines of logarithms."""
-    logs = (x.numbers() + float(model.skewedness)).unary("Log")
-    count = model.random_weights_.shape[1]
-    waves = product(logs, model.random_weights_, model.random_offset_).unary("Cos")
-    return columns(waves * float(np.sqrt(2.0) / np.sqrt(count)), count)
-
-
-def additive(e: Exporter, model: Any, x: Columns) -> Columns:
-    """Sampled components of the chi-squared kernel; 0 stays 0."""
-    matrix = x.numbers()
-    interval = getattr(model, "sample_interval_", None) or model.sample_interval
-    interval = interval or {1: 0.8, 2: 0.5, 3: 0.4}[model.sample_steps]
-    zero = matrix.equals(0.0)
-    safe = zero.where(np.float64(1.0), matrix)
-    logs = safe.unary("Log")
-    parts = [(safe * float(interval)).unary("Sqrt")]
-    for step in range(1, model.sample_steps):
-        size = (safe * float(2 * interval / np.cosh(np.pi * step * interval))).unary("Sqrt")
-        parts += [size * (logs * float(step * interval)).unary(wave) for wave in ("Cos", "Sin")]
-    kept = [zero.where(np.float64(0.0), part) for part in parts]
-    return columns(e.graph.concat(kept), x.width * len(kept))
 
 
 def kernel_components(e: Exporter, model: Any, x: Columns) -> Columns:
     """Principal components of centred kernel values."""
-    gamma = _gamma(model, x.width)
+    gamma = gamma_of(model, x.width)
     return _components(model, kernel(x.numbers(), model.X_fit_, model.kernel, gamma, model.degree, model.coef0))
 
 
+def centred(e: Exporter, model: Any, x: Columns) -> Columns:
+    """Kernel values, centred in the space of the kernel."""
+    return columns(_centred(model, x.numbers()), x.width)
+
+
+def _centred(model: Any, values: Tensor) -> Tensor:
+    return values - values.reduce("ReduceMean") - np.asarray(model.K_fit_rows_) + float(model.K_fit_all_)
+
+
 def _components(model: Any, values: Tensor) -> Columns:
-    centre = model._centerer
-    centred = values - values.reduce("ReduceMean") - centre.K_fit_rows_ + float(centre.K_fit_all_)
     used = np.flatnonzero(model.eigenvalues_)
     scaled = np.zeros_like(model.eigenvectors_)
     scaled[:, used] = model.eigenvectors_[:, used] / np.sqrt(model.eigenvalues_[used])
-    return columns(centred @ scaled, scaled.shape[1])
+    return columns(_centred(model._centerer, values) @ scaled, scaled.shape[1])
 
 
 def isomap(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -196,11 +163,8 @@ def isomap(e: Exporter, model: Any, x: Columns) -> Columns:
 TRANSFORMS.update(
     {
         decomposition.KernelPCA: kernel_components,
-        kernel_approximation.AdditiveChi2Sampler: additive,
-        kernel_approximation.Nystroem: nystroem,
-        kernel_approximation.RBFSampler: fourier,
-        kernel_approximation.SkewedChi2Sampler: skewed,
         manifold.Isomap: isomap,
+        preprocessing.KernelCenterer: centred,
     }
 )
 PREDICTIONS.update(

@@ -20,6 +20,7 @@ from convert.graph.graph import Tensor
 ZERO = float(np.float32(1e-35))  # what LightGBM takes for zero when it reads a row
 FARTHEST = 1e300  # what LightGBM writes for infinity: every number is below it
 LOGARITHM = ("poisson", "gamma", "tweedie")
+RANKING = ("lambdarank", "rank_xendcg")
 IDENTITY = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
 
 
@@ -39,11 +40,15 @@ def _splits(dump: Any) -> Iterator[Any]:
         yield from (node for node in _nodes(tree) if "left_child" in node)
 
 
+def _booster(model: Any) -> Any:
+    return model if isinstance(model, lightgbm.Booster) else model.booster_
+
+
 def booster_hints(model: Any) -> BoosterHints:
     """What the trees compare with; a category that they do not know counts as missing."""
     points: dict[int, list[float]] = {}
     codes: dict[int, list[int]] = {}
-    dump = model.booster_.dump_model()
+    dump = _booster(model).dump_model()
     categories = _categories(model, dump)
     for node in _splits(dump):
         column = node["split_feature"]
@@ -56,7 +61,7 @@ def booster_hints(model: Any) -> BoosterHints:
 
 def _categories(model: Any, dump: Any) -> dict[int, list[Any]]:
     """The categories of pandas columns; LightGBM keeps their lists in order, but not whose they are."""
-    lists = model.booster_.pandas_categorical or []
+    lists = _booster(model).pandas_categorical or []
     names = dump["feature_names"]
     owners = [names.index(name) for name, info in dump["feature_infos"].items() if info["values"]]
     if lists and len(owners) != len(lists):
@@ -73,7 +78,7 @@ def _members(node: Any) -> list[int]:
 
 def raw(model: Any, x: Columns) -> Tensor:
     """[rows, outputs] sums, or means for a random forest of LightGBM's."""
-    dump = model.booster_.dump_model()
+    dump = _booster(model).dump_model()
     coded = positions(x, _categories(model, dump))
     matrix = coded.numbers()
     sets = CategorySplits(_read(dump, coded), x.width, matrix.unary("Sign") * matrix.unary("Abs").unary("Floor"))
@@ -132,11 +137,14 @@ def _mask(x: Columns, matrix: Tensor, kinds: dict[int, set[str]], kind: str) -> 
 
 
 def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """Softmax over classes, or a sigmoid for two."""
-    name, _, settings = str(model.booster_.dump_model()["objective"]).partition(" ")
+    """Softmax over classes, or a sigmoid for two or for each."""
+    name, _, settings = str(_booster(model).dump_model()["objective"]).partition(" ")
     scores = raw(model, x)
+    steep = float(settings.split("sigmoid:")[1].split()[0]) if "sigmoid:" in settings else 1.0
+    if name == "multiclassova":
+        each = (scores * steep).unary("Sigmoid")
+        return Prediction(index=each.argmax(), probabilities=each)
     if name == "binary":
-        steep = float(settings.split("sigmoid:")[1].split()[0]) if "sigmoid:" in settings else 1.0
         p = (scores.reshape(-1) * steep).unary("Sigmoid")
         return Prediction(index=(p > 0.5).cast(np.int64), probabilities=pair(p))
     if name == "multiclass":
@@ -146,13 +154,29 @@ def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The sum of the trees through the objective's link."""
-    name = str(model.booster_.dump_model()["objective"]).split()[0]
+    name = str(_booster(model).dump_model()["objective"]).split()[0]
     value = raw(model, x).reshape(-1)
     if name in LOGARITHM:
         return Prediction(value=value.unary("Exp"))
-    if name in IDENTITY:
+    if name in IDENTITY or name in RANKING:
         return Prediction(value=value)
     raise Refused(f"LightGBM's objective {name!r} is not exported", "use regression or another common one")
 
 
-PREDICTIONS.update({lightgbm.LGBMClassifier: classifier, lightgbm.LGBMRegressor: regressor})
+def native(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """What a Booster by itself answers: probabilities as plain values, without classes."""
+    name = str(model.dump_model()["objective"]).split()[0]
+    if name not in ("binary", "multiclass", "multiclassova"):
+        return regressor(e, model, x)
+    p = classifier(e, model, x).need("probabilities")
+    return Prediction(value=p.column(1) if name == "binary" else p)
+
+
+PREDICTIONS.update(
+    {
+        lightgbm.Booster: native,
+        lightgbm.LGBMClassifier: classifier,
+        lightgbm.LGBMRanker: regressor,
+        lightgbm.LGBMRegressor: regressor,
+    }
+)

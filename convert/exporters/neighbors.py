@@ -122,18 +122,32 @@ def radius_weights(model: Any, x: Tensor) -> Tensor:
 
 def radius_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The share of classes within the radius; a row with nobody near has the outlier label."""
-    if model.outputs_2d_:
-        raise Refused("several targets by radius", "use KNeighborsClassifier")
-    classes = len(model.classes_)
-    counts = radius_weights(model, x.numbers()) @ np.eye(classes)[np.asarray(model._y).ravel()]
+    weights = radius_weights(model, x.numbers())
+    if not model.outputs_2d_:
+        return _within(model, weights, np.asarray(model._y).ravel(), np.asarray(model.classes_), 0)
+    targets = zip(np.transpose(model._y), model.classes_, strict=True)
+    return Prediction(
+        targets=tuple(_within(model, weights, y, np.asarray(c), target) for target, (y, c) in enumerate(targets))
+    )
+
+
+def _within(model: Any, weights: Tensor, y: Array, classes: Array, target: int) -> Prediction:
+    """Of one target. An outlier label that is no class has no probability."""
+    if model.outlier_label_ is None:
+        raise Refused("a row without neighbours has no answer", "set outlier_label to a class, or 'most_frequent'")
+    counts = weights @ np.eye(len(classes))[y]
     summed = counts.reduce("ReduceSum")
     lonely = summed.equals(0.0)
-    label = None if model.outlier_label_ is None else np.ravel(model.outlier_label_)[0]
-    if label is None or label not in np.asarray(model.classes_):
-        raise Refused("a row without neighbours has no answer among the classes", "set outlier_label to a class")
-    position = int(np.flatnonzero(np.asarray(model.classes_) == label)[0])
-    probabilities = lonely.where(np.eye(classes)[[position]], counts / lonely.where(np.float64(1.0), summed))
-    return Prediction(index=probabilities.argmax(), probabilities=probabilities)
+    label = np.ravel(np.asarray(model.outlier_label_, classes.dtype))[target]
+    chosen = (classes == label).astype(np.float64).reshape(1, -1)
+    probabilities = lonely.where(chosen, counts / lonely.where(np.float64(1.0), summed))
+    index = probabilities.argmax()
+    if chosen.any():
+        return Prediction(index=index, probabilities=probabilities)
+    values = classes.astype(np.int64 if classes.dtype.kind in "iu" else object if classes.dtype.kind in "OU" else float)
+    graph = weights.graph
+    known = graph.op("Gather", graph.constant(values), index, axis=0)
+    return Prediction(label=lonely.reshape(-1).where(values.dtype.type(label), known), probabilities=probabilities)
 
 
 def radius_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:

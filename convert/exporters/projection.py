@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg
-from sklearn import cluster, cross_decomposition, decomposition, feature_selection, impute, neighbors, random_projection
+from sklearn import (
+    cluster,
+    cross_decomposition,
+    decomposition,
+    discriminant_analysis,
+    feature_selection,
+    impute,
+    neighbors,
+    random_projection,
+)
 
 from convert.errors import Refused
 from convert.exporters.registry import TRANSFORMS, Exporter
@@ -64,6 +73,14 @@ def partial_singular(e: Exporter, model: Any, x: Columns) -> Columns:
     return _projected(x, model._x_mean, np.asarray(model.x_weights_) / model._x_std[:, None])
 
 
+def discriminant(e: Exporter, model: Any, x: Columns) -> Columns:
+    """The axes that keep the classes apart."""
+    if model.solver == "lsqr":
+        raise Refused("solver='lsqr' has no axes to project on", "fit with solver='svd'")
+    shift = model.xbar_ if model.solver == "svd" else None
+    return _projected(x, shift, np.asarray(model.scalings_)[:, : model._max_components])
+
+
 def selected(e: Exporter, model: Any, x: Columns) -> Columns:
     """The columns a selector keeps."""
     kept = np.flatnonzero(model.get_support())
@@ -116,6 +133,7 @@ TRANSFORMS.update(
         cross_decomposition.PLSSVD: partial_singular,
         decomposition.FactorAnalysis: factors,
         decomposition.FastICA: independent,
+        discriminant_analysis.LinearDiscriminantAnalysis: discriminant,
         impute.MissingIndicator: missing_indicator,
     }
 )

@@ -41,16 +41,12 @@ def _counts(model: Any, x: Columns, vocabulary: dict[str, int]) -> Tensor:
     if model.strip_accents is not None:
         tokens = tokens_of(model.token_pattern)
         return characters.words_without_accents(model, documents, vocabulary, tokens.shortest if tokens else 1)
-    return _counted(_tokens(model, documents), model, vocabulary)
+    return _counted(tokenised(model, documents), model, vocabulary)
 
 
 def _check(model: Any) -> None:
-    """Refuses, by name, what the tokens of a graph cannot follow."""
-    for name in ("preprocessor", "tokenizer"):
-        if getattr(model, name) is not None:
-            raise Refused(f"it has a {name} of your own", "use lowercase and token_pattern instead")
-    if callable(model.analyzer) or callable(model.strip_accents):
-        raise Refused("it has an analyzer or strip_accents of your own", "use one of scikit-learn's")
+    """Refuses, by name, what the tokens and the vocabulary of a graph cannot follow."""
+    check_tokens(model)
     by_character = model.analyzer != "word" or model.strip_accents is not None
     sigmas = set("ςσ" if by_character else "ς")
     if model.lowercase and any(sigmas.intersection(term) for term in model.vocabulary_):
@@ -58,6 +54,15 @@ def _check(model: Any) -> None:
             "Python makes a final sigma of a capital one at the end of a word, the file would not",
             "lower the texts before fitting and use lowercase=False",
         )
+
+
+def check_tokens(model: Any) -> None:
+    """Refuses, by name, what the tokens of a graph cannot follow."""
+    for name in ("preprocessor", "tokenizer"):
+        if getattr(model, name) is not None:
+            raise Refused(f"it has a {name} of your own", "use lowercase and token_pattern instead")
+    if callable(model.analyzer) or callable(model.strip_accents):
+        raise Refused("it has an analyzer or strip_accents of your own", "use one of scikit-learn's")
     if model.analyzer == "word":
         _check_words(model)
 
@@ -78,7 +83,7 @@ def _check_words(model: Any) -> None:
         )
 
 
-def _tokens(model: Any, words: Tensor) -> Tensor:
+def tokenised(model: Any, words: Tensor) -> Tensor:
     """[rows, longest] strings, padded."""
     graph = words.graph
     if model.lowercase:
@@ -99,6 +104,12 @@ def _expression(model: Any) -> str:
     return model.token_pattern if tokens is None else tokens.expression
 
 
+def kept_pattern(model: Any) -> str | None:
+    """What of the tokens is one, as a whole; None: all of them are."""
+    wanted = tokens_of(model.token_pattern)
+    return None if wanted is None else wanted.kept
+
+
 def _counted(tokens: Tensor, model: Any, vocabulary: dict[str, int]) -> Tensor:
     least, most = model.ngram_range
     grams = {term: term.split(" ") for term in vocabulary}
@@ -106,8 +117,7 @@ def _counted(tokens: Tensor, model: Any, vocabulary: dict[str, int]) -> Tensor:
     known = sorted({word for words in grams.values() for word in words} - set(stops))
     codes = {word: code for code, word in enumerate(known)} | dict.fromkeys(stops, STOPPED)
     ids = tokens.coded(codes, UNKNOWN)
-    wanted = tokens_of(model.token_pattern)
-    kept = None if wanted is None else wanted.kept
+    kept = kept_pattern(model)
     if kept and most > 1:  # one word alone is not in the vocabulary anyway
         whole = tokens.graph.op("RegexFullMatch", tokens, dtype=np.bool_, pattern=kept)
         ids = whole.where(ids, np.int64(STOPPED))

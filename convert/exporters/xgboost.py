@@ -26,7 +26,8 @@ IDENTITY = (
 
 
 def _learner(model: Any) -> Any:
-    return json.loads(bytes(model.get_booster().save_raw("json")))["learner"]
+    booster = model if isinstance(model, xgboost.Booster) else model.get_booster()
+    return json.loads(bytes(booster.save_raw("json")))["learner"]
 
 
 def _trees(model: Any, learner: Any) -> list[tuple[Any, int, float]]:
@@ -132,9 +133,10 @@ def raw(model: Any, x: Columns, learner: Any) -> Tensor:
 def _missing_as_nan(model: Any, x: Tensor, sparse: bool) -> Tensor:
     if sparse:  # a cell that is absent is missing
         x = x.equals(np.float32(0.0)).where(np.float32(np.nan), x)
-    if model.missing is None or np.isnan(model.missing):
+    missing = getattr(model, "missing", None)  # a Booster by itself is asked with NaN
+    if missing is None or np.isnan(missing):
         return x
-    return x.equals(np.float32(model.missing)).where(np.float32(np.nan), x)
+    return x.equals(np.float32(missing)).where(np.float32(np.nan), x)
 
 
 def _margin(base: Array, objective: str) -> Array:
@@ -167,13 +169,28 @@ def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
         return Prediction(value=value.unary("Sigmoid"))
     if objective in LOGARITHM:
         return Prediction(value=value.unary("Exp"))
-    if objective in IDENTITY:
+    if objective in IDENTITY or objective.startswith("rank:"):
         return Prediction(value=value)
     raise Refused(f"XGBoost's objective {objective!r} is not exported", "use reg:squarederror or another common one")
 
 
+def native(e: Exporter, model: Any, x: Columns) -> Prediction:
+    """What a Booster by itself answers: probabilities as plain values, without classes."""
+    learner = _learner(model)
+    match learner["objective"]["name"]:
+        case "multi:softprob":
+            return Prediction(value=raw(model, x, learner).unary("Softmax", axis=1))
+        case "multi:softmax":
+            return Prediction(value=raw(model, x, learner).argmax().cast(np.float64))
+        case "binary:logitraw":
+            return Prediction(value=raw(model, x, learner).reshape(-1))
+    return regressor(e, model, x)
+
+
 PREDICTIONS.update(
     {
+        xgboost.Booster: native,
+        xgboost.XGBRanker: regressor,
         xgboost.XGBClassifier: classifier,
         xgboost.XGBRFClassifier: classifier,
         xgboost.XGBRegressor: regressor,

@@ -166,7 +166,7 @@ class Builder:
     def finish(self) -> None:
         """Refuses what still lacks the state without which it is foreign memory."""
         for made, _ in self._unfilled.values():
-            if isinstance(made, natives.NEEDS_STATE):
+            if isinstance(made, natives.NEEDS_STATE) or self.kind_of(made) == "booster":
                 raise hostile(f"the file makes {called(made)} and gives it no state")
 
     def complete(self, instances: Iterable[Any]) -> None:

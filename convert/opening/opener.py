@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 
 UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
-OPTIONAL = ("catboost", "lightgbm", "xgboost")
+OPTIONAL = {
+    **dict.fromkeys(("catboost", "lightgbm", "xgboost"), "boosters"),
+    **dict.fromkeys(("feature_engine", "imblearn"), "libraries"),
+}
 SHOWN_BYTES = 40
 PROTOCOL_0 = (b"ccopy_reg\n", b"csklearn", b"(", b"]", b"}")  # the oldest pickles are text, too
 ZIP = b"PK\x03\x04"  # a skops file
@@ -90,10 +93,10 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
 
 
 def _as_refusal(failure: Exception, data: bytes) -> Refused:
-    if isinstance(failure, ModuleNotFoundError) and failure.name in OPTIONAL:
+    if isinstance(failure, ModuleNotFoundError) and (group := OPTIONAL.get(str(failure.name))):
         return Refused(
             f"the model is one of {failure.name}'s, which is not installed here",
-            "make boosters, or pip install -r requirements-boosters.txt",
+            f"make {group}, or pip install -r requirements-{group}.txt",
         )
     start = data[:SHOWN_BYTES]
     if start and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start) and not start.startswith(PROTOCOL_0):

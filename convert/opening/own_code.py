@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import json
 import linecache
+import platform
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -45,8 +46,8 @@ def checked(made: Any) -> Any:
         if dis.opmap["RESUME"] not in starts:
             raise Refused(
                 "the file carries code that another version of Python compiled",
-                f"write it with cloudpickle under the Python here, {sys.version_info.major}.{sys.version_info.minor}; or"
-                " put the code into a module, pickle that, and name its folder with --path",
+                f"write it with cloudpickle under the Python that is here, {platform.python_version()}; or put the code"
+                " into a module, pickle that, and name its folder with --path",
             )
     return made
 

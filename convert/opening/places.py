@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from convert.errors import Refused
 from convert.opening.builder import Builder
 from convert.opening.inert import Inert
 from convert.opening.plain import MAPPINGS, SCALARS, SEQUENCES, is_key, is_plain, is_scalar
@@ -24,7 +23,7 @@ from convert.opening.refusal import called, hostile, shown
 
 ANYWHERE = frozenset(("bunch", "catboost", "estimator", "sparse"))
 PLACES: dict[str, frozenset[str]] = {
-    "booster": frozenset(("_Booster",)),
+    "booster": frozenset(("", "_Booster")),  # by itself, too
     "cluster tree": frozenset(("_bisecting_tree", "left", "right")),
     "columns": frozenset(
         (
@@ -104,20 +103,9 @@ def _is_instance(held: Held, builder: Builder) -> bool:
         raise hostile(f"the file holds {called(thing)}, which is no part of a model")
     free = what in ANYWHERE or builder.trusts(held.owner)
     if not free and held.attribute not in PLACES.get(what, ()):
-        if what == "booster" and not held.attribute:
-            raise _bare_booster(thing)
         place = f"as {held.attribute!r} of {called(held.owner)}" if held.attribute else "by itself"
         raise hostile(f"the file holds {called(thing)} {place}, where a model has none")
     return what not in LEAVES and what != "bunch"
-
-
-def _bare_booster(booster: Any) -> Refused:
-    package = type(booster).__module__.partition(".")[0]
-    kinds = {"lightgbm": "LGBMClassifier or LGBMRegressor", "xgboost": "XGBClassifier or XGBRegressor"}[package]
-    return Refused(
-        f"the file holds a bare Booster of {package}'s, which does not say whether it classifies, nor which classes",
-        f"pickle the {kinds} that holds it (fit one on the same data with the same parameters where there is none)",
-    )
 
 
 def _inside(held: Held, instance: bool, builder: Builder) -> Iterator[Held]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn import ensemble, preprocessing
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
@@ -22,10 +23,12 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from convert.errors import Refused
 from convert.exporters.parts.affine import shift_and_scale
-from convert.exporters.registry import BoosterHints, optional_family
+from convert.exporters.records import words_by_name
+from convert.exporters.registry import BoosterHints, TableHints, optional_family
 from convert.graph.graph import Array
-from convert.inside import Inner, inside, is_dropped
+from convert.inside import Inner, inside, is_dropped, is_sampler
 from convert.original import own_columns
+from convert.original.wordlist import invented
 
 
 @dataclass(slots=True)
@@ -75,6 +78,8 @@ def find_hints(model: Any, width: int) -> list[ColumnHint]:
 
 def _visit(model: Any, views: Views) -> Views:
     """Notes what ``model`` tells of the columns it sees; answers what it passes on, empty where that is not known."""
+    if is_sampler(model):
+        return views
     if model is None or isinstance(model, str):
         _note_read(views)
         return views
@@ -83,9 +88,29 @@ def _visit(model: Any, views: Views) -> Views:
         _note_read(views)
         return passed
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
+    find = getattr(optional_family(model), "table_hints", None)
+    if find is not None and not inside(model):
+        return _library(find(model), views)
     if visit not in (_pipeline, _side_by_side, _wrapper):
         _note_read(views)
     return visit(model, views)
+
+
+def _library(told: TableHints, views: Views) -> Views:
+    _note_read(views)
+    for column, values in told.categories.items():
+        if view := views[column]:
+            _note_values(view, np.array(values, object))
+    for column, points in told.points.items():
+        if view := views[column]:
+            _note_points(view, points)
+    return [None if at is None else _behind(views[at], told.inverses.get(at)) for at in told.passed]
+
+
+def _behind(view: ColumnView | None, back: Callable[[Array], Array] | None) -> ColumnView | None:
+    if view is None or back is None:
+        return view
+    return ColumnView(view.hint, lambda x: view.inverse(back(x)))
 
 
 def _note_read(views: Views) -> None:
@@ -162,9 +187,26 @@ def _texts(model: Any, views: Views) -> Views:
     columns = {word: ColumnHint() for word in sorted(vocabulary, key=lambda word: int(vocabulary[word]))}
     for view in filter(None, views[:1]):
         view.hint.text = True
-        view.hint.words += list(vocabulary)
+        view.hint.words += list(vocabulary) or invented()
         view.hint.by_word.update(columns)
     return [ColumnView(hint, lambda x: x) for hint in columns.values()]
+
+
+def _labels(model: Any, views: Views) -> Views:
+    for view in filter(None, views):
+        _note_values(view, np.asarray(model.classes_, object if model.classes_.dtype.kind == "U" else None))
+        view.hint.closed = True  # what a LabelBinarizer makes of another hangs on the labels beside it
+    return [None]
+
+
+def _records(model: Any, views: Views) -> Views:
+    """Names that hold words, and names that hold numbers, which are handed on."""
+    named = words_by_name(model)
+    for view, words in zip(views, named.values(), strict=True):
+        if view and words:
+            view.hint.text, view.hint.known = True, [*view.hint.known, *words]
+    home = dict(zip(named, views, strict=True))
+    return [home.get(str(feature)) for feature in model.feature_names_]
 
 
 def _imputer(model: Any, views: Views) -> Views:
@@ -214,9 +256,9 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 def _leaf(model: Any, views: Views) -> Views:
     _note_read(views)
     _note_remembered(model, views)
-    family = optional_family(model)
-    if family is not None:
-        _booster(family.booster_hints, model, views)
+    find = getattr(optional_family(model), "booster_hints", None)
+    if find is not None:
+        _booster(find, model, views)
     for tree, columns in _trees(model):
         splits = tree.children_left >= 0
         for column in np.unique(tree.feature[splits]):
@@ -304,8 +346,11 @@ VISITORS: dict[type, Callable[[Any, Views], Views]] = {
     preprocessing.OneHotEncoder: _encoder,
     preprocessing.OrdinalEncoder: _encoder,
     preprocessing.TargetEncoder: _encoder,
+    preprocessing.LabelBinarizer: _labels,
+    preprocessing.LabelEncoder: _labels,
     CategoricalNB: _positions,
     CountVectorizer: _texts,
+    DictVectorizer: _records,
     HashingVectorizer: _texts,
     TfidfTransformer: lambda model, views: views,  # in other units: which words it splits on is the same
     ensemble.HistGradientBoostingClassifier: _histograms,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from sklearn import base, isotonic
-from sklearn.feature_extraction import text
+from sklearn import base, isotonic, preprocessing
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher, text
 
 from convert.errors import Refused
+from convert.exporters.records import words_by_name
 from convert.inside import DEEPEST, inwards, is_bottomless
 from convert.original.column_hints import ColumnHint, find_hints
 from convert.original.own_columns import learn_columns
@@ -26,8 +27,15 @@ from server.artefact.metadata import Kind, Scalar
 
 ANYTHING = ("whatever it was", None, 1.5, True)  # what a client may send in a column that the model drops
 ANY_TEXT = ANYTHING[:2]  # of it what a table can carry to another process
-DOCUMENT = "text"  # the name of the one column of a model of texts
+DOCUMENT, LABEL = "text", "label"  # the name of the one column of a model of texts, and of labels
 SAMPLE_ROWS = 40  # over which a person's own steps are recorded
+Form = Literal["table", "texts", "labels", "records"]
+BOOSTER = "Booster"  # of XGBoost or LightGBM, by itself
+VALUED = frozenset((BOOSTER, "LGBMRanker", "XGBRanker"))  # they answer values, and say of themselves nothing
+OF_ANY_NAMES = {
+    FeatureHasher: "use a DictVectorizer, which knows its names",
+    preprocessing.MultiLabelBinarizer: "leave it out: a file of several labels answers them already",
+}
 Answers = answers.Answers
 
 
@@ -43,7 +51,7 @@ class Original:
     names: tuple[str, ...]
     named: bool
     hints: tuple[ColumnHint, ...]  # what the model gives away of each column
-    documents: bool = False  # it takes a list of texts, not a table
+    form: Form = "table"  # what a row is to it: those of texts and of labels have one column
     unread: tuple[tuple[int, str], ...] = ()  # columns that it drops, which are not in ``names``: where, and their name
     witness: Witness | None = None
 
@@ -56,7 +64,7 @@ class Original:
         return self._ask(table)[1]
 
     def _ask(self, table: Table) -> tuple[Answers, float]:
-        question = Question(self.kind, self.named, self.documents, self._native(), self._nones())
+        question = Question(self.kind, self.named, self.form, self._native(), self._nones())
         if self.witness is not None:
             return self.witness.ask(question, self._whole(table, ANY_TEXT))
         return answers.ask(self.model, question, self._whole(table, ANYTHING))
@@ -99,18 +107,30 @@ class Original:
         )  # a set of labels: each is there or not
 
 
-def open_original(model: Any, witness: Witness | None = None, data: Sequence[str] = ()) -> Original:
+def open_original(model: Any, witness: Witness | None = None, method: str = "", data: Sequence[str] = ()) -> Original:
     """What kind of model this is, and how wide; who answers for it. Raises Refused for what is no fitted estimator.
 
-    ``data`` names the columns of a person's rows, which are believed where the model does not tell its own.
+    ``method`` "transform": it answers as a transformer, though it predicts as well. ``data`` names the columns of a
+    person's rows, which are believed where the model does not tell its own.
     """
+    original = _opened(model, witness, data)
+    if not method:
+        return original
+    if not hasattr(model, method):
+        raise Refused(f"this {type(model).__name__} has no {method}", f"leave --method {method} out")
+    return replace(original, kind="transformer")
+
+
+def _opened(model: Any, witness: Witness | None, data: Sequence[str]) -> Original:
     if is_bottomless(model):
         raise Refused(
             f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
             "fit and pickle it again with fewer layers, each an estimator of its own",
         )
-    if reads_documents(model):
-        return Original(model, _kind(model), (DOCUMENT,), False, tuple(find_hints(model, 1)), True, witness=witness)
+    form, alone = _form(model)
+    if form != "table":
+        hints = tuple(find_hints(model, len(alone)))
+        return Original(model, _kind(model), alone, form == "records", hints, form, witness=witness)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise Refused(
             f"the file holds a {type(model).__module__}.{type(model).__qualname__}, not a scikit-learn estimator",
@@ -162,6 +182,23 @@ def _with_hints(original: Original, texts: Sequence[str]) -> Original:
     return replace(original, hints=tuple(learn_columns(original.model, find, ask)))
 
 
+def _form(model: Any) -> tuple[Form, tuple[str, ...]]:
+    """What a row is to a model, and the names of its columns where that is no table."""
+    if reads_documents(model):
+        return "texts", (DOCUMENT,)
+    if isinstance(model, preprocessing.LabelEncoder | preprocessing.LabelBinarizer) and hasattr(model, "classes_"):
+        return "labels", (LABEL,)
+    for reader in inwards(model):
+        if type(reader) in OF_ANY_NAMES:
+            raise Refused(
+                f"a {type(reader).__name__} reads rows of any names or labels, and a file has a schema",
+                OF_ANY_NAMES[type(reader)],
+            )
+        if isinstance(reader, DictVectorizer) and hasattr(reader, "feature_names_"):
+            return "records", tuple(words_by_name(reader))
+    return "table", ()
+
+
 def reads_documents(model: Any) -> bool:
     """Whether a row of this model is one text: a text vectorizer is the first to see it."""
     return any(isinstance(reader, text.CountVectorizer | text.HashingVectorizer) for reader in inwards(model))
@@ -169,6 +206,9 @@ def reads_documents(model: Any) -> bool:
 
 def _width(model: Any) -> int | None:
     """How many columns; a CatBoost model that was unpickled says 0, but has their names."""
+    for counted in ("num_features", "num_feature"):  # XGBoost's own Booster, LightGBM's
+        if type(model).__name__ == BOOSTER and hasattr(model, counted):
+            return int(getattr(model, counted)())
     if isinstance(model, isotonic.IsotonicRegression):
         return 1 if hasattr(model, "X_min_") else None
     for reader in inwards(model):
@@ -179,6 +219,9 @@ def _width(model: Any) -> int | None:
 
 def _given_names(model: Any) -> Any:
     """The column names it was fitted on; None where it was fitted on an array."""
+    if type(model).__name__ == BOOSTER:
+        named = model.feature_name() if hasattr(model, "feature_name") else model.feature_names
+        return None if named is None or list(named) == [f"Column_{i}" for i in range(len(named))] else named
     for reader in inwards(model):
         if (names := getattr(reader, "feature_names_in_", None)) is not None:
             return names
@@ -189,6 +232,8 @@ def _given_names(model: Any) -> Any:
 
 
 def _kind(model: Any) -> Kind:
+    if type(model).__name__ in VALUED:
+        return "regressor"
     if not hasattr(model, "__sklearn_tags__"):  # a class of a person's own that inherits nothing
         told = getattr(model, "_estimator_type", None)
         if told in ("classifier", "regressor"):

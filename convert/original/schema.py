@@ -33,7 +33,7 @@ def describe(original: Original) -> tuple[Feature, ...]:
             dtype=dtype,
             input=MATRIX if single else name,
             nullable=nullable[i],
-            categories=_categories(hint) if hint.known and not free[i] else None,
+            categories=_categories(hint) if hint.known and (hint.closed or not free[i]) else None,
         )
         for i, (name, hint, dtype) in enumerate(zip(original.names, hints, dtypes, strict=True))
     )

@@ -44,7 +44,8 @@ class Job:
     ``data`` is a file of a person's own rows; ``trusted``, ``key`` and ``any_version`` say how the model is opened;
     ``allow_ties``: also where many answers are accidents; ``unconfined``: also where a wall is missing. With ``code``
     what the model has of a person's own code is run and traced; ``paths`` are folders, scripts and notebooks with it.
-    The ``witness`` answers as the original, where that is another scikit-learn's.
+    The ``witness`` answers as the original, where that is another scikit-learn's. ``method``: "transform" of what also
+    predicts.
     """
 
     model: Path
@@ -62,6 +63,7 @@ class Job:
     code: bool = False
     paths: tuple[Path, ...] = ()
     witness: WitnessEnds | None = None
+    method: str = ""
 
     def to_bytes(self) -> bytes:
         """The job as JSON, its paths absolute: the child has a folder of its own."""

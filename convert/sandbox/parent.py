@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from convert.environments.interpreters import isolated
 from convert.errors import OtherVersion, Refused
 from convert.sandbox import job_messages, limits
 from convert.sandbox.job_messages import Inspected, Job, JobResult, WitnessEnds
@@ -28,6 +29,9 @@ MORE_TIME = {
     OPENS_PICKLES: "allow more with --timeout SECONDS",
     INSPECTS: "make the model smaller, or try again where the processor is less busy",
 }
+
+# Found before any other packages of these names; everything else is the interpreter's own.
+OUR_PACKAGES = "sys.path.insert(0, sys.argv.pop(1))\nimport convert, server\ndel sys.path[0]\n"
 
 Tell = Callable[[str, float], None]
 
@@ -81,7 +85,7 @@ def _witness(job: Job, elsewhere: Elsewhere) -> Iterator[WitnessEnds]:
     try:
         with tempfile.TemporaryDirectory(prefix="dynonnx-") as home, untraceable():
             witness = subprocess.Popen(  # noqa: S603  the interpreter that a person has, our own module
-                [elsewhere.python, "-m", ANSWERS, *words],
+                isolated(elsewhere.python, OUR_PACKAGES + f"from {ANSWERS} import main\nmain()", _root(), *words),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

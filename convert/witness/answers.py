@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Collection, Dict, Mapping, NamedTuple  # 
 
 import numpy as np
 
-from convert.witness.frame import Categories, for_model
+from convert.witness.frame import Categories, as_records, for_model
 
 if TYPE_CHECKING:
     from convert.witness.frame import Array, Table
@@ -21,12 +21,13 @@ Answers = Dict[str, "Array"]  # noqa: UP006
 
 
 class Question(NamedTuple):
-    """How a model is asked: its kind, as in a file's metadata; whether it was fitted on column names; whether it reads
-    texts; its columns of pandas categories; and those where a missing value is None."""
+    """How a model is asked: its kind, as in a file's metadata; whether it was fitted on column names; what its rows are
+    to it ("table", "texts", "labels" or "records", which are dicts); its columns of pandas categories; and those where
+    a missing value is None."""
 
     kind: str
     named: bool
-    documents: bool
+    form: str
     native: Mapping[str, Categories]
     nones: Collection[str]
 
@@ -39,7 +40,9 @@ def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # overflow at the extremes, feature names: none of it is news to anybody
         x: Any = next(iter(table.values()))
-        if not question.documents:
+        if question.form == "records":
+            x = as_records(table)
+        elif question.form == "table":
             x = for_model(table, question.named, question.native, question.nones)
         began = time.perf_counter()
         answers = _answers(model, question.kind, x)
@@ -50,12 +53,21 @@ def _answers(model: Any, kind: str, x: Any) -> Answers:
     if kind == "transformer":
         return {"transformed": _dense(model.transform(x))}
     if kind == "regressor":
-        return {"value": np.asarray(model.predict(x), np.float64)}
+        return {"value": np.asarray(_values(model, x), np.float64)}
     answers = {"label": _labels(model.predict(x))}
     if answers["label"].shape[1:] == (1,) and not isinstance(getattr(model, "classes_", None), list):
         answers["label"] = answers["label"].reshape(-1)  # CatBoost gives labels of several classes as a column
     answers.update(_scores(model, kind, x, answers["label"]))
     return answers
+
+
+def _values(model: Any, x: Any) -> Any:
+    """XGBoost's own Booster reads a matrix of its own kind."""
+    if type(model).__module__ != "xgboost.core":
+        return model.predict(x)
+    import xgboost
+
+    return model.predict(xgboost.DMatrix(x, enable_categorical=True))
 
 
 def _scores(model: Any, kind: str, x: Any, label: Array) -> Answers:

@@ -6,7 +6,7 @@ Plain Python 3.8: see this package.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Collection, Mapping, NamedTuple, Tuple  # noqa: UP035  3.8 has no others
+from typing import TYPE_CHECKING, Any, Collection, Iterable, Mapping, NamedTuple, Tuple  # noqa: UP035  3.8 has no others
 
 import numpy as np
 import pandas
@@ -47,6 +47,17 @@ def for_model(
     if all(values.dtype.kind != "O" for values in arrays):
         return np.column_stack(arrays).astype(np.float64)
     return np.column_stack([_objects(values, name in nones) for name, values in table.items()])
+
+
+def as_records(table: Table) -> Any:
+    """One dict for each row, without the names whose value is missing."""
+    rows = zip(*(values.tolist() for values in table.values()))  # noqa: B905  3.8 has no strict
+    return [_record(table, row) for row in rows]
+
+
+def _record(names: Iterable[str], row: Iterable[Any]) -> Any:
+    given = zip(names, row)  # noqa: B905
+    return {name: value for name, value in given if not (value is None or value != value)}
 
 
 def _with_none(values: Array) -> Array:

@@ -24,7 +24,7 @@ MAX_NODES = 200_000  # of all graphs and functions; a conversion of a large ense
 # The opsets of ONNX Runtime's CPU provider by domain; "" is also written "ai.onnx". A test asks the library.
 NEWEST_OPSETS: Mapping[str, int] = MappingProxyType({"": 28, "ai.onnx.ml": 5, "com.microsoft": 1})
 # Of ONNX Runtime's own operators only those that convert writes: each is native code that a stranger's file drives.
-OF_MICROSOFT = frozenset({"Tokenizer"})
+OF_MICROSOFT = frozenset({"MurmurHash3", "Tokenizer"})
 # What they answer, and how long it takes, cannot be tried.
 BY_CHANCE = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from copy import deepcopy
-from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,18 +13,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from server.asgi.live import build_live_router
 from server.asgi.openapi import document
+from server.asgi.page_routes import build_page_router, is_open_page
 from server.asgi.repository_routes import build_repository_router
 from server.asgi.routes import build_router
 from server.asgi.v2_routes import build_v2_router
 from server.endpoints.gate import Headers
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import JSON
+from server.endpoints.serving import HotRoute
 from server.errors import CODE_OF_STATUS, ServerError, envelope
 from server.logs import log
 from server.models.repository import Repository
-
-DOCS_PAGE = Path(__file__).parent / "pages" / "docs.html"
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -76,7 +77,10 @@ class App:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self.endpoints.gate.identify(scope["headers"])
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id.decode()
+        state["head_only"] = scope["method"] == "HEAD"
+        state["began"] = monotonic()  # of a prediction, later: when its body is complete
         started = False
         ours = [(b"x-request-id", request_id)]
         if _asks_to_upgrade(scope["headers"]):
@@ -86,6 +90,7 @@ class App:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                self._count(inner, message["status"])
                 message["headers"] = [*message.get("headers", ()), *ours]
             await send(message)
 
@@ -95,7 +100,7 @@ class App:
         try:
             gate.check_framing(scope["headers"], scope["http_version"])
             gate.check_host(scope["headers"], scope["http_version"])
-            if not self._is_preflight(scope):
+            if not self._is_preflight(scope) and not is_open_page(scope):
                 gate.authorise(scope["path"], scope["headers"])
             await self._inner(inner, receive, send_with_id)
         except ClientDisconnect:
@@ -106,6 +111,17 @@ class App:
                 error = ServerError("internal", "the server failed on this request; its log says why")
             if not started:
                 await _respond(self.endpoints, error, request_id.decode())(inner, receive, send_with_id)
+
+    def _count(self, scope: Scope, status: int) -> None:
+        """Counts how long a request took whose answer begins."""
+        state = scope["state"]
+        seconds = monotonic() - state["began"]
+        entered: HotRoute | None = state.get("route")
+        if entered is not None:
+            entered.batcher.metrics.request(entered.route_name, status, seconds)
+        else:
+            tags = getattr(scope.get("route"), "tags", None) or ["none"]
+            self.endpoints.metrics.other_request(tags[0], status, seconds)
 
     def _is_preflight(self, scope: Scope) -> bool:
         """Whether the CORS middleware answers by itself: a browser asks without a key whether it may send one."""
@@ -122,7 +138,9 @@ def _asks_to_upgrade(headers: Headers) -> bool:
 def _build(endpoints: Endpoints) -> FastAPI:
     # A redirect to the path without its slash would name the host that the client sent.
     app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.include_router(build_router(endpoints, DOCS_PAGE.read_bytes()))
+    app.include_router(build_page_router(endpoints.gate.keyed))
+    app.include_router(build_router(endpoints))
+    app.include_router(build_live_router(endpoints))
     app.include_router(build_repository_router(endpoints))
     app.include_router(build_v2_router(endpoints))
     app.add_exception_handler(ServerError, _on_server_error(endpoints))

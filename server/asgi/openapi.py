@@ -36,6 +36,7 @@ ERRORS = {
     "503": "Too much work waits, or the model is not available; see Retry-After",
     "504": "Not answered before the deadline",
 }
+OPEN_PAGES = {"/docs"}  # a browser opens it without a key; "/" too, but not as JSON
 ANYWHERE = ("400", "408", "414", "431", "500")  # statuses of every operation
 PREDICTING = ("404", "413", "415", "422", "429", "503", "504")
 DESCRIPTION = """Predictions from verified ONNX artefacts.
@@ -65,7 +66,7 @@ def document(repository: Repository, operations: dict[str, Any], keyed: bool) ->
         "components": {"schemas": schemas},
     }
     for path, operation in _operations(described["paths"]):
-        _complete(operation, repository, keyed and path not in OPEN_PATHS)
+        _complete(operation, repository, keyed and path not in OPEN_PATHS | OPEN_PAGES)
     if keyed:
         described["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         described["security"] = [{"key": []}]

@@ -1,4 +1,4 @@
-"""Owns the routes of door one but v2's, and `ask`, which awaits an entry's answer. Knows no server but ASGI's."""
+"""Owns the routes of predictions and reads but v2's, and `ask`, which awaits an entry's answer. Knows ASGI alone."""
 
 from __future__ import annotations
 
@@ -6,34 +6,26 @@ import asyncio
 from time import monotonic
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from server.asgi.openapi import answers
-from server.asgi.schemas import HEALTH, INDEX, LIVE, MODEL, MODELS, READY
+from server.asgi.schemas import HEALTH, LIVE, MODEL, MODELS, READY, SCALE
 from server.batching.entry import Entry, PiecedAnswer
 from server.endpoints import reads
 from server.endpoints.ledger import SMALL_BODY_BYTES, Lease
 from server.endpoints.lifecycle import Endpoints
+from server.endpoints.portions import PORTION_BYTES, Portions
 from server.endpoints.reads import JSON, Answer
 from server.endpoints.serving import HotRoute, enter, server_timing
 from server.errors import ServerError
 
 
-def build_router(endpoints: Endpoints, docs_page: bytes) -> APIRouter:
-    """Makes the routes of pages, predictions and reads."""
+def build_router(endpoints: Endpoints) -> APIRouter:
+    """Makes the routes of predictions and reads."""
     router = APIRouter()
     _add_predict(router, endpoints)
     _add_reads(router, endpoints)
-
-    @router.get("/", tags=["pages"], summary="What this is", responses=answers(INDEX, html=True))
-    async def index(request: Request) -> Response:
-        if "text/html" in request.headers.get("accept", ""):
-            return _page(docs_page)
-        return respond(reads.index())
-
-    @router.get("/docs", tags=["pages"], summary="The models, with a form to try each", response_class=HTMLResponse)
-    async def docs() -> Response:
-        return _page(docs_page)
 
     @router.get("/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
@@ -99,6 +91,20 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
         return respond(reads.ready(endpoints))
 
     @router.get(
+        "/scale",
+        tags=["operations"],
+        summary="How much of this dyno is used, and how many the demand needs",
+        responses=answers(SCALE),
+    )
+    async def scale() -> Response:
+        return respond(reads.scale(endpoints))
+
+    @router.get("/hirefire/{token}/info", include_in_schema=False, tags=["operations"])
+    async def hirefire(token: str) -> Response:
+        endpoints.gate.check_token(token)
+        return respond(reads.hirefire(endpoints))
+
+    @router.get(
         "/metrics",
         tags=["operations"],
         summary="Prometheus metrics, summed over workers",
@@ -108,26 +114,33 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
         return respond(await reads.metrics(endpoints))
 
 
-# A page runs only as itself, in no frame of another's, and tells nobody where its reader comes from.
-_PAGE_HEADERS = {
-    "content-security-policy": "frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-}
-
-
-def _page(content: bytes) -> Response:
-    return HTMLResponse(content, headers=_PAGE_HEADERS)
-
-
 def respond(answer: Answer) -> Response:
     """An answer of the endpoints as an ASGI response."""
     return Response(answer.body, answer.status, media_type=answer.media_type if answer.body else None)
 
 
+class _PiecedResponse(Response):
+    """An answer in pieces, sent in portions, between which others have a turn."""
+
+    def __init__(self, answer: PiecedAnswer, headers: dict[str, str]) -> None:
+        self._portions = Portions(answer.pieces)
+        named = {name.decode(): value.decode() for name, value in answer.headers}
+        length = {"content-length": str(self._portions.left)}
+        super().__init__(headers=named | headers | length, media_type=answer.media_type.decode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        portions = self._portions
+        while portions.left > PORTION_BYTES:
+            await send({"type": "http.response.body", "body": b"".join(portions.take()), "more_body": True})
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"".join(portions.take())})
+
+
 class _AwaitedEntry(Entry):
-    """An entry whose answer a coroutine awaits."""
+    """An entry whose answer a coroutine awaits; `App` counts how long that took."""
+
+    timed_by_door = True
 
     def __init__(self, deadline: float, lease: Lease) -> None:
         self.deadline = deadline
@@ -154,6 +167,7 @@ class _AwaitedEntry(Entry):
 async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Response:
     """Enters a request and awaits its answer; the client may disconnect meanwhile. Raises ServerError."""
     headers = request.scope["headers"]
+    request.state.route = route
     admission = endpoints.gate.admit(headers)
     if endpoints.quota is not None:
         endpoints.quota.check(headers, request.client.host if request.client else None)
@@ -163,8 +177,9 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
     try:
         entry = _AwaitedEntry(admission.deadline, lease)
         entry.request = described
+        entry.no_store = admission.no_store
         body = await read_body(request, endpoints, lease)
-        entry.arrived = monotonic()
+        entry.arrived = request.state.began = monotonic()
         enter(route, entry, body)
         answer = await _answer_of(entry, request)
     finally:
@@ -172,8 +187,7 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
     timing = {"server-timing": server_timing(entry)} if entry.timing else {}
     if isinstance(answer, bytes):
         return Response(answer, media_type=JSON, headers=timing)
-    named = {name.decode(): value.decode() for name, value in answer.headers}
-    return Response(b"".join(answer.pieces), media_type=answer.media_type.decode(), headers=named | timing)
+    return _PiecedResponse(answer, timing)
 
 
 async def _answer_of(entry: _AwaitedEntry, request: Request) -> bytes | PiecedAnswer:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from server.artefact.metadata import Artefact, Feature, Scalar
-from server.codecs.json_columns import class_key
-from server.codecs.mlflow import PREDICTIONS
+from server.codecs.json.fields import class_key
+from server.codecs.mlflow.codec import PREDICTIONS
 from server.codecs.predict import DTYPE_OF_NUMPY
 from server.errors import CODES
 from server.models.repository import Model
@@ -197,6 +197,13 @@ INDEX = {"type": "object", "required": ["name", "version"], "additionalPropertie
 HEALTH = record({"status": {"const": "ok"}})
 LIVE = record({"live": {"const": True}})
 READY = record({"ready": {"const": True}})
+SCALE = record(
+    {
+        **{name: {"type": "number", "minimum": 0} for name in ("utilisation", "demand", "goal", "cpus")},
+        **{name: {"type": "integer", "minimum": 0} for name in ("dynos", "seconds", "workers")},
+        "of": {"type": ["object", "null"], "additionalProperties": {"type": "number"}},
+    }
+)
 MODELS: Schema = {
     "type": "object",
     "required": ["default", "models"],
@@ -231,12 +238,15 @@ MODEL: Schema = {
         "golden_rows_checked": COUNT,
         "batched": {"type": "boolean"},
         "not_batched_because": {"type": ["string", "null"]},
+        "cached": {"type": "boolean"},
+        "not_cached_because": {"type": ["string", "null"]},
         "cost": record({"fixed_us": {"type": "number", "minimum": 0}, "row_us": {"type": "number", "minimum": 0}}),
         "inputs": list_of(_TENSOR),
         "outputs": list_of(_TENSOR),
         "features": list_of({"type": "object", "required": ["name", "dtype", "nullable", "categories"]}),
         "classes": {"type": ["array", "null"]},
         "example": {"type": ["object", "null"]},
+        "examples": list_of(list_of(ANYTHING)),
         "parity": {"type": "object"},
     },
 }

@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from server.artefact.tensors import Array
-from server.batching.batch import Batch, deliver, shares, whole_answers
-from server.batching.entry import Entry
+from server.batching.batch import Batch, decode_seconds_of, deliver, shares, whole_answers
+from server.batching.entry import Entry, Timing
+from server.batching.runs.run import Outcome
 from server.batching.slice_queue import SliceQueue
 from server.batching.turns import Turns
 from server.errors import ServerError
 from server.logs import log
-from server.metrics.scoreboard import ModelMetrics
+from server.metrics.counters import ModelMetrics
 
 # docs/decisions.md: "What is legal and heavy is read in slices"
 ANSWER_VALUES = 16_384  # of outputs; answers of more are encoded in slices, and those of many entries some at a time
@@ -26,15 +27,22 @@ MAX_VALUES = 1 << 23  # that may wait to be encoded when the next batch is run
 class Answers:
     """Answers and refuses the entries of one model version.
 
-    ``go_on``: called once it is not full any more; ``now``: the monotonic clock.
+    ``go_on``: called once it is not full any more; ``timed``: answers have a `Timing`; ``now``: the monotonic clock.
     """
 
     def __init__(
-        self, name: str, metrics: ModelMetrics, go_on: Callable[[], None], turns: Turns, now: Callable[[], float]
+        self,
+        name: str,
+        metrics: ModelMetrics,
+        go_on: Callable[[], None],
+        turns: Turns,
+        timed: bool,
+        now: Callable[[], float],
     ) -> None:
         self._name = name
         self._metrics = metrics
         self._go_on = go_on
+        self._timed = timed
         self._now = now
         self._values = 0  # that wait
         self._shares: deque[tuple[Batch, Sequence[Array], int]] = deque()  # each with its values
@@ -45,6 +53,20 @@ class Answers:
     def full(self) -> bool:
         """Whether so many values wait that no batch shall add to them."""
         return self._values > MAX_VALUES
+
+    def answer_all(self, batch: Batch, began: float, reason: str, outcomes: Sequence[Outcome], seconds: float) -> None:
+        """Answers the entries of a run, whose outcomes cover them, and counts it; ``reason``: why it began then."""
+        self._metrics.batch(batch.rows, seconds, reason, began + seconds)
+        if self._timed:
+            timing = Timing(0.0, seconds, self._now(), batch.rows)
+            for entry in batch.entries:
+                entry.timing = timing._replace(queue=began - entry.arrived)
+        counts_stages = batch.entries[0].group.counts_stages
+        answering = self._now() if counts_stages else 0.0
+        for answered, outputs in outcomes:
+            self.answer(answered, outputs, began)
+        if counts_stages:
+            self._metrics.stages(batch.rows, decode_seconds_of(batch), self._now() - answering)
 
     def answer(self, batch: Batch, outputs: list[Array] | ServerError, started: float) -> None:
         """Answers the entries whose rows are complete with the outputs of a run begun at ``started``, or its error.
@@ -95,11 +117,14 @@ class Answers:
 
     def _deliver(self, batch: Batch, outputs: Sequence[Array]) -> None:
         """Answers a batch; one that cannot be answered as a whole entry by entry, so that others do not suffer."""
+        arrivals = _arrivals(batch.entries)
         try:
             deliver(batch, outputs)
         except Exception:  # noqa: BLE001  an entry is never left without an answer
             log.exception("a batch could not be answered", extra={"model": self._name})
         else:
+            if arrivals:
+                self._metrics.written(batch.entries[0].group.route_name, arrivals, self._now())
             return
         if len(batch.entries) == 1:
             self.refuse(batch.entries[0], _no_answer())
@@ -112,8 +137,11 @@ class Answers:
         def then(error: ServerError | None) -> None:
             if error is not None:
                 self.refuse(entry, error)
+            elif arrivals:
+                self._metrics.written(entry.group.route_name, arrivals, self._now())
             self._delivered(values)
 
+        arrivals = _arrivals([entry])
         self._values += values
         self._slices.add(entry, entry.group.deliver_in_slices(entry, outputs), then)
 
@@ -135,6 +163,11 @@ class Answers:
         """Refuses an entry unless it is done, and counts it."""
         if fail(entry, error):
             self._metrics.failed(error.code, self._now() - entry.arrived)
+
+
+def _arrivals(entries: Sequence[Entry]) -> list[float]:
+    """When the requests were complete that are to be answered, but for those that the door times."""
+    return [entry.arrived - entry.decode_seconds for entry in entries if not (entry.done or entry.timed_by_door)]
 
 
 def _no_answer() -> ServerError:

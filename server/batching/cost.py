@@ -55,6 +55,11 @@ class CostCurve:
         """The seconds that a run of ``rows`` rows is expected to take."""
         return self.fixed_seconds + self.row_seconds * rows
 
+    @property
+    def seconds_per_row(self) -> float:
+        """What a row has cost on average, in the runs it shared; 0 before the first."""
+        return self._seconds / self._rows if self._rows else 0.0
+
     def rows_within(self, seconds: float) -> int:
         """The most rows whose run is expected to take at most ``seconds``, or twice its fixed part; at least 1.
 

@@ -12,15 +12,20 @@ from typing import Any, NamedTuple, Protocol
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
 from server.errors import ServerError
+from server.metrics.families import RouteName
 
 
 class Timing(NamedTuple):
-    """Seconds in the queue and in the run; ``ended``: monotonic time of the run's end; ``rows``: of its batch."""
+    """Seconds in the queue and in the run; ``ended``: monotonic time of the run's end; ``rows``: of its batch.
+
+    ``hit``: the answer is that to an equal question; 0 rows where that had been made before.
+    """
 
     queue: float
     run: float
     ended: float
     rows: int
+    hit: bool = False
 
 
 class PiecedAnswer(NamedTuple):
@@ -36,6 +41,7 @@ class BatchGroup(Protocol):
 
     outputs: tuple[str, ...]  # names of the graph outputs that a run computes
     rows_first: bool  # every output has as many rows as the run, else an error
+    route_name: RouteName  # of the protocol, in metrics
     counts_stages: bool  # the protocol's statistics have the seconds of decoding and answering
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
@@ -46,6 +52,18 @@ class BatchGroup(Protocol):
 
     def deliver_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> Generator[None, None, None]:
         """Answers one entry that is not done with outputs of many values, a little at a time."""
+
+    def question(self, entry: Entry) -> bytes | None:
+        """What the answer depends on, but for what `repeat` adds; None where it is too long to be compared.
+
+        Two entries of a model version, of whatever groups, with equal questions have the same answer, to the byte.
+        """
+
+    def request_for_all(self, entry: Entry) -> Any:
+        """The ``request`` with which an answer is made that `repeat` can give to all who ask the same."""
+
+    def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
+        """Answers an entry, which the caller marks done, with what an equal question was answered."""
 
 
 class Entry:
@@ -63,6 +81,8 @@ class Entry:
     deadline: float
     arrived: float
     done = False
+    timed_by_door = False  # the door counts how long it took; else the batch does, as soon as it is answered
+    no_store = False  # the client wants a run of its own, and that nothing of it is kept
     decode_seconds = 0.0  # where stages are timed
     dispatched_rows = 0  # of a large entry: rows already in a run
     piece_outputs: list[Sequence[Array]] | None = None  # of a large entry: the outputs of its runs so far

@@ -92,6 +92,9 @@ class Queue:
         deadlines, late = self._deadlines, []
         while deadlines and (deadlines[0][0] <= now or deadlines[0][2].done):
             entry = heappop(deadlines)[2]
+            if entry.deadline > now and not entry.done:  # somebody joined it who has longer to wait
+                heappush(deadlines, (entry.deadline, entry.ticket, entry))
+                continue
             if not entry.done:
                 late.append(entry)
             self._leave(entry)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
+from server.batching.collection import CollectionPause
+
 TURN_SECONDS = 0.005  # of work before the loop has its own turn
 SHARE_SECONDS = 0.001  # of one queue, before another has its
 
@@ -30,6 +32,7 @@ class Turns:
         self.now = now
         self._waiting: deque[Queue] = deque()
         self._scheduled = False
+        self._pause = CollectionPause()
         self._spent = 0.0  # seconds of work that was begun at once in this turn of the loop
 
     @property
@@ -59,6 +62,7 @@ class Turns:
         self._waiting.append(queue)
         if not self._scheduled:
             self._scheduled = True
+            self._pause.begin(self.now())
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _renew(self) -> None:
@@ -75,4 +79,7 @@ class Turns:
             now = self.now()
         self._scheduled = bool(waiting)
         if self._scheduled:
+            self._pause.look(now)
             asyncio.get_running_loop().call_soon(self._turn)
+        else:
+            self._pause.end()

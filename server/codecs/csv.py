@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-import re
 from codecs import utf_8_decode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import orjson
 
-from server.artefact.metadata import Feature
 from server.codecs.refusals import counted
 from server.codecs.slices import SLICE_ITEMS, WINDOW_BYTES, Slices
 from server.errors import ServerError
 
-NUMERIC_DTYPES = frozenset({"float64", "float32", "int64"})
-NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
-INT64_LEAST = -(2**63)
-BOOLEANS = {"True": True, "true": True, "TRUE": True, "False": False, "false": False, "FALSE": False}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # Excel writes it first
 MAX_ROW_CHARACTERS = 1_048_576
 MORE_COLUMNS = 1024
@@ -33,8 +25,6 @@ LINE_COST = 128  # what a line of a row costs beside its characters
 BLANK_LINES = 1000  # allowed beside one for each row
 BLANK_COST, CHARACTERS_PER_CELL = 2, 16  # of a slice's work: what an empty line costs, and long cells, in cells
 _NUMERIC_BYTES = b"0123456789+-.eE,\n"
-
-Convert = Callable[[str], Any]
 
 
 class Table(NamedTuple):
@@ -223,38 +213,3 @@ def most_columns(width: int) -> int:
 def _check_count(rows: int, max_rows: int) -> None:
     if rows > max_rows:
         raise ServerError("too_many_rows", f"there are more than the {max_rows} rows allowed")
-
-
-def converters(features: Sequence[Feature]) -> tuple[Convert, ...]:
-    """For each feature, converts a cell's text to a value; an invalid text stays, for `RowReader` to refuse."""
-    return tuple(_converter(feature) for feature in features)
-
-
-def _converter(feature: Feature) -> Convert:
-    convert = _OF_DTYPE[feature.dtype]
-    # NaN packs as it is; for texts and categories `RowReader` turns None into their missing value.
-    missing = None if feature.dtype == "string" or feature.categories is not None else math.nan
-    return (lambda text: convert(text) if text else missing) if feature.nullable else convert
-
-
-def _number(text: str) -> Any:
-    value = float(text) if NUMBER.fullmatch(text) else math.inf
-    return text if math.isinf(value) else value
-
-
-def _whole_number(text: str) -> Any:
-    value = int(text) if WHOLE_NUMBER.fullmatch(text) else INT64_LEAST - 1
-    return value if value >= INT64_LEAST else text  # `RowReader` refuses one that is too large
-
-
-def _boolean(text: str) -> Any:
-    return BOOLEANS.get(text, text)
-
-
-_OF_DTYPE: dict[str, Convert] = {
-    "float64": _number,
-    "float32": _number,
-    "int64": _whole_number,
-    "bool": _boolean,
-    "string": str,
-}

@@ -8,8 +8,11 @@ from server.artefact.metadata import Artefact, Feature
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import ENCODING_LENGTH, Headers, NoRowsCodec, check_encoding
-from server.codecs.json_body import parse, parse_in_slices
-from server.codecs.json_columns import JsonGroup, group_of_outputs, groups_of
+from server.codecs.json.answers import group_of_outputs, groups_of
+from server.codecs.json.group import JsonGroup
+from server.codecs.json.long_lists import CutBody, NotCut, cut_out, opening_of, or_not_cut
+from server.codecs.json.parser import parse
+from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.refusals import refuse, shown
 from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
 from server.codecs.slices import LARGE_BYTES, Slices, count, discarding
@@ -17,6 +20,7 @@ from server.errors import ServerError
 
 DTYPE_OF_NUMPY = {dtype: name for name, dtype in NUMPY_OF_DTYPE.items()}
 KEYS = frozenset({"features", "probabilities"})
+_FEATURES = opening_of("features")
 _U, _L = b"ul"
 
 
@@ -63,8 +67,22 @@ class PredictCodec:
         return None
 
     def _decode_in_slices(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
+        try:
+            yield from or_not_cut(self._read_pieces(entry, cut_out(body, _FEATURES)))
+            return
+        except NotCut:
+            pass
         document = yield from parse_in_slices(body, self._reader.allowance(self._max_rows))
         yield from discarding(document, self._read_in_slices(entry, document, body))
+
+    def _read_pieces(self, entry: Entry, body: CutBody) -> Slices[None]:
+        """Reads rows as they are parsed. Raises ServerError, NotCut."""
+        document = body.document
+        body.put_back(document, "features")
+        body.check_whole()
+        group = self._wanted_group(document)
+        entry.rows, buffers = yield from self._reader.read_pieces(document["features"], self._max_rows)
+        entry.group, entry.request = group, (buffers, False)
 
     def _read_in_slices(self, entry: Entry, document: Any, body: bytes | bytearray) -> Slices[None]:
         entry.group = self._wanted_group(document)
@@ -72,7 +90,7 @@ class PredictCodec:
         clean = self._is_clean(entry, document, (yield from count(body, _U)), (yield from count(body, _L)))
         if type(features) is list and (not features or type(features[0]) in (list, dict)):
             self._check_rows(features)
-            buffers = yield from self._reader.read_in_slices(len(features), lambda a, b: features[a:b], clean)
+            buffers = yield from self._reader.read_in_slices(features, clean)
             entry.request = buffers, False
             entry.rows = len(features)
         else:

@@ -1,4 +1,4 @@
-"""Owns JSON rows: checks parsed JSON and packs it into buffers; errors name the feature. Knows no answers.
+"""Owns JSON rows: packs parsed JSON into buffers, many at a time where nothing is wrong. Knows no answers.
 
 The fast path packs a row with `struct`, which accepts numbers only, refuses what a type cannot hold, and needs no loop
 in Python. Values are checked one by one only if packing fails or the text may hold a boolean.
@@ -13,23 +13,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import numpy as np
 
-from server.artefact.metadata import MISSING_TEXT, Feature
+from server.artefact.metadata import Feature
 from server.artefact.tensors import Buffer, InputLayout
-from server.codecs.json_body import Allowance
-from server.codecs.refusals import counted, few, listed, refuse, shown
+from server.codecs.json.long_lists import LongList, NotCut
+from server.codecs.json.parser import Allowance
+from server.codecs.row_checks import STRUCT_CODES, Locate, RowChecker
 from server.codecs.slices import Slices, join, ranges, rows_per_slice
-from server.errors import ServerError
 
 # What `pack(*row)` raises for a row of another length or with a value that is no number of its type. A JSON object is
 # unpacked into its keys and a string into its characters, which are no numbers.
 _UNFIT = (struct.error, OverflowError, TypeError)
 OTHERS = 1024  # values, and lists or objects, that a protocol may have around its rows
 
-Locate = Callable[[int, str], str]  # where a value is, by row number and feature name; "": the whole row
+Order = Callable[[Any], Sequence[Any]]  # puts the values of some rows in schema order
 
 NUMPY_OF_DTYPE: Mapping[str, np.dtype[Any]] = {
     "float64": np.dtype(np.float64),
@@ -37,14 +37,6 @@ NUMPY_OF_DTYPE: Mapping[str, np.dtype[Any]] = {
     "int64": np.dtype(np.int64),
     "bool": np.dtype(np.bool_),
     "string": np.dtype(np.object_),
-}
-STRUCT_CODES = {"float64": "d", "float32": "f", "int64": "q", "bool": "?"}
-EXPECTED = {
-    "float64": "a number",
-    "float32": "a number",
-    "int64": "a whole number",
-    "bool": "true or false",
-    "string": "a string",
 }
 
 
@@ -62,22 +54,23 @@ class RowReader:
     """Packs rows of parsed JSON into buffers, one per graph input, in the order of ``layouts``."""
 
     def __init__(self, features: Sequence[Feature], ignored: Iterable[str] = ()) -> None:
-        self._features = tuple(features)
-        self._ignored = frozenset(ignored)
-        self._names = tuple(feature.name for feature in features)
-        self._name_set = frozenset(self._names)
-        self._inputs = _input_columns(self._features)
+        features = tuple(features)
+        ignored = frozenset(ignored)
+        self._checker = RowChecker(features, ignored)
+        self._ignored = len(ignored)
+        self._inputs = _input_columns(features)
         self.layouts = tuple(columns.layout for columns in self._inputs)
-        self.width = len(self._features)
-        self._pick = itemgetter(*self._names) if self.width > 1 else None
-        self._categories = {
-            index: frozenset(feature.categories)
-            for index, feature in enumerate(self._features)
-            if feature.categories is not None
-        }
+        self.width = len(features)
         # One matrix of numbers without categories: a row that packs is valid.
-        plain = len(self._inputs) == 1 and not self._categories and self._features[0].dtype not in ("bool", "string")
+        categories = any(feature.categories is not None for feature in features)
+        plain = len(self._inputs) == 1 and not categories and features[0].dtype not in ("bool", "string")
         self._pack_row = self._inputs[0].pack if plain else None
+        names = [feature.name for feature in features]
+        self._pick: Callable[[Any], tuple[Any, ...]] = (
+            itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+        )
+        nullable = tuple(feature.nullable for feature in features)
+        self._gaps = nullable if any(nullable) else ()
 
     def read_row(self, row: Any, clean: bool) -> tuple[Buffer, ...]:
         """Packs one row, a list in schema order or an object by feature name.
@@ -88,8 +81,9 @@ class RowReader:
             try:
                 return (self._pack_row(*row),)
             except _UNFIT:
-                pass  # the slow path raises the error, which names the value
-        return self._slow_buffers([self._checked(row, "features")])
+                pass
+        packed = self._pack_others([row], clean)
+        return self._slow_buffers([self._checker.checked(row, "features")]) if packed is None else (packed,)
 
     def read_rows(
         self, rows: Sequence[Any], clean: bool, locate: Locate | None = None, first: int = 0
@@ -103,26 +97,80 @@ class RowReader:
             try:
                 return (b"".join([pack(*row) for row in rows]),)
             except _UNFIT:
-                pass  # as above
-        return self._read_one_by_one(rows, locate, first)
+                pass
+        packed = self._pack_others(rows, clean)
+        return self._read_one_by_one(rows, locate, first) if packed is None else (packed,)
+
+    def _pack_others(self, rows: Sequence[Any], clean: bool) -> bytes | None:
+        """Packs objects of all features, and rows with missing values; None for what is to be checked one by one."""
+        pack = self._pack_row
+        is_named = type(rows[0]) is dict
+        if pack is None or not (is_named or self._gaps):
+            return None
+        if is_named:
+            if set(map(type, rows)) != {dict} or set(map(len, rows)) != {self.width}:
+                return None
+            try:
+                rows = [self._pick(row) for row in rows]
+            except KeyError:
+                return None
+        if not clean and _have_boolean(rows):
+            return None
+        try:
+            return b"".join([pack(*_filled(row, self._gaps)) for row in rows])
+        except _UNFIT:
+            return None
 
     def _read_one_by_one(self, rows: Sequence[Any], locate: Locate | None, first: int) -> tuple[Buffer, ...]:
+        checker = self._checker
         if locate is not None:
-            return self._slow_buffers([self._checked_at(index, row, locate) for index, row in enumerate(rows, first)])
-        return self._slow_buffers([self._checked(row, f"features[{index}]") for index, row in enumerate(rows, first)])
+            return self._slow_buffers([checker.checked_at(index, row, locate) for index, row in enumerate(rows, first)])
+        return self._slow_buffers([checker.checked(row, f"features[{at}]") for at, row in enumerate(rows, first)])
 
     def read_in_slices(
-        self, count: int, take: Callable[[int, int], Sequence[Any]], clean: bool, locate: Locate | None = None
+        self, rows: Sequence[Any], clean: bool, order: Order | None = None, locate: Locate | None = None
     ) -> Slices[tuple[Buffer, ...]]:
-        """`read_rows` for ``count`` rows, which ``take`` gives from one number to another."""
+        """`read_rows` for many rows; ``order`` puts some of them in schema order."""
         parts: list[list[Buffer]] = [[] for _ in self._inputs]
-        for start, stop in ranges(count, rows_per_slice(self.width)):
-            rows = take(start, stop)
-            fit = all(type(row) is list and len(row) == self.width for row in rows)  # else packing costs too much
-            buffers = self.read_rows(rows, clean, locate, start) if fit else self._read_one_by_one(rows, locate, start)
-            for part, buffer in zip(parts, buffers, strict=True):
-                part.append(buffer)
+        for start, stop in ranges(len(rows), rows_per_slice(self.width)):
+            some = rows[start:stop]
+            self._read_part(parts, some if order is None else order(some), clean, locate, start)
             yield
+        return (yield from self._joined(parts))
+
+    def read_pieces(
+        self, rows: LongList, max_rows: int, order: Order | None = None, locate: Locate | None = None
+    ) -> Slices[tuple[int, tuple[Buffer, ...]]]:
+        """`read_in_slices` for rows that are parsed on the way, and their number.
+
+        Raises ServerError; NotCut, also for more than ``max_rows``.
+        """
+        parts: list[list[Buffer]] = [[] for _ in self._inputs]
+        count = 0
+        if not rows.nested:
+            raise NotCut
+        for values, clean in rows.pieces():
+            if count + len(values) > max_rows:
+                raise NotCut
+            for start, stop in ranges(len(values), rows_per_slice(self.width)):
+                some = values if stop - start == len(values) else values[start:stop]
+                self._read_part(parts, some if order is None else order(some), clean, locate, count + start)
+                yield
+            count += len(values)
+        return count, (yield from self._joined(parts))
+
+    def _read_part(
+        self, parts: list[list[Buffer]], rows: Sequence[Any], clean: bool, locate: Locate | None, first: int
+    ) -> None:
+        kinds = set(map(type, rows))
+        fit = kinds == {dict} or (
+            kinds == {list} and set(map(len, rows)) == {self.width}
+        )  # else packing costs too much
+        buffers = self.read_rows(rows, clean, locate, first) if fit else self._read_one_by_one(rows, locate, first)
+        for part, buffer in zip(parts, buffers, strict=True):
+            part.append(buffer)
+
+    def _joined(self, parts: list[list[Buffer]]) -> Slices[tuple[Buffer, ...]]:
         whole: list[Buffer] = []
         for columns, part in zip(self._inputs, parts, strict=True):
             is_text = columns.pack is None
@@ -131,62 +179,23 @@ class RowReader:
 
     def allowance(self, max_rows: int) -> Allowance:
         """What a body of ``max_rows`` rows may have: their values, an index, and what a protocol has around them."""
-        width = self.width + len(self._ignored)
+        width = self.width + self._ignored
         values = max_rows * (width + 1) + width + OTHERS
         return Allowance(values, max_rows + self.width + OTHERS, values, max_rows)
 
     def _slow_buffers(self, rows: list[list[Any]]) -> tuple[Buffer, ...]:
         return tuple(_buffer(columns, rows) for columns in self._inputs)
 
-    def _checked(self, row: Any, where: str) -> list[Any]:
-        values = self._values(row, where)
-        named = type(row) is dict
-        return [
-            self._check(index, value, f"feature '{self._names[index]}'" if named else f"{where}[{index}]")
-            for index, value in enumerate(values)
-        ]
-
-    def _checked_at(self, index: int, row: Any, locate: Locate) -> list[Any]:
-        values = self._values(row, locate(index, ""))
-        return [self._check(column, value, locate(index, self._names[column])) for column, value in enumerate(values)]
-
-    def _values(self, row: Any, where: str) -> Sequence[Any]:
-        if type(row) is dict:
-            if row.keys() != self._name_set and row.keys() - self._ignored != self._name_set:
-                self._refuse_names(row, where)
-            return [row[name] for name in self._names] if self._pick is None else self._pick(row)
-        if type(row) is not list:
-            refuse(row, f"{where}: expected a row as a list or as an object by feature name, got {shown(row)}")
-        if len(row) != self.width:
-            refuse(row, f"{where}: expected {counted(self.width, 'value')} ({listed(self._names)}), got {len(row)}")
-        return row
-
-    def _refuse_names(self, row: dict[str, Any], where: str) -> NoReturn:
-        at = "" if where == "features" else f"{where}: "
-        missing = next((name for name in self._names if name not in row), None)
-        extra = next((name for name in row if name not in self._name_set and name not in self._ignored), None)
-        but = "" if extra is None else f", got {shown(extra)}"
-        if missing is not None:
-            refuse(row, f"{at}missing feature '{missing}'{but}")
-        refuse(row, f"{at}unexpected feature {shown(extra)}: this model takes {listed(self._names)}")
-
-    def _check(self, index: int, value: Any, where: str) -> Any:
-        feature = self._features[index]
-        if value is None and feature.nullable:
-            return MISSING_TEXT if feature.dtype == "string" else math.nan
-        checked = _typed(feature.dtype, value, where)
-        allowed = self._categories.get(index)
-        if allowed is not None and checked not in allowed:
-            categories = feature.categories or ()
-            known = few([shown(category) for category in categories[:8]], len(categories))
-            raise ServerError("invalid_input", f"{where}: expected one of {known}, got {shown(value)}")
-        if checked == MISSING_TEXT and not feature.nullable:
-            raise ServerError("invalid_input", f"{where}: a missing value, which U+FDD0 stands for, is not taken here")
-        return checked
-
 
 def _have_boolean(rows: Sequence[Any]) -> bool:
-    return any(bool in set(map(type, row)) for row in rows if type(row) is list)
+    return any(bool in set(map(type, row)) for row in rows if type(row) in (list, tuple))
+
+
+def _filled(row: Sequence[Any], gaps: Sequence[bool]) -> Sequence[Any]:
+    """A row with NaN where it has null and may have it."""
+    if not gaps or len(row) != len(gaps) or None not in row:
+        return row
+    return [math.nan if value is None and gap else value for value, gap in zip(row, gaps, strict=True)]
 
 
 def _input_columns(features: Sequence[Feature]) -> tuple[_InputColumns, ...]:
@@ -210,23 +219,3 @@ def _buffer(columns: _InputColumns, rows: list[list[Any]]) -> Buffer:
         return [value for row in rows for value in row[columns.start : columns.stop]]
     pack = columns.pack
     return b"".join([pack(*row[columns.start : columns.stop]) for row in rows])
-
-
-def _typed(dtype: str, value: Any, where: str) -> Any:
-    kind = type(value)
-    if dtype == "string":
-        good = kind is str
-    elif dtype == "bool":
-        good = kind is bool
-    elif dtype == "int64":
-        good = kind is int
-    else:
-        good = kind is int or kind is float
-    if not good:
-        refuse(value, f"{where}: expected {EXPECTED[dtype]}, got {shown(value)}")
-    if dtype in ("float32", "int64"):
-        try:
-            struct.pack(f"={STRUCT_CODES[dtype]}", value)  # without "=" a float beyond the range packs as infinity
-        except (struct.error, OverflowError):
-            raise ServerError("out_of_range", f"{where}: {shown(value)} is beyond the range of {dtype}") from None
-    return value

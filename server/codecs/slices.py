@@ -21,7 +21,6 @@ Slices = Generator[None, None, T]
 LARGE_BYTES = 16_384  # a body up to here is read at once: at worst 10 ms, by rows that are refused value by value
 WINDOW_BYTES = 65_536  # what one slice of bytes reads
 SLICE_ITEMS = 4096  # what one slice of values converts
-_FREED = 256  # items, each of at most SLICE_ITEMS, that one slice frees
 
 _CONTAINERS = frozenset({dict, list})
 
@@ -79,23 +78,34 @@ def join(parts: list[Any]) -> Slices[bytes | memoryview]:
 
 
 def discard(value: Any) -> Slices[None]:
-    """Empties the large lists of a JSON value: to free millions of values takes as long as to read them."""
-    level = [value] if isinstance(value, (dict, list)) else []
-    while level:
-        found: list[Any] = []
-        looked_at = 0
-        for container in level:
-            if len(container) > SLICE_ITEMS:
-                yield from _empty(container, found)
-                continue
-            children = container.values() if isinstance(container, dict) else container
-            if not _CONTAINERS.isdisjoint(map(type, children)):
-                found += [child for child in children if isinstance(child, (dict, list))]
-            looked_at += 1 + len(container)
-            if looked_at > SLICE_ITEMS:
-                looked_at = 0
-                yield
-        level = found
+    """Empties the lists and objects of a JSON value: to free millions of values takes as long as to read them."""
+    waiting = [value] if isinstance(value, (dict, list)) else []
+    freed = 0  # in this slice: at most twice SLICE_ITEMS, however they are nested
+    while waiting:
+        container = waiting.pop()
+        large = len(container) > SLICE_ITEMS
+        if large:
+            waiting.append(container)
+            values: Any = _taken(container)
+        else:
+            values = container.values() if isinstance(container, dict) else container
+        if not _CONTAINERS.isdisjoint(map(type, values)):
+            waiting += [child for child in values if isinstance(child, (dict, list))]
+        freed += 1 + len(values)
+        if not large:
+            container.clear()
+        if freed > SLICE_ITEMS:
+            freed = 0
+            yield
+
+
+def _taken(container: Any) -> list[Any]:
+    """Takes SLICE_ITEMS values, or as many as there are, out of a list or an object."""
+    if isinstance(container, dict):
+        return [container.popitem()[1] for _ in range(min(SLICE_ITEMS, len(container)))]
+    values: list[Any] = container[-SLICE_ITEMS:]
+    del container[-SLICE_ITEMS:]
+    return values
 
 
 def discarding(value: Any, slices: Slices[T]) -> Slices[T]:
@@ -107,16 +117,3 @@ def discarding(value: Any, slices: Slices[T]) -> Slices[T]:
         raise
     yield from discard(value)
     return result
-
-
-def _empty(container: Any, found: list[Any]) -> Slices[None]:
-    """Takes the items out of a large container; those that are large themselves go to ``found``."""
-    while container:
-        if isinstance(container, dict):
-            taken = [container.popitem()[1] for _ in range(min(_FREED, len(container)))]
-        else:
-            taken = container[-_FREED:]
-            del container[-_FREED:]
-        if not _CONTAINERS.isdisjoint(map(type, taken)):
-            found += [child for child in taken if isinstance(child, (dict, list)) and len(child) > SLICE_ITEMS]
-        yield

@@ -20,7 +20,7 @@ from server.doctor.memory import DEFAULT_SIZE, SIZES, find_in_memory
 from server.doctor.models import committed_models, find_in_models, names_of
 from server.doctor.slug import find_in_slug
 from server.doctor.trying import try_models
-from server.models.repository import scan
+from server.models.folder import scan
 from server.models.signed import signature_path
 from server.settings import BadSetting, Settings
 

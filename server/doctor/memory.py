@@ -64,4 +64,5 @@ def _most_workers(settings: Settings, have: Size, model_bytes: int) -> int:
 
 
 def _at_worst(settings: Settings, workers: int, model_bytes: int) -> int:
-    return BASE_BYTES + PER_MODEL_BYTE * model_bytes + workers * (WORKER_BYTES + settings.inflight_bytes)
+    held = settings.inflight_bytes + settings.cache_bytes
+    return BASE_BYTES + PER_MODEL_BYTE * model_bytes + workers * (WORKER_BYTES + held)

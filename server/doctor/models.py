@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
-from server.models.repository import PICKLES
+from server.models.folder import PICKLES
 
 Refusals = Mapping[str, str]  # reasons by the path of a model's file
 

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from server.doctor.buildpack import pinned
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
-from server.models.repository import PICKLES
+from server.models.folder import PICKLES
 
 MB = 1_000_000
 LIMIT_BYTES = 500 * MB  # Heroku's documents; build logs of 2026 tell of 1,000

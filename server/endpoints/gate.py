@@ -23,13 +23,14 @@ OPEN_PATHS = frozenset({"/health", "/ping", "/v2/health/live", "/v2/health/ready
 CLOSE = {"connection": "close"}
 
 # What a header means to the gate, by name.
-IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CODING, COLD = range(7)
+IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CODING, STORING, COLD = range(8)
 _KINDS: dict[bytes, int] = {
     b"host": HOST,
     b"content-length": LENGTH,
     b"x-request-id": REQUEST_ID,
     b"x-request-start": START,
     b"transfer-encoding": CODING,
+    b"cache-control": STORING,
     b"expect": COLD,
     b"origin": COLD,
     b"upgrade": COLD,
@@ -48,13 +49,14 @@ class Admission(NamedTuple):
     """What the head of an admitted request says.
 
     ``request_id``: the client's, if well-formed. ``deadline``: seconds of the monotonic clock. ``cold``: only door one
-    can answer it. ``has_host``: whether it has a Host.
+    can answer it. ``has_host``: whether it has a Host. ``no_store``: nothing of it is kept, nothing kept answers it.
     """
 
     request_id: bytes | None
     deadline: float
     cold: bool
     has_host: bool
+    no_store: bool
 
 
 def request_ids() -> Callable[[], bytes]:
@@ -67,8 +69,16 @@ class Gate:
     """Admits or refuses requests. Without ``keys`` none is needed. ``admin_keys`` open all that ``keys`` do."""
 
     def __init__(
-        self, *, keys: Sequence[str], max_body_bytes: int, deadline_seconds: float, admin_keys: Sequence[str] = ()
+        self,
+        *,
+        keys: Sequence[str],
+        max_body_bytes: int,
+        deadline_seconds: float,
+        admin_keys: Sequence[str] = (),
+        hirefire_token: str | None = None,
     ) -> None:
+        """``hirefire_token``: in the path that tells HireFire the demand, instead of a key; None: no such path."""
+        self._hirefire_token = hirefire_token
         self._admin_digests = _digests(admin_keys)
         self._digests = (*_digests(keys), *self._admin_digests) if keys else ()
         self._max_body_bytes = max_body_bytes
@@ -113,12 +123,21 @@ class Gate:
 
     def authorise(self, path: str, headers: Headers) -> None:
         """Raises ServerError ``unauthorized`` unless the path is open, no keys are set, or the client sends one."""
-        if not self._digests or path in OPEN_PATHS:
+        if not self._digests or path in OPEN_PATHS or self._is_hirefire(path):
             return
         credentials = [value for name, value in headers if name == b"authorization"]
         if len(credentials) == 1 and _is_one_of(self._digests, credentials[0]):
             return
         raise _unauthorized("a key")
+
+    def _is_hirefire(self, path: str) -> bool:
+        token = self._hirefire_token
+        return token is not None and hmac.compare_digest(path.encode(), f"/hirefire/{token}/info".encode())
+
+    def check_token(self, token: str) -> None:
+        """Raises ServerError ``not_found`` unless this is HireFire's token and one is set."""
+        if not self._is_hirefire(f"/hirefire/{token}/info"):
+            raise ServerError("not_found", "there is no such route; GET / lists where to go")
 
     def authorise_admin(self, headers: Headers) -> None:
         """Raises ServerError: ``unauthorized`` without an admin key, ``unsupported`` where none is set."""
@@ -148,7 +167,7 @@ class Gate:
         request_id = None
         start = None  # of several the last: a router writes its own behind a client's
         hosts = codings = 0
-        cold = False
+        cold = no_store = False
         for name, value in headers:
             kind = _SPELLINGS.get(name)
             if kind is None:
@@ -170,17 +189,24 @@ class Gate:
             elif kind == CODING:
                 _check_coding(value)
                 codings += 1
+            elif kind == STORING:
+                no_store = no_store or says_no_store(value)
             else:
                 cold = True
         if hosts > 1:
             raise _one_host()
         if codings > 1:
             raise _one_coding()
-        return Admission(request_id, self.deadline(monotonic(), start), cold, hosts == 1)
+        return Admission(request_id, self.deadline(monotonic(), start), cold, hosts == 1, no_store)
 
     def deadline(self, now: float, start: bytes | None) -> float:
         """The deadline of a request with X-Request-Start ``start``, in seconds of the monotonic clock."""
         return now + self._deadline_seconds - (self._clock.waited(start) if start else 0.0)
+
+    @property
+    def router(self) -> tuple[float, int]:
+        """Seconds that requests were at the router so far, and how many told it."""
+        return self._clock.spent
 
     def _check_length(self, value: bytes) -> None:
         value = value.rstrip(BLANKS)
@@ -196,6 +222,11 @@ class Gate:
                 f"the body is larger than the {self._max_body_bytes} bytes allowed",
                 CLOSE,  # instead of reading the rest of the body
             )
+
+
+def says_no_store(value: bytes) -> bool:
+    """Whether a Cache-Control forbids to keep what the request asks and is answered."""
+    return any(directive.strip().lower() == b"no-store" for directive in value.split(b","))
 
 
 def _digests(keys: Sequence[str]) -> tuple[bytes, ...]:

@@ -7,17 +7,20 @@ Knows neither ASGI nor sockets. Both doors hold one `Endpoints`; their operation
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from time import time
 from typing import Any, Literal
 
-from server.batching.quarantine import Quarantine, Record
+from server.batching.runs.quarantine import Quarantine, Record
 from server.batching.turns import Turns
 from server.endpoints.gate import Gate
 from server.endpoints.ledger import make_ledger
+from server.endpoints.live import Live
 from server.endpoints.quota import make_quota
-from server.endpoints.serving import Serving
+from server.endpoints.serving import Serving, worth_of
 from server.errors import ServerError
 from server.logs.handler import count_losses
-from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
+from server.metrics.counters import ServerMetrics
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard
 from server.models.repository import Model, Repository
 from server.settings import Settings
 
@@ -28,6 +31,7 @@ class Endpoints:
     """The state of one process. Made before the fork; `open` adds what only a running worker has."""
 
     serving: Serving  # after `open`
+    live: Live  # after `open`
 
     def __init__(
         self,
@@ -37,16 +41,25 @@ class Endpoints:
         workers: int,
         *,
         busy_poll: bool = False,
+        memory_limit: int | None = None,
+        cpus: float = 1.0,
     ) -> None:
-        """``workers``: the planned number; ``busy_poll``: as in `Serving`. Raises as `replace_models` does."""
+        """``workers``: the planned number; ``busy_poll``: as in `Serving`. Raises as `replace_models` does.
+
+        ``memory_limit``: bytes that all processes may use, None without a limit; ``cpus``: what they may use of these.
+        """
         self.settings = settings
         self.scoreboard = scoreboard
         self.workers = workers
+        self.memory_limit = memory_limit
+        self.cpus = cpus
+        self.started = time()
         self.gate = Gate(
             keys=settings.api_keys,
             admin_keys=settings.admin_keys,
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_ms / 1000,
+            hirefire_token=settings.hirefire_token,
         )
         self.quota = make_quota(settings)
         self.ledger = make_ledger(settings.inflight_bytes, settings.max_body_bytes)
@@ -88,6 +101,8 @@ class Endpoints:
             quarantine=self.quarantine,
             busy_poll=self._busy_poll,
         )
+        self.live = Live(self)
+        self.live.start()
         self.scoreboard.begin_serving(line)
 
     def stop_accepting(self) -> None:
@@ -112,8 +127,20 @@ class Endpoints:
         """Whether requests share runs of a version: by its trial and, once it is open, by its runs in this worker."""
         return model.verdict.row_independent and ("serving" not in vars(self) or self.serving.batches(model))
 
+    def drain(self) -> None:
+        """Called once this worker retires: it is not ready any more, and nobody watches it."""
+        self.draining = True
+        self.live.close()
+
+    def not_cached_because(self, model: Model) -> str | None:
+        """Why answers of a version are not kept by this worker; None if they are."""
+        if "serving" not in vars(self):
+            return worth_of(model, self.settings).reason
+        return self.serving.not_cached_because(model)
+
     def close(self) -> None:
         """Closes the batchers."""
+        self.live.close()
         self.serving.close()
 
     async def load(self, name: str) -> None:

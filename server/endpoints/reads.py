@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import onnxruntime
 import orjson
 
 from server import __version__
@@ -14,12 +17,15 @@ from server.artefact.metadata import Artefact
 from server.artefact.tensors import TensorSpec
 from server.endpoints.lifecycle import Endpoints
 from server.errors import ServerError
+from server.metrics.demand import Demand
 from server.metrics.exposition import exposition_pieces
+from server.metrics.sampling import Load
 from server.metrics.statistics import served
 from server.models.repository import NO_MODEL, Model
 
 JSON = "application/json"
 DOUBTED = "a run of several requests failed in this worker, though each succeeded by itself"
+EXAMPLE_VALUES = 8192  # of golden rows that a description shows, at least one row
 Piece = TypeVar("Piece")
 
 
@@ -95,6 +101,8 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "golden_rows_checked": model.verdict.golden_rows,
         "batched": batched,
         "not_batched_because": None if batched else model.verdict.mixing or DOUBTED,
+        "cached": (not_cached := endpoints.not_cached_because(model)) is None,
+        "not_cached_because": not_cached,
         "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
         "served": served(endpoints.scoreboard.block_totals([block])[0]),
         "inputs": [_tensor(spec) for spec in model.runtime.inputs],
@@ -117,13 +125,19 @@ def live() -> Answer:
 
 def ready(endpoints: Endpoints) -> Answer:
     """`GET /v2/health/ready`: a model serves and the worker is not retiring. Raises ServerError."""
-    if endpoints.draining:
-        raise ServerError("draining", "this server is stopping")
-    if not any(True for _ in endpoints.repository):
-        raise ServerError("model_unavailable", NO_MODEL)
-    if all(endpoints.quarantined(model) for model in endpoints.repository):
-        raise ServerError("model_unavailable", "every model is quarantined; GET /models says why")
+    if (error := _unready(endpoints)) is not None:
+        raise error
     return json_answer({"ready": True})
+
+
+def _unready(endpoints: Endpoints) -> ServerError | None:
+    if endpoints.draining:
+        return ServerError("draining", "this server is stopping")
+    if not any(True for _ in endpoints.repository):
+        return ServerError("model_unavailable", NO_MODEL)
+    if all(endpoints.quarantined(model) for model in endpoints.repository):
+        return ServerError("model_unavailable", "every model is quarantined; GET /models says why")
+    return None
 
 
 def version() -> Answer:
@@ -133,8 +147,50 @@ def version() -> Answer:
 
 async def metrics(endpoints: Endpoints) -> Answer:
     """`GET /metrics`: Prometheus text, summed over all workers."""
-    pieces = await spread(exposition_pieces(endpoints.scoreboard, endpoints.workers))
+    pieces = await spread(exposition_pieces(endpoints.scoreboard, endpoints.workers, _gauges(endpoints)))
     return Answer(b"".join(pieces), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def scale(endpoints: Endpoints) -> Answer:
+    """`GET /scale`: how much of this dyno is used, and how many like it the demand needs."""
+    used = endpoints.live.demand()
+    loads = endpoints.live.loads()
+    parts = Load(*(sum(values) / len(loads) for values in zip(*loads, strict=True))) if loads else None
+    return json_answer(
+        {
+            "utilisation": used.utilisation,
+            "demand": used.demand,
+            "goal": endpoints.settings.scale_utilisation,
+            "dynos": used.dynos,
+            "seconds": len(loads),
+            "workers": endpoints.scoreboard.serving(),
+            "cpus": endpoints.cpus,
+            "of": parts._asdict() if parts else None,
+        }
+    )
+
+
+def hirefire(endpoints: Endpoints) -> Answer:
+    """`GET /hirefire/{token}/info`: the demand in hundredths of a dyno, in HireFire's form."""
+    return json_answer([{"name": "web", "value": math.ceil(endpoints.live.demand().demand * 100)}])
+
+
+def _gauges(endpoints: Endpoints) -> dict[str, tuple[str, float]]:
+    used = endpoints.live.demand() if "live" in vars(endpoints) else Demand(0.0, 0.0, 1)
+    limit = endpoints.memory_limit
+    python = f'python_info{{implementation="{platform.python_implementation()}",version="{platform.python_version()}"}}'
+    return {
+        python: ("Python that runs the server", 1.0),
+        f'dynonnx_onnxruntime_info{{version="{onnxruntime.__version__}"}}': ("ONNX Runtime that runs the models", 1.0),
+        "dynonnx_ready": ("Whether a model serves and this worker does not retire", float(_unready(endpoints) is None)),
+        "dynonnx_workers_serving": ("Worker processes that accept", float(endpoints.scoreboard.serving())),
+        "process_start_time_seconds": ("When the server started, in Unix time", endpoints.started),
+        "dynonnx_memory_limit_bytes": ("Memory that all processes may use; Inf: no limit", float(limit or "inf")),
+        "dynonnx_scale_utilisation": ("How much of this dyno is used, 0 to 1", used.utilisation),
+        "dynonnx_scale_demand": ("Dynos like this one that the demand it sees would use wholly", used.demand),
+        "dynonnx_scale_dynos": ("Dynos like this one that hold the demand it sees at the goal", float(used.dynos)),
+        "dynonnx_scale_goal": ("How much of a dyno is to be used, 0 to 1", endpoints.settings.scale_utilisation),
+    }
 
 
 async def spread(pieces: Iterable[Piece]) -> list[Piece]:
@@ -171,6 +227,7 @@ def _described(artefact: Artefact) -> dict[str, Any]:
         **({"ignored": artefact.ignored} if artefact.ignored else {}),
         "classes": artefact.classes,
         "example": dict(zip(names, artefact.golden.rows[0], strict=True)) if artefact.golden.rows else None,
+        "examples": artefact.golden.rows[: max(1, EXAMPLE_VALUES // len(names))],
         "producer": artefact.producer,
         "created": artefact.created,
         "source_sha256": artefact.source_sha256,

@@ -19,6 +19,7 @@ class RouterClock:
     def __init__(self) -> None:
         self._youngest = self._before = OLDEST_START  # the least age in this window, and in the one before
         self._window_ends = 0.0
+        self.spent = 0.0, 0  # seconds of all requests at the router, and how many told it
 
     def waited(self, start: bytes) -> float:
         """Seconds that a request with this X-Request-Start waited longer than the youngest; 0 if it tells nothing."""
@@ -35,4 +36,7 @@ class RouterClock:
             self._window_ends = now + WINDOW_SECONDS
         if age < self._youngest:
             self._youngest = age
-        return age - min(self._youngest, self._before)
+        waited = age - min(self._youngest, self._before)
+        seconds, requests = self.spent
+        self.spent = seconds + waited, requests + 1
+        return waited

@@ -12,19 +12,26 @@ from typing import Literal, NamedTuple
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
-from server.batching.padding import PaddedRuns
-from server.batching.quarantine import Quarantine
+from server.batching.runs.padding import PaddedRuns
+from server.batching.runs.quarantine import Quarantine
 from server.batching.slice_queue import SliceQueue
 from server.batching.turns import Turns
-from server.codecs import mlflow, predict
+from server.caching.cache import Cache
+from server.caching.store import Store
+from server.caching.worth import Worth
+from server.codecs import predict
 from server.codecs.codec import Codec
+from server.codecs.mlflow import media
 from server.codecs.slices import LARGE_BYTES, Slices, finish
 from server.errors import ServerError
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.counters import ModelMetrics
+from server.metrics.families import RouteName
+from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Model, Repository
 from server.settings import Settings
 
 ProtocolName = Literal["predict", "mlflow", "v2"]
+ROUTE_OF: Mapping[ProtocolName, RouteName] = {"predict": "predict", "mlflow": "invocations", "v2": "infer"}
 
 
 # docs/decisions.md: "One budget a turn"
@@ -42,7 +49,8 @@ class HotRoute(NamedTuple):
     """A path whose POST is a prediction with one model by one protocol; its batcher runs in this worker.
 
     ``timed``: `enter` measures decoding, for Server-Timing or for statistics. ``bodies``: where those that are not easy
-    have their turns; without, they are decoded at once.
+    have their turns; without, they are decoded at once. ``cache``: what may answer instead of the batcher; ``recalls``:
+    the body alone is the question, of this protocol and no other.
     """
 
     path: str
@@ -50,6 +58,9 @@ class HotRoute(NamedTuple):
     codec: Codec
     timed: bool
     bodies: Bodies | None = None
+    route_name: RouteName = "predict"
+    cache: Cache | None = None
+    recalls: bool = False
 
 
 class Serving:
@@ -75,12 +86,21 @@ class Serving:
         self._report_stuck = partial(scoreboard.report_stuck, line)
         self._turns = turns
         self._bodies = Bodies(*(SliceQueue(settings.queue_ms / 1000, turns) for _ in Bodies._fields))
+        self._store = Store(settings.cache_bytes) if settings.cache_bytes else None
         self._batchers: Mapping[tuple[str, str], Batcher] = {
             (model.name, model.version): self._batcher(
                 model, scoreboard.blocks[model.name, model.version], scoreboard, line, busy_poll
             )
             for model in repository
         }
+        self._caches = {
+            (model.name, model.version): self._cache(model, self._batchers[model.name, model.version])
+            for model in repository
+        }
+
+    def _cache(self, model: Model, batcher: Batcher) -> Cache:
+        worth = worth_of(model, self._settings)
+        return Cache(batcher, self._store, worth, timed=self._settings.server_timing)
 
     def _batcher(self, model: Model, block: int, scoreboard: Scoreboard, line: int, busy_poll: bool) -> Batcher:
         settings = self._settings
@@ -118,10 +138,24 @@ class Serving:
         """Whether requests share runs of a version in this worker."""
         return self._batchers[model.name, model.version].batches
 
+    def not_cached_because(self, model: Model) -> str | None:
+        """Why answers of a version are not kept in this worker; None if they are."""
+        return self._caches[model.name, model.version].worth.reason
+
     @property
     def is_running(self) -> bool:
         """Whether a run goes on in some thread."""
         return any(batcher.is_running for batcher in self._batchers.values())
+
+    def queue_seconds(self) -> float:
+        """Seconds that serving all that waits is expected to take."""
+        return sum(batcher.queue_seconds() for batcher in self._batchers.values() if batcher.waits)
+
+    def costs(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """By version, the learned seconds of a run and of each of its rows."""
+        return {
+            key: (batcher.curve.fixed_seconds, batcher.curve.row_seconds) for key, batcher in self._batchers.items()
+        }
 
     def hot_routes(self) -> dict[bytes, HotRoute]:
         """Every predict and infer path, as in a request line."""
@@ -145,37 +179,70 @@ class Serving:
     def _route(self, protocol: ProtocolName, model: Model, path: str = "") -> HotRoute:
         codec = codec_of(protocol, model)
         timed = self._settings.server_timing or codec.counts_stages
-        return HotRoute(path, self._batchers[model.name, model.version], codec, timed, self._bodies)
+        key = model.name, model.version
+        return HotRoute(
+            path,
+            self._batchers[key],
+            codec,
+            timed,
+            self._bodies,
+            ROUTE_OF[protocol],
+            self._caches[key],
+            recalls=protocol == "predict",
+        )
+
+
+def worth_of(model: Model, settings: Settings) -> Worth:
+    """Whether answers of a version are looked for."""
+    ruled = dict(settings.cache_models).get(model.name)
+    return Worth(model.curve, keeps=settings.cache_bytes > 0, ruled=ruled, repeatable=model.repeatable)
 
 
 def codec_of(protocol: ProtocolName, model: Model) -> Codec:
     """The codec of a protocol for a model."""
     if protocol == "predict":
         return model.predict or predict.NO_ROWS
-    return (model.mlflow or mlflow.NO_ROWS) if protocol == "mlflow" else model.v2
+    return (model.mlflow or media.NO_ROWS) if protocol == "mlflow" else model.v2
 
 
 def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
     """Decodes a body and submits its entry to the batcher, or refuses it; what is not easy in its turn, in slices.
 
-    The door has set the entry's ``arrived``, ``deadline`` and, where `Codec.reads_headers`, ``request``.
+    Where the question was answered before, that answers it again. The door has set the entry's ``arrived``,
+    ``deadline`` and, where `Codec.reads_headers`, ``request``.
     """
+    cache = route.cache
+    if cache is not None:
+        if not cache.looks:
+            cache.rest -= 1
+            if not cache.rest:
+                cache.rested()
+            cache = None
+        elif len(body) > LARGE_BYTES or entry.no_store:
+            cache = None
+        elif route.recalls:
+            body = bytes(body)
+            if cache.recall(entry, body):
+                return
     began = monotonic() if route.timed else 0.0
     try:
         if len(body) > EASY_BYTES and (bodies := route.bodies) is not None:
             queue = bodies.large if len(body) > LARGE_BYTES else bodies.medium
-            queue.add(entry, _decoding(route.codec, entry, body), partial(_decoded, route, entry, began))
+            queue.add(entry, _decoding(route.codec, entry, body), partial(_decoded, route, entry, body, cache, began))
             return
         slices = route.codec.decode(entry, body)
         if slices is not None:
             finish(slices)
     except ServerError as error:
-        _decoded(route, entry, began, error)
+        _decoded(route, entry, body, cache, began, error)
         return
     if route.timed:
         entry.arrived = monotonic()
         entry.decode_seconds = entry.arrived - began
-    route.batcher.submit(entry)
+    if cache is None:
+        route.batcher.submit(entry)
+    else:
+        cache.ask(entry, bytes(body) if route.recalls else None)
 
 
 def _decoding(codec: Codec, entry: Entry, body: bytes | bytearray) -> Slices[None]:
@@ -184,8 +251,15 @@ def _decoding(codec: Codec, entry: Entry, body: bytes | bytearray) -> Slices[Non
         yield from slices
 
 
-def _decoded(route: HotRoute, entry: Entry, began: float, error: ServerError | None) -> None:
-    """Submits an entry that was decoded, or refuses it."""
+def _decoded(
+    route: HotRoute,
+    entry: Entry,
+    body: bytes | bytearray,
+    cache: Cache | None,
+    began: float,
+    error: ServerError | None,
+) -> None:
+    """Submits an entry that was decoded from a body in turns, or refuses it."""
     if error is not None:
         if entry.fail(error):
             route.batcher.metrics.failed(error.code)
@@ -193,19 +267,27 @@ def _decoded(route: HotRoute, entry: Entry, began: float, error: ServerError | N
     if route.timed:
         entry.arrived = monotonic()
         entry.decode_seconds = entry.arrived - began
-    route.batcher.submit(entry)
+    if cache is None:
+        route.batcher.submit(entry)
+    else:
+        cache.ask(entry, bytes(body) if route.recalls else None)
 
 
 def server_timing(entry: Entry) -> str:
-    """The value of Server-Timing: milliseconds per stage and the rows of the batch; empty without `Entry.timing`."""
+    """The value of Server-Timing: milliseconds per stage, the rows of the batch, and whether the answer is another's.
+
+    Empty without `Entry.timing`. What was answered before has neither queue nor run nor batch.
+    """
     timing = entry.timing
     if timing is None:
         return ""
-    stages = {
-        "parse": entry.decode_seconds,
-        "queue": timing.queue,
-        "run": timing.run,
-        "encode": monotonic() - timing.ended,
-    }
-    durations = [f"{stage};dur={seconds * 1e3:.3f}" for stage, seconds in stages.items()]
-    return ", ".join([*durations, f"batch;desc={timing.rows}"])
+    stages = {"parse": entry.decode_seconds}
+    if timing.rows:
+        stages |= {"queue": timing.queue, "run": timing.run}
+    stages["encode"] = monotonic() - timing.ended
+    told = [f"{stage};dur={seconds * 1e3:.3f}" for stage, seconds in stages.items()]
+    if timing.rows:
+        told.append(f"batch;desc={timing.rows}")
+    if timing.hit:
+        told.append("cache;desc=hit")
+    return ", ".join(told)

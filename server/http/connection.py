@@ -2,7 +2,7 @@
 
 A request is hot when it is a POST to the exact path of a loaded model. It needs no task, no scope and no routing: it
 passes the gate, waits in the batcher, and its answer is written after its batch has run, in the order of the requests
-on the connection (see `answering`). Every other request is cold: uvicorn hands it to the ASGI application, door one.
+on the connection. Every other request is cold: uvicorn hands it to the ASGI application, door one.
 
 What a connection waits for, and what changes it:
 
@@ -14,8 +14,7 @@ What a connection waits for, and what changes it:
     FRESH, IDLE                  a whole request with a known head    IDLE, and the request is entered
     any                          invalid HTTP, or a time limit        refused: no more reading, then closed
 
-While a cold request is unanswered, every request is cold. Many bytes at once are parsed in pieces: where too much is
-owed after one, or others wait for their turn (see `parse_queue`), the rest waits unparsed.
+What lies below the parser's callbacks stands in `layers`.
 """
 
 from __future__ import annotations
@@ -23,50 +22,34 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
-import httptools
-
 from server.endpoints.ledger import SMALL_BODY_BYTES
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import HotRoute, enter
 from server.errors import ServerError
-from server.http.answering import AnsweringConnection
 from server.http.exchange import Exchange, WorkerState
 from server.http.head_cache import Recognised
+from server.http.layers.reading import ReadingConnection, StopParsing
 from server.http.limits import (
     MAX_HEAD_BYTES,
     MAX_PIPELINED,
     MAX_PIPELINED_BYTES,
     MAX_URL_BYTES,
-    PIECE_BYTES,
     TRAILER_BYTES,
     check_head,
     headers_too_large,
-    piece_end,
 )
 from server.http.places import KEPT_PATHS, no_place
-from server.http.targets import body_length, head_without_upgrade, origin_form
+from server.http.targets import origin_form
 from server.http.timeouts import BODY, HEAD, IDLE
-from server.logs import log
 
 
-class _StopParsing(Exception):
-    """Stops the parser within a request that is refused."""
-
-
-class Connection(AnsweringConnection):
+class Connection(ReadingConnection):
     """One client connection. uvicorn makes the instances."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called when a client has connected."""
         super().connection_made(transport)
-        # Lifetime: the connection
-        self._unparsed = b""  # read, while too much is owed to parse on
-        self._parsed = 0  # bytes of it that have been parsed
-
         # Lifetime: one request being read
-        self._began = False  # it began in the bytes that are being parsed
-        self._large_head = False  # its head may exceed MAX_HEAD_BYTES: measure it
-        self._beside_body = 0  # bytes round its chunks: of trailers, or that brought no body
         self._route: HotRoute | None = None  # if hot
         self._body: bytes | bytearray = b""  # if hot
 
@@ -75,121 +58,14 @@ class Connection(AnsweringConnection):
             if len(self.connections) > sum(self.worker.places):
                 self._refuse(no_place())
 
-    # Reading
-
-    def data_received(self, data: bytes) -> None:
-        """Enters a whole request with a known head; else feeds the parser, whose callbacks follow below."""
-        if self._refused:
-            return
-        if self.timeout_keep_alive_task is not None:
-            self._unset_keepalive_if_required()
-        if self._waits_for <= IDLE and not self.pipeline and (known := self.worker.recognise(data)) is not None:
-            cycle = self.cycle
-            if cycle is None or cycle.response_complete:
-                self._go_known(known)
-                return
-        if len(data) <= PIECE_BYTES:
-            self._parse(data)
-            return
-        self._unparsed, self._parsed, self.unparsed_bytes = data, 0, len(data)
-        self.flow.parse_on = self._queue
-        if self._body_left(1) or self.worker.parsing.idle:
-            self.worker.parsing.begin(self)
-        else:
-            self.transport.pause_reading()
-            self._queue()
-            self._count_owed()
-
-    def parse_on(self, until: float) -> bool:
-        """Parses piece by piece, but for a moment and until too much is owed; returns whether it could go on."""
-        self._queued = False
-        if self.flow.parse_on is None:  # refused, or gone
-            return False
-        data, at = self._unparsed, self._parsed
-        while at < len(data) and not (self.flow.read_paused or self._refused):
-            end = piece_end(data, at, self._body_left(len(data) - at))
-            self._parse(data[at:end])
-            at = end
-            if at < len(data) and monotonic() >= until:
-                break
-        if at < len(data) and not self._refused:
-            self._parsed, self.unparsed_bytes = at, len(data)  # all of them stay in memory
-            self._queued = not self.flow.read_paused
-            self.transport.pause_reading()
-            self._count_owed()
-            return self._queued
-        self._unparsed, self._parsed, self.unparsed_bytes = b"", 0, 0
-        self.flow.parse_on = None
-        self._count_owed()
-        if not self.flow.read_paused:
-            self.transport.resume_reading()
-        return False
-
-    def _queue(self) -> None:
-        if not self._queued:
-            self._queued = True
-            self.worker.parsing.add(self)
-
-    def _body_left(self, most: int) -> int:
-        """Bytes that are certain to be of the hot body being read, ``most`` at most; else 0."""
-        if self._exchange is None or self._waits_for != BODY:
-            return 0
-        length = body_length(self.headers)
-        return 0 if length is None else min(length - self._received, most)
-
-    def _parse(self, data: bytes) -> None:
-        waited_for, received = self._waits_for, self._received
-        self._began = False
-        self._large_head = waited_for == HEAD
-        try:
-            self._feed(data)
-        except httptools.HttpParserCallbackError as error:
-            self._callback_failed(error)
-        except httptools.HttpParserError:
-            self._refuse(ServerError("bad_request", "the request is not valid HTTP/1.1"))
-        if waited_for == self._waits_for and not self._began:
-            self._count(len(data), received)
-
-    def _feed(self, data: bytes | memoryview) -> None:
-        """Feeds the parser, which ends where an upgrade would begin: there another gets the head again, without."""
-        while True:
-            parser = self.parser
-            try:
-                parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:
-                data = memoryview(data)[upgrade.args[0] :]
-                head = head_without_upgrade(parser.get_method(), self.url, parser.get_http_version(), self.headers)
-                self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-                self.parser.feed_data(head)
-            else:
-                return
-
-    def _count(self, size: int, received: int) -> None:
-        """Counts bytes of a request that had begun before, and has not ended: what never reaches a callback."""
-        if self._waits_for == HEAD:
-            self._received += size
-            if self._received > MAX_HEAD_BYTES:
-                self._refuse(headers_too_large())
-        elif self._waits_for == BODY and self._received == received:
-            self._beside_body += size
-            if self._beside_body > MAX_HEAD_BYTES:
-                self._refuse(headers_too_large())
-
-    def _callback_failed(self, error: httptools.HttpParserCallbackError) -> None:
-        cause = error.__context__
-        if isinstance(cause, _StopParsing):
-            return
-        if isinstance(cause, httptools.HttpParserError):
-            self._refuse(ServerError("bad_request", "the request is not valid HTTP/1.1"))
-            return
-        log.error("a connection failed", exc_info=error)
-        self._refuse(ServerError("internal", "the server failed on this request; its log says why"))
+    def _let_go(self) -> None:
+        super()._let_go()
+        self._body = b""
 
     def on_message_begin(self) -> None:
         """A request begins."""
         if self._refused:
-            raise _StopParsing
+            raise StopParsing
         self.url = b""
         self.headers = []
         self._began = True
@@ -237,7 +113,7 @@ class Connection(AnsweringConnection):
         if self._crowded and self.url.partition(b"?")[0] not in KEPT_PATHS:
             self._stop(no_place())
         route = self.worker.hot.get(self.url)
-        if route is None or version == "1.0" or not self._may_be_hot():
+        if route is None or version == "1.0" or parser.get_method() != b"POST":
             self._go_cold(version)
         else:
             self._go_hot(route)
@@ -247,7 +123,7 @@ class Connection(AnsweringConnection):
         try:
             if gate.keyed:
                 gate.authorise(route.path, self._lowered())
-            request_id, deadline, cold, has_host = gate.admit(self.headers)
+            request_id, deadline, cold, has_host, no_store = gate.admit(self.headers)
             if cold or not has_host:
                 self._go_cold("1.1")
                 return
@@ -256,17 +132,18 @@ class Connection(AnsweringConnection):
             described = route.codec.read_headers(self.headers)
             route.batcher.check_capacity(deadline)
         except ServerError as error:
-            exchange = Exchange(self, gate.identify(self._lowered()), 0.0)
+            exchange = Exchange(self, gate.identify(self._lowered()), 0.0, route)
             exchange.close = not self.parser.should_keep_alive()
             self.exchanges.append(exchange)
             exchange.fail(error)
             return
-        exchange = Exchange(self, request_id or gate.next_id(), deadline)
+        exchange = Exchange(self, request_id or gate.next_id(), deadline, route)
         if not self.parser.should_keep_alive():
             exchange.close = True
         elif self.worker.knows_heads and not route.codec.reads_headers:
             self.worker.head_cache.learn(self.headers, route)
         exchange.request = described
+        exchange.no_store = no_store
         self.exchanges.append(exchange)
         self._exchange, self._route, self._body = exchange, route, b""
 
@@ -278,7 +155,7 @@ class Connection(AnsweringConnection):
         self._waits_for = IDLE
         self._since = worker.now
         now = monotonic()
-        exchange = Exchange(self, request_id or gate.next_id(), gate.deadline(now, start), now)
+        exchange = Exchange(self, request_id or gate.next_id(), gate.deadline(now, start), route, now)
         self.exchanges.append(exchange)
         try:
             if worker.quota is not None:
@@ -295,11 +172,6 @@ class Connection(AnsweringConnection):
     def _address(self) -> str | None:
         return self.client[0] if self.client else None
 
-    def _may_be_hot(self) -> bool:
-        """Whether it is a POST and no cold request is unanswered: answers keep their order."""
-        cycle = self.cycle
-        return (cycle is None or cycle.response_complete) and not self.pipeline and self.parser.get_method() == b"POST"
-
     def _go_cold(self, version: str) -> None:
         """Hands the head to uvicorn's own callbacks."""
         url, headers = self.url, self._lowered()
@@ -315,6 +187,7 @@ class Connection(AnsweringConnection):
         self.expect_100_continue = any(
             name == b"expect" and value.lower() == b"100-continue" for name, value in headers
         )
+        self.cycle = None  # type: ignore[assignment]  # or uvicorn would queue the request by itself
         super().on_headers_complete()
         self._cold = True
         if self.worker.retiring or self._crowded:
@@ -345,7 +218,7 @@ class Connection(AnsweringConnection):
             exchange.fail(error)
             if exchange.close:
                 self._refused = True
-                raise _StopParsing from None
+                raise StopParsing from None
 
     def on_message_complete(self) -> None:
         """The request is complete."""
@@ -369,7 +242,7 @@ class Connection(AnsweringConnection):
     def _stop(self, error: ServerError) -> None:
         """Refuses as `_refuse` does, from within a parser callback."""
         self._refuse(error)
-        raise _StopParsing
+        raise StopParsing
 
 
 def connection_class(endpoints: Endpoints) -> type[Connection]:

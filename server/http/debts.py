@@ -32,9 +32,18 @@ class Debts:
 
     def owe(self, debtor: Debtor) -> None:
         """Counts what waits for a connection now; ends the one with the most if all is too much."""
-        size = debtor.owed_bytes()
-        self.total += size - self._owed.get(debtor, 0)
-        self._owed[debtor] = size
+        self._count(debtor)
+        if self.total > self._limit:
+            self.look_again()
+
+    def settle(self, debtor: Debtor) -> None:
+        """Counts a connection no longer: its client has taken its answers, or left."""
+        self.total -= self._owed.pop(debtor, 0)
+
+    def look_again(self) -> None:
+        """Counts anew what waits for every connection, and ends as `owe` does. Called by the sweep."""
+        for debtor in list(self._owed):
+            self._count(debtor)
         while self.total > self._limit:
             largest = max(self._owed, key=self._owed.__getitem__)
             if len(self._owed) == 1 and not largest.owes_several():  # one answer may be as large
@@ -42,12 +51,9 @@ class Debts:
             self.settle(largest)
             largest.transport.abort()
 
-    def settle(self, debtor: Debtor) -> None:
-        """Counts a connection no longer: its client has taken its answers, or left."""
-        self.total -= self._owed.pop(debtor, 0)
-
-    def look_again(self) -> None:
-        """Counts anew what waits for every connection. Called by the sweep."""
-        for debtor in list(self._owed):
-            if debtor in self._owed:
-                self.owe(debtor)
+    def _count(self, debtor: Debtor) -> None:
+        size = debtor.owed_bytes()
+        self.total += size - self._owed.get(debtor, 0)
+        self._owed[debtor] = size
+        if not size:
+            del self._owed[debtor]

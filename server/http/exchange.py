@@ -16,20 +16,21 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from server.batching.entry import Entry, PiecedAnswer
 from server.endpoints.ledger import SMALL_BODY_BYTES, Account, Lease
 from server.endpoints.lifecycle import Endpoints
+from server.endpoints.portions import PORTION_BYTES
 from server.endpoints.serving import HotRoute, server_timing
 from server.errors import ServerError, envelope
 from server.http.debts import Debts
 from server.http.head_cache import HeadCache
-from server.http.parse_queue import ParseQueue
 from server.http.places import places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
+from server.http.turn_queue import TurnQueue
 
 OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PLAIN = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n\r\n%b"
 ERROR_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PIECES_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b\r\n"
 CLOSE_HEADER = b"connection: close\r\n"
-JOINED_BYTES = 262_144  # pieces of more stay apart: to touch fresh memory for a copy takes long
+SMALL_ANSWER_BYTES = 4096  # an answer of more is counted while it waits for those before it
 
 
 class AnswersInOrder(Protocol):
@@ -41,6 +42,9 @@ class AnswersInOrder(Protocol):
 
     def flush(self) -> None:
         """Writes the answers at the head of the queue that are complete."""
+
+    def count_owed(self) -> None:
+        """Counts what waits in memory because of this connection."""
 
     def is_last(self, exchange: Exchange) -> bool:
         """Whether no request has begun after this one."""
@@ -54,14 +58,37 @@ class Exchange(Entry):
 
     output: bytes | None = None
     pieces: Sequence[bytes | memoryview] = ()
+    pieces_bytes = 0
     close = False  # the connection ends with this answer
+    waits = False  # it is a cold request that has not begun
     _lease: Lease | None = None  # of a request whose bytes are counted
 
-    def __init__(self, connection: AnswersInOrder, request_id: bytes, deadline: float, arrived: float = 0.0) -> None:
+    def __init__(
+        self,
+        connection: AnswersInOrder,
+        request_id: bytes,
+        deadline: float,
+        route: HotRoute | None = None,
+        arrived: float = 0.0,
+    ) -> None:
+        """``route``: None for a request that is refused before it is known; ``arrived``: 0 until it is complete."""
         self.connection = connection
         self.request_id = request_id
         self.deadline = deadline
+        self.route = route
         self.arrived = arrived
+
+    def begin(self) -> None:
+        """Called if it ``waits``, once it is the first."""
+
+    def drop(self) -> None:
+        """Gives the request up: its client has left, or hears no more."""
+        self.done = True
+
+    @property
+    def answer_bytes(self) -> int:
+        """Of its answer, while it waits for those before it."""
+        return 0 if self.output is None else len(self.output) + self.pieces_bytes
 
     def hold(self, size: int) -> None:
         """Counts bytes of the request, until it is freed. Raises ServerError ``overloaded`` where they are too many."""
@@ -77,6 +104,8 @@ class Exchange(Entry):
             self.output = PLAIN % (worker.ok_start, len(body), self.request_id, body)
             if connection.exchanges[0] is self:
                 connection.flush()
+            elif len(body) > SMALL_ANSWER_BYTES:
+                connection.count_owed()
             return
         start = worker.ok_start
         if self.timing is not None:
@@ -88,6 +117,8 @@ class Exchange(Entry):
         self.output = OK_HEAD % (start, len(body), self.request_id, end, body)
         if connection.exchanges[0] is self:
             connection.flush()
+        elif len(body) > SMALL_ANSWER_BYTES:
+            connection.count_owed()
 
     def answer_in_pieces(self, answer: PiecedAnswer) -> None:
         """Makes the answer a 200 with its own media type and headers; joins the pieces unless they are large."""
@@ -105,12 +136,14 @@ class Exchange(Entry):
             self.request_id,
             CLOSE_HEADER if self.close else b"",
         )
-        if size > JOINED_BYTES:
-            self.output, self.pieces = head, answer.pieces
+        if size > PORTION_BYTES:  # to touch fresh memory for a copy takes long
+            self.output, self.pieces, self.pieces_bytes = head, answer.pieces, size
         else:
             self.output = b"".join([head, *answer.pieces])
         if connection.exchanges[0] is self:
             connection.flush()
+        elif size > SMALL_ANSWER_BYTES:
+            connection.count_owed()
 
     def refuse(self, error: ServerError) -> None:
         """Makes the answer an error; the error's headers may close the connection."""
@@ -126,6 +159,15 @@ class Exchange(Entry):
         self.output = ERROR_HEAD % (start, headers, len(body), self.request_id, end, body)
         if connection.exchanges[0] is self:
             connection.flush()
+        self._count_refusal(error.status)
+
+    def _count_refusal(self, status: int) -> None:
+        """Counts how long a refused request took: no time if it was refused before it was complete."""
+        if self.route is None:
+            self.connection.worker.endpoints.metrics.other_request("none", status, 0.0)
+            return
+        seconds = monotonic() - self.arrived + self.decode_seconds if self.arrived else 0.0
+        self.route.batcher.metrics.request(self.route.route_name, status, seconds)
 
 
 class WorkerState:
@@ -139,7 +181,8 @@ class WorkerState:
         self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
         self.places = places()
         self.debts = Debts(endpoints.ledger.limit)
-        self.parsing = ParseQueue(endpoints.turns)
+        self.parsing = TurnQueue(endpoints.turns)
+        self.writing = TurnQueue(endpoints.turns)
         self.quota = endpoints.quota
         # Whether heads are recognised without a look at what says who the client is.
         self.knows_heads = not endpoints.gate.keyed and not (self.quota is not None and self.quota.reads_headers)
@@ -177,7 +220,8 @@ class WorkerState:
     def retire(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answers with ``Connection: close`` from now on; closes idle connections after RETIRE_GRACE_SECONDS."""
         if not self.retiring:
-            self.retiring = self.endpoints.draining = True
+            self.retiring = True
+            self.endpoints.drain()
             loop.call_later(RETIRE_GRACE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
@@ -191,4 +235,5 @@ class WorkerState:
         for connection in list(self._server_state.connections):
             connection.check_time(self.now)
         self.debts.look_again()
+        self.endpoints.metrics.connections(len(self._server_state.connections))
         loop.call_later(SWEEP_SECONDS, self._sweep, loop)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
+from server.endpoints.gate import says_no_store
 from server.http.limits import MAX_HEAD_BYTES, MAX_HEADERS
 
 # docs/decisions.md: "Heads whose lines have passed need no parser"
@@ -89,6 +90,8 @@ class HeadCache(Generic[Route]):
 
     def _remember(self, known: dict[bytes, int], name: bytes, value: bytes, line: bytes) -> None:
         if name in _NEVER or value.lower() != _ONLY.get(name, value.lower()):
+            return
+        if name == b"cache-control" and says_no_store(value):
             return
         if self.remembered() >= MAX_LINES:
             for lines in self._lines.values():

@@ -40,6 +40,11 @@ def _without_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[b
     return ((name, value) for name, value in headers if name.lower() != b"upgrade")
 
 
+def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a body may follow a head."""
+    return any(name.lower() in (b"content-length", b"transfer-encoding") and value != b"0" for name, value in headers)
+
+
 def body_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     """The Content-Length of a head that has passed the parser; None without one."""
     for name, value in headers:

@@ -1,12 +1,14 @@
 """Owns the text of `GET /metrics`: the scoreboard's families in Prometheus' format. Knows no requests.
 
+Only what has happened has a series: a thousand models of which ten are asked are the series of ten.
 docs/decisions.md: "Metrics stand in shared memory, their text is ours".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
+from types import MappingProxyType
 
 from server import __version__
 from server.metrics.families import MODEL_FAMILIES, SERVER_FAMILIES, Family
@@ -20,75 +22,75 @@ def exposition(scoreboard: Scoreboard, workers: int) -> bytes:
     return b"".join(exposition_pieces(scoreboard, workers))
 
 
-def exposition_pieces(scoreboard: Scoreboard, workers: int) -> Iterator[bytes]:
-    """The text of `exposition`, each piece made when it is asked for; all numbers are of the first moment."""
-    versions = dict(scoreboard.blocks)
-    labels = [f'model="{model}",version="{version}"' for model, version in versions]
-    totals = scoreboard.block_totals(list(versions.values()))
+def exposition_pieces(
+    scoreboard: Scoreboard, workers: int, gauges: Mapping[str, tuple[str, float]] = MappingProxyType({})
+) -> Iterator[bytes]:
+    """The text of `exposition`, each piece made when it is asked for; all numbers are of the first moment.
+
+    ``gauges``: by name, the help and the number of what does not stand on the scoreboard; names may have labels.
+    """
+    totals = scoreboard.totals_of_asked()
+    labels = [f'model="{model}",version="{version}"' for model, version in totals]
     yield _head("dynonnx_build_info", "gauge", "Version of the server").encode()
     yield f'dynonnx_build_info{{version="{__version__}"}} 1\n'.encode()
     yield _head("dynonnx_workers", "gauge", "Worker processes that should serve").encode()
     yield f"dynonnx_workers {workers}\n".encode()
+    for name, (text, number) in gauges.items():
+        yield f"{_head(name.partition('{')[0], 'gauge', text)}{name} {number!r}\n".encode()
     for family in SERVER_FAMILIES:
-        values = _shown(family, scoreboard.server_totals(family.name))
-        yield (_head(family.name, family.kind, family.text) + _SERVER_TEMPLATES[family.name] % tuple(values)).encode()
+        lines = _lines(family, "", scoreboard.server_totals(family.name))
+        yield (_head(family.name, family.kind, family.text) + "".join(lines)).encode()
     for family in MODEL_FAMILIES:
-        yield _head(family.name, family.kind, family.text).encode()
-        at_once = max(1, PIECE_SAMPLES // _samples(family))
-        for start in range(0, len(labels), at_once):
-            piece = slice(start, start + at_once)
-            cells = [each.of(family.name) for each in totals[piece]]
-            yield _model_samples(family, labels[piece], cells).encode()
+        piece: list[str] = [_head(family.name, family.kind, family.text)]
+        for label, own in zip(labels, totals.values(), strict=True):
+            lines = _lines(family, label, own.of(family.name))
+            if len(piece) + len(lines) >= PIECE_SAMPLES:
+                yield "".join(piece).encode()
+                piece = []
+            piece += lines
+        yield "".join(piece).encode()
 
 
-def _model_samples(family: Family, labels: Sequence[str], cells: Sequence[Sequence[float]]) -> str:
-    """The samples of one family for several versions, by their labels."""
-    filled: list[object] = []
-    for label, own in zip(labels, cells, strict=True):
+def _lines(family: Family, of: str, cells: Sequence[float]) -> list[str]:
+    """The samples of a family, of a version by its labels ``of`` or of the server, without what never happened."""
+    lines: list[str] = []
+    for at, (label_set, template) in enumerate(_TEMPLATES[family.name].items()):
+        own = cells[at * family.width : (at + 1) * family.width]
         values = _shown(family, own)
-        pairs: list[object] = [label] * (2 * len(values))
-        pairs[1::2] = values
-        filled += pairs
-    return (_MODEL_TEMPLATES[family.name] * len(labels)) % tuple(filled)
+        if family.kind == "gauge" or any(own):
+            labels = ",".join(filter(None, (of, label_set)))
+            lines += [line % (labels, value) for line, value in zip(template, values, strict=True)]
+    return lines
 
 
 def _shown(family: Family, cells: Sequence[float]) -> Sequence[float]:
-    """The numbers of a family's samples."""
+    """The numbers of the samples of one label set."""
     if family.kind == "histogram":
         cumulated = list(accumulate(cells[:-1]))
         return [*cumulated, cells[-1], cumulated[-1]]
-    return [sum(cells)] if family.buckets else cells
+    return [sum(cells)]
 
 
-def _samples(family: Family) -> int:
-    return len(_names(family))
-
-
-def _names(family: Family) -> list[tuple[str, str]]:
-    """Name and own label of each sample of a family."""
-    if family.kind == "histogram":
-        buckets = [(f"{family.name}_bucket", f'le="{bound}"') for bound in (*map(str, family.buckets), "+Inf")]
-        return [*buckets, (f"{family.name}_sum", ""), (f"{family.name}_count", "")]
-    if family.buckets or family.label is None:
-        return [(family.name, "")]
-    return [(family.name, f'{family.label}="{value}"') for value in family.label_values]
-
-
-def _template(family: Family, of_model: bool) -> str:
-    """The lines of one version or of the server; ``%s`` stands for a version's labels, ``%r`` for a number.
+def _template(family: Family, labelled: bool) -> tuple[str, ...]:
+    """The lines of one label set; ``%s`` stands for its labels, ``%r`` for a number.
 
     Model names and versions have no character that needs an escape.
     """
-    lines = []
-    for name, own in _names(family):
-        labels = ",".join(filter(None, ("%s" if of_model else "", own)))
-        lines.append(f"{name}{{{labels}}} %r\n" if labels else f"{name} %r\n")
-    return "".join(lines)
+    plain = "{%s} %r\n" if labelled else "%s %r\n"
+    if family.kind != "histogram":
+        return (f"{family.name}{plain}",)
+    comma = "," if labelled else ""
+    bounds = (*map(str, family.buckets), "+Inf")
+    buckets = tuple(f'{family.name}_bucket{{%s{comma}le="{bound}"}} %r\n' for bound in bounds)
+    return (*buckets, f"{family.name}_sum{plain}", f"{family.name}_count{plain}")
 
 
 def _head(name: str, kind: str, text: str) -> str:
     return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
 
 
-_MODEL_TEMPLATES = {family.name: _template(family, of_model=True) for family in MODEL_FAMILIES}
-_SERVER_TEMPLATES = {family.name: _template(family, of_model=False) for family in SERVER_FAMILIES}
+_TEMPLATES = {
+    family.name: {label_set: _template(family, labelled=bool(of_model or label_set)) for label_set in family.label_sets}
+    for families, of_model in ((MODEL_FAMILIES, True), (SERVER_FAMILIES, False))
+    for family in families
+}

@@ -32,7 +32,7 @@ def statistics(totals: BlockTotals, model: str, version: str) -> dict[str, Any]:
             stage: {"count": sum(count for count, _ in sizes), "ns": sum(ns for _, ns in sizes)}
             for stage, sizes in stages.items()
         }
-        | {"cache_hit": {"count": 0, "ns": 0}, "cache_miss": {"count": 0, "ns": 0}},
+        | {f"cache_{what}": _looked(totals, what) for what in ("hit", "miss")},
         "batch_stats": [
             {"batch_size": rows}
             | {stage: {"count": sizes[at][0], "ns": sizes[at][1]} for stage, sizes in stages.items()}
@@ -55,6 +55,11 @@ def _inference_stats(totals: BlockTotals) -> dict[str, Any]:
         },
         "queue": {"count": success, "ns": _ns(sum(totals.of("nv_inference_queue_duration_us")))},
     }
+
+
+def _looked(totals: BlockTotals, what: str) -> dict[str, int]:
+    family = {"hit": "nv_cache_num_hits_per_model", "miss": "nv_cache_num_misses_per_model"}[what]
+    return {"count": _count(totals, family), "ns": _ns(sum(totals.of(f"nv_cache_{what}_duration_per_model")))}
 
 
 def _stage(totals: BlockTotals, stage: str) -> list[tuple[int, int]]:

@@ -13,18 +13,18 @@ from server.artefact.mixing.analysis import find_mixing
 from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import InputLayout, TensorSpec
-from server.codecs.mlflow import MlflowCodec, mlflow_codec
+from server.codecs.mlflow.codec import MlflowCodec, mlflow_codec
 from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_signature
 from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.cost_bound import has_cost_by_rows, pads_texts
 from server.models.files import read_inside
-from server.models.probe import probe, run_once
-from server.models.repository import Model, VersionFile
+from server.models.folder import VersionFile
+from server.models.probe import probe
+from server.models.repository import Model
 from server.models.signed import Check, read_signature
-from server.models.trial import Findings, Verdict, examine, first_run, stopped_after, warm_up
+from server.models.trial import Findings, Verdict, examine, warm_up
 from server.settings import BatchRule, Settings
 
-FIRST_RUN_SECONDS = 30.0  # it took less in the trial, which may take as much processor time in all
 # docs/decisions.md: "What is slow to open is refused"
 OPENING_SECONDS, BYTES_PER_SECOND = 3.0, 20_000_000
 
@@ -52,7 +52,7 @@ def load_model(
     batch: BatchRule,
     check_signed: Check | None = None,
 ) -> Model:
-    """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it and runs it once.
+    """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it.
 
     ``given``: what was read already.
     Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for another SHA-256.
@@ -75,8 +75,6 @@ def load_model(
         _check_inputs(layouts, runtime.inputs)
     if tried is not None:
         verdict, curve = tried.verdict, tried.curve
-        with stopped_after(runtime, FIRST_RUN_SECONDS):
-            first_run(runtime, artefact, layouts) if artefact else run_once(runtime)
     elif artefact is not None:
         verdict = examine(runtime, artefact, layouts)
         curve = warm_up(runtime, artefact, layouts, max_batch_rows)
@@ -105,8 +103,17 @@ def load_model(
     return Model(
         *(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve),
         cost_by_rows=cost_by_rows,
+        repeatable=_is_repeatable(data, proven=batch == "proven" and verdict.row_independent),
         pads_texts=pads,
     )
+
+
+def _is_repeatable(data: bytes, *, proven: bool) -> bool:
+    """Whether no operator may draw by chance: all that do are refused but Dropout, which draws where it trains.
+
+    ``proven``: that it does not was read from the graph. Else the name alone counts, wherever in the file it stands.
+    """
+    return proven or b"Dropout" not in data
 
 
 def loader(settings: Settings, check_signed: Check | None) -> Callable[..., Model]:

@@ -5,7 +5,6 @@ A run that fails on made-up inputs proves little: such a file is served, with ea
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator, Sequence
 
@@ -40,14 +39,6 @@ def probe(runtime: Runtime, max_rows: int) -> tuple[Verdict, CostCurve]:
                 raise
             log.info("made-up inputs do not run: %s", error)
     return Verdict(0, NOT_TRIED if rows_first else NO_ROWS), _unknown_cost()
-
-
-def run_once(runtime: Runtime) -> None:
-    """Runs a file that was tried elsewhere, so that all workers share what the first run allocates."""
-    for layouts in guessed(runtime.inputs):
-        with contextlib.suppress(TrialFailed):
-            _cost_of_one(runtime, layouts)
-            return
 
 
 def guessed(inputs: Sequence[TensorSpec]) -> Iterator[tuple[InputLayout, ...]]:

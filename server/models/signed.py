@@ -8,7 +8,7 @@ from pathlib import Path
 from server.artefact.onnxfile import BadFile
 from server.artefact.signing import MAX_SIGNATURE_BYTES, SUFFIX, BadKey, Verifier
 from server.models.files import read_beginning
-from server.models.repository import VersionFile
+from server.models.folder import VersionFile
 from server.settings import BadSetting
 
 Check = Callable[[VersionFile, bytes, bytes | None], None]  # of a file, its bytes and signature; raises BadFile

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -12,14 +10,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from server.artefact.metadata import Artefact, Golden, worst_excess
+from server.artefact.golden import mismatch, scale_of
+from server.artefact.metadata import Artefact, worst_excess
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import Array, InputLayout, concatenate
 from server.batching.cost import CostCurve
 from server.codecs.rows import RowReader
 from server.errors import ServerError
 
-TIE = 1e-6  # either label is right where the two best probabilities are closer
 WARM_UP_ROWS = (1, 4, 16, 64, 256)  # sizes of the first runs, from which the curve learns
 WARM_UP_TRIES = 3  # per size, of which the fastest counts: a cold first run does not show the cost
 WARM_UP_SECONDS = 0.25  # no larger size is tried after this
@@ -91,8 +89,8 @@ def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
     names = [output.name for output in runtime.outputs]
     together = dict(zip(names, _run(runtime, names, feed), strict=True))
     golden_rows = len(artefact.golden.rows) if artefact else 0
-    if artefact is not None and golden_rows:
-        check_golden(artefact, together)
+    if artefact is not None and golden_rows and (wrong := mismatch(artefact, together)):
+        raise TrialFailed(wrong)
     probabilities = artefact.output_names("probabilities") if artefact else ()
     return Verdict(golden_rows, _find_mixing(runtime, names, feed, together, probabilities))
 
@@ -136,69 +134,6 @@ def probe_feed(layouts: Sequence[InputLayout]) -> dict[str, Array]:
     return feed
 
 
-def check_golden(artefact: Artefact, got: Mapping[str, Any]) -> None:
-    """Compares outputs with the golden answers by the rule of parity. Raises TrialFailed, naming output and row."""
-    golden = artefact.golden
-    for output in artefact.outputs:
-        answers, expected = got.get(output.name), golden.outputs.get(output.name)
-        if not isinstance(answers, np.ndarray) or not isinstance(expected, list):
-            raise TrialFailed(f"output '{output.name}' is missing in the graph or among the golden answers")
-        if not answers.ndim or not len(expected) == len(answers) == len(golden.rows):
-            raise TrialFailed(f"output '{output.name}' has not one answer for each golden row")
-    for output in sorted(artefact.outputs, key=lambda output: output.role == "label"):  # for `_ties`
-        answers, expected = got[output.name], golden.outputs[output.name]
-        if output.role == "label" or answers.dtype.kind == "O":
-            wrong = _wrong_labels(expected, answers) - _ties(artefact, golden)
-        else:
-            wrong = _wrong_numbers(expected, answers, output.role == "probabilities")
-        if wrong:
-            raise TrialFailed(f"golden row {min(wrong)}: '{output.name}' is not what the original model answered")
-
-
-def _wrong_labels(expected: Sequence[Any], labels: Array) -> set[int]:
-    pairs = zip(expected, labels.tolist(), strict=True)
-    return {row for row, (wanted, label) in enumerate(pairs) if not _same(wanted, label)}
-
-
-def _wrong_numbers(expected: Sequence[Any], numbers: Array, probabilities: bool) -> set[int]:
-    try:
-        wanted = np.array(expected, np.float64)
-        got = numbers.astype(np.float64).reshape(wanted.shape)
-    except (TypeError, ValueError):
-        return {0}
-    got = np.where(np.isfinite(got), got, np.nan)  # JSON has null for NaN and infinities alike
-    excess = worst_excess(wanted, got, _scale(wanted, probabilities))
-    return set(np.nonzero(excess > 1.0)[0].tolist())
-
-
-def _scale(values: Array, probabilities: bool) -> float:
-    """The scale of the rule of parity: 1 for probabilities, else the standard deviation of the finite values."""
-    finite = values[np.isfinite(values)]
-    if probabilities or not finite.size:
-        return 1.0
-    with np.errstate(over="ignore", invalid="ignore"):
-        spread = float(finite.std())
-    return spread if np.isfinite(spread) and spread > 0.0 else 1.0
-
-
-def _same(expected: Any, got: Any) -> bool:
-    """Whether two labels are equal, or their lists for several targets; a list of one label equals the label."""
-    if isinstance(got, list) and not isinstance(expected, list):
-        got = got[0]
-    return bool(expected == got)
-
-
-def _ties(artefact: Artefact, golden: Golden) -> frozenset[int]:
-    """The rows whose two best probabilities are so close that either label is right."""
-    ties: set[int] = set()
-    for name in artefact.output_names("probabilities"):
-        probabilities = np.array(golden.outputs[name], np.float64)
-        if probabilities.ndim == 2 and probabilities.shape[1] > 1:
-            best = np.sort(probabilities, axis=1)[:, -2:]
-            ties.update(np.nonzero(best[:, 1] - best[:, 0] < TIE)[0].tolist())
-    return frozenset(ties)
-
-
 def _find_mixing(
     runtime: Runtime,
     names: Sequence[str],
@@ -226,7 +161,7 @@ def _has_rows(output: Any, rows: int) -> bool:
 def _agree(expected: Array, got: Array, whole: Array, probabilities: bool) -> bool:
     if expected.shape != got.shape or expected.dtype.kind not in "fiub":
         return bool(np.array_equal(expected, got))
-    scale = _scale(whole.astype(np.float64), probabilities)
+    scale = scale_of(whole.astype(np.float64), probabilities)
     return bool((worst_excess(expected, got, scale) <= 1.0).all())
 
 
@@ -245,25 +180,6 @@ def warm_up(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[Input
         if perf_counter() - began > WARM_UP_SECONDS:
             break
     return curve
-
-
-def first_run(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> None:
-    """Runs a model that was tried elsewhere, so that all workers share what the first run allocates."""
-    _run(runtime, [output.name for output in runtime.outputs], trial_feed(artefact, layouts))
-
-
-@contextlib.contextmanager
-def stopped_after(runtime: Runtime, seconds: float) -> Iterator[None]:
-    """Stops a run within the block that takes longer: what was quick in its trial need not be so again."""
-    timer = threading.Timer(seconds, runtime.stop)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        if runtime.stopped:
-            raise TrialFailed(f"its first run did not end within {seconds:.0f} s, though its trial did")
 
 
 def seconds_of_run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> float:

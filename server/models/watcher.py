@@ -1,7 +1,7 @@
 """Owns which versions serve: keeps the loaded models in step with the folder and with load and unload calls.
 
-Nothing here but `load_all` waits: a `step` scans the folder, collects the result of a trial and begins the next trial.
-A file is opened in this process only after its trial in a confined child. Knows neither workers nor HTTP.
+Nothing here but `load_all` waits: a `step` scans the folder, collects the result of a trial and begins the next. A file
+is opened in this process only after its trial in a confined child. Knows neither workers nor HTTP.
 """
 
 from __future__ import annotations
@@ -9,44 +9,21 @@ from __future__ import annotations
 import math
 import select
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import monotonic, thread_time
 
 from server.logs import log
 from server.models.bulletin import Bulletin
+from server.models.folder import scan
 from server.models.loading import ChangedMeanwhile
-from server.models.repository import BadRepository, Model, Repository, VersionFile, scan, status_of
-from server.models.signed import signature_path
+from server.models.repository import BadRepository, Repository
 from server.models.trial_process import FileRefused, Load, TrialProcess, TrialPutOff, trial_limits
+from server.models.version import Version
 
 LOOK_SECONDS = 0.5  # between two scans of the folder
-SETTLE_SECONDS = 0.5  # a file that was not announced is tried once it has not changed for so long
+RESTS, DISK_RESTS = 30, 4  # times as long as a scan took, of processor and of all time, until the next
 RETRY_SECONDS = 1.0  # to the next try, where no process could be started for a trial
 UNLOADED = "unloaded by an operator; a load call brings it back"
-
-Signature = tuple[int, ...]
-
-
-@dataclass
-class _Version:
-    """One version. ``seen``: its file at the last scan, None when gone; ``acted``: the file of its last trial."""
-
-    file: VersionFile
-    seen: Signature | None = None
-    since: float = 0.0  # when ``seen`` last changed
-    announced: bool = False  # its trial is due at once
-    acted: Signature | None = None
-    misread: Signature | None = None  # the file of which its trial had other bytes than were read after it
-    retry: float = math.inf  # when a trial that was put off is due, on the monotonic clock
-    model: Model | None = None
-    reason: str | None = None  # why its last trial failed
-
-    def look(self, now: float, *, listed: bool) -> None:
-        """Notes whether its file has changed or, not ``listed``, has gone. Raises OSError where that cannot be told."""
-        seen = _signature(self.file.path) if listed else None
-        if seen != self.seen:
-            self.seen, self.since = seen, now
 
 
 class RepositoryWatcher:
@@ -60,11 +37,11 @@ class RepositoryWatcher:
         self._bulletin = bulletin
         self._default_model = default_model
         self._box_bytes = box_bytes
-        self._versions: dict[tuple[str, str], _Version] = {}
+        self._versions: dict[tuple[str, str], Version] = {}
         self._misplaced: dict[tuple[str, str], str] = {}
         self._published: dict[tuple[str, str], str] = {}
         self._unloaded: set[str] = set()
-        self._trial: tuple[_Version, TrialProcess] | None = None
+        self._trial: tuple[Version, TrialProcess] | None = None
         self._changed = False
         self._next_scan = 0.0
         self._complaint = ""
@@ -97,7 +74,7 @@ class RepositoryWatcher:
         self._collect()
         if self._trial is None:
             if now >= self._next_scan:
-                self._scan(now)
+                self.scan()
             self._forget_gone(now)
             if (version := next(self._due(now), None)) is not None:
                 self._begin(version)
@@ -119,19 +96,18 @@ class RepositoryWatcher:
 
     def announce(self, name: str | None = None) -> None:
         """Scans now; new files and refused ones of a name, or of all, are due for trial at once."""
-        self._scan(monotonic())
+        self.scan()
         for version in self._named(name):
-            version.announced = True
-            version.acted = version.acted if version.model and not version.reason else None
+            version.announce()
 
     def load(self, name: str) -> None:
-        """Announces a name, and ends its `unload`."""
+        """New files and refused ones of a name, by the last `scan`, are due for trial at once; ends its `unload`."""
         self._unloaded.discard(name)
-        self.announce(name)
+        for version in self._named(name):
+            version.announce()
 
     def unload(self, name: str) -> None:
         """Unloads every version of a name until `load`. A name that the folder does not have is not remembered."""
-        self._scan(monotonic())
         if not self.knows(name):
             return
         self._unloaded.add(name)
@@ -167,13 +143,19 @@ class RepositoryWatcher:
         if self._trial is not None:
             self._trial[1].note_exit()
 
-    def _named(self, name: str | None) -> Iterator[_Version]:
+    def _named(self, name: str | None) -> Iterator[Version]:
         return (version for version in self._versions.values() if name in (None, version.file.name))
 
     # The folder
 
-    def _scan(self, now: float) -> None:
-        self._next_scan = now + LOOK_SECONDS
+    def scan(self) -> None:
+        """Looks at the folder now, whenever the next look is due."""
+        began, used = monotonic(), thread_time()
+        self._look(began)
+        ended, used = monotonic(), thread_time() - used
+        self._next_scan = ended + max(LOOK_SECONDS, RESTS * used, DISK_RESTS * (ended - began))
+
+    def _look(self, now: float) -> None:
         try:
             listing = scan(self._folder) if self._folder.is_dir() or not self._versions else None
         except OSError as error:
@@ -185,7 +167,7 @@ class RepositoryWatcher:
         self._misplace(listing.misplaced)
         files = {(file.name, file.version): file for file in listing.files}
         for key, file in files.items():
-            self._versions.setdefault(key, _Version(file)).file = file
+            self._versions.setdefault(key, Version(file)).file = file
         complaint = ""
         for key, version in self._versions.items():
             if key[0] not in listing.unknown:
@@ -202,22 +184,20 @@ class RepositoryWatcher:
 
     def _complain(self, message: str) -> None:
         """Says once what is wrong with the folder; nothing is an empty message."""
+        if message and self._strict:
+            raise BadRepository(message)
         if message and message != self._complaint:
             log.error("%s", message)
         self._complaint = message
 
-    def _is_due(self, version: _Version, now: float) -> bool:
-        settled = version.announced or now - version.since >= SETTLE_SECONDS
-        return (version.seen != version.acted and settled) or now >= version.retry
-
-    def _due(self, now: float) -> Iterator[_Version]:
+    def _due(self, now: float) -> Iterator[Version]:
         for version in self._named(None):
-            if version.seen is not None and version.file.name not in self._unloaded and self._is_due(version, now):
+            if version.seen is not None and version.file.name not in self._unloaded and version.is_due(now):
                 yield version
 
     def _forget_gone(self, now: float) -> None:
         for key, version in list(self._versions.items()):
-            if version.seen is None and (self._is_due(version, now) or version.acted is None):
+            if version.seen is None and (version.is_due(now) or version.acted is None):
                 del self._versions[key]
                 self._changed |= version.model is not None
 
@@ -233,7 +213,7 @@ class RepositoryWatcher:
 
     # Trials
 
-    def _begin(self, version: _Version) -> None:
+    def _begin(self, version: Version) -> None:
         version.acted, version.announced, version.retry = version.seen, False, math.inf
         limits = trial_limits(version.seen[1] if version.seen else 0, self._box_bytes)
         try:
@@ -261,7 +241,7 @@ class RepositoryWatcher:
             version.model, version.reason, self._changed = model, None, True
         self._trial = None
 
-    def _refuse(self, version: _Version, rest: str) -> None:
+    def _refuse(self, version: Version, rest: str) -> None:
         reason = f"{version.file.path.relative_to(self._folder)}{rest}"
         if reason != version.reason or version.retry == math.inf:  # what is put off again is said once
             self._report(version.file.name, version.file.version, reason)
@@ -271,12 +251,3 @@ class RepositoryWatcher:
         if self._strict:
             raise BadRepository(reason)
         log.error("model refused: %s", reason, extra={"model": name, "version": version})
-
-
-def _signature(path: Path) -> Signature | None:
-    """Numbers that change with a file, its size second, and with what signs it; None without. Raises OSError."""
-    status, signed = status_of(path), status_of(signature_path(path))
-    if status is None:
-        return None
-    numbers = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_dev)
-    return (*numbers, signed.st_ino, signed.st_size, signed.st_mtime_ns) if signed else numbers

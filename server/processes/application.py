@@ -20,11 +20,12 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.asgi.app import App
-from server.batching.quarantine import CRASHES, Record
+from server.batching.runs.quarantine import CRASHES, SUSPICIONS, Record
 from server.endpoints.lifecycle import Endpoints
 from server.logs import handler as logs
 from server.logs import log
-from server.metrics.scoreboard import ARBITER_LINE, Scoreboard, ServerMetrics
+from server.metrics.counters import ServerMetrics
+from server.metrics.scoreboard import ARBITER_LINE, Scoreboard
 from server.models.bulletin import Bulletin, Key
 from server.models.loading import loader
 from server.models.repository import BadRepository, Repository
@@ -60,7 +61,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._plan = plan
         self._host = settings.host or default_host()
         self.scoreboard = Scoreboard(SCOREBOARD_LINES, SCOREBOARD_MODELS)
-        logs.count_losses(ServerMetrics(self.scoreboard, ARBITER_LINE).log_line_lost)
+        self.metrics = ServerMetrics(self.scoreboard, ARBITER_LINE)
+        logs.count_losses(self.metrics.log_line_lost)
         self.watcher = self._watcher()
         self._versions: set[tuple[str, str]] = set()
         super().__init__()
@@ -92,7 +94,15 @@ class Server(BaseApplication):  # type: ignore[misc]
         plan = self._plan
         repository = self.watcher.repository()
         try:
-            endpoints = Endpoints(repository, self._settings, self.scoreboard, plan.workers, busy_poll=plan.core_each)
+            endpoints = Endpoints(
+                repository,
+                self._settings,
+                self.scoreboard,
+                plan.workers,
+                busy_poll=plan.core_each,
+                memory_limit=plan.memory_bytes,
+                cpus=plan.cpus,
+            )
         except ValueError as error:
             raise BadRepository(str(error)) from None
         self._versions = _versions(repository)
@@ -133,21 +143,30 @@ class Server(BaseApplication):  # type: ignore[misc]
     def note_crash(self, worker: Worker, number: int) -> None:
         """Holds a worker's crash, by this signal, against the file whose run it was in, if it still serves.
 
-        One that this process ended, for its silence, has crashed only if it was in that run all the time.
+        One that this process ended, for its silence, has crashed only if it was in that run all the time. Of several
+        files each is suspected; after as many suspicions as are allowed the one whose run began last is blamed.
         """
         now = monotonic()
         before = now - SILENT_SECONDS + LIFE_SIGN_SECONDS if worker.aborted else now
-        key = self.scoreboard.last_begun(worker.line, before)
-        record = worker.records.get(key) if key is not None else None
-        if key is None or record is None:
-            return
-        count = record.crash(now)
-        if not count:
-            return
-        reason = record.reason or f"{count} of {CRASHES} that quarantine it"
-        described = signal.strsignal(number)
+        running = self.scoreboard.running(worker.line, before)
+        suspects: list[Record] = []
+        for key in running:
+            record = worker.records.get(key)
+            if record is None:
+                continue
+            count, most = (record.crash(now), CRASHES) if len(running) == 1 else (record.suspect(now), SUSPICIONS)
+            if count == SUSPICIONS:
+                suspects.append(record)
+            if count:
+                self._tell_crash(key, number, len(running), record.reason or f"{count} of {most} that quarantine it")
+        if suspects and all(record.reason is None for record in suspects):
+            suspects[0].blame()
+
+    @staticmethod
+    def _tell_crash(key: tuple[str, str], number: int, running: int, reason: str) -> None:
+        within = "a run" if running == 1 else f"the runs of {running} versions, this among them"
         fields = {"model": key[0], "version": key[1]}
-        log.error("a worker died within a run (%s): %s", described, reason, extra=fields)
+        log.error("a worker died within %s (%s): %s", within, signal.strsignal(number), reason, extra=fields)
 
     def _watcher(self) -> RepositoryWatcher:
         settings = self._settings

@@ -11,11 +11,12 @@ import os
 import queue
 import select
 import signal
-from time import monotonic, sleep
+from time import monotonic, process_time, sleep
 from typing import TYPE_CHECKING, Any
 
 from server.logs import handler as logs
 from server.logs import log
+from server.metrics.process import Wanted, read_memory
 from server.processes.control import ControlServer
 from server.processes.exits import crash_of
 from server.processes.forking import ForkingArbiter
@@ -27,6 +28,7 @@ GRACEFUL_SECONDS = 22  # for a worker to stop; the arbiter stops within 25
 SILENT_SECONDS = 30  # a worker whose loop does not turn for so long is killed
 STALL_SECONDS = 5  # between two turns of the arbiter's loop: the whole box stood still, not a worker
 HURRIED_SECONDS = 2  # for a worker to stop after a second Ctrl-C
+MEASURE_SECONDS = 30  # between two looks at what this process holds
 POLL_SECONDS = 0.02  # between two looks at the scoreboard while workers change
 
 
@@ -47,6 +49,7 @@ class ReloadingArbiter(ForkingArbiter):
         self._waker = waker
         self.outgoing: dict[int, float] = {}  # pid -> since when, on the monotonic clock
         self.retiring: dict[int, float] = {}
+        self._measured = -float(MEASURE_SECONDS)  # when it last told what it holds
         self._turned = monotonic()  # the last turn of the loop
         self._patient_until = 0.0  # silent workers are not killed before
         super().__init__(server)
@@ -80,6 +83,7 @@ class ReloadingArbiter(ForkingArbiter):
     def manage_workers(self) -> None:
         """Called at every turn of the loop, at least twice a second: updates models, forks and retires workers."""
         logs.tick()
+        self._measure()
         self._forget_gone()
         self._replace_stuck()
         self._update_models()
@@ -96,6 +100,14 @@ class ReloadingArbiter(ForkingArbiter):
             self.kill_worker(pid, signal.SIGKILL)
         self.control_server.answer(settled=not self._is_changing())
 
+    def _measure(self) -> None:
+        """Tells now and then what this process holds, and has used."""
+        now = monotonic()
+        if now - self._measured >= MEASURE_SECONDS:
+            self._measured = now
+            self.server.metrics.memory(read_memory())
+            self.server.metrics.beat(Wanted(process_time(), 0.0), (0.0, 0), 0.0)
+
     def _replace_stuck(self) -> None:
         """Makes workers outgoing that have a run which does not end: they serve on until others do."""
         for pid in self._current():
@@ -105,8 +117,7 @@ class ReloadingArbiter(ForkingArbiter):
     def _update_models(self) -> None:
         """Receives calls, steps the watcher, and makes workers outgoing on a change; an error is only logged."""
         try:
-            for worker in list(self.WORKERS.values()):
-                self.control_server.receive(worker.channel)
+            self.control_server.receive([worker.channel for worker in self.WORKERS.values()])
             changed = self.server.watcher.step()
             idle = not self.server.watcher.waits_for()
             rest = self._is_partial and not self.retiring

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 import orjson
@@ -111,14 +112,17 @@ class ControlServer:
         self._lift_quarantine = lift_quarantine
         self._open: list[tuple[ControlChannel, ControlRequest]] = []
 
-    def receive(self, channel: ControlChannel) -> None:
-        """Begins the calls that a worker has sent."""
-        waiting = sum(other is channel for other, _ in self._open)
-        for call in channel.receive():
-            if waiting >= OPEN_CALLS:
+    def receive(self, channels: Iterable[ControlChannel]) -> None:
+        """Begins the calls that workers have sent, after one look at the folder for all of them."""
+        calls = [(channel, call) for channel in channels for call in channel.receive()]
+        if calls:
+            self._watcher.scan()
+        waiting = Counter(channel for channel, _ in self._open)
+        for channel, call in calls:
+            if waiting[channel] >= OPEN_CALLS:
                 channel.reply(ControlReply(call.number, "overloaded", "too many calls wait; try again in 1 s"))
                 continue
-            waiting += 1
+            waiting[channel] += 1
             if call.action == "load":
                 self._watcher.load(call.name)
                 self._lift_quarantine(call.name)

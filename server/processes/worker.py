@@ -17,7 +17,7 @@ from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
 
 from server.asgi.app import App
-from server.batching.quarantine import Record
+from server.batching.runs.quarantine import Record
 from server.http.connection import Connection, connection_class
 from server.http.timeouts import let_kernel_end
 from server.logs import handler as logs

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.campaigns.coverage import cases, data, estimators, found, measure
+from tests.campaigns.coverage import cases, data, estimators, found, measure, rows
 
 REFUSED = frozenset(
     {
-        "DictionaryLearning", "LatentDirichletAllocation", "LocallyLinearEmbedding", "MiniBatchDictionaryLearning",
-        "MiniBatchNMF", "MissingIndicator", "NMF", "PolynomialCountSketch", "SparseCoder",
+        "DictionaryLearning", "LocallyLinearEmbedding", "MiniBatchDictionaryLearning", "MiniBatchNMF", "NMF",
+        "SparseCoder",
     }
 )  # fmt: skip
 LONG = frozenset(
     {
         "DictionaryLearning", "GaussianProcessClassifier", "GaussianProcessRegressor", "MiniBatchDictionaryLearning",
-        "RandomTreesEmbedding", "MeanShift",
+        "LatentDirichletAllocation", "RandomTreesEmbedding", "MeanShift",
     }
 )  # fmt: skip
 ONLY_TWO = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV"})  # classes
@@ -59,6 +59,16 @@ def test_what_once_ended_badly_agrees(case: data.Case, monkeypatch: pytest.Monke
     monkeypatch.setattr("convert.proof.questions.ROWS", 300)
     measured = outcome(case)
     assert measured.status == "agrees", measured.why
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", list(rows.other_rows()), ids=lambda case: case.name)
+def test_other_rows_agree_or_are_refused_by_name(case: data.Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "Latent" in case.name:
+        pytest.skip("takes long to compare; the slow suite has it")
+    monkeypatch.setattr("convert.proof.questions.ROWS", 200)
+    measured = outcome(case)
+    assert measured.status == ("refused" if "FeatureHasher" in case.name else "agrees"), measured.why
 
 
 @pytest.mark.slow

@@ -6,8 +6,9 @@ import random
 from pathlib import Path
 from typing import Any
 
+from server.models.folder import VersionFile
 from server.models.loading import load_model
-from server.models.repository import Model, VersionFile
+from server.models.repository import Model
 
 ROOT = Path(__file__).parent.parent.parent
 MODELS = ROOT / "examples" / "models"

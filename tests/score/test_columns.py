@@ -15,7 +15,7 @@ from score.columns import ColumnReader  # noqa: E402
 from score.errors import Refused  # noqa: E402
 from server.artefact.metadata import Feature  # noqa: E402
 from server.artefact.tensors import concatenate  # noqa: E402
-from server.codecs.csv import converters  # noqa: E402
+from server.codecs.cells import converters  # noqa: E402
 from server.codecs.rows import RowReader  # noqa: E402
 from server.errors import ServerError  # noqa: E402
 from tests.score.tables import TEXTS  # noqa: E402

@@ -51,6 +51,13 @@ def test_defaults_are_the_promised_ones() -> None:
         ("DYNONNX_VERIFY_KEY", PEM, "verify_key", PEM),
         ("DYNONNX_MAX_WAIT_MS", "0", "max_wait_ms", 0),
         ("DYNONNX_CORS_ORIGINS", "https://a.example, *", "cors_origins", ("https://a.example", "*")),
+        ("DYNONNX_CACHE_BYTES", "67108864", "cache_bytes", 67_108_864),
+        (
+            "DYNONNX_CACHE_MODELS",
+            "iris=on, a.b=off,c=d=on",
+            "cache_models",
+            (("iris", True), ("a.b", False), ("c=d", True)),
+        ),
         ("DYNONNX_LOG_LEVEL", "debug", "log_level", "debug"),
         ("DYNONNX_LOG_FORMAT", "json", "log_format", "json"),
         ("DYNONNX_PORT_", "", "port", 8000),
@@ -64,6 +71,11 @@ def test_a_setting_is_read(name: str, text: str, field: str, value: object) -> N
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("DYNONNX_CACHE_BYTES", "-1"),
+        ("DYNONNX_CACHE_MODELS", "iris"),
+        ("DYNONNX_CACHE_MODELS", "iris=yes"),
+        ("DYNONNX_CACHE_MODELS", "=on"),
+        ("DYNONNX_CACHE_MODELS", "iris=on,"),
         ("PORT", "0"),
         ("PORT", "70000"),
         ("PORT", "abc"),
@@ -118,6 +130,21 @@ def test_an_unknown_name_stops_the_start() -> None:
 def test_a_key_for_signatures_that_is_empty_lets_nothing_serve(key: str) -> None:
     with pytest.raises(BadSetting, match=r"^DYNONNX_VERIFY_KEY: "):
         make_check(read_settings({"DYNONNX_VERIFY_KEY": key}).verify_key)
+
+
+@pytest.mark.parametrize(("text", "share"), [("0.6", 0.6), (".25", 0.25), ("1", 1.0), ("1.0", 1.0)])
+def test_a_share_is_above_zero_and_at_most_one(text: str, share: float) -> None:
+    assert read_settings({"DYNONNX_SCALE_UTILISATION": text}).scale_utilisation == share
+
+
+@pytest.mark.parametrize("text", ["0", "0.0", "1.1", "60", "-0.5", "nan", "1e-1"])
+def test_no_other_number_is_a_share(text: str) -> None:
+    with pytest.raises(BadSetting, match=r"^DYNONNX_SCALE_UTILISATION: expected a number above 0"):
+        read_settings({"DYNONNX_SCALE_UTILISATION": text})
+
+
+def test_hirefires_token_is_not_shown() -> None:
+    assert public_settings(read_settings({"HIREFIRE_TOKEN": KEY}))["HIREFIRE_TOKEN"] == "set"  # noqa: S105
 
 
 def test_workers_set_by_the_buildpack_do_not_count() -> None:

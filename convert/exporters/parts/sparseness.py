@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn import compose, ensemble, impute, kernel_approximation, pipeline, preprocessing, random_projection
-from sklearn.feature_extraction import text
+from sklearn.feature_extraction import DictVectorizer, text
 from sklearn.feature_selection import SelectorMixin
+
+from convert.inside import is_sampler
 
 # they hand on the kind of matrix that they got
 KEEPING = (
@@ -26,6 +28,8 @@ def gives_sparse(model: Any, took_sparse: bool) -> bool:
             return True
         case preprocessing.OneHotEncoder() | preprocessing.SplineTransformer() | ensemble.RandomTreesEmbedding():
             return bool(model.sparse_output)
+        case DictVectorizer():
+            return bool(model.sparse)
         case preprocessing.KBinsDiscretizer():
             return str(model.encode) == "onehot"
         case compose.ColumnTransformer():
@@ -39,5 +43,7 @@ def gives_sparse(model: Any, took_sparse: bool) -> bool:
         case random_projection.BaseRandomProjection():
             return took_sparse and not model.dense_output
         case None | "passthrough":
+            return took_sparse
+        case _ if is_sampler(model):
             return took_sparse
     return took_sparse and isinstance(model, KEEPING)

@@ -17,10 +17,11 @@ from server.artefact.mixing.reader import read_model
 from server.artefact.mixing.rules.axes import ALONG_AXES
 from server.artefact.mixing.rules.cutting import CUTTING
 from server.artefact.mixing.rules.elementwise import ELEMENTWISE
+from server.artefact.mixing.rules.elementwise import one as hash_rule
 from server.artefact.mixing.rules.layers import ESTIMATORS, LAYERS, N_GRAMS, is_look_up
 from server.artefact.mixing.rules.movement import COUNTS, MOVEMENT
 from server.artefact.mixing.rules.scalars import SCALARS, apply
-from server.artefact.mixing.rules.texts import TEXTS, TEXTS_ML, tokenizer
+from server.artefact.mixing.rules.texts import TEXTS, TEXTS_MICROSOFT, TEXTS_ML, tokenizer
 from server.artefact.mixing.rules.texts import put_last as move_last
 from server.artefact.mixing.value import ROWS, Dim, Known, Mixed, NotProven, Value, shown
 from server.artefact.onnxfile import BY_CHANCE
@@ -30,9 +31,9 @@ OLDEST_OPSET = 7  # before it, operators broadcast otherwise
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "": {**ELEMENTWISE, **MOVEMENT, **CUTTING, **ALONG_AXES, **LAYERS, **N_GRAMS},
     "ai.onnx.ml": ESTIMATORS,
-    "com.microsoft": {"Tokenizer": tokenizer},
+    "com.microsoft": {"MurmurHash3": hash_rule, "Tokenizer": tokenizer},
 }
-TEXT_RULES: Mapping[str, Mapping[str, Rule]] = {"": TEXTS, "ai.onnx.ml": TEXTS_ML}
+TEXT_RULES: Mapping[str, Mapping[str, Rule]] = {"": TEXTS, "ai.onnx.ml": TEXTS_ML, "com.microsoft": TEXTS_MICROSOFT}
 
 
 def find_mixing(data: bytes) -> str | None:

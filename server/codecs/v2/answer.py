@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import orjson
@@ -12,13 +12,17 @@ import orjson
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, Buffer, InputLayout, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
+from server.caching.question import MARK_BYTES, packed
 from server.codecs.slices import Slices, finish, ranges, rows_per_slice
-from server.codecs.v2.body import pack
+from server.codecs.v2.body import behind, pack
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
-from server.codecs.v2.request import RequestedOutput
+from server.codecs.v2.outputs import RequestedOutput
+from server.metrics.families import RouteName
 
 ENCODED_ITEMS = 4096  # values that one slice encodes
+SORTED_ITEMS = 16_384  # values that one slice sorts
 MANY_PIECES = 256
+_MARK = b"\xff" * MARK_BYTES  # before questions of v2: no other group has it
 Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, if the file has them
 
 
@@ -38,6 +42,7 @@ class TensorGroup:
     other (``rows_first`` false) a group has one request, and its layouts' row shapes are the tensors' whole shapes.
     """
 
+    route_name: RouteName = "infer"
     counts_stages = True
 
     def __init__(self, outputs: Sequence[str], layouts: Sequence[InputLayout], rows_first: bool) -> None:
@@ -81,10 +86,32 @@ class TensorGroup:
             entry.done = True
             entry.answer_in_pieces(answer)
 
+    def question(self, entry: Entry) -> bytes | None:
+        """Tensors and shapes as the model reads them, the wanted outputs; where the answer is packed, its id."""
+        buffers, wanted = entry.request
+        tensors = packed(buffers)
+        if tensors is None:
+            return None
+        shapes = [layout.row_shape for layout in self.layouts]
+        start = b"" if wanted.compression is None else wanted.start
+        described = repr((shapes, entry.rows, wanted.outputs, wanted.compression, start)).encode()
+        return b"%b%d:%b%b" % (_MARK, len(described), described, tensors)
+
+    def request_for_all(self, entry: Entry) -> Any:
+        """The request without its id, unless the answer is packed with it."""
+        buffers, wanted = entry.request
+        return buffers, wanted if wanted.compression is not None else wanted._replace(start=b"")
+
+    def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
+        """Gives the same answer behind what says who asked."""
+        wanted = entry.request[1]
+        own = cast("PiecedAnswer", answer)
+        entry.answer_in_pieces(own if wanted.compression is not None else behind(wanted.start, own))
+
 
 def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bool) -> Slices[PiecedAnswer]:
     """Encodes the answer of one request from its own ``outputs``, in the order it asked for."""
-    json: list[bytes] = [output_format.start]
+    json: list[bytes | memoryview] = [output_format.start]
     binary: list[bytes | memoryview] = []
     for requested, output in zip(output_format.outputs, outputs, strict=True):
         array = output
@@ -104,15 +131,16 @@ def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bo
             json += [b',"data":[', *_with_commas(lists), b"]}"]
     json.append(b"]}")
     # Copies of a very large answer take long: its pieces stay apart.
-    head = [b"".join(json)] if len(json) < MANY_PIECES else json
-    return (yield from pack(head, binary, output_format.compression))
+    if len(json) < MANY_PIECES:
+        json = [b"".join(json)]
+    return (yield from pack(json, binary, output_format.compression))
 
 
-def _with_commas(lists: Sequence[bytes | memoryview]) -> Iterator[bytes]:
+def _with_commas(lists: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
     for number, piece in enumerate(lists):
         if number:
             yield b","
-        yield bytes(piece[1:-1])
+        yield memoryview(piece)[1:-1]
 
 
 def _pieces(array: Array, encode: Callable[[Array], bytes | memoryview]) -> Slices[list[bytes | memoryview]]:
@@ -144,20 +172,41 @@ def best_classes(output: Array, rows_first: bool, classes: int, labels: Sequence
     has_rows = rows_first or output.ndim > 1
     width = prod(output.shape[1:]) if has_rows else output.size
     rows = output.reshape(len(output) if has_rows else 1, width)
-    classified: Array = np.empty((len(rows), min(classes, width)), np.object_)
+    count = min(classes, width)
+    classified: Array = np.empty((len(rows), count), np.object_)
     for start, stop in ranges(len(rows), rows_per_slice(width)):
         part = rows[start:stop]
-        keys = -part.astype(np.float64) if part.dtype.kind == "f" else _descending(part)
-        best = np.argsort(keys, axis=1, kind="stable")[:, :classes]
-        for row, (values, columns) in enumerate(zip(part.tolist(), best.tolist(), strict=True), start):
-            classified[row] = [_classification(values[column], column, labels) for column in columns]
+        best = _best_columns(part)[:, :count] if width <= SORTED_ITEMS else [(yield from _merged(part[0], count))]
+        for row, (values, columns) in enumerate(zip(part, best, strict=True), start):
+            for at, end in ranges(count, ENCODED_ITEMS):
+                chosen = columns[at:end]
+                named = zip(values[chosen].tolist(), chosen.tolist(), strict=True)
+                classified[row, at:end] = [_classification(value, column, labels) for value, column in named]
+                if end < count:
+                    yield
         yield
     return classified if has_rows else classified[0]
 
 
-def _descending(whole: Array) -> Array:
-    """Keys that sort whole numbers in descending order; negation would overflow."""
-    return np.bitwise_not(whole)
+def _merged(row: Array, count: int) -> Slices[Array]:
+    """The ``count`` best columns of a wide row, best first; runs of it are sorted one by one, and merged."""
+    runs: list[Array] = []
+    for start, stop in ranges(len(row), SORTED_ITEMS):
+        runs.append(start + _best_columns(row[start:stop])[:count])
+        yield
+    while len(runs) > 1:
+        pairs, runs = runs, []
+        for at, _ in ranges(len(pairs), 2):
+            columns = np.concatenate(pairs[at : at + 2])
+            runs.append(columns[_best_columns(row[columns])[:count]])
+            yield
+    return runs[0]
+
+
+def _best_columns(values: Array) -> Array:
+    """The columns along the last axis, best first, and of equals the first first; NaN comes last."""
+    keys = -values.astype(np.float64) if values.dtype.kind == "f" else np.bitwise_not(values)  # -min would overflow
+    return np.argsort(keys, kind="stable")
 
 
 def _classification(value: float, column: int, labels: Sequence[str]) -> str:

@@ -115,7 +115,7 @@ def split(body: bytes | bytearray, json_bytes: int | None) -> tuple[memoryview, 
     return view[:json_bytes], view[json_bytes:]
 
 
-def pack(head: list[bytes], binary: list[bytes | memoryview], wants: bytes | None) -> Slices[PiecedAnswer]:
+def pack(head: list[bytes | memoryview], binary: list[bytes | memoryview], wants: bytes | None) -> Slices[PiecedAnswer]:
     """Makes an answer of pieces of JSON and binary data; ``wants``: its compression, None for none."""
     media_type = b"application/octet-stream" if binary else b"application/json"
     headers = [(JSON_LENGTH_HEADER, b"%d" % sum(map(len, head)))] if binary else []
@@ -124,6 +124,15 @@ def pack(head: list[bytes], binary: list[bytes | memoryview], wants: bytes | Non
         pieces = yield from _compressed(pieces, wants)
         headers.append((b"content-encoding", wants))
     return PiecedAnswer(pieces, media_type, headers)
+
+
+def behind(start: bytes, answer: PiecedAnswer) -> PiecedAnswer:
+    """An answer that is not compressed, with more JSON before its own."""
+    headers = [
+        (name, b"%d" % (int(value) + len(start)) if name == JSON_LENGTH_HEADER else value)
+        for name, value in answer.headers
+    ]
+    return PiecedAnswer([start, *answer.pieces], answer.media_type, headers)
 
 
 def _compressed(pieces: list[bytes | memoryview], wants: bytes) -> Slices[list[bytes | memoryview]]:

@@ -11,16 +11,20 @@ from server.artefact.metadata import Artefact
 from server.artefact.tensors import Buffer, InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import Headers
-from server.codecs.json_body import Allowance, BadJson, parse, parse_in_slices
+from server.codecs.json.long_lists import MAX_CUT, CutBody, NotCut, cut_out, opening_of, or_not_cut
+from server.codecs.json.parser import Allowance, BadJson, parse
+from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.rows import OTHERS
 from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish
 from server.codecs.v2.answer import Labels, OutputFormat, TensorGroup, start_of
 from server.codecs.v2.body import TensorHead, read_head, split, unpack
 from server.codecs.v2.datatypes import Shape, bad
-from server.codecs.v2.request import MAX_PARAMETERS, InferRequest, read, read_raw, too_many_rows
+from server.codecs.v2.parameters import MAX_PARAMETERS
+from server.codecs.v2.request import InferRequest, read, read_raw, too_many_rows
 
 NOT_FINITE = re.compile(rb"-?(NaN|Infinity)\b")  # as some clients write them in JSON, which has neither
 NOT_FINITE_INSIDE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")
+_DATA = opening_of("data")
 MAX_GROUPS = 256  # remembered at a time; at the limit all are dropped, and those in use are made again
 UNBOUNDED = 2**48  # values, where only the size of the body bounds them
 TEXT_BYTES = 64  # of memory that a short text takes
@@ -98,12 +102,29 @@ class TensorCodec:
             self._fill(entry, head, infer, body)
             return
         json, binary = split(body, head.json_bytes)
-        max_rows = self._max_rows if self._rows_first else None
+        infer = yield from self._read_any(json, binary, body)
+        self._fill(entry, head, infer, body)
+
+    def _read_any(self, json: memoryview, binary: memoryview, body: bytes | bytearray) -> Slices[InferRequest]:
+        if len(json) <= LARGE_BYTES:
+            return (yield from self._read((yield from self._parse(json)), binary))
+        try:
+            return (yield from or_not_cut(self._read_pieces(cut_out(body, _DATA, len(json)), binary)))
+        except NotCut:
+            pass
         document = yield from self._parse(json)
-        reading = read(document, binary, self._inputs, self._outputs, max_rows)
-        if len(json) > LARGE_BYTES:
-            reading = discarding(document, reading)
-        self._fill(entry, head, (yield from reading), body)
+        return (yield from discarding(document, self._read(document, binary)))
+
+    def _read(self, document: Any, binary: memoryview) -> Slices[InferRequest]:
+        return read(document, binary, self._inputs, self._outputs, self._max_rows if self._rows_first else None)
+
+    def _read_pieces(self, body: CutBody, binary: memoryview) -> Slices[InferRequest]:
+        """Reads data as it is parsed. Raises ServerError, NotCut."""
+        inputs = body.document.get("inputs") if type(body.document) is dict else None
+        for tensor in inputs[:MAX_CUT] if type(inputs) is list else ():
+            body.put_back(tensor, "data")
+        body.check_whole()
+        return self._read(body.document, binary)
 
     def _parse(self, json: memoryview) -> Slices[Any]:
         try:

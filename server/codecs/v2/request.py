@@ -1,11 +1,11 @@
-"""Owns the JSON of a v2 request: checks its tensors and its requested outputs, in slices. Knows no batches.
+"""Owns what a v2 request brings: checks its JSON, and its inputs in slices. Knows no batches.
 
 Errors are 400 with a sentence that names the tensor. No allocation depends on a size that a client only claims.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -13,18 +13,20 @@ from server.artefact.tensors import Buffer, TensorSpec
 from server.codecs.refusals import listed, shown, shown_shape
 from server.codecs.slices import Slices, finish
 from server.codecs.v2.datatypes import BYTES, DTYPES, NAMES, Shape, bad, widens
+from server.codecs.v2.outputs import RequestedOutput, Specs, read_outputs
+from server.codecs.v2.parameters import (
+    no_shared_memory,
+    parameters_of_request,
+    read_flag,
+    read_parameters,
+    read_timeout,
+)
 from server.codecs.v2.values import check_size, from_binary, from_json
 from server.errors import ServerError
 
 MAX_RANK = 32
 MAX_SIZE = 2**48  # elements of a tensor, empty dimensions left out: no body holds more
-MAX_PARAMETERS = 1024  # of a request: their names are looked through
 MAX_TEXTS = 1_000_000  # of an input: a text takes far more memory and time than a number
-MICROSECONDS = 1e-6
-RESERVED = "triton_"
-
-
-Specs = Mapping[str, TensorSpec]  # inputs or outputs by name, in the order of the graph
 
 
 class Tensor(NamedTuple):
@@ -32,14 +34,6 @@ class Tensor(NamedTuple):
 
     buffer: Buffer
     shape: Shape
-
-
-class RequestedOutput(NamedTuple):
-    """One output that a request wants. ``classes``: how many best classes to answer; 0: the values."""
-
-    name: str
-    binary: bool
-    classes: int
 
 
 class InferRequest(NamedTuple):
@@ -63,15 +57,12 @@ def read(
     request_id = document.get("id")
     if request_id is not None and type(request_id) is not str:
         raise bad(f"id: expected a string, got {shown(request_id)}")
-    parameters = _parameters(document, "the request")
-    if len(parameters) > MAX_PARAMETERS:
-        raise bad(f"parameters: {len(parameters)} are more than the {MAX_PARAMETERS} allowed")
-    for name in parameters:
-        if name.startswith(RESERVED):
-            raise bad(f"parameters: names that begin with '{RESERVED}' are reserved, got {shown(name)}")
-    timeout = _timeout(parameters)
+    parameters = parameters_of_request(document)
+    timeout = read_timeout(parameters)
     tensors = yield from _tensors(document.get("inputs"), binary, inputs, max_rows)
-    requested = _requested(document.get("outputs"), _flag(parameters, "binary_data_output", "the request"), outputs)
+    requested = read_outputs(
+        document.get("outputs"), read_flag(parameters, "binary_data_output", "the request"), outputs
+    )
     return InferRequest(tensors, requested, request_id, timeout)
 
 
@@ -153,9 +144,9 @@ def _spec_of(given: Any, where: str, inputs: Specs) -> TensorSpec:
 
 def _binary_size(given: dict[str, Any], name: str) -> int | None:
     """The bytes of binary data of an input; None if its values are JSON."""
-    parameters = _parameters(given, f"input '{name}'")
+    parameters = read_parameters(given, f"input '{name}'")
     if "shared_memory_region" in parameters:
-        raise _no_shared_memory(f"input '{name}'")
+        raise no_shared_memory(f"input '{name}'")
     if ("binary_data_size" in parameters) == ("data" in given):
         raise bad(f"input '{name}': send either 'data' or the parameter 'binary_data_size'")
     if "data" in given:
@@ -208,65 +199,3 @@ def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:
 
 def _dims(spec: TensorSpec) -> list[int]:
     return [-1 if size is None else size for size in spec.shape]
-
-
-def _requested(given: Any, all_binary: bool, outputs: Specs) -> tuple[RequestedOutput, ...]:
-    if given is None or given == []:
-        return tuple(RequestedOutput(name, all_binary, 0) for name in outputs)
-    if type(given) is not list:
-        raise bad(f"outputs: expected a list of objects with a name, got {shown(given)}")
-    requested: dict[str, RequestedOutput] = {}
-    for number, description in enumerate(given):
-        output = _requested_output(description, f"outputs[{number}]", all_binary, outputs)
-        if output.name in requested:
-            raise bad(f"output '{output.name}' is asked for twice")
-        requested[output.name] = output
-    return tuple(requested.values())
-
-
-def _requested_output(given: Any, where: str, all_binary: bool, outputs: Specs) -> RequestedOutput:
-    if type(given) is not dict:
-        raise bad(f"{where}: expected an object with a name, got {shown(given)}")
-    name = given.get("name")
-    if type(name) is not str or name not in outputs:
-        raise bad(f"{where}: there is no output {shown(name)}; this model gives {listed(list(outputs))}")
-    named = f"output '{name}'"
-    parameters = _parameters(given, named)
-    if "shared_memory_region" in parameters:
-        raise _no_shared_memory(named)
-    binary = _flag(parameters, "binary_data", named) if "binary_data" in parameters else all_binary
-    return RequestedOutput(name, binary, _classes(parameters, outputs[name], named))
-
-
-def _classes(parameters: dict[str, Any], spec: TensorSpec, where: str) -> int:
-    classes = parameters.get("classification", 0)
-    if type(classes) is not int or classes < 0:
-        raise bad(f"{where}: classification: expected how many classes, got {shown(classes)}")
-    if classes and spec.dtype.kind not in "iuf":
-        raise bad(f"{where}: classification: {NAMES[spec.dtype]} has no order; ask for an output of numbers")
-    return classes
-
-
-def _parameters(given: dict[str, Any], where: str) -> dict[str, Any]:
-    parameters = given.get("parameters", {})
-    if type(parameters) is not dict:
-        raise bad(f"{where}: parameters: expected an object, got {shown(parameters)}")
-    return parameters
-
-
-def _flag(parameters: dict[str, Any], name: str, where: str) -> bool:
-    flag = parameters.get(name, False)
-    if type(flag) is not bool:
-        raise bad(f"{where}: {name}: expected true or false, got {shown(flag)}")
-    return flag
-
-
-def _timeout(parameters: dict[str, Any]) -> float | None:
-    timeout = parameters.get("timeout", 0)
-    if type(timeout) is not int or timeout < 0:
-        raise bad(f"parameters: timeout: expected a number of microseconds, got {shown(timeout)}")
-    return timeout * MICROSECONDS if timeout else None
-
-
-def _no_shared_memory(where: str) -> ServerError:
-    return ServerError("unsupported", f"{where}: this server takes no shared memory; send the values in the body")

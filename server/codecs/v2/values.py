@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from server.artefact.tensors import Buffer
+from server.codecs.json.long_lists import LongList, NotCut
 from server.codecs.refusals import shown, shown_shape
-from server.codecs.slices import SLICE_ITEMS, Slices, discarding, join, ranges, rows_per_slice
+from server.codecs.slices import SLICE_ITEMS, Slices, discarding, finish, join, ranges, rows_per_slice
 from server.codecs.v2.datatypes import BYTES, CODES, DTYPES, LENGTH, Shape, bad, widen
 
 WIDENED_ITEMS = 65_536  # numbers that one slice converts from type to type
@@ -77,8 +78,10 @@ def _texts(buffer: memoryview, count: int, where: str) -> Slices[list[str]]:
 def from_json(data: Any, datatype: str, shape: Shape, dtype: np.dtype[Any], where: str) -> Slices[Buffer]:
     """Makes JSON data, flat (row-major) or nested as its shape, the buffer of a graph input of ``dtype``.
 
-    Raises ServerError ``bad_request``.
+    Raises ServerError ``bad_request``; NotCut for a list that was cut out of its body.
     """
+    if type(data) is LongList:
+        return (yield from _from_pieces(data, datatype, shape, dtype, where))
     if type(data) is not list:
         raise bad(f"{where}: expected a list in 'data', got {shown(data)}")
     flat = yield from _flat(data, shape, where)
@@ -101,15 +104,39 @@ def _from_flat(flat: list[Any], datatype: str, dtype: np.dtype[Any], where: str)
     return texts if datatype == BYTES else (yield from join(parts))
 
 
-def _packed(flat: Sequence[Any], first: int, datatype: str, where: str) -> bytes:
-    """Packs the elements of a slice, of which the ``first`` has that number."""
+def _from_pieces(data: LongList, datatype: str, shape: Shape, dtype: np.dtype[Any], where: str) -> Slices[Buffer]:
+    texts: list[str] = []
+    parts: list[Buffer] = []
+    count = prod(shape)
+    at = 0
+    for values, clean in data.pieces():
+        if data.nested and set(map(type, values)) != {list}:
+            raise NotCut
+        flat = finish(_flat(values, (len(values), *shape[1:]), where)) if data.nested else values
+        if at + len(flat) > count:
+            raise NotCut
+        if datatype == BYTES:
+            if set(map(type, flat)) != {str}:
+                raise NotCut
+            texts += flat
+        else:
+            parts.append(widen(_packed(flat, at, datatype, where, clean), datatype, dtype, where))
+        at += len(flat)
+        yield
+    if at != count:
+        raise NotCut
+    return texts if datatype == BYTES else (yield from join(parts))
+
+
+def _packed(flat: Sequence[Any], first: int, datatype: str, where: str, clean: bool = False) -> bytes:
+    """Packs the elements of a slice, of which the ``first`` has that number. ``clean``: none is a boolean."""
     if datatype == "BOOL" and not set(map(type, flat)) <= {bool}:
         _refuse_value(flat, first, datatype, where)
     try:
         packed = struct.pack(f"={len(flat)}{CODES[datatype]}", *flat)
     except (struct.error, OverflowError):
         _refuse_value(flat, first, datatype, where)
-    if datatype != "BOOL" and bool in set(map(type, flat)):
+    if datatype != "BOOL" and not clean and bool in set(map(type, flat)):
         _refuse_value(flat, first, datatype, where)
     return packed
 

@@ -12,7 +12,7 @@ import pandas
 from sklearn import feature_selection, pipeline, preprocessing
 from sklearn.feature_extraction import text
 
-from tests.campaigns.coverage.data import Case, case, documents, labels, mixed, numbers, random, scaled, signal
+from tests.campaigns.coverage.data import COLUMNS, Case, case, documents, labels, mixed, numbers, random, scaled, signal
 
 
 def boosters() -> Iterator[Case]:
@@ -34,9 +34,38 @@ def boosters() -> Iterator[Case]:
         yield case("boosters", f"StandardScaler > {regress.__name__}", scaled(regress(**quiet)), x, value)
         yield case("boosters", f"{sort.__name__}, missing values", sort(n_estimators=20, **quiet), holes, three)
         yield Case("boosters", f"{sort.__name__}, categories", _with_categories(sort, package, quiet))
+        yield from _native(package, library)
         for name, steps, (rows, y) in _sparse():
             model = pipeline.make_pipeline(*steps, sort(n_estimators=20, **quiet))
             yield case("boosters", f"{name} > {sort.__name__}", model, rows, y)
+
+
+def _native(package: str, library: Any) -> Iterator[Case]:
+    """Boosters without an estimator round them, and rankers."""
+    x = numbers()
+    two, three, value = labels("two integers", x), labels("three integers", x), np.abs(signal(x))
+    known: dict[str, tuple[Any, ...]] = {
+        "xgboost": (("binary:logistic", two), ("binary:logitraw", two), ("multi:softprob", three),
+                    ("multi:softmax", three), ("reg:squarederror", value), ("count:poisson", value)),
+        "lightgbm": (("binary", two), ("multiclass", three), ("multiclassova", three), ("regression", value),
+                     ("poisson", value)),
+    }  # fmt: skip
+    objectives = known.get(package, ())
+    for objective, y in objectives:
+        settings = {"objective": objective, **({"num_class": 3} if y is three else {})}
+        yield Case("boosters", f"{package}.Booster, {objective}", _trained(package, library, settings, y))
+    if objectives:
+        ranker = library.XGBRanker if package == "xgboost" else library.LGBMRanker
+        made = ranker(n_estimators=10, **BOOSTERS[package])
+        yield Case("boosters", ranker.__name__, lambda: made.fit(x, three, group=[10] * (len(x) // 10)))
+
+
+def _trained(package: str, library: Any, settings: dict[str, Any], y: Any) -> Callable[[], Any]:
+    x = pandas.DataFrame(numbers(), columns=[f"column {i}" for i in range(COLUMNS)])
+    if package == "xgboost":
+        return lambda: library.train({"nthread": 1, **settings}, library.DMatrix(x, y), 15)
+    plain = x.rename(columns=lambda name: name.replace(" ", "_"))
+    return lambda: library.train({"verbose": -1, "num_threads": 1, **settings}, library.Dataset(plain, y), 15)
 
 
 def _sparse() -> Iterator[tuple[str, list[Any], Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn import base, linear_model, naive_bayes, tree, utils
 
-from tests.campaigns.coverage.data import COLUMNS, Case, labels, numbers, signal
+from tests.campaigns.coverage.data import COLUMNS, Case, labels, numbers, random, signal
 
 TARGETS = ("two integers", "three integers", "two words", "three words", "booleans")
 NEEDS = {  # what an estimator cannot be made without
@@ -61,6 +61,7 @@ NEEDS = {  # what an estimator cannot be made without
     "MLPClassifier": lambda k: k(hidden_layer_sizes=(20,), max_iter=50),
     "MLPRegressor": lambda k: k(hidden_layer_sizes=(20,), max_iter=50),
     "PLSRegression": lambda k: k(n_components=2),
+    "PolynomialCountSketch": lambda k: k(n_components=10, degree=3, random_state=0),
     "PLSSVD": lambda k: k(n_components=1),
 }
 POSITIVE = frozenset(
@@ -113,6 +114,8 @@ def _made(name: str, kind: type) -> Any:
 
 def _x(name: str) -> Any:
     x = numbers(positive=name in POSITIVE)
+    if name == "MissingIndicator":  # it marks what it has seen missing
+        return np.where(random().random(x.shape) < 0.2, np.nan, x)
     return np.floor(x * 2) if name == "CategoricalNB" else x
 
 

@@ -16,8 +16,9 @@ from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
 from server.codecs.codec import Codec
 from server.endpoints.gate import Gate
 from server.errors import ServerError
+from server.models.folder import VersionFile
 from server.models.loading import load_model
-from server.models.repository import Model, VersionFile
+from server.models.repository import Model
 from server.settings import BadSetting, public_settings, read_settings
 from tests.support.server.decoding import decode
 

@@ -30,7 +30,8 @@ HEAD = """\
 
 Written by `make licences` from the metadata of what is installed. dynonnx itself is MIT. A dyno runs packages of
 permissive licences alone; the one exception, orjson's MPL-2.0, asks that changes of its own files be published, and we
-change none. A test holds this.
+change none. A test holds this. The page's typeface, Hanken Grotesk, is under the SIL Open Font License 1.1, which lies
+beside it in server/asgi/pages/.
 
 | package | version | licence | for |
 | --- | --- | --- | --- |

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import sklearn
 
-from convert.environments.interpreters import find_python, python_of, versions_in
+from convert.environments.interpreters import find_python, isolated, python_of, versions_in
 from convert.errors import Refused
+from tests.support.convert.environments import environment_that_starts_things, started
 
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -62,3 +64,25 @@ def test_one_without_what_is_needed_is_refused(text: str, said: str, tmp_path: P
 def test_a_path_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="is no Python that runs"):
         versions_in(tmp_path / "python")
+
+
+def test_what_an_environment_runs_at_every_start_is_not_run(tmp_path: Path) -> None:
+    python = environment_that_starts_things(tmp_path)
+    subprocess.run([python, "-I", "-c", ""], check=True)
+    assert started(tmp_path) == {"sitecustomize", "pth"}, "it would be"
+    for name in started(tmp_path):
+        (tmp_path / name).unlink()
+    with pytest.raises(Refused, match="has no scikit-learn"):
+        versions_in(python)
+    assert started(tmp_path) == set()
+    subprocess.run(isolated(python, "import scipy.stats"), check=True)
+    assert started(tmp_path) == {"asked for"}
+
+
+def test_packages_of_an_environment_and_of_its_system_are_found(tmp_path: Path) -> None:
+    python = environment_that_starts_things(tmp_path)
+    say = "import scipy; print(scipy.__file__)"
+    found = subprocess.run(isolated(python, say), check=True, capture_output=True, text=True).stdout
+    assert found.startswith(str(tmp_path))
+    plain = isolated(Path(sys.executable), "import sklearn; print(sklearn.__file__)")
+    assert subprocess.run(plain, check=True, capture_output=True, text=True).stdout.strip() == sklearn.__file__

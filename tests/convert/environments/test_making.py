@@ -54,6 +54,18 @@ def test_it_is_made_once_of_exact_wheels(uv: Path, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "kept").iterdir()] == [made.parents[1].name]
 
 
+@pytest.mark.parametrize(("version", "known"), [("1.2.99", "1.2.2"), ("1.4.1", "1.4.1.post1"), ("1.3.0rc1", "1.3.0")])
+def test_what_was_never_released_is_refused_with_the_nearest_before_anything_is_asked(
+    uv: Path, tmp_path: Path, version: str, known: str
+) -> None:
+    with pytest.raises(
+        CannotMake, match=rf"scikit-learn {version} is known: no such release is, .* {known}$"
+    ) as caught:
+        environment_with(version, tmp_path / "kept", lambda *_: None)
+    assert f"scikit-learn=={known} " in caught.value.command
+    assert not uv.exists()
+
+
 def test_one_whose_python_is_gone_is_made_anew(uv: Path, tmp_path: Path) -> None:
     made = environment_with("1.0.2", tmp_path / "kept", lambda *_: None)
     made.unlink()

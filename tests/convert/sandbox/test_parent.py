@@ -20,9 +20,11 @@ from convert.cli.options import ConvertCommand
 from convert.errors import Refused
 from convert.sandbox import limits, parent
 from convert.sandbox.job_messages import Job, JobResult
+from convert.sandbox.parent import Elsewhere
 from server.confinement import kernel, landlock
 from server.confinement.syscalls import this_machine
 from server.confinement.walls import GET_DUMPABLE
+from tests.support.convert.environments import environment_that_starts_things, started
 from tests.support.convert.hostile import Calls
 
 GB = 1 << 30
@@ -196,6 +198,13 @@ def test_the_child_has_no_descriptor_but_its_pipes(tmp_path: Path) -> None:
 
 
 @LINUX_ONLY
+def test_a_witness_runs_nothing_that_its_environment_runs_at_every_start(tmp_path: Path) -> None:
+    python = environment_that_starts_things(tmp_path)
+    with parent._witness(Job(tmp_path / "m.pkl", "m"), Elsewhere(python, "1.2.2", "")) as ends:
+        assert not os.read(ends.replies, 1), "it has none of the packages that it needs, and ends"
+    assert started(tmp_path) == {"asked for"}
+
+
 def test_the_parent_can_be_traced_again_when_the_child_is_gone(tmp_path: Path) -> None:
     assert kernel.prctl(GET_DUMPABLE) == 1
     refused(b"", tmp_path)

@@ -14,7 +14,7 @@ from convert.witness.answers import Question
 from convert.witness.client import DoesNotTake, Witness
 
 ROWS = {"x0": np.zeros(3)}
-QUESTION = Question("regressor", False, False, {}, frozenset())
+QUESTION = Question("regressor", False, "table", {}, frozenset())
 
 
 def asked(head: dict[str, Any], answers: dict[str, Any]) -> Any:

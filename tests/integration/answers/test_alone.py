@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from server.artefact.tensors import concatenate
-from server.models.repository import Model, VersionFile
+from server.models.folder import VersionFile
+from server.models.repository import Model
 from tests.support.integration.originals import Original, ask_original, more_rows
 from tests.support.models.loading import load_version
 

@@ -1,4 +1,4 @@
-"""Keys, once set, guard every route but health and readiness."""
+"""Keys, once set, guard every route but health, readiness and the bare page."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from tests.support.integration.running import Running, running
 
 KEYS = ("first-key-0123456789", "second-key-0123456789")
 ROW = b'{"features":[5.1,3.5,1.4,0.2]}'
-OPEN = ("/health", "/ping", "/v2/health/live", "/v2/health/ready")
+OPEN = ("/docs", "/health", "/ping", "/v2/health/live", "/v2/health/ready")
 GUARDED = [
     ("GET", "/"),
-    ("GET", "/docs"),
     ("GET", "/openapi.json"),
     ("GET", "/models"),
     ("GET", "/models/iris"),
     ("GET", "/metrics"),
     ("GET", "/version"),
     ("GET", "/no/such/route"),
-    ("HEAD", "/docs"),
+    ("HEAD", "/models"),
     ("OPTIONS", "/predict"),
     ("POST", "/predict"),
     ("POST", "/models/iris/predict"),
@@ -67,7 +66,7 @@ def test_a_key_that_is_not_ascii_is_a_wrong_one(keyed: Running) -> None:
 
 
 @pytest.mark.parametrize("path", OPEN)
-def test_health_is_open(keyed: Running, path: str) -> None:
+def test_health_and_the_page_are_open(keyed: Running, path: str) -> None:
     assert keyed.ask("GET", path).status == 200
 
 

@@ -115,7 +115,7 @@ ALIASES = [
     "/metrics/",
     "/v2/models/stats",
     "/openapi.json",
-    "/docs",
+    "/docs/",
     "/version",
 ]
 

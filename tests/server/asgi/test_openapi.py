@@ -13,7 +13,8 @@ import pytest
 from server.asgi.openapi import ERRORS, document, error_responses
 from server.asgi.schemas import OF_DTYPE
 from server.errors import CODES
-from server.models.repository import Model, Repository, VersionFile
+from server.models.folder import VersionFile
+from server.models.repository import Model, Repository
 from tests.support.models.loading import load_version
 from tests.support.server.decoding import decode
 from tests.support.server.models import ARTEFACTS, PLAIN, mixed, plain_two_inputs

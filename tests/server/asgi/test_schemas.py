@@ -20,7 +20,7 @@ from server.asgi.schemas import (
     row_schemas,
 )
 from server.errors import ServerError, envelope
-from tests.server.codecs.test_mlflow import Served, forms_of
+from tests.support.server.codecs.mlflow import Served, forms_of, serve_all
 from tests.support.server.models import ARTEFACTS, PLAIN
 
 ALL = ARTEFACTS | PLAIN
@@ -34,8 +34,7 @@ def fits(schema: Schema, value: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Served]:
-    folder = tmp_path_factory.mktemp("models")
-    return {kind: Served(folder, make().data) for kind, make in ALL.items()}
+    return serve_all(tmp_path_factory.mktemp("models"))
 
 
 def body_schema(served: Served) -> Schema:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from server.batching.admission import EASY_SECONDS, Admission
+from server.batching.cost import CostCurve
 from server.batching.queue import Queue
+from server.batching.runs.quarantine import STRIKES, Quarantine, Record
+from server.batching.runs.watchdog import GRACE_SECONDS
 from tests.support.server.rig import Curve
 from tests.support.server.rows import GROUPS, NumbersEntry
 
@@ -19,16 +22,36 @@ def waiting(*rows: int, max_rows: int = 10, row_independent: bool = True) -> Que
     return queue
 
 
-def code(admission: Admission, deadline: float = NEVER, running: float = 0.0) -> str:
+class Running:
+    """Stands for the run in the thread: how long it still takes, and whether it was stopped and does not end."""
+
+    def __init__(self, seconds: float = 0.0, slow_to_stop: bool = False) -> None:
+        self.seconds = seconds
+        self.slow_to_stop = slow_to_stop
+
+    def seconds_left(self, curve: CostCurve, now: float) -> float:
+        return self.seconds
+
+    def is_slow_to_stop(self, now: float) -> bool:
+        return self.slow_to_stop
+
+
+def admission_to(
+    queue: Queue, curve: CostCurve, queue_seconds: float, run: Running | None = None, record: Record | None = None
+) -> Admission:
+    return Admission(queue, curve, record or Quarantine(1).record(0), run or Running(), queue_seconds)
+
+
+def code(admission: Admission, deadline: float = NEVER) -> str:
     """How a request ends that comes at second 100."""
-    error = admission.refusal(100.0, deadline, running)
+    error = admission.refusal(100.0, deadline)
     return error.code if error else "admitted"
 
 
 @pytest.mark.fault(35)
 def test_one_more_than_the_limit_is_refused() -> None:
     queue = waiting(row_independent=False)
-    admission = Admission(queue, Curve(0.25), queue_seconds=1.0)
+    admission = admission_to(queue, Curve(0.25), queue_seconds=1.0)
     admitted = 0
     while code(admission) == "admitted":
         queue.append(NumbersEntry(admitted, 1))
@@ -41,8 +64,8 @@ def test_different_groups_cost_a_run_each() -> None:
     for number in range(9):
         queue.append(NumbersEntry(number, 1, GROUPS[number % 3]))
     assert queue.count_runs() == 3
-    assert code(Admission(queue, Curve(0.3), queue_seconds=0.85)) == "overloaded"
-    assert code(Admission(queue, Curve(0.3), queue_seconds=0.95)) == "admitted"
+    assert code(admission_to(queue, Curve(0.3), queue_seconds=0.85)) == "overloaded"
+    assert code(admission_to(queue, Curve(0.3), queue_seconds=0.95)) == "admitted"
 
 
 def test_entries_that_fit_no_run_together_cost_a_run_each() -> None:
@@ -51,21 +74,23 @@ def test_entries_that_fit_no_run_together_cost_a_run_each() -> None:
 
 
 def test_a_deadline_that_work_before_it_uses_up_is_refused_at_once() -> None:
-    admission = Admission(waiting(10, 10), Curve(0.1), queue_seconds=1.0)
+    run = Running()
+    admission = admission_to(waiting(10, 10), Curve(0.1), queue_seconds=1.0, run=run)
     assert code(admission, 100.31) == "admitted"
     assert code(admission, 100.29) == "overloaded", "0.2 s of work, and 0.1 s of its own"
-    assert code(admission, 100.31, running=0.05) == "overloaded", "the run that goes on counts"
     assert code(admission, 100.0) == "deadline_exceeded"
+    run.seconds = 0.05
+    assert code(admission, 100.31) == "overloaded", "the run that goes on counts"
 
 
 def test_where_nothing_waits_even_a_hopeless_deadline_is_tried() -> None:
     """To try again later would not help, and the cost learned may be wrong."""
-    assert code(Admission(waiting(), Curve(10.0), queue_seconds=1.0), 100.5) == "admitted"
+    assert code(admission_to(waiting(), Curve(10.0), queue_seconds=1.0), 100.5) == "admitted"
 
 
 def test_the_client_is_told_how_much_work_waits() -> None:
-    admission = Admission(waiting(10, 10, 10), Curve(1.0), queue_seconds=1.0)
-    error = admission.refusal(100.0, NEVER, 0.5)
+    admission = admission_to(waiting(10, 10, 10), Curve(1.0), queue_seconds=1.0, run=Running(0.5))
+    error = admission.refusal(100.0, NEVER)
     assert error is not None
     assert error.headers == {"retry-after": "4"}
 
@@ -74,7 +99,7 @@ def test_the_client_is_told_how_much_work_waits() -> None:
 def test_what_needs_no_look_would_pass_one(fixed: float, row: float) -> None:
     curve = Curve(fixed, row)
     queue = Queue(False, 1)
-    admission = Admission(queue, curve, queue_seconds=1.0)
+    admission = admission_to(queue, curve, queue_seconds=1.0)
     easy = admission.easy_rows()
     while queue.rows < easy:
         queue.append(NumbersEntry(0, 1))
@@ -83,4 +108,19 @@ def test_what_needs_no_look_would_pass_one(fixed: float, row: float) -> None:
 
 
 def test_a_model_that_costs_nothing_needs_no_look() -> None:
-    assert Admission(waiting(), Curve(0.0), queue_seconds=1.0).easy_rows() == float("inf")
+    assert admission_to(waiting(), Curve(0.0), queue_seconds=1.0).easy_rows() == float("inf")
+
+
+def test_behind_a_run_that_does_not_end_nobody_waits() -> None:
+    error = admission_to(waiting(), Curve(0.0), 1.0, Running(slow_to_stop=True)).refusal(100.0, NEVER)
+    assert error is not None
+    assert (error.code, error.headers) == ("overloaded", {"retry-after": f"{GRACE_SECONDS:.0f}"})
+
+
+def test_a_quarantined_version_admits_nobody() -> None:
+    record = Quarantine(1).record(0)
+    admission = admission_to(waiting(), Curve(0.0), 1.0, record=record)
+    for _ in range(STRIKES):
+        assert code(admission) == "admitted"
+        record.strike(100.0)
+    assert code(admission) == "model_unavailable"

@@ -16,6 +16,7 @@ from server.batching.batch import Batch
 from server.batching.entry import Entry
 from server.batching.turns import TURN_SECONDS, Turns
 from server.errors import ServerError
+from server.metrics.families import RouteName
 from tests.support.server.rig import NumbersEntry, Rig, in_loop
 
 
@@ -24,6 +25,7 @@ class Group:
 
     rows_first = True
     outputs: tuple[str, ...] = ("y",)
+    route_name: RouteName = "predict"
     counts_stages = False
 
     def __init__(self, turn: list[int]) -> None:
@@ -44,6 +46,15 @@ class Group:
         yield
         self.deliver([entry], outputs)
 
+    def question(self, entry: Entry) -> Any:
+        raise NotImplementedError
+
+    def request_for_all(self, entry: Entry) -> Any:
+        raise NotImplementedError
+
+    def repeat(self, entry: Entry, answer: Any) -> None:
+        raise NotImplementedError
+
 
 class Refused(Entry):
     def refuse(self, error: ServerError) -> None:
@@ -52,9 +63,11 @@ class Refused(Entry):
 
 def made(turn: list[int], failed: list[str], went_on: list[int]) -> tuple[Answers, Group]:
     """Answers whose clock stands still but for the turns of long work, of which each delivery takes a whole one."""
-    metrics: Any = SimpleNamespace(answered=lambda *_: None, failed=lambda code, _: failed.append(code))
+    metrics: Any = SimpleNamespace(
+        answered=lambda *_: None, written=lambda *_: None, failed=lambda code, _: failed.append(code)
+    )
     group = Group(turn)
-    answers = Answers("m", metrics, lambda: went_on.append(turn[0]), Turns(lambda: group.time), lambda: 0.0)
+    answers = Answers("m", metrics, lambda: went_on.append(turn[0]), Turns(lambda: group.time), False, lambda: 0.0)
     return answers, group
 
 
@@ -116,7 +129,7 @@ async def test_the_batcher_waits_while_it_is_full_and_goes_on(monkeypatch: pytes
     rig.batcher._turn("turn")
     assert len(rig.runtime.runs) == 1
     rig.time += 1
-    rig.batcher._check_deadlines()
+    rig.batcher._deadlines._look()
     assert await late.code() == "deadline_exceeded"
     assert all([await entry.served() for entry in (first, second, third)])
 

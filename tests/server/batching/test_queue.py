@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from server.batching.batch import Batch, check_rows, feed_of
 from server.batching.entry import Entry
 from server.batching.queue import Queue
-from server.codecs.json_columns import JsonGroup
+from server.codecs.json.group import JsonGroup
 from tests.support.server.rows import GROUPS, NumbersEntry, answer, model
 
 

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from server.batching.entry import Entry
 from server.batching.queue import SPARE_DEADLINES, Queue
-from server.codecs.json_columns import JsonGroup
+from server.codecs.json.group import JsonGroup
 from server.errors import ServerError
 from tests.support.server.rows import GROUPS, LAYOUTS, NumbersEntry
 

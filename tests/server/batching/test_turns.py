@@ -7,7 +7,7 @@ import asyncio
 from server.batching.entry import Entry
 from server.batching.slice_queue import SliceQueue, Slices
 from server.batching.turns import SHARE_SECONDS, TURN_SECONDS, Turns
-from server.http.parse_queue import ParseQueue
+from server.http.turn_queue import TurnQueue
 from tests.support.server.rig import in_loop
 
 
@@ -24,8 +24,6 @@ class Work:
             self.seconds -= self.step
             self.done += self.step
         return self.seconds > 0
-
-    parse_on = work_on
 
     def slices(self) -> Slices:
         """The same work as slices."""
@@ -65,12 +63,12 @@ async def test_slices_shares_and_parsing_add_up_to_one_budget() -> None:
     turns = Turns(lambda: clock[0])
     for _ in range(10):
         SliceQueue(1e9, turns).add(an_entry(), Work(clock, 1.0).slices(), lambda error: None)
-    parsing = ParseQueue(turns)
+    parsing = TurnQueue(turns)
     for _ in range(10):
         if parsing.idle:
-            parsing.begin(Work(clock, 1.0))
+            parsing.begin(Work(clock, 1.0).work_on)
         else:
-            parsing.add(Work(clock, 1.0))
+            parsing.add(Work(clock, 1.0).work_on)
     assert clock[0] < 1.1 * TURN_SECONDS
     assert max(await spent_each_turn(clock, 40)) < TURN_SECONDS + 2 * SHARE_SECONDS
 

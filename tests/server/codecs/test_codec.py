@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from server.codecs import mlflow, predict
+from server.codecs import predict
 from server.codecs.codec import check_plain
+from server.codecs.mlflow import media
 from server.errors import ServerError
 from tests.support.server.decoding import decode
 
@@ -23,7 +24,7 @@ def test_identity_is_no_compression() -> None:
 
 
 def test_a_model_without_rows_says_so_once_its_headers_pass() -> None:
-    for codec, good in ((predict.NO_ROWS, b"application/json"), (mlflow.NO_ROWS, b"text/csv")):
+    for codec, good in ((predict.NO_ROWS, b"application/json"), (media.NO_ROWS, b"text/csv")):
         codec.read_headers([(b"content-type", good)])
         with pytest.raises(ServerError, match="Content-Type"):
             codec.read_headers([(b"content-type", b"image/png")])

@@ -22,8 +22,9 @@ from server.artefact.metadata import Feature
 from server.artefact.tensors import InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import Codec
-from server.codecs.json_columns import JsonGroup, values
-from server.codecs.mlflow import MlflowCodec
+from server.codecs.json.fields import values
+from server.codecs.json.group import JsonGroup
+from server.codecs.mlflow.codec import MlflowCodec
 from server.codecs.predict import PredictCodec
 from server.codecs.rows import RowReader
 from server.codecs.slices import LARGE_BYTES

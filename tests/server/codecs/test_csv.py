@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.artefact.metadata import Dtype, Feature
-from server.codecs.csv import Table, converters, most_columns, read_table
+from server.artefact.metadata import Feature
+from server.codecs.cells import converters
+from server.codecs.csv import Table, most_columns, read_table
 from server.codecs.slices import WINDOW_BYTES, finish
 from server.errors import ServerError
 
@@ -33,11 +31,6 @@ def refusal(body: bytes, max_rows: int = MANY, *, numeric: bool = False) -> str:
     with pytest.raises(ServerError) as caught:
         finish(read_table(body, numeric, max_rows, WIDTH))
     return f"{caught.value.code}: {caught.value}"
-
-
-def convert(dtype: Dtype, text: str, *, nullable: bool = False) -> Any:
-    """The value of a cell."""
-    return converters([Feature("f", dtype, "f", nullable)])[0](text)
 
 
 @pytest.mark.parametrize(
@@ -150,70 +143,26 @@ def test_the_quick_way_reads_what_the_careful_way_reads(rows: list[list[str]], e
         assert [*map(float, got)] == [*map(number, cells)] if quick.typed else got == cells
 
 
-@pytest.mark.parametrize(
-    ("dtype", "text", "value"),
-    [
-        ("float64", "1.5", 1.5),
-        ("float64", "-1e-3", -0.001),
-        ("float64", "+.5", 0.5),
-        ("float64", "7", 7.0),
-        ("float32", "2.", 2.0),
-        ("int64", "-7", -7),
-        ("int64", "007", 7),
-        ("int64", "9223372036854775807", 2**63 - 1),
-        ("int64", "9223372036854775808", 2**63),
-        ("int64", "-9223372036854775808", -(2**63)),
-        ("bool", "True", True),
-        ("bool", "FALSE", False),
-        ("string", "true", "true"),
-        ("string", " 1.5", " 1.5"),
-        ("string", "", ""),
-    ],
-)
-def test_cells(dtype: Dtype, text: str, value: Any) -> None:
-    got = convert(dtype, text)
-    assert (got, type(got)) == (value, type(value))
-
-
-@pytest.mark.parametrize(
-    ("dtype", "text"),
-    [
-        *(
-            ("float64", text)
-            for text in ("", "nan", "NaN", "inf", "-Infinity", "1_0", " 1", "1 ", "0x10", "1e", "1e999")
-        ),
-        ("float64", "1,5"),
-        ("float64", "\N{FULLWIDTH DIGIT ONE}"),
-        ("int64", "1.0"),
-        ("int64", "1e3"),
-        ("int64", "9" * 5000),
-        ("int64", "-9223372036854775809"),
-        ("int64", "18446744073709551616"),
-        ("bool", "1"),
-        ("bool", "yes"),
-        ("bool", "tRUE"),
-    ],
-)
-def test_what_is_no_value_stays_a_text(dtype: Dtype, text: str) -> None:
-    assert convert(dtype, text) == text
-    if text:
-        assert convert(dtype, text, nullable=True) == text
-
-
-def test_an_empty_cell_is_missing_where_it_may_be() -> None:
-    assert math.isnan(convert("float64", "", nullable=True))
-    assert convert("string", "", nullable=True) is None
-    assert converters([Feature("f", "float64", "f", nullable=True, categories=(1.0,))])[0]("") is None
-
-
-@given(st.floats(allow_nan=False, allow_infinity=False))
-def test_numbers_come_back_as_they_were_written(value: float) -> None:
-    got = convert("float64", repr(value))
-    assert got == value
-    assert math.copysign(1, got) == math.copysign(1, value)
-
-
 def test_empty_lines_behind_the_rows_are_passed_in_slices() -> None:
     slices = read_table(b"a\n1\n" + b"\r\n" * (32 * WINDOW_BYTES), True, 10, 1)
     turns = sum(1 for _ in slices)
     assert turns >= 64
+
+
+def test_a_body_is_neither_copied_nor_looked_through_at_once() -> None:
+    for body in (b"a,b\n1,2\n", b"\xef\xbb\xbfa,b\n1,2", b"a,b\nx,\xc3\xa9\n"):
+        for numeric in (True, False):
+            wanted = finish(read_table(body, numeric, MANY, WIDTH))
+            assert finish(read_table(bytearray(body), numeric, MANY, WIDTH)) == wanted
+    blank = read_table(b"\n " * 4 * WINDOW_BYTES, True, MANY, WIDTH)
+    assert [next(blank) for _ in range(8)] == [None] * 8
+    with pytest.raises(ServerError, match="the body is empty"):
+        finish(blank)
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 3, 4, 7])
+def test_the_first_byte_that_is_no_text_is_found_in_slices(at: int) -> None:
+    text = b"a\n" + (b"x" * 99 + b"\n") * (WINDOW_BYTES // 80)
+    good = text[: WINDOW_BYTES - 5 + at] + "\U0001f600".encode()
+    assert refusal(good + b"\xff\n" + text) == f"bad_request: the body is not UTF-8 text: byte {len(good)}"
+    assert refusal(good[:-1]).endswith(f"byte {len(good) - 4}")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from server.artefact.metadata import Artefact
 from server.artefact.tensors import TensorSpec, concatenate
-from server.codecs.json_columns import JsonGroup
+from server.codecs.json.group import JsonGroup
 from server.codecs.predict import NO_ROWS, PredictCodec, codec_of_artefact, codec_of_signature
 from server.errors import ServerError
 from tests.support.server.decoding import Decoded, decode

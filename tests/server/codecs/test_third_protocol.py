@@ -14,6 +14,7 @@ from server.batching.entry import Entry, PiecedAnswer
 from server.codecs.codec import Codec, Headers
 from server.endpoints.serving import HotRoute, enter
 from server.errors import ServerError
+from server.metrics.families import RouteName
 from tests.support.server.rig import Curve, NumbersEntry, Rig, in_loop
 
 
@@ -22,6 +23,7 @@ class WordsGroup:
 
     outputs: tuple[str, ...] = ("double",)
     rows_first = True
+    route_name: RouteName = "infer"  # what it is called in metrics: a name of its own goes into ROUTE_NAMES
     counts_stages = True
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
@@ -43,6 +45,19 @@ class WordsGroup:
         """Words again, at once."""
         self.deliver([entry], outputs)
         yield
+
+    def question(self, entry: Entry) -> bytes:
+        """The words."""
+        return b"words" + bytes(entry.request)
+
+    def request_for_all(self, entry: Entry) -> bytes:
+        """The same words."""
+        return bytes(entry.request)
+
+    def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
+        """The same answer."""
+        assert isinstance(answer, PiecedAnswer)
+        entry.answer_in_pieces(answer)
 
 
 class WordsCodec:

@@ -50,6 +50,24 @@ def test_no_header_at_all_passes_but_is_told() -> None:
     assert (admission.request_id, admission.has_host) == (None, False)
 
 
+@pytest.mark.parametrize(
+    ("values", "forbids"),
+    [
+        ([b"no-store"], True),
+        ([b"No-Store"], True),
+        ([b"max-age=0, \tno-store "], True),
+        ([b"max-age=0", b"no-store"], True),
+        ([b"no-store", b"max-age=0"], True),
+        ([b"no-cache"], False),
+        ([b"x-no-store, no-storey"], False),
+        ([], False),
+    ],
+)
+def test_cache_control_may_forbid_to_store(values: list[bytes], forbids: bool) -> None:
+    for name in (b"cache-control", b"Cache-Control", b"CACHE-control"):
+        assert made().admit([HOST, *[(name, value) for value in values]]).no_store is forbids
+
+
 @pytest.mark.parametrize("name", ["content-length", "Content-Length", "CONTENT-LENGTH", "cOnTeNt-LeNgTh"])
 def test_names_count_in_any_case(name: str) -> None:
     gate = made()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from server.batching.quarantine import STRIKES
+from server.batching.runs.quarantine import STRIKES
 from server.endpoints import reads
 from server.endpoints.lifecycle import Endpoints
 from server.errors import ServerError

@@ -135,7 +135,7 @@ async def test_metrics_are_those_of_the_scoreboard(endpoints: Endpoints) -> None
     answer = await reads.metrics(endpoints)
     assert answer.media_type == "text/plain; version=0.0.4; charset=utf-8"
     assert b"\ndynonnx_workers 3\n" in answer.body
-    assert b'nv_inference_count{model="plain",version="1"} 0.0' in answer.body
+    assert b"nv_inference_count{" not in answer.body, "nobody has asked"
 
 
 def test_metrics_count_what_was_answered(tmp_path_factory: pytest.TempPathFactory) -> None:

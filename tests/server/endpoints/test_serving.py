@@ -13,7 +13,7 @@ import pytest
 
 from server.artefact.runtime import Runtime
 from server.batching.entry import Entry, PiecedAnswer, Timing
-from server.batching.padding import PaddedRuns
+from server.batching.runs.padding import PaddedRuns
 from server.codecs.codec import Codec
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import ProtocolName, enter, server_timing

@@ -12,7 +12,8 @@ from server.endpoints import v2_reads
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import Answer
 from server.errors import ServerError
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.counters import ModelMetrics
+from server.metrics.scoreboard import Scoreboard
 from server.settings import Settings
 from tests.support.server.doors import load
 from tests.support.server.rig import in_loop

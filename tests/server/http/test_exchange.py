@@ -13,9 +13,9 @@ import pytest
 
 from server.batching.entry import PiecedAnswer, Timing
 from server.endpoints.lifecycle import Endpoints
+from server.endpoints.portions import PORTION_BYTES
 from server.errors import ServerError, envelope
-from server.http.answering import AnsweringConnection
-from server.http.exchange import JOINED_BYTES, Exchange, WorkerState
+from server.http.exchange import SMALL_ANSWER_BYTES, Exchange, WorkerState
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
@@ -41,6 +41,10 @@ class FakeConnection:
         self.exchanges: deque[Exchange] = deque()
         self.more_follows = False
         self.written = b""
+        self.counted: list[int] = []  # bytes of answers that waited, whenever it was asked to count
+
+    def count_owed(self) -> None:
+        self.counted.append(sum(exchange.answer_bytes for exchange in self.exchanges))
 
     def flush(self) -> None:
         while self.exchanges and (output := self.exchanges[0].output) is not None:
@@ -86,26 +90,26 @@ def test_pieces_are_joined_under_their_own_media_type_and_headers() -> None:
     assert connection.written == START + head + b"\r\n{}abc"
 
 
-def test_large_pieces_are_not_copied_and_what_follows_them_is_answered() -> None:
-    large = memoryview(bytes(JOINED_BYTES))
+def test_large_pieces_are_not_copied() -> None:
+    large = memoryview(bytes(PORTION_BYTES))
     connection = FakeConnection()
-    first, second, third = connection.ask(b"a"), connection.ask(b"b"), connection.ask(b"c")
-    third.answer(b"third")
-    second.answer_in_pieces(PiecedAnswer([large, b"2"], b"text/plain", []))
-    assert second.pieces[0] is large
-    writes: list[list[bytes]] = []
-    transport = SimpleNamespace(write=lambda data: writes.append([data]), writelines=writes.append)
-    flow = SimpleNamespace(read_paused=False, write_paused=False)
-    answering: Any = SimpleNamespace(exchanges=connection.exchanges, transport=transport, pipeline=[], flow=flow)
-    answering._count_waiting = lambda: None
-    answering.flush = lambda: AnsweringConnection.flush(answering)
-    first.output = b"first"
-    answering.flush()
-    assert [len(write) for write in writes] == [3, 1]
-    assert writes[0][0].startswith(b"first" + START)
-    assert list(map(id, writes[0][1:])) == list(map(id, second.pieces))
-    assert writes[1][0].endswith(b"third")
-    assert not connection.exchanges
+    before, exchange = connection.ask(b"a"), connection.ask(b"b")
+    exchange.answer_in_pieces(PiecedAnswer([large, b"2"], b"text/plain", []))
+    assert exchange.pieces[0] is large
+    assert exchange.answer_bytes == len(exchange.output or b"") + PORTION_BYTES + 1
+    before.answer(b"first")
+    assert connection.written.endswith(b"2")
+
+
+def test_a_large_answer_that_waits_for_those_before_it_is_counted() -> None:
+    connection = FakeConnection()
+    connection.ask(b"a")
+    connection.ask(b"b").answer(b"x" * SMALL_ANSWER_BYTES)
+    assert connection.counted == []
+    connection.ask(b"c").answer(b"x" * (SMALL_ANSWER_BYTES + 1))
+    connection.ask(b"d").answer_in_pieces(PiecedAnswer([b"x" * (SMALL_ANSWER_BYTES + 1)], b"text/plain", []))
+    assert len(connection.counted) == 2
+    assert connection.counted[1] > 3 * SMALL_ANSWER_BYTES
 
 
 def test_a_refusal_is_the_envelope_with_the_errors_own_headers_and_is_counted() -> None:

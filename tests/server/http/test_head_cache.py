@@ -45,6 +45,16 @@ def test_a_head_whose_lines_have_passed_is_recognised_again_and_again(known: Hea
         assert known.recognise(request(*HEADERS)) == ("iris", None, None, ROW)
 
 
+@pytest.mark.parametrize("value", [b"no-store", b"NO-STORE", b"max-age=0,no-store", b" no-store"])
+def test_a_head_that_forbids_storing_is_never_recognised(known: HeadCache[str], value: bytes) -> None:
+    headers = (*HEADERS, (b"Cache-Control", value))
+    known.learn(headers, "iris")
+    assert known.recognise(request(*headers)) is None
+    harmless = (*HEADERS, (b"Cache-Control", b"no-cache"))
+    known.learn(harmless, "iris")
+    assert known.recognise(request(*harmless)) is not None
+
+
 def test_ids_and_lengths_are_read_where_they_differ(known: HeadCache[str]) -> None:
     own = ((b"x-request-id", b"a-1"), (b"X-Request-Start", b"1790000000000"))
     for number in range(3):

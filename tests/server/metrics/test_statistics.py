@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from time import monotonic, time
 
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.counters import ModelMetrics
+from server.metrics.scoreboard import Scoreboard
 from server.metrics.statistics import statistics
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from server.artefact.tensors import TensorSpec
 from server.models.cost_bound import BY_TEXTS, BY_VALUES, has_cost_by_rows, pads_texts
-from server.models.repository import VersionFile
+from server.models.folder import VersionFile
 from tests.support.models.endless_models import counting
 from tests.support.models.loading import load_version
 from tests.support.server.models import Made, classifier, mixed, plain, regressor, row_mixing

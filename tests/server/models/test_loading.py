@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import orjson
 import pytest
 from onnx import helper
 
 from server.artefact.metadata import BadArtefact, to_metadata
 from server.artefact.onnxfile import MAX_BYTES, BadFile
+from server.artefact.runtime import Runtime
 from server.models import loading
+from server.models.folder import VersionFile
 from server.models.loading import ChangedMeanwhile
-from server.models.repository import VersionFile
 from server.models.trial import Findings, TrialFailed, Verdict
 from tests.support.models.bad_models import endless
 from tests.support.models.loading import load, load_version, put
@@ -25,6 +29,7 @@ from tests.support.server.models import (
     classifier,
     mixed,
     onnx_file,
+    plain,
     plain_two_inputs,
     regressor,
     row_mixing,
@@ -130,13 +135,21 @@ def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp
         load_version(VersionFile("m", "7", path), findings)
 
 
-def test_a_first_run_that_does_not_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was quick in its trial need not be so again."""
-    monkeypatch.setattr(loading, "FIRST_RUN_SECONDS", 0.05)
-    data = endless()
-    findings = Findings(hashlib.sha256(data).hexdigest(), Verdict(0), load(put(tmp_path, "plain.onnx")).curve, False)
-    with pytest.raises(TrialFailed, match="its first run did not end within 0 s"):
-        load_version(VersionFile("m", "7", put(tmp_path, "m.onnx", data)), findings)
+@pytest.mark.parametrize(
+    "make", [endless, lambda: classifier().data, lambda: plain().data], ids=["endless", "ours", "plain"]
+)
+def test_what_was_tried_elsewhere_is_opened_and_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[], bytes]
+) -> None:
+    """The process that opens it for good answers signals and workers meanwhile: one long operator cannot be stopped."""
+    data = make()
+    curve = load(put(tmp_path, "plain.onnx")).curve
+    findings = Findings(hashlib.sha256(data).hexdigest(), Verdict(0), curve, cost_by_rows=False)
+
+    runs: list[object] = []
+    monkeypatch.setattr(Runtime, "run", lambda *arguments: runs.append(arguments))
+    assert load_version(VersionFile("m", "7", put(tmp_path, "m.onnx", data)), findings).curve is curve
+    assert not runs
 
 
 def test_a_graph_that_is_not_proven_is_batched_at_the_operators_own_risk(tmp_path: Path) -> None:
@@ -154,6 +167,44 @@ def test_a_trial_has_the_last_word_where_the_graph_is_proven(tmp_path: Path, mon
     monkeypatch.setattr(loading, "find_mixing", lambda data: None)
     verdict = load(put(tmp_path, "mixing.onnx", row_mixing().data)).verdict
     assert verdict.mixing == "in its trial, the output 'Y' answered a row otherwise alone than among others"
+
+
+def dropped(node: onnx.NodeProto, functions: Sequence[onnx.FunctionProto] = ()) -> bytes:
+    """A file of one node, which makes Y of X, a ratio and whether it trains."""
+    constants = {"ratio": np.float32(0.5), "training": np.array(True)}
+    data = onnx_file([node], [("X", FLOAT, ["N", 3])], [("Y", FLOAT, ["N", 3])], constants)
+    model = onnx.load_model_from_string(data)
+    model.functions.extend(functions)
+    model.opset_import.extend([helper.make_opsetid("own", 1)] if functions else [])
+    return bytes(model.SerializeToString())
+
+
+TRAINS = helper.make_node("Dropout", ["X", "ratio", "training"], ["Y"])
+BODY = helper.make_graph([TRAINS], "body", [], [helper.make_tensor_value_info("Y", FLOAT, ["N", 3])])
+OWN = helper.make_function(
+    "own", "Own", ["X", "ratio", "training"], ["Y"], [TRAINS], [helper.make_opsetid("", 17)], ["seed"]
+)
+DRAWING = {
+    "in the graph": dropped(TRAINS),
+    "in a graph of a node": dropped(helper.make_node("If", ["training"], ["Y"], then_branch=BODY, else_branch=BODY)),
+    "in a function": dropped(helper.make_node("Own", ["X", "ratio", "training"], ["Y"], domain="own"), [OWN]),
+}
+
+
+@pytest.mark.parametrize("where", DRAWING)
+@pytest.mark.parametrize("batch", ["proven", "trial"])
+def test_what_may_draw_by_chance_is_not_repeatable(tmp_path: Path, where: str, batch: str) -> None:
+    file = VersionFile("m", "7", put(tmp_path, "m.onnx", DRAWING[where]))
+    model = load_version(file, batch=batch)
+    assert not model.repeatable
+    found = Findings(model.sha256, model.verdict, model.curve, cost_by_rows=False, pads_texts=False)
+    assert not load_version(file, found, batch=batch).repeatable
+
+
+def test_dropout_that_does_not_train_is_repeatable_where_that_is_proven(tmp_path: Path) -> None:
+    file = VersionFile("m", "7", put(tmp_path, "m.onnx", dropped(helper.make_node("Dropout", ["X"], ["Y"]))))
+    assert load_version(file).repeatable
+    assert not load_version(file, batch="trial").repeatable
 
 
 def test_what_is_no_file_or_no_model_is_refused_by_its_bytes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from onnx import helper
 
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import TensorSpec
-from server.models.probe import UNKNOWN_SECONDS, guessed, probe, run_once
+from server.models.probe import UNKNOWN_SECONDS, guessed, probe
 from server.models.trial import TrialFailed
 from tests.support.server import models, tensors
 
@@ -31,7 +31,6 @@ ROW_INDEPENDENT = {
 def test_whether_rows_stand_alone_and_what_a_run_costs(name: str) -> None:
     runtime = Runtime(tensors.SERVED[name]().data)
     verdict, curve = probe(runtime, 64)
-    run_once(runtime)
     assert (verdict.golden_rows, verdict.row_independent) == (0, ROW_INDEPENDENT[name])
     assert 0.0 < curve.seconds(1) != UNKNOWN_SECONDS
 

@@ -17,7 +17,7 @@ from server.artefact.onnxfile import BadFile
 from server.artefact.signing import MAX_SIGNATURE_BYTES, sign
 from server.models import loading
 from server.models.bulletin import Bulletin
-from server.models.repository import VersionFile
+from server.models.folder import VersionFile
 from server.models.signed import make_check, read_signature, signature_path
 from server.models.watcher import RepositoryWatcher
 from server.settings import BadSetting

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +22,6 @@ from server.models.trial import (
     Findings,
     TrialFailed,
     Verdict,
-    check_golden,
     examine,
     golden_feed,
     probe_feed,
@@ -36,9 +34,7 @@ from tests.support.server.models import (
     INT64,
     PLAIN,
     Made,
-    artefact_of,
     classifier,
-    matrix,
     mixed,
     multi_output_classifier,
     onnx_file,
@@ -154,47 +150,6 @@ def test_golden_rows_that_do_not_fit_the_features_are_told(rows: Any) -> None:
     golden = Golden(rows, {"value": [[1.0]]})
     with pytest.raises(TrialFailed, match="golden rows"):
         examined(made, dataclasses.replace(made.artefact, golden=golden))
-
-
-def test_a_label_may_be_either_of_two_that_tie() -> None:
-    probabilities = [[0.5, 0.5], [0.9, 0.1]]
-    artefact = artefact_of(
-        "classifier",
-        matrix(["a"]),
-        (Output("label", "label"), Output("probabilities", "p")),
-        ("x", "y"),
-        [[0.0], [1.0]],
-        {"label": np.array(["x", "x"], np.object_), "p": probabilities},
-    )
-    check_golden(artefact, {"label": np.array(["y", "x"], np.object_), "p": np.array(probabilities)})
-    with pytest.raises(TrialFailed, match="golden row 1"):
-        check_golden(artefact, {"label": np.array(["x", "y"], np.object_), "p": np.array(probabilities)})
-
-
-def test_the_rule_is_that_of_parity() -> None:
-    """1e-5 of the spread of the original's answers; for probabilities, of 1."""
-    rows = [[0.0], [1.0], [2.0]]
-    values = artefact_of(
-        "regressor", matrix(["a"]), (Output("value", "y"),), None, rows, {"y": [[-1000.0], [0.0], [1000.0]]}
-    )
-    spread = float(np.std([-1000.0, 0.0, 1000.0]))
-    check_golden(values, {"y": np.array([[-1000.0], [0.99e-5 * spread], [1000.0]])})
-    with pytest.raises(TrialFailed, match="golden row 1"):
-        check_golden(values, {"y": np.array([[-1000.0], [1.01e-5 * spread], [1000.0]])})
-    probabilities = [[0.001, 0.999], [0.002, 0.998], [0.003, 0.997]]
-    outputs = (Output("probabilities", "p"),)
-    likely = artefact_of("classifier", matrix(["a"]), outputs, ("x", "y"), rows, {"p": probabilities})
-    check_golden(likely, {"p": np.array(probabilities) + 0.9e-5})
-    with pytest.raises(TrialFailed, match="golden row 0"):
-        check_golden(likely, {"p": np.array(probabilities) + 1.1e-5})
-
-
-def test_golden_answers_that_are_no_numbers_are_null() -> None:
-    rows = [[0.0], [1.0], [2.0]]
-    artefact = artefact_of("regressor", matrix(["a"]), (Output("value", "y"),), None, rows, {"y": [1.0, None, None]})
-    check_golden(artefact, {"y": np.array([1.0, math.nan, math.inf])})
-    with pytest.raises(TrialFailed, match="golden row 0"):
-        check_golden(artefact, {"y": np.array([math.inf, math.nan, math.inf])})
 
 
 def test_golden_feed_is_what_a_request_with_these_rows_would_give() -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from server.models.confined import Limits
+from server.models.folder import VersionFile
 from server.models.loading import ChangedMeanwhile
-from server.models.repository import Model, VersionFile
+from server.models.repository import Model
 from server.models.trial import Findings
 from server.models.trial_process import MAX_REASON, MIB, FileRefused, TrialProcess, trial_limits
 from tests.support.models.bad_models import endless

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import select
 import shutil
 import time
 from collections.abc import Callable
@@ -16,59 +15,18 @@ import pytest
 
 from server.errors import ServerError
 from server.models import trial_process
-from server.models.bulletin import Bulletin
 from server.models.confined import ConfinedChild
+from server.models.folder import VersionFile
 from server.models.loading import ChangedMeanwhile
-from server.models.repository import BadRepository, Model, VersionFile
+from server.models.repository import BadRepository, Model
 from server.models.trial import Findings
-from server.models.watcher import RepositoryWatcher
 from tests.support.models.bad_models import BAD, endless
-from tests.support.models.loading import crash, greedy, load_version, refuse
-from tests.support.server.models import classifier, plain, regressor
+from tests.support.models.loading import crash, greedy, load_version
+from tests.support.models.watching import put, served, started, until, watcher
+from tests.support.server.models import classifier, regressor
 
 # The test process may have threads of libraries; a trial's child uses none of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-PATIENCE = 30.0
-
-
-def put(folder: Path, place: str, data: bytes | None = None) -> Path:
-    """Writes a model file as a careful person does: whole, by rename."""
-    path = folder / place
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(plain().data if data is None else data)
-    part.rename(path)
-    return path
-
-
-def watcher(
-    folder: Path, load: Callable[..., Model] = load_version, default_model: str | None = None
-) -> RepositoryWatcher:
-    """The models of a folder, none loaded yet."""
-    return RepositoryWatcher(folder, load, Bulletin(), default_model=default_model, box_bytes=None)
-
-
-def started(folder: Path, **settings: Any) -> RepositoryWatcher:
-    """The models of a folder, all that is good loaded."""
-    watched = watcher(folder, **settings)
-    watched.load_all(strict=False)
-    return watched
-
-
-def until(watched: RepositoryWatcher, reached: Callable[[], bool]) -> float:
-    """Steps until something is so; gives how long that took."""
-    began = time.monotonic()
-    while True:
-        watched.step()
-        if reached():
-            return time.monotonic() - began
-        assert time.monotonic() - began < PATIENCE, "it never came"
-        select.select(watched.waits_for(), [], [], min(0.05, watched.seconds_to_wait()))
-
-
-def served(watched: RepositoryWatcher) -> list[tuple[str, str]]:
-    """The versions that serve, the default of each name first."""
-    return [(model.name, model.version) for model in watched.repository()]
 
 
 @pytest.fixture
@@ -249,59 +207,6 @@ def test_a_trial_that_always_tells_of_other_bytes_is_refused_and_not_tried_for_e
     assert served(watched) == [("iris", "1")]
 
 
-def test_two_files_of_one_name_change_nothing_of_it(folder: Path) -> None:
-    watched = started(folder)
-    put(folder, "iris.onnx")
-    until(watched, lambda: bool(watched.reasons("iris")))
-    assert served(watched) == [("iris", "1")]
-    assert "iris.onnx and iris/ both hold" in watched.repository().refused["iris", "1"]
-    (folder / "iris.onnx").unlink()
-    until(watched, lambda: not watched.reasons("iris"))
-    assert served(watched) == [("iris", "1")]
-    assert served(started(folder)) == [("iris", "1")]
-
-
-@pytest.mark.parametrize(
-    ("way", "place", "said"),
-    [
-        ("stat", "iris/1/model.onnx", "iris cannot be read, what is loaded of it serves on"),
-        ("stat", "iris/1/model.onnx.sig", "a model's file cannot be looked at, what is loaded serves on"),
-        ("iterdir", "iris", "iris cannot be read, what is loaded of it serves on"),
-    ],
-)
-def test_a_file_that_cannot_be_looked_at_serves_on(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, way: str, place: str, said: str
-) -> None:
-    watched = started(folder)
-    with monkeypatch.context() as patch:
-        refuse(patch, way, folder / place)
-        for _ in range(3):
-            watched._next_scan = 0.0
-            watched.announce()
-            assert not watched.step()
-            assert served(watched) == [("iris", "1")]
-    assert len(caplog.messages) == 1, "it is said once"
-    assert said in caplog.text
-    watched.announce()
-    assert not watched.step()
-    assert watched.repository().refused == {}
-    shutil.rmtree(folder / "iris")
-    until(watched, lambda: served(watched) == [])
-
-
-def test_a_folder_that_is_gone_lets_nothing_go(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    watched = started(folder)
-    folder.rename(folder.with_name("away"))
-    with caplog.at_level(logging.ERROR, "dynonnx"):
-        until(watched, lambda: bool(caplog.records))
-        for _ in range(3):
-            watched._next_scan = 0.0
-            watched.step()
-    assert len(caplog.records) == 1
-    assert "is gone, what is loaded serves on" in caplog.text
-    assert served(watched) == [("iris", "1")]
-
-
 def test_unloaded_stays_unloaded_until_load(folder: Path) -> None:
     watched = started(folder)
     watched.unload("iris")
@@ -419,27 +324,3 @@ def test_closing_ends_a_trial(folder: Path) -> None:
     assert not watched.waits_for()
     with pytest.raises(ProcessLookupError):
         os.kill(child._child._pid, 0)
-
-
-@pytest.mark.parametrize("bad", ["1 copy", "2 (old)", "x" * 65])
-def test_a_version_of_a_bad_name_keeps_no_other_version_from_serving(folder: Path, bad: str) -> None:
-    put(folder, f"iris/{bad}/model.onnx")
-    watched = started(folder)
-    assert served(watched) == [("iris", "1")]
-    assert "rename it" in watched.repository().refused["iris", bad]
-    put(folder, "iris/2/model.onnx")
-    until(watched, lambda: served(watched) == [("iris", "2"), ("iris", "1")])
-    (folder / "iris/1/model.onnx").unlink()
-    until(watched, lambda: served(watched) == [("iris", "2")])
-
-
-def test_reasons_that_do_not_fit_are_published_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(2000):
-        (folder / f"{'é' * 100}{number}.onnx").touch()
-    published = []
-    monkeypatch.setattr(Bulletin, "publish", lambda _, reasons: published.append(len(reasons)))
-    watched = started(folder)
-    for _ in range(5):
-        watched.step()
-    assert published[-1] == 2000
-    assert len(published) <= 3

@@ -40,6 +40,10 @@ class FakeWatcher:
         self.asked: list[tuple[str, str]] = []
         self.pending = False
         self.refusals: list[str] = []
+        self.scans = 0
+
+    def scan(self) -> None:
+        self.scans += 1
 
     def load(self, name: str) -> None:
         self.asked.append(("load", name))
@@ -72,7 +76,7 @@ class Ends:
         """A call that has reached the control_server."""
         task = asyncio.create_task(self.client.ask(action, name))
         await turns()
-        self.control_server.receive(self.channel)
+        self.control_server.receive([self.channel])
         return task
 
 
@@ -205,12 +209,24 @@ def test_a_worker_that_sends_without_end_has_a_few_calls_taken_in_a_turn() -> No
     assert len(channel.receive()) == flood.taken == CALLS_AT_ONCE
 
 
+def test_calls_that_come_together_share_one_look_at_the_folder(ends: Ends) -> None:
+    ends.control_server.receive([ends.channel])
+    assert not ends.fake.scans
+    other = ControlChannel()
+    for number in range(5):
+        for channel in (ends.channel, other):
+            channel.workers.send(encode(ControlRequest(number, "load" if number % 2 else "unload", "iris")))
+    ends.control_server.receive([ends.channel, other])
+    assert (ends.fake.scans, len(ends.fake.asked)) == (1, 10)
+    other.close()
+
+
 def test_calls_that_wait_are_bounded_and_those_beyond_are_told(ends: Ends) -> None:
     ends.fake.pending = True
     sent = 0
     while sent < OPEN_CALLS + 3:
         ends.channel.workers.send(encode(ControlRequest(sent, "load", "iris")))
-        ends.control_server.receive(ends.channel)
+        ends.control_server.receive([ends.channel])
         sent += 1
     assert len(ends.control_server._open) == OPEN_CALLS
     told = [decode_reply(ends.channel.workers.recv(1 << 16)) for _ in range(3)]

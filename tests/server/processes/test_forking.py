@@ -10,7 +10,8 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.workertmp import WorkerTmp
 
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.counters import ModelMetrics
+from server.metrics.scoreboard import Scoreboard
 from server.processes.forking import SCOREBOARD_LINES, ForkingArbiter, assign_line
 
 

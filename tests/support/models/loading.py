@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from server.models.folder import VersionFile
 from server.models.loading import load_model
-from server.models.repository import Model, VersionFile
+from server.models.repository import Model
 from server.models.trial import Findings
 from tests.support.server.models import plain
 
@@ -32,15 +33,16 @@ def put(folder: Path, file: str, data: bytes | None = None) -> Path:
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, way: str, refused: Path) -> None:
-    """Makes the system refuse to look at one path by a method of `Path`, as it does without the right, or a disk."""
-    original = getattr(Path, way)
+    """Makes the system refuse to look at one path by ``stat`` or ``scandir``, as it does without right, or disk."""
+    owner: Any = Path if way == "stat" else os
+    original = getattr(owner, way)
 
-    def looked(path: Path, *arguments: Any, **named: Any) -> Any:
-        if path == refused:
+    def looked(path: Any, *arguments: Any, **named: Any) -> Any:
+        if Path(path) == refused:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return original(path, *arguments, **named)
 
-    monkeypatch.setattr(Path, way, looked)
+    monkeypatch.setattr(owner, way, looked)
 
 
 def load(path: Path) -> Model:

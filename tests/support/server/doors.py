@@ -22,7 +22,8 @@ from server.asgi.app import App
 from server.endpoints.lifecycle import Endpoints
 from server.http.connection import Connection, connection_class
 from server.metrics.scoreboard import Scoreboard
-from server.models.repository import Repository, scan
+from server.models.folder import scan
+from server.models.repository import Repository
 from server.settings import Settings, read_settings
 from tests.support.models.loading import load_version
 from tests.support.server.models import Made

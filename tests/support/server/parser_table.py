@@ -13,6 +13,7 @@ import h11
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from server.http.cold import ColdPlace
 from tests.support.server.wired import PausingWire
 
 TABLE = Path(__file__).parents[2] / "integration" / "answers" / "parser_table.toml"
@@ -81,7 +82,10 @@ def owes(connection: HttpToolsProtocol) -> bool:
 
 
 def reading(connection: HttpToolsProtocol) -> object:
-    """The hot request whose body is being read."""
+    """The request whose body is being read, if it has its place among those to be answered."""
+    exchanges = getattr(connection, "exchanges", ())
+    if exchanges and isinstance(exchanges[-1], ColdPlace) and exchanges[-1].cycle.more_body:
+        return exchanges[-1]
     return getattr(connection, "_exchange", None)
 
 

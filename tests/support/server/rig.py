@@ -16,12 +16,14 @@ from server.artefact.tensors import Array, InputLayout
 from server.batching.batcher import Batcher
 from server.batching.cost import CostCurve
 from server.batching.entry import Entry, PiecedAnswer
-from server.batching.quarantine import Quarantine
+from server.batching.runs.quarantine import Quarantine
 from server.batching.turns import Turns
-from server.codecs.json_columns import JsonGroup, values
+from server.codecs.json.fields import values
+from server.codecs.json.group import JsonGroup
 from server.errors import ServerError
+from server.metrics.counters import ModelMetrics
 from server.metrics.exposition import exposition
-from server.metrics.scoreboard import ModelMetrics, Scoreboard
+from server.metrics.scoreboard import Scoreboard
 
 LAYOUT = InputLayout("X", np.dtype(np.int64), (1,))
 GROUPS = tuple(JsonGroup([LAYOUT], [output], {"y": values(0)}, "1") for output in ("double", "square"))
@@ -177,13 +179,13 @@ class Rig:
 
     async def until_looked(self) -> None:
         """Waits until the batcher has looked at the run that goes on."""
-        timer = self.batcher._deadline_timer
-        await until(lambda: self.batcher._deadline_timer is not timer)
+        timer = self.batcher._deadlines._timer
+        await until(lambda: self.batcher._deadlines._timer is not timer)
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing runs."""
-        return not len(self.batcher._queue) and self.batcher._running is None
+        return not len(self.batcher._queue) and not self.batcher.is_running
 
     def submit(self, *entries: NumbersEntry) -> None:
         """Hands requests in, as one turn of the loop would."""
@@ -200,10 +202,9 @@ class Rig:
         return first
 
     def count(self, line: str) -> float:
-        """A number of the scrape, by how its line begins."""
+        """A number of the scrape, by how its line begins; 0 for what has not happened, which has none."""
         text = exposition(self.scoreboard, 1).decode()
-        (sample,) = [row for row in text.splitlines() if row.startswith(line)]
-        return float(sample.split()[-1])
+        return sum(float(row.split()[-1]) for row in text.splitlines() if row.startswith(line))
 
     def totals(self) -> dict[str, float]:
         """Rows, runs and answered requests so far."""

@@ -11,7 +11,8 @@ from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, InputLayout
 from server.batching.batch import Batch, deliver, whole_answers
 from server.batching.entry import Entry
-from server.codecs.json_columns import JsonGroup, values
+from server.codecs.json.fields import values
+from server.codecs.json.group import JsonGroup
 from server.errors import ServerError
 
 LAYOUTS = (InputLayout("X", np.dtype(np.float64), (2,)), InputLayout("S", np.dtype(np.object_), (1,)))

@@ -30,8 +30,8 @@ def samples(scoreboard: Scoreboard) -> Samples:
 
 
 def value(scoreboard: Scoreboard, name: str, **labels: str) -> float:
-    """One sample of a scrape."""
-    return samples(scoreboard)[name, tuple(sorted(labels.items()))]
+    """One sample of a scrape; 0 for what has not happened, which has none."""
+    return samples(scoreboard).get((name, tuple(sorted(labels.items()))), 0.0)
 
 
 def made(lines: int = 3) -> tuple[Scoreboard, int]:

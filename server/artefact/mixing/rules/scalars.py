@@ -23,8 +23,8 @@ BINARY: Mapping[str, Callable[..., Scalar]] = {
     "Less": operator.lt,
     "LessOrEqual": operator.le,
 }
-# All that `apply` knows. What a pattern makes of a text is not computed here: it is one value, but not known.
-SCALARS = frozenset({*BINARY, "And", "Or", "Not", "Where", "Cast", "RegexFullMatch"})
+# All that `apply` knows. What a pattern, a hash or a quotient makes of a value is not computed here: one, but unknown.
+SCALARS = frozenset({*BINARY, "Abs", "And", "Cast", "Div", "MurmurHash3", "Not", "Or", "RegexFullMatch", "Where"})
 
 
 def apply(kind: str, values: Sequence[Maybe], to: int) -> Maybe:

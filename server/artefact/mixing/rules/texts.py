@@ -241,3 +241,4 @@ TEXTS: Mapping[str, Rule] = {
     **{operator: (lambda node, operator=operator: elementwise(operator, node)) for operator in SCALARS},  # type: ignore[misc]
 }
 TEXTS_ML: Mapping[str, Rule] = {"LabelEncoder": label_encoder}
+TEXTS_MICROSOFT: Mapping[str, Rule] = {"MurmurHash3": lambda node: elementwise("MurmurHash3", node)}

@@ -64,7 +64,7 @@ def opened(old: OldPickle) -> Original:
 
 def table_of(old: OldPickle, original: Original) -> Table:
     """The rows that were asked then, by column."""
-    if original.documents:
+    if original.form == "texts":
         return {original.names[0]: np.array(old.rows, object)}
     columns = {}
     for name, values in zip(original.names, zip(*old.rows, strict=True), strict=True):
@@ -77,7 +77,7 @@ def table_of(old: OldPickle, original: Original) -> Table:
 def test_the_graph_of_an_old_pickle_answers_as_its_own_version_did(old: OldPickle) -> None:
     original = opened(old)
     features = describe(original)
-    few, _ = original.witness.ask(Question(original.kind, False, False, {}, ()), {"x": np.zeros(3)})  # type: ignore[union-attr]
+    few, _ = original.witness.ask(Question(original.kind, False, "table", {}, ()), {"x": np.zeros(3)})  # type: ignore[union-attr]
     exported = export(original, features, few)
     runtime = Runtime(exported.model.SerializeToString())
     names = [output.name for output in exported.outputs]

@@ -9,7 +9,8 @@ import pytest
 
 from server.artefact.runtime import Feed, Runtime
 from server.artefact.tensors import Array
-from server.codecs.json_columns import JsonGroup, label_lists, values
+from server.codecs.json.fields import label_lists, values
+from server.codecs.json.group import JsonGroup
 from server.errors import ServerError
 from tests.support.server.models import table_lookup
 from tests.support.server.rig import LAYOUT, SLOW, Curve, Gated, NumbersEntry, Rig, in_loop, turns

@@ -11,7 +11,7 @@ import pytest
 
 from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
-from server.batching.quarantine import STRIKES
+from server.batching.runs.quarantine import STRIKES
 from tests.support.server.rig import ALL_TIME, GROUPS, SLOW, Curve, Gated, NumbersEntry, Rig, in_loop, until
 
 STEPS = 120
@@ -104,9 +104,9 @@ def test_every_counter_ends_at_zero(seed: int) -> None:
         queue = life.rig.batcher._queue
         assert (len(queue), queue.rows, queue.count_runs()) == (0, 0, 0)
         assert life.rig.count("nv_inference_pending_request_count") == 0
-        assert life.rig.scoreboard.last_begun(0) is None
+        assert life.rig.scoreboard.running(0) == []
         assert not life.rig.runtime.stopped
-        assert life.rig.batcher._watchdog.stopped_at is None
+        assert not life.rig.batcher._run.was_stopped
         for entry in life.entries:
             assert entry.outcome.done() or entry in life.left
         life.rig.batcher.close()

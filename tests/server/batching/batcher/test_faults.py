@@ -11,10 +11,10 @@ import pytest
 
 from server.artefact.runtime import Feed, Runtime
 from server.artefact.tensors import Array
-from server.batching.batch import Batch
-from server.batching.quarantine import STRIKES
-from server.batching.watchdog import GRACE_SECONDS
-from server.codecs.json_columns import JsonGroup, values
+from server.batching.runs.quarantine import STRIKES
+from server.batching.runs.watchdog import GRACE_SECONDS
+from server.codecs.json.fields import values
+from server.codecs.json.group import JsonGroup
 from server.errors import ServerError
 from tests.support.models.endless_models import ENDLESS, counting
 from tests.support.server.rig import GROUPS, LAYOUT, SLOW, Curve, Gated, NumbersEntry, Rig, in_loop, turns, until
@@ -375,13 +375,3 @@ async def test_a_batch_that_fails_once_and_not_again_is_no_reason_to_batch_no_mo
     assert await first.served()
     assert await second.served()
     assert rig.batcher._queue.row_independent
-
-
-@in_loop
-async def test_a_batch_that_was_stopped_in_halves_teaches_nothing() -> None:
-    rig = Rig(Curve(0.0))
-    stopped = ServerError("deadline_exceeded", "late")
-    batch = Batch([NumbersEntry(1), NumbersEntry(2)], 2)
-    rig.batcher._learn(batch, [(batch, stopped), (batch, stopped)], 5.0)
-    rig.batcher._learn(batch, [(batch, stopped)], 5.0)
-    assert rig.curve.learned == []  # type: ignore[attr-defined]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.batching.batcher import BUSY_POLL_SECONDS, LEARN_EVERY
-from server.codecs.json_columns import JsonGroup
+from server.batching.dispatch import BUSY_POLL_SECONDS
+from server.batching.learning import LEARN_EVERY
+from server.codecs.json.group import JsonGroup
 from tests.support.server.rig import GROUPS, PATIENCE, SLOW, Curve, NumbersEntry, Rig, in_loop, turns
 
 

@@ -10,13 +10,33 @@ import orjson
 import pytest
 
 from server.codecs.slices import finish
-from server.codecs.v2.answer import OutputFormat, best_classes, render, start_of
-from server.codecs.v2.request import RequestedOutput
+from server.codecs.v2.answer import ENCODED_ITEMS, SORTED_ITEMS, OutputFormat, best_classes, render, start_of
+from server.codecs.v2.outputs import RequestedOutput
 
 
 def test_the_start_of_an_answer() -> None:
     assert orjson.loads(start_of("m", "2", None) + b"]}") == {"model_name": "m", "model_version": "2", "outputs": []}
     assert orjson.loads(start_of("m", "2", 'é"') + b"]}")["id"] == 'é"'
+
+
+@pytest.mark.parametrize("classes", [1, 5, 3000, 50_000])
+@pytest.mark.parametrize("kind", ["numbers with equals and NaN", "whole numbers"])
+def test_the_best_classes_of_a_wide_row_are_found_in_slices(kind: str, classes: int) -> None:
+    values = np.random.default_rng(1).integers(0, 20_000, (2, 40_000))
+    if kind != "whole numbers":
+        values = np.where(values % 7 == 0, np.nan, values.astype(np.float64))
+    slices = best_classes(values, True, classes, ())
+    turns = 0
+    try:
+        while True:
+            next(slices)
+            turns += 1
+    except StopIteration as stop:
+        best = stop.value
+    assert turns >= 2 * (values.shape[1] // SORTED_ITEMS + min(classes, 40_000) // ENCODED_ITEMS)
+    for row, texts in zip(values, best, strict=True):
+        order = sorted(range(len(row)), key=lambda column: (row[column] != row[column], -row[column]))[:classes]
+        assert [int(text.split(":")[1]) for text in texts] == order
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+// Owns how numbers, times and sizes are said. Pure: knows no page.
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+export const count = (number) => whole.format(number);
+export const counted = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
+export const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+// A number with three digits that say something: 0, 0.012, 3.4, 128, 1,204.
+export function figure(number) {
+  if (number == null) return "–";
+  const size = Math.abs(number);
+  if (size >= 100) return whole.format(number);
+  return number.toLocaleString("en", { maximumSignificantDigits: size < 1 ? 2 : 3 });
+}
+
+// Seconds in the unit that suits them.
+export function duration(seconds) {
+  if (seconds == null) return "–";
+  if (seconds >= 1) return `${figure(seconds)} s`;
+  return seconds >= 0.0001 ? `${figure(seconds * 1e3)} ms` : `${figure(seconds * 1e6)} µs`;
+}
+
+// Bytes as whoever buys a dyno counts them.
+export function size(bytes) {
+  if (bytes == null) return "–";
+  const mega = bytes / 2 ** 20;
+  return mega >= 1000 ? `${figure(mega / 1024)} GB` : `${figure(mega)} MB`;
+}
+
+export const percent = (share) => (typeof share === "number" ? `${(share * 100).toFixed(share > 0 && share < 0.001 ? 3 : 1)} %` : shown(share));
+
+// How long ago, in whole seconds or minutes.
+export function ago(seconds) {
+  const passed = Math.round(seconds);
+  if (passed < 2) return "now";
+  return passed < 60 ? `${passed} s ago` : `${Math.floor(passed / 60)} min ${String(passed % 60).padStart(2, "0")} s ago`;
+}
+
+// The first of many texts.
+export const few = (texts, most = 8) =>
+  texts.slice(0, most).join(", ") + (texts.length > most ? ` and ${count(texts.length - most)} more` : "");

@@ -1,0 +1,1 @@
+"""MLflow's scoring protocol: from headers and tables to entries. Pure."""

@@ -1,0 +1,1 @@
+"""The layers of a connection, each a class over the last: flow, answering, waiting, reading. `connection` is on top."""

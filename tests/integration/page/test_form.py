@@ -1,0 +1,129 @@
+"""Trying one row: every kind of model from its own schema, what is odd is said at once, the server's word is shown."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from tests.integration.page.conftest import WIDE, Visit
+from tests.support.server.doors import Door, post
+
+KINDS = ["digits", "genes", "hostile", "iris", "mixed", "plain", "scores", "targets", "transformer"]
+
+
+def test_the_golden_row_of_every_kind_is_answered_as_it_stands_there(door: Door, visit: Visit) -> None:
+    page = visit(door)
+    for name in KINDS:
+        page.locator(f"#list a[href='#{name}']").click()
+        page.locator("article h2", has_text=name).wait_for()
+        page.get_by_role("button", name="Predict").click()
+        page.get_by_text("The answer as JSON").click()
+        told = orjson.loads(page.locator(".raw pre").inner_text())
+        body = str(page.locator(".code code").first.text_content()).split("-d '", 1)[1].removesuffix("'").encode()
+        assert told == orjson.loads(door.ask(post(body, f"/models/{name}/predict")).body)
+        assert "the model" in page.locator(".stages").inner_text()
+
+
+def test_classes_are_bars(door: Door, visit: Visit) -> None:
+    page = visit(door, "/#iris")
+    page.get_by_role("button", name="Predict").click()
+    assert page.locator(".prediction").inner_text() == "setosa"
+    bars = page.get_by_role("list", name="probability of each class").get_by_role("listitem").all_inner_texts()
+    assert [bar.split()[0] for bar in bars] == ["setosa", "versicolor", "virginica"]
+    shares = page.evaluate("[...document.querySelectorAll('.bars b')].map((bar) => parseFloat(bar.style.width))")
+    assert sum(shares) == pytest.approx(100)
+
+
+def test_what_is_odd_is_said_before_and_the_servers_word_after(door: Door, visit: Visit) -> None:
+    page = visit(door, "/#iris", allowed=[422])
+    page.get_by_label("sepal width (cm)").fill("3,5")
+    page.get_by_label("sepal length (cm)").fill("")
+    page.get_by_label("petal length (cm)").fill("99")
+    notes = page.locator(".note").all_inner_texts()
+    assert notes[:2] == ["a value is due here", "a number is due, with a point: 1.5"]
+    assert notes[2].startswith("far from golden rows")
+    assert page.get_by_label("sepal width (cm)").get_attribute("aria-invalid") == "true"
+    page.get_by_role("button", name="Predict").click()
+    assert "feature 'sepal length (cm)'" in page.locator(".answer .refusal").inner_text()
+    assert "invalid_input" in page.locator(".answer").inner_text()
+
+
+def test_categories_are_choices_and_unknown_ones_are_warned_of(door: Door, visit: Visit) -> None:
+    page = visit(door, "/#mixed", allowed=[422])
+    city = page.get_by_label("city")
+    choices = city.locator("option").all_inner_texts()
+    assert len(choices) >= 3
+    page.get_by_role("button", name="Paste a row").click()
+    page.get_by_label("a row to paste").fill('["Atlantis", null, null, 3, true]')
+    page.get_by_role("button", name="Fill in").click()
+    assert city.input_value() == "Atlantis"
+    assert "the model knows only" in page.locator(".note.bad").inner_text()
+    assert page.get_by_label("age", exact=True).get_attribute("placeholder") == "missing"
+    page.get_by_role("button", name="Predict").click()
+    assert "city" in page.locator(".answer .refusal").inner_text()
+    city.select_option(choices[0])
+    page.get_by_role("button", name="Predict").click()
+    page.locator(".prediction").wait_for()
+
+
+def test_three_thousand_features_are_searched_and_pasted(door: Door, visit: Visit) -> None:
+    page = visit(door, "/#genes")
+    assert page.locator(".field").count() == 12
+    page.get_by_label("find a feature", exact=True).fill("gene 29")
+    assert page.get_by_text("100 found").count() == 1
+    page.get_by_role("button", name="Show 12 more").click()
+    assert page.locator(".field").count() == 24
+    row = [3, 4] + [0] * (WIDE - 2)
+    page.get_by_role("button", name="Paste a row").click()
+    pasted = page.get_by_label("a row to paste")
+    pasted.fill("1,2,3")
+    page.get_by_role("button", name="Fill in").click()
+    assert page.get_by_text("This row has 3 values; the model takes 3,000.").count() == 1
+    pasted.fill("\t".join(map(str, row)))
+    page.get_by_role("button", name="Fill in").click()
+    page.get_by_role("button", name="Predict").click()
+    assert page.locator(".prediction").inner_text() == "14"
+    page.get_by_role("button", name="Another example").click()
+    assert page.get_by_label("gene 2900").input_value() != "0"
+
+
+ROWS = [
+    ('{"features": {"b": 2, "a": 1.5}}', ["1.5", "2"]),
+    ('{"features": [[1, null]]}', ["1", ""]),
+    ("b,a\n2,1.5", ["1.5", "2"]),
+    ("1.5;2", ["1.5", "2"]),
+    ('"1"\t2', ["1", "2"]),
+    ('{"a": 1}', "This row lacks b."),
+    ("[1", "This is not JSON"),
+    ("", "There is nothing to read."),
+]
+
+
+def test_a_row_is_read_as_it_comes(door: Door, visit: Visit) -> None:
+    page = visit(door)
+    read = """async ([text]) => {
+      const { readRow } = await import("/static/row.js");
+      try { return readRow(text, [{ name: "a" }, { name: "b" }]); } catch (error) { return error.message; }
+    }"""
+    for text, expected in ROWS:
+        told = page.evaluate(read, [text])
+        assert told.startswith(expected) if isinstance(expected, str) else told == expected
+
+
+NUMBERS = [("1", "1"), ("+1.50", "1.50"), (".5", "0.5"), ("-.5", "-0.5"), ("007", "7"), ("1.", "1"), ("1e5", "1e5")]
+NUMBERS += [
+    ("12345678901234567890", "12345678901234567890"),
+    ("1,5", '"1,5"'),
+    ("nan", '"nan"'),
+    ("", "null"),
+    ("-0", "-0"),
+]
+
+
+def test_no_digit_of_a_number_is_lost(door: Door, visit: Visit) -> None:
+    page = visit(door)
+    json_of = """async (texts) => {
+      const { jsonOf } = await import("/static/row.js");
+      return texts.map((text) => jsonOf({ dtype: "float64" }, text));
+    }"""
+    assert page.evaluate(json_of, [text for text, _ in NUMBERS]) == [json for _, json in NUMBERS]
