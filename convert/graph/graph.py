@@ -182,6 +182,12 @@ class Graph:
         shape = self.op("Concat", rows, self.constant(np.array([1], np.int64)), axis=0)
         return self.op("ConstantOfShape", shape, dtype=np.float64, value=numpy_helper.from_array(np.zeros(1)))
 
+    def sources(self, tensors: Sequence[Tensor]) -> set[str]:
+        """The names of the inputs that these are computed from."""
+        wanted = {tensor.name for tensor in tensors}
+        wanted.update(name for node in _needed(self._nodes, set(wanted)) for name in node.input)
+        return wanted & {item.name for item in self._inputs}
+
     def mark(self, rows: Tensor) -> None:
         """Notes that the original's answer to some rows is an accident: ``rows`` [rows] says to which."""
         self._marks.append(rows)

@@ -83,10 +83,10 @@ def _visit(model: Any, views: Views) -> Views:
     if model is None or isinstance(model, str):
         _note_read(views)
         return views
-    passed = own_columns.visit(model, views)
-    if passed is not None:
-        _note_read(views)
-        return passed
+    own = own_columns.visit(model, views)
+    if own is not None:
+        _note_read(own[1])
+        return own[0]
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
     find = getattr(optional_family(model), "table_hints", None)
     if find is not None and not inside(model):

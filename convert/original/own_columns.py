@@ -33,6 +33,7 @@ class OwnColumns:
     def __init__(self) -> None:
         self._views: dict[int, Views] = {}
         self._passed: dict[int, Sequence[int | None]] = {}
+        self._read: dict[int, set[int]] = {}  # the columns of which a step makes others
         self._learned: dict[tuple[int, int], Learned] = {}
 
     @contextmanager
@@ -44,8 +45,8 @@ class OwnColumns:
         finally:
             _KNOWN.reset(token)
 
-    def pass_on(self, step: Any, views: Views) -> Views:
-        """What a step hands on of the columns it sees."""
+    def pass_on(self, step: Any, views: Views) -> tuple[Views, Views]:
+        """What a step hands on of the columns it sees; and those that it reads, all of them while that is not known."""
         self._views[id(step)] = views
         for (owner, column), learned in self._learned.items():
             view = views[column] if owner == id(step) and column < len(views) else None
@@ -55,7 +56,8 @@ class OwnColumns:
                 if not view.hint.text:
                     numbers = view.inverse(np.asarray(learned.points, np.float64))
                     view.hint.points += [float(value) for value in numbers]
-        return [None if at is None else views[at] for at in self._passed.get(id(step), ())]
+        passed: Views = [None if at is None else views[at] for at in self._passed.get(id(step), ())]
+        return passed, [view for at, view in enumerate(views) if at in self._read.get(id(step), {at})]
 
     def learn(self, model: Any, ask: Callable[[], Any]) -> bool:
         """Records each step over what it gets from ``ask``; whether anything new came of it."""
@@ -80,6 +82,7 @@ class OwnColumns:
             return self._add_all(step, recorder.learned)
         new = self._passed.get(id(step)) != found.origins
         self._passed[id(step)] = found.origins
+        self._read[id(step)] = found.read
         return self._add_all(step, recorder.learned) or new
 
     def _add_all(self, step: Any, learned: Mapping[int, Learned]) -> bool:
@@ -97,8 +100,8 @@ class OwnColumns:
 _KNOWN: ContextVar[OwnColumns | None] = ContextVar("own columns", default=None)
 
 
-def visit(step: Any, views: Views) -> Views | None:
-    """What a person's own step hands on; None where this is none of theirs, or nobody asks."""
+def visit(step: Any, views: Views) -> tuple[Views, Views] | None:
+    """What a person's own step hands on, and reads; None where this is none of theirs, or nobody asks."""
     known = _KNOWN.get()
     return known.pass_on(step, views) if known is not None and is_own(step) else None
 

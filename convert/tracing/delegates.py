@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter
-from convert.graph.columns import Columns
+from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import RECORDED, refuse
@@ -31,7 +31,24 @@ def answering(e: Exporter, owner: Any) -> Iterator[None]:
                 if hasattr(inner, method):
                     ours = functools.partial(_answer, e, inner, method, getattr(inner, method))
                     stack.enter_context(replaced(inner, method, ours))
+        for name, value in list(vars(owner).items()):
+            if type(value) is np.ndarray and value.ndim == 1:
+                stack.enter_context(replaced(owner, name, value.view(Lookup)))
         yield
+
+
+class Lookup(np.ndarray):
+    """A constant array in which rows look something up, as in ``self.classes_[index]``."""
+
+    def __getitem__(self, key: Any) -> Any:
+        plain = self.view(np.ndarray)
+        if not isinstance(key, StandIn):
+            return plain[key]
+        if key.concrete.dtype.kind not in "iu" or key.concrete.ndim != 1:
+            raise refuse("it looks something up by what are no whole numbers, one for each row", RECORDED)
+        table = key.recorder.graph.constant(plain.astype(object) if plain.dtype.kind in "UO" else plain)
+        made = table.graph.op("Gather", table, key.tensor.cast(np.int64), axis=0)
+        return key.recorder.wrap(plain[key.concrete], columns(made, 1))
 
 
 @contextmanager

@@ -32,6 +32,10 @@ def leading(model: Any) -> Iterator[Any]:
         for part in inside(model):
             if not is_idle(part.estimator):
                 yield from leading(part.estimator)
+        return
+    parts = [part for part in inside(model) if not is_own(model)]
+    if len(parts) == 1 and parts[0].columns is None:  # a search, or another wrapper of one
+        yield from leading(parts[0].estimator)
     else:
         yield model
 
@@ -84,7 +88,7 @@ def _named(
     for name in [name for name in names if name not in passed]:
         rest = [other for other in given if other != name]
         fewer = _completed(chain, list(rest), list(texts)) if rest else None
-        if fewer is not None and name not in fewer[1] and list(getattr(fewer[0].concrete, "columns", ())) == names:
+        if fewer is not None and name not in fewer[1] and set(getattr(fewer[0].concrete, "columns", ())) == set(names):
             given, texts = fewer[1], fewer[2]
     if width is not None and not names and made.shape[1:] != (width,):
         return None

@@ -28,7 +28,8 @@ class Recording:
     """What came of one call.
 
     ``made`` are the columns of its answer, ``concrete`` its sample rows, ``origins`` the input column that each column
-    is, or None; ``learned`` is what it gave away of the input's columns.
+    is, or None; ``learned`` is what it gave away of the input's columns, of which it ``read`` those that it did not
+    only hand on.
     """
 
     def __init__(self, recorder: Recorder, answer: StandIn) -> None:
@@ -37,6 +38,7 @@ class Recording:
         self.learned: dict[int, Learned] = recorder.learned
         singles = [self.made.take([at]).parts[0][0] for at in range(self.made.width)]
         self.origins = [recorder.origin(tensor) for tensor in singles]
+        self.read = recorder.read_by(singles)
 
 
 def columns_of(concrete: Any, graph: Graph) -> Columns:

@@ -24,7 +24,7 @@ from convert.opening.own_code import OwnCode
 from tests.campaigns.coverage.traced import traced
 from tests.support.convert import notebooks
 
-QUICK = ("ratio", "title", "apply_age", "FamilySize > MedianFiller", "within a Column", "a classifier", "a function")
+QUICK = ("ratio", "title >", "apply_age", "FamilySize > MedianFiller", "within a Column", "a classifier", "a function")
 
 
 def converted(model: Any, rows: int = 300) -> Converted:
@@ -119,4 +119,5 @@ def test_a_first_step_that_tells_no_columns_asks_for_rows() -> None:
         patch.setattr("convert.proof.questions.ROWS", 300)
         policy = OpenPolicy(code=OwnCode(()))
         done = convert(cloudpickle.dumps(Anything()), "m", table, policy, lambda *_: None)
-    assert [feature.name for feature in done.artefact.features] == ["a", "b"]
+    assert [feature.name for feature in done.artefact.features] == ["a"]
+    assert done.artefact.ignored == ("b",)

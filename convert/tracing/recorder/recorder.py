@@ -50,6 +50,7 @@ class Recorder:
         self.learned: dict[int, Learned] = {}
         self.make: Callable[[Recorder, Any, Columns], Any] = _unmade
         self._origins: dict[str, int] = {}
+        self._given: set[str] = set()  # the input columns as they are
 
     def inputs(self, concrete: Any, x: Columns) -> Any:
         """The stand-in for what the code gets: ``concrete`` [rows, width], and its columns in the graph."""
@@ -65,11 +66,17 @@ class Recorder:
         made = Columns(self.graph, tuple(parts))
         for position in range(made.width):
             self._origins[made.take([position]).parts[0][0].name] = position
+        self._given.update(self._origins)
         return self.wrap(concrete, made)
 
     def origin(self, x: Tensor) -> int | None:
         """Which input column this is; None where it is made of others."""
         return self._origins.get(x.name)
+
+    def read_by(self, made: Sequence[Tensor]) -> set[int]:
+        """The input columns that these are made of, not only are; each has an input of the graph to itself."""
+        sources = self.graph.sources([tensor for tensor in made if tensor.name not in self._given])
+        return {column for name, column in self._origins.items() if name in sources}
 
     def keep_origin(self, made: Tensor, of: Tensor) -> Tensor:
         """Notes that ``made`` is the same column with changed values."""

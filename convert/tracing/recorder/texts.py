@@ -71,11 +71,16 @@ def contains(x: Tensor, pattern: str, regex: bool, ignore_case: bool = False) ->
 
 def first_match(x: Tensor, expression: str, otherwise: str | None = "") -> Tensor:
     """The first piece of a text that an expression matches; ``otherwise`` where none does. A missing one stays."""
+    return _found(x, expression, 0, otherwise)
+
+
+def _found(x: Tensor, expression: str, place: int, otherwise: str | None) -> Tensor:
     graph = x.graph
     split = {"mark": 0, "mincharnum": 1, "pad_value": PADDING, "tokenexp": expression}
     found = graph.op("Tokenizer", x, domain=MICROSOFT, **split)
     none = graph.op("Unsqueeze", nodes.constant_like(x, PADDING), graph.constant(np.array([2])))
-    first = graph.op("Gather", graph.concat([found, none], axis=2), graph.constant(np.int64(0)), axis=2)
+    padded = graph.concat([found, *[none] * (place + 1)], axis=2)
+    first = graph.op("Gather", padded, graph.constant(np.int64(place)), axis=2)
     empty = first.coded({PADDING: 1}, 0).equals(1)
     told = MISSING_TEXT if otherwise is None else otherwise
     return nodes.missing(x).where(np.array(MISSING_TEXT, object), empty.where(np.array(told, object), first))
@@ -141,6 +146,19 @@ def before(x: Tensor, separator: str) -> Tensor:
     begins = matches(x, literal(separator) + ANYTHING, whole=True)
     rest = first_match(x, f"[^{literal(separator)}]+")
     return begins.where(np.array("", object), rest)
+
+
+def nth(x: Tensor, separator: str | None, place: int) -> Tensor:
+    """A piece between separators of one character, or between spaces for None; missing where there are not so many.
+
+    Pieces are taken for full ones: of one that is empty the next is found in its place, which the proof would see.
+    """
+    if place == 0 and separator is not None:
+        return before(x, separator)
+    if place < 0 or (separator is not None and len(separator) != 1):
+        raise nodes.NoNode(f"piece {place} of texts split at {separator!r}")
+    inner = f"[^{SPACES}]+" if separator is None else f"[^{literal(separator)}]+"
+    return _found(x, inner, place, None)
 
 
 def looked_up(x: Tensor, known: dict[Any, Any], otherwise: Any) -> Tensor:

@@ -105,9 +105,9 @@ class TextAccessor:
         return self[np.s_[start:stop:step]]
 
     def split(self, pat: Any = None, n: int = -1, expand: bool = False, **_: Any) -> Any:
-        """Taken apart; of the pieces the first is recorded."""
-        if pat is None or expand:
-            raise refuse("Series.str.split into words or columns is not recorded", WAYS_OUT)
+        """Taken apart; of the pieces one is recorded."""
+        if expand:
+            raise refuse("Series.str.split into columns is not recorded", WAYS_OUT)
         return Pieces(self._series, pat, n)
 
     def extract(self, pat: str, flags: int = 0, expand: bool = True) -> Any:
@@ -126,9 +126,9 @@ class TextAccessor:
 
 
 class Pieces:
-    """What `str.split` makes: lists, of which the first item can be had."""
+    """What `str.split` makes: lists, of which one item can be had."""
 
-    def __init__(self, series: Series, separator: str, most: int) -> None:
+    def __init__(self, series: Series, separator: Any, most: int) -> None:
         self._series, self._separator, self._most = series, separator, most
 
     @property
@@ -137,11 +137,11 @@ class Pieces:
         return self
 
     def __getitem__(self, key: Any) -> Any:
-        if key != 0:
-            raise refuse(f"piece {key} of Series.str.split is not recorded", "the first, .str[0], is")
+        if not isinstance(key, int) or (self._most != -1 and key >= self._most):
+            raise refuse(f"piece {key} of Series.str.split is not recorded", "one piece is: .str[1]")
         with quietly():
             concrete = self._series.concrete.str.split(self._separator, n=self._most).str[0]
-        return self._series.made(concrete, lambda x: texts.before(x, self._separator))
+        return self._series.made(concrete, lambda x: texts.nth(x, self._separator, key))
 
     def get(self, key: int) -> Any:
         """One piece."""

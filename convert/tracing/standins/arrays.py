@@ -178,6 +178,13 @@ class Array(StandIn):
         """Along the columns of a row."""
         return reduce_rows("any", self, axis, **keywords)
 
+    def argmax(self, axis: Any = None, **_: Any) -> Any:
+        """The place of the largest in each row, the first of several."""
+        if axis not in (1, -1) or self.concrete.ndim != 2:
+            raise refuse(f"argmax along the rows: {MIXES}", IN_FIT)
+        tensor = self.recorder.one(self.columns_)
+        return self.like(self.concrete.argmax(axis=1), column(tensor.argmax().reshape(-1, 1)))
+
     def __matmul__(self, other: Any) -> Any:
         """With a constant matrix or vector."""
         if isinstance(other, StandIn):

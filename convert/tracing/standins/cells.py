@@ -135,6 +135,11 @@ class Cell:
         self.recorder.need_text(self.tensor, "str.strip")
         return self.of(lambda: texts.strip(self.tensor))
 
+    def split(self, separator: str | None = None) -> Pieces:
+        """As str.split, of which one piece can be had."""
+        self.recorder.need_text(self.tensor, "str.split")
+        return Pieces(self, separator)
+
     def startswith(self, begin: str) -> Cell:
         """As str.startswith."""
         self.recorder.need_text(self.tensor, "str.startswith")
@@ -156,6 +161,19 @@ class Cell:
                 self.recorder.need_text(self.tensor, f"str.{name}")
             raise AttributeError(name)
         raise refuse(f"{self.__class__.__name__}.{name} of one value is not recorded", VECTORISED)
+
+
+class Pieces:
+    """What a text was split into."""
+
+    def __init__(self, cell: Cell, separator: str | None) -> None:
+        self._cell, self._separator = cell, separator
+
+    def __getitem__(self, place: int) -> Cell:
+        return self._cell.of(lambda: texts.nth(self._cell.tensor, self._separator, place))
+
+    def __getattr__(self, name: str) -> Any:
+        raise refuse(f"{name} of the pieces of a text is not recorded", VECTORISED)
 
 
 def is_cell(value: Any) -> bool:

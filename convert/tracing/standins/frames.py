@@ -24,7 +24,7 @@ from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, ali
 DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
 
 
-class MissingColumn(KeyError):
+class MissingColumn(KeyError, AttributeError):
     """The code asks for a column that the sample rows do not have."""
 
 
@@ -67,6 +67,14 @@ class Frame(StandIn):
 
     def __contains__(self, name: Any) -> bool:
         return name in self.concrete.columns
+
+    def __getattr__(self, name: str) -> Any:
+        """A column by its name, as df.age; whatever else a DataFrame has is refused by name."""
+        if name in self.concrete.columns:
+            return self[name]
+        if not name.startswith("_") and not hasattr(DATA_FRAME, name):
+            raise MissingColumn(name)
+        return StandIn.__getattr__(self, name)
 
     def keys(self) -> Any:
         """Names of columns."""

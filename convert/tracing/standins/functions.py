@@ -279,6 +279,7 @@ def insert(x: Any, at: int, value: Any, axis: Any = None) -> Any:
 
 FUNCTIONS: dict[Any, Function] = {
     np.append: lambda x, y, axis=None: joined(np.concatenate, (1, -1))([x, y], axis=axis),
+    np.argmax: by_method("argmax"),
     np.around: by_method("round"),
     np.clip: clip,
     np.column_stack: joined(np.column_stack, (0,)),

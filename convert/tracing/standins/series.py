@@ -148,6 +148,8 @@ class Series(StandIn):
     def _as_texts(self, dtype: Any) -> Any:
         with quietly():
             concrete = self.concrete.astype(dtype)
+        if self.tensor.dtype == np.bool_:
+            return self.made(concrete, lambda x: nodes.choose(x.graph, x, "True", "False"))
         if not nodes.is_text(self.tensor):
             if self.recorder.origin(self.tensor) is not None:
                 self.recorder.need_text(self.tensor, "astype(str)")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -439,3 +440,80 @@ def is_woman(df):
 
 def lengths(series):
     return series.str.len().to_frame()
+
+
+def title_by_split(df):
+    titles = df["name"].apply(lambda name: name.split(",")[1].split(".")[0].strip())
+    return pd.DataFrame({"title": titles.map({"Mr": 0, "Miss": 1}).fillna(2), "fare": df.fare})
+
+
+def stages(df):
+    conditions = [df["age"] < 13, df["age"] < 20, df["age"] < 60]
+    stage = pd.Series(np.select(conditions, ["child", "teen", "adult"], default="senior"))
+    return pd.DataFrame({"stage": stage.map({"child": 0, "teen": 1, "adult": 2, "senior": 3}), "fare": df.fare})
+
+
+def in_place(df):
+    df = df.copy()
+    df["age*class"] = df.age.fillna(0) * df.pclass
+    df.drop(["name", "sex", "cabin", "embarked"], axis=1, inplace=True)
+    df.fillna(0, inplace=True)
+    return df
+
+
+def located(df):
+    df = df.copy()
+    df.loc[df["age"].isnull(), "age"] = 28
+    df.loc[(df["sex"] == "male") & (df["age"] > 18), "man"] = 1
+    df["man"] = df["man"].fillna(0)
+    return df[["age", "man"]]
+
+
+def by_class(df):
+    return df[["fare"]].assign(age=df["age"].fillna(df["pclass"].map({1: 40, 2: 30, 3: 25})))
+
+
+def several_columns(df):
+    columns = ["age", "fare"]
+    df = df.copy()
+    df[columns] = np.log1p(df[columns].fillna(0))
+    return df[columns]
+
+
+def buckets(df):
+    def bucket(fare):
+        if fare <= 10:
+            return "low"
+        return "mid" if fare <= 30 else "high"
+
+    return df[["pclass"]].assign(fare=df["fare"].map(bucket).map({"low": 0, "mid": 1, "high": 2}))
+
+
+class Passengers(BaseEstimator, TransformerMixin):
+    def fit(self, X, y=None):
+        self.ages_ = X.groupby("pclass")["age"].median().to_dict()
+        return self
+
+    def transform(self, X):
+        X = X.copy()
+        X["title"] = X["name"].str.extract(r" ([A-Za-z]+)\.", expand=False)
+        X["title"] = X["title"].replace(["Master", "Miss"], "Young")
+        X["deck"] = X["cabin"].fillna("U").str[0]
+        X["age"] = X["age"].fillna(X["pclass"].map(self.ages_))
+        X["family"] = X.sibsp + X.parch + 1
+        return X.drop(columns=["name", "cabin", "sibsp", "parch"])
+
+
+class Wrapped(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.n_features_in_ = X.shape[1]
+        self.classes_ = np.unique(y)
+        self.model_ = LogisticRegression().fit(X, y)
+        return self
+
+    def predict_proba(self, X):
+        p = np.clip(self.model_.predict_proba(X)[:, 1] * 1.1, 0, 1)
+        return np.column_stack([1 - p, p])
+
+    def predict(self, X):
+        return self.classes_[(self.predict_proba(X)[:, 1] > 0.4).astype(int)]
