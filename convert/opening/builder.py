@@ -28,7 +28,6 @@ from convert.opening.plain import SCALARS, is_scalar
 from convert.opening.refusal import called, hostile, shown
 
 SUBSTITUTES: dict[str, type] = {
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": natives.Predictor,
     "sklearn.metrics._scorer._CurveScorer": CurveScorer,
     REMAINDER: attributes.RemainderColumns,
     **attributes.STAND_INS,
