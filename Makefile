@@ -15,7 +15,7 @@ SOURCES := dynonnx server convert bench score examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe help run install lock licences sbom faults fuzz boosters models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
+.PHONY: axe help run install lock licences sbom faults fuzz boosters libraries models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,9 @@ fuzz: models ## looks for bytes that are neither read nor refused, SECONDS=60 on
 
 boosters: install ## XGBoost, LightGBM, CatBoost, skops and lz4 as well, for converting such files
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-boosters.txt
+
+libraries: install ## imbalanced-learn, feature-engine and the like as well, for converting such files
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-libraries.txt
 
 models: $(ARTEFACTS) ## the example models, in examples/models/, their pickles in build/
 
@@ -142,7 +145,7 @@ plan: install ## which dyno and how many, from measured results: RATE=5000 P99=5
 footprint: models ## start, memory and package size of the server
 	$(PY) -m bench footprint
 
-coverage-models: install ## every estimator converted or refused, into docs/coverage.md (boosters after `make boosters`)
+coverage-models: install ## every estimator converted or refused, into docs/coverage.md (boosters and libraries after `make boosters libraries`)
 	$(PY) -W ignore -m tests.campaigns.coverage
 
 coverage-data: build/data/.installed ## real public data by 50 kinds of models, the unseen half compared, into docs/coverage-data.md; goes on where it was broken off; WORKERS=2, ONLY=iris/, FRESH=1

@@ -76,7 +76,12 @@ def is_bottomless(model: Any) -> bool:
 
 def is_idle(step: Any) -> bool:
     """Whether a step hands on what it gets."""
-    return step is None or (isinstance(step, str) and step == "passthrough")
+    return step is None or (isinstance(step, str) and step == "passthrough") or is_sampler(step)
+
+
+def is_sampler(step: Any) -> bool:
+    """Whether a step chooses rows while fitting, as imbalanced-learn's do, and is skipped while predicting."""
+    return hasattr(step, "fit_resample")
 
 
 def is_dropped(step: Any) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import joblib
+from sklearn.utils import parallel
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped,unused-ignore]  # scikit-learn brings it
 
 from convert import extend
 from convert.job import convert
@@ -30,6 +32,7 @@ class Contents:
 
 def serve(job: Job, contents: Contents, pipe: BinaryIO) -> None:
     """Converts or verifies, and sends what came of it. Raises Refused."""
+    parallel._threadpool_controller = ThreadpoolController._from_controllers([])  # it would read its own memory's map
     with joblib.parallel_config(backend="sequential"):  # a model's own n_jobs would ask for processes
         rows = None if job.data is None else read_rows(job.data.name, contents.data)
         taught = () if job.converters is None else extend.load(job.converters)

@@ -101,7 +101,7 @@ def ordinal(e: Exporter, encoder: Any, x: Columns) -> Columns:
         gone = [index for index, value in enumerate(categories) if value != value]  # None is a category like others
         positions[gone] = encoder.encoded_missing_value
         known = indicators(x, [(column, value) for value in categories])
-        parts.append(_looked_up(known, positions, encoder.unknown_value))
+        parts.append(looked_up(known, positions, encoder.unknown_value))
     return columns(e.graph.concat(parts), len(parts))
 
 
@@ -113,7 +113,7 @@ def positions(x: Columns, categories: Mapping[int, Sequence[Any]]) -> Columns:
     parts = [x.take(rest).numbers()] if rest else []
     for column, values in categories.items():
         known = indicators(x, [(column, value) for value in values])
-        parts.append(_looked_up(known, np.arange(len(values), dtype=np.float64), np.nan))
+        parts.append(looked_up(known, np.arange(len(values), dtype=np.float64), np.nan))
     order = [[*rest, *categories].index(column) for column in range(x.width)]
     return columns(x.graph.concat(parts).take(order), x.width)
 
@@ -126,11 +126,12 @@ def target(e: Exporter, encoder: Any, x: Columns) -> Columns:
     for column, categories in enumerate(encoder.categories_):
         known = indicators(x, [(column, value) for value in categories])
         for k in range(classes):
-            parts.append(_looked_up(known, np.asarray(encoder.encodings_[column * classes + k]), means[k]))
+            parts.append(looked_up(known, np.asarray(encoder.encodings_[column * classes + k]), means[k]))
     return columns(e.graph.concat(parts), len(parts))
 
 
-def _looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
+def looked_up(known: Tensor, values: Array, otherwise: Any) -> Tensor:
+    """[rows, 1]: of ``values`` that whose column in ``known`` [rows, values] is true; ``otherwise`` where none is."""
     graph = known.graph
     hits = known.cast(np.float64)
     at = known.cast(np.int64).argmax()

@@ -51,17 +51,20 @@ def polynomial(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def power(e: Exporter, model: Any, x: Columns) -> Columns:
     """Yeo-Johnson or Box-Cox with the fitted exponents, then standardised."""
-    matrix, lambdas = x.numbers(), np.asarray(model.lambdas_, np.float64)
-    if model.method == "box-cox":
-        y = _grown(matrix.unary("Log"), lambdas)
-    else:
-        log1p = FUNCTIONS[np.log1p]
-        positive = matrix >= 0.0
-        up = _grown(log1p(positive.where(matrix, np.float64(0.0))), lambdas)
-        down = -_grown(log1p(positive.where(np.float64(0.0), -matrix)), 2.0 - lambdas)
-        y = matrix.is_nan().where(np.float64(np.nan), positive.where(up, down))
-    powers = columns(y, x.width)
+    powers = columns(raised(x.numbers(), model.lambdas_, model.method), x.width)
     return scaled(e, model._scaler, powers) if model.standardize else powers
+
+
+def raised(matrix: Tensor, exponents: Any, method: str) -> Tensor:
+    """By "box-cox", or by "yeo-johnson", which takes negative numbers, too; an exponent for each column."""
+    lambdas = np.asarray(exponents, np.float64)
+    if method == "box-cox":
+        return _grown(matrix.unary("Log"), lambdas)
+    log1p = FUNCTIONS[np.log1p]
+    positive = matrix >= 0.0
+    up = _grown(log1p(positive.where(matrix, np.float64(0.0))), lambdas)
+    down = -_grown(log1p(positive.where(np.float64(0.0), -matrix)), 2.0 - lambdas)
+    return matrix.is_nan().where(np.float64(np.nan), positive.where(up, down))
 
 
 def _grown(logs: Tensor, exponents: Array) -> Tensor:

@@ -62,6 +62,20 @@ class BoosterHints:
     closed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TableHints:
+    """What a step of a library tells of the table that it sees, by position.
+
+    ``categories`` are the values that it knows, ``points`` numbers near which values lie, ``passed`` which of its
+    columns each column behind it is, None for one that it made; ``inverses`` lead from such a column's values back.
+    """
+
+    categories: Mapping[int, Sequence[Any]]
+    passed: Sequence[int | None]
+    points: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    inverses: Mapping[int, Callable[[Any], Any]] = field(default_factory=dict)
+
+
 Transform = Callable[["Exporter", Any, Columns], Columns]
 Predict = Callable[["Exporter", Any, Columns], Prediction]
 
@@ -72,7 +86,9 @@ FAMILIES = (
     "hashing", "imputing", "iterating", "kernels", "linear", "multiclass", "neighbors", "network", "numeric",
     "preprocessing", "projection", "records", "sampling", "text", "topics", "trees", "wrappers",
 )  # fmt: skip
-OPTIONAL = frozenset({"catboost", "lightgbm", "xgboost"})  # packages that need not be installed; a family each
+OPTIONAL = frozenset(
+    {"catboost", "category_encoders", "feature_engine", "imblearn", "lightgbm", "xgboost"}
+)  # packages that need not be installed; a family each
 
 
 @dataclass(slots=True)

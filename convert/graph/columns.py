@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,15 @@ class Columns:
     def beside(self, other: Columns) -> Columns:
         """These columns, then the other ones."""
         return Columns(self.graph, self.parts + other.parts)
+
+
+def replaced(x: Columns, new: Mapping[int, Tensor]) -> Columns:
+    """The same columns, those at some positions replaced by a tensor [rows, 1] each."""
+    parts: list[tuple[Tensor, int]] = []
+    for is_new, run in itertools.groupby(range(x.width), lambda at: at in new):
+        members = list(run)
+        parts += [(new[at], 1) for at in members] if is_new else x.take(members).parts
+    return Columns(x.graph, tuple(parts))
 
 
 def columns(tensor: Tensor, width: int) -> Columns:

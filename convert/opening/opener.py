@@ -22,16 +22,20 @@ from convert.errors import OtherVersion, Refused
 from convert.opening.builder import Builder
 from convert.opening.earlier.attributes import TODAY, minor_of
 from convert.opening.places import check_places
-from convert.opening.shapes import check_shapes, watch_compiled_code
+from convert.opening.shapes import check_shapes
 from convert.opening.skopsfile import read_skops
 from convert.opening.unpickler import Unpickler
+from convert.opening.watched import watch_compiled_code
 
 if TYPE_CHECKING:
     from convert.witness.client import Witness  # it stands above: it is handed in
 
 UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
-OPTIONAL = ("catboost", "lightgbm", "xgboost")
+OPTIONAL = {
+    **dict.fromkeys(("catboost", "lightgbm", "xgboost"), "boosters"),
+    **dict.fromkeys(("category_encoders", "feature_engine", "imblearn"), "libraries"),
+}
 SHOWN_BYTES = 40
 PROTOCOL_0 = (b"ccopy_reg\n", b"csklearn", b"(", b"]", b"}")  # the oldest pickles are text, too
 ZIP = b"PK\x03\x04"  # a skops file
@@ -79,10 +83,10 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
 
 
 def _as_refusal(failure: Exception, data: bytes) -> Refused:
-    if isinstance(failure, ModuleNotFoundError) and failure.name in OPTIONAL:
+    if isinstance(failure, ModuleNotFoundError) and (group := OPTIONAL.get(str(failure.name))):
         return Refused(
             f"the model is one of {failure.name}'s, which is not installed here",
-            "make boosters, or pip install -r requirements-boosters.txt",
+            f"make {group}, or pip install -r requirements-{group}.txt",
         )
     start = data[:SHOWN_BYTES]
     if start and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start) and not start.startswith(PROTOCOL_0):

@@ -24,9 +24,9 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from convert.errors import Refused
 from convert.exporters.parts.affine import shift_and_scale
 from convert.exporters.records import words_by_name
-from convert.exporters.registry import BoosterHints, optional_family
+from convert.exporters.registry import BoosterHints, TableHints, optional_family
 from convert.graph.graph import Array
-from convert.inside import Inner, inside, is_dropped
+from convert.inside import Inner, inside, is_dropped, is_sampler
 from convert.original.wordlist import invented
 
 
@@ -77,13 +77,35 @@ def find_hints(model: Any, width: int) -> list[ColumnHint]:
 
 def _visit(model: Any, views: Views) -> Views:
     """Notes what ``model`` tells of the columns it sees; answers what it passes on, empty where that is not known."""
+    if is_sampler(model):
+        return views
     if model is None or isinstance(model, str):
         _note_read(views)
         return views
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
+    find = getattr(optional_family(model), "table_hints", None)
+    if find is not None and not inside(model):
+        return _library(find(model), views)
     if visit not in (_pipeline, _side_by_side, _wrapper):
         _note_read(views)
     return visit(model, views)
+
+
+def _library(told: TableHints, views: Views) -> Views:
+    _note_read(views)
+    for column, values in told.categories.items():
+        if view := views[column]:
+            _note_values(view, np.array(values, object))
+    for column, points in told.points.items():
+        if view := views[column]:
+            _note_points(view, points)
+    return [None if at is None else _behind(views[at], told.inverses.get(at)) for at in told.passed]
+
+
+def _behind(view: ColumnView | None, back: Callable[[Array], Array] | None) -> ColumnView | None:
+    if view is None or back is None:
+        return view
+    return ColumnView(view.hint, lambda x: view.inverse(back(x)))
 
 
 def _note_read(views: Views) -> None:
@@ -229,9 +251,9 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 def _leaf(model: Any, views: Views) -> Views:
     _note_read(views)
     _note_remembered(model, views)
-    family = optional_family(model)
-    if family is not None:
-        _booster(family.booster_hints, model, views)
+    find = getattr(optional_family(model), "booster_hints", None)
+    if find is not None:
+        _booster(find, model, views)
     for tree, columns in _trees(model):
         splits = tree.children_left >= 0
         for column in np.unique(tree.feature[splits]):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -223,6 +224,19 @@ def test_every_kind_of_model_converts_behind_the_walls(name: str, trained: dict[
         model = getattr(module, f"{name}Classifier")(n_estimators=10, **quiet).fit(*load_iris(return_X_y=True))
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
     assert main([str(tmp_path / "m.pkl"), "--out", str(tmp_path / "m.onnx")]) == 0
+
+
+def test_a_model_that_minds_its_threads_converts_behind_the_walls(tmp_path: Path) -> None:
+    """scikit-learn asks threadpoolctl, which would read the map of the process's memory."""
+    model = KMeans(3, n_init=2, random_state=0).fit(load_iris().data)
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(model))
+    assert main([str(tmp_path / "m.pkl"), "--out", str(tmp_path / "m.onnx"), "--allow-ties"]) == 0
+    words = ["--method", "transform", "--out", str(tmp_path / "t.onnx")]
+    assert main([str(tmp_path / "m.pkl"), *words]) == 0
+    artefact = from_metadata(Runtime(tmp_path / "t.onnx").metadata)
+    assert artefact is not None
+    assert artefact.kind == "transformer"
+    assert main(["verify", str(tmp_path / "m.pkl"), str(tmp_path / "t.onnx")]) == 0
 
 
 def test_exit_statuses_of_the_program(tmp_path: Path) -> None:

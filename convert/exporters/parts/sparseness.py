@@ -11,6 +11,8 @@ from sklearn import compose, ensemble, impute, kernel_approximation, pipeline, p
 from sklearn.feature_extraction import DictVectorizer, text
 from sklearn.feature_selection import SelectorMixin
 
+from convert.inside import is_sampler
+
 # they hand on the kind of matrix that they got
 KEEPING = (
     SelectorMixin, preprocessing.Binarizer, preprocessing.MaxAbsScaler, preprocessing.Normalizer,
@@ -41,5 +43,7 @@ def gives_sparse(model: Any, took_sparse: bool) -> bool:
         case random_projection.BaseRandomProjection():
             return took_sparse and not model.dense_output
         case None | "passthrough":
+            return took_sparse
+        case _ if is_sampler(model):
             return took_sparse
     return took_sparse and isinstance(model, KEEPING)

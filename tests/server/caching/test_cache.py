@@ -121,7 +121,7 @@ async def test_what_is_kept_of_an_answer_in_pieces_is_its_own() -> None:
     """Pieces are views of a whole batch's outputs, which would stay in memory as long as one answer of it."""
     cache = cache_of(Rig())
     batch = bytearray(b"0123456789")
-    pieces = [b"{", memoryview(batch)[2:4], b"}"]
+    pieces: list[bytes | memoryview] = [b"{", memoryview(batch)[2:4], b"}"]
     cache.landed(Flight(NumbersEntry(1), b"q", cache), PiecedAnswer(pieces, b"application/json", []))
     batch[:] = bytes(10)
     assert cache._answers[b"q"].answer.pieces == [b"{23}"]

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _get_feature_names
 
 from convert.errors import Refused
 from convert.opening import builder
@@ -36,7 +37,19 @@ from tests.support.convert.hostile import (
 )
 
 NAMES = sorted({*builder.KINDS, *builder.FUNCTIONS, *builder.TYPES, *builder.INERT, *MAKERS})
-FOREIGN = ("sklearn", "scipy", "joblib", "lightgbm", "xgboost", "catboost", "functools", "operator")
+FOREIGN = (
+    "sklearn",
+    "scipy",
+    "joblib",
+    "category_encoders",
+    "feature_engine",
+    "imblearn",
+    "lightgbm",
+    "xgboost",
+    "catboost",
+    "functools",
+    "operator",
+)
 EVENTS = ("exec", "compile", "open", "import", "os.", "subprocess.", "ctypes.", "socket.", "shutil.", "pickle.")
 ARGUMENTS = (
     value("open('ran', 'w')"), value(b"import os"), value(1), value(-(2**40)), value([1, "x"]), value({"a": 1}),
@@ -154,6 +167,7 @@ def main(first: int, step: int) -> int:
             importlib.import_module(full.rpartition(".")[0])
         except ImportError:
             continue
+    _get_feature_names(np.zeros((1, 1)))  # narwhals looks for its plugins the first time it is asked
     watch = Watch()
     if not _control(watch):
         sys.stdout.write("the control was not seen\n")
