@@ -25,7 +25,7 @@ EXAMPLES: Mapping[str, str] = {
 HEAVY, WIDE = "heavy", "wide"
 HEAVY_FEATURES, HEAVY_UNITS = 64, 512
 WIDE_ROWS, WIDE_FEATURES, WIDE_BODIES = 1000, 50, 3
-FOREST_TREES, FOREST_DEPTH, FOREST_FEATURES, FOREST_ROWS, FOREST_ASKED = 500, 12, 30, 2000, 60
+FOREST_TREES, FOREST_FEATURES, FOREST_ROWS, FOREST_ASKED = 500, 30, 2000, 60
 TENSOR_TREES, TENSOR_DEPTH = 100, 10
 
 
@@ -119,7 +119,7 @@ def forest(folder: Path) -> ModelUnderTest:
     from sklearn.ensemble import RandomForestRegressor
 
     rows = _normal(FOREST_ROWS, FOREST_FEATURES).astype(np.float32)
-    estimator = RandomForestRegressor(FOREST_TREES, max_depth=FOREST_DEPTH, random_state=0)
+    estimator = RandomForestRegressor(FOREST_TREES, random_state=0)
     return _fitted(
         f"forest-{FOREST_TREES}", f"forest of {FOREST_TREES} trees", estimator, rows, folder, most=FOREST_ASKED
     )

@@ -10,6 +10,8 @@ init = function()
     sums[i] = sum
   end
   math.randomseed(os.time())
+  io.write("READY\n")
+  io.flush()
 end
 
 local function drawn()

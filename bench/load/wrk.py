@@ -12,10 +12,12 @@ import orjson
 
 from bench.errors import LoadFailed
 from bench.load.cases import Case
-from bench.machine.processes import Child, clean_environment
+from bench.machine.processes import Child, clean_environment, wait_until
 
 MISSING = "wrk is not installed (Debian: apt install wrk): no closed loop, no peak rates"
 ERRORS = ("connect", "read", "write", "status", "timeout")  # as wrk.lua names them
+READY = b"READY"  # as wrk.lua writes it
+_START_S = 20.0  # for thousands of requests, on a busy machine
 _LONGEST_S = 60  # wrk is told to end earlier
 
 
@@ -33,6 +35,8 @@ def run(
     command = [executable() or "wrk", f"-t{threads}", f"-c{connections}", f"-d{_LONGEST_S}s"]
     command += [f"--timeout={_LONGEST_S}s", "-s", str(script), url]
     with Child(command, log, clean_environment(), cores, grace_s=5.0) as wrk:
+        # Until its requests are made it ignores the signal that ends it.
+        wait_until(lambda: READY in log.read_bytes() or wrk.status() is not None, _START_S)
         meanwhile()
         wrk.signal(SIGINT)
         status = wrk.wait(10.0)

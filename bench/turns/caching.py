@@ -1,14 +1,14 @@
 """Owns ``cache``: questions that come again by Zipf's law, to a cheap and a dear model, with answers kept and without.
 
-Closed loops, each on a server of its own, so that no turn finds what another has left.
+Closed loops. Each skew has questions of its own, so that no turn lives on what another has left.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -42,45 +42,60 @@ def cache(bench: Bench, cheap: ModelUnderTest, seconds: float) -> None:
     if wrk.executable() is None:
         bench.results.notes.append(wrk.MISSING)
         return
-    for model in (cheap, forest(bench.folder / "made")):
-        cases = questions(model)
-        for skew in SKEWS:
-            _pair(bench, model, cases, skew, seconds)
-        if model is cheap:
-            _pair(bench, model, cases[:1], None, seconds)
-    bench.results.targets += targets(bench.results, cheap.name, model.name)
+    dear = forest(bench.folder / "made")
+    for model in (cheap, dear):
+        with _both(bench, model) as running:
+            for number, skew in enumerate(SKEWS):
+                _turns(bench, running, model, questions(model, number), skew, seconds)
+            if model is cheap:
+                _turns(bench, running, model, model.dynonnx_cases[:1], None, seconds)
+    bench.results.targets += targets(bench.results, cheap.name, dear.name)
 
 
-def questions(model: ModelUnderTest) -> list[Case]:
-    """Questions as the model's own rows are, the first of which have answers to compare with."""
+def questions(model: ModelUnderTest, seed: int = 0) -> list[Case]:
+    """Questions as the model's own rows are; the first have answers to compare with, the others differ by seed."""
     known = model.dynonnx_cases[:CHECKED]
     rows = np.array([orjson.loads(case.body)["features"] for case in model.cases])
-    chance = np.random.default_rng(1)
+    chance = np.random.default_rng(seed)
     drawn = chance.choice(rows, QUESTIONS - len(known)) + chance.normal(scale=0.1, size=(1, rows.shape[1]))
     drawn = np.round(drawn + chance.normal(scale=0.1, size=drawn.shape), 4)
     return [*known, *(Case("/predict", orjson.dumps({"features": row}), {}) for row in drawn.tolist())]
 
 
-def _pair(bench: Bench, model: ModelUnderTest, cases: Sequence[Case], skew: float | None, seconds: float) -> None:
-    """Turns on two fresh servers, one after the other, once both are warm."""
-    scenario = scenario_of(model.name, skew)
-    folder = bench.folder / scenario.replace(": ", "-").replace(", ", "-").replace(" ", "-")
+@contextmanager
+def _both(bench: Bench, model: ModelUnderTest) -> Iterator[dict[str, Running]]:
+    """The same server twice: without a cache, and with one."""
+    folder = bench.folder / f"cache-{model.name}"
     plain = dynonnx(repository_of([model], folder), model.name)
     with ExitStack() as stack:
         running: dict[str, Running] = {}
         for name, bytes_kept in ((MADE, 0), (KEPT, KEPT_BYTES)):
+            bench.say(f"cache: starting {model.name}, {name}")
             system = _keeping(replace(plain, name=name), bytes_kept)
             server = serving(system, model.dynonnx_cases[0], folder, bench.generator.cores.server)
             running[name] = stack.enter_context(server)
-        bench.say(scenario, 2 * WARM_UP_S + ROUNDS * 2 * seconds)
-        for name, each in running.items():
-            wrk.write_script(cases, script := bench.folder / f"{scenario}-{name}.lua", skew)
-            _warm(bench, each, script)
-        before = looked(running[KEPT])
-        checked = model.dynonnx_cases[: min(CHECKED, len(cases))]
-        for number, (name, each) in product(range(1, ROUNDS + 1), running.items()):
-            closed_loop(bench, each, scenario, name, checked, CONNECTIONS, seconds, number)
-        share = hit_share(before, looked(running[KEPT]))
+        yield running
+
+
+def _turns(
+    bench: Bench,
+    running: Mapping[str, Running],
+    model: ModelUnderTest,
+    cases: Sequence[Case],
+    skew: float | None,
+    seconds: float,
+) -> None:
+    """Turns on both servers, one after the other, once they have met these questions."""
+    scenario = scenario_of(model.name, skew)
+    bench.say(scenario, 2 * WARM_UP_S + ROUNDS * 2 * seconds)
+    for name, each in running.items():
+        wrk.write_script(cases, script := bench.folder / f"{scenario}-{name}.lua", skew or 0.0)
+        _warm(bench, each, script)
+    before = looked(running[KEPT])
+    checked = model.dynonnx_cases[: min(CHECKED, len(cases))]
+    for number, (name, each) in product(range(1, ROUNDS + 1), running.items()):
+        closed_loop(bench, each, scenario, name, checked, CONNECTIONS, seconds, number)
+    share = hit_share(before, looked(running[KEPT]))
     bench.results.settings.setdefault(HIT_SHARES, {})[scenario] = share
     by_rate, by_cpu = gained(bench.results, scenario), gained_by_cpu(bench.results, scenario)
     gains = f"{by_rate or 0.0:.2f} times the rate, {by_cpu or 0.0:.2f} by processor time"
