@@ -43,9 +43,13 @@ def run(
     raise LoadFailed(f"wrk on {url} ended with status {status} and no result.", log.read_text("utf-8"))
 
 
-def write_script(cases: Sequence[Case], file: Path) -> None:
-    """A wrk script that goes round the cases, its requests made once; a Lua string is JSON's, beyond ASCII as it is."""
+def write_script(cases: Sequence[Case], file: Path, skew: float | None = None) -> None:
+    """A wrk script that goes round the cases, or draws them by Zipf's law. A Lua string is JSON's, beyond ASCII as is.
+
+    Its requests are made once. ``skew``: of the law, 0 to ask all equally often.
+    """
     words = [[json.dumps(text, ensure_ascii=False) for text in (case.path, case.body.decode())] for case in cases]
     table = ",\n".join(f"  {{{path}, {body}}}" for path, body in words)
     template = Path(__file__).with_suffix(".lua").read_text("utf-8")
-    file.write_text(f"local cases = {{\n{table}\n}}\n{template}", "utf-8")
+    drawn = "nil" if skew is None else f"{skew:g}"
+    file.write_text(f"local skew = {drawn}\nlocal cases = {{\n{table}\n}}\n{template}", "utf-8")

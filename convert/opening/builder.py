@@ -29,7 +29,6 @@ from convert.opening.refusal import called, hostile, shown
 
 SUBSTITUTES: dict[str, type] = {
     "pandas.core.internals.managers.SingleBlockManager": frames.Manager,
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": natives.Predictor,
     "sklearn.metrics._scorer._CurveScorer": CurveScorer,
     REMAINDER: attributes.RemainderColumns,
     **attributes.STAND_INS,

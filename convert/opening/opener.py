@@ -22,9 +22,10 @@ from convert.errors import OtherVersion, Refused
 from convert.opening.builder import Builder
 from convert.opening.earlier.attributes import TODAY, minor_of
 from convert.opening.places import check_places
-from convert.opening.shapes import check_shapes, watch_compiled_code
+from convert.opening.shapes import check_shapes
 from convert.opening.skopsfile import read_skops
 from convert.opening.unpickler import Unpickler
+from convert.opening.watched import watch_compiled_code
 
 if TYPE_CHECKING:
     from convert.witness.client import Witness  # it stands above: it is handed in
