@@ -125,7 +125,8 @@ class App:
         access_log = self.endpoints.access_log
         if access_log is not None and access_log.admits(status):
             model = entered.batcher.name if entered is not None else None
-            access_log.write(state["request_id"], method, scope["path"], status, seconds, model=model)
+            path = self.endpoints.gate.without_token(scope["path"])
+            access_log.write(state["request_id"], method, path, status, seconds, model=model)
 
     def _is_preflight(self, scope: Scope) -> bool:
         """Whether the CORS middleware answers by itself: a browser asks without a key whether it may send one."""

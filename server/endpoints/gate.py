@@ -134,6 +134,10 @@ class Gate:
         token = self._hirefire_token
         return token is not None and hmac.compare_digest(path.encode(), f"/hirefire/{token}/info".encode())
 
+    def without_token(self, path: str) -> str:
+        """A path as it may be written down: HireFire's token is left out, wherever a client puts it."""
+        return path if self._hirefire_token is None else path.replace(self._hirefire_token, "-")
+
     def check_token(self, token: str) -> None:
         """Raises ServerError ``not_found`` unless this is HireFire's token and one is set."""
         if not self._is_hirefire(f"/hirefire/{token}/info"):

@@ -71,6 +71,18 @@ def test_a_request_is_a_line(door: str, tmp_path: Path, lines: int) -> None:
     assert (third["path"], third["status"], "model" in third) == ("/nowhere", 404, False)
 
 
+@pytest.mark.parametrize("door", DOORS)
+def test_hirefires_token_is_in_no_line(door: str, tmp_path: Path, lines: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_door(door, tmp_path, {"iris": models.classifier()}, ACCESS_LOG="1") as opened:
+        monkeypatch.setattr(opened.app.endpoints.gate, "_hirefire_token", "secret-token")
+        for path in ("/hirefire/secret-token/info", "/hirefire/secret%2Dtoken/info", "/of/hirefire/secret-token/info"):
+            opened.ask(get(path))
+    written = os.read(lines, 1 << 16)
+    assert b"secret" not in written
+    told = [(line["path"], line["status"]) for line in map(orjson.loads, written.splitlines())]
+    assert told == [("/hirefire/-/info", 200), ("/hirefire/-/info", 200), ("/of/hirefire/-/info", 404)]
+
+
 def test_without_the_setting_there_is_none(tmp_path: Path, lines: int) -> None:
     with open_door("two", tmp_path, {"iris": models.classifier()}) as opened:
         opened.ask(post(ROW))
