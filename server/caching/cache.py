@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from time import monotonic
+from weakref import ref
 
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry, PiecedAnswer, Timing
@@ -19,7 +20,6 @@ from server.errors import ServerError
 from server.metrics.families import RouteName
 
 MOST_ANSWER_BYTES = 65_536  # a larger answer is made anew each time
-SPARE_FLIGHTS = 64  # beyond these and as many as fly, those that everybody has left are let go
 
 
 class Cache:
@@ -42,8 +42,8 @@ class Cache:
         # Of this version alone, so that no other's answer can be found; and apart, as a body may look like a question.
         self._answers: Shelf = {}  # by question
         self._bodies: Shelf = {}  # by body
-        self._flights: dict[bytes, Flight] = {}
-        self._most_flights = SPARE_FLIGHTS
+        # Batching alone keeps a flight: once it lets go of one that all have left, so do we, and of what that holds.
+        self._flights: dict[bytes, ref[Flight]] = {}
         self.rest = worth.rest
         self._counting = False  # what follows is counted at the end of this turn of the loop
         self._hits = self._misses = self._rows = self._answered = 0
@@ -85,7 +85,8 @@ class Cache:
                 self._store.put(self._bodies, body, kept.answer, len(body) + len(kept.answer))
             entry.group.repeat(entry, kept.answer)
             return
-        flight = self._flights.get(question)
+        under_way = self._flights.get(question)
+        flight = under_way() if under_way is not None else None
         if flight is not None and flight.boards(began):
             flight.join(entry)
             self._hits += 1
@@ -113,18 +114,15 @@ class Cache:
             self._count_later()
 
     def _take_off(self, entry: Entry, question: bytes) -> None:
-        if len(self._flights) >= self._most_flights:
-            self._flights = {asked: flight for asked, flight in self._flights.items() if not flight.done}
-            self._most_flights = 2 * len(self._flights) + SPARE_FLIGHTS
-        flight = self._flights[question] = Flight(entry, question, self)
+        flight = Flight(entry, question, self)
+        self._flights[question] = ref(flight)
         self._batcher.submit(flight)
 
     # What flights tell
 
     def landed(self, flight: Flight, answer: Answered | None) -> None:
         """Keeps the answer of a flight, and lets nobody join it any more."""
-        if self._flights.get(flight.question) is flight:
-            del self._flights[flight.question]
+        self.gone(flight)
         if answer is None or self._store is None:
             return
         began = self.now()
@@ -133,6 +131,12 @@ class Cache:
             self._store.put(self._answers, flight.question, _alone(answer), len(flight.question) + size)
         self._miss_seconds += self.now() - began
         self._count_later()
+
+    def gone(self, flight: Flight) -> None:
+        """Forgets a flight, if no other has its question by now."""
+        kept = self._flights.pop(flight.question, None)
+        if kept is not None and (other := kept()) is not flight and other is not None:
+            self._flights[flight.question] = kept
 
     def answered(self, callers: Sequence[Entry], now: float) -> None:
         """Counts requests that another's row answers."""

@@ -29,6 +29,9 @@ class Landing(Protocol):
     def landed(self, flight: Flight, answer: Answered | None) -> None:
         """The flight takes no more callers; ``answer``: None for an error."""
 
+    def gone(self, flight: Flight) -> None:
+        """The flight is let go; it may have landed before."""
+
     def answered(self, callers: Sequence[Entry], now: float) -> None:
         """Counts callers that are about to be answered, beside the one that batching counts."""
 
@@ -58,6 +61,10 @@ class Flight(Entry):
         self._first = first
         self._callers = [first]
         self._to = to
+
+    def __del__(self) -> None:
+        if not self._ended:  # all have left, and batching has let go of it
+            self._to.gone(self)
 
     @property
     def done(self) -> bool:

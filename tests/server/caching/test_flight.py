@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import ref
+
 import pytest
 
 from server.batching.entry import PiecedAnswer
@@ -22,6 +24,11 @@ def ask(rig: Rig, cache: Cache, *entries: NumbersEntry) -> None:
     for entry in entries:
         entry.arrived = rig.time
         cache.ask(entry, None)
+
+
+def flights_of(cache: Cache) -> list[Flight]:
+    """Those that are under way."""
+    return [flight for kept in cache._flights.values() if (flight := kept()) is not None]
 
 
 class Thread:
@@ -129,9 +136,9 @@ async def test_who_asks_again_after_it_was_dropped_is_answered() -> None:
 async def test_an_old_flight_that_lands_takes_no_place_from_a_new_one() -> None:
     cache = cache_of(Rig())
     old, new = (Flight(NumbersEntry(1), b"q", cache) for _ in range(2))
-    cache._flights[b"q"] = new
+    cache._flights[b"q"] = ref(new)
     cache.landed(old, None)
-    assert cache._flights == {b"q": new}
+    assert flights_of(cache) == [new]
     cache.landed(new, None)
     assert cache._flights == {}
 
@@ -156,7 +163,7 @@ async def test_each_callers_deadline_is_its_own() -> None:
         hasty, patient = NumbersEntry(1, deadline=ENDS), NumbersEntry(1, deadline=ENDS + 100)
         await thread.fly(*((patient, hasty) if patient_first else (hasty, patient)))
         thread.rig.time = ENDS + 0.01
-        (flight,) = thread.cache._flights.values()
+        (flight,) = flights_of(thread.cache)
         flight._expire()  # its timer is the loop's, whose clock is not the test's
         assert await hasty.code() == "deadline_exceeded"
         assert thread.rig.failures("deadline_exceeded") == 1
@@ -171,7 +178,7 @@ async def test_each_callers_deadline_is_its_own() -> None:
 async def test_the_timer_is_for_the_earliest_of_several_deadlines() -> None:
     thread = Thread()
     await thread.fly(NumbersEntry(1, deadline=ENDS + 100))
-    (flight,) = thread.cache._flights.values()
+    (flight,) = flights_of(thread.cache)
     assert flight._watch is None, "the only one's is the batcher's"
     ask(thread.rig, thread.cache, NumbersEntry(1, deadline=ENDS + 50))
     assert flight._watched == ENDS + 50
@@ -196,7 +203,7 @@ async def test_deadlines_of_one_that_waits_are_kept_too() -> None:
     thread.rig.time = ENDS + 0.01
     await thread.rig.until_looked()
     assert not patient.outcome.done()
-    flight = next(flight for flight in thread.cache._flights.values() if len(flight._callers) > 1)
+    flight = next(flight for flight in flights_of(thread.cache) if len(flight._callers) > 1)
     flight._expire()
     assert await hasty.code() == "deadline_exceeded"
     thread.rig.time = ENDS + 100.01
@@ -246,7 +253,7 @@ async def test_those_that_have_left_are_let_go() -> None:
     thread = Thread()
     stays = NumbersEntry(1)
     await thread.fly(stays)
-    (flight,) = thread.cache._flights.values()
+    (flight,) = flights_of(thread.cache)
     for _ in range(10 * SPARE_CALLERS):
         leaves = NumbersEntry(1)
         ask(thread.rig, thread.cache, leaves)
@@ -257,15 +264,30 @@ async def test_those_that_have_left_are_let_go() -> None:
 
 
 @in_loop
-async def test_flights_that_all_have_left_are_let_go() -> None:
+async def test_flights_that_all_have_left_are_let_go_with_all_they_hold() -> None:
+    """As soon as batching does: what a client's body takes must not be counted until somebody else asks."""
     thread = Thread()
     await thread.fly(NumbersEntry(0))
-    for number in range(1, 1000):
+    left: list[ref[NumbersEntry]] = []
+    for number in range(1, 50):
         leaves = NumbersEntry(number)
         ask(thread.rig, thread.cache, leaves)
         leaves.done = True
-    assert len(thread.cache._flights) < 200
+        left.append(ref(leaves))
+    del leaves
     thread.rig.runtime.gate.set()
+    await until(lambda: thread.rig.idle)
+    assert [entry() for entry in left if entry() is not None] == []
+    assert thread.cache._flights == {}
+
+
+@in_loop
+async def test_a_flight_that_is_let_go_takes_no_place_from_a_new_one() -> None:
+    cache = cache_of(Rig())
+    old, new = (Flight(NumbersEntry(1), b"q", cache) for _ in range(2))
+    cache._flights[b"q"] = ref(new)
+    del old
+    assert flights_of(cache) == [new]
 
 
 @in_loop
