@@ -16,6 +16,7 @@ from server.artefact.metadata import NAME_PATTERN, RESERVED_NAMES
 from server.models.files import OUTSIDE, is_inside
 
 MOST_ENTRIES = 10_000  # names that one scan reads, in the folder and in those of its models and versions
+MOST_OF_MODEL = 2500  # of them of one model: whoever fills its folder keeps no other from serving
 PICKLES = frozenset({".pkl", ".pickle", ".joblib", ".skops", ".sav", ".dill"})
 _PICKLES = tuple(PICKLES)
 NO_FILE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})  # all else says nothing of a file
@@ -61,6 +62,7 @@ class _Scan:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._left = MOST_ENTRIES
+        self._left_of_model = MOST_ENTRIES
         self._names: set[str] = set()  # of the folder itself
         self._misplaced: dict[tuple[str, str], str] = {}
 
@@ -70,6 +72,7 @@ class _Scan:
         entries = self._entries(self._folder)
         self._names = {entry.name for entry in entries}
         for entry in entries:
+            self._left_of_model = MOST_OF_MODEL
             try:
                 found, unread = self._versions_at(entry)
             except TooManyEntries:
@@ -88,12 +91,19 @@ class _Scan:
         return Listing(tuple(files), self._misplaced, unknown)
 
     def _entries(self, place: Path) -> list[os.DirEntry[str]]:
-        """What is in a folder, by name, without what is hidden, which counts as well. Raises OSError."""
+        """What is in a folder, by name, without what is hidden, which counts as well. Raises OSError, _Misplaced."""
         with os.scandir(place) as listed:
-            entries = list(itertools.islice(listed, self._left + 1))
+            entries = list(itertools.islice(listed, min(self._left, self._left_of_model) + 1))
         self._left -= len(entries)
+        self._left_of_model -= len(entries)
         if self._left < 0:
             raise TooManyEntries(f"it has more than {MOST_ENTRIES} entries, which no scan reads: remove some")
+        if self._left_of_model < 0:
+            name = _shown(place.relative_to(self._folder).parts[0])
+            raise _Misplaced(
+                f"{name} has more than {MOST_OF_MODEL} entries, which no scan reads, what is loaded of it serves on:"
+                " remove some"
+            )
         return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
 
     def _versions_at(self, entry: os.DirEntry[str]) -> tuple[list[VersionFile], list[Path]]:

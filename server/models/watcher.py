@@ -74,7 +74,8 @@ class RepositoryWatcher:
             if now >= self._next_scan:
                 self.scan()
             self._forget_gone(now)
-            if (version := next(self._due(now), None)) is not None:
+            # What has waited longest: files that change again and again come behind the others.
+            if (version := min(self._due(now), key=lambda due: due.since, default=None)) is not None:
                 self._begin(version)
         self._publish()
         return self._changed and self._trial is None

@@ -192,6 +192,20 @@ def test_a_scan_reads_a_bounded_number_of_names(tmp_path: Path, monkeypatch: pyt
         scan(tmp_path)
 
 
+@pytest.mark.parametrize("place", ["m/{}/model.onnx", "m/.{}.part", "m/1/{}.txt"])
+def test_whoever_fills_one_models_folder_keeps_no_other_from_serving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    put(tmp_path, "z/2/model.onnx", b"")
+    for number in range(60):
+        put(tmp_path, place.format(number), b"")
+    monkeypatch.setattr(folder, "MOST_OF_MODEL", 30)
+    listing = scan(tmp_path)
+    assert [(file.name, file.version) for file in listing.files] == [("z", "2")]
+    assert listing.unknown == {"m"}
+    assert listing.misplaced["m", "1"].startswith("m has more than 30 entries, which no scan reads")
+
+
 def test_links_to_the_same_folder_count_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(20):
         put(tmp_path, f"m/{number}/model.onnx", b"")

@@ -13,6 +13,7 @@ from server.models import watcher as watching
 from server.models.bulletin import Bulletin
 from server.models.folder import Listing, scan
 from server.models.repository import BadRepository
+from server.models.version import Version
 from server.models.watcher import RepositoryWatcher
 from tests.support.models.loading import refuse
 from tests.support.models.watching import put, served, started, until, watcher
@@ -172,3 +173,25 @@ def test_reasons_that_do_not_fit_are_published_once(folder: Path, monkeypatch: p
         watched.step()
     assert published[-1] == 2000
     assert len(published) <= 3
+
+
+def test_files_that_change_again_and_again_keep_no_other_from_its_trial(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each trial takes long, and meanwhile its file is written anew."""
+    watched = started(folder)
+    clock = Clock(monkeypatch, scan_seconds=0.0, used=0.0)
+    tried: list[str] = []
+
+    def begin(version: Version) -> None:
+        version.acted = version.seen
+        tried.append(version.file.name)
+        clock.now += 10.0
+        version.file.path.write_bytes(b"x" * len(tried))
+
+    monkeypatch.setattr(watched, "_begin", begin)
+    for name in ("a", "b", "z"):
+        put(folder, f"{name}.onnx", b"")
+    clock.look(watched, seconds=100.0)
+    assert set(tried[:3]) == {"a", "b", "z"}
+    assert len(tried) > 6

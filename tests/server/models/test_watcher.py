@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,13 @@ import pytest
 
 from server.errors import ServerError
 from server.models import trial_process
+from server.models import watcher as watching
 from server.models.confined import ConfinedChild
-from server.models.folder import VersionFile
+from server.models.folder import Listing, VersionFile, scan
 from server.models.loading import ChangedMeanwhile
 from server.models.repository import BadRepository, Model
 from server.models.trial import Findings
+from server.models.watcher import LOOK_SECONDS
 from tests.support.models.bad_models import BAD, endless
 from tests.support.models.loading import crash, greedy, load_version
 from tests.support.models.watching import put, served, started, until, watcher
@@ -83,9 +84,8 @@ def test_one_that_never_ends_is_ended_while_others_go_on(folder: Path, monkeypat
     watched = started(folder)
     put(folder, "endless.onnx", endless())
     until(watched, lambda: bool(watched.waits_for()))
-    began = time.monotonic()
     assert not watched.step()
-    assert time.monotonic() - began < 0.5, "a step waits for nobody"
+    assert watched.waits_for(), "a step waits for nobody"
     until(watched, lambda: bool(watched.reasons("endless")))
     assert re.search("took more than 1 s of processor time|did not end within 3 s", watched.reasons()[0])
 
@@ -107,18 +107,30 @@ def test_a_file_that_crashes_or_needs_more_memory_than_its_trial_is_refused(
     assert served(watched) == [("iris", "1")]
 
 
-def test_new_versions_names_and_removals_are_noticed_and_the_rest_is_not_loaded_again(folder: Path) -> None:
+def test_new_versions_names_and_removals_are_noticed_and_the_rest_is_not_loaded_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within 2 s, counted in looks at the folder: a busy machine takes longer from one to the next."""
     put(folder, "other.onnx")
     watched = started(folder)
     iris, other = watched.repository().get("iris"), watched.repository().get("other")
     put(folder, "iris/10/model.onnx", classifier().data)
-    took = until(watched, lambda: watched.has_changed)
-    assert took < 2.0
+    looks: list[Path] = []
+
+    def look(place: Path) -> Listing:
+        looks.append(place)
+        return scan(place)
+
+    monkeypatch.setattr(watching, "scan", look)
+    until(watched, lambda: watched.has_changed)
+    assert len(looks) * LOOK_SECONDS < 2.0
     assert served(watched) == [("iris", "10"), ("iris", "1"), ("other", "1")]
     assert watched.repository().get("iris", "1") is iris
     assert watched.repository().get("other") is other
     shutil.rmtree(folder / "iris" / "1")
-    assert until(watched, lambda: watched.has_changed) < 2.0
+    looks.clear()
+    until(watched, lambda: watched.has_changed)
+    assert len(looks) * LOOK_SECONDS < 2.0
     assert served(watched) == [("iris", "10"), ("other", "1")]
     (folder / "other.onnx").unlink()
     until(watched, lambda: watched.has_changed)

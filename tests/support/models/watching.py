@@ -41,13 +41,13 @@ def started(folder: Path, **settings: Any) -> RepositoryWatcher:
     return watched
 
 
-def until(watched: RepositoryWatcher, reached: Callable[[], bool]) -> float:
-    """Steps until something is so; gives how long that took."""
+def until(watched: RepositoryWatcher, reached: Callable[[], bool]) -> None:
+    """Steps until something is so."""
     began = time.monotonic()
     while True:
         watched.step()
         if reached():
-            return time.monotonic() - began
+            return
         assert time.monotonic() - began < PATIENCE, "it never came"
         select.select(watched.waits_for(), [], [], min(0.05, watched.seconds_to_wait()))
 
