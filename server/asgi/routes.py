@@ -161,6 +161,9 @@ class _AwaitedEntry(Entry):
 
     def refuse(self, error: ServerError) -> None:
         if not self.future.done():
+            error.__context__ = (
+                None  # whose frames hold this entry and its body, in a circle that waits for a collection
+            )
             self.future.set_exception(error)
 
 

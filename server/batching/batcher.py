@@ -49,7 +49,10 @@ class Batcher(Dispatcher):
         if self._queue.rows > self._easy_rows:
             refusal = self._refusal(deadline)
             if refusal is not None:
-                raise refusal
+                try:
+                    raise refusal
+                finally:
+                    del refusal  # else this frame and the error hold each other, and the request, until a collection
 
     def _refusal(self, deadline: float) -> ServerError | None:
         """The error of a request that must not wait, counted; None for one that may."""

@@ -10,6 +10,7 @@ import gc
 
 MOST_OBJECTS = 200_000  # that may have been made since the last collection, values of bodies among them
 LEAST_SECONDS = 5.0  # between two collections while long work goes on
+WHOLE_EVERY = 12  # of them looks at all objects: what was alive at one of the others would else stay for ever
 
 
 class CollectionPause:
@@ -18,6 +19,7 @@ class CollectionPause:
     def __init__(self) -> None:
         self._paused = False
         self._collected = 0.0  # when, or when it was paused
+        self._collections = 0  # of the young alone, since the last of all
 
     def begin(self, now: float) -> None:
         """Long work begins."""
@@ -30,7 +32,8 @@ class CollectionPause:
         """Long work goes on: collects after all where it does for long, and much was made meanwhile."""
         if self._paused and now - self._collected >= LEAST_SECONDS and gc.get_count()[0] > MOST_OBJECTS:
             self._collected = now
-            gc.collect(0)
+            self._collections = (self._collections + 1) % WHOLE_EVERY
+            gc.collect(0 if self._collections else 2)
 
     def end(self) -> None:
         """There is no long work."""

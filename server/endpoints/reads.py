@@ -126,7 +126,10 @@ def live() -> Answer:
 def ready(endpoints: Endpoints) -> Answer:
     """`GET /v2/health/ready`: a model serves and the worker is not retiring. Raises ServerError."""
     if (error := _unready(endpoints)) is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # as in `Batcher.check_capacity`
     return json_answer({"ready": True})
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from server.batching import collection
-from server.batching.collection import LEAST_SECONDS, CollectionPause
+from server.batching.collection import LEAST_SECONDS, WHOLE_EVERY, CollectionPause
 from server.batching.turns import Turns
 
 
@@ -46,6 +46,16 @@ def test_work_that_goes_on_and_on_is_interrupted_now_and_then(collections: list[
         pause.look(100.0 + half_second / 2)
     assert len(collections) == 3
     pause.end()
+
+
+def test_work_that_never_ends_keeps_no_garbage_for_ever(collections: list[int]) -> None:
+    """What is alive at a collection of the young is looked at by those of all alone."""
+    pause = CollectionPause()
+    pause.begin(100.0)
+    for second in range(int(LEAST_SECONDS) * WHOLE_EVERY * 2 + 1):
+        pause.look(100.0 + second)
+    pause.end()
+    assert collections == ([0] * (WHOLE_EVERY - 1) + [2]) * 2
 
 
 def test_where_little_was_made_nothing_is_collected(collections: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
