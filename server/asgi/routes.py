@@ -161,9 +161,7 @@ class _AwaitedEntry(Entry):
 
     def refuse(self, error: ServerError) -> None:
         if not self.future.done():
-            error.__context__ = (
-                None  # whose frames hold this entry and its body, in a circle that waits for a collection
-            )
+            error.__context__ = None  # its frames hold this entry and its body: a circle until a collection
             self.future.set_exception(error)
 
 

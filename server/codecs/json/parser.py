@@ -43,7 +43,7 @@ def parse(body: bytes | bytearray | memoryview) -> Any:
     except orjson.JSONDecodeError as error:
         if not body:
             raise BadJson("the body is empty; expected JSON") from None
-        raise refusal(error, error.pos, bytes(body[error.pos : error.pos + SHOWN])) from None
+        raise refusal(error, error.pos, error.doc[error.pos : error.pos + SHOWN].encode()) from None  # as characters
 
 
 def refusal(error: orjson.JSONDecodeError, at: int, found: bytes) -> ServerError:

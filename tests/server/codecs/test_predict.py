@@ -87,6 +87,7 @@ def test_groups() -> None:
         (b'{"features": ["\xff"]}', "bad_json", "UTF-8"),
         (b'{"features": ["\\ud800"]}', "bad_json", "surrogate"),
         (b'{"features": [NaN,2,3,4]}', "bad_json", "at character 14; JSON has no NaN, send null"),
+        ('{"features": ["Zürich", NaN]}'.encode(), "bad_json", "at character 24; JSON has no NaN, send null"),
         (b'{"features": [Infinity,2,3,4]}', "bad_json", "not JSON"),
         (b'{"features": [1e999,2,3,4]}', "bad_json", "not JSON"),
         (b'{"features": [' + b"9" * 400 + b",2,3,4]}", "bad_json", "not JSON"),
