@@ -71,4 +71,7 @@ export const csvLine = (cells) => `${cells.map(quote).join(",")}\r\n`;
 const quote = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
 
 // A text of the server's as a cell that no spreadsheet takes for a formula.
-export const harmless = (text) => (/^[=+@\t-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+export const harmless = (text) => (/^[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+
+// What such a cell stands for.
+export const meant = (cell) => (cell.startsWith("'") && harmless(cell.slice(1)) === cell ? cell.slice(1) : cell);

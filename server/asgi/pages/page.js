@@ -53,7 +53,7 @@ function entry(name) {
   const rate = h("span", { class: "rate" }), spark = new Spark((sample) => sample.models?.[name]?.requests ?? 0);
   const newest = rowsOf(name).find((row) => row.kind), refused = rowsOf(name).some((row) => row.reason);
   const told = newest ? newest.kind.replace("_", " ") : "refused";
-  const link = h("a", { href: `#${name}` }, h("span", { class: "name" }, name), rate, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a version refused") : null), spark.node);
+  const link = h("a", { href: `#${encodeURIComponent(name)}` }, h("span", { class: "name" }, name), rate, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a version refused") : null), spark.node);
   return { node: h("li", null, link), link, spark, rate };
 }
 
@@ -66,7 +66,7 @@ function mark() {
 
 // Shows the model that the address names, `#name` or `#name/version`; else the default, or the first that serves.
 async function show() {
-  const [named, version] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const [named, version] = addressed();
   const name = names().includes(named) ? named : [list.default, ...names()].find((each) => each && serves(each)) || names()[0];
   const place = byId("model");
   if (!name) {
@@ -85,6 +85,15 @@ async function show() {
   current.live?.draw(past);
   document.title = `${name} · dynonnx`;
   place.replaceChildren(current.node);
+}
+
+// The name and the version in the address; none where somebody has typed what is no address.
+function addressed() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)).split("/");
+  } catch {
+    return [];
+  }
 }
 
 async function describe(name, version) {

@@ -1,7 +1,7 @@
 // Owns many rows: a CSV is read piece by piece, sent in portions, shown with predictions and errors, and saved.
 
 import { mainOf, table } from "./answer.js";
-import { csvLine, CsvReader, harmless } from "./csv.js";
+import { csvLine, CsvReader, harmless, meant } from "./csv.js";
 import { h } from "./dom.js";
 import { faultOf, jsonOf, textOf } from "./row.js";
 import { predict } from "./server.js";
@@ -53,7 +53,7 @@ export class TableRun {
   }
 
   readHeader(names, parts) {
-    const places = new Map(names.map((name, at) => [name.trim(), at]));
+    const places = new Map(names.map((name, at) => [meant(name.trim()), at]));
     const lacking = this.fields.filter((field) => !places.has(field.name)).map((field) => field.name);
     if (lacking.length) throw new Error(`The first line of the file must name the columns. It lacks ${few(lacking)}.`);
     this.places = this.fields.map((field) => places.get(field.name));
@@ -84,14 +84,14 @@ export class TableRun {
   faultOf(cells) {
     if (cells.length !== this.header.length) return `${counted(cells.length, "cell")} where the first line has ${this.header.length}`;
     for (const [at, field] of this.fields.entries()) {
-      const fault = faultOf(field, cells[this.places[at]]);
+      const fault = faultOf(field, meant(cells[this.places[at]]));
       if (fault?.error) return `${field.name}: ${fault.error}`;
     }
     return "";
   }
 
   json(cells) {
-    return `[${this.fields.map((field, at) => jsonOf(field, cells[this.places[at]])).join(",")}]`;
+    return `[${this.fields.map((field, at) => jsonOf(field, meant(cells[this.places[at]]))).join(",")}]`;
   }
 
   // The answers to rows; those of a refused portion are asked in halves, so that each error finds its row.
@@ -162,7 +162,7 @@ export function tableNode(model, fields) {
 }
 
 function sampleOf(model, fields) {
-  return new Blob([csvLine(fields.map((field) => field.name)), ...model.examples.map((row) => csvLine(row.map(textOf)))], { type: "text/csv" });
+  return new Blob([fields.map((field) => field.name), ...model.examples.map((row) => row.map(textOf))].map((cells) => csvLine(cells.map(harmless))), { type: "text/csv" });
 }
 
 function save(blob, name) {

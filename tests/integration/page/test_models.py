@@ -71,6 +71,10 @@ def test_what_a_model_is_called_becomes_text(door: Door, visit: Visit) -> None:
     assert HOSTILE in page.locator(".facts").inner_text()
 
 
+def test_an_address_that_is_none_shows_the_default_model(door: Door, visit: Visit) -> None:
+    visit(door, "/#%E0%A4%A").locator("article h2", has_text="iris").wait_for()
+
+
 @pytest.mark.slow
 def test_a_model_of_tensors_names_the_protocol(door: Door, visit: Visit) -> None:
     article = visit(door, "/#pair").locator("article")

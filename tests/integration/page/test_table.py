@@ -90,10 +90,34 @@ def test_golden_rows_make_a_file_to_start_with(door: Door, visit: Visit) -> None
 
 
 def test_no_cell_of_ours_is_a_formula(modules: Page) -> None:
-    texts = ["=1+1", "+cmd", "@x", "-2+3", "-2.5", "setosa", "\tx"]
+    texts = ["=1+1", "+cmd", "@x", "-2+3", "-2.5", "setosa", "\tx", "\r=1", "\n=1", "\uff1d1+1", "'a", ""]
     harmless = """async (texts) => texts.map((await import("/static/csv.js")).harmless)"""
     told = modules.evaluate(harmless, texts)
-    assert told == ["'=1+1", "'+cmd", "'@x", "'-2+3", "-2.5", "setosa", "'\tx"]
+    assert told[:7] == ["'=1+1", "'+cmd", "'@x", "'-2+3", "-2.5", "setosa", "'\tx"]
+    assert told[7:] == ["'\r=1", "'\n=1", "'\uff1d1+1", "'a", ""]
+    meant = """async (cells) => cells.map((await import("/static/csv.js")).meant)"""
+    assert modules.evaluate(meant, told) == texts, "a table of ours is read as it was meant"
+
+
+def test_no_cell_of_a_models_golden_rows_is_a_formula(modules: Page) -> None:
+    """Nor a name of its columns; and the page reads the file that it gave."""
+    told = modules.evaluate(
+        """async () => {
+          const { tableNode, TableRun } = await import("/static/table.js");
+          const { CsvReader } = await import("/static/csv.js");
+          const made = [];
+          URL.createObjectURL = (blob) => (made.push(blob), "blob:none");
+          Element.prototype.click = () => {};
+          const model = { name: "m", examples: [["=1+1", 2], ["-x", -2.5]] };
+          const fields = [{ name: "=a", dtype: "string" }, { name: "b", dtype: "float64" }];
+          tableNode(model, fields).querySelector("p button").dispatchEvent(new Event("click"));
+          const text = await made[0].text(), run = new TableRun(model, fields, null, () => {});
+          const [names, ...rows] = new CsvReader().push(text);
+          run.readHeader(names, []);
+          return [text, rows.map((cells) => run.json(cells))];
+        }"""
+    )
+    assert told == ["'=a,b\r\n'=1+1,2\r\n'-x,-2.5\r\n", ['["=1+1",2]', '["-x",-2.5]']]
 
 
 PIECES = ['a,"b\n""c"""', ",\r\n1,", '"', 'x"', ",3\n\n", "4,5,6"]
