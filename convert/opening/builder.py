@@ -7,6 +7,7 @@ written once, into an object that this file just made, as entries of its ``__dic
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
@@ -21,26 +22,31 @@ from convert.opening import allowlist
 from convert.opening.earlier import attributes
 from convert.opening.earlier.names import INERT_NAMES, MOVED, REMAINDER
 from convert.opening.inert import Absent, CurveScorer, Inert
-from convert.opening.making import arrays, boosters, natives, xgboosters
+from convert.opening.making import arrays, boosters, frames, natives, xgboosters
 from convert.opening.making.makers import MAKERS, Fill, Maker
 from convert.opening.making.tables import ImputerStep
+from convert.opening.own_code import OwnCode, checked
 from convert.opening.plain import SCALARS, is_scalar
 from convert.opening.refusal import called, hostile, shown
 
 SUBSTITUTES: dict[str, type] = {
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": natives.Predictor,
+    "pandas.core.internals.managers.SingleBlockManager": frames.Manager,
     "sklearn.metrics._scorer._CurveScorer": CurveScorer,
     REMAINDER: attributes.RemainderColumns,
     **attributes.STAND_INS,
 }
 FILLS: dict[str, Fill] = {
     "catboost": boosters.fill_catboost,
+    "frame": frames.fill_frame,
     "lightgbm.basic.Booster": boosters.fill_lightgbm,
+    "manager": frames.fill_manager,
     "predictor": natives.fill_predictor,
+    "series": frames.fill_series,
     "sparse": arrays.fill_sparse,
     "spline": natives.fill_spline,
     "xgboost.core.Booster": xgboosters.fill_xgboost,
 }
+NEED_STATE = ("booster", "frame", "series")
 MADE_KINDS = {
     **dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"),
     ImputerStep: "imputer step",
@@ -54,6 +60,9 @@ def _kinds() -> dict[str, str]:
     return kinds | dict.fromkeys(attributes.STAND_INS, "earlier loss")
 
 
+FREE_WITH_CODE = frozenset(  # what our own makers make less of than a person's code may need
+    name for name in MAKERS if name.startswith("pandas.") or name in ("builtins.getattr", "functools.partial")
+)
 KINDS = _kinds()
 FUNCTIONS = allowlist.full_names(allowlist.FUNCTIONS)
 TYPES = allowlist.full_names(allowlist.TYPES)
@@ -67,13 +76,14 @@ class Builder:
     those that it asked for in vain, ``versions`` those of the scikit-learns that wrote it.
     """
 
-    def __init__(self, trusted: Collection[str]) -> None:
+    def __init__(self, trusted: Collection[str], code: OwnCode | None = None) -> None:
         self.refused: list[str] = []
         self.versions: set[str] = set()
         self.asked: set[tuple[str, str]] = set()
         self.stand_ins: set[tuple[str, str]] = set()
         self._written_by: dict[int, Any] = {}  # by id: the scikit-learn that wrote an estimator
         self._names = frozenset(trusted)
+        self._code = code
         self._trusted: dict[int, Any] = {}  # by id; what a trusted name made is trusted
         self._kinds: dict[int, str] = {id(made): kind for made, kind in MADE_KINDS.items()}
         self._fills: dict[int, Fill] = {}  # by id of the class that may be made empty
@@ -88,9 +98,13 @@ class Builder:
         if full in MOVED:
             full = MOVED[full]
             module, _, name = full.rpartition(".")
-        if "." not in name and full in INERT:
+        inert = "." not in name and full in INERT
+        if inert and not (self._code is not None and full.startswith("pandas.")):
             return Inert(full)
-        if "." in name or full not in KINDS.keys() | FUNCTIONS | TYPES | MAKERS.keys():
+        known = "." not in name and full in KINDS.keys() | FUNCTIONS | TYPES | MAKERS.keys()
+        if self._code is not None and (not known or full in FREE_WITH_CODE):
+            return self._trust(self._code.find(module, name))
+        if not known:
             self.refused.append(full)
             return Absent(full)
         maker = Maker(full, *MAKERS[full]) if full in MAKERS else None
@@ -109,7 +123,10 @@ class Builder:
         if isinstance(function, Inert):
             return function
         if self.trusts(function):
-            return self._trust(function(*arguments))
+            bound = function is getattr or function is functools.partial
+            if bound and arguments and isinstance(arguments[0], Inert):
+                return arguments[0]
+            return self._trust(checked(function(*arguments)))
         maker = function if isinstance(function, Maker) else self._makers.get(id(function))
         if maker is not None and type(arguments) is tuple:
             made = maker.make(arguments)
@@ -153,7 +170,7 @@ class Builder:
     def finish(self) -> None:
         """Refuses what still lacks the state without which it is foreign memory."""
         for made, _ in self._unfilled.values():
-            if isinstance(made, natives.NEEDS_STATE) or self.kind_of(made) == "booster":
+            if isinstance(made, natives.NEEDS_STATE) or self.kind_of(made) in NEED_STATE:
                 raise hostile(f"the file makes {called(made)} and gives it no state")
 
     def complete(self, instances: Iterable[Any]) -> None:
@@ -166,12 +183,16 @@ class Builder:
         """Whether a person allowed this, or what made it."""
         return id(thing) in self._trusted or id(type(thing)) in self._trusted
 
+    def may_hold_anything(self, owner: Any) -> bool:
+        """Whether an object is of code that a person trusts, which keeps what it likes."""
+        return self._code is not None and self.trusts(owner)
+
     def kind_of(self, thing: Any) -> str | None:
         """The kind of an instance, a function or a type: a key of the tables in `allowlist`, or None."""
         return self._kinds.get(id(thing)) or self._kinds.get(id(type(thing)))
 
     def _trust(self, thing: Any) -> Any:
-        if type(thing) not in SCALARS:
+        if type(thing) not in SCALARS and not any(thing is kind for kind in (type, object)):
             self._trusted[id(thing)] = thing
         return thing
 
@@ -204,7 +225,8 @@ class Builder:
 def may_hold(kind: type, name: str) -> bool:
     """Whether an instance may have this attribute: no dunder, and no method, property or constant of its class.
 
-    A parameter that a class fixes to a plain value, and yet lets be set, is the one thing that both have.
+    Both have a parameter that a class fixes to a plain value, and yet lets be set; and an empty list or dict, which
+    stands there until fitting.
     """
     if not name.isidentifier() or (name.startswith("__") and name.endswith("__")):
         return False
@@ -212,6 +234,8 @@ def may_hold(kind: type, name: str) -> bool:
         defined = inspect.getattr_static(kind, name)
     except AttributeError:
         return True
+    if type(defined) in (list, dict) and not defined:
+        return not name.startswith("_")
     return is_scalar(defined) and name in inspect.signature(kind.__init__).parameters  # type: ignore[misc]
 
 
