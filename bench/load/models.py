@@ -25,6 +25,7 @@ EXAMPLES: Mapping[str, str] = {
 HEAVY, WIDE = "heavy", "wide"
 HEAVY_FEATURES, HEAVY_UNITS = 64, 512
 WIDE_ROWS, WIDE_FEATURES, WIDE_BODIES = 1000, 50, 3
+FOREST_TREES, FOREST_FEATURES, FOREST_ROWS, FOREST_ASKED = 500, 30, 2000, 60
 TENSOR_TREES, TENSOR_DEPTH = 100, 10
 
 
@@ -113,6 +114,17 @@ def wide(folder: Path) -> ModelUnderTest:
     return _fitted(WIDE, f"{WIDE}: {title}; {WIDE_ROWS:,} rows a request", LinearRegression(), rows, folder, WIDE_ROWS)
 
 
+def forest(folder: Path) -> ModelUnderTest:
+    """A forest of 500 trees; one row a request."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    rows = _normal(FOREST_ROWS, FOREST_FEATURES).astype(np.float32)
+    estimator = RandomForestRegressor(FOREST_TREES, random_state=0)
+    return _fitted(
+        f"forest-{FOREST_TREES}", f"forest of {FOREST_TREES} trees", estimator, rows, folder, most=FOREST_ASKED
+    )
+
+
 def tensor_rows() -> Any:
     """What every request with a binary tensor brings."""
     return _normal(WIDE_ROWS, WIDE_FEATURES).astype(np.float32)
@@ -141,8 +153,10 @@ def _normal(rows: int, features: int) -> Any:
     return np.random.default_rng(0).normal(size=(rows, features))
 
 
-def _fitted(name: str, title: str, estimator: Any, rows: Any, folder: Path, rows_each: int = 0) -> ModelUnderTest:
-    """The estimator fitted to ``rows``, asked about them, and left in ``folder`` as pickle and as plain ONNX file."""
+def _fitted(
+    name: str, title: str, estimator: Any, rows: Any, folder: Path, rows_each: int = 0, most: int | None = None
+) -> ModelUnderTest:
+    """The estimator fitted to ``rows``, asked about ``most``, left in ``folder`` as pickle and as plain ONNX file."""
     import joblib
     import pandas
     from skl2onnx import to_onnx
@@ -156,5 +170,5 @@ def _fitted(name: str, title: str, estimator: Any, rows: Any, folder: Path, rows
     pickle, artefact = folder / f"{name}.pkl", folder / f"{name}.onnx"
     joblib.dump(estimator, pickle)
     artefact.write_bytes(graph.SerializeToString())
-    cases = make_cases(estimator, rows.tolist(), rows_each=rows_each)
+    cases = make_cases(estimator, rows[:most].tolist(), rows_each=rows_each)
     return ModelUnderTest(name, title, pickle, artefact, cases, graph.graph.output[0].name)

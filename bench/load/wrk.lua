@@ -1,14 +1,30 @@
--- Goes round `cases`, a table of {path, body} that bench/load/wrk.py writes before this text.
-local requests, turn = {}, 0
+-- Asks the `cases`, a table of {path, body} that bench/load/wrk.py writes before this text: round after round, or by
+-- chance where it has written a `skew`: then the first is asked most often, the one at n by 1 / n ^ skew of that.
+local requests, sums, turn = {}, {}, 0
 
 init = function()
+  local sum = 0
   for i, case in ipairs(cases) do
     requests[i] = wrk.format("POST", case[1], {["Content-Type"] = "application/json"}, case[2])
+    sum = sum + 1 / i ^ (skew or 0)
+    sums[i] = sum
   end
+  math.randomseed(os.time())
+  io.write("READY\n")
+  io.flush()
+end
+
+local function drawn()
+  local at, low, high = math.random() * sums[#sums], 1, #sums
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if sums[middle] < at then low = middle + 1 else high = middle end
+  end
+  return low
 end
 
 request = function()
-  turn = turn % #requests + 1
+  turn = skew and drawn() or turn % #requests + 1
   return requests[turn]
 end
 

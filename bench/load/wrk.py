@@ -12,10 +12,12 @@ import orjson
 
 from bench.errors import LoadFailed
 from bench.load.cases import Case
-from bench.machine.processes import Child, clean_environment
+from bench.machine.processes import Child, clean_environment, wait_until
 
 MISSING = "wrk is not installed (Debian: apt install wrk): no closed loop, no peak rates"
 ERRORS = ("connect", "read", "write", "status", "timeout")  # as wrk.lua names them
+READY = b"READY"  # as wrk.lua writes it
+_START_S = 20.0  # for thousands of requests, on a busy machine
 _LONGEST_S = 60  # wrk is told to end earlier
 
 
@@ -33,6 +35,8 @@ def run(
     command = [executable() or "wrk", f"-t{threads}", f"-c{connections}", f"-d{_LONGEST_S}s"]
     command += [f"--timeout={_LONGEST_S}s", "-s", str(script), url]
     with Child(command, log, clean_environment(), cores, grace_s=5.0) as wrk:
+        # Until its requests are made it ignores the signal that ends it.
+        wait_until(lambda: READY in log.read_bytes() or wrk.status() is not None, _START_S)
         meanwhile()
         wrk.signal(SIGINT)
         status = wrk.wait(10.0)
@@ -43,9 +47,13 @@ def run(
     raise LoadFailed(f"wrk on {url} ended with status {status} and no result.", log.read_text("utf-8"))
 
 
-def write_script(cases: Sequence[Case], file: Path) -> None:
-    """A wrk script that goes round the cases, its requests made once; a Lua string is JSON's, beyond ASCII as it is."""
+def write_script(cases: Sequence[Case], file: Path, skew: float | None = None) -> None:
+    """A wrk script that goes round the cases, or draws them by Zipf's law. A Lua string is JSON's, beyond ASCII as is.
+
+    Its requests are made once. ``skew``: of the law, 0 to ask all equally often.
+    """
     words = [[json.dumps(text, ensure_ascii=False) for text in (case.path, case.body.decode())] for case in cases]
     table = ",\n".join(f"  {{{path}, {body}}}" for path, body in words)
     template = Path(__file__).with_suffix(".lua").read_text("utf-8")
-    file.write_text(f"local cases = {{\n{table}\n}}\n{template}", "utf-8")
+    drawn = "nil" if skew is None else f"{skew:g}"
+    file.write_text(f"local skew = {drawn}\nlocal cases = {{\n{table}\n}}\n{template}", "utf-8")

@@ -30,6 +30,8 @@ _OF_SYSTEMS = {
     "1 worker": "--dynonnx",
     "4 workers": "--fastapi-onnx",
     "8 workers": "--fastapi-pickle",
+    "iris": "--dynonnx",
+    "forest-500": "--fastapi-onnx",
 }
 _SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 9.5}
 _SETTINGS |= dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), _COLOURS["--soft"])

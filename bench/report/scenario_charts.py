@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
+from bench.record.caches import by_skew
 from bench.record.findings import standings
 from bench.record.results import DIRECT, Results, Turn, middle
 from bench.report.charts import LineChart, Points
@@ -110,9 +111,29 @@ def bodies(results: Results) -> Iterator[Chart]:
     yield _drawn(results, f"p99 solid, median dashed: {rates}.", chart)
 
 
+def caches(results: Results) -> Iterator[Chart]:
+    """Hits and rate gained against how unevenly questions come again."""
+    models = by_skew(results)
+    if not models:
+        return
+    hits = LineChart("Questions that were answered before", "skew of Zipf's law", "percent")
+    rates = LineChart("Rate gained by keeping answers", "skew of Zipf's law", "times the rate without")
+    for model, points in models.items():
+        hits.line(model, [(point.skew, 100 * point.hits) for point in points])
+        rates.line(model, [(point.skew, point.gained) for point in points])
+        rates.line(model, [(point.skew, point.by_cpu) for point in points], thin=True)
+    rates.goal(1.0, "no cache")
+    asked = "20,000 questions, of which the store has room for a part; the higher the skew, the fewer make up most."
+    for chart, text in ((hits, asked), (rates, "Requests a second solid, by processor time for a request dashed.")):
+        chart.from_zero()
+        yield Chart(chart.title, text, chart.svg(), list(models))
+
+
 def charts(results: Results) -> list[Chart]:
     """Every chart that the run has something for."""
-    return [chart for draw in (latency_by_rate, batches, over_time, soak_memory, bodies) for chart in draw(results)]
+    return [
+        chart for draw in (latency_by_rate, batches, over_time, soak_memory, bodies, caches) for chart in draw(results)
+    ]
 
 
 def _timeline(title: str, turns: Sequence[Turn]) -> LineChart:

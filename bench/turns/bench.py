@@ -156,9 +156,9 @@ def runs_of(running: Running) -> tuple[float, float] | None:
 
 
 def read_metrics(text: bytes) -> tuple[float, float] | None:
-    """The two totals in a Prometheus text; None where either is missing."""
+    """The two totals in a Prometheus text, 0 where nobody has asked yet; None where it does not tell them."""
     rows, runs = ([float(value) for value in re.findall(total, text)] for total in _TOTALS)
-    return (sum(rows), sum(runs)) if rows and runs else None
+    return (sum(rows), sum(runs)) if (rows and runs) or b"# TYPE nv_inference_exec_count " in text else None
 
 
 def batch_rows(before: tuple[float, float] | None, after: tuple[float, float] | None) -> float | None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from bench.baselines.serving import Placement, Running
 from bench.dyno import router
 from bench.load.badclients import misbehaving
 from bench.load.generator import Phase
+from bench.load.models import example
 from bench.record.results import OURS
+from bench.turns import caching
 from bench.turns.bench import Bench, steady_rounds
 from bench.turns.climb import climb
 from bench.turns.closed_loop import peaks
@@ -116,7 +119,18 @@ def badclients(bench: Bench, systems: Sequence[Running], options: RunOptions) ->
         bench.results.notes.append(f"bad clients of {running.system.name}: {counts}")
 
 
+def cache(bench: Bench, systems: Sequence[Running], options: RunOptions) -> None:
+    """Questions that come again by Zipf's law, to iris and to a large forest, answers kept and not; see `caching`."""
+    ours = next((running.system for running in systems if running.system.name == OURS), None)
+    if ours is None:
+        bench.results.notes.append("cache was left out: it is of dynonnx alone")
+        return
+    cheap = example("iris", bench.pickles, Path(ours.environment["DYNONNX_MODELS"]))
+    caching.cache(bench, cheap, options.seconds / 4)
+
+
 workers: Scenario = partial(quick, step_seconds=4.0)
 SCENARIOS: dict[str, Scenario] = {
-    scenario.__name__: scenario for scenario in (quick, steady, steps, deploy, spike, soak, models, bodies, badclients)
+    scenario.__name__: scenario
+    for scenario in (quick, steady, steps, deploy, spike, soak, models, bodies, badclients, cache)
 }

@@ -87,7 +87,7 @@ FAMILIES = (
     "preprocessing", "projection", "records", "sampling", "text", "topics", "trees", "wrappers",
 )  # fmt: skip
 OPTIONAL = frozenset(
-    {"catboost", "feature_engine", "imblearn", "lightgbm", "xgboost"}
+    {"catboost", "category_encoders", "feature_engine", "imblearn", "lightgbm", "xgboost"}
 )  # packages that need not be installed; a family each
 
 

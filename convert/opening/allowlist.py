@@ -50,6 +50,9 @@ NATIVES: dict[str, Names] = {
         "scipy.sparse._csr": "csr_array csr_matrix",
     },
     "spline": {"scipy.interpolate._bsplines": "BSpline _BSpline"},
+    "frame": {"pandas": "DataFrame", "pandas.core.frame": "DataFrame"},
+    "manager": {"pandas.core.internals.managers": "SingleBlockManager"},
+    "series": {"pandas": "Series", "pandas.core.series": "Series"},
 }
 
 FUNCTIONS: Names = {
@@ -151,6 +154,22 @@ SEARCH: Names = {
 }
 
 ESTIMATORS: Names = {
+    "category_encoders.backward_difference": "BackwardDifferenceEncoder",
+    "category_encoders.basen": "BaseNEncoder",
+    "category_encoders.binary": "BinaryEncoder",
+    "category_encoders.cat_boost": "CatBoostEncoder",
+    "category_encoders.count": "CountEncoder",
+    "category_encoders.gray": "GrayEncoder",
+    "category_encoders.helmert": "HelmertEncoder",
+    "category_encoders.james_stein": "JamesSteinEncoder",
+    "category_encoders.leave_one_out": "LeaveOneOutEncoder",
+    "category_encoders.m_estimate": "MEstimateEncoder",
+    "category_encoders.one_hot": "OneHotEncoder",
+    "category_encoders.ordinal": "OrdinalEncoder",
+    "category_encoders.polynomial": "PolynomialEncoder",
+    "category_encoders.sum_coding": "SumEncoder",
+    "category_encoders.target_encoder": "TargetEncoder",
+    "category_encoders.woe": "WOEEncoder",
     "feature_engine.creation.cyclical_features": "CyclicalFeatures",
     "feature_engine.discretisation.arbitrary": "ArbitraryDiscretiser",
     "feature_engine.discretisation.decision_tree": "DecisionTreeDiscretiser",

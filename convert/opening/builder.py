@@ -22,7 +22,7 @@ from convert.opening import allowlist
 from convert.opening.earlier import attributes
 from convert.opening.earlier.names import INERT_NAMES, MOVED, REMAINDER
 from convert.opening.inert import Absent, CurveScorer, Inert
-from convert.opening.making import arrays, boosters, natives, xgboosters
+from convert.opening.making import arrays, boosters, frames, natives, xgboosters
 from convert.opening.making.makers import MAKERS, Fill, Maker
 from convert.opening.making.tables import ImputerStep
 from convert.opening.own_code import OwnCode, checked
@@ -30,19 +30,23 @@ from convert.opening.plain import SCALARS, is_scalar
 from convert.opening.refusal import called, hostile, shown
 
 SUBSTITUTES: dict[str, type] = {
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": natives.Predictor,
+    "pandas.core.internals.managers.SingleBlockManager": frames.Manager,
     "sklearn.metrics._scorer._CurveScorer": CurveScorer,
     REMAINDER: attributes.RemainderColumns,
     **attributes.STAND_INS,
 }
 FILLS: dict[str, Fill] = {
     "catboost": boosters.fill_catboost,
+    "frame": frames.fill_frame,
     "lightgbm.basic.Booster": boosters.fill_lightgbm,
+    "manager": frames.fill_manager,
     "predictor": natives.fill_predictor,
+    "series": frames.fill_series,
     "sparse": arrays.fill_sparse,
     "spline": natives.fill_spline,
     "xgboost.core.Booster": xgboosters.fill_xgboost,
 }
+NEED_STATE = ("booster", "frame", "series")
 MADE_KINDS = {
     **dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"),
     ImputerStep: "imputer step",
@@ -166,7 +170,7 @@ class Builder:
     def finish(self) -> None:
         """Refuses what still lacks the state without which it is foreign memory."""
         for made, _ in self._unfilled.values():
-            if isinstance(made, natives.NEEDS_STATE) or self.kind_of(made) == "booster":
+            if isinstance(made, natives.NEEDS_STATE) or self.kind_of(made) in NEED_STATE:
                 raise hostile(f"the file makes {called(made)} and gives it no state")
 
     def complete(self, instances: Iterable[Any]) -> None:
@@ -221,7 +225,8 @@ class Builder:
 def may_hold(kind: type, name: str) -> bool:
     """Whether an instance may have this attribute: no dunder, and no method, property or constant of its class.
 
-    A parameter that a class fixes to a plain value, and yet lets be set, is the one thing that both have.
+    Both have a parameter that a class fixes to a plain value, and yet lets be set; and an empty list or dict, which
+    stands there until fitting.
     """
     if not name.isidentifier() or (name.startswith("__") and name.endswith("__")):
         return False
@@ -229,6 +234,8 @@ def may_hold(kind: type, name: str) -> bool:
         defined = inspect.getattr_static(kind, name)
     except AttributeError:
         return True
+    if type(defined) in (list, dict) and not defined:
+        return not name.startswith("_")
     return is_scalar(defined) and name in inspect.signature(kind.__init__).parameters  # type: ignore[misc]
 
 

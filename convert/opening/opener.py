@@ -24,9 +24,10 @@ from convert.opening.builder import Builder
 from convert.opening.earlier.attributes import TODAY, minor_of
 from convert.opening.own_code import OwnCode, is_own, path_option
 from convert.opening.places import check_places
-from convert.opening.shapes import check_shapes, watch_compiled_code
+from convert.opening.shapes import check_shapes
 from convert.opening.skopsfile import read_skops
 from convert.opening.unpickler import Unpickler
+from convert.opening.watched import watch_compiled_code
 
 if TYPE_CHECKING:
     from convert.witness.client import Witness  # it stands above: it is handed in
@@ -35,7 +36,7 @@ UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
 OPTIONAL = {
     **dict.fromkeys(("catboost", "lightgbm", "xgboost"), "boosters"),
-    **dict.fromkeys(("feature_engine", "imblearn"), "libraries"),
+    **dict.fromkeys(("category_encoders", "feature_engine", "imblearn"), "libraries"),
 }
 SHOWN_BYTES = 40
 PROTOCOL_0 = (b"ccopy_reg\n", b"csklearn", b"(", b"]", b"}")  # the oldest pickles are text, too

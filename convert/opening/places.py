@@ -38,6 +38,8 @@ PLACES: dict[str, frozenset[str]] = {
     ),
     "curve scorer": frozenset(("_curve_scorer",)),
     "earlier loss": frozenset(("_loss", "loss_")),
+    "frame": frozenset(("mapping",)),
+    "series": frozenset(("mapping",)),
     "function": frozenset(("func", "inverse_func", "pooling_func")),
     "imputer step": frozenset(("imputation_sequence_",)),
     "interval": frozenset(("interval_y_pred", "interval_y_true")),
@@ -53,7 +55,9 @@ PLACES: dict[str, frozenset[str]] = {
     ),
 }
 CODE = (type, types.FunctionType, types.ModuleType)  # trusted ones: what they hold is nobody's state
-LEAVES = frozenset(("booster", "catboost", "function", "neighbours", "predictor", "spline", "tree", "type"))
+LEAVES = frozenset(
+    ("booster", "catboost", "frame", "function", "neighbours", "predictor", "series", "spline", "tree", "type")
+)
 
 ANSWERING = frozenset(("predict", "predict_proba", "predict_log_proba", "decision_function", "auto", None))
 METHOD_NAMES = frozenset(("stack_method_", "stack_method", "response_method", "chain_method", "chain_method_"))

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn import cluster, ensemble, isotonic, neighbors, svm, tree
-from sklearn.ensemble import _gb
-from sklearn.ensemble._gradient_boosting import predict_stages
 from sklearn.neighbors._base import NeighborsBase
 from sklearn.svm._base import BaseLibSVM
 from sklearn.tree import BaseDecisionTree
@@ -33,34 +31,6 @@ def check_shapes(instances: Iterable[Any]) -> None:
         for kind, check in CHECKS.items():
             if isinstance(instance, kind):
                 check(instance)
-
-
-def watch_compiled_code() -> None:
-    """From here on two things are looked at that are only made while a model answers.
-
-    scipy looks at each position in each sparse matrix that anybody makes, as it can: encoders and vectorizers make them
-    of numbers in the file, a vocabulary or counts of categories. And the stages of gradient boosting look whether the
-    array they add to has a column for each, which the model's first guess decides.
-    """
-    _gb.predict_stages = _predict_stages
-    kind = next(kind for kind in sparse.csr_array.__mro__ if "check_format" in vars(kind))
-    check = vars(kind)["check_format"]
-    if check.__name__ != _check_in_full.__name__:
-        _IN_FULL.append(check)
-        kind.check_format = _check_in_full
-
-
-def _predict_stages(estimators: Any, rows: Any, scale: float, out: Array) -> None:
-    if out.ndim != 2 or estimators.shape[1] > out.shape[1] or len(out) != rows.shape[0]:
-        raise hostile("the stages of a gradient boosting in the file do not fit its first guess")
-    predict_stages(estimators, rows, scale, out)
-
-
-_IN_FULL: list[Callable[..., None]] = []
-
-
-def _check_in_full(matrix: Any, full_check: bool = True) -> None:
-    _IN_FULL[0](matrix, full_check=True)
 
 
 def _broken(model: Any, what: str) -> Exception:

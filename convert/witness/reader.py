@@ -17,7 +17,7 @@ from typing import Any, Collection, Dict, Tuple  # noqa: UP035  3.8 has no other
 
 import numpy as np
 
-from convert.opening.making import arrays, tables
+from convert.opening.making import arrays, boosters, tables, xgboosters
 from convert.witness.standins import StandIn
 
 Name = Tuple[str, str]  # noqa: UP006  module and name, as the file writes them
@@ -109,6 +109,8 @@ class Reader(PythonUnpickler):  # type: ignore[misc]
         elif isinstance(target, ArrayInFile):
             state = self.stack.pop()
             self.stack[-1] = self._read_array(state)
+        elif _full_name(type(target)) in BOOSTERS:
+            target.__setstate__(BOOSTERS[_full_name(type(target))](self.stack.pop()))
         elif id(target) in self._unfilled:
             _, fill = self._unfilled.pop(id(target))
             fill(target, self.stack.pop())
@@ -162,6 +164,19 @@ Reader.dispatch.update(
         },
     }
 )
+
+
+def _full_name(kind: Any) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+# Other releases than ours may read of a state what ours leaves out: each gets what was checked, and nothing else.
+BOOSTERS: Dict[str, Any] = {  # noqa: UP006
+    "catboost.core.CatBoostClassifier": boosters.catboost_state,
+    "catboost.core.CatBoostRegressor": boosters.catboost_state,
+    "lightgbm.basic.Booster": boosters.lightgbm_state,
+    "xgboost.core.Booster": xgboosters.xgboost_state,
+}
 
 
 def _reconstruct(arguments: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import joblib
 
+from convert.opening.watched import watch_compiled_code
 from convert.witness import frames
 from convert.witness.answers import Question, ask
 from convert.witness.frame import Categories
@@ -24,6 +25,7 @@ MOST_CHARACTERS = 2000  # of an error
 def serve(questions: BinaryIO, replies: BinaryIO) -> None:
     """Answers every frame with one, until the other side goes away. What goes wrong is an answer, too."""
     model: Any = None
+    watch_compiled_code()
     with joblib.parallel_backend("sequential"):  # a model's own n_jobs would ask for processes
         while True:
             try:

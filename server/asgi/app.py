@@ -90,7 +90,7 @@ class App:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self._count(inner, message["status"])
+                self._count(inner, message["status"], scope["method"])
                 message["headers"] = [*message.get("headers", ()), *ours]
             await send(message)
 
@@ -112,8 +112,8 @@ class App:
             if not started:
                 await _respond(self.endpoints, error, request_id.decode())(inner, receive, send_with_id)
 
-    def _count(self, scope: Scope, status: int) -> None:
-        """Counts how long a request took whose answer begins."""
+    def _count(self, scope: Scope, status: int, method: str) -> None:
+        """Counts how long a request took whose answer begins, and tells it in the access log."""
         state = scope["state"]
         seconds = monotonic() - state["began"]
         entered: HotRoute | None = state.get("route")
@@ -122,6 +122,10 @@ class App:
         else:
             tags = getattr(scope.get("route"), "tags", None) or ["none"]
             self.endpoints.metrics.other_request(tags[0], status, seconds)
+        access_log = self.endpoints.access_log
+        if access_log is not None and access_log.admits(status):
+            model = entered.batcher.name if entered is not None else None
+            access_log.write(state["request_id"], method, scope["path"], status, seconds, model=model)
 
     def _is_preflight(self, scope: Scope) -> bool:
         """Whether the CORS middleware answers by itself: a browser asks without a key whether it may send one."""

@@ -14,8 +14,8 @@ from typing import Any
 SMALL_SHARE = 0.1  # of the bytes, for what was asked for once
 MOST_USES = 3  # that are counted of an answer
 MOST_STEPS = 64  # that making room for one answer may take at a time, however much was asked for
-KEPT_BYTES = 400  # of memory that an answer takes beside the bytes of its question and its own
-GHOST_BYTES = 130  # of memory that a remembered hash takes
+KEPT_BYTES = 460  # of memory that an answer takes beside the bytes of its question and its own
+GHOST_BYTES = 180  # of memory that a remembered hash takes
 
 
 class Kept:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from server.batching.cost import CostCurve
 
-MISS_SECONDS = 5e-6  # to look in vain, to note who else asks and to keep the answer
+MISS_SECONDS = 6e-6  # to look in vain, to note who else asks and to keep the answer
 SHARING_SECONDS = 2e-6  # the same where no answer is kept
-SPARED_SECONDS = 2.5e-6  # that a hit saves beside the run: to read, to wait, to write numbers
+SPARED_SECONDS = 0.5e-6  # that a hit saves beside the run: to read, to wait, to write numbers
 REQUEST_SECONDS = 12e-6  # that a request costs beside the run
 DEAR_SHARE = 0.02
 TRYING_SHARE = 0.005

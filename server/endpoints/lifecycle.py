@@ -18,6 +18,7 @@ from server.endpoints.live import Live
 from server.endpoints.quota import make_quota
 from server.endpoints.serving import Serving, worth_of
 from server.errors import ServerError
+from server.logs.access import AccessLog
 from server.logs.handler import count_losses
 from server.metrics.counters import ServerMetrics
 from server.metrics.scoreboard import ARBITER_LINE, Scoreboard
@@ -66,6 +67,7 @@ class Endpoints:
         self.metrics = ServerMetrics(scoreboard, ARBITER_LINE)
         self.quarantine = Quarantine(scoreboard.models)
         self.turns = Turns()
+        self.access_log = AccessLog(settings.access_log) if settings.access_log else None
         self.openapi_document: dict[str, Any] = {}
         self.draining = False
         self.control: Control = _refuse_control
@@ -130,7 +132,8 @@ class Endpoints:
     def drain(self) -> None:
         """Called once this worker retires: it is not ready any more, and nobody watches it."""
         self.draining = True
-        self.live.close()
+        if "live" in vars(self):
+            self.live.close()
 
     def not_cached_because(self, model: Model) -> str | None:
         """Why answers of a version are not kept by this worker; None if they are."""

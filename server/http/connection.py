@@ -132,12 +132,12 @@ class Connection(ReadingConnection):
             described = route.codec.read_headers(self.headers)
             route.batcher.check_capacity(deadline)
         except ServerError as error:
-            exchange = Exchange(self, gate.identify(self._lowered()), 0.0, route)
+            exchange = self.worker.make_exchange(self, gate.identify(self._lowered()), 0.0, route)
             exchange.close = not self.parser.should_keep_alive()
             self.exchanges.append(exchange)
             exchange.fail(error)
             return
-        exchange = Exchange(self, request_id or gate.next_id(), deadline, route)
+        exchange = self.worker.make_exchange(self, request_id or gate.next_id(), deadline, route)
         if not self.parser.should_keep_alive():
             exchange.close = True
         elif self.worker.knows_heads and not route.codec.reads_headers:
@@ -155,7 +155,7 @@ class Connection(ReadingConnection):
         self._waits_for = IDLE
         self._since = worker.now
         now = monotonic()
-        exchange = Exchange(self, request_id or gate.next_id(), gate.deadline(now, start), route, now)
+        exchange = worker.make_exchange(self, request_id or gate.next_id(), gate.deadline(now, start), route, now)
         self.exchanges.append(exchange)
         try:
             if worker.quota is not None:

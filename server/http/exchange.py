@@ -166,8 +166,44 @@ class Exchange(Entry):
         if self.route is None:
             self.connection.worker.endpoints.metrics.other_request("none", status, 0.0)
             return
-        seconds = monotonic() - self.arrived + self.decode_seconds if self.arrived else 0.0
-        self.route.batcher.metrics.request(self.route.route_name, status, seconds)
+        self.route.batcher.metrics.request(self.route.route_name, status, self.seconds)
+
+    @property
+    def seconds(self) -> float:
+        """Since it was complete; 0 if it is not."""
+        return monotonic() - self.arrived + self.decode_seconds if self.arrived else 0.0
+
+
+class LoggedExchange(Exchange):
+    """One that is told in the access log, where there is one."""
+
+    def answer(self, body: bytes) -> None:
+        super().answer(body)
+        self._log(200, len(body))
+
+    def answer_in_pieces(self, answer: PiecedAnswer) -> None:
+        super().answer_in_pieces(answer)
+        self._log(200, sum(map(len, answer.pieces)))
+
+    def refuse(self, error: ServerError) -> None:
+        super().refuse(error)
+        self._log(error.status, code=error.code)
+
+    def _log(self, status: int, size: int | None = None, code: str | None = None) -> None:
+        access_log, route = self.connection.worker.endpoints.access_log, self.route
+        if access_log is None or not access_log.admits(status):
+            return
+        access_log.write(
+            self.request_id.decode(),
+            "POST",
+            route.path if route is not None else None,
+            status,
+            self.seconds,
+            code=code,
+            bytes=size,
+            model=route.batcher.name if route is not None else None,
+            rows=getattr(self, "rows", None),
+        )
 
 
 class WorkerState:
@@ -181,6 +217,7 @@ class WorkerState:
         self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
         self.places = places()
         self.debts = Debts(endpoints.ledger.limit)
+        self.make_exchange = LoggedExchange if endpoints.access_log is not None else Exchange
         self.parsing = TurnQueue(endpoints.turns)
         self.writing = TurnQueue(endpoints.turns)
         self.quota = endpoints.quota

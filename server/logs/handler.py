@@ -41,6 +41,16 @@ class LineHandler(logging.Handler):
         elif not self._output.write(self._line(record)):
             self._drop()
 
+    def write_at_once(self, line: bytes) -> None:
+        """Writes a line that is no record; one that would have to wait is dropped, and leaves the queue to records."""
+        self.acquire()
+        try:
+            self._disown()
+            if self._output.is_stalled or not self._output.write(line):
+                self._drop()
+        finally:
+            self.release()
+
     def tick(self) -> None:
         """Writes what waits; tells what was held or dropped. Called from the process's loop, some times a second."""
         self.acquire()

@@ -56,11 +56,9 @@ class RepositoryWatcher:
                 select.select(self.waits_for(), [], [], LOOK_SECONDS)
             self._changed = False
         self._strict = False
-        names = {name for name, _ in (*self._versions, *self._misplaced)}
-        if names and self._default_model is not None and self._default_model not in names:
-            raise BadRepository(
-                f"DYNONNX_DEFAULT_MODEL is {self._default_model!r}, but {self._folder} has no such model"
-            )
+        names, default = {name for name, _ in (*self._versions, *self._misplaced)}, self._default_model
+        if names and default is not None and default not in names:
+            raise BadRepository(f"DYNONNX_DEFAULT_MODEL is {default!r}, but {self._folder} has no such model")
 
     def repository(self) -> Repository:
         """The models that serve now; resets `has_changed`."""
@@ -134,14 +132,14 @@ class RepositoryWatcher:
 
     def close(self) -> None:
         """Kills the trial that runs."""
-        if self._trial is not None:
-            self._trial[1].kill()
-            self._trial = None
+        for process in self.waits_for():
+            process.kill()
+        self._trial = None
 
     def note_exit(self) -> None:
         """Called before all children are reaped, so that the trial's exit status is not lost."""
-        if self._trial is not None:
-            self._trial[1].note_exit()
+        for process in self.waits_for():
+            process.note_exit()
 
     def _named(self, name: str | None) -> Iterator[Version]:
         return (version for version in self._versions.values() if name in (None, version.file.name))
@@ -169,12 +167,11 @@ class RepositoryWatcher:
         for key, file in files.items():
             self._versions.setdefault(key, Version(file)).file = file
         complaint = ""
-        for key, version in self._versions.items():
-            if key[0] not in listing.unknown:
-                try:
-                    version.look(now, listed=key in files)
-                except OSError as error:
-                    complaint = f"a model's file cannot be looked at, what is loaded serves on: {error}"
+        for key in [key for key in self._versions if key[0] not in listing.unknown]:
+            try:
+                self._versions[key].look(now, listed=key in files)
+            except OSError as error:
+                complaint = f"a model's file cannot be looked at, what is loaded serves on: {error}"
         self._complain(complaint)
 
     def _misplace(self, misplaced: dict[tuple[str, str], str]) -> None:

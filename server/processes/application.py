@@ -116,6 +116,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         If not, it is to be called again once the workers from before have ended. Raises as `App.replace_models` does.
         """
         app: App = self.callable
+        before = app.endpoints.repository
         whole = self.watcher.repository()
         places = fitting(_versions(whole), self._versions, self.scoreboard.models)
         repository = whole if len(places) == len(_versions(whole)) else whole.only(places)
@@ -127,7 +128,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         finally:
             _freeze()
         late = len(_versions(whole)) - len(places)
-        log.info("reloaded: %s%s", self._served(), f"; {late} more once the workers before have ended" if late else "")
+        more = f"; {late} more once the workers before have ended" if late else ""
+        log.info("reloaded: %s; %d versions serve%s", changes(before, repository), len(places), more)
         return not late
 
     def lift_quarantine(self, name: str | None = None) -> None:
@@ -197,6 +199,18 @@ class Server(BaseApplication):  # type: ignore[misc]
             workers,
             "" if workers == 1 else "s",
         )
+
+
+def changes(before: Repository, after: Repository) -> str:
+    """What is new, changed and gone, in a few words."""
+    old, new = ({(model.name, model.version): model.sha256 for model in each} for each in (before, after))
+    told = {
+        "new": new.keys() - old.keys(),
+        "changed": {key for key in new.keys() & old.keys() if new[key] != old[key]},
+        "gone": old.keys() - new.keys(),
+    }
+    parts = [f"{what} {', '.join(map(' '.join, sorted(keys)))}" for what, keys in told.items() if keys]
+    return "; ".join(parts) or "nothing changed"
 
 
 def fitting(wanted: Set[Key], served: Set[Key], places: int) -> set[Key]:

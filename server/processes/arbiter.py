@@ -161,6 +161,8 @@ class ReloadingArbiter(ForkingArbiter):
 
     def stop(self, graceful: bool = True) -> None:
         """Ends the trial, open calls and the workers. gunicorn's own would count by the time of day, which jumps."""
+        began = monotonic()
+        log.info("stopping: %d workers finish what they hold", len(self.WORKERS))
         self.server.watcher.close()
         self.control_server.close()
         for listener in self.LISTENERS:
@@ -175,8 +177,10 @@ class ReloadingArbiter(ForkingArbiter):
                 ends = monotonic() + HURRIED_SECONDS
             self.reap_workers()
             sleep(POLL_SECONDS)
+        late = len(self.WORKERS)
         self.kill_workers(signal.SIGKILL)
         self.reap_workers()
+        log.info("stopped after %.1f s%s", monotonic() - began, f"; {late} workers had to be killed" if late else "")
 
     def _is_hurried(self) -> bool:
         """Whether another Ctrl-C has come while workers finish."""

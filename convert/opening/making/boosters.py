@@ -1,4 +1,4 @@
-"""Owns the opening of what LightGBM and CatBoost wrote. Needs none of them itself, and knows no file formats.
+"""Owns the opening of what LightGBM and CatBoost wrote. Needs none of them itself, knows no pickles. Plain Python 3.8.
 
 A booster is read from the text or bytes in its state, never from a path; everything else in the state is plain data.
 Their readers are compiled code, which believes much: what can be seen from outside is checked before or after.
@@ -29,13 +29,21 @@ def described(state: Any, key: str) -> tuple[Any, dict[str, Any]]:
     return state.get(key), copy.deepcopy(rest)  # a copy, as the file may still put other things into its own
 
 
-def fill_lightgbm(booster: Any, state: Any) -> None:
-    """From LightGBM's own text, whose trees were looked through."""
-    text, rest = described(state, "_handle" if "_handle" in state else "handle")
+def lightgbm_state(state: Any) -> dict[str, Any]:
+    """What a LightGBM may read of a state: its text, whose trees were looked through, and plain data."""
+    key = "_handle" if type(state) is dict and "_handle" in state else "handle"
+    text, rest = described(state, key)
     if type(text) is not str:
         raise hostile("a LightGBM model in the file is no text")
     check_lightgbm(text)
-    booster.__setstate__({"pandas_categorical": None, **rest, "_handle": text})
+    return {**rest, key: text}
+
+
+def fill_lightgbm(booster: Any, state: Any) -> None:
+    """From LightGBM's own text."""
+    read = lightgbm_state(state)
+    text = read.pop("_handle", None) or read.pop("handle")
+    booster.__setstate__({"pandas_categorical": None, **read, "_handle": text})
     check_lightgbm(booster.model_to_string(num_iteration=-1))  # LightGBM may have found other lines than we did
     booster._network = False
 
@@ -89,10 +97,15 @@ def _check_lightgbm_tree(tree: dict[str, str], columns: int) -> None:
         raise hostile("a tree of LightGBM's in the file points outside its own sets of categories")
 
 
-def fill_catboost(model: Any, state: Any) -> None:
-    """From CatBoost's own bytes, with plain parameters."""
+def catboost_state(state: Any) -> dict[str, Any]:
+    """What a CatBoost may read of a state: its bytes, and plain parameters."""
     raw, rest = described(state, "__model")
     if type(raw) is not bytes:
         raise hostile("a CatBoost model in the file is not bytes")
     kept = {name: value for name, value in rest.items() if not name.startswith("_test_eval")}
-    model.__setstate__({**kept, "__model": raw})
+    return {**kept, "__model": raw}
+
+
+def fill_catboost(model: Any, state: Any) -> None:
+    """From CatBoost's own bytes."""
+    model.__setstate__(catboost_state(state))

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.utils.validation import check_array
 
 from convert.opening.inert import Absent, Inert
-from convert.opening.making import arrays, natives, tables
+from convert.opening.making import arrays, frames, natives, tables
 from convert.opening.plain import is_key, is_scalar, is_whole
 from convert.opening.refusal import hostile
 
@@ -145,6 +145,8 @@ MAKERS: dict[str, tuple[Make, Fill | None]] = {
     "numpy.core.multiarray._reconstruct": (arrays.make_empty, arrays.fill_array),
     "numpy.core.multiarray.scalar": (arrays.make_scalar, None),
     "numpy.core.numeric._frombuffer": (arrays.make_from_buffer, None),
+    "pandas._libs.internals._unpickle_block": (frames.make_block, None),
+    "pandas.core.internals.managers.BlockManager": (frames.make_manager, None),
     "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked": (tables.make_strings, tables.fill_strings),
     "pandas.core.indexes.base._new_Index": (tables.make_index, None),
     "sklearn.impute._iterative._ImputerTriplet": (tables.make_imputer_step, None),

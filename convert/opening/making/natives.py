@@ -20,9 +20,9 @@ from convert.opening.allowlist import SEARCH, full_names
 from convert.opening.inert import Inert
 from convert.opening.plain import is_whole
 from convert.opening.refusal import hostile
+from convert.opening.watched import BITSET_WORDS
 
 Array = np.ndarray[Any, Any]
-BITSET_WORDS = 8  # of 32 bits: the categories of one split of gradient boosting by histograms
 MOST_DEGREE = 100
 METRICS = frozenset(full for full in full_names(SEARCH) if full.startswith("sklearn.metrics._dist_metrics."))
 SEARCH_TREES = full_names(SEARCH) - METRICS
@@ -96,28 +96,11 @@ def _depth(left: Array, right: Array) -> int:
         level, depth = np.concatenate([left[level], right[level]]), depth + 1
 
 
-class Predictor(TreePredictor):  # type: ignore[misc]
-    """One tree of gradient boosting by histograms, which looks at the rows and categories it is given before it reads.
+def fill_predictor(predictor: TreePredictor, state: Any) -> None:
+    """The nodes and the sets of categories of one tree of gradient boosting by histograms.
 
-    How wide they are is said elsewhere in the file, by columns and encoders before it.
+    How wide its rows are is said elsewhere in the file, by columns and encoders before it: `opening.watched` looks.
     """
-
-    def predict(self, X: Any, known_cat_bitsets: Any, f_idx_map: Any, n_threads: int) -> Array:
-        """[rows] the values of the leaves."""
-        nodes = self.nodes[self.nodes["is_leaf"] == 0]
-        sets = nodes["feature_idx"][nodes["is_categorical"] != 0]
-        if np.ndim(X) != 2 or (nodes["feature_idx"] >= X.shape[1]).any():
-            raise hostile("a tree in the file asks for a column that its rows do not have")
-        if len(sets):
-            mapped = f_idx_map[sets] if sets.max() < len(f_idx_map) else [-1]
-            rows, words = known_cat_bitsets.shape
-            if np.min(mapped) < 0 or np.max(mapped) >= rows or words != BITSET_WORDS:
-                raise hostile("a tree in the file asks for categories that its model does not know")
-        return super().predict(X, known_cat_bitsets, f_idx_map, n_threads)  # type: ignore[no-any-return]
-
-
-def fill_predictor(predictor: Predictor, state: Any) -> None:
-    """The nodes and the sets of categories of a `Predictor`."""
     if type(state) is not dict:
         raise hostile("the state of a tree is broken")
     nodes = _array(state.get("nodes"), "V", 1)

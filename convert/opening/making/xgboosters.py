@@ -1,4 +1,4 @@
-"""Owns the opening of what XGBoost wrote. Needs no XGBoost: documents are read here before its reader believes them.
+"""Owns the opening of what XGBoost wrote. Needs no XGBoost: documents are read before its reader believes them.
 
 The document is UBJSON, JSON in older pickles. What the compiled reader and the trees index by is compared with how long
 it is: nodes, columns, outputs, sets of categories and the names of categories.
@@ -22,14 +22,19 @@ PER_NODE = ("split_conditions", "default_left", "split_type", "base_weights", "p
 NOT_KEPT_BY_ALL = ("parents", "loss_changes", "sum_hessian")
 
 
-def fill_xgboost(booster: Any, state: Any) -> None:
-    """From XGBoost's own bytes, which were looked through."""
+def xgboost_state(state: Any) -> dict[str, Any]:
+    """What an XGBoost may read of a state: its bytes, which were looked through, and plain data."""
     raw, rest = described(state, "handle")
     if type(raw) not in (bytes, bytearray):
         raise hostile("an XGBoost model in the file is not bytes")
     raw = bytes(raw)  # a copy, as the file may still write into its own
     check_xgboost_bytes(raw)
-    booster.__setstate__({**rest, "handle": bytearray(raw)})
+    return {**rest, "handle": bytearray(raw)}
+
+
+def fill_xgboost(booster: Any, state: Any) -> None:
+    """From XGBoost's own bytes."""
+    booster.__setstate__(xgboost_state(state))
 
 
 def check_xgboost_bytes(raw: bytes) -> None:
@@ -96,7 +101,7 @@ def _check_sets(tree: Any) -> None:
     sound &= not len(members) or bool(members.min() >= 0 and members.max() < MOST_CATEGORY)
     if sound and len(nodes):
         sound &= bool(nodes.min() >= 0 and nodes.max() < len(tree["left_children"]))
-        ends = [int(start) + int(size) for start, size in zip(starts, sizes, strict=True)]
+        ends = [int(start) + int(size) for start, size in zip(starts, sizes)]  # noqa: B905  3.8 has no strict
         sound &= bool(starts.min() >= 0 and sizes.min() >= 0 and max(ends) <= len(members))
     if not sound:
         raise hostile("a tree of XGBoost's in the file points outside its own sets of categories")

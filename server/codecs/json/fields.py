@@ -13,8 +13,8 @@ from server.artefact.tensors import Array
 from server.codecs.json.arrays import Column, dumped, dumped_in_slices, nested, numbers, rows_of
 from server.codecs.slices import Slices, ranges, rows_per_slice
 
-DOUBLE_BYTES = 8
-FEW_NUMBERS = 256  # for so many numbers lists are faster than numpy's fancy indexing
+SINGLE_BYTES, DOUBLE_BYTES = 4, 8
+FEW_NUMBERS, FEW_ROWS = 256, 16  # for so many lists are faster than numpy's fancy indexing
 
 Render = Callable[[Sequence[Array]], Column]
 
@@ -49,7 +49,7 @@ def field_in_slices(field: Field, outputs: Sequence[Array], alone: bool) -> Slic
     rows = len(outputs[0])
     width = sum([output.size for output in outputs]) // max(rows, 1)
     for start, stop in ranges(rows, rows_per_slice(width)):
-        parts += [b",", b",".join(field.rows([output[start:stop] for output in outputs]))]
+        parts += [b",", field.all_rows([output[start:stop] for output in outputs])[1:-1]]
         yield
     return parts[1:] if alone else [b"[", *parts[1:], b"]"]
 
@@ -84,7 +84,16 @@ def labels(position: int, classes: Sequence[Scalar] | None) -> Field:
         except KeyError:  # a label that is no class, or a model without classes
             return [orjson.dumps(label) for label in predicted]
 
-    return Field(render)
+    types = set(map(type, classes or ()))
+    kind = "O" if types == {str} else "i" if types == {int} else ""  # of an array whose values are like the classes
+
+    def whole(outputs: Sequence[Array]) -> bytes:
+        predicted = outputs[position].reshape(-1)
+        if not types or predicted.dtype.kind == kind:
+            return orjson.dumps(predicted.tolist())
+        return b"[" + b",".join(render(outputs)) + b"]"
+
+    return Field(render, whole)
 
 
 def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Field:
@@ -98,18 +107,26 @@ def label_lists(position: int, classes: Sequence[Sequence[Scalar]]) -> Field:
     return Field(render)
 
 
-def _of_label(predicted: Array, probabilities: Array, column_of: Mapping[Any, int]) -> list[bytes]:
+def _of_label(predicted: Array, probabilities: Array, column_of: Mapping[Any, int]) -> bytes:
+    """The probability of each label, as one list."""
     columns = [column_of[label] for label in predicted.tolist()]
     if probabilities.itemsize == DOUBLE_BYTES and probabilities.size <= FEW_NUMBERS:
         rows = probabilities.tolist()
-        return orjson.dumps([row[column] for row, column in zip(rows, columns, strict=True)])[1:-1].split(b",")
-    return numbers(probabilities[np.arange(len(columns)), columns])
+        return orjson.dumps([row[column] for row, column in zip(rows, columns, strict=True)])
+    if probabilities.itemsize == SINGLE_BYTES and len(columns) <= FEW_ROWS:
+        few = [probabilities[place] for place in enumerate(columns)]
+        return orjson.dumps(few, option=orjson.OPT_SERIALIZE_NUMPY)
+    return dumped(probabilities[np.arange(len(columns)), columns])
 
 
 def probability(label: int, position: int, classes: Sequence[Scalar]) -> Field:
     """A field of the predicted label's probability; not always the largest, as a threshold may be tuned."""
     column_of = {name: column for column, name in enumerate(classes)}
-    return Field(lambda outputs: _of_label(outputs[label].reshape(-1), outputs[position], column_of))
+
+    def whole(outputs: Sequence[Array]) -> bytes:
+        return _of_label(outputs[label].reshape(-1), outputs[position], column_of)
+
+    return Field(lambda outputs: whole(outputs)[1:-1].split(b","), whole)
 
 
 def probability_lists(label: int, positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Field:
@@ -118,7 +135,7 @@ def probability_lists(label: int, positions: Sequence[int], classes: Sequence[Se
 
     def render(outputs: Sequence[Array]) -> Column:
         targets = [
-            _of_label(outputs[label][:, target], outputs[position], columns_of[target])
+            _of_label(outputs[label][:, target], outputs[position], columns_of[target])[1:-1].split(b",")
             for target, position in enumerate(positions)
         ]
         return [b"[" + b",".join(row) + b"]" for row in zip(*targets, strict=True)]
@@ -140,7 +157,11 @@ def by_class(position: int, classes: Sequence[Scalar]) -> Field:
         tokens = numbers(outputs[position])
         return [template % tuple(tokens[at : at + width]) for at in range(0, len(tokens), width)]
 
-    return Field(render)
+    def whole(outputs: Sequence[Array]) -> bytes:
+        tokens = numbers(outputs[position])
+        return b"[" + b",".join([template] * (len(tokens) // width)) % tuple(tokens) + b"]"
+
+    return Field(render, whole)
 
 
 def by_class_lists(positions: Sequence[int], classes: Sequence[Sequence[Scalar]]) -> Field:

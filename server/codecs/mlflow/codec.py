@@ -60,8 +60,15 @@ class MlflowCodec:
 
     def decode(self, entry: Entry, body: bytes | bytearray) -> Slices[None] | None:
         """Parses and checks a body. Raises ServerError: bad_json or bad_request, too_deep, too_many_rows, ..."""
-        slices = self._decode_csv(entry, body) if entry.request == "csv" else self._decode_json(entry, body)
-        if len(body) > LARGE_BYTES:
+        is_large = len(body) > LARGE_BYTES
+        if entry.request == "csv":
+            slices = self._decode_csv(entry, body)
+        elif is_large:
+            slices = self._decode_json(entry, body)
+        else:
+            clean = b"true" not in body and b"false" not in body
+            slices = self._fill(entry, self._tables.of_json(parse(body)), clean)
+        if is_large:
             return slices
         finish(slices)
         return None
@@ -71,16 +78,12 @@ class MlflowCodec:
         yield from discarding(table.rows, self._fill(entry, self._tables.of_csv(table), True))
 
     def _decode_json(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
-        if len(body) <= LARGE_BYTES:
-            clean = yield from _is_clean(body)
-            yield from self._fill(entry, self._tables.of_json(parse(body)), clean)
-            return
         try:
             yield from or_not_cut(self._read_pieces(entry, cut_out(body, self._tables.opening)))
             return
         except NotCut:
             pass
-        clean = yield from _is_clean(body)
+        clean = not (yield from contains(body, b"true", b"false"))
         document = yield from parse_in_slices(body, self._reader.allowance(self._max_rows))
         yield from discarding(document, self._fill_of_json(entry, document, clean))
 
@@ -108,10 +111,6 @@ class MlflowCodec:
         entry.group = self._group
         entry.request = buffers, False
         entry.rows = number
-
-
-def _is_clean(body: bytes | bytearray) -> Slices[bool]:
-    return not (yield from contains(body, b"true", b"false"))
 
 
 def mlflow_codec(

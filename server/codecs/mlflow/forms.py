@@ -40,6 +40,8 @@ class TableReader:
         self._converters = converters(features)
         self._tensor = tensor
         self._ignored = ignored
+        self._last_columns: list[Any] | None = None  # clients mostly send the columns that they sent before
+        self._last_order: Order | None = None
 
         self.opening = opening_of("data", *FORMS[1:], *([] if tensor is None else [tensor]))
 
@@ -118,6 +120,16 @@ class TableReader:
 
     def _order_of(self, columns: list[Any], where: str) -> Order | None:
         """Puts rows in schema order; a row of another width stays as it is, for `RowReader` to refuse."""
+        if columns == self._names:
+            return None
+        if columns == self._last_columns:
+            return self._last_order
+        order = self._make_order(columns, where)
+        if set(map(type, columns)) == {str}:  # 1 equals true, which is no column
+            self._last_columns, self._last_order = columns, order
+        return order
+
+    def _make_order(self, columns: list[Any], where: str) -> Order | None:
         places = self._places(columns, where)
         width, needed = len(columns), len(places)
 

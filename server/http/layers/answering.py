@@ -153,7 +153,7 @@ class AnsweringConnection(FlowingConnection):
         exchange, self._exchange = self._exchange, None
         begun = exchange is not None
         if exchange is None:
-            exchange = Exchange(self, self.worker.endpoints.gate.identify(self._lowered()), 0.0)
+            exchange = self.worker.make_exchange(self, self.worker.endpoints.gate.identify(self._lowered()), 0.0)
         exchange.close = True
         if not begun:
             self.exchanges.append(exchange)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ needs_wrk = pytest.mark.skipif(wrk.executable() is None, reason="wrk is not inst
 def test_a_script_holds_every_case_as_a_lua_string(tmp_path: Path) -> None:
     wrk.write_script([Case("/predict", '{"features":["Größe",1]}'.encode(), {})], tmp_path / "x.lua")
     script = (tmp_path / "x.lua").read_text("utf-8")
-    assert script.startswith('local cases = {\n  {"/predict", "{\\"features\\":[\\"Größe\\",1]}"}\n}\n')
+    assert script.startswith(
+        'local skew = nil\nlocal cases = {\n  {"/predict", "{\\"features\\":[\\"Größe\\",1]}"}\n}\n'
+    )
     assert "done = function" in script
 
 
@@ -30,6 +33,19 @@ def test_what_wrk_counted_comes_back(standin: Callable[..., Running], cases: lis
     assert counters["requests"] > 10
     assert 2e5 < counters["us"] < 2e6
     assert all(counters[error] == 0 for error in wrk.ERRORS)
+
+
+@needs_wrk
+def test_by_zipfs_law_the_first_case_is_asked_most(
+    standin: Callable[..., Running], cases: list[Case], tmp_path: Path
+) -> None:
+    """The second is refused: at a skew of 50 it is never drawn, and at none as often as the first."""
+    url, asked = standin("--only-path", "/predict").url, [cases[0], replace(cases[0], path="/nowhere")]
+    status = []
+    for skew in (50.0, 0.0):
+        wrk.write_script(asked, tmp_path / "x.lua", skew)
+        status.append(wrk.run(tmp_path / "x.lua", url, 2, frozenset(), lambda: time.sleep(0.3))["status"])
+    assert status[0] == 0 < status[1]
 
 
 @needs_wrk

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.record.results import ROUTED, Results, Turn
+from bench.record import caches
+from bench.record.results import ROUTED, Peak, Results, Turn
 from bench.report import page, scenario_charts
 from tests.support.bench.runs import FIGURES, SERIES, a_run
 
@@ -52,6 +53,21 @@ def test_a_new_version_tells_how_soon_it_answered() -> None:
 def test_memory_over_time_stands_against_the_quota() -> None:
     (chart,) = scenario_charts.soak_memory(a_run_of("soak"))
     assert "quota: 512 MB" in chart.svg
+
+
+def test_caches_are_drawn_by_skew() -> None:
+    run = a_run()
+    for skew in (0.6, 1.0):
+        name = caches.scenario_of("iris", skew)
+        run.settings.setdefault(caches.HIT_SHARES, {})[name] = skew / 2
+        run.peaks += [
+            Peak(name, system, caches.CONNECTIONS, 1, 100, rate, 1.0, 1.0, 1e6 / rate, 1.0, None, 0.0, 1, {})
+            for system, rate in ((caches.MADE, 100.0), (caches.KEPT, 200.0))
+        ]
+    drawn = {chart.title: chart for chart in scenario_charts.caches(run)}
+    assert list(drawn) == ["Questions that were answered before", "Rate gained by keeping answers"]
+    assert all(chart.systems == ["iris"] for chart in drawn.values())
+    assert list(scenario_charts.caches(a_run())) == []
 
 
 def test_bodies_are_drawn_by_their_rows() -> None:

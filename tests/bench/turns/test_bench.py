@@ -15,6 +15,7 @@ nv_inference_exec_count{model="churn",version="1"} 5
 def test_totals_are_over_all_models() -> None:
     assert read_metrics(TEXT) == (150.0, 25.0)
     assert read_metrics(b"up 1\n") is None
+    assert read_metrics(b"# TYPE nv_inference_exec_count counter\n") == (0.0, 0.0), "nobody has asked yet"
 
 
 def test_the_mean_is_of_what_ran_in_between() -> None:

@@ -101,6 +101,34 @@ def engines() -> Iterator[Case]:
                 yield case("engines", name, chain[0], x, (y == "gone").astype(int))
 
 
+def encoders() -> Iterator[Case]:
+    """category_encoders: each encoder before a linear model and a forest, and what is unknown or missing."""
+    if importlib.util.find_spec("category_encoders") is None:
+        return
+    library = importlib.import_module("category_encoders")
+    table, y = mixed()
+    table = table.drop(columns="member").assign(income=table["income"].fillna(1.0))
+    holed = table.assign(city=table["city"].where(np.arange(len(table)) % 7 > 0, None))
+    lasts = (linear_model.LogisticRegression(max_iter=1000), tree.DecisionTreeClassifier(max_depth=6, random_state=0))
+    for name in OF_CATEGORIES:
+        for words, x in (("", table), (", some missing", holed)):
+            for last in lasts:
+                made = getattr(library, name)(cols=["city", "plan"])
+                steps = pipeline.make_pipeline(made, preprocessing.StandardScaler(), last)
+                yield case("encoders", f"{name}{words} > {type(last).__name__}", steps, x, (y == "gone").astype(int))
+    for unknown in ("return_nan", "error"):
+        made = library.TargetEncoder(cols=["city"], handle_unknown=unknown, handle_missing="return_nan")
+        yield case("encoders", f"TargetEncoder, unknown: {unknown}", made, table.drop(columns="plan"), y == "gone")
+    named = library.OneHotEncoder(cols=["city"], use_cat_names=True, drop_invariant=True)
+    yield case("encoders", "OneHotEncoder, named", named, table.drop(columns="plan"))
+
+
+OF_CATEGORIES = (
+    "BinaryEncoder", "CatBoostEncoder", "CountEncoder", "JamesSteinEncoder", "LeaveOneOutEncoder", "MEstimateEncoder",
+    "OneHotEncoder", "OrdinalEncoder", "TargetEncoder", "WOEEncoder", "HelmertEncoder", "SumEncoder",
+)  # fmt: skip
+
+
 def _short(step: Any) -> str:
     return " ".join(repr(step).split())
 
@@ -137,5 +165,5 @@ NUMERIC: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("transformation", "ReciprocalTransformer", {}),
     ("transformation", "YeoJohnsonTransformer", {}),
 )
-GROUPS = (imbalanced, engines)
+GROUPS = (imbalanced, encoders, engines)
 REFUSED: frozenset[str] = frozenset()  # by name, with a reason

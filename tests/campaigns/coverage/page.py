@@ -22,7 +22,8 @@ What scikit-learn itself does not fit, such as a wrapper that asks for numbers r
 
 Where skl2onnx differs, much is a missing value: scikit-learn's trees take one even if they never saw one, and the file
 sends it elsewhere; some is the sign of a two-class decision value. Behind a scaler, float32 falls on the other side of
-a threshold. The boosters are those of `requirements-boosters.txt` that were installed; plain skl2onnx knows none.
+a threshold. The boosters and libraries are those of `requirements-boosters.txt` and `requirements-libraries.txt` that
+were installed; plain skl2onnx knows none.
 """
 ORDER = ("agrees", "refused", "differs", "breaks", "hangs")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -96,6 +96,17 @@ def test_an_instance_may_not_hold_what_its_class_defines(name: str) -> None:
 
 def test_a_parameter_that_a_class_fixes_may_be_held() -> None:
     assert may_hold(LassoLars, "positive")
+
+
+def test_an_empty_list_of_the_class_waits_for_the_instance_and_nothing_else_does() -> None:
+    class Fitted:
+        found: ClassVar[list[str]] = []
+        _hidden: ClassVar[list[str]] = []
+        full: ClassVar[list[str]] = ["a"]
+        limits: ClassVar[dict[str, Any]] = {"a": print}
+
+    assert may_hold(Fitted, "found")
+    assert not any(may_hold(Fitted, name) for name in ("_hidden", "full", "limits"))
 
 
 def test_stand_ins_take_everything_and_keep_nothing() -> None:

@@ -18,9 +18,10 @@ from convert.witness import frames
 from tests.support.convert.hostile import Calls
 
 ROOT = Path(__file__).parents[3]
+MAKING = ("__init__.py", "arrays.py", "boosters.py", "tables.py", "ubjson.py", "xgboosters.py")
 OLD_ENOUGH = [*ROOT.glob("convert/witness/*.py"), *ROOT.glob("server/confinement/*.py")]
-OLD_ENOUGH += [ROOT / "convert/opening" / name for name in ("__init__.py", "plain.py", "refusal.py")]
-OLD_ENOUGH += [ROOT / "convert/opening/making" / name for name in ("__init__.py", "arrays.py", "tables.py")]
+OLD_ENOUGH += [ROOT / "convert/opening" / name for name in ("__init__.py", "plain.py", "refusal.py", "watched.py")]
+OLD_ENOUGH += [ROOT / "convert/opening/making" / name for name in MAKING]
 OLD_ENOUGH += [ROOT / "convert/errors.py"]
 OLD_ENOUGH += [ROOT / "convert/__init__.py", ROOT / "server/__init__.py", ROOT / "convert/sandbox/limits.py"]
 

@@ -147,3 +147,26 @@ def test_arrays_of_joblib_are_read(order: Any) -> None:
     np.testing.assert_array_equal(content["f"], rows)
     np.testing.assert_array_equal(content["big"], rows)
     assert content["o"].tolist() == ["a", None]
+
+
+@pytest.mark.parametrize(("kind", "checked", "other"), [("lightgbm", "_handle", "handle"), ("xgboost", "handle", "x")])
+def test_a_booster_gets_what_was_checked_and_nothing_else(kind: str, checked: str, other: str) -> None:
+    """Other releases read other keys of a state than ours."""
+    module = pytest.importorskip(kind)
+    rows, answers = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    if kind == "lightgbm":
+        booster = module.train({"verbosity": -1, "min_data_in_leaf": 1}, module.Dataset(rows, answers), 2)
+        content = booster.model_to_string()
+    else:
+        booster = module.train({}, module.DMatrix(rows, answers), 2)
+        content = bytes(booster.save_raw("ubj"))
+    name = f"{kind}.{'basic' if kind == 'lightgbm' else 'core'}.Booster"
+    seen: list[dict[str, Any]] = []
+    program = pickle.PROTO + b"\x04" + built(made(name), value({checked: content, other: "unlooked at"})) + END
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(booster), "__setstate__", lambda _, state: seen.append(state))
+        Reader(io.BytesIO(program), {tuple(name.rsplit(".", 1))}, ()).load()  # type: ignore[arg-type]
+    assert set(seen[0]) == {checked} | ({other} if kind == "xgboost" else set())
+    broken = pickle.PROTO + b"\x04" + built(made(name), value({checked: content[:60]})) + END
+    with pytest.raises(Refused):
+        Reader(io.BytesIO(broken), {tuple(name.rsplit(".", 1))}, ()).load()  # type: ignore[arg-type]

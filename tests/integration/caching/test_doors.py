@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
+from server.codecs.slices import LARGE_BYTES
 from tests.support.server import models
 from tests.support.server.doors import DOORS, Door, Reply, get, open_door, post
 
@@ -103,6 +104,23 @@ def test_other_directives_do_not(door: Door) -> None:
     body = orjson.dumps({"features": row(5)})
     asks = [post(body, "/predict", b"Cache-Control: " + said) for said in (b"max-age=0", b"x-no-store", b"no-storey")]
     assert asked(door, *asks)[1] == (2, 1)
+
+
+def test_a_large_body_is_asked_each_time(door: Door) -> None:
+    rows = [[5.1, 3.5, 1.4, number / 10_000] for number in range(1000)]
+    body = orjson.dumps({"features": rows})
+    assert len(body) > LARGE_BYTES
+    replies, counted = asked(door, post(body), post(body))
+    assert counted == (0, 0)
+    assert replies[0].masked == replies[1].masked
+
+
+def test_questions_are_looked_for_again_once_enough_went_by(door: Door) -> None:
+    cache = door.app.endpoints.serving._caches["iris", "1"]
+    cache.looks, cache.rest = False, 2
+    request = post(orjson.dumps({"features": row(9)}))
+    assert asked(door, request)[1] == (0, 0)
+    assert asked(door, request, request, request)[1] == (1, 1)
 
 
 def test_every_protocol_gives_answers_again(door: Door) -> None:

@@ -120,7 +120,7 @@ def test_a_new_version_serves_after_a_reload(start: Start, folder: Path) -> None
     reload(server)
     assert server.ask("POST", "/predict", b'{"features":[5.1,3.5,1.4,0.2]}').json()["model_version"] == "2"
     assert server.ask("GET", "/models/iris").json()["versions"] == ["2", "1"]
-    assert "reloaded: iris 2, iris 1" in server.read_log()
+    assert "reloaded: new iris 2; 2 versions serve" in server.read_log()
 
 
 def test_two_files_of_one_name_leave_it_as_it_is(start: Start, folder: Path) -> None:

@@ -103,6 +103,15 @@ def visit(browser: Browser) -> Iterator[Visit]:
         assert [text for text in seen if not any(part in text for part in refused)] == []
 
 
+@pytest.fixture(scope="package")
+def modules(browser: Browser, door: Door) -> Iterator[Page]:
+    """A page of which tests only evaluate the scripts."""
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{door.port}/static/mark.svg")
+    yield page
+    page.close()
+
+
 @pytest.fixture(scope="session")
 def axe() -> str:
     """The source of axe-core, which `make axe` puts into build/."""

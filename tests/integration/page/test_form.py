@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import orjson
 import pytest
 
 from tests.integration.page.conftest import WIDE, Visit
 from tests.support.server.doors import Door, post
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 KINDS = ["digits", "genes", "hostile", "iris", "mixed", "plain", "scores", "targets", "transformer"]
 
@@ -99,14 +104,13 @@ ROWS = [
 ]
 
 
-def test_a_row_is_read_as_it_comes(door: Door, visit: Visit) -> None:
-    page = visit(door)
+def test_a_row_is_read_as_it_comes(modules: Page) -> None:
     read = """async ([text]) => {
       const { readRow } = await import("/static/row.js");
       try { return readRow(text, [{ name: "a" }, { name: "b" }]); } catch (error) { return error.message; }
     }"""
     for text, expected in ROWS:
-        told = page.evaluate(read, [text])
+        told = modules.evaluate(read, [text])
         assert told.startswith(expected) if isinstance(expected, str) else told == expected
 
 
@@ -120,10 +124,9 @@ NUMBERS += [
 ]
 
 
-def test_no_digit_of_a_number_is_lost(door: Door, visit: Visit) -> None:
-    page = visit(door)
+def test_no_digit_of_a_number_is_lost(modules: Page) -> None:
     json_of = """async (texts) => {
       const { jsonOf } = await import("/static/row.js");
       return texts.map((text) => jsonOf({ dtype: "float64" }, text));
     }"""
-    assert page.evaluate(json_of, [text for text, _ in NUMBERS]) == [json for _, json in NUMBERS]
+    assert modules.evaluate(json_of, [text for text, _ in NUMBERS]) == [json for _, json in NUMBERS]

@@ -40,6 +40,7 @@ def test_it_asks_once_and_keeps_the_key_in_the_tab(keyed: Door, visit: Visit) ->
     assert page.evaluate("sessionStorage.length") == 0
 
 
+@pytest.mark.slow
 def test_a_wrong_key_is_asked_for_again(keyed: Door, visit: Visit) -> None:
     page = visit(keyed, allowed=[401])
     for wrong, told in (

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 
 from tests.integration.page.conftest import Visit
+from tests.support.integration.running import Running
 from tests.support.server.doors import Door
 
 NOW = 1_800_000_000
@@ -68,6 +70,7 @@ def test_the_last_sample_is_said_and_all_are_drawn(door: Door, visit: Visit) -> 
     page.get_by_text("Nobody asked it in this time.").wait_for()
 
 
+@pytest.mark.slow
 def test_a_moment_is_said_where_one_points(door: Door, visit: Visit) -> None:
     page = visit(door, live=stream([sample(NOW - 600), sample(NOW - 300, requests=5), sample(NOW)]))
     drawing = page.locator("#figures svg").first
@@ -79,6 +82,7 @@ def test_a_moment_is_said_where_one_points(door: Door, visit: Visit) -> None:
     assert figure[:3] == ["Requests a second", "5", "5 min 00 s ago"]
 
 
+@pytest.mark.slow
 def test_holes_break_the_line_and_nothing_is_no_number(door: Door, visit: Visit) -> None:
     quiet: dict[str, Any] = {
         "p50": None,
@@ -97,6 +101,7 @@ def test_holes_break_the_line_and_nothing_is_no_number(door: Door, visit: Visit)
     assert "NaN" not in page.locator("#live").inner_html()
 
 
+@pytest.mark.slow
 def test_without_a_stream_there_is_no_panel_and_a_refusal_is_told(door: Door, visit: Visit) -> None:
     page = visit(door, live=None, allowed=[404, 503])
     answer = {"status": 503, "body": '{"error": "too many pages are open", "code": "overloaded"}'}
@@ -106,6 +111,15 @@ def test_without_a_stream_there_is_no_panel_and_a_refusal_is_told(door: Door, vi
     page.route("**/live", lambda route: route.fulfill(status=404, body="{}", content_type="application/json"))
     page.reload()
     page.locator("#live").wait_for(state="hidden")
+
+
+def test_what_is_asked_here_is_seen_here(served: Running, visit: Visit) -> None:
+    page = visit(served, "/#iris", live=None)
+    page.get_by_role("button", name="Predict").click()
+    page.locator(".prediction").wait_for()
+    page.locator("article .figures").wait_for()
+    page.locator("#figures .line-0[d*='L']").first.wait_for(state="attached")
+    assert page.locator("#vitals dd").first.inner_text() == "2"
 
 
 def test_when_the_stream_ends_the_page_looks_for_other_models(door: Door, visit: Visit) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.integration.page.conftest import HOSTILE, Visit
 from tests.support.integration.running import Running
 from tests.support.server import models
@@ -23,6 +25,7 @@ def test_it_opens_with_the_default_model_and_its_proof(served: Running, visit: V
     assert all(part in facts for part in ("setosa, versicolor, virginica", "scikit-learn", "for one row"))
 
 
+@pytest.mark.slow
 def test_another_model_has_an_address_of_its_own(door: Door, visit: Visit) -> None:
     page = visit(door, "/docs#mixed")
     assert page.locator("article h2").inner_text() == "mixed"
@@ -51,6 +54,7 @@ def test_versions_can_be_chosen_and_refused_ones_say_why(tmp_path: Path, visit: 
         assert HOSTILE in page.locator(".refusal").inner_text()
 
 
+@pytest.mark.slow
 def test_without_a_model_it_says_how_one_comes(tmp_path: Path, visit: Visit) -> None:
     with open_door("two", tmp_path, {}) as door:
         page = visit(door)
@@ -67,6 +71,7 @@ def test_what_a_model_is_called_becomes_text(door: Door, visit: Visit) -> None:
     assert HOSTILE in page.locator(".facts").inner_text()
 
 
+@pytest.mark.slow
 def test_a_model_of_tensors_names_the_protocol(door: Door, visit: Visit) -> None:
     article = visit(door, "/#pair").locator("article")
     assert "/v2/models/pair/infer" in article.inner_text()

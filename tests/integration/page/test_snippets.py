@@ -17,7 +17,7 @@ from tests.support.server.doors import Door, post
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-NAMES = ["iris", "mixed", "genes", "plain"]
+NAMES = ["mixed", *(pytest.param(name, marks=pytest.mark.slow) for name in ("iris", "genes", "plain"))]
 
 
 def program(page: Page, language: str) -> str:
@@ -55,6 +55,7 @@ def test_every_call_answers_as_the_page_does(door: Door, visit: Visit, tmp_path:
         assert orjson.loads(output(node, str(tmp_path / "call.mjs"))) == told
 
 
+@pytest.mark.slow
 def test_tritonclient_sends_the_same_row(door: Door, visit: Visit) -> None:
     pytest.importorskip("tritonclient.http", reason="tritonclient is not installed")
     assert "setosa" in output(sys.executable, "-c", program(visit(door, "/#iris"), "tritonclient"))

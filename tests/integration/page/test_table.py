@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
+import pytest
 
 from tests.integration.page.conftest import Visit
 from tests.support.server.doors import Door, post
@@ -66,6 +67,7 @@ def test_what_only_the_server_refuses_is_found_in_halves(door: Door, visit: Visi
     assert orjson.loads(found[0]["prediction"]) == {"doubled": [3, 5, 7]}
 
 
+@pytest.mark.slow
 def test_a_file_without_the_columns_is_told_which(door: Door, visit: Visit) -> None:
     page = visit(door, "/#iris")
     drop(page, "sepal length (cm);petal width (cm)\n1;2\n")
@@ -74,6 +76,7 @@ def test_a_file_without_the_columns_is_told_which(door: Door, visit: Visit) -> N
     page.get_by_text("The file is empty.").wait_for()
 
 
+@pytest.mark.slow
 def test_golden_rows_make_a_file_to_start_with(door: Door, visit: Visit) -> None:
     page = visit(door, "/#mixed")
     page.get_by_role("tab", name="A table").click()
@@ -86,18 +89,18 @@ def test_golden_rows_make_a_file_to_start_with(door: Door, visit: Visit) -> None
     assert page.get_by_text("no error.").count() == 1
 
 
-def test_no_cell_of_ours_is_a_formula(door: Door, visit: Visit) -> None:
+def test_no_cell_of_ours_is_a_formula(modules: Page) -> None:
     texts = ["=1+1", "+cmd", "@x", "-2+3", "-2.5", "setosa", "\tx"]
     harmless = """async (texts) => texts.map((await import("/static/csv.js")).harmless)"""
-    told = visit(door).evaluate(harmless, texts)
+    told = modules.evaluate(harmless, texts)
     assert told == ["'=1+1", "'+cmd", "'@x", "'-2+3", "-2.5", "setosa", "'\tx"]
 
 
 PIECES = ['a,"b\n""c"""', ",\r\n1,", '"', 'x"', ",3\n\n", "4,5,6"]
 
 
-def test_a_quote_or_a_line_may_end_in_another_piece(door: Door, visit: Visit) -> None:
-    rows = visit(door).evaluate(
+def test_a_quote_or_a_line_may_end_in_another_piece(modules: Page) -> None:
+    rows = modules.evaluate(
         """async (pieces) => {
           const { CsvReader } = await import("/static/csv.js");
           const reader = new CsvReader();

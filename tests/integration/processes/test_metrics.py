@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.conftest import Start
-from tests.support.integration.running import Running
+from tests.support.integration.running import Running, poll
 from tests.support.integration.wire import Wire, request, wires
 from tests.support.load.load import peers
+from tests.support.server.doors import Client, get
 
 CONNECTIONS = 40
 ROW = [5.1, 3.5, 1.4, 0.2]
@@ -20,13 +22,16 @@ NONE = request("/models/tulip/predict", {"features": ROW})
 
 
 def read_metrics(server: Running, **wanted: str) -> dict[str, float]:
-    """Samples of which no label is other than wanted, summed by name; the parser gives every counter a ``_total``."""
-    totals: dict[str, float] = {}
+    """Samples of which no label is other than wanted, summed by name, 0 for what has not happened.
+
+    The parser gives every counter a ``_total``.
+    """
+    totals: defaultdict[str, float] = defaultdict(float)
     for family in text_string_to_metric_families(server.ask("GET", "/metrics").body.decode()):
         for sample in family.samples:
             if all(sample.labels.get(name, value) == value for name, value in wanted.items()):
                 name = sample.name.removesuffix("_total")
-                totals[name] = totals.get(name, 0.0) + sample.value
+                totals[name] += sample.value
     return totals
 
 
@@ -40,6 +45,16 @@ async def ask_both_workers(server: Running) -> int:
     async with wires(server.port, CONNECTIONS) as opened:
         await asyncio.gather(*map(ask, opened))
         return sum(bool(peers(worker, server.port)) for worker in server.workers())
+
+
+def test_a_stop_does_not_wait_for_who_watches(start: Start) -> None:
+    server = start(WEB_CONCURRENCY="1")
+    client = Client(server.port)
+    assert client.send(get("/live")).read(head_only=True).headers["content-type"] == "text/event-stream"
+    poll(lambda: b"\ndata: {" in client.socket.recv(1 << 16), "a sample comes")
+    server.process.terminate()
+    assert server.process.wait(5) == 0
+    client.close()
 
 
 def test_metrics_over_two_workers_are_the_requests_sent(start: Start) -> None:

@@ -149,12 +149,14 @@ def test_an_idle_server_stops_at_once(start: Start) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_ctrl_c_is_quiet(start: Start) -> None:
+def test_ctrl_c_says_two_lines(start: Start) -> None:
     server = start(WEB_CONCURRENCY="2")
     said = server.read_log()
     server.signal_all(signal.SIGINT)
     assert server.process.wait(STOP_SECONDS) == 0
-    assert server.read_log() == said
+    begins, ends = server.read_log().removeprefix(said).splitlines()
+    assert begins.endswith("stopping: 2 workers finish what they hold")
+    assert "stopped after" in ends
 
 
 @pytest.mark.fault(44)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from server.batching.entry import Entry
+from server.batching.entry import Entry, PiecedAnswer
 from server.caching.cache import MOST_ANSWER_BYTES, Cache
+from server.caching.flight import Flight
 from server.caching.store import Store
 from server.caching.worth import WINDOW, Worth
 from tests.support.server.rig import GROUPS, Curve, NumbersEntry, Rig, in_loop, turns
@@ -105,13 +106,25 @@ async def test_who_is_too_late_is_refused_though_the_answer_is_there() -> None:
 
 
 @in_loop
-async def test_a_large_answer_is_made_anew() -> None:
+async def test_a_large_answer_is_not_kept() -> None:
     rig = Rig()
     cache = cache_of(rig, 100_000_000)
-    rows = range(10_000, 10_000 + MOST_ANSWER_BYTES // 6)
-    for _ in range(2):
-        await asked(rig, cache, NumbersEntry(*rows))
-    assert sum(map(len, rig.runtime.rows)) == 2 * len(rows)
+    for size, kept in ((MOST_ANSWER_BYTES, 1), (MOST_ANSWER_BYTES + 1, 0)):
+        for answer in (bytes(size), PiecedAnswer([bytes(size - 1), b"x"], b"application/json", [])):
+            cache._answers.clear()
+            cache.landed(Flight(NumbersEntry(1), b"q", cache), answer)
+            assert len(cache._answers) == kept
+
+
+@in_loop
+async def test_what_is_kept_of_an_answer_in_pieces_is_its_own() -> None:
+    """Pieces are views of a whole batch's outputs, which would stay in memory as long as one answer of it."""
+    cache = cache_of(Rig())
+    batch = bytearray(b"0123456789")
+    pieces: list[bytes | memoryview] = [b"{", memoryview(batch)[2:4], b"}"]
+    cache.landed(Flight(NumbersEntry(1), b"q", cache), PiecedAnswer(pieces, b"application/json", []))
+    batch[:] = bytes(10)
+    assert cache._answers[b"q"].answer.pieces == [b"{23}"]
 
 
 @in_loop

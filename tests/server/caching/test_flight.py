@@ -113,6 +113,42 @@ async def test_who_asks_again_after_all_have_left_is_answered() -> None:
 
 
 @in_loop
+async def test_who_asks_again_after_it_was_dropped_is_answered() -> None:
+    thread = Thread()
+    await thread.fly(NumbersEntry(7))
+    first, again = NumbersEntry(1), NumbersEntry(1)
+    ask(thread.rig, thread.cache, first)
+    first.done = True
+    thread.rig.runtime.gate.set()
+    await until(lambda: thread.rig.idle)
+    ask(thread.rig, thread.cache, again)
+    assert await again.served()
+
+
+@in_loop
+async def test_an_old_flight_that_lands_takes_no_place_from_a_new_one() -> None:
+    cache = cache_of(Rig())
+    old, new = (Flight(NumbersEntry(1), b"q", cache) for _ in range(2))
+    cache._flights[b"q"] = new
+    cache.landed(old, None)
+    assert cache._flights == {b"q": new}
+    cache.landed(new, None)
+    assert cache._flights == {}
+
+
+@in_loop
+async def test_only_those_that_joined_are_told_a_hit() -> None:
+    rig = Rig(timed=True)
+    entries = [NumbersEntry(1), NumbersEntry(1)]
+    ask(rig, cache_of(rig), *entries)
+    assert all([await entry.served() for entry in entries])
+    assert [entry.timing is not None and (entry.timing.hit, entry.timing.rows) for entry in entries] == [
+        (False, 1),
+        (True, 1),
+    ]
+
+
+@in_loop
 async def test_each_callers_deadline_is_its_own() -> None:
     """The earlier one's first, and then the other way round: the one that joins may have less time."""
     for patient_first in (False, True):
@@ -154,7 +190,9 @@ async def test_deadlines_of_one_that_waits_are_kept_too() -> None:
     thread = Thread()
     await thread.fly(NumbersEntry(7))
     hasty, patient = NumbersEntry(1, deadline=ENDS), NumbersEntry(1, deadline=ENDS + 100)
-    ask(thread.rig, thread.cache, hasty, patient)
+    ask(thread.rig, thread.cache, hasty)
+    assert thread.rig.batcher._queue.count_runs() == 1, "it has its place, and its deadline is noted"
+    ask(thread.rig, thread.cache, patient)
     thread.rig.time = ENDS + 0.01
     await thread.rig.until_looked()
     assert not patient.outcome.done()

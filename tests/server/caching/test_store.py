@@ -55,6 +55,7 @@ def test_the_bytes_are_counted_and_never_exceeded(asked: list[tuple[int, int, in
         kept = [*shelves[0].values(), *shelves[1].values()]
         assert len(store) == len(kept)
         assert sum(each.size for each in kept) <= store.bytes <= store.most_bytes
+        assert store._small_bytes == sum(each.size for each in store._small)
         assert (store.bytes - sum(each.size for each in kept)) % GHOST_BYTES == 0
 
 
@@ -76,7 +77,7 @@ def test_who_returns_soon_after_it_left_goes_to_the_main_queue() -> None:
         ask(store, shelf, number)
     left = max(number for number in range(200) if b"%d" % number not in shelf)
     assert not ask(store, shelf, left)
-    for number in range(1000, 1050):
+    for number in range(1000, 1150):
         ask(store, shelf, number)
     assert ask(store, shelf, left)
 

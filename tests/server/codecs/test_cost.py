@@ -5,7 +5,6 @@ Work is counted, not timed: calls, by the interpreter's own hook, and memory, by
 
 from __future__ import annotations
 
-import gc
 import gzip
 import sys
 import tracemalloc
@@ -163,7 +162,6 @@ def calls_of(run: Iterator[None]) -> list[int]:
 
 def peak_of(run: Iterator[None]) -> int:
     """The most memory that it takes at a time."""
-    gc.collect()
     tracemalloc.start()
     try:
         for _ in run:

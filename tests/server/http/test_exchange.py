@@ -196,6 +196,8 @@ def test_what_a_request_holds_is_counted_until_it_is_freed() -> None:
 
 def test_retiring_drains_at_once_and_closes_idle_connections_after_the_grace() -> None:
     worker = worker_state()
+    live: Any = SimpleNamespace(close=lambda: None)
+    worker.endpoints.live = live
     closed: list[str] = []
     worker._server_state.connections = [SimpleNamespace(close_if_idle=lambda: closed.append("closed"))]
     fake = FakeLoop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import socket
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,7 @@ from server.batching.runs.quarantine import CRASH_SECONDS, SUSPICIONS, Quarantin
 from server.metrics.counters import ModelMetrics
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
-from server.processes.application import Server, _bind, default_host
+from server.processes.application import Server, _bind, changes, default_host
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,16 @@ def test_the_default_is_ipv4_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPa
     assert default_host() == "0.0.0.0"
 
 
+def _repository(names: Iterable[str], sha256: str = "") -> Repository:
+    return Repository([SimpleNamespace(name=name, version="1", sha256=sha256) for name in names], {})  # type: ignore[misc]
+
+
+def test_a_reload_tells_what_changed() -> None:
+    assert changes(_repository("ab"), _repository("ab")) == "nothing changed"
+    assert changes(_repository("ab"), _repository("bcd")) == "new c 1, d 1; gone a 1"
+    assert changes(_repository("a", "x"), _repository("ab", "y")) == "new b 1; changed a 1"
+
+
 def renewing(wanted: list[list[str]], served: list[str]) -> Any:
     """A server with places for two versions, whose folder holds the wanted names, one list after the other."""
     scoreboard = Scoreboard(2, 2)
@@ -49,13 +60,11 @@ def renewing(wanted: list[list[str]], served: list[str]) -> Any:
         scoreboard.assign_all([(model.name, model.version) for model in repository])
         app.endpoints.repository = repository
 
-    app = SimpleNamespace(replace_models=replace_models, endpoints=SimpleNamespace(repository=None))
+    app = SimpleNamespace(replace_models=replace_models, endpoints=SimpleNamespace(repository=_repository(served)))
     server: Any = Server.__new__(Server)
     server._settings = SimpleNamespace(models="models")
     server.scoreboard, server._versions = scoreboard, {(name, "1") for name in served}
-    server.watcher = SimpleNamespace(
-        repository=lambda: Repository([SimpleNamespace(name=name, version="1") for name in next(repositories)], {})  # type: ignore[misc]
-    )
+    server.watcher = SimpleNamespace(repository=lambda: _repository(next(repositories)))
     server.callable = app
     return server
 

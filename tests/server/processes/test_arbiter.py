@@ -41,6 +41,7 @@ def test_what_waits_for_blocks_is_renewed_when_no_worker_retires_any_more() -> N
 
     made.WORKERS, made.outgoing, made.retiring = {}, {}, {}
     made._restart, made._is_partial = True, False
+    made.control_server = SimpleNamespace(receive=lambda channels: None)
     made.server = SimpleNamespace(
         watcher=SimpleNamespace(step=lambda: False, waits_for=list, has_changed=False),
         renew=renew,

@@ -41,6 +41,7 @@ FOREIGN = (
     "sklearn",
     "scipy",
     "joblib",
+    "category_encoders",
     "feature_engine",
     "imblearn",
     "lightgbm",

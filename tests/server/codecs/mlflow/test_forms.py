@@ -183,6 +183,21 @@ def test_names_that_are_numbers_are_names() -> None:
     assert decode(codec, b"0,1\n1,2", "csv").buffers == (want,)
 
 
+def test_columns_that_were_sent_before_mean_the_same_and_others_do_not() -> None:
+    features = [Feature(name, "float64", "X") for name in ("1", "0")]
+    reader = RowReader(features)
+    codec = MlflowCodec(reader, features, JsonGroup(reader.layouts, ["value"], {}, None), MAX_ROWS)
+    turned, straight = np.array([[2.0, 1.0]]).tobytes(), np.array([[1.0, 2.0]]).tobytes()
+    for _ in range(3):
+        for columns, want in ((["0", "1"], turned), (["1", "0"], straight), ([0, 1], turned), ([1, 0], straight)):
+            body = orjson.dumps({"dataframe_split": {"columns": columns, "data": [[1, 2]]}})
+            assert decode(codec, body, "json").buffers == (want,)
+        for wrong in ([False, True], [0.0, 1.0], ["0", "1", "1"], ["0"], [["0", "1"]]):
+            body = orjson.dumps({"dataframe_split": {"columns": wrong, "data": [[1, 2]]}})
+            with pytest.raises(ServerError, match=r"dataframe_split\.columns"):
+                decode(codec, body, "json")
+
+
 def test_columns_that_the_model_drops_may_stand_in_every_form() -> None:
     features = [Feature(name, "float64", "X") for name in ("a", "b")]
     reader = RowReader(features, ["comment"])

@@ -1,0 +1,137 @@
+"""Owns ``cache``: questions that come again by Zipf's law, to a cheap and a dear model, with answers kept and without.
+
+Closed loops. Each skew has questions of its own, so that no turn lives on what another has left.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from bench.baselines.serving import Running, System, dynonnx, repository_of, serving
+from bench.load import wrk
+from bench.load.cases import Case
+from bench.load.client import Address, Connection
+from bench.load.models import ModelUnderTest, forest
+from bench.record.caches import CONNECTIONS, HIT_SHARES, KEPT, MADE, gained, gained_by_cpu, scenario_of
+from bench.record.results import Results, Target
+from bench.turns.bench import Bench
+from bench.turns.closed_loop import closed_loop
+
+SKEWS = (0.6, 0.8, 1.0, 1.2)
+QUESTIONS = 20_000  # that there are
+KEPT_BYTES = 16_000_000  # room for about two thirds of them as iris asks them, one third as the forest
+CHECKED = 50  # questions whose answers are compared with the right ones
+WARM_UP_S, ROUNDS = 4.0, 2
+DEAR_GAIN, HIT_GAIN = 3.0, 1.15
+_LOOKED = {
+    what: re.compile(rb"(?m)^nv_cache_num_%b_per_model\{[^}]*\} ([0-9.e+]+)" % what) for what in (b"hits", b"misses")
+}
+
+
+def cache(bench: Bench, cheap: ModelUnderTest, seconds: float) -> None:
+    """All skews of both models; then one question alone, to the cheap one. What came of it is in the notes too."""
+    if wrk.executable() is None:
+        bench.results.notes.append(wrk.MISSING)
+        return
+    dear = forest(bench.folder / "made")
+    for model in (cheap, dear):
+        with _both(bench, model) as running:
+            for number, skew in enumerate(SKEWS):
+                _turns(bench, running, model, questions(model, number), skew, seconds)
+            if model is cheap:
+                _turns(bench, running, model, model.dynonnx_cases[:1], None, seconds)
+    bench.results.targets += targets(bench.results, cheap.name, dear.name)
+
+
+def questions(model: ModelUnderTest, seed: int = 0) -> list[Case]:
+    """Questions as the model's own rows are; the first have answers to compare with, the others differ by seed."""
+    known = model.dynonnx_cases[:CHECKED]
+    rows = np.array([orjson.loads(case.body)["features"] for case in model.cases])
+    chance = np.random.default_rng(seed)
+    drawn = chance.choice(rows, QUESTIONS - len(known)) + chance.normal(scale=0.1, size=(1, rows.shape[1]))
+    drawn = np.round(drawn + chance.normal(scale=0.1, size=drawn.shape), 4)
+    return [*known, *(Case("/predict", orjson.dumps({"features": row}), {}) for row in drawn.tolist())]
+
+
+@contextmanager
+def _both(bench: Bench, model: ModelUnderTest) -> Iterator[dict[str, Running]]:
+    """The same server twice: without a cache, and with one."""
+    folder = bench.folder / f"cache-{model.name}"
+    plain = dynonnx(repository_of([model], folder), model.name)
+    with ExitStack() as stack:
+        running: dict[str, Running] = {}
+        for name, bytes_kept in ((MADE, 0), (KEPT, KEPT_BYTES)):
+            bench.say(f"cache: starting {model.name}, {name}")
+            system = _keeping(replace(plain, name=name), bytes_kept)
+            server = serving(system, model.dynonnx_cases[0], folder, bench.generator.cores.server)
+            running[name] = stack.enter_context(server)
+        yield running
+
+
+def _turns(
+    bench: Bench,
+    running: Mapping[str, Running],
+    model: ModelUnderTest,
+    cases: Sequence[Case],
+    skew: float | None,
+    seconds: float,
+) -> None:
+    """Turns on both servers, one after the other, once they have met these questions."""
+    scenario = scenario_of(model.name, skew)
+    bench.say(scenario, 2 * WARM_UP_S + ROUNDS * 2 * seconds)
+    for name, each in running.items():
+        wrk.write_script(cases, script := bench.folder / f"{scenario}-{name}.lua", skew or 0.0)
+        _warm(bench, each, script)
+    before = looked(running[KEPT])
+    checked = model.dynonnx_cases[: min(CHECKED, len(cases))]
+    for number, (name, each) in product(range(1, ROUNDS + 1), running.items()):
+        closed_loop(bench, each, scenario, name, checked, CONNECTIONS, seconds, number)
+    share = hit_share(before, looked(running[KEPT]))
+    bench.results.settings.setdefault(HIT_SHARES, {})[scenario] = share
+    by_rate, by_cpu = gained(bench.results, scenario), gained_by_cpu(bench.results, scenario)
+    gains = f"{by_rate or 0.0:.2f} times the rate, {by_cpu or 0.0:.2f} by processor time"
+    bench.results.notes.append(f"{scenario}: {share:.1%} hits, {gains}")
+
+
+def _keeping(system: System, bytes_kept: int) -> System:
+    return replace(system, environment={**system.environment, "DYNONNX_CACHE_BYTES": str(bytes_kept)})
+
+
+def _warm(bench: Bench, running: Running, script: Path) -> None:
+    wrk.run(script, running.url, CONNECTIONS, bench.generator.cores.generator, lambda: time.sleep(WARM_UP_S))
+
+
+def looked(running: Running) -> tuple[float, float]:
+    """Hits and misses so far."""
+    address = Address.parse(running.url)
+    with Connection(address, timeout_s=5.0) as connection:
+        text = connection.exchange(address.request("GET", "/metrics")).body
+    hits, misses = (sum(map(float, looked_for.findall(text))) for looked_for in _LOOKED.values())
+    return hits, misses
+
+
+def hit_share(before: tuple[float, float], after: tuple[float, float]) -> float:
+    """The part of the questions between two looks that were hits; 0 where none was looked for."""
+    hits, misses = after[0] - before[0], after[1] - before[1]
+    return hits / (hits + misses) if hits + misses else 0.0
+
+
+def targets(results: Results, cheap: str, dear: str) -> list[Target]:
+    """What the cache is to bring, beside what it brought."""
+    asked = (
+        (f"{dear}, skew 1", scenario_of(dear, 1.0), DEAR_GAIN),
+        (f"{cheap}, all hits", scenario_of(cheap, None), HIT_GAIN),
+    )
+    return [
+        Target(f"{what}: requests/s against no cache", goal, True, gained(results, name), gained_by_cpu(results, name))
+        for what, name, goal in asked
+    ]
