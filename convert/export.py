@@ -11,7 +11,7 @@ import numpy as np
 from onnx import ModelProto
 
 from convert.errors import Refused
-from convert.exporters.registry import Exporter, Prediction, load_families
+from convert.exporters.registry import Exporter, OwnSteps, Prediction, load_families
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Graph, Tensor
 from convert.original.original import Answers, Original
@@ -36,13 +36,15 @@ class Exported:
     accidents: ModelProto | None
 
 
-def export(original: Original, features: Sequence[Feature], answers: Answers) -> Exported:
-    """Makes the graph. ``answers`` of any rows give the outputs and their shapes.
+def export(original: Original, features: Sequence[Feature], answers: Answers, own: OwnSteps | None = None) -> Exported:
+    """Makes the graph. ``answers`` of any rows give the outputs and their shapes; ``own`` exports a person's own steps.
 
     Raises Refused where an estimator has no exporter.
     """
     graph = Graph()
-    tensors = _tensors(Exporter(graph), original, _with_gaps(_inputs(graph, features), original.unread), answers)
+    tensors = _tensors(
+        Exporter(graph, own=own), original, _with_gaps(_inputs(graph, features), original.unread), answers
+    )
     taken = {feature.input for feature in features}
     names = {answer: _free(answer, taken) for answer in answers}
     missing = [answer for answer in answers if answer not in tensors]

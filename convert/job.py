@@ -21,7 +21,7 @@ from convert.export import export
 from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.drawing import draw
-from convert.original.original import Original, open_original
+from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
 from convert.proof.constancy import has_one_cluster, is_constant
@@ -29,7 +29,9 @@ from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
 from convert.proof.speed import ratios
+from convert.proof.synthetic_rows import usual
 from convert.proof.user_rows import column_names
+from convert.tracing.steps import Traced, capture, own_steps
 from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
 
@@ -64,13 +66,15 @@ def convert(
     ``method`` "transform": of a model that predicts and transforms, what it transforms.
     """
     tell("opening the pickle", 0.0)
-    original = open_original(open_model(pickled, policy), policy.witness, method)
+    named = () if data is None else tuple(map(str, data.columns))
+    original = open_original(open_model(pickled, policy), policy.witness, method, named)
     original = without_unread(_with_booleans(_with_names(original, data), data))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
-    few = ask_few_rows(original, features)
+    own = own_steps_of(original, features)
+    few = _ask_few_rows(original, features, own)
     tell("building the graph", 0.15)
-    exported = export(original, features, few)
+    exported = export(original, features, few, own)
     model, outputs = exported.model, exported.outputs
     tell("asking for the answers to 10,000 rows", 0.2)
     groups, expected = ask_proof_rows(original, features, data)
@@ -97,6 +101,24 @@ def convert(
     model.doc_string = draw(original.model)
     speed = ratios(original, runtime, features, groups["usual"])
     return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof, speed)
+
+
+def _ask_few_rows(original: Original, features: tuple[Feature, ...], own: Traced | None) -> Answers:
+    """Raises Refused; where a person's own step is why it answers no row, with what that step does."""
+    try:
+        return ask_few_rows(original, features)
+    except Refused:
+        if own is not None:
+            own.check(original.model)
+        raise
+
+
+def own_steps_of(original: Original, features: Sequence[Feature]) -> Traced | None:
+    """Who exports a person's own steps, which are recorded over usual rows; None where there are none."""
+    if not any(own_steps(original.model)):
+        return None
+    rows = usual(np.random.default_rng(1), tuple(features), original.hints, SAMPLE_ROWS)
+    return Traced(capture(original.model, lambda: original.ask(rows)))
 
 
 def _labels_by(runtime: Runtime, features: Sequence[Feature]) -> Callable[[Table], Array]:

@@ -14,6 +14,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped,un
 from convert import extend
 from convert.job import convert
 from convert.opening.opener import OpenPolicy
+from convert.opening.own_code import OwnCode
 from convert.proof.user_rows import read_rows
 from convert.sandbox import job_messages
 from convert.sandbox.job_messages import Job
@@ -36,7 +37,8 @@ def serve(job: Job, contents: Contents, pipe: BinaryIO) -> None:
     with joblib.parallel_config(backend="sequential"):  # a model's own n_jobs would ask for processes
         rows = None if job.data is None else read_rows(job.data.name, contents.data)
         taught = () if job.converters is None else extend.load(job.converters)
-        policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version, _witness(job))
+        code = OwnCode(job.paths or (job.model.parent,)) if job.code else None
+        policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version, _witness(job), code, str(job.model))
         if job.onnx is None:
             done = convert(contents.model, job.name, rows, policy, _teller(pipe), job.allow_ties, job.method)
             proof, speed, onnx = done.proof, done.speed, b"" if done.proof.wrong else done.onnx

@@ -10,7 +10,7 @@ from convert.errors import Refused
 from convert.export import export
 from convert.graph.graph import Array
 from convert.inspection import open_runtime
-from convert.job import Tell, tell_of_comparison
+from convert.job import Tell, own_steps_of, tell_of_comparison
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.original import Answers, Original, open_original
 from convert.original.schema import describe, without_unread
@@ -26,7 +26,8 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, te
     artefact = from_metadata(runtime.metadata)
     tell("opening the pickle", 0.0)
     method = "transform" if artefact is not None and artefact.kind == "transformer" else ""
-    original = open_original(open_model(pickled, policy), policy.witness, method)
+    named = () if artefact is None else tuple(feature.name for feature in artefact.features)
+    original = open_original(open_model(pickled, policy), policy.witness, method, named)
     original = without_unread(original) if artefact is not None and artefact.ignored else original
     if artefact is not None and not original.named and len(artefact.features) == len(original.names):
         original = replace(original, names=tuple(feature.name for feature in artefact.features))
@@ -49,7 +50,7 @@ def _find_accidents(original: Original, groups: Groups, expected: Mapping[str, A
     """Which answers of the original are accidents, by our own graph of it; none are known where there is no such."""
     features = describe(original)
     try:
-        graph = export(original, features, expected["usual"]).accidents
+        graph = export(original, features, expected["usual"], own_steps_of(original, features)).accidents
     except Refused:
         return {}
     return find_accidents(None if graph is None else Runtime(graph.SerializeToString()), features, groups)

@@ -24,6 +24,7 @@ and not at all where the system cannot see to that.
   python -m convert model.pkl --name churn           models/churn/1/model.onnx
   python -m convert model.pkl --data sample.csv      checks your own rows, too
   python -m convert model.pkl --out churn.onnx       one file, just there
+  python -m convert model.pkl --trust-code           runs and records functions and classes of your own in it
   python -m convert models/build                     every model file in a folder
   python -m convert inspect FILE.onnx                what a file takes and gives
   python -m convert verify MODEL.pkl FILE.onnx       repeats the check
@@ -109,6 +110,8 @@ def _job(given: argparse.Namespace) -> Job:
         timeout_seconds=given.timeout,
         memory_bytes=int(given.memory_gb * (1 << 30)),
         unconfined=given.unconfined,
+        code=given.trust_code,
+        paths=tuple(given.path),
     )
 
 
@@ -231,6 +234,21 @@ def _add_trust(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--converters", type=Path, metavar="FILE.py", help="a file that teaches classes of your own: docs/convert.md"
+    )
+    parser.add_argument(
+        "--trust-code",
+        action="store_true",
+        help="run the functions and classes of your own that the model holds, confined as all else, and record what"
+        " they do with numpy and pandas as the graph: docs/convert.md",
+    )
+    parser.add_argument(
+        "--path",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR|FILE",
+        help="with --trust-code: the folder with your modules, or the script or notebook that defines what the model"
+        " has from __main__; again for more (default: the model's folder)",
     )
     parser.add_argument(
         "--unconfined",

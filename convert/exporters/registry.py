@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from convert.errors import Refused, unforeseen
 from convert.exporters.parts.sparseness import gives_sparse
@@ -91,23 +91,39 @@ OPTIONAL = frozenset(
 )  # packages that need not be installed; a family each
 
 
+class OwnSteps(Protocol):
+    """Who exports what no table has: a person's own classes and functions, by what they do with numpy and pandas."""
+
+    def has(self, estimator: Any) -> bool:
+        """Whether this estimator is of a person's own code."""
+
+    def transform(self, e: Exporter, estimator: Any, x: Columns) -> Columns:
+        """As an exporter of ``transform``. Raises Refused."""
+
+    def predict(self, e: Exporter, estimator: Any, x: Columns) -> Prediction:
+        """As an exporter of ``predict``. Raises Refused."""
+
+
 @dataclass(slots=True)
 class Exporter:
-    """One export: the graph it fills and the path of the estimator it is at."""
+    """One export: the graph it fills, the path of the estimator it is at, and who exports a person's own code."""
 
     graph: Graph
     path: list[str] = field(default_factory=list)
+    own: OwnSteps | None = None
 
     def transform(self, estimator: Any, x: Columns, step: str = "") -> Columns:
         """What ``estimator.transform`` gives for these columns. Raises Refused."""
         with self._at(step, estimator):
-            export: Transform = _find(TRANSFORMS, estimator, "transform")
+            own = self.own.transform if self.own is not None and self.own.has(estimator) else None
+            export: Transform = own or _find(TRANSFORMS, estimator, "transform")
             return replace(export(self, estimator, x), sparse=gives_sparse(estimator, x.sparse))
 
     def predict(self, estimator: Any, x: Columns, step: str = "") -> Prediction:
         """What the predicting methods of ``estimator`` give for these columns. Raises Refused."""
         with self._at(step, estimator):
-            export: Predict = _find(PREDICTIONS, estimator, "predict")
+            own = self.own.predict if self.own is not None and self.own.has(estimator) else None
+            export: Predict = own or _find(PREDICTIONS, estimator, "predict")
             return export(self, estimator, x)
 
     def predict_inside(self, wrapper: Any, x: Columns) -> list[Prediction]:

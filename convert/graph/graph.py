@@ -18,7 +18,9 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 OPSETS = {"": 18, "ai.onnx.ml": 3}  # what ONNX Runtime 1.28 and all later ones load
 MICROSOFT = "com.microsoft"  # of its operators only Tokenizer is used, which is part of ONNX Runtime
 IR_VERSION = 8  # the one that belongs to opset 18
-LATER = {"RegexFullMatch": (20, 9)}  # operators that need a later opset and its IR version
+LATER = dict.fromkeys(
+    ("RegexFullMatch", "StringConcat"), (20, 9)
+)  # operators that need a later opset and its IR version
 ML = "ai.onnx.ml"
 ROWS = "rows"
 
@@ -179,6 +181,12 @@ class Graph:
         rows = self.op("Shape", like, dtype=np.int64, start=0, end=1)
         shape = self.op("Concat", rows, self.constant(np.array([1], np.int64)), axis=0)
         return self.op("ConstantOfShape", shape, dtype=np.float64, value=numpy_helper.from_array(np.zeros(1)))
+
+    def sources(self, tensors: Sequence[Tensor]) -> set[str]:
+        """The names of the inputs that these are computed from."""
+        wanted = {tensor.name for tensor in tensors}
+        wanted.update(name for node in _needed(self._nodes, set(wanted)) for name in node.input)
+        return wanted & {item.name for item in self._inputs}
 
     def mark(self, rows: Tensor) -> None:
         """Notes that the original's answer to some rows is an accident: ``rows`` [rows] says to which."""

@@ -7,6 +7,7 @@ written once, into an object that this file just made, as entries of its ``__dic
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import sys
@@ -24,6 +25,7 @@ from convert.opening.inert import Absent, CurveScorer, Inert
 from convert.opening.making import arrays, boosters, frames, natives, xgboosters
 from convert.opening.making.makers import MAKERS, Fill, Maker
 from convert.opening.making.tables import ImputerStep
+from convert.opening.own_code import OwnCode, checked
 from convert.opening.plain import SCALARS, is_scalar
 from convert.opening.refusal import called, hostile, shown
 
@@ -58,6 +60,9 @@ def _kinds() -> dict[str, str]:
     return kinds | dict.fromkeys(attributes.STAND_INS, "earlier loss")
 
 
+FREE_WITH_CODE = frozenset(  # what our own makers make less of than a person's code may need
+    name for name in MAKERS if name.startswith("pandas.") or name in ("builtins.getattr", "functools.partial")
+)
 KINDS = _kinds()
 FUNCTIONS = allowlist.full_names(allowlist.FUNCTIONS)
 TYPES = allowlist.full_names(allowlist.TYPES)
@@ -71,13 +76,14 @@ class Builder:
     those that it asked for in vain, ``versions`` those of the scikit-learns that wrote it.
     """
 
-    def __init__(self, trusted: Collection[str]) -> None:
+    def __init__(self, trusted: Collection[str], code: OwnCode | None = None) -> None:
         self.refused: list[str] = []
         self.versions: set[str] = set()
         self.asked: set[tuple[str, str]] = set()
         self.stand_ins: set[tuple[str, str]] = set()
         self._written_by: dict[int, Any] = {}  # by id: the scikit-learn that wrote an estimator
         self._names = frozenset(trusted)
+        self._code = code
         self._trusted: dict[int, Any] = {}  # by id; what a trusted name made is trusted
         self._kinds: dict[int, str] = {id(made): kind for made, kind in MADE_KINDS.items()}
         self._fills: dict[int, Fill] = {}  # by id of the class that may be made empty
@@ -92,9 +98,13 @@ class Builder:
         if full in MOVED:
             full = MOVED[full]
             module, _, name = full.rpartition(".")
-        if "." not in name and full in INERT:
+        inert = "." not in name and full in INERT
+        if inert and not (self._code is not None and full.startswith("pandas.")):
             return Inert(full)
-        if "." in name or full not in KINDS.keys() | FUNCTIONS | TYPES | MAKERS.keys():
+        known = "." not in name and full in KINDS.keys() | FUNCTIONS | TYPES | MAKERS.keys()
+        if self._code is not None and (not known or full in FREE_WITH_CODE):
+            return self._trust(self._code.find(module, name))
+        if not known:
             self.refused.append(full)
             return Absent(full)
         maker = Maker(full, *MAKERS[full]) if full in MAKERS else None
@@ -113,7 +123,10 @@ class Builder:
         if isinstance(function, Inert):
             return function
         if self.trusts(function):
-            return self._trust(function(*arguments))
+            bound = function is getattr or function is functools.partial
+            if bound and arguments and isinstance(arguments[0], Inert):
+                return arguments[0]
+            return self._trust(checked(function(*arguments)))
         maker = function if isinstance(function, Maker) else self._makers.get(id(function))
         if maker is not None and type(arguments) is tuple:
             made = maker.make(arguments)
@@ -170,12 +183,16 @@ class Builder:
         """Whether a person allowed this, or what made it."""
         return id(thing) in self._trusted or id(type(thing)) in self._trusted
 
+    def may_hold_anything(self, owner: Any) -> bool:
+        """Whether an object is of code that a person trusts, which keeps what it likes."""
+        return self._code is not None and self.trusts(owner)
+
     def kind_of(self, thing: Any) -> str | None:
         """The kind of an instance, a function or a type: a key of the tables in `allowlist`, or None."""
         return self._kinds.get(id(thing)) or self._kinds.get(id(type(thing)))
 
     def _trust(self, thing: Any) -> Any:
-        if type(thing) not in SCALARS:
+        if type(thing) not in SCALARS and not any(thing is kind for kind in (type, object)):
             self._trusted[id(thing)] = thing
         return thing
 

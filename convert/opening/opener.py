@@ -14,6 +14,7 @@ import pickle
 import warnings
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sklearn
@@ -21,6 +22,7 @@ import sklearn
 from convert.errors import OtherVersion, Refused
 from convert.opening.builder import Builder
 from convert.opening.earlier.attributes import TODAY, minor_of
+from convert.opening.own_code import OwnCode, is_own, path_option
 from convert.opening.places import check_places
 from convert.opening.shapes import check_shapes
 from convert.opening.skopsfile import read_skops
@@ -49,13 +51,16 @@ DAMAGED = (
 class OpenPolicy:
     """How a file may be opened: names trusted besides ours, the key of a dict, other versions allowed.
 
-    With a ``witness`` its version is the one that the file must be of, and it opens the file as well.
+    With a ``witness`` its version is the one that the file must be of, and it opens the file as well. With ``code`` it
+    may use any name, and what it has of a person's own code is found there. ``file`` is what a person called it.
     """
 
     trusted: tuple[str, ...] = ()
     key: str | None = None
     any_version: bool = False
     witness: Witness | None = None
+    code: OwnCode | None = None
+    file: str = "MODEL"
 
 
 def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
@@ -63,14 +68,14 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
 
     Raises OtherVersion where another scikit-learn has to answer for it.
     """
-    builder = Builder(policy.trusted)
+    builder = Builder(policy.trusted, policy.code)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of versions, which are compared below
         try:
             content, failure = _read(data, builder), None
         except (Refused, pickle.UnpicklingError, *DAMAGED) as error:
             content, failure = None, error
-    _refuse_names(builder.refused)
+    _refuse_names(builder.refused, policy.file)
     if not policy.any_version:
         _refuse_versions(builder.versions, policy.witness, data.startswith(ZIP))
     if isinstance(failure, Refused | MemoryError):
@@ -78,6 +83,12 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
     if failure is not None:
         raise _as_refusal(failure, data) from failure
     if policy.witness is not None:
+        if policy.code is not None and policy.code.used:
+            raise Refused(
+                "the model is another scikit-learn's, and code of your own is recorded with this one alone",
+                f"fit and pickle it again with scikit-learn {sklearn.__version__};"
+                " --allow-version-mismatch converts what this version makes of the file",
+            )
         policy.witness.open(unpack(data), builder.asked, builder.stand_ins, policy.key)
     return _picked(content, policy.key)
 
@@ -182,23 +193,32 @@ PACKERS: dict[bytes, Any] = {
 }
 
 
-def _refuse_names(names: list[str]) -> None:
-    if names:
-        unique = sorted(set(names))
-        if any(name.startswith("cloudpickle.") for name in unique):
-            raise Refused(
-                f"the file carries the code of a function or class itself, as cloudpickle does for what stands in no"
-                f" module; it asks for {', '.join(unique)}",
-                "put that class into a module of yours, fit and pickle again, and teach it with --converters FILE.py"
-                " (docs/convert.md); a FunctionTransformer of a numpy function needs nothing. To --trust these names"
-                " would run that code in the confined process, but code cannot be converted",
-            )
-        raise Refused(
-            f"the file asks for {', '.join(unique)}, which a model does not need",
-            "if you made this file yourself and know that code, allow it: "
-            + " ".join(f"--trust {name}" for name in unique)
-            + ". A trusted name is run with whatever arguments the file gives it",
+def _refuse_names(names: list[str], file: str) -> None:
+    if not names:
+        return
+    unique = sorted(set(names))
+    asked = ", ".join(unique)
+    if any(map(is_own, unique)):
+        carried = any(name.startswith("cloudpickle.") for name in unique)
+        what = (
+            "carries the code of a function or class itself, as cloudpickle does for what stands in no module;"
+            if carried
+            else "holds functions or classes of your own:"
         )
+        path = path_option(unique, Path(file).parent)
+        raise Refused(
+            f"the file {what} it asks for {asked}",
+            f"if you trust whoever wrote that code: python -m convert {file} --trust-code{path}. It runs confined as"
+            ' all else, and what it does with numpy and pandas is recorded as the graph (docs/convert.md, "Your own'
+            ' code"). Else a FunctionTransformer of a numpy function needs nothing, and --converters FILE.py teaches'
+            " any class",
+        )
+    raise Refused(
+        f"the file asks for {asked}, which a model does not need",
+        "if you made this file yourself and know that code, allow it: "
+        + " ".join(f"--trust {name}" for name in unique)
+        + ". A trusted name is run with whatever arguments the file gives it",
+    )
 
 
 def _refuse_versions(versions: set[str], witness: Witness | None, is_skops: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,7 @@ PLACES: dict[str, frozenset[str]] = {
         ("dtype", "_fit_dtype", "dtype_", "default_factory", "pattern", "dtype_include", "dtype_exclude")
     ),
 }
+CODE = (type, types.FunctionType, types.ModuleType)  # trusted ones: what they hold is nobody's state
 LEAVES = frozenset(
     ("booster", "catboost", "frame", "function", "neighbours", "predictor", "series", "spline", "tree", "type")
 )
@@ -97,8 +99,10 @@ def _is_instance(held: Held, builder: Builder) -> bool:
     if isinstance(thing, Inert | np.dtype):
         return False
     if builder.trusts(thing):
-        return hasattr(thing, "__dict__") and not isinstance(thing, type)
+        return hasattr(thing, "__dict__") and not isinstance(thing, CODE)
     what = "function" if kind is functools.partial else builder.kind_of(thing)
+    if what is None and builder.may_hold_anything(held.owner):
+        return False
     if what is None or (isinstance(thing, type) and what != "type"):
         raise hostile(f"the file holds {called(thing)}, which is no part of a model")
     free = what in ANYWHERE or builder.trusts(held.owner)

@@ -27,6 +27,7 @@ from convert.exporters.records import words_by_name
 from convert.exporters.registry import BoosterHints, TableHints, optional_family
 from convert.graph.graph import Array
 from convert.inside import Inner, inside, is_dropped, is_sampler
+from convert.original import own_columns
 from convert.original.wordlist import invented
 
 
@@ -82,6 +83,10 @@ def _visit(model: Any, views: Views) -> Views:
     if model is None or isinstance(model, str):
         _note_read(views)
         return views
+    own = own_columns.visit(model, views)
+    if own is not None:
+        _note_read(own[1])
+        return own[0]
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
     find = getattr(optional_family(model), "table_hints", None)
     if find is not None and not inside(model):

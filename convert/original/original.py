@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -13,7 +14,11 @@ from convert.errors import Refused
 from convert.exporters.records import words_by_name
 from convert.inside import DEEPEST, inwards, is_bottomless
 from convert.original.column_hints import ColumnHint, find_hints
+from convert.original.own_columns import learn_columns
 from convert.original.table import Table, length
+from convert.original.usual import usual_row
+from convert.tracing.inputs import infer_columns
+from convert.tracing.steps import own_steps
 from convert.witness import answers
 from convert.witness.answers import Question
 from convert.witness.client import Witness
@@ -23,6 +28,7 @@ from server.artefact.metadata import Kind, Scalar
 ANYTHING = ("whatever it was", None, 1.5, True)  # what a client may send in a column that the model drops
 ANY_TEXT = ANYTHING[:2]  # of it what a table can carry to another process
 DOCUMENT, LABEL = "text", "label"  # the name of the one column of a model of texts, and of labels
+SAMPLE_ROWS = 40  # over which a person's own steps are recorded
 Form = Literal["table", "texts", "labels", "records"]
 BOOSTER = "Booster"  # of XGBoost or LightGBM, by itself
 VALUED = frozenset((BOOSTER, "LGBMRanker", "XGBRanker"))  # they answer values, and say of themselves nothing
@@ -101,12 +107,13 @@ class Original:
         )  # a set of labels: each is there or not
 
 
-def open_original(model: Any, witness: Witness | None = None, method: str = "") -> Original:
+def open_original(model: Any, witness: Witness | None = None, method: str = "", data: Sequence[str] = ()) -> Original:
     """What kind of model this is, and how wide; who answers for it. Raises Refused for what is no fitted estimator.
 
-    ``method`` "transform": it answers as a transformer, though it predicts as well.
+    ``method`` "transform": it answers as a transformer, though it predicts as well. ``data`` names the columns of a
+    person's rows, which are believed where the model does not tell its own.
     """
-    original = _opened(model, witness)
+    original = _opened(model, witness, data)
     if not method:
         return original
     if not hasattr(model, method):
@@ -114,7 +121,7 @@ def open_original(model: Any, witness: Witness | None = None, method: str = "") 
     return replace(original, kind="transformer")
 
 
-def _opened(model: Any, witness: Witness | None) -> Original:
+def _opened(model: Any, witness: Witness | None, data: Sequence[str]) -> Original:
     if is_bottomless(model):
         raise Refused(
             f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
@@ -124,20 +131,55 @@ def _opened(model: Any, witness: Witness | None) -> Original:
     if form != "table":
         hints = tuple(find_hints(model, len(alone)))
         return Original(model, _kind(model), alone, form == "records", hints, form, witness=witness)
-    width = _width(model)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise Refused(
             f"the file holds a {type(model).__module__}.{type(model).__qualname__}, not a scikit-learn estimator",
             "pickle the fitted estimator itself",
         )
+    width, given = _width(model), _given_names(model)
+    texts: tuple[str, ...] = ()
     if width is None:
-        raise Refused(f"this {type(model).__name__} is not fitted", "call fit before pickling")
-    given = _given_names(model)
+        width, given, texts = _inferred(model, data)
     names = tuple(f"x{i}" for i in range(width)) if given is None else tuple(str(name) for name in given)
     if len(set(names)) != len(names) or "" in names:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
-    hints = tuple(find_hints(model, len(names)))
-    return Original(model, _kind(model), names, given is not None, hints, witness=witness)
+    return _with_hints(Original(model, _kind(model), names, given is not None, (), witness=witness), texts)
+
+
+def _inferred(model: Any, data: Sequence[str]) -> tuple[int, Any, tuple[str, ...]]:
+    """How many columns there are, their names, and which hold texts, where own steps see them first. Raises Refused."""
+    found = infer_columns(
+        model, lambda reader: [at for at, h in enumerate(find_hints(reader, _width(reader) or 0)) if h.text]
+    )
+    if found is not None and isinstance(found[0], int):
+        return found[0], None, ()
+    if found is not None and not isinstance(found[0], int):
+        return len(found[0]), found[0], tuple(found[1])
+    if any(own_steps(model)):
+        if data:
+            return len(data), list(data), ()
+        raise Refused(
+            f"this {type(model).__name__} does not tell which columns it was fitted on: its first step is of your own"
+            " code, which did not write them down, and what follows does not show them",
+            "give rows with those columns: --data ROWS.csv",
+        )
+    raise Refused(f"this {type(model).__name__} is not fitted", "call fit before pickling")
+
+
+def _with_hints(original: Original, texts: Sequence[str]) -> Original:
+    """With what the model gives away of its columns, its own steps among it."""
+
+    def find() -> list[ColumnHint]:
+        hints = find_hints(original.model, len(original.names))
+        for name, hint in zip(original.names, hints, strict=True):
+            hint.text = hint.text or name in texts
+        return hints
+
+    def ask(hints: list[ColumnHint]) -> Answers:
+        row = usual_row(original.names, hints)
+        return replace(original, hints=tuple(hints)).ask({name: np.resize(v, SAMPLE_ROWS) for name, v in row.items()})
+
+    return replace(original, hints=tuple(learn_columns(original.model, find, ask)))
 
 
 def _form(model: Any) -> tuple[Form, tuple[str, ...]]:
@@ -192,6 +234,11 @@ def _given_names(model: Any) -> Any:
 def _kind(model: Any) -> Kind:
     if type(model).__name__ in VALUED:
         return "regressor"
+    if not hasattr(model, "__sklearn_tags__"):  # a class of a person's own that inherits nothing
+        told = getattr(model, "_estimator_type", None)
+        if told in ("classifier", "regressor"):
+            return "classifier" if told == "classifier" else "regressor"
+        return "clusterer" if hasattr(model, "predict") else "transformer"
     if base.is_classifier(model):
         return "classifier"
     if base.is_regressor(model):

@@ -11,11 +11,11 @@ import numpy as np
 from convert.original.column_hints import ColumnHint
 from convert.original.original import ANYTHING, Original
 from convert.original.table import Table
+from convert.original.usual import UNSEEN_TEXT, is_missing, usual_row
 from server.artefact.metadata import Dtype, Feature, Scalar
 
 MATRIX = "X"
 MOST_TRIED = 300  # columns whose domain is found one by one
-UNSEEN_TEXT = "never seen: é"
 
 
 def describe(original: Original) -> tuple[Feature, ...]:
@@ -87,27 +87,6 @@ def _is_free(hint: ColumnHint) -> bool:
     return not (hint.text or hint.boolean or hint.known)
 
 
-def usual_row(names: Sequence[str], hints: Sequence[ColumnHint]) -> Table:
-    """One row the model was made for."""
-    return {name: _array([_usual(hint)], hint) for name, hint in zip(names, hints, strict=True)}
-
-
-def _usual(hint: ColumnHint) -> Any:
-    known = [value for value in hint.known if not is_missing(value)]
-    if known:
-        return known[0]
-    if hint.text:
-        return UNSEEN_TEXT
-    told = hint.centre if hint.centre is not None else float(np.median(hint.points)) if hint.points else 1.0
-    return (abs(told) or 1.0) if hint.nonzero else told
-
-
-def _array(values: list[Any], hint: ColumnHint) -> Any:
-    if hint.text:
-        return np.array(values, object)
-    return np.array(values, np.bool_ if hint.boolean else np.float64)
-
-
 def _missing(hint: ColumnHint) -> Any:
     return None if hint.boolean else np.array([None], object) if hint.text else np.array([np.nan])
 
@@ -149,8 +128,3 @@ def _dtype(hint: ColumnHint) -> Dtype:
 def _categories(hint: ColumnHint) -> tuple[Scalar, ...]:
     known = [value.item() if isinstance(value, np.generic) else value for value in hint.known]
     return tuple(dict.fromkeys(value for value in known if not is_missing(value)))
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a category is the missing one: None or NaN."""
-    return value is None or bool(value != value)

@@ -12,8 +12,8 @@ import numpy as np
 
 from convert.graph.graph import Array
 from convert.original.column_hints import ColumnHint
-from convert.original.schema import UNSEEN_TEXT, is_missing
 from convert.original.table import Table
+from convert.original.usual import UNSEEN_TEXT, is_missing
 from server.artefact.metadata import Feature
 
 ROWS = 10_000

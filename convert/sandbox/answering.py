@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.machinery
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +15,7 @@ from server.confinement.walls import confine
 
 BAD_ALLOC = "bad_alloc"  # how compiled code says that memory ran out, when Python does not
 MOST_TRACEBACK = 10_000  # characters: the last ones name the error
-MODULES = frozenset(importlib.machinery.all_suffixes())  # what can be imported ends so
+MODULES = frozenset((*importlib.machinery.all_suffixes(), ".ipynb"))  # what holds code ends so
 
 
 @contextlib.contextmanager
@@ -44,14 +44,14 @@ def _known(error: Exception, memory_bytes: int, more_memory: str) -> Refused | N
     return None
 
 
-def wall_in(unconfined: bool, converters: Path | None) -> None:
-    """Confines this process, but for what a file of converters imports: the modules and packages beside it.
+def wall_in(unconfined: bool, folders: Collection[Path]) -> None:
+    """Confines this process, but for the modules, packages and notebooks in these folders, which it may read.
 
     Raises Refused where a wall is missing, unless it may be ``unconfined``.
     """
-    beside = [] if converters is None else list(converters.parent.iterdir())
+    beside = [entry for folder in folders for entry in folder.iterdir()]
     modules = [entry for entry in beside if entry.suffix in MODULES or (entry / "__init__.py").is_file()]
-    missing = confine(modules, [converters.parent] if converters is not None else [])
+    missing = confine(modules, folders)
     if missing and not unconfined:
         raise Refused(
             f"a pickle is a program, and this system cannot confine it: {'; '.join(missing)}",

@@ -42,8 +42,10 @@ class Job:
     """What the child is to do: convert ``model`` under ``name``, or verify the file ``onnx``, if given, against it.
 
     ``data`` is a file of a person's own rows; ``trusted``, ``key`` and ``any_version`` say how the model is opened;
-    ``allow_ties``: also where many answers are accidents; ``unconfined``: also where a wall is missing. The ``witness``
-    answers as the original, where that is another scikit-learn's. ``method``: "transform" of what also predicts.
+    ``allow_ties``: also where many answers are accidents; ``unconfined``: also where a wall is missing. With ``code``
+    what the model has of a person's own code is run and traced; ``paths`` are folders, scripts and notebooks with it.
+    The ``witness`` answers as the original, where that is another scikit-learn's. ``method``: "transform" of what also
+    predicts.
     """
 
     model: Path
@@ -58,6 +60,8 @@ class Job:
     memory_bytes: int = limits.MEMORY_BYTES
     allow_ties: bool = False
     unconfined: bool = False
+    code: bool = False
+    paths: tuple[Path, ...] = ()
     witness: WitnessEnds | None = None
     method: str = ""
 
@@ -71,7 +75,8 @@ class Job:
         values = orjson.loads(text)
         paths = {name: Path(values[name]) for name in PATHS if values[name] is not None}
         ends = None if values["witness"] is None else WitnessEnds(**values["witness"])
-        return cls(**{**values, **paths, "trusted": tuple(values["trusted"]), "witness": ends})
+        several = {"trusted": tuple(values["trusted"]), "paths": tuple(map(Path, values["paths"]))}
+        return cls(**{**values, **paths, **several, "witness": ends})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ The limit is for plain skl2onnx, which has conversions that never end.
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 import re
 import warnings
 from collections.abc import Callable
@@ -23,11 +22,13 @@ from convert.graph.graph import OPSETS
 from convert.inspection import inspect
 from convert.job import convert
 from convert.opening.opener import OpenPolicy
+from convert.opening.own_code import OwnCode
 from convert.original.original import Original, open_original
 from convert.original.schema import describe
 from convert.original.table import Table, for_graph
 from convert.proof.parity import compare
 from convert.proof.questions import ask_by_halves, ask_proof_rows
+from convert.tracing.steps import own_steps
 from server.artefact.metadata import BadArtefact, Feature, from_metadata
 from server.artefact.runtime import BadModel, Runtime
 from tests.campaigns.coverage.data import Case
@@ -52,7 +53,8 @@ class Outcome:
 def ours(model: Any) -> Outcome:
     """This converter, proof and all."""
     try:
-        done = convert(pickle.dumps(model), "m", None, OpenPolicy(), lambda *_: None)
+        policy = OpenPolicy(code=OwnCode(()) if any(own_steps(model)) else None)
+        done = convert(cloudpickle.dumps(model), "m", None, policy, lambda *_: None)
     except Refused as refusal:
         status: Status = "breaks" if refusal.remedy == UNFORESEEN else "refused"
         return Outcome(status, f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)

@@ -59,7 +59,7 @@ def test_modules_beside_the_converters_are_read_and_nothing_else(
     for name in ("taught.py", "mine.py", "package/__init__.py", "keys/id_rsa", ".env", "rows.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    wall_in(False, tmp_path / "taught.py")
+    wall_in(False, [tmp_path])
     readable, listable = given
     assert sorted(path.name for path in readable) == ["mine.py", "package", "taught.py"]
     assert listable == [tmp_path]
@@ -68,6 +68,6 @@ def test_modules_beside_the_converters_are_read_and_nothing_else(
 def test_a_missing_wall_is_refused_unless_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("convert.sandbox.answering.confine", lambda *_: ("no filter is known for plan9",))
     with pytest.raises(Refused, match="no filter is known for plan9") as refusal:
-        wall_in(False, None)
+        wall_in(False, [])
     assert "--unconfined" in refusal.value.remedy
-    wall_in(True, None)
+    wall_in(True, [])

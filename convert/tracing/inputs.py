@@ -1,0 +1,133 @@
+"""Owns what the columns of a model's input are where a person's own steps see them first, and did not note them.
+
+The steps are recorded over made-up tables: what they ask for by name must be there, and what the next step was fitted
+on must come out. Knows nothing of schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from convert.errors import Refused
+from convert.exporters.registry import Exporter
+from convert.graph.graph import Graph
+from convert.inside import inside, is_idle
+from convert.tracing.recorder.recorder import NeedsText
+from convert.tracing.recording import SIZES, Recording, columns_of, record, recorder_for
+from convert.tracing.standins.frames import MissingColumn
+from convert.tracing.steps import call_of, functions_of, is_own
+
+MOST_TRIED = 2000  # recordings of a few milliseconds
+WORDS = ("a", "b", "c")
+
+
+def leading(model: Any) -> Iterator[Any]:
+    """The steps that a row goes through, in order."""
+    if isinstance(model, Pipeline):
+        for part in inside(model):
+            if not is_idle(part.estimator):
+                yield from leading(part.estimator)
+        return
+    parts = [part for part in inside(model) if not is_own(model)]
+    if len(parts) == 1 and parts[0].columns is None:  # a search, or another wrapper of one
+        yield from leading(parts[0].estimator)
+    else:
+        yield model
+
+
+def infer_columns(model: Any, texts_of: Callable[[Any], Collection[int]]) -> tuple[list[str] | int, list[str]] | None:
+    """The names of the input's columns, or how many there are, and which of them hold texts; None where nothing tells.
+
+    ``texts_of`` says of an estimator at which positions it takes texts.
+    """
+    chain: list[Any] = []
+    reader = None
+    for step in leading(model):
+        if hasattr(step, "n_features_in_") or not is_own(step):
+            reader = step
+            break
+        chain.append(step)
+    if not chain:
+        return None
+    width = getattr(reader, "n_features_in_", None)
+    wanted = getattr(reader, "feature_names_in_", None)
+    texts = {} if reader is None or width is None else dict.fromkeys(texts_of(reader), True)
+    if wanted is not None:
+        listed = [str(name) for name in wanted]
+        return _named(chain, listed, [listed[at] for at in texts], len(listed))
+    return (_numbered(chain, width) if width is not None else None) or _named(chain, [], [], width)
+
+
+def _numbered(chain: Sequence[Any], width: int) -> tuple[int, list[str]] | None:
+    """The fewest columns of an array of which the steps make so many."""
+    for count in range(1, width + 1):
+        concrete = np.tile(np.linspace(0.5, 1.5, count), (SIZES[1] if count != SIZES[1] else SIZES[0], 1))
+        try:
+            if _run(chain, concrete).made.width == width:
+                return count, []
+        except (Refused, NeedsText, MissingColumn):
+            continue
+    return None
+
+
+def _named(
+    chain: Sequence[Any], names: list[str], texts: list[str], width: int | None
+) -> tuple[list[str], list[str]] | None:
+    """The columns of a frame of which the steps make those ``names``, or so many."""
+    found = _completed(chain, list(names), list(texts))
+    if found is None:
+        return (names, texts) if names else None
+    recording, given, texts = found
+    made = recording.concrete
+    passed = {given[origin] for origin in recording.origins if origin is not None}
+    for name in [name for name in names if name not in passed]:
+        rest = [other for other in given if other != name]
+        fewer = _completed(chain, list(rest), list(texts)) if rest else None
+        if fewer is not None and name not in fewer[1] and set(getattr(fewer[0].concrete, "columns", ())) == set(names):
+            given, texts = fewer[1], fewer[2]
+    if width is not None and not names and made.shape[1:] != (width,):
+        return None
+    return (given, texts) if given else None
+
+
+def _completed(
+    chain: Sequence[Any], names: list[str], texts: list[str]
+) -> tuple[Recording, list[str], list[str]] | None:
+    """A recording over a frame of these columns, to which those that are asked for are added; None where none is."""
+    for _ in range(MOST_TRIED):
+        size = next(size for size in SIZES if size != len(names))
+        concrete = pd.DataFrame({name: _values(name in texts, size) for name in names}, index=range(size))
+        try:
+            return _run(chain, concrete), names, texts
+        except MissingColumn as error:
+            if not isinstance(error.args[0], str) or error.args[0] in names:
+                return None
+            names.append(error.args[0])
+        except NeedsText as error:
+            texts.append(names[error.column])
+        except Refused:
+            return None
+    return None
+
+
+def _values(text: bool, size: int) -> Any:
+    return np.resize(np.array(WORDS, object), size) if text else np.linspace(0.5, 1.5, size)
+
+
+def _run(chain: Sequence[Any], concrete: Any) -> Recording:
+    """The chain as one call."""
+
+    graph = Graph()
+
+    def call(x: Any) -> Any:
+        for step in chain:
+            x = call_of(step, Exporter(graph))(x)
+        return x
+
+    functions = [function for step in chain for function in functions_of(step)]
+    return record(recorder_for(graph, concrete), call, concrete, columns_of(concrete, graph), *functions)

@@ -1,0 +1,235 @@
+"""Owns one recording: the graph it fills, the sample rows beside it, what it learns of the input's columns.
+
+Each stand-in holds some sample rows, on which every operation is done by numpy or pandas itself, and the columns of the
+graph, to which nodes are added. So names, widths, dtypes and errors are the libraries' own. Knows no stand-ins.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from convert.graph.columns import Columns, columns
+from convert.graph.graph import Graph, Tensor
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse
+
+TEXT, NUMBER = "text", "number"
+
+
+@dataclass(slots=True)
+class Learned:
+    """What a recording learns of one input column: that it holds text, values it knows, numbers it compares with."""
+
+    text: bool = False
+    known: list[Any] = field(default_factory=list)
+    points: list[float] = field(default_factory=list)
+
+
+class NeedsText(Exception):
+    """The code takes an input column for text whose sample rows hold numbers."""
+
+    def __init__(self, column: int) -> None:
+        super().__init__(column)
+        self.column = column
+
+
+class Recorder:
+    """One recording into ``graph``. ``rows`` is how many sample rows there are."""
+
+    def __init__(self, graph: Graph, rows: int) -> None:
+        self.graph, self.rows = graph, rows
+        self.learned: dict[int, Learned] = {}
+        self.make: Callable[[Recorder, Any, Columns], Any] = _unmade
+        self._origins: dict[str, int] = {}
+        self._given: set[str] = set()  # the input columns as they are
+
+    def inputs(self, concrete: Any, x: Columns) -> Any:
+        """The stand-in for what the code gets: ``concrete`` [rows, width], and its columns in the graph."""
+        parts: list[tuple[Tensor, int]] = []
+        at = 0
+        for tensor, wide in x.parts:
+            kinds = [_dtype_of(concrete, at + offset) for offset in range(wide)]
+            if len(set(kinds)) == 1:
+                parts.append((as_dtype(tensor, kinds[0]), wide))
+            else:
+                parts += [(as_dtype(tensor.take([offset]), kind), 1) for offset, kind in enumerate(kinds)]
+            at += wide
+        made = Columns(self.graph, tuple(parts))
+        for position in range(made.width):
+            self._origins[made.take([position]).parts[0][0].name] = position
+        self._given.update(self._origins)
+        return self.wrap(concrete, made)
+
+    def origin(self, x: Tensor) -> int | None:
+        """Which input column this is; None where it is made of others."""
+        return self._origins.get(x.name)
+
+    def read_by(self, made: Sequence[Tensor]) -> set[int]:
+        """The input columns that these are made of, not only are; each has an input of the graph to itself."""
+        sources = self.graph.sources([tensor for tensor in made if tensor.name not in self._given])
+        return {column for name, column in self._origins.items() if name in sources}
+
+    def keep_origin(self, made: Tensor, of: Tensor) -> Tensor:
+        """Notes that ``made`` is the same column with changed values."""
+        if of.name in self._origins:
+            self._origins.setdefault(made.name, self._origins[of.name])
+        return made
+
+    def note(self, x: Tensor, values: Iterable[Any] = (), points: Iterable[Any] = ()) -> None:
+        """Notes what the code compares an input column with."""
+        column = self._origins.get(x.name)
+        if column is None:
+            return
+        learned = self.learned.setdefault(column, Learned())
+        if nodes.is_text(x):
+            learned.text = True
+            learned.known += [value for value in values if isinstance(value, str)]
+        numbers = [*points, *(() if nodes.is_text(x) else values)]
+        learned.points += [float(n) for n in numbers if isinstance(n, int | float | np.number) and np.isfinite(n)]
+
+    def need_text(self, x: Tensor, what: str) -> None:
+        """Raises NeedsText, or a refusal, where a column is no text."""
+        if nodes.is_text(x):
+            self.note(x)
+            return
+        if x.name in self._origins:
+            raise NeedsText(self._origins[x.name])
+        raise refuse(f"{what} is asked of a column that holds no texts", "give rows with --data, or check the code")
+
+    def wrap(self, concrete: Any, made: Columns) -> Any:
+        """The stand-in for a result: sample rows, and columns that hold what those hold."""
+        if len(concrete) != self.rows:
+            raise refuse("it adds or leaves out rows", "a transformer answers one row for each that it gets")
+        width = 1 if concrete.ndim == 1 else concrete.shape[1]
+        if width != made.width or concrete.ndim > 2:
+            raise refuse("it makes an array of a shape that is not recorded", VECTORISED)
+        parts, at = [], 0
+        for tensor, wide in made.parts:
+            wanted = [storage(_dtype_of(concrete, at + offset)) for offset in range(wide)]
+            fitted = as_wide(tensor, np.result_type(*wanted) if object not in wanted else wanted[0])
+            parts.append((self.keep_origin(fitted, tensor), wide))
+            at += wide
+        return self.make(self, concrete, Columns(self.graph, tuple(parts)))
+
+    def node(self, make: Callable[[], Tensor]) -> Tensor:
+        """What ``make`` gives; where there is no node for it, a refusal with the line."""
+        try:
+            return make()
+        except nodes.NoNode as error:
+            raise refuse(f"{error} is not recorded", RECORDED) from error
+
+    def each(self, make: Callable[[Tensor], Tensor], x: Columns) -> Columns:
+        """Each tensor of some columns by itself."""
+        return Columns(self.graph, tuple((self.node(functools.partial(make, tensor)), w) for tensor, w in x.parts))
+
+    def together(self, make: Callable[..., Tensor], operands: Sequence[Any]) -> Columns:
+        """``make`` of operands side by side, each columns or a constant: of one value, or of one for each column."""
+        tables = [operand for operand in operands if isinstance(operand, Columns)]
+        width = max([table.width for table in tables] + [np.shape(v)[-1] for v in operands if np.ndim(v)])
+        parts = []
+        for start, stop in _runs(tables, width):
+            given = [_cut(operand, start, stop, width) for operand in operands]
+            made = self.node(functools.partial(make, *given))
+            parts.append((made, stop - start))
+        return Columns(self.graph, tuple(parts))
+
+    def one(self, x: Columns, dtype: Any = None) -> Tensor:
+        """All columns in one tensor of the dtype that holds them."""
+        wanted = self.node_dtype([tensor for tensor, _ in x.parts]) if dtype is None else np.dtype(dtype)
+        return self.graph.concat([tensor.cast(wanted) for tensor, _ in x.parts])
+
+    def node_dtype(self, tensors: Sequence[Any]) -> np.dtype[Any]:
+        """The dtype that holds all of these; a refusal where there is none."""
+        try:
+            return nodes.joint_dtype(tensors)
+        except nodes.NoNode as error:
+            raise refuse(f"{error} is not recorded", VECTORISED) from error
+
+
+def _unmade(recorder: Recorder, concrete: Any, made: Columns) -> Any:
+    raise NotImplementedError
+
+
+def column(tensor: Tensor) -> Columns:
+    """A tensor ``[rows, 1]`` as columns."""
+    return columns(tensor, 1)
+
+
+def _runs(tables: Sequence[Columns], width: int) -> Iterator[tuple[int, int]]:
+    """The stretches of columns that lie in one tensor in each of the tables."""
+    edges = {0, width}
+    for table in tables:
+        if table.width == width:
+            edges.update(np.cumsum([wide for _, wide in table.parts]).tolist())
+    ordered = sorted(edges)
+    return itertools.pairwise(ordered)
+
+
+def _cut(operand: Any, start: int, stop: int, width: int) -> Any:
+    if isinstance(operand, Columns):
+        wanted = range(start, stop) if operand.width == width else [0]
+        return operand.take(wanted).parts[0][0]
+    if np.ndim(operand) and np.shape(operand)[-1] == width and width > 1:
+        return np.asarray(operand)[..., start:stop]
+    return operand
+
+
+def storage(dtype: Any) -> np.dtype[Any]:
+    """The dtype of a tensor that holds a column of numpy or pandas; categories are held by their codes."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return np.dtype(np.int64)
+    if isinstance(dtype, pd.StringDtype) or dtype.kind in "OUT":
+        return np.dtype(object)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return dtype if dtype != np.float16 else np.dtype(np.float32)
+    raise refuse(f"a column of {dtype} is not recorded", "make numbers or texts of it: astype(float), astype(str)")
+
+
+def as_dtype(tensor: Tensor, dtype: Any) -> Tensor:
+    """A tensor of texts or numbers as a column of this dtype is held."""
+    if isinstance(dtype, pd.CategoricalDtype):
+        return coded(tensor, list(dtype.categories))
+    wanted = storage(dtype)
+    if nodes.is_text(tensor) != (wanted.kind == "O"):
+        if wanted.kind == "O":  # numbers in a column of objects
+            return tensor
+        raise refuse("a column of texts holds numbers in the model's own steps", RECORDED)
+    return tensor.cast(wanted)
+
+
+def as_wide(tensor: Tensor, wanted: np.dtype[Any]) -> Tensor:
+    """A tensor in the dtype of its sample rows, or in its own where that holds more: NaN beside whole numbers."""
+    if nodes.is_text(tensor) or wanted.kind == "O" or np.can_cast(wanted, tensor.dtype, "safe"):
+        return tensor
+    return tensor.cast(np.promote_types(tensor.dtype, wanted))
+
+
+def coded(x: Tensor, categories: Sequence[Any]) -> Tensor:
+    """Values as their positions among categories, -1 where they are not among them."""
+    if nodes.is_text(x):
+        return x.coded({str(value): code for code, value in enumerate(categories)}, -1)
+    codes = nodes.constant_like(x, np.int64(-1))
+    for code, value in enumerate(categories):
+        codes = nodes.holds_any(x, [value]).where(np.int64(code), codes)
+    return codes
+
+
+def _dtype_of(concrete: Any, position: int) -> Any:
+    return concrete.dtypes.iloc[position] if isinstance(concrete, pd.DataFrame) else concrete.dtype
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Sample rows are nobody's news."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,84 @@
+"""Owns how a refusal of a person's code reads: what it did, on which line, and what helps. Knows nothing of graphs."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import os
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+from types import FrameType, TracebackType
+from typing import Any
+
+from convert.errors import Refused
+
+OURS = str(Path(__file__).resolve().parents[2])
+LIBRARIES = tuple({os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")})
+NOTEBOOKS = ("<ipython-input", "ipykernel_")
+LONGEST_LINE = 120
+MIXES = "it computes over the rows of the table that it gets, so that the answer to a row would depend on the others"
+IN_FIT = "compute it in fit, from the training rows, keep it as self.something_, and use that in transform"
+DECIDES = "it decides by the values of rows (if, while, and, or, not), and a graph does the same for all rows"
+BY_VALUE = (
+    "choose by value without deciding: np.where(condition, a, b), Series.where, np.select, & and | for and and or"
+)
+VECTORISED = "write it for whole columns: arithmetic of columns, np.where, Series.map of a dict, .str, pd.cut"
+RECORDED = 'docs/convert.md, "Your own code", lists what is recorded; --converters FILE.py teaches any class'
+
+
+class Untraceable(Refused):
+    """A person's code does something that cannot be recorded."""
+
+
+def refuse(what: str, helps: str) -> Untraceable:
+    """The refusal of what the code now does; it names the line."""
+    line = _line(_frames(sys._getframe(1)))
+    return Untraceable(f"{what}{f' ({line})' if line else ''}", helps)
+
+
+def failed(error: Exception) -> Untraceable:
+    """The refusal of code that raised an error while it was recorded."""
+    line = _line(_entries(error.__traceback__))
+    words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    if isinstance(error, PermissionError | FileNotFoundError):
+        return Untraceable(
+            f"it reads or writes a file or asks the system ({words}{f' ({line})' if line else ''})",
+            "read it in fit, or before, and keep what is needed as an attribute or a constant",
+        )
+    return Untraceable(f"it does not run while it is recorded: {words}{f' ({line})' if line else ''}", RECORDED)
+
+
+def _frames(frame: FrameType | None) -> Iterable[tuple[Any, int]]:
+    while frame is not None:
+        yield frame.f_code, frame.f_lineno
+        frame = frame.f_back
+
+
+def _entries(trace: TracebackType | None) -> Iterable[tuple[Any, int]]:
+    return [(frame.f_code, line) for frame, line in traceback.walk_tb(trace)][::-1]
+
+
+def _line(entries: Iterable[tuple[Any, int]]) -> str:
+    """The innermost line of a person's own, and its text where that can be had."""
+    for code, line in entries:
+        file = code.co_filename
+        if is_a_persons(file):
+            text = linecache.getline(file, line).strip()
+            shown = f": {text[:LONGEST_LINE]}" if text else ""
+            where = "its notebook cell" if any(mark in file for mark in NOTEBOOKS) else PurePath(file).name
+            return f"in {code.co_qualname}, {where}, line {line}{shown}"
+    return ""
+
+
+@functools.lru_cache(maxsize=8192)
+def is_a_persons(file: str) -> bool:
+    """Whether a file is neither ours nor a library's."""
+    if any(mark in file for mark in NOTEBOOKS):
+        return True
+    if file.startswith("<") and not file.startswith(("<stdin", "<string")):
+        return False
+    real = os.path.realpath(file) if PurePath(file).is_absolute() else file
+    return not real.startswith((OURS, *LIBRARIES))

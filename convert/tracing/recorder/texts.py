@@ -1,0 +1,191 @@
+"""Owns what pandas' functions of texts are as nodes. Knows nothing of stand-ins.
+
+A text is taken apart by ONNX Runtime's Tokenizer, which finds whatever an expression matches; RE2 and Python mean the
+same by the expressions that are let through.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from convert.exporters.parts.patterns import SPACES
+from convert.graph.graph import MICROSOFT, Tensor
+from convert.tracing.recorder import nodes
+from server.artefact.metadata import MISSING_TEXT
+
+PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
+ANYTHING = "(?s:.)*"
+EXACT = re.compile(  # what both engines read alike
+    r"(?:[A-Za-z0-9 ,;:_@#%&=<>!~'\"/-]|\\[.\-+*?()\[\]{}|^$/\\,:;&'\" ]"
+    r"|\[\^?(?:[A-Za-z0-9 .,;:_@#%&+*?()-]|\\[.\-\]\[])+\]"
+    r"|\(\?:|\(|\)|\||\.|(?<=[^(|])[*+?]\??|(?<=[^(|])\{\d+(?:,\d*)?\}|\^|\$)+"
+)
+
+
+def case(x: Tensor, action: str) -> Tensor:
+    """Every letter lower or upper; what has several letters for one stays."""
+    graph = x.graph
+    flat = graph.op("StringNormalizer", x.reshape(-1), case_change_action=action, locale="C.UTF-8")
+    return flat.reshape(-1, 1)
+
+
+def matches(x: Tensor, expression: str, whole: bool = False) -> Tensor:
+    """Where an expression is found in a text, or is all of it; in a missing one never."""
+    pattern = expression if whole else f"{ANYTHING}(?:{expression}){ANYTHING}"
+    found = x.graph.op("RegexFullMatch", x, dtype=np.bool_, pattern=pattern)
+    return found & ~nodes.missing(x)
+
+
+def literal(text: str) -> str:
+    """An expression that a text alone matches; RE2 has other escapes than Python."""
+    return "".join(c if c.isalnum() or c in " _" else f"\\x{{{ord(c):x}}}" for c in text)
+
+
+def expression(pattern: str, ignore_case: bool = False) -> str:
+    """A person's expression for RE2. Raises NoNode for one that may mean something else there."""
+    if not EXACT.fullmatch(pattern) or re.search(r"\(\?[^:]", pattern):
+        raise nodes.NoNode(f"the regular expression {pattern!r}")
+    re.compile(pattern)
+    ends = re.sub(r"(?<!\\)\$$", r"\\n?$", pattern) if pattern.endswith("$") else pattern
+    if "^" in re.sub(r"\\\^|\[[^\]]*\]", "", pattern)[1:] or "$" in re.sub(r"\\\$|\[[^\]]*\]", "", pattern)[:-1]:
+        raise nodes.NoNode(f"the regular expression {pattern!r}")
+    return f"(?i:{ends})" if ignore_case else ends
+
+
+def contains(x: Tensor, pattern: str, regex: bool, ignore_case: bool = False) -> Tensor:
+    """Where a text has a piece that the pattern matches."""
+    if not regex or not re.search(r"[\\^$.|?*+()\[\]{}]", pattern):
+        made = literal(pattern)
+        return matches(x, f"(?i:{made})" if ignore_case else made)
+    made = expression(pattern, ignore_case)
+    if pattern.startswith("^") or pattern.endswith("$"):
+        before = "" if pattern.startswith("^") else ANYTHING
+        if "|" in pattern:
+            raise nodes.NoNode(f"the regular expression {pattern!r}")
+        return matches(x, f"{before}{made}" + ("" if pattern.endswith("$") else ANYTHING), whole=True)
+    return matches(x, made)
+
+
+def first_match(x: Tensor, expression: str, otherwise: str | None = "") -> Tensor:
+    """The first piece of a text that an expression matches; ``otherwise`` where none does. A missing one stays."""
+    return _found(x, expression, 0, otherwise)
+
+
+def _found(x: Tensor, expression: str, place: int, otherwise: str | None) -> Tensor:
+    graph = x.graph
+    split = {"mark": 0, "mincharnum": 1, "pad_value": PADDING, "tokenexp": expression}
+    found = graph.op("Tokenizer", x, domain=MICROSOFT, **split)
+    none = graph.op("Unsqueeze", nodes.constant_like(x, PADDING), graph.constant(np.array([2])))
+    padded = graph.concat([found, *[none] * (place + 1)], axis=2)
+    first = graph.op("Gather", padded, graph.constant(np.int64(place)), axis=2)
+    empty = first.coded({PADDING: 1}, 0).equals(1)
+    told = MISSING_TEXT if otherwise is None else otherwise
+    return nodes.missing(x).where(np.array(MISSING_TEXT, object), empty.where(np.array(told, object), first))
+
+
+def strip(x: Tensor, left: bool = True, right: bool = True) -> Tensor:
+    """Without Python's spaces before and behind."""
+    inner = f"[^{SPACES}]"
+    begin = f"{inner}" if left else "(?s:.)"
+    if left and right:
+        return first_match(x, f"{inner}(?:{ANYTHING}{inner})?")
+    return first_match(x, f"{begin}{ANYTHING}" if left else f"(?:{ANYTHING}{inner})")
+
+
+def length(x: Tensor) -> Tensor:
+    """How many characters, as numbers; NaN for a missing text."""
+    graph = x.graph
+    split = {"mark": 0, "mincharnum": 1, "pad_value": PADDING, "separators": [""]}
+    characters = graph.op("Tokenizer", x, domain=MICROSOFT, **split)
+    pad = graph.op("Unsqueeze", nodes.constant_like(x, PADDING), graph.constant(np.array([2])))
+    there = ~graph.concat([characters, pad], axis=2).coded({PADDING: 1}, 0).equals(1)
+    count = there.cast(np.float64).reduce("ReduceSum", axis=2, keep=False)
+    return nodes.missing(x).where(np.float64(np.nan), count)
+
+
+def piece(x: Tensor, key: Any) -> Tensor:
+    """The character at a place, or a slice from the start; missing where there is none. Raises NoNode for others."""
+    if isinstance(key, slice) and key.step in (None, 1) and key.start in (None, 0) and (key.stop or -1) > 0:
+        return first_match(x, f"(?s:.){{1,{key.stop}}}")
+    if key == 0 and not isinstance(key, slice):
+        return first_match(x, "(?s:.)", None)
+    raise nodes.NoNode(f"the piece {key!r} of texts")
+
+
+GROUP = re.compile(
+    r"(\^?)((?:[A-Za-z0-9 ,;:_@#-]|\\[.()/,:' ])*)"
+    r"\((\[[A-Za-z0-9_-]+\]|\\[dw])(\+|)\)((?:[A-Za-z0-9 ,;:_@#-]|\\[.()/,:' ])*)"
+)
+CLASSES = {r"\d": r"\p{Nd}", r"\w": r"\p{L}\p{N}_"}
+
+
+def extracted(x: Tensor, pattern: str) -> Tensor:
+    """What the one group of a pattern matches, letters of a class between fixed texts; missing where there is none."""
+    found = GROUP.fullmatch(pattern)
+    if not found:
+        raise nodes.NoNode(f"the regular expression {pattern!r}")
+    start, ahead, letters, many, behind = found.groups()
+    ahead, behind = (re.sub(r"\\(.)", r"\1", context) for context in (ahead, behind))
+    if any(re.match(letters, c) for c in ahead + behind):
+        raise nodes.NoNode(f"the regular expression {pattern!r}, whose group may match the text beside it,")
+    inner = f"[{CLASSES.get(letters, letters[1:-1])}]{many}"
+    around = f"{literal(ahead)}{inner}{literal(behind)}"
+    if start:
+        here = matches(x, f"{around}{ANYTHING}", whole=True)
+        x = here.where(x, np.array(MISSING_TEXT, object))
+    return first_match(first_match(x, around, None), inner, None)
+
+
+def before(x: Tensor, separator: str) -> Tensor:
+    """What stands before the first separator, which is one character; all of a text without it."""
+    if len(separator) != 1:
+        raise nodes.NoNode(f"the text before {separator!r}")
+    begins = matches(x, literal(separator) + ANYTHING, whole=True)
+    rest = first_match(x, f"[^{literal(separator)}]+")
+    return begins.where(np.array("", object), rest)
+
+
+def nth(x: Tensor, separator: str | None, place: int) -> Tensor:
+    """A piece between separators of one character, or between spaces for None; missing where there are not so many.
+
+    Pieces are taken for full ones: of one that is empty the next is found in its place, which the proof would see.
+    """
+    if place == 0 and separator is not None:
+        return before(x, separator)
+    if place < 0 or (separator is not None and len(separator) != 1):
+        raise nodes.NoNode(f"piece {place} of texts split at {separator!r}")
+    inner = f"[^{SPACES}]+" if separator is None else f"[^{literal(separator)}]+"
+    return _found(x, inner, place, None)
+
+
+def looked_up(x: Tensor, known: dict[Any, Any], otherwise: Any) -> Tensor:
+    """What a dictionary has for a value; ``otherwise`` for one that it does not have: a tensor, or None for missing."""
+    values = list(known.values())
+    kind = nodes.joint_dtype([*values, *([] if otherwise is None else [otherwise])] or [np.nan])
+    if otherwise is None and kind.kind != "O":
+        kind = np.dtype(np.float64)
+    table = nodes.as_operand(
+        x.graph,
+        np.array([*values, None], object)
+        if kind.kind == "O"
+        else np.array([np.nan if v is None else v for v in values] + [np.nan if kind.kind == "f" else 0], kind),
+        kind,
+    )
+    codes = nodes.constant_like(x, np.int64(len(values)))
+    if nodes.is_text(x):
+        words = {
+            (MISSING_TEXT if key is None or key != key else key): at
+            for at, key in enumerate(known)
+            if key is None or key != key or isinstance(key, str)
+        }
+        codes = x.coded(words, len(values)) if words else codes
+    else:
+        for at, key in enumerate(known):
+            codes = nodes.holds_any(x, [key]).where(np.int64(at), codes)
+    found = x.graph.op("Gather", table, codes, axis=0)
+    if otherwise is None:
+        return found
+    return nodes.choose(x.graph, codes.equals(len(values)), otherwise, found)

@@ -1,0 +1,177 @@
+"""Owns ``.str`` and ``.cat`` of the stand-in of a Series. Knows no nodes but those of `texts`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from convert.graph.columns import columns
+from convert.tracing.recorder import nodes, texts
+from convert.tracing.recorder.recorder import quietly
+from convert.tracing.recorder.refusals import VECTORISED, refuse
+
+if TYPE_CHECKING:
+    from convert.tracing.standins.series import Series
+
+WAYS_OUT = "lower, upper, strip, len, contains, startswith, endswith, isin and map of a dict are recorded"
+
+
+class TextAccessor:
+    """``series.str``."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+
+    def _concrete(self, name: str, *args: Any, **keywords: Any) -> Any:
+        with quietly():
+            return getattr(self._series.concrete.str, name)(*args, **keywords)
+
+    def lower(self) -> Any:
+        """In small letters."""
+        return self._series.filter(self._concrete("lower"), lambda x: texts.case(x, "LOWER"))
+
+    casefold = lower
+
+    def upper(self) -> Any:
+        """In capitals."""
+        return self._series.filter(self._concrete("upper"), lambda x: texts.case(x, "UPPER"))
+
+    def strip(self, to_strip: Any = None) -> Any:
+        """Without spaces at both ends."""
+        return self._stripped("strip", to_strip, True, True)
+
+    def lstrip(self, to_strip: Any = None) -> Any:
+        """Without spaces before."""
+        return self._stripped("lstrip", to_strip, True, False)
+
+    def rstrip(self, to_strip: Any = None) -> Any:
+        """Without spaces behind."""
+        return self._stripped("rstrip", to_strip, False, True)
+
+    def _stripped(self, name: str, to_strip: Any, left: bool, right: bool) -> Any:
+        if to_strip is not None:
+            raise refuse(f"Series.str.{name} of other characters than spaces is not recorded", WAYS_OUT)
+        return self._series.filter(self._concrete(name), lambda x: texts.strip(x, left, right))
+
+    def len(self) -> Any:
+        """How many characters."""
+        return self._series.made(self._concrete("len"), texts.length)
+
+    def contains(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None, regex: bool = True) -> Any:
+        """Where a pattern is found."""
+        if isinstance(pat, re.Pattern):
+            pat, flags = pat.pattern, pat.flags & ~re.UNICODE
+        ignore = not case or flags == re.IGNORECASE
+        if flags not in (0, re.IGNORECASE):
+            raise refuse("Series.str.contains with flags is not recorded", "case=False alone is")
+        given = {} if na is None else {"na": na}
+        concrete = self._concrete("contains", pat, case=case, flags=flags, regex=regex, **given)
+        return self._found(concrete, lambda x: texts.contains(x, pat, regex, ignore), na)
+
+    def startswith(self, pat: Any, na: Any = None) -> Any:
+        """Where a text begins so."""
+        begins = "|".join(map(texts.literal, pat if isinstance(pat, tuple) else (pat,)))
+        concrete = self._concrete("startswith", pat, **({} if na is None else {"na": na}))
+        return self._found(concrete, lambda x: texts.matches(x, f"(?:{begins}){texts.ANYTHING}", whole=True), na)
+
+    def endswith(self, pat: Any, na: Any = None) -> Any:
+        """Where a text ends so."""
+        ends = "|".join(map(texts.literal, pat if isinstance(pat, tuple) else (pat,)))
+        concrete = self._concrete("endswith", pat, **({} if na is None else {"na": na}))
+        return self._found(concrete, lambda x: texts.matches(x, f"{texts.ANYTHING}(?:{ends})", whole=True), na)
+
+    def match(self, pat: str, case: bool = True, na: Any = None) -> Any:
+        """Where a text begins with what a pattern matches."""
+        return self.contains(f"^(?:{pat})", case=case, na=na)
+
+    def _found(self, concrete: Any, make: Any, na: Any) -> Any:
+        if na is True:
+            return self._series.made(concrete, lambda x: make(x) | nodes.missing(x))
+        return self._series.made(concrete, make)
+
+    def __getitem__(self, key: Any) -> Any:
+        with quietly():
+            concrete = self._series.concrete.str[key]
+        return self._series.made(concrete, lambda x: texts.piece(x, key))
+
+    def get(self, key: int) -> Any:
+        """One character."""
+        return self[key]
+
+    def slice(self, start: Any = None, stop: Any = None, step: Any = None) -> Any:
+        """The first characters."""
+        return self[np.s_[start:stop:step]]
+
+    def split(self, pat: Any = None, n: int = -1, expand: bool = False, **_: Any) -> Any:
+        """Taken apart; of the pieces one is recorded."""
+        if expand:
+            raise refuse("Series.str.split into columns is not recorded", WAYS_OUT)
+        return Pieces(self._series, pat, n)
+
+    def extract(self, pat: str, flags: int = 0, expand: bool = True) -> Any:
+        """What the group of a simple expression matches: a class of characters between fixed texts."""
+        series = self._series
+        with quietly():
+            concrete = series.concrete.str.extract(pat, flags=flags, expand=expand)
+        if flags or (concrete.ndim == 2 and concrete.shape[1] != 1):
+            raise refuse("Series.str.extract of several groups is not recorded", WAYS_OUT)
+        return series.like(concrete, columns(series.recorder.node(lambda: texts.extracted(series.tensor, pat)), 1))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(type(self._series.concrete.str), name):
+            raise AttributeError(name)
+        raise refuse(f"Series.str.{name} is not recorded", WAYS_OUT)
+
+
+class Pieces:
+    """What `str.split` makes: lists, of which one item can be had."""
+
+    def __init__(self, series: Series, separator: Any, most: int) -> None:
+        self._series, self._separator, self._most = series, separator, most
+
+    @property
+    def str(self) -> Any:
+        """The items of the lists."""
+        return self
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, int) or (self._most != -1 and key >= self._most):
+            raise refuse(f"piece {key} of Series.str.split is not recorded", "one piece is: .str[1]")
+        with quietly():
+            concrete = self._series.concrete.str.split(self._separator, n=self._most).str[0]
+        return self._series.made(concrete, lambda x: texts.nth(x, self._separator, key))
+
+    def get(self, key: int) -> Any:
+        """One piece."""
+        return self[key]
+
+    def __getattr__(self, name: Any) -> Any:
+        raise refuse(f"{name} of what Series.str.split makes is not recorded", VECTORISED)
+
+
+class CategoryAccessor:
+    """``series.cat``."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+
+    @property
+    def categories(self) -> Any:
+        """The known ones."""
+        return self._series.concrete.cat.categories
+
+    @property
+    def codes(self) -> Any:
+        """Their positions; -1 for a missing value."""
+        return self._series.like(self._series.concrete.cat.codes, self._series.columns_)
+
+    def set_categories(self, values: Any, **_: Any) -> Any:
+        """Others; a value that is none of them is missing."""
+        with quietly():
+            dtype = self._series.concrete.cat.set_categories(values).dtype
+        return self._series.astype(dtype)
+
+    def __getattr__(self, name: str) -> Any:
+        raise refuse(f"Series.cat.{name} is not recorded", "cat.codes and cat.categories are")

@@ -1,0 +1,294 @@
+"""Owns the stand-in of a numpy array: one dimension or two, of which the first are the rows."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from convert.graph.columns import Columns
+from convert.graph.graph import Tensor
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.recorder import as_dtype, column, quietly
+from convert.tracing.recorder.reducing import reduced
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.standins.functions import FUNCTIONS
+from convert.tracing.standins.standin import RowCount, StandIn, alike, shown
+
+
+class Array(StandIn):
+    """Stands for an array ``[rows]`` or ``[rows, width]``."""
+
+    __slots__ = ()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """So that a person's isinstance(x, np.ndarray) holds."""
+        return np.ndarray
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in FUNCTIONS:
+            return FUNCTIONS[function](*args, **kwargs)
+        raise refuse(f"numpy.{function.__name__} is not recorded", RECORDED)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many rows, and how many columns."""
+        return (RowCount(self.concrete.shape[0]), *self.concrete.shape[1:])
+
+    @property
+    def ndim(self) -> int:
+        """One or two."""
+        return int(self.concrete.ndim)
+
+    @property
+    def dtype(self) -> Any:
+        """Numpy's own."""
+        return self.concrete.dtype
+
+    @property
+    def size(self) -> int:
+        """How many values."""
+        return RowCount(self.concrete.size)
+
+    @property
+    def values(self) -> Any:
+        """Arrays have none."""
+        raise AttributeError("'numpy.ndarray' object has no attribute 'values'")
+
+    def __iter__(self) -> Iterator[Any]:
+        raise refuse("it goes through the rows one by one", VECTORISED)
+
+    def __getitem__(self, key: Any) -> Any:
+        rows, wanted = split_key(self, key)
+        if rows is None:  # x[:, None]
+            return self.reshape(-1, 1)
+        with quietly():
+            concrete = self.concrete[(slice(None), wanted)] if wanted is not None else self.concrete[:]
+        if wanted is None:
+            return self.like(concrete, self.columns_)
+        places = np.atleast_1d(np.arange(self.columns_.width)[wanted])
+        return self.like(concrete, self.columns_.take(places.tolist()))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Columns by position, or where a condition on rows or cells holds."""
+        condition = key if isinstance(key, StandIn) else key[0] if isinstance(key, tuple) else None
+        if isinstance(condition, StandIn):
+            self._set_where(key, condition, value)
+            return
+        _, wanted = split_key(self, key)
+        places = np.atleast_1d(np.arange(self.columns_.width)[slice(None) if wanted is None else wanted]).tolist()
+        concrete = self.concrete.copy()
+        with quietly():
+            concrete[:, wanted] = shown(value)
+        made = spread(self, value, len(places))
+        self._replace(concrete, [as_dtype(tensor, storage_of(self)) for tensor in made], places)
+
+    def _set_where(self, key: Any, condition: StandIn, value: Any) -> None:
+        concrete = self.concrete.copy()
+        shown_key = tuple(map(shown, key)) if isinstance(key, tuple) else shown(key)
+        if isinstance(value, StandIn):
+            raise refuse("it sets some rows to values of other columns", "np.where(condition, values, x)")
+        with quietly():
+            concrete[shown_key] = value
+        if isinstance(key, tuple):
+            places = np.atleast_1d(np.arange(self.columns_.width)[key[1]]).tolist()
+        else:
+            places = list(range(self.columns_.width))
+        chosen = []
+        for at in places:
+            flags = condition.columns_.take([at if condition.columns_.width > 1 else 0]).parts[0][0]
+            here = self.columns_.take([at]).parts[0][0]
+            chosen.append(self.recorder.node(lambda f=flags, h=here: nodes.choose(h.graph, f, value, h).cast(h.dtype)))  # type: ignore[misc]
+        self._replace(concrete, chosen, places)
+
+    def _replace(self, concrete: Any, tensors: Sequence[Tensor], places: Sequence[int]) -> None:
+        singles = [self.columns_.take([at]).parts[0] for at in range(self.columns_.width)]
+        for at, tensor in zip(places, tensors, strict=True):
+            singles[at] = (tensor, 1)
+        made = self.like(concrete, Columns(self.recorder.graph, tuple(singles)))
+        self.concrete, self.columns_ = made.concrete, made.columns_
+
+    def copy(self, *_: Any, **__: Any) -> Any:
+        """Another array with the same values."""
+        return self.like(self.concrete.copy(), self.columns_)
+
+    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
+        """Another dtype; texts stay texts."""
+        return astype(self, dtype, self.concrete.astype)
+
+    def reshape(self, *shape: Any, **_: Any) -> Any:
+        """One column, [rows, 1], or one dimension, [rows]."""
+        with quietly():
+            concrete = self.concrete.reshape(*shape)
+        if concrete.ndim > 2 or len(concrete) != self.recorder.rows:
+            raise refuse("reshape puts values of several rows into one", "reshape(-1, 1) and reshape(len(X), -1) are")
+        return self.like(concrete, self.columns_)
+
+    def ravel(self, *_: Any, **__: Any) -> Any:
+        """One dimension of one column."""
+        return self.reshape(-1)
+
+    flatten = squeeze = ravel
+
+    def round(self, decimals: int = 0, **_: Any) -> Any:
+        """To the nearest even."""
+        made = self.recorder.each(lambda x: nodes.rounded(x, decimals), self.columns_)
+        return self.like(self.concrete.round(decimals), made)
+
+    def clip(self, min: Any = None, max: Any = None, **_: Any) -> Any:  # noqa: A002  numpy's names
+        """Between two limits."""
+        return FUNCTIONS[np.clip](self, min, max)
+
+    def sum(self, axis: Any = None, **keywords: Any) -> Any:
+        """Along the columns of a row."""
+        return reduce_rows("sum", self, axis, **keywords)
+
+    def mean(self, axis: Any = None, **keywords: Any) -> Any:
+        """Along the columns of a row."""
+        return reduce_rows("mean", self, axis, **keywords)
+
+    def min(self, axis: Any = None, **keywords: Any) -> Any:
+        """Along the columns of a row."""
+        return reduce_rows("min", self, axis, **keywords)
+
+    def max(self, axis: Any = None, **keywords: Any) -> Any:
+        """Along the columns of a row."""
+        return reduce_rows("max", self, axis, **keywords)
+
+    def std(self, axis: Any = None, **keywords: Any) -> Any:
+        """Along the columns of a row."""
+        return reduce_rows("std", self, axis, **keywords)
+
+    def var(self, axis: Any = None, **keywords: Any) -> Any:
+        """Along the columns of a row."""
+        return reduce_rows("var", self, axis, **keywords)
+
+    def prod(self, axis: Any = None, **keywords: Any) -> Any:
+        """Along the columns of a row."""
+        return reduce_rows("prod", self, axis, **keywords)
+
+    def all(self, axis: Any = None, **keywords: Any) -> Any:
+        """Along the columns of a row."""
+        return reduce_rows("all", self, axis, **keywords)
+
+    def any(self, axis: Any = None, **keywords: Any) -> Any:
+        """Along the columns of a row."""
+        return reduce_rows("any", self, axis, **keywords)
+
+    def argmax(self, axis: Any = None, **_: Any) -> Any:
+        """The place of the largest in each row, the first of several."""
+        if axis not in (1, -1) or self.concrete.ndim != 2:
+            raise refuse(f"argmax along the rows: {MIXES}", IN_FIT)
+        tensor = self.recorder.one(self.columns_)
+        return self.like(self.concrete.argmax(axis=1), column(tensor.argmax().reshape(-1, 1)))
+
+    def __matmul__(self, other: Any) -> Any:
+        """With a constant matrix or vector."""
+        if isinstance(other, StandIn):
+            raise refuse(f"a product of two tables: {MIXES}", IN_FIT)
+        with quietly():
+            concrete = self.concrete @ other
+        matrix = np.asarray(other)
+        matrix = matrix.reshape(-1, 1) if matrix.ndim == 1 else matrix
+        wanted = np.result_type(self.concrete.dtype, matrix.dtype)
+        return self.like(
+            concrete,
+            column(self.recorder.one(self.columns_, wanted) @ matrix)
+            if matrix.shape[1] == 1
+            else Columns(self.recorder.graph, ((self.recorder.one(self.columns_, wanted) @ matrix, matrix.shape[1]),)),
+        )
+
+    def dot(self, other: Any) -> Any:
+        """With a constant matrix or vector."""
+        return self @ other
+
+
+def split_key(array: StandIn, key: Any) -> tuple[Any, Any]:
+    """All rows, and which columns; None for rows where the key adds a dimension, for columns where it names none."""
+    if key is Ellipsis or (isinstance(key, slice) and key == slice(None)):
+        return slice(None), None
+    if isinstance(key, tuple) and len(key) == 2 and array.concrete.ndim == 1 and key[1] is None and _is_all(key[0]):
+        return None, None
+    if isinstance(key, tuple) and len(key) == 2 and array.concrete.ndim == 2 and _is_all(key[0]):
+        if isinstance(key[1], StandIn):
+            raise refuse("it chooses columns by the values of rows", "choose them in fit")
+        return slice(None), key[1]
+    raise refuse("it takes some of the rows", "a transformer answers every row: np.where in place of a selection")
+
+
+def _is_all(key: Any) -> bool:
+    return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
+
+
+def storage_of(array: StandIn) -> Any:
+    """The dtype that an array's columns are set in."""
+    return array.concrete.dtype
+
+
+def spread(array: StandIn, value: Any, width: int) -> list[Tensor]:
+    """A value as the tensors [rows, 1] of so many columns."""
+    recorder = array.recorder
+    if isinstance(value, StandIn):
+        singles = [value.columns_.take([at]).parts[0][0] for at in range(value.columns_.width)]
+        return singles * width if len(singles) == 1 else singles
+    constant = alike(recorder, value)
+    like = array.columns_.take([0]).parts[0][0]
+    values = [constant] * width if not np.ndim(constant) else list(constant)
+    return [filled(like, item) for item in values]
+
+
+def filled(like: Tensor, value: Any) -> Tensor:
+    """[rows, 1] of one constant."""
+    kind = nodes.joint_dtype([value]) if value is not None else np.dtype(np.float64)
+    return nodes.constant_like(like, nodes.as_operand(like.graph, value, kind))
+
+
+def astype(thing: StandIn, dtype: Any, convert: Any) -> Any:
+    """Another dtype, cell by cell: texts of whole numbers and booleans are not recorded."""
+    with quietly():
+        concrete = convert(dtype)
+
+    def cast(x: Tensor) -> Tensor:
+        wanted = np.dtype(object) if concrete.dtype.kind in "OUT" else np.dtype(concrete.dtype)
+        if wanted.kind == "O":
+            if nodes.is_text(x):
+                return x
+            raise nodes.NoNode("a column of numbers as texts")
+        if nodes.is_text(x):
+            raise nodes.NoNode("a column of texts as numbers")
+        if wanted == np.bool_:
+            return x if x.dtype == np.bool_ else ~x.equals(0)
+        return x.cast(wanted)
+
+    made = thing.recorder.each(cast, thing.columns_)
+    for (before, _), (after, _) in zip(thing.columns_.parts, made.parts, strict=True):
+        thing.recorder.keep_origin(after, before)
+    return thing.like(concrete, made)
+
+
+def reduce_rows(kind: str, array: StandIn, axis: Any = None, skip: bool = False, **keywords: Any) -> Any:
+    """A reduction along the columns; along the rows it is refused."""
+    own = getattr(np, kind)
+    if axis not in (1, -1) or array.concrete.ndim != 2:
+        raise refuse(f"{kind} along the rows: {MIXES}", IN_FIT)
+    if keywords.keys() - {"keepdims", "ddof", "dtype", "out", "where", "initial"} or any_given(keywords):
+        raise refuse(f"numpy.{kind} with {', '.join(keywords)} is not recorded", RECORDED)
+    keep, ddof = keywords.get("keepdims", False) is True, keywords.get("ddof", 0)
+    with quietly():
+        given = {"ddof": ddof} if kind in ("std", "var") else {}
+        concrete = (getattr(np, f"nan{kind}") if skip else own)(array.concrete, axis=1, keepdims=keep, **given)
+    tensor = array.recorder.one(array.columns_)
+    return array.like(
+        concrete, column(array.recorder.node(lambda: reduced(kind, tensor, array.columns_.width, skip, ddof)))
+    )
+
+
+def any_given(keywords: dict[str, Any]) -> bool:
+    """Whether a keyword is given that changes what is reduced."""
+    plain = (None, np._NoValue)
+    return builtins.any(
+        keywords[name] not in plain for name in ("dtype", "out", "where", "initial") if name in keywords
+    )

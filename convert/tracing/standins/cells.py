@@ -1,0 +1,263 @@
+"""Owns functions of one value, as Series.apply and DataFrame.apply(axis=1) call them: both ways of each decision.
+
+The function is run once for every way through it; what the ways answer is put together by the conditions that lead to
+them, so that each row has the answer of its own way. Knows nothing of series and frames.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from convert.graph.graph import Tensor
+from convert.tracing.recorder import nodes, texts
+from convert.tracing.recorder.recorder import Recorder
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse
+from convert.tracing.standins.standin import COMPARISONS, OPERATORS, ufunc_node
+
+MOST_WAYS = 256
+Decision = tuple[Tensor, bool]
+Way = tuple[list[Decision], Any]
+
+
+class Ways:
+    """Explores a function: each run goes one way, and leaves those that branch off it for later."""
+
+    def __init__(self) -> None:
+        self._given: list[bool] = []
+        self._taken: list[Decision] = []
+
+    def decide(self, condition: Tensor) -> bool:
+        """Which way this run goes here; the same as before where the same was asked."""
+        for tensor, way in self._taken:
+            if tensor.name == condition.name:
+                return way
+        way = self._given[len(self._taken)] if len(self._taken) < len(self._given) else True
+        self._taken.append((condition, way))
+        return way
+
+    def explore(self, run: Callable[[], Any]) -> Any:
+        """What the runs answer, as one tree of choices. Raises a refusal for too many ways."""
+        waiting: list[list[bool]] = [[]]
+        ways: list[Way] = []
+        while waiting:
+            self._given, self._taken = waiting.pop(), []
+            answer = run()
+            ways.append((list(self._taken), answer))
+            taken = [way for _, way in self._taken]
+            waiting += [[*taken[:at], not taken[at]] for at in range(len(self._given), len(taken))]
+            if len(ways) > MOST_WAYS:
+                raise refuse(f"there are more than {MOST_WAYS} ways through a function of one value", VECTORISED)
+        return ways
+
+
+class Cell:
+    """One value of every row."""
+
+    __slots__ = ("recorder", "tensor", "ways")
+
+    def __init__(self, recorder: Recorder, tensor: Tensor, ways: Ways) -> None:
+        self.recorder, self.tensor, self.ways = recorder, tensor, ways
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """So that isinstance(x, str) and isinstance(x, float) tell texts from numbers."""
+        kinds: dict[str, type] = {"O": str, "b": bool, "f": float}
+        return kinds.get(self.tensor.dtype.kind, int)
+
+    def of(self, make: Callable[[], Tensor]) -> Cell:
+        """Another value of the same row."""
+        return Cell(self.recorder, self.recorder.node(make), self.ways)
+
+    def ufunc(self, ufunc: np.ufunc, *operands: Any) -> Cell:
+        """A function of numpy's; texts beside it make an input column one of texts."""
+        given = [value.tensor if is_cell(value) else value for value in operands]
+        if any(isinstance(value, str) for value in given):
+            for value in given:
+                if isinstance(value, Tensor):
+                    self.recorder.need_text(value, "a comparison with a text")
+        if any(value is None for value in given):
+            return self.of(lambda: nodes.constant_like(self.tensor, ufunc is np.not_equal))
+        return self.of(lambda: ufunc_node(self.recorder, ufunc, *given))
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Cell:
+        if method != "__call__" or keywords:
+            raise refuse(f"numpy.{ufunc.__name__}.{method} is not recorded", RECORDED)
+        return self.ufunc(ufunc, *inputs)
+
+    def __bool__(self) -> bool:
+        kind = self.tensor.dtype.kind
+        tensor = self.tensor
+        if kind == "O":
+            tensor = self.recorder.node(lambda: ~nodes.holds_any(self.tensor, [""]))
+        elif kind != "b":
+            tensor = self.recorder.node(lambda: ~self.tensor.equals(0))
+        return self.ways.decide(tensor)
+
+    def __contains__(self, piece: Any) -> bool:
+        self.recorder.need_text(self.tensor, "in")
+        return bool(self.of(lambda: texts.contains(self.tensor, piece, regex=False)))
+
+    def __neg__(self) -> Cell:
+        return self.ufunc(np.negative, self)
+
+    def __abs__(self) -> Cell:
+        return self.ufunc(np.absolute, self)
+
+    def __invert__(self) -> Cell:
+        return self.ufunc(np.invert, self)
+
+    def __round__(self, digits: int | None = None) -> Cell:
+        made = self.of(lambda: nodes.rounded(self.tensor, digits or 0))
+        return made if digits is not None else made.of(lambda: made.tensor.cast(np.int64))
+
+    def __getitem__(self, key: Any) -> Cell:
+        self.recorder.need_text(self.tensor, "a piece of a text")
+        return self.of(lambda: texts.piece(self.tensor, key))
+
+    def lower(self) -> Cell:
+        """As str.lower."""
+        return self._of_text("LOWER")
+
+    def upper(self) -> Cell:
+        """As str.upper."""
+        return self._of_text("UPPER")
+
+    def _of_text(self, action: str) -> Cell:
+        self.recorder.need_text(self.tensor, f"str.{action.lower()}")
+        return self.of(lambda: texts.case(self.tensor, action))
+
+    def strip(self) -> Cell:
+        """As str.strip of spaces."""
+        self.recorder.need_text(self.tensor, "str.strip")
+        return self.of(lambda: texts.strip(self.tensor))
+
+    def split(self, separator: str | None = None) -> Pieces:
+        """As str.split, of which one piece can be had."""
+        self.recorder.need_text(self.tensor, "str.split")
+        return Pieces(self, separator)
+
+    def startswith(self, begin: str) -> Cell:
+        """As str.startswith."""
+        self.recorder.need_text(self.tensor, "str.startswith")
+        return self.of(lambda: texts.matches(self.tensor, texts.literal(begin) + texts.ANYTHING, whole=True))
+
+    def endswith(self, end: str) -> Cell:
+        """As str.endswith."""
+        self.recorder.need_text(self.tensor, "str.endswith")
+        return self.of(lambda: texts.matches(self.tensor, texts.ANYTHING + texts.literal(end), whole=True))
+
+    def _shows(self, *_: Any) -> NoReturn:
+        raise refuse("a function of one value needs the value itself, which recording does not show it", VECTORISED)
+
+    __float__ = __int__ = __index__ = __len__ = __hash__ = __format__ = __str__ = __iter__ = _shows
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(self.__class__, name):
+            if self.tensor.dtype.kind != "O" and hasattr(str, name):
+                self.recorder.need_text(self.tensor, f"str.{name}")
+            raise AttributeError(name)
+        raise refuse(f"{self.__class__.__name__}.{name} of one value is not recorded", VECTORISED)
+
+
+class Pieces:
+    """What a text was split into."""
+
+    def __init__(self, cell: Cell, separator: str | None) -> None:
+        self._cell, self._separator = cell, separator
+
+    def __getitem__(self, place: int) -> Cell:
+        return self._cell.of(lambda: texts.nth(self._cell.tensor, self._separator, place))
+
+    def __getattr__(self, name: str) -> Any:
+        raise refuse(f"{name} of the pieces of a text is not recorded", VECTORISED)
+
+
+def is_cell(value: Any) -> bool:
+    """Whether this is one value of every row: a cell says that it is a float or a text."""
+    return type(value) is Cell
+
+
+def _left(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
+    return lambda self, other: self.ufunc(ufunc, self, other)
+
+
+def _right(ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
+    return lambda self, other: self.ufunc(ufunc, other, self)
+
+
+for _name, (_, _ufunc) in OPERATORS.items():
+    setattr(Cell, f"__{_name}__", _left(_ufunc))
+    setattr(Cell, f"__r{_name}__", _right(_ufunc))
+for _name, (_, _ufunc) in COMPARISONS.items():
+    setattr(Cell, f"__{_name}__", _left(_ufunc))
+
+
+def put_together(recorder: Recorder, like: Tensor, ways: list[Way]) -> Tensor:
+    """[rows, 1]: the answers of all ways, each where its conditions hold."""
+    answers = [answer.tensor if is_cell(answer) else answer for _, answer in ways]
+    for answer in answers:
+        if not (isinstance(answer, Tensor) or answer is None or isinstance(answer, str | int | float | np.generic)):
+            raise refuse(f"a function of one value answers a {type(answer).__name__}", VECTORISED)
+    kind = recorder.node_dtype(answers)
+    filled = [
+        recorder.node(lambda a=answer: nodes.as_operand(recorder.graph, a, kind))  # type: ignore[misc]
+        for answer in answers
+    ]
+    if len(filled) == 1:
+        return filled[0] if isinstance(answers[0], Tensor) else nodes.constant_like(like, filled[0])
+    return _tree([(conditions, answer) for (conditions, _), answer in zip(ways, filled, strict=True)], 0)
+
+
+def _tree(ways: list[tuple[list[Decision], Tensor]], depth: int) -> Tensor:
+    if len(ways) == 1:
+        return ways[0][1]
+    condition = ways[0][0][depth][0]
+    yes = _tree([way for way in ways if way[0][depth][1]], depth + 1)
+    no = _tree([way for way in ways if not way[0][depth][1]], depth + 1)
+    return nodes.choose(condition.graph, condition, yes, no)
+
+
+class RowOfCells:
+    """One row of a frame, as DataFrame.apply(axis=1) hands it to a function: cells by name or position."""
+
+    def __init__(self, recorder: Recorder, cells: dict[Any, Cell]) -> None:
+        self._recorder, self._cells = recorder, cells
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, list):
+            return RowOfCells(self._recorder, {name: self[name] for name in key})
+        if key in self._cells:
+            return self._cells[key]
+        raise KeyError(key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """As Series.get."""
+        return self._cells.get(key, default)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._cells.values())
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def sum(self) -> Any:
+        """Of all cells; a missing one counts for nothing."""
+        filled = [
+            cell.of(lambda c=cell: nodes.missing(c.tensor).where(np.asarray(0, c.tensor.dtype), c.tensor))  # type: ignore[misc]
+            for cell in self._cells.values()
+        ]
+        total = filled[0]
+        for cell in filled[1:]:
+            total = operator.add(total, cell)
+        return total
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._cells:
+            return self._cells[name]
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise refuse(f"{name} of a row is not recorded", VECTORISED)

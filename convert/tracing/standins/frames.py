@@ -1,0 +1,419 @@
+"""Owns the stand-in of a pandas DataFrame: columns by name. Knows no nodes of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from convert.graph.columns import Columns
+from convert.graph.graph import Tensor
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.reducing import reduced
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.standins import functions
+from convert.tracing.standins.arrays import filled
+from convert.tracing.standins.cells import Cell, RowOfCells, Ways, put_together
+from convert.tracing.standins.locating import Located, Positioned
+from convert.tracing.standins.series import ARITHMETIC, Series, plain
+from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, alike, shown
+
+DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
+
+
+class MissingColumn(KeyError, AttributeError):
+    """The code asks for a column that the sample rows do not have."""
+
+
+class Frame(StandIn):
+    """Stands for a DataFrame."""
+
+    __slots__ = ()
+    _typ = "dataframe"  # by which pandas on the left leaves an operation to this one
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """So that a person's isinstance(x, pd.DataFrame) holds."""
+        return DATA_FRAME
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in functions.FUNCTIONS:
+            return functions.FUNCTIONS[function](*args, **kwargs)
+        raise refuse(f"numpy.{function.__name__} is not recorded", RECORDED)
+
+    shape = property(lambda self: (RowCount(self.concrete.shape[0]), self.concrete.shape[1]))
+    ndim = 2
+    empty = False
+    index = property(lambda self: self.concrete.index)
+    dtypes = property(lambda self: self.concrete.dtypes)
+    values = property(lambda self: self.to_numpy())
+    loc = property(lambda self: Located(self))
+    iloc = property(lambda self: Positioned(self))
+
+    @property
+    def columns(self) -> Any:
+        """Their names."""
+        return self.concrete.columns
+
+    @columns.setter
+    def columns(self, names: Any) -> None:
+        self.concrete = self.concrete.set_axis(names, axis=1)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.concrete.columns)
+
+    def __contains__(self, name: Any) -> bool:
+        return name in self.concrete.columns
+
+    def __getattr__(self, name: str) -> Any:
+        """A column by its name, as df.age; whatever else a DataFrame has is refused by name."""
+        if name in self.concrete.columns:
+            return self[name]
+        if not name.startswith("_") and not hasattr(DATA_FRAME, name):
+            raise MissingColumn(name)
+        return StandIn.__getattr__(self, name)
+
+    def keys(self) -> Any:
+        """Names of columns."""
+        return self.concrete.columns
+
+    def items(self) -> Iterator[tuple[Any, Any]]:
+        """Column by column."""
+        return ((name, self[name]) for name in self.concrete.columns)
+
+    def at(self, places: Sequence[int]) -> Any:
+        """The columns at these positions."""
+        return self.like(self.concrete.iloc[:, list(places)], self.columns_.take(places))
+
+    def single(self, place: int) -> Any:
+        """One column as a series."""
+        return self.like(self.concrete.iloc[:, place], self.columns_.take([place]))
+
+    def binary(self, act: Callable[[Any, Any], Any], ufunc: np.ufunc, left: Any, right: Any) -> Any:
+        """As of any stand-in; two frames must have the same columns, as pandas puts them beside each other by name."""
+        if isinstance(left, Frame) and isinstance(right, Frame) and list(left.columns) != list(right.columns):
+            raise refuse("it computes with two frames of different columns", "take columns as arrays: df.to_numpy()")
+        return StandIn.binary(self, act, ufunc, left, right)
+
+    def places(self, names: Any) -> Any:
+        """Positions of columns by name: one for one name."""
+        for name in names if isinstance(names, list) else [names]:
+            if name not in self.concrete.columns:
+                raise MissingColumn(name)
+        found = self.concrete.columns.get_indexer(names if isinstance(names, list) else [names])
+        return found.tolist() if isinstance(names, list) else int(found[0])
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, StandIn):
+            raise refuse("it takes some of the rows", "a transformer answers every row: np.where, Series.where")
+        if isinstance(key, slice):
+            raise refuse("it takes some of the rows", "df.loc[:, first:last] takes columns")
+        listed = isinstance(key, list | np.ndarray | pd.Index | pd.Series)
+        if listed and len(key) and np.asarray(key).dtype == np.bool_:
+            return self.at(np.flatnonzero(np.asarray(key)).tolist())
+        found = self.places(list(key) if listed else key)
+        return self.at(found) if listed else self.single(found)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(key, StandIn):
+            self._become(self.mask(key, value))
+            return
+        names = list(key) if isinstance(key, list | pd.Index | np.ndarray) else [key]
+        with quietly():
+            concrete = self.concrete.copy()
+            concrete[key] = shown(value)
+        self._put(concrete, names, self._tensors(value, len(names)))
+
+    def _tensors(self, value: Any, width: int) -> list[Tensor]:
+        if isinstance(value, StandIn):
+            singles = [value.columns_.take([at]).parts[0][0] for at in range(value.columns_.width)]
+            return singles * width if len(singles) == 1 else singles
+        constant = alike(self.recorder, value)
+        values = list(constant) if np.ndim(constant) else [constant] * width
+        if not self.columns_.parts:
+            raise refuse("it makes a table without any column of the rows", VECTORISED)
+        like = self.columns_.take([0]).parts[0][0]
+        return [self.recorder.node(lambda v=item: filled(like, v)) for item in values]  # type: ignore[misc]
+
+    def _put(self, concrete: Any, names: Sequence[Any], tensors: Sequence[Tensor]) -> None:
+        """These columns, in the place of those of that name, or behind."""
+        parts = {name: self.columns_.take([at]).parts[0] for at, name in enumerate(self.concrete.columns)}
+        parts |= {name: (tensor, 1) for name, tensor in zip(names, tensors, strict=True)}
+        made = Columns(self.recorder.graph, tuple(parts[name] for name in concrete.columns))
+        self._become(self.like(concrete, made))
+
+    def set_where(self, name: Any, condition: Any, value: Any) -> None:
+        """Sets a column where a condition holds; one that is new is missing elsewhere."""
+        if name in self.concrete.columns:
+            self[name] = self[name].mask(condition, value)
+            return
+        with quietly():
+            concrete = self.concrete.copy()
+            concrete.loc[shown(condition), name] = (
+                value.concrete[shown(condition)] if isinstance(value, StandIn) else value
+            )
+        told = plain(value).tensor if isinstance(value, StandIn) else value
+        made = self.recorder.node(lambda: nodes.choose(self.recorder.graph, condition.tensor, told, None))
+        self._put(concrete, [name], [made])
+
+    def _become(self, made: Any) -> None:
+        self.concrete, self.columns_ = made.concrete, made.columns_
+
+    def __delitem__(self, name: Any) -> None:
+        self._become(self.drop(columns=[name]))
+
+    def pop(self, name: Any) -> Any:
+        """Takes a column out."""
+        taken = self[name]
+        del self[name]
+        return taken
+
+    def insert(self, loc: int, column: Any, value: Any, allow_duplicates: bool = False) -> None:
+        """A new column at a place."""
+        with quietly():
+            concrete = self.concrete.copy()
+            concrete.insert(loc, column, shown(value))
+        self._put(concrete, [column], self._tensors(value, 1))
+
+    def get(self, name: Any, default: Any = None) -> Any:
+        """A column, or the default where there is none."""
+        return self[name] if name in self.concrete.columns else default
+
+    def copy(self, *_: Any, **__: Any) -> Any:
+        """Another frame with the same values."""
+        return self.like(self.concrete.copy(), self.columns_)
+
+    def reset_index(self, drop: bool = False, **_: Any) -> Any:
+        """Rows are numbered anew; they have no other names here."""
+        if not drop:
+            raise refuse("the numbering of rows becomes a column", "reset_index(drop=True)")
+        return self.copy()
+
+    def assign(self, **made: Any) -> Any:
+        """New columns, from values or from functions of the frame."""
+        whole = self.copy()
+        for name, value in made.items():
+            whole[name] = value(whole) if callable(value) else value
+        return whole
+
+    def drop(
+        self, labels: Any = None, axis: Any = 0, columns: Any = None, inplace: bool = False, **keywords: Any
+    ) -> Any:
+        """Without some columns."""
+        wanted = columns if columns is not None else labels
+        if wanted is None or (columns is None and axis not in (1, "columns")) or keywords.get("index") is not None:
+            raise refuse("DataFrame.drop takes rows away", "drop(columns=[...]) takes columns")
+        if keywords.get("errors") != "ignore":
+            self.places(list(wanted) if isinstance(wanted, list | tuple | set | pd.Index | np.ndarray) else [wanted])
+        concrete = self.concrete.drop(columns=wanted, errors="ignore")
+        made = self.at([at for at, name in enumerate(self.concrete.columns) if name in set(concrete.columns)])
+        return self._become(made) if inplace else made
+
+    def rename(self, mapper: Any = None, columns: Any = None, axis: Any = 0, inplace: bool = False, **_: Any) -> Any:
+        """Columns under other names."""
+        if columns is None and axis not in (1, "columns"):
+            raise refuse("DataFrame.rename renames rows", "rename(columns={...})")
+        made = self.like(self.concrete.rename(columns=columns if columns is not None else mapper), self.columns_)
+        return self._become(made) if inplace else made
+
+    def reindex(self, labels: Any = None, columns: Any = None, fill_value: Any = np.nan, **_: Any) -> Any:
+        """These columns in this order; those that are not there hold one constant."""
+        if columns is None:
+            raise refuse("DataFrame.reindex chooses rows", "reindex(columns=[...])")
+        whole = self.copy()
+        for name in columns:
+            if name not in whole.concrete.columns:
+                whole[name] = fill_value
+        return whole[list(columns)]
+
+    def each(self, act: Callable[[Any], Any]) -> Any:
+        """A function of each column, the results under the same names."""
+        whole = self.copy()
+        for name in self.concrete.columns:
+            whole[name] = act(self[name])
+        return whole
+
+    def fillna(self, value: Any = None, inplace: bool = False, **_: Any) -> Any:
+        """Missing values replaced: by one constant, or by one for each column."""
+        by_name = dict(value) if isinstance(value, Mapping | pd.Series) else None
+        if isinstance(value, Frame):
+            by_name = dict(value.items())
+        made = self.copy()
+        for name in self.concrete.columns if by_name is None else [n for n in by_name if n in self.concrete.columns]:
+            made[name] = made[name].fillna(value if by_name is None else by_name[name])
+        return self._become(made) if inplace else made
+
+    def replace(self, known: Any = None, value: Any = None, inplace: bool = False, **keywords: Any) -> Any:
+        """Constants replaced by others, in all columns or by column."""
+        nested = isinstance(known, Mapping) and any(isinstance(inner, Mapping) for inner in known.values())
+        made = self.copy()
+        for name in known if nested else self.concrete.columns:
+            told = known[name] if nested else known
+            keys = list(told) if isinstance(told, Mapping | list | tuple) else [told]
+            if nested or _may_hold(self[name], keys):
+                made[name] = self[name].replace(told, value, **keywords)
+        return self._become(made) if inplace else made
+
+    def astype(self, dtype: Any, **_: Any) -> Any:
+        """Other dtypes, one for all columns or by name."""
+        by_name = dict(dtype) if isinstance(dtype, Mapping) else dict.fromkeys(self.concrete.columns, dtype)
+        made = self.copy()
+        for name, kind in by_name.items():
+            made[name] = made[name].astype(kind)
+        return made
+
+    def isna(self) -> Any:
+        """Where values are missing."""
+        return self.each(lambda series: series.isna())
+
+    def notna(self) -> Any:
+        """Where values are there."""
+        return self.each(lambda series: series.notna())
+
+    isnull, notnull = isna, notna
+
+    def clip(self, lower: Any = None, upper: Any = None, axis: Any = None, **_: Any) -> Any:
+        """Between two limits, for all columns or for each."""
+        return self.each(lambda series: series.clip(_of_column(lower, series.name), _of_column(upper, series.name)))
+
+    def round(self, decimals: Any = 0, **_: Any) -> Any:
+        """To the nearest even."""
+        digits = dict(decimals) if isinstance(decimals, Mapping) else dict.fromkeys(self.concrete.columns, decimals)
+        made = self.copy()
+        for name, count in digits.items():
+            made[name] = self[name].round(count)
+        return made
+
+    def abs(self) -> Any:
+        """Without signs."""
+        return abs(self)
+
+    def where(self, condition: Any, other: Any = np.nan, **_: Any) -> Any:
+        """Its values where a condition holds, others elsewhere."""
+        condition = condition(self) if callable(condition) else condition
+        return self.each(
+            lambda column: column.where(_of_column(condition, column.name), _of_column(other, column.name))
+        )
+
+    def mask(self, condition: Any, other: Any = np.nan, **_: Any) -> Any:
+        """Other values where a condition holds."""
+        return self.where(~(condition(self) if callable(condition) else condition), other)
+
+    def isin(self, values: Any) -> Any:
+        """Where values are among constants."""
+        return self.each(lambda series: series.isin(values[series.name] if isinstance(values, Mapping) else values))
+
+    def to_numpy(self, dtype: Any = None, **_: Any) -> Any:
+        """All values as one array."""
+        concrete = self.concrete.to_numpy() if dtype is None else self.concrete.to_numpy(dtype=dtype)
+        singles = (
+            tuple((plain(self[name]).tensor, 1) for name in self.concrete.columns) if self._has_categories() else None
+        )
+        made = self.columns_ if singles is None else Columns(self.recorder.graph, singles)
+        return self.like(concrete, made)
+
+    def _has_categories(self) -> bool:
+        return any(isinstance(dtype, pd.CategoricalDtype) for dtype in self.concrete.dtypes)
+
+    def select_dtypes(self, include: Any = None, exclude: Any = None) -> Any:
+        """Columns by what they hold."""
+        return self[list(self.concrete.select_dtypes(include, exclude).columns)]
+
+    def filter(self, items: Any = None, like: Any = None, regex: Any = None, axis: Any = None) -> Any:
+        """Columns by their names."""
+        return self[list(self.concrete.filter(items=items, like=like, regex=regex, axis=1).columns)]
+
+    def add_prefix(self, prefix: str, **_: Any) -> Any:
+        """Longer names."""
+        return self.like(self.concrete.add_prefix(prefix), self.columns_)
+
+    def add_suffix(self, suffix: str, **_: Any) -> Any:
+        """Longer names."""
+        return self.like(self.concrete.add_suffix(suffix), self.columns_)
+
+    def set_axis(self, labels: Any, axis: Any = 0, **_: Any) -> Any:
+        """Columns under other names."""
+        return self.like(self.concrete.set_axis(labels, axis=axis), self.columns_)
+
+    def pipe(self, function: Any, *args: Any, **keywords: Any) -> Any:
+        """A function of the whole frame."""
+        return function(self, *args, **keywords)
+
+    def join(self, other: Any, **keywords: Any) -> Any:
+        """Columns of another frame of the same rows beside these."""
+        with quietly():
+            concrete = self.concrete.join(shown(other), **keywords)
+        return self.like(concrete, self.columns_.beside(other.columns_))
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """A single column as a series."""
+        return self.single(0) if self.concrete.shape[1] == 1 else self
+
+    def map(self, function: Any, na_action: Any = None, **keywords: Any) -> Any:
+        """A function of each value."""
+        return self.each(lambda series: series.apply(function, **keywords))
+
+    applymap = map  # noqa: A003  pandas' name
+
+    def apply(self, function: Any, axis: Any = 0, args: Any = (), **keywords: Any) -> Any:
+        """A function of each column, or, along axis 1, of the values of each row."""
+        if axis in (0, "index"):
+            return self.each(lambda series: function(series, *args, **keywords))
+        ways = Ways()
+        cells = {name: Cell(self.recorder, self[name].tensor, ways) for name in self.concrete.columns}
+        found = ways.explore(lambda: function(RowOfCells(self.recorder, cells), *args, **keywords))
+        with quietly():
+            concrete = self.concrete.apply(function, axis=1, args=args, **keywords)
+        like = next(iter(cells.values())).tensor
+        return self.like(concrete, column(put_together(self.recorder, like, found)))
+
+
+def _of_column(value: Any, name: Any) -> Any:
+    """What a frame or a constant series has for one column; anything else is for all."""
+    return value[name] if isinstance(value, Frame | pd.Series) and not isinstance(value, Series) else value
+
+
+def _may_hold(series: Series, keys: Sequence[Any]) -> bool:
+    """Whether a column may hold one of these constants: numbers are not looked for among texts."""
+    texts = series.tensor.dtype.kind == "O"
+    return any(isinstance(key, str) == texts or key is None or key != key for key in keys)
+
+
+def _arithmetic(act: Any, ufunc: np.ufunc, swapped: bool = False) -> Any:
+    def method(self: Any, other: Any, axis: Any = "columns", fill_value: Any = None, **_: Any) -> Any:
+        if fill_value is not None:
+            raise refuse("arithmetic with fill_value is not recorded", "fillna first")
+        if isinstance(other, Series) and axis in (0, "index"):
+            return self.each(lambda series: self.binary(act, ufunc, *((other, series) if swapped else (series, other))))
+        return self.binary(act, ufunc, *((other, self) if swapped else (self, other)))
+
+    return method
+
+
+def _reducing(kind: str) -> Any:
+    def method(
+        self: Any, axis: Any = 0, skipna: bool = True, numeric_only: bool = False, ddof: int = 1, **_: Any
+    ) -> Any:
+        if axis not in (1, "columns"):
+            raise refuse(f"DataFrame.{kind}: {MIXES}", IN_FIT)
+        frame = self.select_dtypes("number") if numeric_only else self
+        with quietly():
+            given = {} if kind == "count" else {"skipna": skipna} | ({"ddof": ddof} if kind in ("std", "var") else {})
+            concrete = getattr(frame.concrete, kind)(axis=1, **given)
+        table = self.recorder.one(frame.columns_)
+        return self.like(
+            concrete, column(self.recorder.node(lambda: reduced(kind, table, frame.columns_.width, skipna, ddof)))
+        )
+
+    return method
+
+
+for _name, _pair in {**ARITHMETIC, **COMPARISONS}.items():
+    if _name not in ("and", "or", "xor"):
+        setattr(Frame, _name, _arithmetic(*_pair))
+        setattr(Frame, f"r{_name}", _arithmetic(*_pair, swapped=True))
+for _name in ("sum", "mean", "min", "max", "std", "var", "prod", "count", "all", "any"):
+    setattr(Frame, _name, _reducing(_name))

@@ -1,0 +1,200 @@
+"""Owns what pandas' functions are when they get stand-ins: cut, get_dummies, concat and their kin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from convert.graph.columns import Columns
+from convert.graph.graph import Tensor
+from convert.tracing.recorder import nodes
+from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.standins.cells import Cell, is_cell
+from convert.tracing.standins.frames import Frame
+from convert.tracing.standins.functions import counted, recorder_of
+from convert.tracing.standins.series import Series
+from convert.tracing.standins.standin import StandIn, alike, shown
+
+FIXED = "give the edges themselves, found in fit: pd.cut(x, [0, 12, 18, 65])"
+
+
+def cut(
+    x: Any, bins: Any, right: bool = True, labels: Any = None, include_lowest: bool = False, **keywords: Any
+) -> Any:
+    """Into bins with fixed edges: codes, or categories with the labels given."""
+    if isinstance(bins, StandIn) or np.ndim(bins) == 0:
+        raise refuse(f"pandas.cut into {bins!r} bins finds their edges in the rows: {MIXES}", FIXED)
+    if keywords.keys() - {"ordered", "precision", "duplicates"}:
+        raise refuse(f"pandas.cut with {', '.join(keywords)} is not recorded", RECORDED)
+    with quietly():
+        concrete = pd.cut(shown(x), bins, right=right, labels=labels, include_lowest=include_lowest, **keywords)
+    if isinstance(concrete, pd.Categorical):
+        raise refuse("pandas.cut of an array is not recorded", "of a Series it is: pd.cut(df['a'], ...)")
+    edges = np.asarray(bins, np.float64)
+    count = counted(x, edges, right)
+    value = x.tensor.cast(np.float64)
+    if include_lowest and right:
+        count = value.equals(edges[0]).where(np.int64(1), count)
+    inside = (count > 0) & (count < len(edges)) & ~nodes.missing(value)
+    code = inside.where(count - np.int64(1), np.int64(-1))
+    if isinstance(concrete.dtype, pd.CategoricalDtype):
+        if not concrete.dtype.ordered and labels is not None:  # one label may stand for several bins
+            named = np.array([concrete.dtype.categories.get_loc(label) for label in labels] + [-1], np.int64)
+            at = code.equals(-1).where(np.int64(len(named) - 1), code)
+            code = x.recorder.graph.op("Gather", x.recorder.graph.constant(named), at, axis=0)
+        return x.like(concrete, column(code))
+    return x.like(concrete, column(inside.where(code.cast(np.float64), np.float64(np.nan))))
+
+
+def qcut(x: Any, *_: Any, **__: Any) -> Any:
+    """Quantiles are those of the rows."""
+    raise refuse(f"pandas.qcut finds its edges in the rows: {MIXES}", FIXED)
+
+
+def get_dummies(
+    data: Any,
+    prefix: Any = None,
+    prefix_sep: str = "_",
+    dummy_na: bool = False,
+    columns: Any = None,
+    sparse: bool = False,
+    drop_first: bool = False,
+    dtype: Any = None,
+) -> Any:
+    """One column for each known category."""
+    options = {
+        "prefix": prefix,
+        "prefix_sep": prefix_sep,
+        "dummy_na": dummy_na,
+        "drop_first": drop_first,
+        "dtype": dtype,
+    }
+    if sparse or dummy_na:
+        raise refuse("pandas.get_dummies with sparse or dummy_na is not recorded", RECORDED)
+    with quietly():
+        given = {"columns": columns} if columns is not None else {}
+        concrete = pd.get_dummies(shown(data), **options, **given)
+    if isinstance(data, Series):
+        return data.like(concrete, Columns(data.recorder.graph, _indicators(data, drop_first, dtype)))
+    encoded = columns
+    if encoded is None:
+        encoded = [name for name in data.columns if not pd.api.types.is_numeric_dtype(data.concrete[name].dtype)]
+    kept = [name for name in data.columns if name not in encoded]
+    parts = [data.columns_.take([data.places(name)]).parts[0] for name in kept]
+    for name in encoded:
+        parts += _indicators(data[name], drop_first, dtype)
+    return data.like(concrete, Columns(data.recorder.graph, tuple(parts)))
+
+
+def _indicators(series: Any, drop_first: bool, dtype: Any) -> tuple[tuple[Tensor, int], ...]:
+    if not isinstance(series.concrete.dtype, pd.CategoricalDtype):
+        raise refuse(
+            f"pandas.get_dummies of {series.concrete.name!r} makes a column for each value among the rows: {MIXES}",
+            "make known categories of it first: astype(pd.CategoricalDtype([...])); or use OneHotEncoder",
+        )
+    codes = series.columns_.parts[0][0]
+    wanted = np.dtype(bool if dtype is None else dtype)
+    first = 1 if drop_first else 0
+    flags = [codes.equals(code) for code in range(first, len(series.concrete.dtype.categories))]
+    return tuple((flag if wanted == np.bool_ else flag.cast(wanted), 1) for flag in flags)
+
+
+def to_numeric(x: Any, errors: str = "raise", **_: Any) -> Any:
+    """Numbers are numbers already."""
+    if nodes.is_text(x.tensor):
+        raise refuse("pandas.to_numeric of texts is not recorded", "let the column be one of numbers before the model")
+    return x.like(pd.to_numeric(x.concrete), x.columns_)
+
+
+def to_datetime(*_: Any, **__: Any) -> Any:
+    """A graph knows no calendar."""
+    raise refuse("pandas.to_datetime is not recorded", "make numbers of it before the model: year, month, days")
+
+
+def isna(x: Any) -> Any:
+    """Where a value is missing."""
+    if is_cell(x):
+        return x.of(lambda: nodes.missing(x.tensor))
+    if isinstance(x, Series | Frame):
+        return x.isna()
+    return x.like(pd.isna(x.concrete), x.recorder.each(nodes.missing, x.columns_))
+
+
+def notna(x: Any) -> Any:
+    """Where a value is there."""
+    return ~isna(x)
+
+
+def concat(objects: Any, axis: Any = 0, **keywords: Any) -> Any:
+    """Tables of the same rows side by side."""
+    if axis not in (1, "columns"):
+        raise refuse("pandas.concat puts rows under rows", "axis=1 puts columns beside columns")
+    items = list(objects.values()) if isinstance(objects, Mapping) else list(objects)
+    if not all(isinstance(item, StandIn) for item in items):
+        raise refuse("pandas.concat of rows with a table of its own is not recorded", VECTORISED)
+    with quietly():
+        concrete = pd.concat([shown(item) for item in items], axis=1, **keywords)
+    parts = tuple(part for item in items for part in item.columns_.parts)
+    return items[0].like(concrete, Columns(items[0].recorder.graph, parts))
+
+
+def frame_of(data: Any = None, index: Any = None, columns: Any = None, dtype: Any = None, copy: Any = None) -> Any:
+    """A DataFrame of arrays, series, or a dict of such."""
+    recorder = recorder_of(data)
+    if isinstance(data, Frame):
+        made = data.copy() if columns is None else data[list(columns)]
+    elif isinstance(data, StandIn):
+        given = {} if columns is None or isinstance(data, Series) else {"columns": list(columns)}
+        made = recorder.wrap(pd.DataFrame(shown(data), **given), data.columns_)
+        if isinstance(data, Series) and columns is not None:
+            made.columns = list(columns)
+    elif isinstance(data, Mapping):
+        made = _of_columns(recorder, data)
+        made = made if columns is None else made[list(columns)]
+    else:
+        raise refuse("a DataFrame of a list of columns is not recorded", "give a dict of columns")
+    return made if dtype is None else made.astype(dtype)
+
+
+def _of_columns(recorder: Any, data: Mapping[Any, Any]) -> Any:
+    first = next(name for name, value in data.items() if isinstance(value, StandIn))
+    whole = recorder.wrap(pd.DataFrame({first: shown(data[first])}), data[first].columns_)
+    for name, value in data.items():
+        whole[name] = value
+    return whole[list(data)]
+
+
+def series_of(data: Any = None, index: Any = None, dtype: Any = None, name: Any = None, **_: Any) -> Any:
+    """A Series of an array or another series."""
+    if not isinstance(data, StandIn):
+        raise refuse("a Series of single values is not recorded", VECTORISED)
+    made = data.recorder.wrap(pd.Series(shown(data), name=name), data.columns_)
+    return made if dtype is None else made.astype(dtype)
+
+
+def categorical(values: Any, categories: Any = None, ordered: Any = None, dtype: Any = None, **_: Any) -> Any:
+    """Known categories, as a series."""
+    if dtype is None and categories is None:
+        raise refuse(f"pandas.Categorical without categories takes them from the rows: {MIXES}", IN_FIT)
+    kind = dtype if dtype is not None else pd.CategoricalDtype(categories, bool(ordered))
+    return values.astype(kind) if isinstance(values, Series) else series_of(values).astype(kind)
+
+
+FUNCTIONS: dict[Any, Any] = {
+    pd.concat: concat,
+    pd.cut: cut,
+    pd.get_dummies: get_dummies,
+    pd.isna: isna,
+    pd.isnull: isna,
+    pd.notna: notna,
+    pd.notnull: notna,
+    pd.qcut: qcut,
+    pd.to_datetime: to_datetime,
+    pd.to_numeric: to_numeric,
+}
+CLASSES: dict[type, Any] = {pd.DataFrame: frame_of, pd.Series: series_of, pd.Categorical: categorical}
+_: Sequence[Any] = (alike, Cell)

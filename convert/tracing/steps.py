@@ -1,0 +1,148 @@
+"""Owns which steps of a model are a person's own, what rows they get, and how they stand in the graph."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import check_array
+
+from convert.exporters.functions import FUNCTIONS
+from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction, optional_family
+from convert.graph.columns import Columns
+from convert.graph.graph import Graph, Tensor
+from convert.inside import inside
+from convert.tracing.delegates import answering, replaced
+from convert.tracing.recorder.refusals import RECORDED, Untraceable
+from convert.tracing.recording import Call, columns_of, record_twice
+
+METHODS = ("transform", "predict", "predict_proba", "decision_function")
+LIBRARIES = ("sklearn.", "lightgbm.", "xgboost.", "catboost.")
+
+
+def is_own(estimator: Any) -> bool:
+    """Whether a step is a person's own: a class that no exporter is for, or a function of theirs in a transformer."""
+    if type(estimator) is FunctionTransformer:
+        known = estimator.func is None or _plain(estimator.func) is check_array
+        return not known and (bool(estimator.kw_args) or not _in_table(estimator.func))
+    if isinstance(estimator, str) or estimator is None or type(estimator).__module__.startswith(LIBRARIES):
+        return False
+    optional_family(estimator)
+    known = type(estimator) in TRANSFORMS or type(estimator) in PREDICTIONS
+    return not known and any(hasattr(estimator, method) for method in METHODS)
+
+
+def _in_table(function: Any) -> bool:
+    try:
+        return function in FUNCTIONS
+    except TypeError:
+        return False
+
+
+def _plain(function: Any) -> Any:
+    return function.func if isinstance(function, functools.partial) else function
+
+
+def own_steps(model: Any) -> Iterator[Any]:
+    """A person's own steps in a model, at any depth."""
+    if is_own(model):
+        yield model
+    for part in inside(model):
+        yield from own_steps(part.estimator)
+
+
+def call_of(estimator: Any, e: Exporter, method: str = "") -> Call:
+    """What a step does with a table, without what scikit-learn makes of its answer: transforms, or else predicts."""
+    if type(estimator) is FunctionTransformer:
+        keywords = estimator.kw_args or {}
+        return lambda x: estimator.func(x, **keywords)
+    method = method or next(method for method in METHODS if hasattr(estimator, method))
+    own = getattr(type(estimator), method)
+    own = getattr(own, "__wrapped__", own) if method == "transform" else own
+
+    def call(x: Any) -> Any:
+        with answering(e, estimator):
+            return own(estimator, x)
+
+    return call
+
+
+def functions_of(estimator: Any) -> tuple[Any, ...]:
+    """The functions and classes that a step runs."""
+    if type(estimator) is FunctionTransformer:
+        return (estimator.func, *(estimator.kw_args or {}).values())
+    return (type(estimator), *(value for value in vars(estimator).values() if callable(value)))
+
+
+def capture(model: Any, ask: Callable[[], Any]) -> dict[int, Any]:
+    """By id of a person's own step, the table that it gets while the model is asked, which may fail."""
+    seen: dict[int, Any] = {}
+
+    def watching(step: Any, own: Callable[..., Any]) -> Callable[..., Any]:
+        def call(x: Any, *args: Any, **keywords: Any) -> Any:
+            seen[id(step)] = x.copy() if hasattr(x, "copy") else x
+            return own(x, *args, **keywords)
+
+        return call
+
+    with ExitStack() as stack:
+        for step in own_steps(model):
+            for name in ("func",) if type(step) is FunctionTransformer else METHODS:
+                if hasattr(step, name):
+                    stack.enter_context(replaced(step, name, watching(step, getattr(step, name))))
+        with suppress(Exception):  # whatever it raises, the steps before it have seen their tables
+            ask()
+    return seen
+
+
+class Traced:
+    """Exports a person's own steps by recording them over ``samples``: by id of a step, the table that it gets."""
+
+    def __init__(self, samples: Mapping[int, Any]) -> None:
+        self._samples = samples
+
+    def has(self, estimator: Any) -> bool:
+        """Whether this step is recorded."""
+        return is_own(estimator)
+
+    def transform(self, e: Exporter, estimator: Any, x: Columns) -> Columns:
+        """What a step makes of its columns. Raises Refused."""
+        return self._record(e, estimator, x, "transform")
+
+    def predict(self, e: Exporter, estimator: Any, x: Columns) -> Prediction:
+        """What an estimator of a person's own answers. Raises Refused."""
+        answer = self._record(e, estimator, x, "predict")
+        tensor = answer.take([0]).parts[0][0].reshape(-1) if answer.width == 1 else answer.numbers()
+        tagged = hasattr(estimator, "__sklearn_tags__")
+        told = getattr(estimator, "_estimator_type", None)
+        if (tagged and is_regressor(estimator)) or told == "regressor":
+            return Prediction(value=tensor.cast(np.float64))
+        chances = None
+        if hasattr(estimator, "predict_proba"):
+            chances = self._record(e, estimator, x, "predict_proba").numbers()
+        return Prediction(label=_label(tensor), probabilities=chances)
+
+    def check(self, model: Any) -> None:
+        """Records each step by itself. Raises Refused for the first that cannot be."""
+        for step in own_steps(model):
+            if id(step) in self._samples:
+                graph = Graph()
+                self._record(Exporter(graph), step, columns_of(self._samples[id(step)], graph), "")
+
+    def _record(self, e: Exporter, estimator: Any, x: Columns, method: str) -> Columns:
+        sample = self._samples.get(id(estimator))
+        if sample is None or hasattr(sample, "toarray"):
+            raise Untraceable(
+                "it gets a sparse matrix, which is not recorded" if sample is not None else "it gets no rows to record",
+                "sparse_output=False in the step before" if sample is not None else RECORDED,
+            )
+        return record_twice(e.graph, call_of(estimator, e, method), sample, x, *functions_of(estimator))
+
+
+def _label(tensor: Tensor) -> Tensor:
+    return tensor.cast(np.int64) if tensor.dtype.kind in "iu" else tensor
