@@ -31,11 +31,11 @@ from tests.support.models.loading import load_version
 from tests.support.server import models as made
 
 
-def difference() -> made.Made:
-    """``D = A - B``: which input is which matters."""
+def difference(operator: str = "Sub") -> made.Made:
+    """``D = A - B``: which input is which matters. Another operator is asked the same and answers otherwise."""
     shape: list[int | str] = ["N", 1]
     inputs = [(name, made.FLOAT, shape) for name in "AB"]
-    nodes = [helper.make_node("Sub", ["A", "B"], ["D"])]
+    nodes = [helper.make_node(operator, ["A", "B"], ["D"])]
     return made.Made(made.onnx_file(nodes, inputs, [("D", made.FLOAT, ["N", 1])]), None, None, None)
 
 
@@ -56,6 +56,7 @@ KINDS: dict[str, Callable[[], made.Made]] = {
     "plain": made.plain,
     "pair": made.plain_two_inputs,
     "difference": difference,
+    "sum": functools.partial(difference, "Add"),
     "open shape": open_shape,
     "numbers": made.whole_numbers,
     "mixing": made.row_mixing,
