@@ -146,7 +146,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Holds a worker's crash, by this signal, against the file whose run it was in, if it still serves.
 
         One that this process ended, for its silence, has crashed only if it was in that run all the time. Of several
-        files each is suspected; after as many suspicions as are allowed the one whose run began last is blamed.
+        files each is suspected; after as many suspicions as are allowed the one whose run began last is blamed, until
+        another has crashed alone.
         """
         now = monotonic()
         before = now - SILENT_SECONDS + LIFE_SIGN_SECONDS if worker.aborted else now
@@ -163,6 +164,9 @@ class Server(BaseApplication):  # type: ignore[misc]
                 self._tell_crash(key, number, len(running), record.reason or f"{count} of {most} that quarantine it")
         if suspects and all(record.reason is None for record in suspects):
             suspects[0].blame()
+        if any(record.is_proven for key in running if (record := worker.records.get(key)) is not None):
+            for record in worker.records.values():
+                record.acquit()
 
     @staticmethod
     def _tell_crash(key: tuple[str, str], number: int, running: int, reason: str) -> None:

@@ -14,7 +14,7 @@ import mmap
 STRIKES, STRIKE_SECONDS = 3, 3600.0  # so many within so long
 CRASHES, CRASH_SECONDS = 2, 60.0
 SUSPICIONS = 4  # within CRASH_SECONDS: the worker shall not end for ever, whoever ends it
-_SERVES, _OUTLASTED, _CRASHED = 0.0, 1.0, 2.0
+_SERVES, _OUTLASTED, _CRASHED, _BLAMED = 0.0, 1.0, 2.0, 3.0
 _STATE = 0
 _STRIKE_CELLS = range(1, 1 + STRIKES)
 _CRASH_CELLS = range(1 + STRIKES, 1 + STRIKES + CRASHES)
@@ -27,6 +27,8 @@ _ENDS = "it serves again after a load call, SIGHUP or another file"
 REASONS = {
     _OUTLASTED: f"quarantined: {STRIKES} of its runs outlasted the deadline; {_ENDS}",
     _CRASHED: f"quarantined: its runs crashed their worker within {CRASH_SECONDS:.0f} s, twice or more; {_ENDS}",
+    _BLAMED: f"quarantined: workers crashed while it ran beside others, {SUSPICIONS} times within {CRASH_SECONDS:.0f} s;"
+    f" {_ENDS}, or once another version has crashed alone",
 }
 
 
@@ -73,8 +75,18 @@ class Record:
         return suspicions
 
     def blame(self) -> None:
-        """Quarantines for crashes of which this version is suspected."""
-        self._quarantine(_CRASHED)
+        """Quarantines for crashes of which this version is suspected, until another has crashed alone."""
+        self._quarantine(_BLAMED)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the version is quarantined as it crashed alone."""
+        return self.cells[_STATE] == _CRASHED
+
+    def acquit(self) -> None:
+        """Another version has crashed alone: if this one was only blamed, it serves again."""
+        if self.cells[_STATE] == _BLAMED and self.cells[_FILE] == self._file:
+            self.lift()
 
     def lift(self) -> None:
         """Forgets all that was noted."""

@@ -166,7 +166,7 @@ def test_who_ran_alone_once_and_was_there_twice_is_quarantined(
 def test_where_the_same_always_run_together_the_latest_is_blamed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     two = TwoRun(monkeypatch)
     assert [two.crash("a", "b") for _ in range(SUSPICIONS)] == ["", "", "", "b"]
-    assert two.crash("a") == "ab", "a wrong guess is made up for at the next"
+    assert two.crash("a") == "a", "a wrong guess is made up for at the next: who was only blamed serves again"
 
 
 def test_a_crash_of_a_worker_with_a_file_that_is_gone_is_held_against_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
