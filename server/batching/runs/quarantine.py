@@ -27,8 +27,8 @@ _ENDS = "it serves again after a load call, SIGHUP or another file"
 REASONS = {
     _OUTLASTED: f"quarantined: {STRIKES} of its runs outlasted the deadline; {_ENDS}",
     _CRASHED: f"quarantined: its runs crashed their worker within {CRASH_SECONDS:.0f} s, twice or more; {_ENDS}",
-    _BLAMED: f"quarantined: workers crashed while it ran beside others, {SUSPICIONS} times within {CRASH_SECONDS:.0f} s;"
-    f" {_ENDS}, or once another version has crashed alone",
+    _BLAMED: f"quarantined: workers crashed as it ran beside others, {SUSPICIONS} times within {CRASH_SECONDS:.0f} s;"
+    f" {_ENDS}, or once another has crashed alone",
 }
 
 
