@@ -21,6 +21,8 @@ from server.metrics.families import RouteName
 
 ENCODED_ITEMS = 4096  # values that one slice encodes
 SORTED_ITEMS = 16_384  # values that one slice sorts
+COPIED_ITEMS = 32_768  # values that one slice copies
+SMALL_BYTES = 16_384  # of a part of a batch's output that need not be copied: the door joins small pieces
 MANY_PIECES = 256
 _MARK = b"\xff" * MARK_BYTES  # before questions of v2: no other group has it
 Labels = Mapping[str, Sequence[str]]  # output -> the names of its columns, if the file has them
@@ -122,8 +124,7 @@ def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bo
             json.append(b",")
         json.append(_DESCRIBED % (orjson.dumps(requested.name), NAMES[array.dtype].encode(), orjson.dumps(array.shape)))
         if requested.binary:
-            whole = array.dtype.kind != "O"
-            data = [to_binary(array)] if whole else (yield from _pieces(array, to_binary))
+            data = yield from _binary(array)
             json.append(b',"parameters":{"binary_data_size":%d}}' % sum(map(len, data)))
             binary += data
         else:
@@ -143,13 +144,25 @@ def _with_commas(lists: Sequence[bytes | memoryview]) -> Iterator[bytes | memory
         yield memoryview(piece)[1:-1]
 
 
-def _pieces(array: Array, encode: Callable[[Array], bytes | memoryview]) -> Slices[list[bytes | memoryview]]:
+def _binary(array: Array) -> Slices[list[bytes | memoryview]]:
+    """The binary data of an array: its own memory, unless that would keep more of a batch's output than it is."""
+    if array.dtype.kind == "O":
+        return (yield from _pieces(array, to_binary))
+    kept = array.base.nbytes if isinstance(array.base, np.ndarray) else 0
+    if array.nbytes <= SMALL_BYTES or kept <= 2 * array.nbytes:
+        return [to_binary(array)]
+    return (yield from _pieces(array, lambda part: bytes(to_binary(part)), COPIED_ITEMS))
+
+
+def _pieces(
+    array: Array, encode: Callable[[Array], bytes | memoryview], items: int = ENCODED_ITEMS
+) -> Slices[list[bytes | memoryview]]:
     """The binary data or the JSON lists of an array, cut into some values each."""
-    if array.size <= ENCODED_ITEMS:
+    if array.size <= items:
         return [encode(array)]
     flat = array.reshape(-1)
     pieces: list[bytes | memoryview] = []
-    for start, stop in ranges(flat.size, ENCODED_ITEMS):
+    for start, stop in ranges(flat.size, items):
         pieces.append(encode(flat[start:stop]))
         yield
     return pieces

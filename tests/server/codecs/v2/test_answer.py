@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 import zlib
 from typing import Any
 
@@ -83,6 +84,17 @@ def test_shapes_and_sizes_fit_what_follows(shape: tuple[int, ...], dtype: Any, b
         assert output["parameters"]["binary_data_size"] == len(reply.pieces[1]) == size
     else:
         assert output["data"] == array.reshape(-1).tolist()
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_an_answer_that_waits_for_its_client_keeps_no_others_output(rows: int) -> None:
+    output = np.ones((8, 50_000))
+    wanted, own = OutputFormat(b"", (RequestedOutput("Y", True, 0),), {}, None), output[3 : 3 + rows]
+    answer = finish(render(wanted, [own], True))
+    assert b"".join(answer.pieces).endswith(own.tobytes())
+    left = weakref.ref(output)
+    del output, own
+    assert left() is None
 
 
 def test_numbers_are_written_from_where_they_are() -> None:
