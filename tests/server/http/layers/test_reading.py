@@ -54,7 +54,7 @@ def test_a_segment_of_tiny_chunks_is_parsed_some_pieces_a_turn(tmp_path: Path, m
         while any(connection.flow.parse_on for connection in others):
             before = sum(connection._received for connection in others)
             await asyncio.sleep(0)
-            assert sum(connection._received for connection in others) - before < 40 * PIECE_BYTES // 6
+            assert sum(connection._received for connection in others) - before <= 40 * (PIECE_BYTES // 6 + 1)
             turns += 1
         assert turns >= 15
         assert sum(connection.unparsed_bytes for connection in others) == 0
