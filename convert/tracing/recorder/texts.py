@@ -149,16 +149,16 @@ def before(x: Tensor, separator: str) -> Tensor:
 
 
 def nth(x: Tensor, separator: str | None, place: int) -> Tensor:
-    """A piece between separators of one character, or between spaces for None; missing where there are not so many.
-
-    Pieces are taken for full ones: of one that is empty the next is found in its place, which the proof would see.
-    """
+    """A piece between separators of one character, or between spaces for None; missing where there are not so many."""
     if place == 0 and separator is not None:
         return before(x, separator)
     if place < 0 or (separator is not None and len(separator) != 1):
         raise nodes.NoNode(f"piece {place} of texts split at {separator!r}")
-    inner = f"[^{SPACES}]+" if separator is None else f"[^{literal(separator)}]+"
-    return _found(x, inner, place, None)
+    if separator is None:
+        return _found(x, f"[^{SPACES}]+", place, None)
+    other = f"[^{literal(separator)}]"
+    ahead = first_match(x, f"(?:{other}*{literal(separator)}){{{place}}}{other}*", None)
+    return first_match(ahead, f"{other}+$")
 
 
 def looked_up(x: Tensor, known: dict[Any, Any], otherwise: Any) -> Tensor:
