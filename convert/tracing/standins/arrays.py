@@ -80,19 +80,24 @@ class Array(StandIn):
             return
         _, wanted = split_key(self, key)
         places = np.atleast_1d(np.arange(self.columns_.width)[slice(None) if wanted is None else wanted]).tolist()
-        concrete = self.concrete.copy()
-        with quietly():
-            concrete[:, wanted] = shown(value)
         made = spread(self, value, len(places))
-        self._replace(concrete, [as_dtype(tensor, storage_of(self)) for tensor in made], places)
+        with quietly():
+            self.concrete[... if wanted is None else (slice(None), wanted)] = shown(value)
+        self._write([as_dtype(tensor, storage_of(self)) for tensor in made], places)
+
+    def become(self, made: Any) -> Any:
+        """Other values in the same memory, in the dtype that it has."""
+        if made.concrete.shape != self.concrete.shape or not np.can_cast(made.dtype, self.dtype, "same_kind"):
+            raise refuse(f"numpy puts no {made.dtype} into an array of {self.dtype}, nor another shape", RECORDED)
+        self[...] = made
+        return self
 
     def _set_where(self, key: Any, condition: StandIn, value: Any) -> None:
-        concrete = self.concrete.copy()
         shown_key = tuple(map(shown, key)) if isinstance(key, tuple) else shown(key)
         if isinstance(value, StandIn):
             raise refuse("it sets some rows to values of other columns", "np.where(condition, values, x)")
         with quietly():
-            concrete[shown_key] = value
+            self.concrete[shown_key] = value
         if isinstance(key, tuple):
             places = np.atleast_1d(np.arange(self.columns_.width)[key[1]]).tolist()
         else:
@@ -102,14 +107,17 @@ class Array(StandIn):
             flags = condition.columns_.take([at if condition.columns_.width > 1 else 0]).parts[0][0]
             here = self.columns_.take([at]).parts[0][0]
             chosen.append(self.recorder.node(lambda f=flags, h=here: nodes.choose(h.graph, f, value, h).cast(h.dtype)))  # type: ignore[misc]
-        self._replace(concrete, chosen, places)
+        self._write(chosen, places)
 
-    def _replace(self, concrete: Any, tensors: Sequence[Tensor], places: Sequence[int]) -> None:
-        singles = [self.columns_.take([at]).parts[0] for at in range(self.columns_.width)]
-        for at, tensor in zip(places, tensors, strict=True):
-            singles[at] = (tensor, 1)
-        made = self.like(concrete, Columns(self.recorder.graph, tuple(singles)))
-        self.concrete, self.columns_ = made.concrete, made.columns_
+    def _write(self, tensors: Sequence[Tensor], places: Sequence[int]) -> None:
+        """These tensors as the columns at these places, whose sample rows are written: of every view of them, too."""
+        written = {address(self.concrete, at): tensor for at, tensor in zip(places, tensors, strict=True)}
+        for view in list(self.recorder.arrays.values()):
+            singles = [view.columns_.take([at]).parts[0] for at in range(view.columns_.width)]
+            found = [written.get(address(view.concrete, at)) for at in range(len(singles))]
+            if any(tensor is not None for tensor in found):
+                kept = [pair if new is None else (new, 1) for pair, new in zip(singles, found, strict=True)]
+                view.columns_ = view.like(view.concrete, Columns(self.recorder.graph, tuple(kept))).columns_
 
     def copy(self, *_: Any, **__: Any) -> Any:
         """Another array with the same values."""
@@ -221,6 +229,12 @@ def split_key(array: StandIn, key: Any) -> tuple[Any, Any]:
 
 def _is_all(key: Any) -> bool:
     return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
+
+
+def address(concrete: Any, at: int) -> tuple[int, tuple[int, ...]]:
+    """Where a column lies in memory: views of one array have it in common."""
+    rows = concrete if concrete.ndim == 1 else concrete[:, at]
+    return rows.__array_interface__["data"][0], rows.strides
 
 
 def storage_of(array: StandIn) -> Any:

@@ -117,7 +117,7 @@ class RowCount(int):
 class StandIn:
     """Sample rows ``concrete`` and ``columns`` of a graph that stand for one array, series or frame."""
 
-    __slots__ = ("columns_", "concrete", "recorder")
+    __slots__ = ("__weakref__", "columns_", "concrete", "recorder")
     __array_priority__ = 10_000
 
     def __init__(self, recorder: Recorder, concrete: Any, made: Columns) -> None:
@@ -157,7 +157,7 @@ class StandIn:
         """What numpy's own functions ask of it."""
         if method == "reduce" and ufunc.__name__ in REDUCING:
             return getattr(inputs[0], REDUCING[ufunc.__name__])(**{"axis": 0, **keywords})
-        if method != "__call__" or keywords.keys() - {"dtype", "casting"}:
+        if method != "__call__" or keywords:
             raise refuse(
                 f"numpy.{ufunc.__name__}.{method} with {', '.join(keywords) or 'its rows'} is not recorded",
                 "np.where(condition, a, b) in place of where= and out=",
@@ -169,6 +169,11 @@ class StandIn:
         with quietly():
             concrete = ufunc(shown(self))
         return self.unary(ufunc, concrete)
+
+    def become(self, made: Any) -> Any:
+        """Another value in the same object: whoever holds it sees that."""
+        self.concrete, self.columns_ = made.concrete, made.columns_
+        return self
 
     def __neg__(self) -> Any:
         return self.unary(np.negative, -self.concrete)
@@ -234,8 +239,13 @@ def _right(act: Callable[[Any, Any], Any], ufunc: np.ufunc) -> Callable[[Any, An
     return lambda self, other: self.binary(act, ufunc, other, self)
 
 
+def _in_place(act: Callable[[Any, Any], Any], ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
+    return lambda self, other: self.become(self.binary(act, ufunc, self, other))
+
+
 for _name, _pair in OPERATORS.items():
     setattr(StandIn, f"__{_name}__", _left(*_pair))
+    setattr(StandIn, f"__i{_name}__", _in_place(*_pair))
     setattr(StandIn, f"__r{_name}__", _right(*_pair))
 for _name, _pair in COMPARISONS.items():
     setattr(StandIn, f"__{_name}__", _left(*_pair))
