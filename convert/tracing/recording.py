@@ -13,7 +13,7 @@ from convert.graph.columns import Columns
 from convert.graph.graph import Graph
 from convert.tracing.patches import in_place
 from convert.tracing.recorder.recorder import Learned, NeedsText, Recorder, storage
-from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed
+from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed, nothing_hidden
 from convert.tracing.standins.arrays import Array
 from convert.tracing.standins.frames import Frame, MissingColumn
 from convert.tracing.standins.series import Series, plain
@@ -67,7 +67,7 @@ def record(recorder: Recorder, call: Call, concrete: Any, x: Columns, *functions
     was learned until then stands in the recorder.
     """
     try:
-        with in_place(*functions):
+        with in_place(*functions), nothing_hidden():
             answer = call(recorder.inputs(concrete, x))
     except (Refused, NeedsText, MissingColumn, MemoryError):
         raise

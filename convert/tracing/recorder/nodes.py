@@ -19,6 +19,8 @@ from server.artefact.metadata import MISSING_TEXT
 Node = Callable[..., Tensor]
 HALF = 0.5
 PI = float(np.pi)
+SPLIT = 2.0**27 + 1  # parts the digits of a float64 in halves
+WHOLE = 2.0**52  # from here on a float64 has no fraction
 
 
 class NoNode(Exception):
@@ -310,3 +312,24 @@ def rounded(x: Tensor, decimals: int) -> Tensor:
         return x.unary("Round")
     factor = 10.0 ** abs(decimals)
     return (x * factor).unary("Round") / factor if decimals > 0 else (x / factor).unary("Round") * factor
+
+
+def rounded_exactly(x: Tensor, decimals: int) -> Tensor:
+    """As Python does it: to the nearest decimal of the exact number; numpy's product may fall on a tie that is none."""
+    if x.dtype.kind != "f":
+        return x
+    factor = 10.0**decimals
+    product = x * factor
+    (high, low), (upper, lower) = _halves(x), _halves(x.graph.constant(np.float64(factor)))
+    left = high * upper - product + high * lower + low * upper + low * lower  # what the product lost
+    near = product.unary("Round")
+    tie = (product - product.unary("Floor")).equals(HALF)
+    told = (left > 0.0).where(product.unary("Ceil"), (left < 0.0).where(product.unary("Floor"), near))
+    return (product.unary("Abs") < WHOLE).where(tie.where(told, near) / factor, x)
+
+
+def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    """A float64 as a sum of two of half as many digits, whose products are exact (Dekker)."""
+    spread = x * SPLIT
+    high = spread - (spread - x)
+    return high, x - high

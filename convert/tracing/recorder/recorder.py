@@ -21,7 +21,7 @@ import pandas as pd
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Graph, Tensor
 from convert.tracing.recorder import nodes
-from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse, remember
 
 TEXT, NUMBER = "text", "number"
 
@@ -41,6 +41,7 @@ class NeedsText(Exception):
     def __init__(self, column: int) -> None:
         super().__init__(column)
         self.column = column
+        remember(self)
 
 
 class Recorder:

@@ -13,7 +13,7 @@ from convert.graph.graph import Tensor
 from convert.tracing.recorder import nodes
 from convert.tracing.recorder.recorder import as_dtype, column, quietly
 from convert.tracing.recorder.reducing import reduced
-from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins.functions import FUNCTIONS
 from convert.tracing.standins.standin import RowCount, StandIn, alike, shown
 
@@ -119,16 +119,19 @@ class Array(StandIn):
                 kept = [pair if new is None else (new, 1) for pair, new in zip(singles, found, strict=True)]
                 view.columns_ = view.like(view.concrete, Columns(self.recorder.graph, tuple(kept))).columns_
 
-    def copy(self, *_: Any, **__: Any) -> Any:
+    def copy(self, *_: Any, **others: Any) -> Any:
         """Another array with the same values."""
+        only(others)
         return self.like(self.concrete.copy(), self.columns_)
 
-    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
+    def astype(self, dtype: Any, *_: Any, **others: Any) -> Any:
         """Another dtype; texts stay texts."""
+        only(others)
         return astype(self, dtype, self.concrete.astype)
 
-    def reshape(self, *shape: Any, **_: Any) -> Any:
+    def reshape(self, *shape: Any, **others: Any) -> Any:
         """One column, [rows, 1], or one dimension, [rows]."""
+        only(others)
         with quietly():
             concrete = self.concrete.reshape(*shape)
         if concrete.ndim > 2 or len(concrete) != self.recorder.rows:
@@ -141,13 +144,15 @@ class Array(StandIn):
 
     flatten = squeeze = ravel
 
-    def round(self, decimals: int = 0, **_: Any) -> Any:
+    def round(self, decimals: int = 0, **others: Any) -> Any:
         """To the nearest even."""
+        only(others)
         made = self.recorder.each(lambda x: nodes.rounded(x, decimals), self.columns_)
         return self.like(self.concrete.round(decimals), made)
 
-    def clip(self, min: Any = None, max: Any = None, **_: Any) -> Any:  # noqa: A002  numpy's names
+    def clip(self, min: Any = None, max: Any = None, **others: Any) -> Any:  # noqa: A002  numpy's names
         """Between two limits."""
+        only(others)
         return FUNCTIONS[np.clip](self, min, max)
 
     def sum(self, axis: Any = None, **keywords: Any) -> Any:
@@ -186,8 +191,9 @@ class Array(StandIn):
         """Along the columns of a row."""
         return reduce_rows("any", self, axis, **keywords)
 
-    def argmax(self, axis: Any = None, **_: Any) -> Any:
+    def argmax(self, axis: Any = None, **others: Any) -> Any:
         """The place of the largest in each row, the first of several."""
+        only(others)
         if axis not in (1, -1) or self.concrete.ndim != 2:
             raise refuse(f"argmax along the rows: {MIXES}", IN_FIT)
         tensor = self.recorder.one(self.columns_)

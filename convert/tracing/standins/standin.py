@@ -25,6 +25,10 @@ OPERATORS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
     "mod": (operator.mod, np.remainder), "pow": (operator.pow, np.power), "and": (operator.and_, np.bitwise_and),
     "or": (operator.or_, np.bitwise_or), "xor": (operator.xor, np.bitwise_xor),
 }  # fmt: skip
+COUNTING = (
+    *(f"__{side}{name}__" for name in OPERATORS for side in ("", "r") if name not in ("and", "or", "xor")),
+    "__divmod__", "__rdivmod__",
+)  # fmt: skip
 COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
     "eq": (operator.eq, np.equal), "ne": (operator.ne, np.not_equal), "lt": (operator.lt, np.less),
     "le": (operator.le, np.less_equal), "gt": (operator.gt, np.greater), "ge": (operator.ge, np.greater_equal),
@@ -105,13 +109,26 @@ class RowCount(int):
     """How many rows there are: a size for arrays, nothing to decide by."""
 
     def _decides(self, *_: Any) -> NoReturn:
-        raise refuse("it decides by the number of rows that it gets", "do the same for any number of rows")
+        raise refuse(
+            "it decides by the number of rows that it gets, or computes with it", "do the same for any number of rows"
+        )
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _decides
+
+    def _counts(self, other: Any) -> Any:
+        """Lists are repeated by it; StandIns refuse by themselves what they are not asked for."""
+        if isinstance(other, list | tuple | str):
+            return NotImplemented
+        return self._decides()
+
     __hash__ = int.__hash__
 
     def __bool__(self) -> bool:
         return True
+
+
+for _name in COUNTING:
+    setattr(RowCount, _name, RowCount._counts)
 
 
 class StandIn:
@@ -135,6 +152,8 @@ class StandIn:
     def binary(self, act: Callable[[Any, Any], Any], ufunc: np.ufunc, left: Any, right: Any) -> Any:
         """``act(left, right)``, where either is this one."""
         for one, other in ((left, right), (right, left)):
+            if type(other) is RowCount:
+                other._decides()
             if isinstance(one, StandIn) and not isinstance(other, StandIn):
                 take_for_text(one, other, ufunc)
         if act is operator.add or ufunc in (np.equal, np.not_equal):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 
+from convert.errors import Refused
 from convert.graph.graph import Graph
 from convert.tracing.recording import columns_of, record_twice
 from tests.convert.tracing.test_steps import assert_same, held
@@ -85,3 +87,140 @@ def test_a_frame_added_to_in_place_is_the_same_frame() -> None:
 
     rare = pd.DataFrame({"word": np.array(["a", "a"], object), "n": [1.0, 1e7]})
     assert_same(answered(added, FEW, rare), added(rare))
+
+
+def written_by_out(df: Any) -> Any:
+    x = df[["n"]].to_numpy().copy()
+    np.clip(x, -100, 100, out=x)
+    return x
+
+
+def missing_in_place(df: Any) -> Any:
+    x = df[["n"]].to_numpy().copy()
+    np.nan_to_num(x, copy=False)
+    return x
+
+
+def masked_in_place(df: Any) -> Any:
+    whole = df[["n"]].copy()
+    whole.mask(whole["n"] * whole["n"] > 1e6, 0, inplace=True)
+    return whole
+
+
+def filled_once(df: Any) -> Any:
+    return df["n"].fillna(0, limit=1)
+
+
+def at_least_two(df: Any) -> Any:
+    return df[["n"]].sum(axis=1, min_count=2)
+
+
+def split_by_expression(df: Any) -> Any:
+    return df["word"].str.split(".", regex=True).str[0]
+
+
+def this_year(df: Any) -> Any:
+    return datetime.now().year - df["n"]  # noqa: DTZ005  as people write it
+
+
+def this_moment(df: Any) -> Any:
+    return df["n"] + pd.Timestamp("now").year + pd.to_datetime("today").year
+
+
+def caught_for_the_table(df: Any) -> Any:
+    try:
+        return df["n"] - df["n"].mean()
+    except Exception:  # noqa: BLE001  as people write it
+        return df["n"]
+
+
+def caught_for_a_text(df: Any) -> Any:
+    def number(x: Any) -> Any:
+        try:
+            return float(x.strip())
+        except Exception:  # noqa: BLE001  as people write it
+            return 0.0
+
+    return df["word"].apply(number)
+
+
+def caught_at_zero(df: Any) -> Any:
+    def inverse(x: Any) -> Any:
+        try:
+            return 1 / (x - 7.3125)
+        except ZeroDivisionError:
+            return 0.0
+
+    return df["n"].apply(inverse)
+
+
+def by_many_rows(df: Any) -> Any:
+    return df["n"] * (1 + len(df) // 5000)
+
+
+def without_end(df: Any) -> Any:
+    def halved(x: Any) -> Any:
+        while x > 1:
+            x = x / 2
+        return x
+
+    return df["n"].apply(halved)
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (written_by_out, "out= is not recorded"),
+        (missing_in_place, "writes into its rows"),
+        (masked_in_place, "inplace= is not recorded"),
+        (filled_once, "limit= is not recorded"),
+        (at_least_two, "min_count= is not recorded"),
+        (split_by_expression, "regex= is not recorded"),
+        (this_year, "asks for the time"),
+        (this_moment, "asks for the time"),
+        (caught_for_the_table, "over the rows of the table"),
+        (caught_for_a_text, "catches errors"),
+        (caught_at_zero, "catches errors"),
+        (by_many_rows, "the number of rows"),
+        (without_end, "decisions on one way"),
+    ],
+)
+def test_what_would_be_recorded_as_something_else_is_refused(function: Any, reason: str) -> None:
+    graph = Graph()
+    with pytest.raises(Refused) as caught:
+        record_twice(graph, function, FEW, columns_of(FEW, graph), function)
+    assert reason in caught.value.reason
+
+
+def test_a_clock_that_others_read_while_code_is_recorded_goes_on() -> None:
+    seen: list[datetime] = []
+
+    def watched(df: Any) -> Any:
+        seen.append(pd.Timestamp(2026, 1, 2).to_pydatetime())
+        assert isinstance(seen[-1], datetime)
+        return df["n"] + np.ones((len(df), 1))[:, 0] + np.full(len(df), 2.0) + [1.0] * len(df)
+
+    assert_same(answered(watched, FEW, FEW), watched(FEW))
+
+
+def kinds_of_texts(df: Any) -> Any:
+    return df["word"].apply(lambda x: len(x) if isinstance(x, str) else -1)
+
+
+def missing_as_float(df: Any) -> Any:
+    return df["word"].apply(lambda x: -1 if isinstance(x, float) else len(x))
+
+
+def decimals_of_python(df: Any) -> Any:
+    return df["n"].apply(lambda x: round(x, 2))
+
+
+def decimals_of_numpy(df: Any) -> Any:
+    return df[["n"]].apply(lambda row: round(row["n"], 2), axis=1)
+
+
+@pytest.mark.parametrize("function", [kinds_of_texts, missing_as_float, decimals_of_python, decimals_of_numpy])
+def test_functions_of_one_value_answer_rare_ones_as_python_does(function: Any) -> None:
+    numbers = [1.115, 0.285, 2.675, 1.005, -1.115, 0.125, 0.375, 1e17 + 64, 7e300, -0.0, 5.015, 1.255, np.nan]
+    rare = pd.DataFrame({"word": np.resize(np.array([None, "", "abc"], object), len(numbers)), "n": numbers})
+    assert_same(answered(function, FEW, rare), function(rare))
