@@ -30,7 +30,7 @@ SKEWS = (0.6, 0.8, 1.0, 1.2)
 QUESTIONS = 20_000  # that there are
 KEPT_BYTES = 16_000_000  # room for about two thirds of them as iris asks them, one third as the forest
 CHECKED = 50  # questions whose answers are compared with the right ones
-WARM_UP_S, ROUNDS = 4.0, 2
+WARM_UP_S, ROUNDS = 8.0, 2
 DEAR_GAIN, HIT_GAIN = 3.0, 1.15
 _LOOKED = {
     what: re.compile(rb"(?m)^nv_cache_num_%b_per_model\{[^}]*\} ([0-9.e+]+)" % what) for what in (b"hits", b"misses")

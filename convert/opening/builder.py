@@ -60,9 +60,7 @@ def _kinds() -> dict[str, str]:
     return kinds | dict.fromkeys(attributes.STAND_INS, "earlier loss")
 
 
-FREE_WITH_CODE = frozenset(  # what our own makers make less of than a person's code may need
-    name for name in MAKERS if name.startswith("pandas.") or name in ("builtins.getattr", "functools.partial")
-)
+FREE_WITH_CODE = frozenset(("builtins.getattr", "functools.partial"))
 KINDS = _kinds()
 FUNCTIONS = allowlist.full_names(allowlist.FUNCTIONS)
 TYPES = allowlist.full_names(allowlist.TYPES)
@@ -102,7 +100,8 @@ class Builder:
         if inert and not (self._code is not None and full.startswith("pandas.")):
             return Inert(full)
         known = "." not in name and full in KINDS.keys() | FUNCTIONS | TYPES | MAKERS.keys()
-        if self._code is not None and (not known or full in FREE_WITH_CODE):
+        less_than_needed = full in FREE_WITH_CODE or full.startswith("pandas.")  # by a person's code, of what we make
+        if self._code is not None and (not known or less_than_needed):
             return self._trust(self._code.find(module, name))
         if not known:
             self.refused.append(full)

@@ -6,6 +6,7 @@ The limit is for plain skl2onnx, which has conversions that never end.
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import re
 import warnings
 from collections.abc import Callable
@@ -53,8 +54,9 @@ class Outcome:
 def ours(model: Any) -> Outcome:
     """This converter, proof and all."""
     try:
-        policy = OpenPolicy(code=OwnCode(()) if any(own_steps(model)) else None)
-        done = convert(cloudpickle.dumps(model), "m", None, policy, lambda *_: None)
+        own = any(own_steps(model))
+        pickled = cloudpickle.dumps(model) if own else pickle.dumps(model)
+        done = convert(pickled, "m", None, OpenPolicy(code=OwnCode(()) if own else None), lambda *_: None)
     except Refused as refusal:
         status: Status = "breaks" if refusal.remedy == UNFORESEEN else "refused"
         return Outcome(status, f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)

@@ -15,6 +15,7 @@ from tests.integration.conftest import Report, Start
 from tests.support.integration.running import Running, poll
 from tests.support.integration.wire import Answer, Wire, request
 
+WORKERS = 2
 KEPT, FRESH = 16, 16  # clients on kept-alive connections, and clients with a connection per request
 ROW = request("/predict", {"features": [5.1, 3.5, 1.4, 0.2]})
 
@@ -66,6 +67,7 @@ async def renew(port: int, book: Book) -> None:
 
 def reload(server: Running) -> None:
     """Sends SIGHUP and waits until none of the workers from before is left."""
+    poll(lambda: len(server.workers()) >= WORKERS, "every worker is there")  # the first one answers already before
     before = set(server.workers())
     os.kill(server.pid, signal.SIGHUP)
     poll(lambda: not before & set(server.workers()), "old workers go")
@@ -93,7 +95,7 @@ def folder(models: Path, tmp_path: Path) -> Path:
 
 
 def serve(start: Start, folder: Path) -> Running:
-    return start(DYNONNX_MODELS=str(folder), DYNONNX_DEFAULT_MODEL="iris", WEB_CONCURRENCY="2")
+    return start(DYNONNX_MODELS=str(folder), DYNONNX_DEFAULT_MODEL="iris", WEB_CONCURRENCY=str(WORKERS))
 
 
 @pytest.mark.fault(45)
@@ -136,6 +138,7 @@ def test_two_files_of_one_name_leave_it_as_it_is(start: Start, folder: Path) -> 
 
 def test_a_worker_killed_during_a_reload_is_replaced_at_once(start: Start, folder: Path) -> None:
     server = serve(start, folder)
+    poll(lambda: len(server.workers()) >= WORKERS, "every worker is there")  # the first one answers already before
     before = set(server.workers())
     os.kill(server.pid, signal.SIGHUP)
     poll(lambda: len(set(server.workers()) - before) == 2, "fresh workers")
@@ -147,6 +150,7 @@ def test_a_worker_killed_during_a_reload_is_replaced_at_once(start: Start, folde
 @pytest.mark.fault(44)
 def test_sigterm_during_a_reload_ends_the_server(start: Start, folder: Path) -> None:
     server = serve(start, folder)
+    poll(lambda: len(server.workers()) >= WORKERS, "every worker is there")  # the first one answers already before
     before = set(server.workers())
     os.kill(server.pid, signal.SIGHUP)
     poll(lambda: len(set(server.workers()) - before) >= 1, "a fresh worker")

@@ -16,6 +16,7 @@ from server.batching.turns import Turns
 
 @pytest.fixture(autouse=True)
 def collecting() -> Iterator[None]:
+    gc.enable()  # another test's loop may have ended amid long work
     yield
     gc.enable()
 
