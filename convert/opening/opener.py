@@ -210,9 +210,9 @@ def _refuse_names(names: list[str], file: str) -> None:
         raise Refused(
             f"the file {what} it asks for {asked}",
             f"if you trust whoever wrote that code: python -m convert {shlex.quote(file)} --trust-code{path}. It runs"
-            ' confined as all else, and what it does with numpy and pandas is recorded as the graph (docs/convert.md, "Your own'
-            ' code"). Else a FunctionTransformer of a numpy function needs nothing, and --converters FILE.py teaches'
-            " any class",
+            " confined as all else, and what it does with numpy and pandas is recorded as the graph (docs/convert.md,"
+            ' "Your own code"). Else a FunctionTransformer of a numpy function needs nothing, and --converters FILE.py'
+            " teaches any class",
         )
     raise Refused(
         f"the file asks for {asked}, which a model does not need",

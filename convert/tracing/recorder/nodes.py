@@ -154,7 +154,10 @@ def _floor_divide(a: Tensor, b: Tensor) -> Tensor:
     if a.dtype.kind in "iu":
         safe = b.equals(0).where(np.asarray(1, b.dtype), b)
         return b.equals(0).where(np.asarray(0, b.dtype), (a - _modulo(a, safe)) / safe)
-    whole = (a - _modulo(a, b)) / b
+    rest = a.graph.op("Mod", a, b, fmod=1)
+    other = ~rest.equals(0.0) & a.graph.op("Xor", rest < 0.0, b < 0.0)
+    whole = (a - rest) / b
+    whole = other.where(whole - 1.0, whole)
     floor = whole.unary("Floor")
     near = (whole - floor > HALF).where(floor + 1.0, floor)
     return b.equals(0.0).where(a / b, near)
@@ -187,14 +190,18 @@ def _fmax(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _arctan(x: Tensor) -> Tensor:
-    """ONNX Runtime has it in float alone: by halves of the angle, then a series."""
+    """ONNX Runtime has it in float alone: by halves of the angle, then a series; beyond 1 from that of the inverse."""
+    given, far = x, x.unary("Abs") > 1.0
+    x = far.where(1.0 / x, x)
     for _ in range(3):
         x = x / ((x * x + 1.0).unary("Sqrt") + 1.0)
     square = x * x
     total = x.graph.constant(0.0, x.dtype)
     for odd in range(25, 0, -2):
         total = square * total * -1.0 + 1.0 / odd
-    return total * x * 8.0
+    angle = total * x * 8.0
+    beyond = (given < 0.0).where(np.asarray(-PI / 2, x.dtype), np.asarray(PI / 2, x.dtype))
+    return far.where(beyond - angle, angle)
 
 
 def _arctan2(y: Tensor, x: Tensor) -> Tensor:

@@ -197,7 +197,12 @@ class Array(StandIn):
         if axis not in (1, -1) or self.concrete.ndim != 2:
             raise refuse(f"argmax along the rows: {MIXES}", IN_FIT)
         tensor = self.recorder.one(self.columns_)
-        return self.like(self.concrete.argmax(axis=1), column(tensor.argmax().reshape(-1, 1)))
+        if tensor.dtype.kind == "f":  # the first that is missing is the largest
+            gone = nodes.missing(tensor).cast(np.int32)
+            place = gone.reduce("ReduceMax").cast(np.bool_).where(_largest(gone), _largest(tensor))
+        else:
+            place = _largest(tensor)
+        return self.like(self.concrete.argmax(axis=1), column(place))
 
     def __matmul__(self, other: Any) -> Any:
         """With a constant matrix or vector."""
@@ -218,6 +223,10 @@ class Array(StandIn):
     def dot(self, other: Any) -> Any:
         """With a constant matrix or vector."""
         return self @ other
+
+
+def _largest(tensor: Tensor) -> Tensor:
+    return tensor.argmax().reshape(-1, 1)
 
 
 def split_key(array: StandIn, key: Any) -> tuple[Any, Any]:

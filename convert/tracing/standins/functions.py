@@ -137,7 +137,7 @@ def isin(x: Any, values: Any, **keywords: Any) -> Any:
     """Where a value is among constants."""
     with quietly():
         concrete = np.isin(bare(x), values, **keywords)
-    listed = list(np.ravel(np.asarray(list(values), object)))
+    listed = [value for value in np.ravel(np.asarray(list(values), object)) if value == value]  # NaN equals none
     made = x.recorder.each(lambda t: nodes.holds_any(t, listed), x.columns_)
     flags = x.recorder.wrap(np.isin(bare(x), values), made)
     return ~flags if keywords.get("invert") else x.recorder.wrap(concrete, made)

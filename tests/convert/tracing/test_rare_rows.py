@@ -224,3 +224,23 @@ def test_functions_of_one_value_answer_rare_ones_as_python_does(function: Any) -
     numbers = [1.115, 0.285, 2.675, 1.005, -1.115, 0.125, 0.375, 1e17 + 64, 7e300, -0.0, 5.015, 1.255, np.nan]
     rare = pd.DataFrame({"word": np.resize(np.array([None, "", "abc"], object), len(numbers)), "n": numbers})
     assert_same(answered(function, FEW, rare), function(rare))
+
+
+EDGES = [-np.inf, -1e200, -7.5, -1.0, -0.3, 0.0, 0.3, 1.0, 2.5, 1e200, np.inf, np.nan]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x[:, 0] // x[:, 1],
+        lambda x: x[:, 0] % x[:, 1],
+        lambda x: np.arctan(x[:, 0]) + 0 * np.isnan(x[:, 1]),
+        lambda x: x.argmax(axis=1),
+        lambda x: np.isin(x, [2.5, np.nan])[:, 0],
+    ],
+    ids=["floor division", "remainder", "arctan", "argmax", "isin"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_numbers_at_the_edges_are_as_numpy_has_them(function: Any) -> None:
+    rare = np.array([[a, b] for a in EDGES for b in EDGES])
+    assert_same(answered(function, PAIRS, rare), function(rare))
