@@ -173,6 +173,14 @@ def _modulo(a: Tensor, b: Tensor) -> Tensor:
     return other.where(rest + b, rest)
 
 
+def _rest(a: Tensor, b: Tensor) -> Tensor:
+    """With the sign of what is divided; of whole numbers by 0 it is 0, where ONNX Runtime ends the run."""
+    if a.dtype.kind == "f":
+        return a.graph.op("Mod", a, b, fmod=1)
+    safe = b.equals(0).where(np.asarray(1, b.dtype), b)
+    return a.graph.op("Mod", a, safe, fmod=1)
+
+
 def _power(a: Tensor, b: Tensor) -> Tensor:
     return a.graph.op("Pow", a, b)
 
@@ -295,7 +303,7 @@ NODES: dict[Any, Node] = {
     np.rad2deg: lambda x: x * (180 / PI),
     np.radians: lambda x: x * (PI / 180),
     np.remainder: _modulo,
-    np.fmod: lambda a, b: a.graph.op("Mod", a, b, fmod=1),
+    np.fmod: _rest,
     np.sign: _sign,
     np.square: lambda x: x * x,
     np.subtract: lambda a, b: a - b,

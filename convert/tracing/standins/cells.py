@@ -19,6 +19,9 @@ from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_erro
 from convert.tracing.standins.standin import COMPARISONS, OPERATORS, ufunc_node
 
 MOST_WAYS = 256
+COUNTING = frozenset(
+    (np.add, np.subtract, np.multiply, np.power, np.negative, np.absolute, np.invert, np.floor_divide, np.remainder)
+)  # which numpy has otherwise, or not, of booleans
 NO_ERRORS = "decide by the value before: x if x > 0 else 0, pd.isna(x), in place of try and except"
 Decision = tuple[Tensor, bool]
 Way = tuple[list[Decision], Any]
@@ -86,6 +89,9 @@ class Cell:
     def ufunc(self, ufunc: np.ufunc, *operands: Any) -> Cell:
         """A function of numpy's; texts beside it make an input column one of texts."""
         given = [value.tensor if is_cell(value) else value for value in operands]
+        if self.ways.python and ufunc in COUNTING:  # True + True is 2 in Python
+            flags = [isinstance(value, Tensor) and value.dtype == np.bool_ for value in given]
+            given = [value.cast(np.int64) if flag else value for value, flag in zip(given, flags, strict=True)]
         if any(isinstance(value, str) for value in given):
             for value in given:
                 if isinstance(value, Tensor):

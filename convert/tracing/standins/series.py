@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -208,10 +209,16 @@ class Series(StandIn):
         low = None if lower is None else shown(lower)
         with quietly():
             concrete = self.concrete.clip(low, shown(upper))
-        made = self if lower is None else np.maximum(self, lower)
-        made = made if upper is None else np.minimum(made, upper)
+        made = self._limited(lower, np.maximum, operator.lt)
+        made = made._limited(upper, np.minimum, operator.gt)
         self.recorder.keep_origin(made.tensor, self.tensor)
         return self.like(concrete, made.columns_)
+
+    def _limited(self, limit: Any, extreme: np.ufunc, beyond: Callable[[Any, Any], Any]) -> Any:
+        """A missing limit is none."""
+        if isinstance(limit, StandIn):
+            return self.mask(beyond(self, limit), limit)
+        return self if limit is None or limit != limit else extreme(self, limit)
 
     def round(self, decimals: int = 0, **others: Any) -> Any:
         """To the nearest even."""
@@ -258,7 +265,8 @@ class Series(StandIn):
         with quietly():
             concrete = self.concrete.replace(known)
         values = self.tensor
-        numbers = nodes.is_text(values) and not any(isinstance(item, str) for item in known.values())
+        told = [item for item in known.values() if item is not None and item == item]
+        numbers = nodes.is_text(values) and bool(told) and not any(isinstance(item, str) for item in told)
         other = None if numbers else values  # texts that stay among numbers are nothing that a model takes
         made = self.filter(concrete, lambda x: texts.looked_up(x, dict(known), other))
         return self._in_place(made) if inplace else made

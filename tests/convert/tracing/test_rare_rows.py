@@ -226,6 +226,29 @@ def test_functions_of_one_value_answer_rare_ones_as_python_does(function: Any) -
     assert_same(answered(function, FEW, rare), function(rare))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda df: df["n"].clip(lower=df["m"]),
+        lambda df: df["n"].clip(upper=df["m"]),
+        lambda df: df["n"].clip(upper=np.nan),
+        lambda df: df["word"].replace("", np.nan).fillna("none"),
+        lambda df: df["n"].apply(lambda x: (x > 1) + (x > 2)),
+        lambda df: df["n"].apply(lambda x: ~(x > 1)),
+        lambda df: df[["n", "m"]].apply(lambda row: (row["n"] > 1) + (row["m"] > 1), axis=1),
+        lambda df: np.fmod(df["k"].astype(int), df["k"].astype(int) - 1),
+    ],
+    ids=["lower", "upper", "no limit", "empty texts", "booleans", "inverted", "numpy's booleans", "by zero"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_rare_values_are_as_pandas_and_python_have_them(function: Any) -> None:
+    few = FEW.assign(m=np.linspace(2, -2, 40), k=np.arange(40.0) % 5 + 2)
+    numbers = [2.5, -3.0, np.nan, 1.5]
+    words = np.array(["", "a", None, "b"], object)
+    rare = pd.DataFrame({"word": words, "n": numbers, "m": [np.nan, 1.0, 2.0, 1.5], "k": [1.0, 2.0, 0.0, -7.0]})
+    assert_same(answered(function, few, rare), function(rare))
+
+
 EDGES = [-np.inf, -1e200, -7.5, -1.0, -0.3, 0.0, 0.3, 1.0, 2.5, 1e200, np.inf, np.nan]
 
 
