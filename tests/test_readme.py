@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import socket
@@ -13,44 +12,17 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.integration.clone import ENVIRONMENT, make_clone, shell
 
 STEPS = re.search(r"^## Your model\n```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-NEVER_INSTALL = ("requirements.txt", "requirements.in", "requirements-signing.in", "requirements-dev.txt")
-WHO = {"GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "n@example.org"}
-# make would tell a make that it calls to say where it is.
-_AS_A_PERSON = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-ENVIRONMENT = {**_AS_A_PERSON, **WHO, **{name.replace("AUTHOR", "COMMITTER"): value for name, value in WHO.items()}}
 WAIT_SECONDS = 60
-
-
-def shell(folder: Path, line: str) -> str:
-    """What a line prints, in both streams. Raises CalledProcessError with that."""
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The project as it is here, committed and cloned, with the environment that is here."""
-    if not (ROOT / ".git").exists() or not (ROOT / ".venv" / ".installed").exists():
-        pytest.skip("no git repository with an environment is here")
     if not (ROOT / "build" / "churn.pkl").is_file():
         pytest.fail("no example pickle: run `make models` first", pytrace=False)
-    source = tmp_path / "source"
-    for name in shell(ROOT, "git ls-files --cached --others --exclude-standard").split("\n"):
-        if name and (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
-    shell(source, "git init -q -b main && git add . && git commit -qm project && git clone -q . ../clone")
-    clone = tmp_path / "clone"
-    (clone / ".venv").symlink_to((ROOT / ".venv").resolve())
-    shell(clone, "echo .venv >> .git/info/exclude")
-    for name in NEVER_INSTALL:  # a clone's files are new, and make would install them
-        os.utime(clone / name, (0, 0))
-    return clone
+    return make_clone(tmp_path)
 
 
 def test_the_lines_of_your_model_work_word_for_word(clone: Path, tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ def listed(names: Sequence[str]) -> str:
     return few([f"'{name}'" for name in names[:8]], len(names))
 
 
+def lacking(names: Sequence[str]) -> str:
+    """The names of features that are not there, of which there is at least one."""
+    return f"missing feature{'s' if len(names) > 1 else ''} {listed(names)}"
+
+
 def few(items: Sequence[str], count: int | None = None) -> str:
     """The first eight of ``count`` items; of all that are given without one."""
     more = (len(items) if count is None else count) - 8

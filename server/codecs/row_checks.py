@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, NoReturn
 
 from server.artefact.metadata import MISSING_TEXT, Feature
-from server.codecs.refusals import counted, few, listed, refuse, shown
+from server.codecs.refusals import counted, few, lacking, listed, refuse, shown
 from server.errors import ServerError
 
 Locate = Callable[[int, str], str]  # where a value is, by row number and feature name; "": the whole row
@@ -73,11 +73,11 @@ class RowChecker:
 
     def _refuse_names(self, row: dict[str, Any], where: str) -> NoReturn:
         at = "" if where == "features" else f"{where}: "
-        missing = next((name for name in self._names if name not in row), None)
+        missing = [name for name in self._names if name not in row]
         extra = next((name for name in row if name not in self._name_set and name not in self._ignored), None)
         but = "" if extra is None else f", got {shown(extra)}"
-        if missing is not None:
-            refuse(row, f"{at}missing feature '{missing}'{but}")
+        if missing:
+            refuse(row, f"{at}{lacking(missing)}{but}")
         refuse(row, f"{at}unexpected feature {shown(extra)}: this model takes {listed(self._names)}")
 
     def _check(self, index: int, value: Any, where: str) -> Any:

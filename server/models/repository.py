@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from server.artefact.metadata import Artefact
 from server.artefact.runtime import Runtime
@@ -11,12 +12,14 @@ from server.artefact.tensors import InputLayout
 from server.batching.cost import CostCurve
 from server.codecs.mlflow.codec import MlflowCodec
 from server.codecs.predict import PredictCodec
+from server.codecs.refusals import few, shown
 from server.codecs.v2.codec import TensorCodec
 from server.errors import ServerError
 from server.models.bulletin import Bulletin
 from server.models.folder import version_key
 from server.models.trial import Verdict
 
+FEW, LONGEST = 16, 32  # models, and characters of a name, among which one like it is looked for: under a millisecond
 NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
 
 
@@ -83,7 +86,18 @@ class Repository:
             return versions[version]
         if any(name == refused and version in (None, number) for refused, number in self.refused):
             raise ServerError("model_unavailable", "this model did not load; GET /models says why")
-        raise ServerError("not_found", "there is no such model or version; GET /models lists what is served")
+        if versions:
+            raise ServerError("not_found", f"model '{name}' has no version {shown(version)}; it has {few([*versions])}")
+        raise ServerError("not_found", f"there is no model {shown(name)}; {self._what_there_is(name)}")
+
+    def _what_there_is(self, name: str) -> str:
+        """What to ask for instead of a name that is no model's. Among many models nothing like it is looked for."""
+        if not self.models:
+            return NO_MODEL
+        there = f"there {'is' if len(self.models) == 1 else 'are'} {few([*self.models])}"
+        short = [model for model in self.models if len(model) <= LONGEST]
+        alike = get_close_matches(name, short, 1) if len(short) <= FEW and len(name) <= LONGEST else []
+        return f"{there}: did you mean {alike[0]}?" if alike else f"{there}; GET /models lists what is served"
 
     def get_default(self) -> Model:
         """The model of `/predict`. Raises ServerError: not_found, model_unavailable."""

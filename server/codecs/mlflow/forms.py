@@ -9,7 +9,7 @@ from server.artefact.metadata import Feature
 from server.codecs.cells import converters
 from server.codecs.csv import Table
 from server.codecs.json.long_lists import CutBody, LongList, opening_of
-from server.codecs.refusals import listed, refuse, shown
+from server.codecs.refusals import lacking, listed, refuse, shown
 from server.codecs.row_checks import Locate
 from server.codecs.rows import Order
 
@@ -147,9 +147,8 @@ class TableReader:
         if given == [str(number) for number in range(len(names))] and not set(given) & set(names):
             return list(range(len(names)))
         at = {name: position for position, name in enumerate(given) if type(name) is str}
-        for name in names:
-            if name not in at:
-                refuse(columns, f"{where}: missing feature '{name}': this model takes {listed(names)}")
+        if missing := [name for name in names if name not in at]:
+            refuse(columns, f"{where}: {lacking(missing)}: this model takes {listed(names)}")
         if len(given) > len(names) and (extra := _first_extra(given, frozenset(names) | self._ignored)) is not None:
             hint = "; pandas leaves its index out with to_csv(index=False)" if extra == "" else ""
             refuse(columns, f"{where}: unexpected or repeated feature {shown(extra)}{hint}")

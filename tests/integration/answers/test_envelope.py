@@ -180,7 +180,10 @@ def test_json_that_is_nested_too_deep(small: Running, depth: int) -> None:
         ({"features": [5.1, 3.5, None, 0.2]}, "features[2]: expected a number, got null"),
         ({"features": [5.1, 3.5]}, "expected 4 values"),
         ({"features": [[5.1, 3.5, 1.4, 0.2], [1]]}, "features[1]"),
-        ({"features": {"sepal length (cm)": 1}}, "missing feature 'sepal width (cm)'"),
+        (
+            {"features": {"sepal length (cm)": 1}},
+            "missing features 'sepal width (cm)', 'petal length (cm)', 'petal width (cm)'",
+        ),
         ({"features": []}, "no rows"),
         ({"feature": ROW}, "feature"),
         ({}, "features"),

@@ -203,7 +203,7 @@ def test_what_this_server_has_not_is_said_clearly(client: Any, call: Callable[[A
 
 
 def test_errors_reach_the_client_as_sentences(client: Any, feeds: Feeds) -> None:
-    with pytest.raises(InferenceServerException, match="there is no such model"):
+    with pytest.raises(InferenceServerException, match='there is no model "nobody"'):
         client.infer("nobody", inputs_of(feeds["pair"], True))
     with pytest.raises(InferenceServerException, match="missing input 'B'"):
         client.infer("pair", inputs_of(feeds["pair"], True)[:1])
@@ -225,7 +225,7 @@ def test_the_other_client_makes_the_same_calls(server: Running, sessions: Any, f
                 await _infer(client, name, sessions[name], feeds[name])
             with pytest.raises(InferenceServerException, match="this server has no log settings"):
                 await client.get_log_settings()
-            with pytest.raises(InferenceServerException, match="there is no such model"):
+            with pytest.raises(InferenceServerException, match='there is no model "nobody"'):
                 await client.infer("nobody", inputs_of(feeds["pair"], True, aio_client))
 
     asyncio.run(calls())

@@ -102,7 +102,7 @@ def test_groups() -> None:
         (b'{"features": [1,2,3,4], "probabilities": null}', "invalid_input", "expected true or false, got null"),
         (b'{"features": []}', "invalid_input", "features: no rows; send at least one"),
         (b'{"features": null}', "invalid_input", "got null"),
-        (b'{"features": {}}', "invalid_input", "missing feature 'sepal length (cm)'"),
+        (b'{"features": {}}', "invalid_input", "missing features 'sepal length (cm)', 'sepal width (cm)'"),
         (b'{"features": [[]]}', "invalid_input", "features[0]: expected 4 values"),
         (b'{"features": [[1,2,3,4],[1,2,3]]}', "invalid_input", "features[1]: expected 4 values"),
         (b'{"features": [[1,2,3,4],[1,2,3,true]]}', "invalid_input", "features[1][3]: expected a number, got true"),

@@ -89,4 +89,20 @@ def test_any_text_names_a_model_or_none(name: str, version: str | None) -> None:
         repository.get(name, version)
     refused = name == "iris" and version in (None, "1")
     assert caught.value.code == ("model_unavailable" if refused else "not_found")
-    assert name not in caught.value.message or len(name) < 8
+    assert len(caught.value.message) < 200
+    assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "said"),
+    [
+        ("irs", None, 'there is no model "irs"; there are iris, plain: did you mean iris?'),
+        ("whale", None, 'there is no model "whale"; there are iris, plain; GET /models lists what is served'),
+        ("i" * 500, None, "...; there are iris, plain; GET /models lists what is served"),
+        ("iris", "2", "model 'iris' has no version \"2\"; it has 10, 1"),
+    ],
+)
+def test_what_is_not_there_is_named_beside_what_is(folder: Path, name: str, version: str | None, said: str) -> None:
+    with pytest.raises(ServerError) as caught:
+        load_all(folder).get(name, version)
+    assert caught.value.message.endswith(said)

@@ -58,7 +58,10 @@ FORMS = "'dataframe_split', 'dataframe_records', 'instances', 'inputs'"
             "out_of_range: instances[0], feature 'visits': 9223372036854775808 is",
         ),
         ({"instances": [[*ROW[:3], None, True]]}, "instances[0], feature 'visits': expected a whole number, got null"),
-        ({"instances": [{"city": "Bern"}]}, "invalid_input: instances[0]: missing feature 'plan'"),
+        (
+            {"instances": [{"city": "Bern"}]},
+            "invalid_input: instances[0]: missing features 'plan', 'age', 'visits', 'member'",
+        ),
         ({"dataframe_records": {"city": ["Bern"]}}, "dataframe_records: expected a list, got an object"),
         ({"dataframe_split": [ROW]}, "dataframe_split: expected an object with 'data'"),
         ({"dataframe_split": {"columns": NAMES}}, "dataframe_split: expected an object with 'data'"),
@@ -80,8 +83,11 @@ FORMS = "'dataframe_split', 'dataframe_records', 'instances', 'inputs'"
             {"dataframe_split": {"data": [ROW], "columns": [*NAMES, "age"]}},
             'columns: unexpected or repeated feature "age"',
         ),
-        ({"dataframe_split": {"data": [ROW], "columns": [[], {}, 1, None, True]}}, "columns: missing feature 'city'"),
-        ({"dataframe_split": {"data": [ROW], "columns": [0, 1, 2, 4, 3]}}, "columns: missing feature 'city'"),
+        (
+            {"dataframe_split": {"data": [ROW], "columns": [[], {}, 1, None, True]}},
+            "columns: missing features 'city', 'plan'",
+        ),
+        ({"dataframe_split": {"data": [ROW], "columns": [0, 1, 2, 4, 3]}}, "columns: missing features 'city', 'plan'"),
         (
             {"dataframe_split": {"columns": NAMES[::-1], "data": [ROW[::-1], ROW]}},
             "data[1], feature 'city': expected a string, got true",
@@ -90,8 +96,8 @@ FORMS = "'dataframe_split', 'dataframe_records', 'instances', 'inputs'"
             {"dataframe_split": {"columns": NAMES[::-1], "data": [ROW[1:]]}},
             "dataframe_split.data[0]: expected 5 values",
         ),
-        ({"inputs": {"city": ["Bern"]}}, "inputs: missing feature 'plan'"),
-        ({"inputs": {}}, "inputs[0]: missing feature 'city'"),
+        ({"inputs": {"city": ["Bern"]}}, "inputs: missing features 'plan', 'age'"),
+        ({"inputs": {}}, "inputs[0]: missing features 'city', 'plan'"),
         (
             {"inputs": dict.fromkeys(NAMES, 1) | {"age": [1]}},
             "inputs: expected a list of one length for every feature, or a value for each: one row",
@@ -113,7 +119,7 @@ def test_json_that_is_refused(served: dict[str, Served], body: Any, message: str
     [
         ("", "bad_request: the body is empty; expected CSV with a header"),
         ("city,plan,age,visits,member\n", "invalid_input: no rows; send at least one"),
-        ("city,plan\nBern,gold\n", "invalid_input: header: missing feature 'age'"),
+        ("city,plan\nBern,gold\n", "invalid_input: header: missing features 'age', 'visits', 'member'"),
         (
             ",city,plan,age,visits,member\n0,Bern,gold,1,1,True\n",
             'repeated feature ""; pandas leaves its index out with to_csv(index=False)',
