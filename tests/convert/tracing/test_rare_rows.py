@@ -267,3 +267,27 @@ EDGES = [-np.inf, -1e200, -7.5, -1.0, -0.3, 0.0, 0.3, 1.0, 2.5, 1e200, np.inf, n
 def test_numbers_at_the_edges_are_as_numpy_has_them(function: Any) -> None:
     rare = np.array([[a, b] for a in EDGES for b in EDGES])
     assert_same(answered(function, PAIRS, rare), function(rare))
+
+
+@pytest.mark.parametrize("pattern", ["i", "x.i", "[h-j]x", "[^a-z]", "k", r"\.[a-c]i?x", "ss"])
+def test_letters_of_any_case_are_those_of_python(pattern: str) -> None:
+    def found(df: Any) -> Any:
+        return df["word"].str.contains(pattern, case=False)
+
+    letters = [
+        "i",
+        "I",
+        "\u0131",
+        "\u0130",
+        "\u212a",
+        "\u017fs",
+        "K",
+        "x.I",
+        "\u0130x",
+        "x\u0131",
+        ".B\u0130X",
+        "9",
+        "",
+    ]
+    rare = pd.DataFrame({"word": np.array(letters, object), "n": 0.0})
+    assert_same(answered(found, FEW, rare), found(rare))
