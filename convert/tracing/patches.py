@@ -28,7 +28,7 @@ from convert.tracing.recorder.refusals import VECTORISED, asked_by_a_person, is_
 from convert.tracing.standins import pandas_functions
 from convert.tracing.standins.cells import is_cell
 from convert.tracing.standins.functions import bare, beside, holds_stand_in, recorder_of, to_array
-from convert.tracing.standins.standin import RowCount, StandIn
+from convert.tracing.standins.standin import RowCount, StandIn, is_labels
 
 NAMESPACES: tuple[ModuleType, ...] = (
     np, pd, math, random, np.random, time, datetime, sklearn.utils, sklearn.utils.validation,
@@ -124,7 +124,7 @@ def _length(own: Any, x: Any) -> Any:
     if is_cell(x):
         x.recorder.need_text(x.tensor, "len")
         return x.of(lambda: texts.length(x.tensor).cast(np.int64))
-    return RowCount(own(x))
+    return RowCount(own(x)) if isinstance(x, StandIn) or is_labels(x) else own(x)
 
 
 def _of_cells(ufunc: np.ufunc) -> Callable[..., Any]:
@@ -238,7 +238,7 @@ def _replacements() -> dict[int, tuple[Any, Any]]:
 def in_place(*functions: Any) -> Iterator[None]:
     """Within the block these functions, and those that they call by name, find what records."""
     replaced = _replacements()
-    length = _dispatching(len, functools.partial(_length, len))
+    length = functools.partial(_length, len)
     changed: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = []
     try:
         for names in [*map(vars, NAMESPACES), *_globals_of(functions)]:

@@ -19,7 +19,7 @@ from convert.tracing.standins.arrays import filled
 from convert.tracing.standins.cells import Cell, RowOfCells, Ways, put_together
 from convert.tracing.standins.locating import Located, Positioned
 from convert.tracing.standins.series import ARITHMETIC, Series, plain
-from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, alike, shown
+from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, alike, labels_of, shown
 
 DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
 
@@ -47,7 +47,7 @@ class Frame(StandIn):
     shape = property(lambda self: (RowCount(self.concrete.shape[0]), self.concrete.shape[1]))
     ndim = 2
     empty = False
-    index = property(lambda self: self.concrete.index)
+    index = property(lambda self: labels_of(self))
     dtypes = property(lambda self: self.concrete.dtypes)
     values = property(lambda self: self.to_numpy())
     loc = property(lambda self: Located(self))

@@ -18,7 +18,7 @@ from convert.tracing.standins import functions
 from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
 from convert.tracing.standins.arrays import astype
 from convert.tracing.standins.cells import Cell, Ways, put_together
-from convert.tracing.standins.standin import COMPARISONS, OPERATORS, RowCount, StandIn, alike, shown
+from convert.tracing.standins.standin import COMPARISONS, OPERATORS, RowCount, StandIn, alike, labels_of, shown
 
 ARITHMETIC = {
     **OPERATORS,
@@ -74,7 +74,7 @@ class Series(StandIn):
     ndim = 1
     dtype = property(lambda self: self.concrete.dtype)
     dtypes = dtype
-    index = property(lambda self: self.concrete.index)
+    index = property(lambda self: labels_of(self))
     empty = False
     values = property(lambda self: self.to_numpy())
     array = values

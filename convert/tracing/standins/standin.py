@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import operator
+import weakref
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -103,6 +104,9 @@ MIXING = frozenset(
     ]
 )
 WALKING = frozenset(["iterrows", "itertuples", "items", "tolist", "to_list", "to_dict", "flat", "iteritems"])
+
+
+_LABELS: weakref.WeakValueDictionary[int, pd.Index] = weakref.WeakValueDictionary()
 
 
 class RowCount(int):
@@ -233,6 +237,18 @@ class StandIn:
         if name.startswith("__") or not hasattr(type(self.concrete), name):
             raise AttributeError(f"{type(self.concrete).__name__!r} object has no attribute {name!r}")
         raise unrecorded(self, name)
+
+
+def labels_of(thing: StandIn) -> Any:
+    """The names of the rows, of which there are as many as rows."""
+    labels = thing.concrete.index
+    _LABELS[id(labels)] = labels
+    return labels
+
+
+def is_labels(value: Any) -> bool:
+    """Whether these are the names of the rows of a stand-in."""
+    return isinstance(value, pd.Index) and id(value) in _LABELS
 
 
 def unrecorded(thing: StandIn, name: str) -> Any:

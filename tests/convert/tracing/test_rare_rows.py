@@ -158,6 +158,10 @@ def by_many_rows(df: Any) -> Any:
     return df["n"] * (1 + len(df) // 5000)
 
 
+def by_many_labels(df: Any) -> Any:
+    return df["n"] * (1 + len(df.index) // 5000) + len(df["n"].index) // 5000
+
+
 def without_end(df: Any) -> Any:
     def halved(x: Any) -> Any:
         while x > 1:
@@ -182,6 +186,7 @@ def without_end(df: Any) -> Any:
         (caught_for_a_text, "catches errors"),
         (caught_at_zero, "catches errors"),
         (by_many_rows, "the number of rows"),
+        (by_many_labels, "the number of rows"),
         (without_end, "decisions on one way"),
     ],
 )
