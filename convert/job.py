@@ -31,7 +31,7 @@ from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
 from convert.proof.speed import ratios
 from convert.proof.synthetic_rows import usual
 from convert.proof.user_rows import column_names
-from convert.tracing.steps import Traced, capture, own_steps
+from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
 
@@ -118,7 +118,8 @@ def own_steps_of(original: Original, features: Sequence[Feature]) -> Traced | No
     if not any(own_steps(original.model)):
         return None
     rows = usual(np.random.default_rng(1), tuple(features), original.hints, SAMPLE_ROWS)
-    return Traced(capture(original.model, lambda: original.ask(rows)))
+    samples = capture(original.model, lambda: original.ask(rows))
+    return Traced(samples, set(sharing(original.model)))
 
 
 def _labels_by(runtime: Runtime, features: Sequence[Feature]) -> Callable[[Table], Array]:

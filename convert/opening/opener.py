@@ -11,6 +11,7 @@ import importlib
 import io
 import lzma
 import pickle
+import shlex
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -208,15 +209,15 @@ def _refuse_names(names: list[str], file: str) -> None:
         path = path_option(unique, Path(file).parent)
         raise Refused(
             f"the file {what} it asks for {asked}",
-            f"if you trust whoever wrote that code: python -m convert {file} --trust-code{path}. It runs confined as"
-            ' all else, and what it does with numpy and pandas is recorded as the graph (docs/convert.md, "Your own'
-            ' code"). Else a FunctionTransformer of a numpy function needs nothing, and --converters FILE.py teaches'
-            " any class",
+            f"if you trust whoever wrote that code: python -m convert {shlex.quote(file)} --trust-code{path}. It runs"
+            " confined as all else, and what it does with numpy and pandas is recorded as the graph (docs/convert.md,"
+            ' "Your own code"). Else a FunctionTransformer of a numpy function needs nothing, and --converters FILE.py'
+            " teaches any class",
         )
     raise Refused(
         f"the file asks for {asked}, which a model does not need",
         "if you made this file yourself and know that code, allow it: "
-        + " ".join(f"--trust {name}" for name in unique)
+        + " ".join(f"--trust {shlex.quote(name)}" for name in unique)
         + ". A trusted name is run with whatever arguments the file gives it",
     )
 

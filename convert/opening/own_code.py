@@ -55,6 +55,7 @@ def checked(made: Any) -> Any:
 def path_option(names: Sequence[str], beside: Path) -> str:
     """What the command that runs own code names besides: where the code is that is not in the file, or by it."""
     modules = {name.partition(".")[0] for name in names if is_own(name)} - {CLOUDPICKLE, "joblib"}
+    modules = {name for name in modules if name.isidentifier()}  # no others are files, and a command shows them
     if MAIN in modules:
         return " --path NOTEBOOK.ipynb (or the script that defines it)"
     away = sorted(top for top in modules if not (beside / f"{top}.py").exists() and not (beside / top).exists())

@@ -44,12 +44,17 @@ def _known(error: Exception, memory_bytes: int, more_memory: str) -> Refused | N
     return None
 
 
+def _stays_in(folder: Path, entry: Path) -> bool:
+    """Whether an entry is of its folder: a link out of it would open what nobody named."""
+    return not entry.is_symlink() or entry.resolve().is_relative_to(folder.resolve())
+
+
 def wall_in(unconfined: bool, folders: Collection[Path]) -> None:
     """Confines this process, but for the modules, packages and notebooks in these folders, which it may read.
 
     Raises Refused where a wall is missing, unless it may be ``unconfined``.
     """
-    beside = [entry for folder in folders for entry in folder.iterdir()]
+    beside = [entry for folder in folders for entry in folder.iterdir() if _stays_in(folder, entry)]
     modules = [entry for entry in beside if entry.suffix in MODULES or (entry / "__init__.py").is_file()]
     missing = confine(modules, folders)
     if missing and not unconfined:

@@ -6,10 +6,12 @@ namespaces, and in the globals of its functions. Everything is put back afterwar
 
 from __future__ import annotations
 
+import datetime
 import functools
 import math
 import random
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType, ModuleType
@@ -22,13 +24,19 @@ import sklearn.utils.validation
 
 from convert.tracing.recorder import texts
 from convert.tracing.recorder.recorder import quietly
-from convert.tracing.recorder.refusals import VECTORISED, is_a_persons, refuse
+from convert.tracing.recorder.refusals import VECTORISED, asked_by_a_person, is_a_persons, refuse
 from convert.tracing.standins import pandas_functions
 from convert.tracing.standins.cells import is_cell
 from convert.tracing.standins.functions import bare, beside, holds_stand_in, recorder_of, to_array
-from convert.tracing.standins.standin import RowCount, StandIn
+from convert.tracing.standins.standin import RowCount, StandIn, is_labels
 
-NAMESPACES: tuple[ModuleType, ...] = (np, pd, math, random, np.random, sklearn.utils, sklearn.utils.validation)
+NAMESPACES: tuple[ModuleType, ...] = (
+    np, pd, math, random, np.random, time, datetime, sklearn.utils, sklearn.utils.validation,
+)  # fmt: skip
+CLOCKS = (time.time, time.time_ns, time.localtime, time.gmtime, time.ctime, time.asctime, time.strftime)
+PRESENT = "it asks for the time, which would stand still in a graph"
+TIMELESS = "hand it over as a column, or keep the moment of training in fit"
+NOW = frozenset(("now", "today", "utcnow"))
 MATHEMATICS = {
     getattr(math, name): getattr(np, ufunc)
     for name, ufunc in {
@@ -81,7 +89,7 @@ class _Beside:
         return beside(items, concrete, recorder_of(*items))
 
 
-OWN_BESIDE, OWN_VECTORIZE = np.c_, np.vectorize
+OWN_BESIDE, OWN_VECTORIZE, OWN_MOMENTS = np.c_, np.vectorize, pd.to_datetime
 
 
 def _check_array(own: Any, array: Any, *args: Any, dtype: Any = "numeric", **keywords: Any) -> Any:
@@ -116,7 +124,7 @@ def _length(own: Any, x: Any) -> Any:
     if is_cell(x):
         x.recorder.need_text(x.tensor, "len")
         return x.of(lambda: texts.length(x.tensor).cast(np.int64))
-    return RowCount(own(x))
+    return RowCount(own(x)) if isinstance(x, StandIn) or is_labels(x) else own(x)
 
 
 def _of_cells(ufunc: np.ufunc) -> Callable[..., Any]:
@@ -147,6 +155,36 @@ def _refusing(own: Any) -> Callable[..., Any]:
     return call
 
 
+def _asks_the_time(own: Any) -> Callable[..., Any]:
+    """Of a person's code alone: others work meanwhile."""
+
+    @functools.wraps(own, updated=())
+    def call(*args: Any, **keywords: Any) -> Any:
+        if asked_by_a_person(1):
+            raise refuse(PRESENT, TIMELESS)
+        return own(*args, **keywords)
+
+    return call
+
+
+def _calendar(own: Any) -> Any:
+    """Stands for a class of moments: of those that were named, not of the present one."""
+
+    def made(*args: Any, **_: Any) -> Any:
+        raise refuse(f"{own.__name__} of rows is not recorded", "make numbers of it before the model")
+
+    present = {name: staticmethod(_asks_the_time(getattr(own, name))) for name in NOW if hasattr(own, name)}
+    return _Shim(own.__name__, (), {"own": own, "ours": staticmethod(made), **present})
+
+
+def _moment_of(value: Any = None, *args: Any, **keywords: Any) -> Any:
+    """pandas.to_datetime: "now" is a moment that passes, and rows hold none."""
+    if isinstance(value, str) and value in NOW:
+        raise refuse(PRESENT, TIMELESS)
+    moments = pandas_functions.to_datetime if _takes_stand_in([value, *args]) else OWN_MOMENTS
+    return moments(value, *args, **keywords)
+
+
 class _Shim(type):
     """Stands for a class of pandas: isinstance as of the class itself, calls with stand-ins as recorded."""
 
@@ -160,6 +198,8 @@ class _Shim(type):
         return issubclass(kind, cls.own)
 
     def __call__(cls, *args: Any, **keywords: Any) -> Any:
+        if args and isinstance(args[0], str) and args[0] in NOW and cls.own is pd.Timestamp:
+            raise refuse(PRESENT, TIMELESS)
         return (cls.ours if _takes_stand_in([*args, *keywords.values()]) else cls.own)(*args, **keywords)
 
     def __getattr__(cls, name: str) -> Any:
@@ -181,11 +221,13 @@ def _replacements() -> dict[int, tuple[Any, Any]]:
         )
         for name, ours in checks.items()
     }
-    pairs = [*made.items(), (OWN_BESIDE, _Beside()), (OWN_VECTORIZE, _vectorized)]
+    pairs = [*made.items(), (OWN_BESIDE, _Beside()), (OWN_VECTORIZE, _vectorized), (OWN_MOMENTS, _moment_of)]
     pairs += [
         (own, _Shim(own.__name__, (), {"own": own, "ours": staticmethod(ours)}))
         for own, ours in pandas_functions.CLASSES.items()
     ]
+    pairs += [(own, _asks_the_time(own)) for own in CLOCKS]
+    pairs += [(own, _calendar(own)) for own in (datetime.datetime, datetime.date, pd.Timestamp)]
     for module in (np.random, random):
         drawing = [thing for name, thing in vars(module).items() if not name.startswith("_") and callable(thing)]
         pairs += [(thing, _refusing(thing)) for thing in drawing if not isinstance(thing, type)]
@@ -196,7 +238,7 @@ def _replacements() -> dict[int, tuple[Any, Any]]:
 def in_place(*functions: Any) -> Iterator[None]:
     """Within the block these functions, and those that they call by name, find what records."""
     replaced = _replacements()
-    length = _dispatching(len, functools.partial(_length, len))
+    length = functools.partial(_length, len)
     changed: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = []
     try:
         for names in [*map(vars, NAMESPACES), *_globals_of(functions)]:

@@ -13,7 +13,7 @@ from convert.graph.columns import Columns
 from convert.graph.graph import Graph
 from convert.tracing.patches import in_place
 from convert.tracing.recorder.recorder import Learned, NeedsText, Recorder, storage
-from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed
+from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed, nothing_hidden
 from convert.tracing.standins.arrays import Array
 from convert.tracing.standins.frames import Frame, MissingColumn
 from convert.tracing.standins.series import Series, plain
@@ -29,10 +29,11 @@ class Recording:
 
     ``made`` are the columns of its answer, ``concrete`` its sample rows, ``origins`` the input column that each column
     is, or None; ``learned`` is what it gave away of the input's columns, of which it ``read`` those that it did not
-    only hand on.
+    only hand on. ``wrote``: it wrote into the table that it was given.
     """
 
-    def __init__(self, recorder: Recorder, answer: StandIn) -> None:
+    def __init__(self, recorder: Recorder, answer: StandIn, wrote: bool) -> None:
+        self.wrote = wrote
         self.made = held(answer)
         self.concrete = answer.concrete
         self.learned: dict[int, Learned] = recorder.learned
@@ -66,18 +67,23 @@ def record(recorder: Recorder, call: Call, concrete: Any, x: Columns, *functions
     Raises Refused, NeedsText where an input column holds text, MissingColumn for one that the sample rows lack; what
     was learned until then stands in the recorder.
     """
+    given = recorder.inputs(concrete, x)
+    before = given.columns_
     try:
-        with in_place(*functions):
-            answer = call(recorder.inputs(concrete, x))
+        with in_place(*functions), nothing_hidden():
+            answer = call(given)
     except (Refused, NeedsText, MissingColumn, MemoryError):
         raise
     except Exception as error:
         raise failed(error) from error
-    return Recording(recorder, _answered(answer))
+    return Recording(recorder, _answered(answer), given.columns_ is not before)
 
 
-def record_twice(graph: Graph, call: Call, samples: Any, x: Columns, *functions: Any) -> Columns:
-    """The columns of a call's answer, recorded over two sets of rows. Raises Refused where the recordings differ."""
+def record_twice(graph: Graph, call: Call, samples: Any, x: Columns, *functions: Any, shared: bool = False) -> Columns:
+    """The columns of a call's answer, recorded over two sets of rows. Raises Refused where the recordings differ.
+
+    ``shared``: others see the table that it is given, so that it may not write into it.
+    """
     sizes = [size for size in SIZES if size != x.width and size <= len(samples)][:2]
     first, second = (samples[-size:] if at else samples[:size] for at, size in enumerate(sizes))
     try:
@@ -90,6 +96,10 @@ def record_twice(graph: Graph, call: Call, samples: Any, x: Columns, *functions:
         raise Untraceable(
             "it does something else each time: two recordings over different rows are not the same",
             "leave random numbers, the time, and what only some rows have out of it",
+        )
+    if shared and one.wrote:
+        raise Untraceable(
+            "it writes into the table that it gets, which steps beside it see, too", "X = X.copy() before it is changed"
         )
     return one.made
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
 from sklearn.base import is_regressor
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array
 
@@ -56,6 +57,16 @@ def own_steps(model: Any) -> Iterator[Any]:
         yield from own_steps(part.estimator)
 
 
+def sharing(model: Any, shared: bool = False) -> Iterator[int]:
+    """By id a person's own steps that see a table which others see after them, as in a FeatureUnion."""
+    if is_own(model) and shared:
+        yield id(model)
+    parts = inside(model)
+    beside = not isinstance(model, Pipeline) and sum(part.columns is None for part in parts) > 1
+    for part in parts:
+        yield from sharing(part.estimator, part.columns is None and (shared or beside))
+
+
 def call_of(estimator: Any, e: Exporter, method: str = "") -> Call:
     """What a step does with a table, without what scikit-learn makes of its answer: transforms, or else predicts."""
     if type(estimator) is FunctionTransformer:
@@ -101,10 +112,13 @@ def capture(model: Any, ask: Callable[[], Any]) -> dict[int, Any]:
 
 
 class Traced:
-    """Exports a person's own steps by recording them over ``samples``: by id of a step, the table that it gets."""
+    """Exports a person's own steps by recording them over ``samples``: by id of a step, the table that it gets.
 
-    def __init__(self, samples: Mapping[int, Any]) -> None:
-        self._samples = samples
+    ``shared`` are the ids of those whose table others see, too.
+    """
+
+    def __init__(self, samples: Mapping[int, Any], shared: Collection[int] = ()) -> None:
+        self._samples, self._shared = samples, frozenset(shared)
 
     def has(self, estimator: Any) -> bool:
         """Whether this step is recorded."""
@@ -141,7 +155,8 @@ class Traced:
                 "it gets a sparse matrix, which is not recorded" if sample is not None else "it gets no rows to record",
                 "sparse_output=False in the step before" if sample is not None else RECORDED,
             )
-        return record_twice(e.graph, call_of(estimator, e, method), sample, x, *functions_of(estimator))
+        call, functions = call_of(estimator, e, method), functions_of(estimator)
+        return record_twice(e.graph, call, sample, x, *functions, shared=id(estimator) in self._shared)
 
 
 def _label(tensor: Tensor) -> Tensor:

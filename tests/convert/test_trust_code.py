@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from convert.__main__ import main
 from convert.errors import Refused
@@ -94,6 +94,22 @@ def _as_of_main(model: Any) -> bytes:
         patch.setattr(main_module, "ratio", notebooks.ratio, raising=False)
         patch.setattr(notebooks.ratio, "__module__", "__main__")
         return pickle.dumps(model)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_step_that_writes_into_what_others_see_is_refused(together: bool) -> None:
+    def cut(x: Any) -> Any:
+        x[x[:, 0] * x[:, 1] > 1e30, 1] = -5.0
+        return x
+
+    x = np.random.default_rng(0).normal(size=(100, 2)).round(2)
+    step = make_union(FunctionTransformer(cut), StandardScaler()) if together else FunctionTransformer(cut)
+    model = make_pipeline(step, LogisticRegression()).fit(x.copy(), x[:, 0] > 0)
+    if together:
+        with pytest.raises(Refused, match="which steps beside it see, too"):
+            converted(model)
+    else:
+        assert converted(model).proof.wrong == 0
 
 
 def test_what_the_recording_does_not_see_is_found_by_the_proof() -> None:

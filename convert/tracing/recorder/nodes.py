@@ -19,6 +19,8 @@ from server.artefact.metadata import MISSING_TEXT
 Node = Callable[..., Tensor]
 HALF = 0.5
 PI = float(np.pi)
+SPLIT = 2.0**27 + 1  # parts the digits of a float64 in halves
+WHOLE = 2.0**52  # from here on a float64 has no fraction
 
 
 class NoNode(Exception):
@@ -152,7 +154,10 @@ def _floor_divide(a: Tensor, b: Tensor) -> Tensor:
     if a.dtype.kind in "iu":
         safe = b.equals(0).where(np.asarray(1, b.dtype), b)
         return b.equals(0).where(np.asarray(0, b.dtype), (a - _modulo(a, safe)) / safe)
-    whole = (a - _modulo(a, b)) / b
+    rest = a.graph.op("Mod", a, b, fmod=1)
+    other = ~rest.equals(0.0) & a.graph.op("Xor", rest < 0.0, b < 0.0)
+    whole = (a - rest) / b
+    whole = other.where(whole - 1.0, whole)
     floor = whole.unary("Floor")
     near = (whole - floor > HALF).where(floor + 1.0, floor)
     return b.equals(0.0).where(a / b, near)
@@ -166,6 +171,14 @@ def _modulo(a: Tensor, b: Tensor) -> Tensor:
     rest = a.graph.op("Mod", a, b, fmod=1)
     other = ~rest.equals(0.0) & a.graph.op("Xor", rest < 0.0, b < 0.0)
     return other.where(rest + b, rest)
+
+
+def _rest(a: Tensor, b: Tensor) -> Tensor:
+    """With the sign of what is divided; of whole numbers by 0 it is 0, where ONNX Runtime ends the run."""
+    if a.dtype.kind == "f":
+        return a.graph.op("Mod", a, b, fmod=1)
+    safe = b.equals(0).where(np.asarray(1, b.dtype), b)
+    return a.graph.op("Mod", a, safe, fmod=1)
 
 
 def _power(a: Tensor, b: Tensor) -> Tensor:
@@ -185,14 +198,18 @@ def _fmax(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _arctan(x: Tensor) -> Tensor:
-    """ONNX Runtime has it in float alone: by halves of the angle, then a series."""
+    """ONNX Runtime has it in float alone: by halves of the angle, then a series; beyond 1 from that of the inverse."""
+    given, far = x, x.unary("Abs") > 1.0
+    x = far.where(1.0 / x, x)
     for _ in range(3):
         x = x / ((x * x + 1.0).unary("Sqrt") + 1.0)
     square = x * x
     total = x.graph.constant(0.0, x.dtype)
     for odd in range(25, 0, -2):
         total = square * total * -1.0 + 1.0 / odd
-    return total * x * 8.0
+    angle = total * x * 8.0
+    beyond = (given < 0.0).where(np.asarray(-PI / 2, x.dtype), np.asarray(PI / 2, x.dtype))
+    return far.where(beyond - angle, angle)
 
 
 def _arctan2(y: Tensor, x: Tensor) -> Tensor:
@@ -286,7 +303,7 @@ NODES: dict[Any, Node] = {
     np.rad2deg: lambda x: x * (180 / PI),
     np.radians: lambda x: x * (PI / 180),
     np.remainder: _modulo,
-    np.fmod: lambda a, b: a.graph.op("Mod", a, b, fmod=1),
+    np.fmod: _rest,
     np.sign: _sign,
     np.square: lambda x: x * x,
     np.subtract: lambda a, b: a - b,
@@ -310,3 +327,24 @@ def rounded(x: Tensor, decimals: int) -> Tensor:
         return x.unary("Round")
     factor = 10.0 ** abs(decimals)
     return (x * factor).unary("Round") / factor if decimals > 0 else (x / factor).unary("Round") * factor
+
+
+def rounded_exactly(x: Tensor, decimals: int) -> Tensor:
+    """As Python does it: to the nearest decimal of the exact number; numpy's product may fall on a tie that is none."""
+    if x.dtype.kind != "f":
+        return x
+    factor = 10.0**decimals
+    product = x * factor
+    (high, low), (upper, lower) = _halves(x), _halves(x.graph.constant(np.float64(factor)))
+    left = high * upper - product + high * lower + low * upper + low * lower  # what the product lost
+    near = product.unary("Round")
+    tie = (product - product.unary("Floor")).equals(HALF)
+    told = (left > 0.0).where(product.unary("Ceil"), (left < 0.0).where(product.unary("Floor"), near))
+    return (product.unary("Abs") < WHOLE).where(tie.where(told, near) / factor, x)
+
+
+def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
+    """A float64 as a sum of two of half as many digits, whose products are exact (Dekker)."""
+    spread = x * SPLIT
+    high = spread - (spread - x)
+    return high, x - high

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ import pandas as pd
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Graph, Tensor
 from convert.tracing.recorder import nodes
-from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse, remember
 
 TEXT, NUMBER = "text", "number"
 
@@ -40,6 +41,7 @@ class NeedsText(Exception):
     def __init__(self, column: int) -> None:
         super().__init__(column)
         self.column = column
+        remember(self)
 
 
 class Recorder:
@@ -49,6 +51,9 @@ class Recorder:
         self.graph, self.rows = graph, rows
         self.learned: dict[int, Learned] = {}
         self.make: Callable[[Recorder, Any, Columns], Any] = _unmade
+        self.arrays: weakref.WeakValueDictionary[int, Any] = (
+            weakref.WeakValueDictionary()
+        )  # stand-ins that code still holds
         self._origins: dict[str, int] = {}
         self._given: set[str] = set()  # the input columns as they are
 
@@ -67,7 +72,7 @@ class Recorder:
         for position in range(made.width):
             self._origins[made.take([position]).parts[0][0].name] = position
         self._given.update(self._origins)
-        return self.wrap(concrete, made)
+        return self.wrap(concrete.copy(), made)  # code may write into it
 
     def origin(self, x: Tensor) -> int | None:
         """Which input column this is; None where it is made of others."""
@@ -118,7 +123,10 @@ class Recorder:
             fitted = as_wide(tensor, np.result_type(*wanted) if object not in wanted else wanted[0])
             parts.append((self.keep_origin(fitted, tensor), wide))
             at += wide
-        return self.make(self, concrete, Columns(self.graph, tuple(parts)))
+        whole = self.make(self, concrete, Columns(self.graph, tuple(parts)))
+        if type(concrete) is np.ndarray:
+            self.arrays[id(whole)] = whole
+        return whole
 
     def node(self, make: Callable[[], Tensor]) -> Tensor:
         """What ``make`` gives; where there is no node for it, a refusal with the line."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dis
 import functools
+import itertools
 import linecache
 import os
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path, PurePath
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
+
+import numpy as np
+from pandas.api.extensions import no_default as NO_DEFAULT  # noqa: N812  a constant
 
 from convert.errors import Refused
 
@@ -19,6 +26,7 @@ OURS = str(Path(__file__).resolve().parents[2])
 LIBRARIES = tuple({os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")})
 NOTEBOOKS = ("<ipython-input", "ipykernel_")
 LONGEST_LINE = 120
+IDLE = frozenset(("copy", "deep", "order", "ordered", "subok"))  # keywords that change no value
 MIXES = "it computes over the rows of the table that it gets, so that the answer to a row would depend on the others"
 IN_FIT = "compute it in fit, from the training rows, keep it as self.something_, and use that in transform"
 DECIDES = "it decides by the values of rows (if, while, and, or, not), and a graph does the same for all rows"
@@ -28,15 +36,49 @@ BY_VALUE = (
 VECTORISED = "write it for whole columns: arithmetic of columns, np.where, Series.map of a dict, .str, pd.cut"
 RECORDED = 'docs/convert.md, "Your own code", lists what is recorded; --converters FILE.py teaches any class'
 
+_MADE: ContextVar[list[Exception] | None] = ContextVar("refusals", default=None)  # None: nothing is recorded
+
 
 class Untraceable(Refused):
     """A person's code does something that cannot be recorded."""
 
 
 def refuse(what: str, helps: str) -> Untraceable:
-    """The refusal of what the code now does; it names the line."""
+    """The refusal of what the code now does; it names the line, and is remembered should the code catch it."""
     line = _line(_frames(sys._getframe(1)))
-    return Untraceable(f"{what}{f' ({line})' if line else ''}", helps)
+    made = Untraceable(f"{what}{f' ({line})' if line else ''}", helps)
+    remember(made)
+    return made
+
+
+def remember(error: Exception) -> None:
+    """Code that catches every error does not hide this one."""
+    made = _MADE.get()
+    if made is not None:
+        made.append(error)
+
+
+@contextmanager
+def nothing_hidden() -> Iterator[None]:
+    """Raises, after a block that went through, what was remembered within it."""
+    token = _MADE.set([])
+    try:
+        yield
+        if made := _MADE.get():
+            raise made[0]
+    finally:
+        _MADE.reset(token)
+
+
+def only(others: Mapping[str, Any]) -> None:
+    """Refuses keywords that change what a function does, where the recording of it has no other ones."""
+    told = [name for name, value in others.items() if name not in IDLE and not _is_idle(value)]
+    if told:
+        raise refuse(f"{', '.join(f'{name}=' for name in told)} is not recorded", "leave it out, and name the result")
+
+
+def _is_idle(value: Any) -> bool:
+    return value is None or value is np._NoValue or (type(value) in (bool, int) and not value) or value is NO_DEFAULT
 
 
 def failed(error: Exception) -> Untraceable:
@@ -59,6 +101,23 @@ def _frames(frame: FrameType | None) -> Iterable[tuple[Any, int]]:
 
 def _entries(trace: TracebackType | None) -> Iterable[tuple[Any, int]]:
     return [(frame.f_code, line) for frame, line in traceback.walk_tb(trace)][::-1]
+
+
+def asked_by_a_person(depth: int) -> bool:
+    """Whether the code that many frames above this one's caller is a person's."""
+    return is_a_persons(sys._getframe(depth + 1).f_code.co_filename)
+
+
+def catches_errors(within: CodeType) -> bool:
+    """Whether code of a person's that this code of ours now runs has an except clause."""
+    called = itertools.takewhile(lambda code: code is not within, (code for code, _ in _frames(sys._getframe(1))))
+    return any(_has_except(code) for code in called if is_a_persons(code.co_filename))
+
+
+@functools.lru_cache(maxsize=1024)
+def _has_except(code: CodeType) -> bool:
+    names = [instruction.opname for instruction in dis.get_instructions(code)]
+    return "CHECK_EXC_MATCH" in names or names.count("PUSH_EXC_INFO") > names.count("WITH_EXCEPT_START")
 
 
 def _line(entries: Iterable[tuple[Any, int]]) -> str:

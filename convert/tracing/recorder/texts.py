@@ -18,6 +18,8 @@ from server.artefact.metadata import MISSING_TEXT
 
 PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
 ANYTHING = "(?s:.)*"
+ALL_I = "iI\u0131\u0130"
+LETTERS = re.compile(rf"\[(?:[^\]\\]|\\.)*\]|[{ALL_I}]")  # a class, or one of them by itself
 EXACT = re.compile(  # what both engines read alike
     r"(?:[A-Za-z0-9 ,;:_@#%&=<>!~'\"/-]|\\[.\-+*?()\[\]{}|^$/\\,:;&'\" ]"
     r"|\[\^?(?:[A-Za-z0-9 .,;:_@#%&+*?()-]|\\[.\-\]\[])+\]"
@@ -52,14 +54,26 @@ def expression(pattern: str, ignore_case: bool = False) -> str:
     ends = re.sub(r"(?<!\\)\$$", r"\\n?$", pattern) if pattern.endswith("$") else pattern
     if "^" in re.sub(r"\\\^|\[[^\]]*\]", "", pattern)[1:] or "$" in re.sub(r"\\\$|\[[^\]]*\]", "", pattern)[:-1]:
         raise nodes.NoNode(f"the regular expression {pattern!r}")
-    return f"(?i:{ends})" if ignore_case else ends
+    return caseless(ends) if ignore_case else ends
+
+
+def caseless(expression: str) -> str:
+    """Of any case: i and the Turkish letters beside it are one in Python, not in RE2."""
+
+    def widened(found: re.Match[str]) -> str:
+        told = found.group()
+        if told[0] != "[":
+            return f"[{ALL_I}]"
+        return f"{told[:-1]}{ALL_I}]" if re.match(told.replace("[^", "[", 1), "i", re.IGNORECASE) else told
+
+    return f"(?i:{LETTERS.sub(widened, expression)})"
 
 
 def contains(x: Tensor, pattern: str, regex: bool, ignore_case: bool = False) -> Tensor:
     """Where a text has a piece that the pattern matches."""
     if not regex or not re.search(r"[\\^$.|?*+()\[\]{}]", pattern):
         made = literal(pattern)
-        return matches(x, f"(?i:{made})" if ignore_case else made)
+        return matches(x, caseless(made) if ignore_case else made)
     made = expression(pattern, ignore_case)
     if pattern.startswith("^") or pattern.endswith("$"):
         before = "" if pattern.startswith("^") else ANYTHING
@@ -149,16 +163,16 @@ def before(x: Tensor, separator: str) -> Tensor:
 
 
 def nth(x: Tensor, separator: str | None, place: int) -> Tensor:
-    """A piece between separators of one character, or between spaces for None; missing where there are not so many.
-
-    Pieces are taken for full ones: of one that is empty the next is found in its place, which the proof would see.
-    """
+    """A piece between separators of one character, or between spaces for None; missing where there are not so many."""
     if place == 0 and separator is not None:
         return before(x, separator)
     if place < 0 or (separator is not None and len(separator) != 1):
         raise nodes.NoNode(f"piece {place} of texts split at {separator!r}")
-    inner = f"[^{SPACES}]+" if separator is None else f"[^{literal(separator)}]+"
-    return _found(x, inner, place, None)
+    if separator is None:
+        return _found(x, f"[^{SPACES}]+", place, None)
+    other = f"[^{literal(separator)}]"
+    ahead = first_match(x, f"(?:{other}*{literal(separator)}){{{place}}}{other}*", None)
+    return first_match(ahead, f"{other}+$")
 
 
 def looked_up(x: Tensor, known: dict[Any, Any], otherwise: Any) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from convert.graph.columns import columns
 from convert.tracing.recorder import nodes, texts
 from convert.tracing.recorder.recorder import quietly
-from convert.tracing.recorder.refusals import VECTORISED, refuse
+from convert.tracing.recorder.refusals import VECTORISED, only, refuse
 
 if TYPE_CHECKING:
     from convert.tracing.standins.series import Series
@@ -31,8 +31,6 @@ class TextAccessor:
     def lower(self) -> Any:
         """In small letters."""
         return self._series.filter(self._concrete("lower"), lambda x: texts.case(x, "LOWER"))
-
-    casefold = lower
 
     def upper(self) -> Any:
         """In capitals."""
@@ -104,8 +102,9 @@ class TextAccessor:
         """The first characters."""
         return self[np.s_[start:stop:step]]
 
-    def split(self, pat: Any = None, n: int = -1, expand: bool = False, **_: Any) -> Any:
+    def split(self, pat: Any = None, n: int = -1, expand: bool = False, **others: Any) -> Any:
         """Taken apart; of the pieces one is recorded."""
+        only(others)
         if expand:
             raise refuse("Series.str.split into columns is not recorded", WAYS_OUT)
         return Pieces(self._series, pat, n)
@@ -167,8 +166,9 @@ class CategoryAccessor:
         """Their positions; -1 for a missing value."""
         return self._series.like(self._series.concrete.cat.codes, self._series.columns_)
 
-    def set_categories(self, values: Any, **_: Any) -> Any:
+    def set_categories(self, values: Any, **others: Any) -> Any:
         """Others; a value that is none of them is missing."""
+        only(others)
         with quietly():
             dtype = self._series.concrete.cat.set_categories(values).dtype
         return self._series.astype(dtype)

@@ -13,7 +13,7 @@ from convert.graph.graph import Tensor
 from convert.tracing.recorder import nodes
 from convert.tracing.recorder.recorder import as_dtype, column, quietly
 from convert.tracing.recorder.reducing import reduced
-from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins.functions import FUNCTIONS
 from convert.tracing.standins.standin import RowCount, StandIn, alike, shown
 
@@ -80,19 +80,24 @@ class Array(StandIn):
             return
         _, wanted = split_key(self, key)
         places = np.atleast_1d(np.arange(self.columns_.width)[slice(None) if wanted is None else wanted]).tolist()
-        concrete = self.concrete.copy()
-        with quietly():
-            concrete[:, wanted] = shown(value)
         made = spread(self, value, len(places))
-        self._replace(concrete, [as_dtype(tensor, storage_of(self)) for tensor in made], places)
+        with quietly():
+            self.concrete[... if wanted is None else (slice(None), wanted)] = shown(value)
+        self._write([as_dtype(tensor, storage_of(self)) for tensor in made], places)
+
+    def become(self, made: Any) -> Any:
+        """Other values in the same memory, in the dtype that it has."""
+        if made.concrete.shape != self.concrete.shape or not np.can_cast(made.dtype, self.dtype, "same_kind"):
+            raise refuse(f"numpy puts no {made.dtype} into an array of {self.dtype}, nor another shape", RECORDED)
+        self[...] = made
+        return self
 
     def _set_where(self, key: Any, condition: StandIn, value: Any) -> None:
-        concrete = self.concrete.copy()
         shown_key = tuple(map(shown, key)) if isinstance(key, tuple) else shown(key)
         if isinstance(value, StandIn):
             raise refuse("it sets some rows to values of other columns", "np.where(condition, values, x)")
         with quietly():
-            concrete[shown_key] = value
+            self.concrete[shown_key] = value
         if isinstance(key, tuple):
             places = np.atleast_1d(np.arange(self.columns_.width)[key[1]]).tolist()
         else:
@@ -102,25 +107,31 @@ class Array(StandIn):
             flags = condition.columns_.take([at if condition.columns_.width > 1 else 0]).parts[0][0]
             here = self.columns_.take([at]).parts[0][0]
             chosen.append(self.recorder.node(lambda f=flags, h=here: nodes.choose(h.graph, f, value, h).cast(h.dtype)))  # type: ignore[misc]
-        self._replace(concrete, chosen, places)
+        self._write(chosen, places)
 
-    def _replace(self, concrete: Any, tensors: Sequence[Tensor], places: Sequence[int]) -> None:
-        singles = [self.columns_.take([at]).parts[0] for at in range(self.columns_.width)]
-        for at, tensor in zip(places, tensors, strict=True):
-            singles[at] = (tensor, 1)
-        made = self.like(concrete, Columns(self.recorder.graph, tuple(singles)))
-        self.concrete, self.columns_ = made.concrete, made.columns_
+    def _write(self, tensors: Sequence[Tensor], places: Sequence[int]) -> None:
+        """These tensors as the columns at these places, whose sample rows are written: of every view of them, too."""
+        written = {address(self.concrete, at): tensor for at, tensor in zip(places, tensors, strict=True)}
+        for view in list(self.recorder.arrays.values()):
+            singles = [view.columns_.take([at]).parts[0] for at in range(view.columns_.width)]
+            found = [written.get(address(view.concrete, at)) for at in range(len(singles))]
+            if any(tensor is not None for tensor in found):
+                kept = [pair if new is None else (new, 1) for pair, new in zip(singles, found, strict=True)]
+                view.columns_ = view.like(view.concrete, Columns(self.recorder.graph, tuple(kept))).columns_
 
-    def copy(self, *_: Any, **__: Any) -> Any:
+    def copy(self, *_: Any, **others: Any) -> Any:
         """Another array with the same values."""
+        only(others)
         return self.like(self.concrete.copy(), self.columns_)
 
-    def astype(self, dtype: Any, *_: Any, **__: Any) -> Any:
+    def astype(self, dtype: Any, *_: Any, **others: Any) -> Any:
         """Another dtype; texts stay texts."""
+        only(others)
         return astype(self, dtype, self.concrete.astype)
 
-    def reshape(self, *shape: Any, **_: Any) -> Any:
+    def reshape(self, *shape: Any, **others: Any) -> Any:
         """One column, [rows, 1], or one dimension, [rows]."""
+        only(others)
         with quietly():
             concrete = self.concrete.reshape(*shape)
         if concrete.ndim > 2 or len(concrete) != self.recorder.rows:
@@ -133,13 +144,15 @@ class Array(StandIn):
 
     flatten = squeeze = ravel
 
-    def round(self, decimals: int = 0, **_: Any) -> Any:
+    def round(self, decimals: int = 0, **others: Any) -> Any:
         """To the nearest even."""
+        only(others)
         made = self.recorder.each(lambda x: nodes.rounded(x, decimals), self.columns_)
         return self.like(self.concrete.round(decimals), made)
 
-    def clip(self, min: Any = None, max: Any = None, **_: Any) -> Any:  # noqa: A002  numpy's names
+    def clip(self, min: Any = None, max: Any = None, **others: Any) -> Any:  # noqa: A002  numpy's names
         """Between two limits."""
+        only(others)
         return FUNCTIONS[np.clip](self, min, max)
 
     def sum(self, axis: Any = None, **keywords: Any) -> Any:
@@ -178,12 +191,18 @@ class Array(StandIn):
         """Along the columns of a row."""
         return reduce_rows("any", self, axis, **keywords)
 
-    def argmax(self, axis: Any = None, **_: Any) -> Any:
+    def argmax(self, axis: Any = None, **others: Any) -> Any:
         """The place of the largest in each row, the first of several."""
+        only(others)
         if axis not in (1, -1) or self.concrete.ndim != 2:
             raise refuse(f"argmax along the rows: {MIXES}", IN_FIT)
         tensor = self.recorder.one(self.columns_)
-        return self.like(self.concrete.argmax(axis=1), column(tensor.argmax().reshape(-1, 1)))
+        if tensor.dtype.kind == "f":  # the first that is missing is the largest
+            gone = nodes.missing(tensor).cast(np.int32)
+            place = gone.reduce("ReduceMax").cast(np.bool_).where(_largest(gone), _largest(tensor))
+        else:
+            place = _largest(tensor)
+        return self.like(self.concrete.argmax(axis=1), column(place))
 
     def __matmul__(self, other: Any) -> Any:
         """With a constant matrix or vector."""
@@ -206,6 +225,10 @@ class Array(StandIn):
         return self @ other
 
 
+def _largest(tensor: Tensor) -> Tensor:
+    return tensor.argmax().reshape(-1, 1)
+
+
 def split_key(array: StandIn, key: Any) -> tuple[Any, Any]:
     """All rows, and which columns; None for rows where the key adds a dimension, for columns where it names none."""
     if key is Ellipsis or (isinstance(key, slice) and key == slice(None)):
@@ -221,6 +244,12 @@ def split_key(array: StandIn, key: Any) -> tuple[Any, Any]:
 
 def _is_all(key: Any) -> bool:
     return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
+
+
+def address(concrete: Any, at: int) -> tuple[int, tuple[int, ...]]:
+    """Where a column lies in memory: views of one array have it in common."""
+    rows = concrete if concrete.ndim == 1 else concrete[:, at]
+    return rows.__array_interface__["data"][0], rows.strides
 
 
 def storage_of(array: StandIn) -> Any:

@@ -15,18 +15,26 @@ import numpy as np
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import nodes, texts
 from convert.tracing.recorder.recorder import Recorder
-from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
 from convert.tracing.standins.standin import COMPARISONS, OPERATORS, ufunc_node
 
 MOST_WAYS = 256
+COUNTING = frozenset(
+    (np.add, np.subtract, np.multiply, np.power, np.negative, np.absolute, np.invert, np.floor_divide, np.remainder)
+)  # which numpy has otherwise, or not, of booleans
+NO_ERRORS = "decide by the value before: x if x > 0 else 0, pd.isna(x), in place of try and except"
 Decision = tuple[Tensor, bool]
 Way = tuple[list[Decision], Any]
 
 
 class Ways:
-    """Explores a function: each run goes one way, and leaves those that branch off it for later."""
+    """Explores a function: each run goes one way, and leaves those that branch off it for later.
 
-    def __init__(self) -> None:
+    ``python``: it gets Python's own numbers, as Series.apply hands them out; else numpy's.
+    """
+
+    def __init__(self, python: bool = True) -> None:
+        self.python = python
         self._given: list[bool] = []
         self._taken: list[Decision] = []
 
@@ -36,6 +44,8 @@ class Ways:
             if tensor.name == condition.name:
                 return way
         way = self._given[len(self._taken)] if len(self._taken) < len(self._given) else True
+        if len(self._taken) >= MOST_WAYS:
+            raise refuse(f"there are more than {MOST_WAYS} decisions on one way through a function", VECTORISED)
         self._taken.append((condition, way))
         return way
 
@@ -64,17 +74,24 @@ class Cell:
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
-        """So that isinstance(x, str) and isinstance(x, float) tell texts from numbers."""
+        """So that isinstance(x, str) and isinstance(x, float) tell texts from numbers; a missing text is a float."""
         kinds: dict[str, type] = {"O": str, "b": bool, "f": float}
+        if nodes.is_text(self.tensor) and self.ways.decide(self.recorder.node(lambda: nodes.missing(self.tensor))):
+            return float
         return kinds.get(self.tensor.dtype.kind, int)
 
     def of(self, make: Callable[[], Tensor]) -> Cell:
         """Another value of the same row."""
+        if catches_errors(Ways.explore.__code__):
+            raise refuse("a function of one value catches errors, which no row of a graph raises", NO_ERRORS)
         return Cell(self.recorder, self.recorder.node(make), self.ways)
 
     def ufunc(self, ufunc: np.ufunc, *operands: Any) -> Cell:
         """A function of numpy's; texts beside it make an input column one of texts."""
         given = [value.tensor if is_cell(value) else value for value in operands]
+        if self.ways.python and ufunc in COUNTING:  # True + True is 2 in Python
+            flags = [isinstance(value, Tensor) and value.dtype == np.bool_ for value in given]
+            given = [value.cast(np.int64) if flag else value for value, flag in zip(given, flags, strict=True)]
         if any(isinstance(value, str) for value in given):
             for value in given:
                 if isinstance(value, Tensor):
@@ -111,7 +128,8 @@ class Cell:
         return self.ufunc(np.invert, self)
 
     def __round__(self, digits: int | None = None) -> Cell:
-        made = self.of(lambda: nodes.rounded(self.tensor, digits or 0))
+        rounded = nodes.rounded_exactly if self.ways.python and (digits or 0) > 0 else nodes.rounded
+        made = self.of(lambda: rounded(self.tensor, digits or 0))
         return made if digits is not None else made.of(lambda: made.tensor.cast(np.int64))
 
     def __getitem__(self, key: Any) -> Cell:

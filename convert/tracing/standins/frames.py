@@ -13,13 +13,13 @@ from convert.graph.graph import Tensor
 from convert.tracing.recorder import nodes
 from convert.tracing.recorder.recorder import column, quietly
 from convert.tracing.recorder.reducing import reduced
-from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins import functions
 from convert.tracing.standins.arrays import filled
 from convert.tracing.standins.cells import Cell, RowOfCells, Ways, put_together
 from convert.tracing.standins.locating import Located, Positioned
 from convert.tracing.standins.series import ARITHMETIC, Series, plain
-from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, alike, shown
+from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, alike, labels_of, shown
 
 DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
 
@@ -47,7 +47,7 @@ class Frame(StandIn):
     shape = property(lambda self: (RowCount(self.concrete.shape[0]), self.concrete.shape[1]))
     ndim = 2
     empty = False
-    index = property(lambda self: self.concrete.index)
+    index = property(lambda self: labels_of(self))
     dtypes = property(lambda self: self.concrete.dtypes)
     values = property(lambda self: self.to_numpy())
     loc = property(lambda self: Located(self))
@@ -186,11 +186,12 @@ class Frame(StandIn):
         """Another frame with the same values."""
         return self.like(self.concrete.copy(), self.columns_)
 
-    def reset_index(self, drop: bool = False, **_: Any) -> Any:
+    def reset_index(self, drop: bool = False, inplace: bool = False, **others: Any) -> Any:
         """Rows are numbered anew; they have no other names here."""
+        only(others)
         if not drop:
             raise refuse("the numbering of rows becomes a column", "reset_index(drop=True)")
-        return self.copy()
+        return None if inplace else self.copy()
 
     def assign(self, **made: Any) -> Any:
         """New columns, from values or from functions of the frame."""
@@ -212,15 +213,19 @@ class Frame(StandIn):
         made = self.at([at for at, name in enumerate(self.concrete.columns) if name in set(concrete.columns)])
         return self._become(made) if inplace else made
 
-    def rename(self, mapper: Any = None, columns: Any = None, axis: Any = 0, inplace: bool = False, **_: Any) -> Any:
+    def rename(
+        self, mapper: Any = None, columns: Any = None, axis: Any = 0, inplace: bool = False, **others: Any
+    ) -> Any:
         """Columns under other names."""
+        only(others)
         if columns is None and axis not in (1, "columns"):
             raise refuse("DataFrame.rename renames rows", "rename(columns={...})")
         made = self.like(self.concrete.rename(columns=columns if columns is not None else mapper), self.columns_)
         return self._become(made) if inplace else made
 
-    def reindex(self, labels: Any = None, columns: Any = None, fill_value: Any = np.nan, **_: Any) -> Any:
+    def reindex(self, labels: Any = None, columns: Any = None, fill_value: Any = np.nan, **others: Any) -> Any:
         """These columns in this order; those that are not there hold one constant."""
+        only(others)
         if columns is None:
             raise refuse("DataFrame.reindex chooses rows", "reindex(columns=[...])")
         whole = self.copy()
@@ -236,8 +241,9 @@ class Frame(StandIn):
             whole[name] = act(self[name])
         return whole
 
-    def fillna(self, value: Any = None, inplace: bool = False, **_: Any) -> Any:
+    def fillna(self, value: Any = None, inplace: bool = False, **others: Any) -> Any:
         """Missing values replaced: by one constant, or by one for each column."""
+        only(others)
         by_name = dict(value) if isinstance(value, Mapping | pd.Series) else None
         if isinstance(value, Frame):
             by_name = dict(value.items())
@@ -257,8 +263,9 @@ class Frame(StandIn):
                 made[name] = self[name].replace(told, value, **keywords)
         return self._become(made) if inplace else made
 
-    def astype(self, dtype: Any, **_: Any) -> Any:
+    def astype(self, dtype: Any, **others: Any) -> Any:
         """Other dtypes, one for all columns or by name."""
+        only(others)
         by_name = dict(dtype) if isinstance(dtype, Mapping) else dict.fromkeys(self.concrete.columns, dtype)
         made = self.copy()
         for name, kind in by_name.items():
@@ -275,12 +282,14 @@ class Frame(StandIn):
 
     isnull, notnull = isna, notna
 
-    def clip(self, lower: Any = None, upper: Any = None, axis: Any = None, **_: Any) -> Any:
+    def clip(self, lower: Any = None, upper: Any = None, axis: Any = None, **others: Any) -> Any:
         """Between two limits, for all columns or for each."""
+        only(others)
         return self.each(lambda series: series.clip(_of_column(lower, series.name), _of_column(upper, series.name)))
 
-    def round(self, decimals: Any = 0, **_: Any) -> Any:
+    def round(self, decimals: Any = 0, **others: Any) -> Any:
         """To the nearest even."""
+        only(others)
         digits = dict(decimals) if isinstance(decimals, Mapping) else dict.fromkeys(self.concrete.columns, decimals)
         made = self.copy()
         for name, count in digits.items():
@@ -291,23 +300,26 @@ class Frame(StandIn):
         """Without signs."""
         return abs(self)
 
-    def where(self, condition: Any, other: Any = np.nan, **_: Any) -> Any:
+    def where(self, condition: Any, other: Any = np.nan, **others: Any) -> Any:
         """Its values where a condition holds, others elsewhere."""
+        only(others)
         condition = condition(self) if callable(condition) else condition
         return self.each(
             lambda column: column.where(_of_column(condition, column.name), _of_column(other, column.name))
         )
 
-    def mask(self, condition: Any, other: Any = np.nan, **_: Any) -> Any:
+    def mask(self, condition: Any, other: Any = np.nan, **others: Any) -> Any:
         """Other values where a condition holds."""
+        only(others)
         return self.where(~(condition(self) if callable(condition) else condition), other)
 
     def isin(self, values: Any) -> Any:
         """Where values are among constants."""
         return self.each(lambda series: series.isin(values[series.name] if isinstance(values, Mapping) else values))
 
-    def to_numpy(self, dtype: Any = None, **_: Any) -> Any:
+    def to_numpy(self, dtype: Any = None, **others: Any) -> Any:
         """All values as one array."""
+        only(others)
         concrete = self.concrete.to_numpy() if dtype is None else self.concrete.to_numpy(dtype=dtype)
         singles = (
             tuple((plain(self[name]).tensor, 1) for name in self.concrete.columns) if self._has_categories() else None
@@ -326,16 +338,19 @@ class Frame(StandIn):
         """Columns by their names."""
         return self[list(self.concrete.filter(items=items, like=like, regex=regex, axis=1).columns)]
 
-    def add_prefix(self, prefix: str, **_: Any) -> Any:
+    def add_prefix(self, prefix: str, **others: Any) -> Any:
         """Longer names."""
+        only(others)
         return self.like(self.concrete.add_prefix(prefix), self.columns_)
 
-    def add_suffix(self, suffix: str, **_: Any) -> Any:
+    def add_suffix(self, suffix: str, **others: Any) -> Any:
         """Longer names."""
+        only(others)
         return self.like(self.concrete.add_suffix(suffix), self.columns_)
 
-    def set_axis(self, labels: Any, axis: Any = 0, **_: Any) -> Any:
+    def set_axis(self, labels: Any, axis: Any = 0, **others: Any) -> Any:
         """Columns under other names."""
+        only(others)
         return self.like(self.concrete.set_axis(labels, axis=axis), self.columns_)
 
     def pipe(self, function: Any, *args: Any, **keywords: Any) -> Any:
@@ -362,7 +377,7 @@ class Frame(StandIn):
         """A function of each column, or, along axis 1, of the values of each row."""
         if axis in (0, "index"):
             return self.each(lambda series: function(series, *args, **keywords))
-        ways = Ways()
+        ways = Ways(python=self.concrete.to_numpy().dtype == object)
         cells = {name: Cell(self.recorder, self[name].tensor, ways) for name in self.concrete.columns}
         found = ways.explore(lambda: function(RowOfCells(self.recorder, cells), *args, **keywords))
         with quietly():
@@ -383,7 +398,8 @@ def _may_hold(series: Series, keys: Sequence[Any]) -> bool:
 
 
 def _arithmetic(act: Any, ufunc: np.ufunc, swapped: bool = False) -> Any:
-    def method(self: Any, other: Any, axis: Any = "columns", fill_value: Any = None, **_: Any) -> Any:
+    def method(self: Any, other: Any, axis: Any = "columns", fill_value: Any = None, **others: Any) -> Any:
+        only(others)
         if fill_value is not None:
             raise refuse("arithmetic with fill_value is not recorded", "fillna first")
         if isinstance(other, Series) and axis in (0, "index"):
@@ -395,8 +411,9 @@ def _arithmetic(act: Any, ufunc: np.ufunc, swapped: bool = False) -> Any:
 
 def _reducing(kind: str) -> Any:
     def method(
-        self: Any, axis: Any = 0, skipna: bool = True, numeric_only: bool = False, ddof: int = 1, **_: Any
+        self: Any, axis: Any = 0, skipna: bool = True, numeric_only: bool = False, ddof: int = 1, **others: Any
     ) -> Any:
+        only(others)
         if axis not in (1, "columns"):
             raise refuse(f"DataFrame.{kind}: {MIXES}", IN_FIT)
         frame = self.select_dtypes("number") if numeric_only else self

@@ -13,7 +13,7 @@ from convert.graph.graph import Tensor
 from convert.tracing.recorder import nodes
 from convert.tracing.recorder.recorder import Recorder, column, quietly
 from convert.tracing.recorder.reducing import reduced
-from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins.standin import StandIn, alike, operand
 
 Function = Callable[..., Any]
@@ -88,9 +88,11 @@ def select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0) 
     return recorder.wrap(concrete, made)
 
 
-def clip(x: Any, low: Any = None, high: Any = None, *_: Any, **keywords: Any) -> Any:
+def clip(x: Any, low: Any = None, high: Any = None, out: Any = None, **keywords: Any) -> Any:
     """Between two limits; a missing number stays missing."""
-    low, high = keywords.get("a_min", keywords.get("min", low)), keywords.get("a_max", keywords.get("max", high))
+    low = keywords.pop("a_min", keywords.pop("min", low))
+    high = keywords.pop("a_max", keywords.pop("max", high))
+    only({"out": out, **keywords})
     if hasattr(x.concrete, "columns") or hasattr(x.concrete, "index"):
         return x.clip(low, high)
     limited = x if low is None else np.maximum(x, low)
@@ -135,7 +137,7 @@ def isin(x: Any, values: Any, **keywords: Any) -> Any:
     """Where a value is among constants."""
     with quietly():
         concrete = np.isin(bare(x), values, **keywords)
-    listed = list(np.ravel(np.asarray(list(values), object)))
+    listed = [value for value in np.ravel(np.asarray(list(values), object)) if value == value]  # NaN equals none
     made = x.recorder.each(lambda t: nodes.holds_any(t, listed), x.columns_)
     flags = x.recorder.wrap(np.isin(bare(x), values), made)
     return ~flags if keywords.get("invert") else x.recorder.wrap(concrete, made)
@@ -161,15 +163,17 @@ def counted(x: StandIn, edges: Any, right: bool) -> Tensor:
     return nodes.missing(value).where(np.int64(len(edges)), count)
 
 
-def searchsorted(edges: Any, x: Any, side: str = "left", **_: Any) -> Any:
+def searchsorted(edges: Any, x: Any, side: str = "left", **others: Any) -> Any:
     """Where values would stand among constant sorted ones."""
+    only(others)
     if not isinstance(x, StandIn) or isinstance(edges, StandIn):
         raise refuse(f"numpy.searchsorted in the rows: {MIXES}", IN_FIT)
     return digitize(x, np.asarray(edges), side == "left")
 
 
-def interp(x: Any, places: Any, values: Any, left: Any = None, right: Any = None, **_: Any) -> Any:
+def interp(x: Any, places: Any, values: Any, left: Any = None, right: Any = None, **others: Any) -> Any:
     """Straight lines between fixed points."""
+    only(others)
     with quietly():
         concrete = np.interp(bare(x), places, values, left, right)
     xs, ys = np.asarray(places, np.float64), np.asarray(values, np.float64)
@@ -185,6 +189,8 @@ def interp(x: Any, places: Any, values: Any, left: Any = None, right: Any = None
 
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """Missing and infinite numbers replaced."""
+    if not copy:
+        raise refuse("numpy.nan_to_num that writes into its rows is not recorded", "X = np.nan_to_num(X)")
     with quietly():
         concrete = np.nan_to_num(bare(x), nan=nan, posinf=posinf, neginf=neginf)
     largest = np.finfo(concrete.dtype).max if concrete.dtype.kind == "f" else 0.0
@@ -287,7 +293,7 @@ FUNCTIONS: dict[Any, Function] = {
     np.copy: by_method("copy"),
     np.delete: delete,
     np.digitize: digitize,
-    np.dot: lambda x, y, *_: x @ y,
+    np.dot: lambda x, y: x @ y,
     np.expand_dims: expand_dims,
     np.full_like: like_it(None),
     np.hstack: joined(np.hstack, (0,)),

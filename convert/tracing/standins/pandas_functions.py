@@ -12,7 +12,7 @@ from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import nodes
 from convert.tracing.recorder.recorder import column, quietly
-from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins.cells import Cell, is_cell
 from convert.tracing.standins.frames import Frame
 from convert.tracing.standins.functions import counted, recorder_of
@@ -103,8 +103,9 @@ def _indicators(series: Any, drop_first: bool, dtype: Any) -> tuple[tuple[Tensor
     return tuple((flag if wanted == np.bool_ else flag.cast(wanted), 1) for flag in flags)
 
 
-def to_numeric(x: Any, errors: str = "raise", **_: Any) -> Any:
+def to_numeric(x: Any, errors: str = "raise", **others: Any) -> Any:
     """Numbers are numbers already."""
+    only(others)
     if nodes.is_text(x.tensor):
         raise refuse("pandas.to_numeric of texts is not recorded", "let the column be one of numbers before the model")
     return x.like(pd.to_numeric(x.concrete), x.columns_)
@@ -168,16 +169,18 @@ def _of_columns(recorder: Any, data: Mapping[Any, Any]) -> Any:
     return whole[list(data)]
 
 
-def series_of(data: Any = None, index: Any = None, dtype: Any = None, name: Any = None, **_: Any) -> Any:
+def series_of(data: Any = None, index: Any = None, dtype: Any = None, name: Any = None, **others: Any) -> Any:
     """A Series of an array or another series."""
+    only(others)
     if not isinstance(data, StandIn):
         raise refuse("a Series of single values is not recorded", VECTORISED)
     made = data.recorder.wrap(pd.Series(shown(data), name=name), data.columns_)
     return made if dtype is None else made.astype(dtype)
 
 
-def categorical(values: Any, categories: Any = None, ordered: Any = None, dtype: Any = None, **_: Any) -> Any:
+def categorical(values: Any, categories: Any = None, ordered: Any = None, dtype: Any = None, **others: Any) -> Any:
     """Known categories, as a series."""
+    only(others)
     if dtype is None and categories is None:
         raise refuse(f"pandas.Categorical without categories takes them from the rows: {MIXES}", IN_FIT)
     kind = dtype if dtype is not None else pd.CategoricalDtype(categories, bool(ordered))
@@ -193,7 +196,6 @@ FUNCTIONS: dict[Any, Any] = {
     pd.notna: notna,
     pd.notnull: notna,
     pd.qcut: qcut,
-    pd.to_datetime: to_datetime,
     pd.to_numeric: to_numeric,
 }
 CLASSES: dict[type, Any] = {pd.DataFrame: frame_of, pd.Series: series_of, pd.Categorical: categorical}

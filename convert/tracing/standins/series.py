@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,12 +13,12 @@ from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import nodes, texts
 from convert.tracing.recorder.recorder import Recorder, coded, column, quietly
-from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins import functions
 from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
 from convert.tracing.standins.arrays import astype
 from convert.tracing.standins.cells import Cell, Ways, put_together
-from convert.tracing.standins.standin import COMPARISONS, OPERATORS, RowCount, StandIn, alike, shown
+from convert.tracing.standins.standin import COMPARISONS, OPERATORS, RowCount, StandIn, alike, labels_of, shown
 
 ARITHMETIC = {
     **OPERATORS,
@@ -73,7 +74,7 @@ class Series(StandIn):
     ndim = 1
     dtype = property(lambda self: self.concrete.dtype)
     dtypes = dtype
-    index = property(lambda self: self.concrete.index)
+    index = property(lambda self: labels_of(self))
     empty = False
     values = property(lambda self: self.to_numpy())
     array = values
@@ -107,8 +108,9 @@ class Series(StandIn):
         made = self.mask(key, value)
         self.concrete, self.columns_ = made.concrete, made.columns_
 
-    def to_numpy(self, dtype: Any = None, **_: Any) -> Any:
+    def to_numpy(self, dtype: Any = None, **others: Any) -> Any:
         """The values as an array [rows]."""
+        only(others)
         concrete = np.asarray(self.concrete.to_numpy())
         whole = self.like(concrete, column(self.tensor))
         return whole if dtype is None else whole.astype(dtype)
@@ -122,18 +124,21 @@ class Series(StandIn):
         """Another series with the same values."""
         return self.like(self.concrete.copy(), self.columns_)
 
-    def rename(self, name: Any = None, **_: Any) -> Any:
+    def rename(self, name: Any = None, **others: Any) -> Any:
         """Under another name."""
+        only(others)
         return self.like(self.concrete.rename(name), self.columns_)
 
-    def reset_index(self, drop: bool = False, **_: Any) -> Any:
+    def reset_index(self, drop: bool = False, inplace: bool = False, **others: Any) -> Any:
         """Rows are numbered anew; they have no other names here."""
+        only(others)
         if not drop:
             raise refuse("the numbering of rows becomes a column", "reset_index(drop=True)")
-        return self.copy()
+        return None if inplace else self.copy()
 
-    def astype(self, dtype: Any, **_: Any) -> Any:
+    def astype(self, dtype: Any, **others: Any) -> Any:
         """Another dtype; categories that are named are known ones."""
+        only(others)
         if isinstance(dtype, str) and dtype == "category":
             raise refuse(
                 f"astype('category') takes the categories from the rows: {MIXES}",
@@ -158,8 +163,9 @@ class Series(StandIn):
         word = "nan"
         return self.filter(concrete, lambda x: x if kept else nodes.choose(x.graph, nodes.missing(x), word, x))
 
-    def fillna(self, value: Any = None, inplace: bool = False, **_: Any) -> Any:
+    def fillna(self, value: Any = None, inplace: bool = False, **others: Any) -> Any:
         """Missing values replaced by a constant or by another column."""
+        only(others)
         if isinstance(value, str):
             self.recorder.need_text(self.tensor, f"fillna({value!r})")
             self.recorder.note(self.tensor, values=[value])
@@ -197,34 +203,44 @@ class Series(StandIn):
         above = self >= left if inclusive in ("both", "left") else self > left
         return above & (self <= right if inclusive in ("both", "right") else self < right)
 
-    def clip(self, lower: Any = None, upper: Any = None, **_: Any) -> Any:
+    def clip(self, lower: Any = None, upper: Any = None, **others: Any) -> Any:
         """Between two limits; a missing number stays missing."""
+        only(others)
         low = None if lower is None else shown(lower)
         with quietly():
             concrete = self.concrete.clip(low, shown(upper))
-        made = self if lower is None else np.maximum(self, lower)
-        made = made if upper is None else np.minimum(made, upper)
+        made = self._limited(lower, np.maximum, operator.lt)
+        made = made._limited(upper, np.minimum, operator.gt)
         self.recorder.keep_origin(made.tensor, self.tensor)
         return self.like(concrete, made.columns_)
 
-    def round(self, decimals: int = 0, **_: Any) -> Any:
+    def _limited(self, limit: Any, extreme: np.ufunc, beyond: Callable[[Any, Any], Any]) -> Any:
+        """A missing limit is none."""
+        if isinstance(limit, StandIn):
+            return self.mask(beyond(self, limit), limit)
+        return self if limit is None or limit != limit else extreme(self, limit)
+
+    def round(self, decimals: int = 0, **others: Any) -> Any:
         """To the nearest even."""
+        only(others)
         return self.filter(self.concrete.round(decimals), lambda x: nodes.rounded(x, decimals))
 
     def abs(self) -> Any:
         """Without sign."""
         return abs(self)
 
-    def where(self, condition: Any, other: Any = np.nan, **_: Any) -> Any:
+    def where(self, condition: Any, other: Any = np.nan, **others: Any) -> Any:
         """Its values where a condition holds, others elsewhere."""
+        only(others)
         condition = condition(self) if callable(condition) else condition
         other = other(self) if callable(other) else other
         with quietly():
             concrete = self.concrete.where(shown(condition), shown(other))
         return functions.chosen(self.recorder, concrete, condition, plain(self), plain(other))
 
-    def mask(self, condition: Any, other: Any = np.nan, **_: Any) -> Any:
+    def mask(self, condition: Any, other: Any = np.nan, **others: Any) -> Any:
         """Other values where a condition holds."""
+        only(others)
         return self.where(~(condition(self) if callable(condition) else condition), other)
 
     def map(self, known: Any, na_action: Any = None) -> Any:
@@ -249,7 +265,8 @@ class Series(StandIn):
         with quietly():
             concrete = self.concrete.replace(known)
         values = self.tensor
-        numbers = nodes.is_text(values) and not any(isinstance(item, str) for item in known.values())
+        told = [item for item in known.values() if item is not None and item == item]
+        numbers = nodes.is_text(values) and bool(told) and not any(isinstance(item, str) for item in told)
         other = None if numbers else values  # texts that stay among numbers are nothing that a model takes
         made = self.filter(concrete, lambda x: texts.looked_up(x, dict(known), other))
         return self._in_place(made) if inplace else made
@@ -279,8 +296,9 @@ class Series(StandIn):
         """A function of the whole column."""
         return function(self, *args, **keywords)
 
-    def infer_objects(self, *_: Any, **__: Any) -> Any:
+    def infer_objects(self, *_: Any, **others: Any) -> Any:
         """The dtype is what it is."""
+        only(others)
         return self.like(self.concrete.infer_objects(), self.columns_)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import operator
+import weakref
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -25,6 +26,10 @@ OPERATORS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
     "mod": (operator.mod, np.remainder), "pow": (operator.pow, np.power), "and": (operator.and_, np.bitwise_and),
     "or": (operator.or_, np.bitwise_or), "xor": (operator.xor, np.bitwise_xor),
 }  # fmt: skip
+COUNTING = (
+    *(f"__{side}{name}__" for name in OPERATORS for side in ("", "r") if name not in ("and", "or", "xor")),
+    "__divmod__", "__rdivmod__",
+)  # fmt: skip
 COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
     "eq": (operator.eq, np.equal), "ne": (operator.ne, np.not_equal), "lt": (operator.lt, np.less),
     "le": (operator.le, np.less_equal), "gt": (operator.gt, np.greater), "ge": (operator.ge, np.greater_equal),
@@ -101,23 +106,39 @@ MIXING = frozenset(
 WALKING = frozenset(["iterrows", "itertuples", "items", "tolist", "to_list", "to_dict", "flat", "iteritems"])
 
 
+_LABELS: weakref.WeakValueDictionary[int, pd.Index] = weakref.WeakValueDictionary()
+
+
 class RowCount(int):
     """How many rows there are: a size for arrays, nothing to decide by."""
 
     def _decides(self, *_: Any) -> NoReturn:
-        raise refuse("it decides by the number of rows that it gets", "do the same for any number of rows")
+        raise refuse(
+            "it decides by the number of rows that it gets, or computes with it", "do the same for any number of rows"
+        )
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _decides
+
+    def _counts(self, other: Any) -> Any:
+        """Lists are repeated by it; StandIns refuse by themselves what they are not asked for."""
+        if isinstance(other, list | tuple | str):
+            return NotImplemented
+        return self._decides()
+
     __hash__ = int.__hash__
 
     def __bool__(self) -> bool:
         return True
 
 
+for _name in COUNTING:
+    setattr(RowCount, _name, RowCount._counts)
+
+
 class StandIn:
     """Sample rows ``concrete`` and ``columns`` of a graph that stand for one array, series or frame."""
 
-    __slots__ = ("columns_", "concrete", "recorder")
+    __slots__ = ("__weakref__", "columns_", "concrete", "recorder")
     __array_priority__ = 10_000
 
     def __init__(self, recorder: Recorder, concrete: Any, made: Columns) -> None:
@@ -135,6 +156,8 @@ class StandIn:
     def binary(self, act: Callable[[Any, Any], Any], ufunc: np.ufunc, left: Any, right: Any) -> Any:
         """``act(left, right)``, where either is this one."""
         for one, other in ((left, right), (right, left)):
+            if type(other) is RowCount:
+                other._decides()
             if isinstance(one, StandIn) and not isinstance(other, StandIn):
                 take_for_text(one, other, ufunc)
         if act is operator.add or ufunc in (np.equal, np.not_equal):
@@ -157,7 +180,7 @@ class StandIn:
         """What numpy's own functions ask of it."""
         if method == "reduce" and ufunc.__name__ in REDUCING:
             return getattr(inputs[0], REDUCING[ufunc.__name__])(**{"axis": 0, **keywords})
-        if method != "__call__" or keywords.keys() - {"dtype", "casting"}:
+        if method != "__call__" or keywords:
             raise refuse(
                 f"numpy.{ufunc.__name__}.{method} with {', '.join(keywords) or 'its rows'} is not recorded",
                 "np.where(condition, a, b) in place of where= and out=",
@@ -169,6 +192,11 @@ class StandIn:
         with quietly():
             concrete = ufunc(shown(self))
         return self.unary(ufunc, concrete)
+
+    def become(self, made: Any) -> Any:
+        """Another value in the same object: whoever holds it sees that."""
+        self.concrete, self.columns_ = made.concrete, made.columns_
+        return self
 
     def __neg__(self) -> Any:
         return self.unary(np.negative, -self.concrete)
@@ -211,6 +239,18 @@ class StandIn:
         raise unrecorded(self, name)
 
 
+def labels_of(thing: StandIn) -> Any:
+    """The names of the rows, of which there are as many as rows."""
+    labels = thing.concrete.index
+    _LABELS[id(labels)] = labels
+    return labels
+
+
+def is_labels(value: Any) -> bool:
+    """Whether these are the names of the rows of a stand-in."""
+    return isinstance(value, pd.Index) and id(value) in _LABELS
+
+
 def unrecorded(thing: StandIn, name: str) -> Any:
     """The refusal of a method or attribute that has no meaning in a graph, or none yet."""
     full = f"{type(thing.concrete).__name__}.{name}"
@@ -234,8 +274,13 @@ def _right(act: Callable[[Any, Any], Any], ufunc: np.ufunc) -> Callable[[Any, An
     return lambda self, other: self.binary(act, ufunc, other, self)
 
 
+def _in_place(act: Callable[[Any, Any], Any], ufunc: np.ufunc) -> Callable[[Any, Any], Any]:
+    return lambda self, other: self.become(self.binary(act, ufunc, self, other))
+
+
 for _name, _pair in OPERATORS.items():
     setattr(StandIn, f"__{_name}__", _left(*_pair))
+    setattr(StandIn, f"__i{_name}__", _in_place(*_pair))
     setattr(StandIn, f"__r{_name}__", _right(*_pair))
 for _name, _pair in COMPARISONS.items():
     setattr(StandIn, f"__{_name}__", _left(*_pair))

@@ -9,13 +9,14 @@ import orjson
 import pytest
 
 from bench.load import models, wrk
-from bench.load.models import ModelUnderTest, forest
+from bench.load.models import ModelUnderTest, example, forest
 from bench.record.caches import HIT_SHARES, scenario_of
 from bench.record.results import Results
 from bench.turns import caching
 from bench.turns.bench import Bench
 from bench.turns.caching import CHECKED, QUESTIONS, hit_share, questions
 from tests.bench.turns.test_micro import model  # noqa: F401  its fixture
+from tests.conftest import ROOT
 
 NEEDED = [
     *("iris, skew 0.6", "iris, skew 0.8", "iris, skew 1", "iris, skew 1.2", "iris, one question"),
@@ -44,13 +45,12 @@ def test_hits_are_counted_between_two_looks(
 @pytest.mark.skipif(wrk.executable() is None, reason="wrk is not installed")
 def test_every_skew_is_asked_of_both_models(
     made_bench: Bench,
-    model: ModelUnderTest,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(models, "FOREST_TREES", 4)
     monkeypatch.setattr(caching, "WARM_UP_S", 0.3)
-    caching.cache(made_bench, model, 0.2)
+    caching.cache(made_bench, example("iris", ROOT / "build", ROOT / "examples" / "models"), 0.2)
     record: Results = made_bench.results
     shares: dict[str, Any] = record.settings[HIT_SHARES]
     assert list(shares) == [f"cache: {name}" for name in NEEDED]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import json
 import pickle
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -163,6 +164,17 @@ def test_without_trust_the_refusal_says_what_is_asked_for_and_the_command(folder
     with pytest.raises(Refused) as caught:
         open_model(named("own_untold", "twice"), OpenPolicy(file=str(folder / "churn.pkl")))
     assert "--path" not in caught.value.remedy.partition(".")[0]
+
+
+@pytest.mark.parametrize("name", ["numpy.core", "own_untold", "__main__"])
+def test_no_command_that_helps_runs_what_a_file_calls_itself_or_its_names(name: str) -> None:
+    crafted = f"c{name}; touch x #\nf$(id)\n."
+    with pytest.raises(Refused) as caught:
+        open_model(crafted.encode(), OpenPolicy(file="a b; id.pkl"))
+    commands = caught.value.remedy.partition(". It runs")[0].partition(". A trusted")[0].partition(": ")[2]
+    words = shlex.shlex(commands, posix=True, punctuation_chars=True)
+    assert not {";", "|", "&", ";;"} & set(words)
+    assert "$(" not in commands.replace(f"'{name}; touch x #.f$(id)'", "")
 
 
 def test_names_that_are_nobodys_own_are_refused_as_ever() -> None:

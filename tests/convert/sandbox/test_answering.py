@@ -59,9 +59,16 @@ def test_modules_beside_the_converters_are_read_and_nothing_else(
     for name in ("taught.py", "mine.py", "package/__init__.py", "keys/id_rsa", ".env", "rows.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    away = tmp_path.with_name(f"{tmp_path.name}-away")
+    (away / "private").mkdir(parents=True)
+    (away / "private" / "__init__.py").touch()
+    (away / "id_rsa").touch()
+    (tmp_path / "notes.ipynb").symlink_to(away / "id_rsa")
+    (tmp_path / "private").symlink_to(away / "private")
+    (tmp_path / "alias.py").symlink_to(tmp_path / "mine.py")
     wall_in(False, [tmp_path])
     readable, listable = given
-    assert sorted(path.name for path in readable) == ["mine.py", "package", "taught.py"]
+    assert sorted(path.name for path in readable) == ["alias.py", "mine.py", "package", "taught.py"]
     assert listable == [tmp_path]
 
 

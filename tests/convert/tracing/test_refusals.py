@@ -98,6 +98,10 @@ def numbering(df: Any) -> Any:
     return df.assign(n=np.arange(len(df)))
 
 
+def by_index(df: Any) -> Any:
+    return df.assign(n=df.index)
+
+
 def into_numbers(df: Any) -> Any:
     return float(df["a"])
 
@@ -113,7 +117,7 @@ def into_numbers(df: Any) -> Any:
         (selected, "takes some of the rows", "np.where"),
         (numpy_random, "draws random numbers", "in fit"),
         (python_random, "draws random numbers", "in fit"),
-        (by_time, "something else each time", "time"),
+        (by_time, "asks for the time", "column"),
         (by_file, "reads or writes a file", "in fit"),
         (by_group, MIXES, "in fit"),
         (quantiles, MIXES, "edges"),
@@ -121,7 +125,8 @@ def into_numbers(df: Any) -> Any:
         (own_categories, MIXES, "CategoricalDtype"),
         (by_dates, "pandas.to_datetime is not recorded", "numbers"),
         (unknown_expression, "regular expression", "docs/convert.md"),
-        (numbering, "a value of its own for each row", "that row alone"),
+        (numbering, "the number of rows", "any number of rows"),
+        (by_index, "a value of its own for each row", "that row alone"),
         (into_numbers, "one number of a column", "whole columns"),
     ],
 )
