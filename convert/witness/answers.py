@@ -65,7 +65,7 @@ def _values(model: Any, x: Any) -> Any:
     """XGBoost's own Booster reads a matrix of its own kind."""
     if type(model).__module__ != "xgboost.core":
         return model.predict(x)
-    import xgboost
+    import xgboost  # type: ignore[import-not-found,unused-ignore]  # optional
 
     return model.predict(xgboost.DMatrix(x, enable_categorical=True))
 
