@@ -15,7 +15,7 @@ from server.batching.batch import Batch
 from server.batching.entry import BatchGroup, Entry
 
 NEVER = float("inf")
-SPARE_DEADLINES = 64  # of entries that no longer wait: beyond these and as many as wait, they are removed
+SPARE_DEADLINES = 4  # of entries that wait no longer, each with its body: beyond these and as many as wait, they go
 
 
 class _Lane:

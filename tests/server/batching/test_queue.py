@@ -236,3 +236,12 @@ def test_deadlines_of_what_is_served_are_not_kept() -> None:
             queue.next_batch()
     assert len(queue) < 16
     assert len(queue._deadlines) < 100
+
+
+def test_few_that_are_served_are_held_while_some_wait() -> None:
+    """Each may hold a body of megabytes, which counts until it is let go."""
+    queue = queue_of(*(NumbersEntry(number, 2, GROUPS[0]) for number in range(3)), max_rows=2)
+    for number in range(3, 200):
+        queue.append(NumbersEntry(number, 2, GROUPS[0]))
+        assert queue.next_batch() is not None
+        assert len(queue._deadlines) <= 12
