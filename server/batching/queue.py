@@ -95,7 +95,7 @@ class Queue:
             if entry.deadline > now and not entry.done:  # somebody joined it who has longer to wait
                 heappush(deadlines, (entry.deadline, entry.ticket, entry))
                 continue
-            if not entry.done:
+            if entry.waiting_rows and not entry.done:  # of one that runs, the run's own look tells
                 late.append(entry)
             self._leave(entry)
         self.next_deadline = deadlines[0][0] if deadlines else NEVER

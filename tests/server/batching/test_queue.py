@@ -245,3 +245,12 @@ def test_few_that_are_served_are_held_while_some_wait() -> None:
         queue.append(NumbersEntry(number, 2, GROUPS[0]))
         assert queue.next_batch() is not None
         assert len(queue._deadlines) <= 12
+
+
+def test_what_runs_already_is_not_late_among_what_waits() -> None:
+    entries = [NumbersEntry(number, 2, GROUPS[0]) for number in range(3)]
+    queue = queue_of(*entries, max_rows=2)
+    batch = queue.next_batch()
+    assert batch is not None
+    assert batch.entries == entries[:1]
+    assert queue.pop_late(max(entry.deadline for entry in entries)) == entries[1:]
