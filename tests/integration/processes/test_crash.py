@@ -65,7 +65,7 @@ def test_a_new_worker_that_cannot_boot_does_not_end_the_server(start: Start, tmp
     with unharmed(server, kills=1):
         flag.touch()
         os.kill(server.workers()[0], signal.SIGKILL)
-        poll(lambda: "exited with code 3" in server.read_log(), "a new worker could not boot", 5)
+        poll(lambda: "exited with code 3" in server.read_log(), "a new worker could not boot")
         assert server.ask("GET", "/health").status == 200
         flag.unlink()
-        poll(lambda: len(server.workers()) == 2, "another one can", 5)
+        poll(lambda: len(server.workers()) == 2, "another one can")

@@ -48,7 +48,7 @@ def kill(server: Running, number: signal.Signals = signal.SIGKILL) -> None:
     """Kills a worker, and returns once it is gone."""
     victim = server.workers()[0]
     os.kill(victim, number)
-    poll(lambda: victim not in server.workers(), "the worker is gone", 5)
+    poll(lambda: victim not in server.workers(), "the worker is gone")
 
 
 def test_the_checks_after_a_fault_notice_a_worker_that_died(start: Start) -> None:
@@ -113,7 +113,7 @@ def test_no_worker_counts_as_silent_because_the_clock_jumped(start: Start, tmp_p
         time.sleep(8)  # twice the patience
     (victim, _) = server.workers()
     os.kill(victim, signal.SIGSTOP)  # the control: one that is silent indeed
-    poll(lambda: victim not in server.workers(), "a silent worker is killed", 10)
+    poll(lambda: victim not in server.workers(), "a silent worker is killed")
 
 
 @pytest.mark.fault(41)
@@ -177,13 +177,13 @@ def test_few_descriptors_end_no_worker_and_flood_no_log(start: Start) -> None:
             client.setblocking(False)
             client.connect_ex(("127.0.0.1", server.port))
         (worker,) = server.workers()
-        poll(lambda: psutil.Process(worker).num_fds() > 40, "the worker has taken what it can", 5)
+        poll(lambda: psutil.Process(worker).num_fds() > 40, "the worker has taken what it can")
         used = psutil.Process(worker).cpu_times()
         time.sleep(1.0)
         spent = sum(psutil.Process(worker).cpu_times()[:2]) - sum(used[:2])
         for client in clients:
             client.close()
-        poll(lambda: answers(server), "it recovers", 1.0)
+        poll(lambda: answers(server), "it recovers")
     assert server.read_log().count("\n") < 100
     assert spent < 0.9, "it must not spin"
 

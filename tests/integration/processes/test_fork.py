@@ -15,7 +15,7 @@ from tests.support.integration.unharmed import unharmed
 from tests.support.load.scarcity import no_forks
 from tests.support.server.models import plain
 
-AGAIN = 5.0
+AGAIN = 20.0
 NOT_STARTED = "a worker process cannot be started"
 
 # The server as it is, but its forks fail: the numbers of those that do, then the number from which all do.

@@ -51,9 +51,7 @@ async def kill_under_load(server: Running, bodies: list[bytes]) -> tuple[Load, s
     await load.until_answered(300)
     killed = time.monotonic()
     os.kill(victim, signal.SIGKILL)
-    replaced = await asyncio.to_thread(
-        poll, lambda: len(set(server.workers()) - {victim}) == 2, "two workers live", REPLACED_SECONDS
-    )
+    replaced = await asyncio.to_thread(poll, lambda: len(set(server.workers()) - {victim}) == 2, "two workers live")
     await load.until_answered(600)
     load.stop()
     await asking

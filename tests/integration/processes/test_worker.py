@@ -55,7 +55,7 @@ def test_no_module_of_the_training_side_is_in_a_running_worker(start: Start, tmp
     (worker,) = server.workers()
     os.kill(worker, signal.SIGRTMIN)
     told = tmp_path / str(worker)
-    poll(told.exists, "the worker tells its modules", 10)
+    poll(told.exists, "the worker tells its modules")
     modules = set(told.read_text().split("\n"))
     assert {"server.processes.worker", "server.batching.batcher", "onnxruntime", "numpy"} <= modules
     assert not {module for module in modules if module.partition(".")[0] in FORBIDDEN}

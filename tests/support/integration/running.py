@@ -86,6 +86,7 @@ class Running:
         """``out``: a descriptor that it writes to instead of ``log``."""
         self.port = free_port()
         self.log = log
+        self.places = int(settings.get("WEB_CONCURRENCY", "1"))
         with log.open("wb") as file:
             self.process = subprocess.Popen(
                 command,
@@ -113,8 +114,13 @@ class Running:
         return self.log.read_text("utf-8", "replace")
 
     def wait_until_live(self) -> None:
-        """Until ``/health`` answers; ready or not is another matter."""
+        """Until ``/health`` answers and every worker stands; ready or not is another matter."""
         poll(self._answers, f"the server answers; it wrote:\n{self.read_log()}")
+        self.wait_until_full()
+
+    def wait_until_full(self) -> None:
+        """Until every place has a worker: the first one answers before, and a killed one leaves its place empty."""
+        poll(lambda: len(self.workers()) >= self.places, "every worker is there")
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.read_log()}"
