@@ -135,7 +135,7 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
     golden = _value(metadata, "golden")
     features = tuple(_feature(entry) for entry in _value(metadata, "features"))
     outputs = tuple(_output(entry) for entry in _value(metadata, "outputs"))
-    classes = _frozen(_value(metadata, "classes"))
+    classes = _classes(_value(metadata, "classes"))
     _check_features(features)
     if not outputs or (not classes and any(output.role == "probabilities" for output in outputs)):
         raise BadArtefact("dynonnx.outputs: there is none, or there are probabilities without classes")
@@ -145,13 +145,33 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
         features=features,
         outputs=outputs,
         classes=classes,
-        golden=Golden(_frozen(golden["rows"]), _mapping(golden["outputs"], "golden")),
+        golden=Golden(_rows(golden["rows"], len(features)), _mapping(golden["outputs"], "golden")),
         producer=_mapping(_value(metadata, "producer"), "producer"),
         created=str(_value(metadata, "created")),
         source_sha256=str(_value(metadata, "source_sha256")),
         parity=_mapping(_value(metadata, "parity"), "parity"),
         ignored=_ignored(metadata, {feature.name for feature in features}),
     )
+
+
+def _classes(value: Any) -> Any:
+    several = isinstance(value, list) and value and all(isinstance(target, list) for target in value)
+    for target in value if several else [value]:
+        if target is None and not several:
+            continue
+        if not _are_scalars(target) or len(set(target)) < len(target):
+            raise BadArtefact("dynonnx.classes: these are no labels, or two are the same")
+    return _frozen(value)
+
+
+def _rows(value: Any, width: int) -> Any:
+    if not isinstance(value, list) or not all(_are_scalars(row) and len(row) == width for row in value):
+        raise BadArtefact("dynonnx.golden: the rows are no lists of one value for each feature")
+    return _frozen(value)
+
+
+def _are_scalars(values: Any) -> bool:
+    return isinstance(values, list) and all(value is None or type(value) in (bool, int, float, str) for value in values)
 
 
 def _ignored(metadata: Mapping[str, str], taken: Set[str]) -> tuple[str, ...]:
@@ -181,7 +201,10 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
         raise BadArtefact(f"dynonnx.features: unknown dtype {entry['dtype']!r} of {entry['name']!r}")
     if not (isinstance(entry["name"], str) and isinstance(entry["input"], str)):
         raise BadArtefact(f"dynonnx.features: the name {entry['name']!r} or its input is not a text")
-    return Feature(entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(entry["categories"]))
+    categories = entry["categories"]
+    if categories is not None and not _are_scalars(categories):
+        raise BadArtefact(f"dynonnx.features: the categories of {entry['name']!r} are no list of values")
+    return Feature(entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(categories))
 
 
 def _check_features(features: tuple[Feature, ...]) -> None:
