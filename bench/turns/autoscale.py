@@ -160,7 +160,9 @@ def autoscale(bench: Bench, dynos: Dynos, rate: float, goal_ms: float, course: C
         turn = bench.drive(running, formation.router.url, AUTOSCALE, phases, steer)
     turn.formation.extend((at, *count) for (at, _), count in zip(turn.events, counts, strict=True))
     turn.events[:] = [after for before, after in pairwise(turn.events) if before[1] != after[1]]
-    bench.results.targets += targets(turn, goal_ms + PERIOD_US / 1000)
+    scaling = {"goal_ms": goal_ms + PERIOD_US / 1000, "utilisation": rules.goal}
+    bench.results.settings[AUTOSCALE] = scaling
+    bench.results.targets += targets(turn, scaling["goal_ms"])
 
 
 @contextmanager
