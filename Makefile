@@ -104,7 +104,7 @@ build/ray/.installed: requirements.txt requirements-dev.txt requirements-scale.t
 
 test-scale: models build/scale/.installed build/ray/.installed ## the tests of scoring, which need pyarrow, and those on a Ray cluster of several nodes
 	build/scale/bin/python -m pytest tests/score --timeout 600
-	build/ray/bin/python -m pytest tests/score/test_cluster.py tests/deploy/ray --timeout 600
+	build/ray/bin/python -m pytest tests/score/engines tests/deploy/ray --timeout 600
 
 bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
 	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)

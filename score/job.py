@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from score import source
+from score.engines.parts import Done, Stretch, TellStretch, score_stretches, write
 from score.errors import Refused
-from score.parts import Done, Stretch, TellStretch, score_stretches, write
 from score.scorer import Scorer, find_model, open_model
 from score.sink import Part
 from score.state import State
@@ -22,7 +22,7 @@ from server.models.folder import VersionFile
 from server.models.repository import Model
 
 EngineName = Literal["local", "ray"]
-Engine = Callable[[Sequence[Stretch], TellStretch], Iterator[tuple[int, Done | None]]]  # as `parts.score_stretches`
+Engine = Callable[[Sequence[Stretch], TellStretch], Iterator[tuple[int, Done | None]]]  # `score_stretches` and its like
 Tell = Callable[[str, float, int, int], None]  # the file, how much of all is done, rows, refused rows
 
 
@@ -103,7 +103,7 @@ def _engine(job: Job, version: VersionFile, model: Model, scorer: Scorer) -> Eng
     if job.engine == "local":
         return partial(score_stretches, scorer)
     try:  # Ray is installed for this alone
-        from score.cluster import Shipment, score_on_ray
+        from score.engines.cluster import Shipment, score_on_ray
     except ModuleNotFoundError as error:
         if error.name != "ray":
             raise

@@ -15,7 +15,7 @@ pytest.importorskip("ray", reason="Ray is not installed: make test-scale")
 import pyarrow.csv as arrow_csv  # noqa: E402
 import pyarrow.parquet as parquet  # noqa: E402
 
-from score import cluster as on_ray  # noqa: E402
+from score.engines import cluster as on_ray  # noqa: E402
 from score.errors import Refused  # noqa: E402
 from score.job import Job, run  # noqa: E402
 from score.state import STATE  # noqa: E402

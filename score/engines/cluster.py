@@ -21,8 +21,8 @@ from ray.exceptions import RayError, RayTaskError
 
 import score
 import server
+from score.engines.parts import Done, Stretch, TellStretch, score_stretch
 from score.errors import Refused
-from score.parts import Done, Stretch, TellStretch, score_stretch
 from score.scorer import Scorer, loader
 from score.sink import UNFINISHED
 from score.source import count_rows
