@@ -10,7 +10,7 @@ FUZZ_PYTHON ?= python3.11
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=examples/models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
-SOURCES := dynonnx server convert bench score examples tests
+SOURCES := dynonnx server convert bench score deploy examples tests
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -96,8 +96,15 @@ build/scale/.installed: requirements.txt requirements-dev.txt requirements-scale
 score: build/scale/.installed ## a table of many rows: make score IN=rows.parquet OUT=answers.parquet [ARGS="--model churn --key id"]
 	build/scale/bin/python -m score "$(IN)" "$(OUT)" $(ARGS)
 
-test-scale: models build/scale/.installed ## the tests of scoring, which need pyarrow
+build/ray/.installed: requirements.txt requirements-dev.txt requirements-scale.txt requirements-ray.txt
+	$(PYTHON) -m venv build/ray
+	build/ray/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	build/ray/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -r requirements-scale.txt -r requirements-ray.txt
+	@touch $@
+
+test-scale: models build/scale/.installed build/ray/.installed ## the tests of scoring, which need pyarrow, and those on a Ray cluster of several nodes
 	build/scale/bin/python -m pytest tests/score --timeout 600
+	build/ray/bin/python -m pytest tests/score/engines tests/deploy/ray --timeout 600
 
 bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
 	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)
