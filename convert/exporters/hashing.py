@@ -60,7 +60,7 @@ def _as_occurrences(model: Any, column: Tensor, negative: Tensor, none: Tensor) 
 def too_wide(width: int) -> Refused:
     """Why a reader that needs every column of so wide a row is refused."""
     return Refused(
-        f"n_features={width:,} makes rows of as many numbers; only a linear model right behind takes what occurs in them",
+        f"n_features={width:,}: rows of as many numbers, and only a linear model right behind takes the few there are",
         f"fit with n_features={MOST_COLUMNS} or fewer, or a TfidfVectorizer with max_features",
         "HashingVectorizer",
     )
