@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.exporters.parts.patterns import SPACES
+from convert.exporters.parts.text.patterns import SPACES
 from convert.graph.graph import MICROSOFT, Tensor
 from convert.tracing.recorder import nodes
 from server.artefact.metadata import MISSING_TEXT
