@@ -56,14 +56,14 @@ def asked(system: System, script: Path) -> tuple[float, float]:
 def used(system: System) -> float:
     """Processor seconds of the system's processes until now."""
     times = [process.cpu_times() for process in system.processes]
-    return sum(time.user + time.system for time in times)
+    return float(sum(time.user + time.system for time in times))
 
 
 def replica_port(process: psutil.Process) -> int:
     """Where a replica listens for its ingress."""
     ports = {place.laddr.port for place in process.net_connections("tcp") if place.status == psutil.CONN_LISTEN}
     (port,) = [port for port in ports if 30_000 <= port <= 31_000]
-    return port
+    return int(port)
 
 
 def compare(systems: Sequence[System], script: Path) -> Iterator[str]:
