@@ -15,7 +15,7 @@ SOURCES := dynonnx server convert bench score deploy examples tests
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe help run install lock licences sbom faults fuzz boosters libraries models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
+.PHONY: axe help run install lock licences sbom faults fuzz boosters libraries models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -154,6 +154,19 @@ footprint: models ## start, memory and package size of the server
 
 coverage-models: install ## every estimator converted or refused, into docs/coverage.md (boosters and libraries after `make boosters libraries`)
 	$(PY) -W ignore -m tests.campaigns.coverage
+
+OUTSIDE := $(shell sed -n 's/^skl2onnx==//p' requirements-dev.txt)
+
+coverage-outside: $(if $(DUMPS),install,build/outside/.dumped) ## models that skl2onnx's tests fit, from its source on PyPI, or DUMPS="folder folder" that one trusts: converted, compared on their rows, into docs/coverage.md
+	$(PY) -W ignore -m tests.campaigns.outside $(or $(DUMPS),build/outside/skl2onnx) --workers $(WORKERS)
+
+build/outside/.dumped: requirements-dev.txt .venv/.installed
+	rm -rf build/outside
+	@mkdir -p build/outside/skl2onnx
+	$(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest build/outside skl2onnx==$(OUTSIDE)
+	tar -xzf build/outside/skl2onnx-$(OUTSIDE).tar.gz -C build/outside
+	-cd build/outside/skl2onnx-$(OUTSIDE) && ONNXTESTDUMP=$(CURDIR)/build/outside/skl2onnx $(CURDIR)/$(PY) -m pytest tests -q -p no:cacheprovider --rootdir . -k sklearn --timeout 120 -W ignore > ../tests.txt 2>&1
+	@touch $@
 
 coverage-data: build/data/.installed ## real public data by 50 kinds of models, the unseen half compared, into docs/coverage-data.md; goes on where it was broken off; WORKERS=2, ONLY=iris/, FRESH=1
 	$(PY) -W ignore -m tests.campaigns.realdata --workers $(WORKERS) $(if $(ONLY),--only "$(ONLY)") $(if $(FRESH),--fresh)
