@@ -1,7 +1,7 @@
 """Tries every model of a folder in a process of its own, for a replica that must not: `python -m deploy.ray.trial`.
 
-A trial forks, and a child that is forked beside Ray's threads may crash by chance. Settings come on standard input;
-findings go to standard output, both as JSON.
+A trial forks, and a child that is forked beside Ray's threads may crash by chance. Settings come from the environment;
+findings go to standard output, as JSON.
 """
 
 from __future__ import annotations
@@ -26,18 +26,13 @@ from server.settings import BadSetting, Settings, read_settings
 
 
 def open_models(settings: Settings, given: Mapping[str, str]) -> Repository:
-    """Has every model tried elsewhere, and opens here what serves. ``given``: what ``settings`` were read of.
+    """Has every model fetched and tried elsewhere, and opens what serves. ``given``: what ``settings`` were read of.
 
     Raises BadRepository; ChangedMeanwhile for a file that changed since its trial.
     """
-    command = [sys.executable, "-m", "deploy.ray.trial"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(command, input=orjson.dumps(given), env=environment, capture_output=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise BadRepository(done.stderr.decode(errors="replace").strip() or f"trials ended with {done.returncode}")
-    for line in done.stderr.decode(errors="replace").splitlines():
-        log.warning("%s", line)
-    told: Any = orjson.loads(done.stdout)
+    if settings.models_from:
+        _run(given, "server", "fetch")
+    told: Any = orjson.loads(_run(given, "deploy.ray.trial"))
     files = {(file.name, file.version): file for file in scan(settings.models).files}
     load = loader(settings, make_check(settings.verify_key))
     models = [
@@ -48,8 +43,20 @@ def open_models(settings: Settings, given: Mapping[str, str]) -> Repository:
     return Repository(models, refused, settings.default_model)
 
 
-def _try_models(given: Mapping[str, str]) -> bytes:
-    settings = read_settings(given)
+def _run(given: Mapping[str, str], *module: str) -> bytes:
+    """The output of a module of ours that runs by itself; what it warns of is logged. Raises BadRepository."""
+    environment = {**os.environ, **given, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-m", *module]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603
+    said = done.stderr.decode(errors="replace")
+    if done.returncode:
+        raise BadRepository(said.strip() or f"{' '.join(module)} ended with {done.returncode}")
+    for line in said.splitlines():
+        log.warning("%s", line)
+    return done.stdout
+
+
+def _try_models(settings: Settings) -> bytes:
     load = loader(settings, make_check(settings.verify_key))
     watcher = RepositoryWatcher(settings.models, load, Bulletin(), default_model=settings.default_model, box_bytes=None)
     watcher.load_all(settings.strict)
@@ -66,7 +73,7 @@ def _try_models(given: Mapping[str, str]) -> bytes:
 def main() -> int:
     """Returns the exit status: 1 for a bad setting, or a folder of which nothing serves."""
     try:
-        sys.stdout.buffer.write(_try_models(orjson.loads(sys.stdin.buffer.read())))
+        sys.stdout.buffer.write(_try_models(read_settings(os.environ)))
     except (BadSetting, BadRepository) as error:
         sys.stderr.write(f"{error}\n")
         return 1
