@@ -1,12 +1,13 @@
 """Owns the Ray Serve application: door one in each replica, and what of it Serve is told. Knows no requests.
 
-The server knows nothing of Ray. A replica is what elsewhere is a worker: it tries the models itself, serves those until
+The server knows nothing of Ray. A replica is what elsewhere is a worker: it has the models tried, serves those until
 it is replaced, and has numbers of its own. What an arbiter does elsewhere, Serve does here.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -14,16 +15,13 @@ import ray
 from ray import serve
 
 from deploy.ray.policy import TOLD
+from deploy.ray.trial import open_models
 from server.asgi.app import App, Receive, Scope, Send
 from server.endpoints.lifecycle import Endpoints
 from server.logs import log
 from server.metrics.scoreboard import Scoreboard
-from server.models.bulletin import Bulletin
-from server.models.loading import loader
-from server.models.repository import BadRepository
-from server.models.signed import make_check
-from server.models.watcher import RepositoryWatcher
-from server.settings import Settings, read_settings
+from server.models.repository import Repository
+from server.settings import PREFIX, Settings, read_settings
 
 LINE = 1  # of the scoreboard, on which a replica is the only worker
 REQUEST_ID = b"x-request-id"
@@ -50,15 +48,20 @@ class Door:
 @serve.deployment
 @serve.ingress()
 class Replica:
-    """A replica of the server. ``environment``: settings as the environment gives them elsewhere, also as numbers.
+    """A replica of the server. ``environment``: settings beside those of its node's environment, also as numbers.
 
     Raises BadSetting, and BadRepository if there is no model: then Serve goes on with the replicas from before.
     """
 
     def __init__(self, environment: Mapping[str, Any]) -> None:
-        settings = read_settings({name: str(value) for name, value in environment.items()})
+        here = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+        given = here | {name: str(value) for name, value in environment.items()}
+        settings = read_settings(given)
         _log_here(settings)
-        self._endpoints = _open(settings, ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0))
+        repository = open_models(settings, given)
+        self._endpoints = _endpoints(
+            repository, settings, ray.get_runtime_context().get_assigned_resources().get("CPU", 1.0)
+        )
 
     def __serve_build_asgi_app__(self) -> Door:
         """The application, whose lifespan opens and closes the endpoints on the loop of the requests."""
@@ -82,14 +85,7 @@ def build(environment: dict[str, Any]) -> serve.Application:
     return Replica.bind(environment)  # type: ignore[attr-defined]
 
 
-def _open(settings: Settings, cpus: float) -> Endpoints:
-    """Tries every model of the folder as a server does that starts."""
-    load = loader(settings, make_check(settings.verify_key))
-    watcher = RepositoryWatcher(settings.models, load, Bulletin(), default_model=settings.default_model, box_bytes=None)
-    watcher.load_all(settings.strict)
-    repository = watcher.repository()
-    if not repository.models:
-        raise BadRepository(f"{settings.models.absolute()} has no model that serves: {dict(repository.refused)}")
+def _endpoints(repository: Repository, settings: Settings, cpus: float) -> Endpoints:
     scoreboard = Scoreboard(LINE + 1, sum(map(len, repository.models.values())))
     return Endpoints(repository, settings, scoreboard, 1, cpus=cpus)
 

@@ -6,9 +6,10 @@ Serve's controller runs it, so it knows nothing of the server.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ray.serve.config import AutoscalingContext
+if TYPE_CHECKING:
+    from ray.serve.config import AutoscalingContext
 
 TOLD = "replicas"  # what each replica says that the demand it sees would need
 

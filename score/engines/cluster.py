@@ -49,11 +49,10 @@ class Shipment(NamedTuple):
     @classmethod
     def of(cls, file: VersionFile, model: Model, scorer: Scorer, threads: int) -> Self:
         """That of a model which was tried. Raises Refused if its file has changed since."""
-        findings = Findings(model.sha256, model.verdict, model.curve, model.cost_by_rows, model.pads_texts)
         return cls(
             file,
             read_whole(file).data,
-            findings.to_bytes(),
+            model.findings().to_bytes(),
             scorer.keys,
             scorer.texts,
             scorer.probabilities,

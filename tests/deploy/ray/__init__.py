@@ -1,1 +1,1 @@
-"""Tests of deploy/ray/ on a cluster of several nodes; they need Ray, which `make test-scale` installs."""
+"""Tests of deploy/ray/; those on a cluster of several nodes need Ray, which `make test-scale` installs."""

@@ -25,6 +25,7 @@ REPLICA = "ray::ServeReplica:dynonnx:Replica"
 ONE_EACH = {"autoscaling_config": None, "num_replicas": 2, "health_check_period_s": 1, "health_check_timeout_s": 10}
 ROW = b"[5.1,3.5,1.4,0.2]"
 V2 = b'{"inputs":[{"name":"X","datatype":"FP32","shape":[1,4],"data":[5.1,3.5,1.4,0.2]}]}'
+NAMES = b"sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)"
 MEASURED = ("cost", "served")  # of a model's description
 
 
@@ -71,15 +72,15 @@ def once(questions: Mapping[bytes, bytes]) -> dict[bytes, frozenset[bytes]]:
 
 REQUESTS: dict[str, tuple[str, str, bytes | None, dict[str, str]]] = {
     "predict": ("POST", "/predict", b'{"features":%b}' % ROW, {}),
-    "predict-rows": ("POST", "/models/iris/predict?probabilities=true", b'{"instances":[%b,%b]}' % (ROW, ROW), {}),
+    "predict-rows": ("POST", "/models/iris/predict", b'{"features":[%b,%b],"probabilities":true}' % (ROW, ROW), {}),
     "version": ("POST", "/models/iris/versions/1/predict", b'{"features":%b}' % ROW, {}),
     "refused": ("POST", "/predict", b'{"features":[1,2]}', {}),
     "no-json": ("POST", "/predict", b"{", {}),
-    "too-many-rows": ("POST", "/predict", b'{"instances":[%b]}' % b",".join([ROW] * 101), {}),
+    "too-many-rows": ("POST", "/predict", b'{"features":[%b]}' % b",".join([ROW] * 101), {}),
     "no-model": ("POST", "/models/rose/predict", b"{}", {}),
     "no-route": ("GET", "/nowhere", None, {}),
     "wrong-method": ("DELETE", "/predict", None, {}),
-    "csv": ("POST", "/invocations", b"5.1,3.5,1.4,0.2\n", {"content-type": "text/csv"}),
+    "csv": ("POST", "/invocations", NAMES + b"\n5.1,3.5,1.4,0.2\n", {"content-type": "text/csv"}),
     "v2": ("POST", "/v2/models/iris/infer", V2, {}),
     "v2-refused": ("POST", "/v2/models/iris/infer", V2.replace(b"FP32", b"INT8"), {}),
     "v2-metadata": ("GET", "/v2/models/iris", None, {}),
@@ -96,11 +97,12 @@ REQUESTS: dict[str, tuple[str, str, bytes | None, dict[str, str]]] = {
 
 
 STATUS = {
-    **dict.fromkeys(("refused", "no-json", "v2-refused"), 422),
+    **dict.fromkeys(("no-json", "v2-refused"), 400),
     **dict.fromkeys(("no-model", "no-route"), 404),
-    "too-many-rows": 413,
     "wrong-method": 405,
-    "load": 403,
+    "too-many-rows": 413,
+    "refused": 422,
+    "load": 501,
 }
 
 
@@ -187,7 +189,6 @@ def test_replicas_follow_the_demand(nodes: Nodes, port: int, questions: dict[byt
         "max_replicas": 2,
         "upscale_delay_s": 1,
         "downscale_delay_s": 5,
-        "metrics_interval_s": 1,
         "look_back_period_s": 3,
         "policy": {"policy_function": "deploy.ray.policy:scale"},
     }

@@ -15,6 +15,7 @@ pytest.importorskip("ray", reason="Ray is not installed: make test-scale")
 import pyarrow.csv as arrow_csv  # noqa: E402
 import pyarrow.parquet as parquet  # noqa: E402
 
+from score import job as jobs  # noqa: E402
 from score.engines import cluster as on_ray  # noqa: E402
 from score.errors import Refused  # noqa: E402
 from score.job import Job, run  # noqa: E402
@@ -56,6 +57,12 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def job_of(place: Path, out: Path) -> Job:
     return Job(str(place), out, MODELS, "churn", None, ("id",), True, PART_ROWS, 1, False, "ray")
+
+
+@pytest.fixture(autouse=True)
+def no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial forks, which a process must not that is connected to Ray; the command tries before it connects."""
+    monkeypatch.setattr(jobs, "open_model", lambda *_: example("churn"))
 
 
 def quiet(*_: Any) -> None:

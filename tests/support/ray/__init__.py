@@ -17,6 +17,9 @@ os.environ.update(
     RAY_SERVE_HAPROXY_SOCKET_PATH=f"{_place}/admin.sock",
     RAY_SERVE_HAPROXY_CONFIG_FILE_LOC=f"{_place}/haproxy.cfg",
     RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S="3",  # within which the ingress hears that a replica leaves
+    RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S="60",  # this machine may be busy
+    RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S="60",
+    RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S="120",
     RAY_USAGE_STATS_ENABLED="0",
 )
 

@@ -43,7 +43,8 @@ def deploy(port: int, settings: Mapping[str, Any], **options: Any) -> None:
         del deployment[name]
     told["proxy_location"] = "HeadOnly"
     told["http_options"] |= {"port": port}
-    serve.start(proxy_location="HeadOnly", http_options=told["http_options"])
+    with contextlib.suppress(TimeoutError):  # it waits for the ingress as long as an idle machine needs
+        serve.start(proxy_location="HeadOnly", http_options=told["http_options"])
     _get_global_client().deploy_apps(ServeDeploySchema.model_validate(told))
     wait_until_running()
 
