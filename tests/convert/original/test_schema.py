@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from convert.errors import Refused
 from convert.job import Converted
 from convert.original.column_hints import ColumnHint
-from convert.original.original import open_original
+from convert.original.original import Original, open_original
 from convert.original.schema import describe
 from server.artefact.metadata import Feature
 
@@ -106,6 +106,22 @@ def test_a_persons_rows_show_which_numbers_are_booleans(agrees: Callable[..., Co
         data is None: [feature.dtype for feature in agrees(model, data).artefact.features] for data in (None, table)
     }
     assert kinds == {True: ["float64", "float64"], False: ["float64", "bool"]}
+
+
+def test_very_many_columns_are_tried_by_blocks_of_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one 3,000 columns took 6,000 questions, of 0.1 s each."""
+    wide = np.random.default_rng(0).normal(size=(60, 640))
+    filled = ColumnTransformer([("f", SimpleImputer(), slice(320))], remainder="passthrough")
+    asked, accepts = [], Original.accepts
+
+    def counted(original: Original, table: Any) -> bool:
+        asked.append(table)
+        return accepts(original, table)
+
+    monkeypatch.setattr(Original, "accepts", counted)
+    features, _ = schema(make_pipeline(filled, LinearRegression()).fit(wide, Y))
+    assert [feature.nullable for feature in features] == [True] * 320 + [False] * 320
+    assert len(asked) < 100, len(asked)
 
 
 def test_rows_lie_inside_what_the_model_takes() -> None:
