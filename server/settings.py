@@ -60,6 +60,10 @@ def _text(text: str) -> str:
     return text
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 def _keys(text: str) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in text.split(","))
     if any(len(key) < MIN_KEY_LENGTH or not re.fullmatch(r"[\x21-\x7e]+", key) for key in keys):
@@ -108,6 +112,11 @@ class Settings:
     models: Path = _setting(
         Path("models"), lambda text: Path(_text(text)), "folder of models: <name>/<version>/model.onnx"
     )
+    models_from: tuple[str, ...] = _setting(
+        (), _words, "models to fetch before the start: https://host/iris.onnx#sha256=..., several separated by spaces"
+    )
+    fetch_bytes: int = _setting(536_870_912, _whole(1, 2**40), "most bytes of one file that is fetched, also unpacked")
+    fetch_seconds: int = _setting(300, _whole(1, 86_400), "time in which all that is fetched must be there")
     default_model: str | None = _setting(None, _text, "the model that /predict serves; unset: the only one there is")
     strict: bool = _setting(False, _flag, "1: a model that does not load stops the start")
     api_keys: tuple[str, ...] = _setting(
@@ -167,7 +176,7 @@ class Settings:
     log_format: LogFormat = _setting("text", _choice("text", "json"), "text or json, one line each")
 
 
-SECRET_FIELDS = frozenset({"api_keys", "admin_keys", "hirefire_token", "judoscale_url"})
+SECRET_FIELDS = frozenset({"api_keys", "admin_keys", "hirefire_token", "judoscale_url", "models_from"})
 NEVER_EMPTY = frozenset({"verify_key"})  # elsewhere an empty value is as good as none; here it would let anything serve
 
 

@@ -43,6 +43,12 @@ def test_defaults_are_the_promised_ones() -> None:
         ("DYNONNX_HOST", "127.0.0.1", "host", "127.0.0.1"),
         ("DYNONNX_MODELS", "/srv/models", "models", Path("/srv/models")),
         ("DYNONNX_DEFAULT_MODEL", "iris", "default_model", "iris"),
+        (
+            "DYNONNX_MODELS_FROM",
+            "https://a/b.onnx#x \n s3://c/d#y ",
+            "models_from",
+            ("https://a/b.onnx#x", "s3://c/d#y"),
+        ),
         ("DYNONNX_STRICT", "1", "strict", True),
         ("DYNONNX_STRICT", "0", "strict", False),
         ("DYNONNX_API_KEYS", f"{KEY}, {OTHER_KEY}", "api_keys", (KEY, OTHER_KEY)),
