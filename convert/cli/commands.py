@@ -52,7 +52,11 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
     result, original = _run(command.job, Environments(kept, command.python), tell)
     artefact = _checked(result, command.job, original)
     with _in_a_strangers_words("the child's file"):
-        parts = [report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity)]
+        parts = [
+            report.description(artefact, report.SHOWN_FEATURES),
+            report.proof_table(artefact.parity),
+            report.verdict(artefact.parity),
+        ]
         parts += report.slowness(result.speed)
         data = {**_data(artefact), "written": str(path), "bytes": len(result.onnx), "speed": result.speed}
     writer.write(path, result.onnx, replace=command.replace)
