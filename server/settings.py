@@ -94,6 +94,13 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _url(text: str) -> str:
+    parts = re.fullmatch(r"https?://[A-Za-z0-9.-]+(?::([0-9]{1,5}))?(/[\x21-\x7e]*)?", text)
+    if parts is None or not 1 <= int(parts[1] or 1) <= 65535:
+        raise BadSetting("expected an address like https://example.org/path")  # may hold a key
+    return text
+
+
 def _setting(default: Any, parse: Callable[[str], Any], text: str, env: str | None = None) -> Any:
     return dataclasses.field(default=default, metadata={"parse": parse, "help": text, "env": env})
 
@@ -152,6 +159,10 @@ class Settings:
     hirefire_token: str | None = _setting(
         None, _text, "HireFire's token: its manager reads the demand at /hirefire/TOKEN/info", "HIREFIRE_TOKEN"
     )
+    judoscale_url: str | None = _setting(
+        None, _url, "where Judoscale takes reports; its add-on sets it: the demand is posted there", "JUDOSCALE_URL"
+    )
+    dyno: str | None = _setting(None, _text, "the dyno's name, which Judoscale is told; Heroku sets it", "DYNO")
     access_log: int = _setting(
         0, _whole(0, 1_000_000), "n: one in n requests is logged, and each that fails here; 0: none"
     )
@@ -170,7 +181,7 @@ class Settings:
     log_format: LogFormat = _setting("text", _choice("text", "json"), "text or json, one line each")
 
 
-SECRET_FIELDS = frozenset({"api_keys", "admin_keys", "hirefire_token", "models_from"})
+SECRET_FIELDS = frozenset({"api_keys", "admin_keys", "hirefire_token", "judoscale_url", "models_from"})
 NEVER_EMPTY = frozenset({"verify_key"})  # elsewhere an empty value is as good as none; here it would let anything serve
 
 

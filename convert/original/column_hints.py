@@ -28,6 +28,7 @@ from convert.exporters.registry import BoosterHints, TableHints, optional_family
 from convert.graph.graph import Array
 from convert.inside import Inner, inside, is_dropped, is_sampler
 from convert.original import own_columns
+from convert.original.hashed_words import words_with_weight
 from convert.original.wordlist import invented
 
 
@@ -35,7 +36,7 @@ from convert.original.wordlist import invented
 class ColumnHint:
     """One column of the model's input. ``points`` are numbers at which the model changes its mind."""
 
-    read: bool = False  # some estimator sees it; a ColumnTransformer may drop a column before any does
+    readers: list[int] = field(default_factory=list)  # estimators that see it; a ColumnTransformer may drop it before
     text: bool = False
     boolean: bool = False
     known: list[Any] = field(default_factory=list)
@@ -46,6 +47,7 @@ class ColumnHint:
     nonzero: bool = False  # and zero
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
+    hashed_by: list[Any] = field(default_factory=list)  # and the vectorizers that know none
     by_word: dict[str, ColumnHint] = field(default_factory=dict)  # and what it gives away of the column of each
     missing: Any = math.nan  # how a missing text is put to the model: None where that is among its categories
     native: bool = False  # a pandas column of categories, the known ones
@@ -73,6 +75,8 @@ def find_hints(model: Any, width: int) -> list[ColumnHint]:
     """One hint per input column."""
     hints = [ColumnHint() for _ in range(width)]
     _visit(model, [ColumnView(hint, lambda x: x) for hint in hints])
+    for hint in hints:
+        hint.words += [word for vectorizer in hint.hashed_by for word in words_with_weight(model, vectorizer)]
     return hints
 
 
@@ -81,23 +85,23 @@ def _visit(model: Any, views: Views) -> Views:
     if is_sampler(model):
         return views
     if model is None or isinstance(model, str):
-        _note_read(views)
+        _note_read(model, views)
         return views
     own = own_columns.visit(model, views)
     if own is not None:
-        _note_read(own[1])
+        _note_read(model, own[1])
         return own[0]
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
     find = getattr(optional_family(model), "table_hints", None)
     if find is not None and not inside(model):
-        return _library(find(model), views)
+        return _library(model, find(model), views)
     if visit not in (_pipeline, _side_by_side, _wrapper):
-        _note_read(views)
+        _note_read(model, views)
     return visit(model, views)
 
 
-def _library(told: TableHints, views: Views) -> Views:
-    _note_read(views)
+def _library(model: Any, told: TableHints, views: Views) -> Views:
+    _note_read(model, views)
     for column, values in told.categories.items():
         if view := views[column]:
             _note_values(view, np.array(values, object))
@@ -113,9 +117,9 @@ def _behind(view: ColumnView | None, back: Callable[[Array], Array] | None) -> C
     return ColumnView(view.hint, lambda x: view.inverse(back(x)))
 
 
-def _note_read(views: Views) -> None:
+def _note_read(reader: Any, views: Views) -> None:
     for view in filter(None, views):
-        view.hint.read = True
+        view.hint.readers.append(id(reader))
 
 
 def _wrapper(model: Any, views: Views) -> Views:
@@ -188,6 +192,7 @@ def _texts(model: Any, views: Views) -> Views:
     for view in filter(None, views[:1]):
         view.hint.text = True
         view.hint.words += list(vocabulary) or invented()
+        view.hint.hashed_by += [model] if isinstance(model, HashingVectorizer) else []
         view.hint.by_word.update(columns)
     return [ColumnView(hint, lambda x: x) for hint in columns.values()]
 
@@ -254,7 +259,7 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 
 
 def _leaf(model: Any, views: Views) -> Views:
-    _note_read(views)
+    _note_read(model, views)
     _note_remembered(model, views)
     find = getattr(optional_family(model), "booster_hints", None)
     if find is not None:
