@@ -50,7 +50,7 @@ def test_the_button_asks_for_what_there_is() -> None:
 
 
 def test_the_image_copies_what_is_there_and_starts_what_procfile_starts() -> None:
-    sources = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
+    sources = re.findall(r"^COPY (?:--chown=\d+ )?(?!--)(\S+) ", DOCKERFILE, re.MULTILINE)
     assert sources == ["requirements.txt", "server", "models"]
     assert not [source for source in sources if not (ROOT / source).exists()]
     allowed = (ROOT / ".dockerignore").read_text().splitlines()
