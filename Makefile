@@ -18,7 +18,7 @@ INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(PY),$(PY) -m pip inst
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe help run install develop lock licences sbom faults fuzz boosters libraries models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
+.PHONY: axe help run install develop lock licences sbom faults fuzz boosters libraries models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -119,6 +119,14 @@ build/ray/.installed: requirements.txt requirements-dev.txt requirements-scale.t
 test-scale: models build/scale/.installed build/ray/.installed ## the tests of scoring, which need pyarrow, and those on a Ray cluster of several nodes
 	build/scale/bin/python -m pytest tests/score --timeout 600
 	build/ray/bin/python -m pytest tests/score/engines tests/deploy/ray --timeout 600
+
+build/kubernetes/.installed: requirements-kubernetes.txt
+	$(PYTHON) -m venv build/kubernetes
+	build/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-kubernetes.txt
+	@touch $@
+
+test-kubernetes: models build/kubernetes/.installed ## the manifests by the schemas of Kubernetes and KServe, the server as kubelet runs it, the image's steps
+	$(PY) -m pytest tests/deploy --ignore tests/deploy/ray -m "slow or not slow" --timeout 900
 
 bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
 	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)
