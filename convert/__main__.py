@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     """Runs one command, or one for each model file of a folder; answers the exit status."""
     try:
         command = parse(words)
-        if isinstance(command, ConvertCommand) and command.job.model.is_dir():
+        if isinstance(command, ConvertCommand) and command.mlflow is None and command.job.model.is_dir():
             return _run_each(_commands_for_folder(command))
         return _run_one(command)
     except UsageError as error:
