@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import pandas
 from onnx import ModelProto
 
 from convert.errors import Refused
@@ -163,9 +164,14 @@ def _with_booleans(original: Original, data: Any | None) -> Original:
     """A model does not remember which of its numbers were booleans; --data shows it."""
     columns = {} if data is None else {str(name): column for name, column in data.items()}
     for name, hint in zip(original.names, original.hints, strict=True):
-        if name in columns and columns[name].dtype == np.bool_ and not hint.text and {*hint.known} <= {0, 1}:
+        if name in columns and _holds_booleans(columns[name]) and not hint.text and {*hint.known} <= {0, 1}:
             hint.boolean, hint.known = True, []
     return original
+
+
+def _holds_booleans(column: Any) -> bool:
+    """Whether this is a column of booleans, pandas' own among them, none of them missing."""
+    return bool(pandas.api.types.is_bool_dtype(column.dtype) and not pandas.isna(column).any())
 
 
 def tell_of_comparison(tell: Tell, groups: Groups) -> Callable[[float], None]:

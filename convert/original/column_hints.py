@@ -65,6 +65,7 @@ class ColumnView:
 # Where models keep the rows, or the prototypes, that they compare others with.
 REMEMBERED = (
     "_fit_X", "X_train_", "X_fit_", "X_", "support_vectors_", "cluster_centers_", "centroids_", "subcluster_centers_",
+    "theta_", "means_",
 )  # fmt: skip
 DIGITS = 12  # of a number that a person wrote; a double has 15 to 17
 

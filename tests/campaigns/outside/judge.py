@@ -19,7 +19,9 @@ from convert.job import Converted, convert
 from convert.opening.opener import OpenPolicy
 from convert.original.original import DOCUMENT
 from convert.original.table import Table, as_json, rows_at
+from convert.proof import questions
 from convert.proof.parity import batched, compare
+from convert.proof.synthetic_rows import ROWS
 from convert.proof.user_rows import fit_to_schema
 from convert.witness.answers import Answers, answer
 from server.artefact.metadata import Feature
@@ -32,16 +34,21 @@ SINGLE = 1e-3  # within which the answers that a test wrote down, in float32, ar
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A fitted model, its pickle, rows that it takes, and answers to them that somebody wrote down, if anybody did."""
+    """A fitted model (None: it does not open here), its pickle, rows that it takes, answers that somebody wrote down.
+
+    ``made_up``: so many rows the proof has at least; with few, its own rows judge more.
+    """
 
     model: Any
     pickled: bytes
     rows: Any
     expected: Any = None
+    made_up: int = ROWS
 
 
 def judge(asked: Asked) -> Outcome:
     """Converts, and compares every row of the model's own. What is refused is told by its step and reason."""
+    questions.ROWS = asked.made_up
     try:
         done = convert(asked.pickled, "m", None, OpenPolicy(), lambda *_: None)
         if done.proof.wrong:

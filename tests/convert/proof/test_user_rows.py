@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas
+import pytest
+
+from convert.errors import Refused
 from convert.proof.user_rows import fit_to_schema, read_rows
-from server.artefact.metadata import Feature
+from server.artefact.metadata import Dtype, Feature
 
 
 def test_an_empty_cell_is_an_empty_text_where_none_may_be_missing() -> None:
@@ -17,3 +23,28 @@ def test_an_empty_cell_is_an_empty_text_where_none_may_be_missing() -> None:
     assert fitted["city"].tolist() == ["Paris", None]
     assert fitted["plan"].tolist() == ["", "b"]
     assert fitted["age"].tolist()[:1] == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("column", "dtype", "values"),
+    [
+        (pandas.Series([1, None], dtype="Int64"), "float64", [1.0, None]),
+        (pandas.Series([1.5, None], dtype="Float64"), "float64", [1.5, None]),
+        (pandas.Series([1, pandas.NA], dtype=object), "float64", [1.0, None]),
+        (pandas.Series([True, None], dtype="boolean"), "float64", [1.0, None]),
+        (pandas.Series([True, False], dtype="boolean"), "bool", [True, False]),
+        (pandas.Series(["a", None], dtype="string"), "string", ["a", None]),
+        (pandas.Series(["a", None], dtype="category"), "string", ["a", None]),
+        (pandas.Series([3, None], dtype="category"), "float64", [3.0, None]),
+        (pandas.Series([3, 4], dtype="UInt8"), "float64", [3.0, 4.0]),
+    ],
+)
+def test_columns_of_every_type_of_pandas(column: Any, dtype: Dtype, values: list[Any]) -> None:
+    fitted = fit_to_schema(pandas.DataFrame({"c": column}), [Feature("c", dtype, "c", None in values)])["c"]
+    assert [None if value is None or value != value else value for value in fitted.tolist()] == values
+
+
+def test_a_missing_boolean_is_no_boolean() -> None:
+    rows = pandas.DataFrame({"c": pandas.Series([True, None], dtype="boolean")})
+    with pytest.raises(Refused, match="'c' is no bool"):
+        fit_to_schema(rows, [Feature("c", "bool", "c")])
