@@ -25,7 +25,7 @@ from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
-from convert.proof.constancy import has_one_cluster, is_constant
+from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
@@ -85,7 +85,7 @@ def convert(
     if not allow_ties:
         refuse_ties(proof)
     if data is None:
-        refuse_sameness(proof, is_constant(model) or has_one_cluster(original.model))
+        refuse_sameness(proof, is_constant(model) or has_one_answer(original.model, features))
     artefact = Artefact(
         name=name,
         kind=original.kind,

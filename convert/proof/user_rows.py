@@ -13,7 +13,7 @@ import pandas
 from convert.errors import Refused
 from convert.graph.graph import Array
 from convert.original.table import Table
-from server.artefact.metadata import Feature
+from server.artefact.metadata import SINCE_1970, Feature
 
 READERS = {
     ".csv": pandas.read_csv,
@@ -38,6 +38,15 @@ def column_names(table: Any, width: int) -> tuple[str, ...] | None:
     """The names that a table gives to the columns of a model without names; None where its header is no names."""
     names = [name for name in table.columns if isinstance(name, str) and name.strip() and not _is_number(name)]
     return tuple(names) if len(names) == len(set(names)) == len(table.columns) == width else None
+
+
+def _seconds(column: Any) -> Any:
+    """Dates, also as texts in ISO 8601, as seconds since 1970; numbers are such already."""
+    if pandas.api.types.is_numeric_dtype(column.dtype):
+        return column
+    dates = pandas.to_datetime(column, format="ISO8601")
+    local = dates if dates.dt.tz is None else dates.dt.tz_localize(None)
+    return (local - pandas.Timestamp(0)) / pandas.Timedelta(seconds=1)
 
 
 def _cells(column: Any) -> Iterator[tuple[Any, bool]]:
@@ -74,6 +83,8 @@ def _values(column: Any, feature: Feature) -> Array:
         nothing = None if feature.nullable else ""  # an empty cell of a file, where no text may be missing
         return np.array([nothing if gone else str(value) for value, gone in _cells(column)], object)
     try:
+        if feature.unit == SINCE_1970:
+            column = _seconds(column)
         if feature.dtype == "bool":
             return np.asarray(column, np.bool_)
         return np.array([np.nan if gone else value for value, gone in _cells(column)], np.float64)

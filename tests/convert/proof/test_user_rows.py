@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas
 import pytest
 
 from convert.errors import Refused
 from convert.proof.user_rows import fit_to_schema, read_rows
-from server.artefact.metadata import Dtype, Feature
+from server.artefact.metadata import SINCE_1970, Dtype, Feature
 
 
 def test_an_empty_cell_is_an_empty_text_where_none_may_be_missing() -> None:
@@ -48,3 +49,24 @@ def test_a_missing_boolean_is_no_boolean() -> None:
     rows = pandas.DataFrame({"c": pandas.Series([True, None], dtype="boolean")})
     with pytest.raises(Refused, match="'c' is no bool"):
         fit_to_schema(rows, [Feature("c", "bool", "c")])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pandas.Series(["2024-02-29", None, "2024-03-01T12:00:00.5"]),
+        pandas.Series(["2024-02-29", None, "2024-03-01T12:00:00.5"], dtype="datetime64[ms]"),
+        pandas.Series(["2024-02-29", None, "2024-03-01T12:00:00.5"], dtype="datetime64[us, Asia/Tokyo]"),
+        pandas.Series([1709164800, None, 1709294400.5]),
+    ],
+)
+def test_dates_of_any_kind_are_seconds(column: Any) -> None:
+    feature = Feature("at", "float64", "X", True, unit=SINCE_1970)
+    (fitted,) = fit_to_schema(pandas.DataFrame({"at": column}), [feature]).values()
+    assert fitted.tolist()[::2] == [1709164800.0, 1709294400.5]
+    assert np.isnan(fitted[1])
+
+
+def test_what_is_no_date_is_refused() -> None:
+    with pytest.raises(Refused, match="'at' is no float64"):
+        fit_to_schema(pandas.DataFrame({"at": ["soon"]}), [Feature("at", "float64", "X", unit=SINCE_1970)])
