@@ -51,6 +51,7 @@ MADE_KINDS = {
     **dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"),
     ImputerStep: "imputer step",
     Tree: "tree",
+    str.split: "splitting",
 }
 
 
