@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import orjson
 from convert.cli import elsewhere, report, writer
 from convert.cli.elsewhere import Environments
 from convert.cli.options import ConvertCommand, InspectCommand, SignCommand, VerifyCommand
+from convert.cli.outcome import NotEqual, Report
 from convert.errors import Refused
 from convert.sandbox import parent
 from convert.sandbox.job_messages import Inspected, Job, JobResult
@@ -23,22 +23,6 @@ from server.artefact.signing import SUFFIX, BadKey
 from server.artefact.signing import sign as sign_file
 
 Tell = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a command tells: a person, and a program."""
-
-    text: str
-    data: Mapping[str, Any]
-
-
-class NotEqual(Exception):
-    """The file does not answer as the original does; it carries the whole report."""
-
-    def __init__(self, whole: Report) -> None:
-        super().__init__(whole.text)
-        self.report = whole
 
 
 def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
