@@ -1,6 +1,6 @@
 """Owns the command `python -m server`: reads the environment; shows help or the plan, or serves. Knows no HTTP.
 
-Its words `doctor` and `check` are those of server/doctor/, which is imported for them alone.
+Its words `doctor` and `check` are those of server/doctor/, `fetch` that of server/fetching/; no other run imports them.
 """
 
 from __future__ import annotations
@@ -37,11 +37,16 @@ def main() -> int:
         from server.doctor.__main__ import main as examine
 
         return examine(sys.argv[1:], _read_box().memory_bytes)
+    if sys.argv[1:2] == ["fetch"]:
+        from server.fetching.__main__ import main as fetch
+
+        return fetch(sys.argv[1:])
     reserve_standard_descriptors()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the arbiter handles it, Ctrl-C ends the start silently
     arguments = _parser().parse_args()
     try:
         settings = read_settings(os.environ)
+        _check_addresses(settings.models_from)
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 2
@@ -58,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m server",
         description="Serves the ONNX models of a folder over HTTP.\n\n"
         "  python -m server doctor   says before a push what would go wrong; --help tells more\n"
-        "  python -m server check    opens every model and has it answer its golden rows, and ends",
+        "  python -m server check    opens every model and has it answer its golden rows, and ends\n"
+        "  python -m server fetch    fetches the models of DYNONNX_MODELS_FROM, and ends",
         epilog=f"Settings come from the environment:\n{help_text()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -77,13 +83,24 @@ def _config(settings: Settings, plan: DynoPlan) -> str:
     return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
 
 
+def _check_addresses(texts: tuple[str, ...]) -> None:
+    """Raises BadSetting for an address that no model can be fetched from."""
+    if texts:  # what else starts need not wait for numpy, with which that of a model's name comes
+        from server.fetching.address import read_addresses
+
+        read_addresses(texts)
+
+
 def _serve(settings: Settings, plan: DynoPlan) -> int:
     # Imported here, so that --help and bad settings are answered without loading a web server.
+    from server.fetching.apart import fetch_apart
     from server.models.repository import BadRepository
     from server.processes.application import Server, default_host
 
     try:
         _check_port(settings.host or default_host(), settings.port)
+        if settings.models_from and (status := fetch_apart()):
+            return status
         Server(settings, plan).run()
     except (BadSetting, BadRepository) as error:
         print(error, file=sys.stderr)

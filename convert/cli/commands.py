@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,17 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
 
     Environments with other versions of scikit-learn are ``kept`` in that folder.
     """
-    _must_exist(command.job.model, command.job.data)
+    _must_exist(command.job.model, command.job.data, command.job.converters)
+    _must_hold_code(command.job.paths)
     path = writer.destination(command.out, command.job.name, command.version, command.replace)
     result, original = _run(command.job, Environments(kept, command.python), tell)
     artefact = _checked(result, command.job, original)
     with _in_a_strangers_words("the child's file"):
-        parts = [report.description(artefact), report.proof_table(artefact.parity), report.verdict(artefact.parity)]
+        parts = [
+            report.description(artefact, report.SHOWN_FEATURES),
+            report.proof_table(artefact.parity),
+            report.verdict(artefact.parity),
+        ]
         parts += report.slowness(result.speed)
         data = {**_data(artefact), "written": str(path), "bytes": len(result.onnx), "speed": result.speed}
     writer.write(path, result.onnx, replace=command.replace)
@@ -44,7 +49,8 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
 
 def verify(command: VerifyCommand, tell: Tell, kept: Path) -> Report:
     """Repeats the proof; answers the report. Raises Refused or NotEqual. ``kept`` as in `convert`."""
-    _must_exist(command.job.model, command.job.onnx, command.job.data)
+    _must_exist(command.job.model, command.job.onnx, command.job.data, command.job.converters)
+    _must_hold_code(command.job.paths)
     parity = _run(command.job, Environments(kept, command.python), tell)[0].parity
     with _in_a_strangers_words("the proof"):
         return Report(f"{report.proof_table(parity)}\n\n{report.verdict(parity)}", {"parity": parity})
@@ -110,6 +116,12 @@ def _must_exist(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.is_file():
             raise Refused(f"{path} is not a file", "check the path")
+
+
+def _must_hold_code(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.is_dir() and not path.is_file():
+            raise Refused(f"{path} is no folder, script or notebook", "check --path")
 
 
 def _checked(result: JobResult, job: Job, original: str) -> Artefact:

@@ -5,20 +5,22 @@ Knows nothing of dictionaries.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction import text
 
 from convert.errors import Refused
-from convert.exporters.parts.ngrams import counted
+from convert.exporters.parts.text.ngrams import counted
+from convert.exporters.parts.text.occurrences import as_columns, summed
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.exporters.text import PADDING, check_tokens, kept_pattern, tokenised
+from convert.exporters.text import PADDING, check_tokens, kept_pattern, of_one_length, tokenised
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import MICROSOFT, Tensor
 
 NOWHERE = -1
-MOST_COLUMNS = 1 << 12  # a row is as wide as there are columns, and 10,000 rows are compared at once
+MOST_COLUMNS = 1 << 12  # rows are as wide as there are columns; of wider ones there is only what occurs in them
 
 
 def hashed(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -28,12 +30,14 @@ def hashed(e: Exporter, model: Any, x: Columns) -> Columns:
     hashes = e.graph.op("MurmurHash3", tokens, dtype=np.int32, domain=MICROSOFT, positive=0, seed=0).cast(np.int64)
     column = _remainder(hashes.unary("Abs"), model.n_features)
     negative, none, nowhere = hashes < 0, _is_none(model, tokens), np.int64(NOWHERE)
+    if model.n_features > MOST_COLUMNS:
+        return columns(_as_occurrences(model, column, negative, none), model.n_features)
     sides = [none.where(nowhere, side.where(column, nowhere)) for side in (~negative, negative)]
     ups, downs = (_counts(ids, model.n_features) for ids in sides)
     counts = ups - downs if model.alternate_sign else ups + downs
     if model.binary:
         counts = (ups + downs > 0.0).cast(np.float64)
-    return columns(_of_one_length(counts, model.norm), model.n_features)
+    return columns(of_one_length(counts, model.norm), model.n_features)
 
 
 def _check(model: Any) -> None:
@@ -43,11 +47,23 @@ def _check(model: Any) -> None:
             "of hashed texts only single words as they stand are exported",
             "use analyzer='word', ngram_range=(1, 1) and strip_accents=None, or a TfidfVectorizer",
         )
-    if model.n_features > MOST_COLUMNS:
-        raise Refused(
-            f"n_features={model.n_features:,} makes a row of as many numbers, and a file holds every one",
-            f"fit with n_features={MOST_COLUMNS} or fewer, or a TfidfVectorizer with max_features",
-        )
+
+
+def _as_occurrences(model: Any, column: Tensor, negative: Tensor, none: Tensor) -> Tensor:
+    """Rows of so many columns, for readers that take them by what occurs; all others are refused."""
+    sign = 1.0 - 2.0 * (negative.cast(np.float64) * float(model.alternate_sign))
+    found = summed(none.where(np.int64(model.n_features), column), none.where(np.float64(0.0), sign), model.n_features)
+    found = replace(found, amounts=found.there) if model.binary else found
+    return as_columns(replace(found, amounts=of_one_length(found.amounts, model.norm)), too_wide(model.n_features))
+
+
+def too_wide(width: int) -> Refused:
+    """Why a reader that needs every column of so wide a row is refused."""
+    return Refused(
+        f"n_features={width:,}: rows of as many numbers, and only a linear model right behind takes the few there are",
+        f"fit with n_features={MOST_COLUMNS} or fewer, or a TfidfVectorizer with max_features",
+        "HashingVectorizer",
+    )
 
 
 def _remainder(size: Tensor, by: int) -> Tensor:
@@ -66,15 +82,6 @@ def _is_none(model: Any, tokens: Tensor) -> Tensor:
 
 def _counts(ids: Tensor, width: int) -> Tensor:
     return counted(ids, {column: [column] for column in range(width)}, width).cast(np.float64)
-
-
-def _of_one_length(counts: Tensor, norm: str | None) -> Tensor:
-    if norm is None:
-        return counts
-    size = counts.unary("Abs") if norm == "l1" else counts * counts
-    length = size.reduce("ReduceSum")
-    length = length if norm == "l1" else length.unary("Sqrt")
-    return counts / length.equals(0.0).where(np.float64(1.0), length)
 
 
 TRANSFORMS.update({text.HashingVectorizer: hashed})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction import text
 
 from convert.errors import Refused
-from convert.exporters.parts import characters
-from convert.exporters.parts.ngrams import counted, without
-from convert.exporters.parts.patterns import tokens_of
+from convert.exporters.parts.text import characters
+from convert.exporters.parts.text.ngrams import counted, without
+from convert.exporters.parts.text.occurrences import as_columns, occurrences_of
+from convert.exporters.parts.text.patterns import tokens_of
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import MICROSOFT, Tensor
@@ -127,24 +129,34 @@ def _counted(tokens: Tensor, model: Any, vocabulary: dict[str, int]) -> Tensor:
     return counted(ids, produced, len(vocabulary))
 
 
-def weighted(model: Any, counts: Tensor) -> Tensor:
-    """What a TfidfTransformer makes of counts."""
+def weighted(model: Any, counts: Tensor, idf: Tensor | None = None) -> Tensor:
+    """What a TfidfTransformer makes of counts; ``idf`` where they are not in the order of its own."""
     if model.sublinear_tf:
         there = counts > 0.0
         counts = there.where(there.where(counts, np.float64(1.0)).unary("Log") + 1.0, counts)
     if model.use_idf:
-        counts = counts * np.asarray(model.idf_)
-    if model.norm is None:
+        counts = counts * (np.asarray(model.idf_) if idf is None else idf)
+    return of_one_length(counts, model.norm)
+
+
+def of_one_length(counts: Tensor, norm: str | None) -> Tensor:
+    """Rows divided by their length; a row of nothing stays."""
+    if norm is None:
         return counts
-    size = counts.unary("Abs") if model.norm == "l1" else counts * counts
+    size = counts.unary("Abs") if norm == "l1" else counts * counts
     length = size.reduce("ReduceSum")
-    length = length if model.norm == "l1" else length.unary("Sqrt")
+    length = length if norm == "l1" else length.unary("Sqrt")
     return counts / length.equals(0.0).where(np.float64(1.0), length)
 
 
 def tfidf(e: Exporter, model: Any, x: Columns) -> Columns:
     """Weights for counts that come as numbers."""
-    return columns(weighted(model, x.numbers()), x.width)
+    found = occurrences_of(x.numbers())
+    if found is None:
+        return columns(weighted(model, x.numbers()), x.width)
+    idf = found.of_column(model.idf_) if model.use_idf else None
+    amounts = replace(found, amounts=weighted(model, found.amounts, idf))
+    return columns(as_columns(amounts, e.graph.forbidden(x.numbers())), x.width)
 
 
 TRANSFORMS.update({text.CountVectorizer: vectorizer, text.TfidfVectorizer: vectorizer, text.TfidfTransformer: tfidf})

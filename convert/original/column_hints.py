@@ -28,6 +28,7 @@ from convert.exporters.registry import BoosterHints, TableHints, optional_family
 from convert.graph.graph import Array
 from convert.inside import Inner, inside, is_dropped, is_sampler
 from convert.original import own_columns
+from convert.original.hashed_words import words_with_weight
 from convert.original.wordlist import invented
 
 
@@ -46,6 +47,7 @@ class ColumnHint:
     nonzero: bool = False  # and zero
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
+    hashed_by: list[Any] = field(default_factory=list)  # and the vectorizers that know none
     by_word: dict[str, ColumnHint] = field(default_factory=dict)  # and what it gives away of the column of each
     missing: Any = math.nan  # how a missing text is put to the model: None where that is among its categories
     native: bool = False  # a pandas column of categories, the known ones
@@ -73,6 +75,8 @@ def find_hints(model: Any, width: int) -> list[ColumnHint]:
     """One hint per input column."""
     hints = [ColumnHint() for _ in range(width)]
     _visit(model, [ColumnView(hint, lambda x: x) for hint in hints])
+    for hint in hints:
+        hint.words += [word for vectorizer in hint.hashed_by for word in words_with_weight(model, vectorizer)]
     return hints
 
 
@@ -188,6 +192,7 @@ def _texts(model: Any, views: Views) -> Views:
     for view in filter(None, views[:1]):
         view.hint.text = True
         view.hint.words += list(vocabulary) or invented()
+        view.hint.hashed_by += [model] if isinstance(model, HashingVectorizer) else []
         view.hint.by_word.update(columns)
     return [ColumnView(hint, lambda x: x) for hint in columns.values()]
 

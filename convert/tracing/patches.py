@@ -110,12 +110,13 @@ def _validate_data(own: Any, estimator: Any, X: Any = "no_validation", *args: An
 def _vectorized(function: Any, *args: Any, **keywords: Any) -> Any:
     """np.vectorize: a function of one value."""
     plain = OWN_VECTORIZE(function, *args, **keywords)
+    kinds = args[0] if args else keywords.get("otypes")
 
     def call(x: Any, *more: Any, **rest: Any) -> Any:
         if not isinstance(x, StandIn):
             return plain(x, *more, **rest)
         made = pandas_functions.series_of(to_array(x)).apply(function, args=more, **rest)
-        return made.to_numpy()
+        return made.to_numpy() if kinds is None else made.to_numpy().astype(kinds[0])
 
     return call
 

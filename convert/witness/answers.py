@@ -45,11 +45,12 @@ def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
         elif question.form == "table":
             x = for_model(table, question.named, question.native, question.nones)
         began = time.perf_counter()
-        answers = _answers(model, question.kind, x)
+        answers = answer(model, question.kind, x)
         return answers, time.perf_counter() - began
 
 
-def _answers(model: Any, kind: str, x: Any) -> Answers:
+def answer(model: Any, kind: str, x: Any) -> Answers:
+    """Everything that a model of this kind answers to ``x``, which is what it takes. Raises what the model raises."""
     if kind == "transformer":
         return {"transformed": _dense(model.transform(x))}
     if kind == "regressor":

@@ -26,6 +26,7 @@ OPERATORS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
     "mod": (operator.mod, np.remainder), "pow": (operator.pow, np.power), "and": (operator.and_, np.bitwise_and),
     "or": (operator.or_, np.bitwise_or), "xor": (operator.xor, np.bitwise_xor),
 }  # fmt: skip
+HALF = 0.5
 COUNTING = (
     *(f"__{side}{name}__" for name in OPERATORS for side in ("", "r") if name not in ("and", "or", "xor")),
     "__divmod__", "__rdivmod__",
@@ -166,10 +167,16 @@ class StandIn:
             concrete = act(shown(left), shown(right))
         if concrete is NotImplemented:
             return concrete
+        if any(None is side for side in (left, right)) and ufunc in (np.equal, np.not_equal):
+            unequal = ufunc is np.not_equal  # nothing is equal to None
+            return self.like(concrete, self.recorder.each(lambda x: nodes.constant_like(x, unequal), self.columns_))
         operands = [operand(self.recorder, value, concrete) for value in (left, right)]
-        return self.like(
-            concrete, self.recorder.together(lambda a, b: ufunc_node(self.recorder, ufunc, a, b), operands)
-        )
+        root = act is operator.pow and isinstance(right, float) and right == HALF  # numpy's ** takes the root then
+
+        def make(a: Any, b: Any) -> Tensor:
+            return ufunc_node(self.recorder, np.sqrt, a) if root else ufunc_node(self.recorder, ufunc, a, b)
+
+        return self.like(concrete, self.recorder.together(make, operands))
 
     def unary(self, ufunc: np.ufunc, concrete: Any) -> Any:
         """A ufunc of this one alone."""

@@ -215,6 +215,55 @@ def test_a_body_in_one_chunk_keeps_the_limit(tmp_path: Path, path: str, size: in
     with_connection(tmp_path, act, MAX_BODY_BYTES="200")
 
 
+KEY = "0123456789abcdef"
+TOO_MUCH = {
+    "a read": (get("/models?x", "GET", b"Authorization: Bearer " + KEY.encode()), 200),
+    "health": (get("/health"), 200),
+    "no route": (get("/nowhere", "GET", b"Authorization: Bearer " + KEY.encode()), 404),
+    "no key, cold": (get("/models"), 401),
+    "no key, hot": (get("/predict", "POST"), 401),
+    "no key, cold prediction": (get("/predict?x", "POST"), 401),
+    "live": (get("/live", "GET", b"Authorization: Bearer " + KEY.encode()), 400),
+}
+
+
+@pytest.mark.fault(8)
+@pytest.mark.parametrize("what", TOO_MUCH)
+@pytest.mark.parametrize("behind", [0, 2])
+def test_a_body_that_nobody_asked_for_keeps_the_limit(tmp_path: Path, what: str, behind: int) -> None:
+    head, status = TOO_MUCH[what]
+    before = post(ROW, "/predict", b"Authorization: Bearer " + KEY.encode()) * behind
+
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(before + head.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"))
+        await settle()
+        for _ in range(200):
+            if wire.is_closing():
+                break
+            connection.data_received(b"3e8\r\n" + bytes(1000) + b"\r\n")
+            await settle()
+            assert statuses(wire.written) == [200] * behind + [status]
+        assert connection._received <= 21_000
+        assert wire.is_closing()
+
+    with_connection(tmp_path, act, MAX_BODY_BYTES="20000", API_KEYS=KEY)
+
+
+@pytest.mark.fault(8)
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_a_body_that_nobody_asked_for_keeps_the_limit_by_its_length(tmp_path: Path, what: str) -> None:
+    head, status = TOO_MUCH[what]
+
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(head.replace(b"\r\n\r\n", b"\r\nContent-Length: 20001\r\n\r\n"))
+        await settle()
+        assert statuses(wire.written) == [401 if status == 401 else 413]
+        connection.data_received(bytes(20_001))
+        assert wire.is_closing()
+
+    with_connection(tmp_path, act, MAX_BODY_BYTES="20000", API_KEYS=KEY)
+
+
 class Begun:
     """Counts the cold requests that were given to the application."""
 
