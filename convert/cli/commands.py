@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import orjson
 from convert.cli import elsewhere, mlflow_models, report, writer
 from convert.cli.elsewhere import Environments
 from convert.cli.options import ConvertCommand, InspectCommand, SignCommand, VerifyCommand
+from convert.cli.outcome import NotEqual, Report
 from convert.errors import Refused
 from convert.sandbox import parent
 from convert.sandbox.job_messages import Inspected, Job, JobResult
@@ -23,22 +24,6 @@ from server.artefact.signing import SUFFIX, BadKey
 from server.artefact.signing import sign as sign_file
 
 Tell = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a command tells: a person, and a program."""
-
-    text: str
-    data: Mapping[str, Any]
-
-
-class NotEqual(Exception):
-    """The file does not answer as the original does; it carries the whole report."""
-
-    def __init__(self, whole: Report) -> None:
-        super().__init__(whole.text)
-        self.report = whole
 
 
 def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
