@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,19 @@ def test_fly_checks_before_it_serves() -> None:
     assert fly["deploy"]["release_command"] == CHECK
     assert (ROOT / fly["build"]["dockerfile"]).is_file()
     assert f"EXPOSE {fly['http_service']['internal_port']}\n" in DOCKERFILE
+
+
+def test_ray_serves_what_the_file_names() -> None:
+    yaml: Any = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    (application,) = yaml.safe_load((DEPLOY / "ray" / "serve.yaml").read_text())["applications"]
+    (deployment,) = application["deployments"]
+    assert set(application["args"]) <= SETTINGS
+    for path in (application["import_path"], deployment["autoscaling_config"]["policy"]["policy_function"]):
+        module, name = path.split(":")
+        assert f"\ndef {name}(" in (ROOT / f"{module.replace('.', '/')}.py").read_text()
+    assert f"\nclass {deployment['name']}:" in (DEPLOY / "ray" / "application.py").read_text()
+    page = (DEPLOY / "ray" / "README.md").read_text()
+    assert set(re.findall(r"\bDYNONNX_[A-Z]+[A-Z_]*", page)) <= SETTINGS
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
