@@ -138,6 +138,8 @@ def _label(graph: Graph, prediction: Prediction, classes: Any) -> Tensor | None:
     if prediction.label is not None or prediction.index is None:
         return prediction.label
     values = np.asarray(classes)
+    if values.ndim != 1 or any(value is None for value in values):
+        raise Refused("its classes are none that an answer could have", "fit with labels that are numbers or texts")
     if values.dtype.kind in "iu":
         values = values.astype(np.int64)
         if np.array_equal(values, np.arange(len(values))):

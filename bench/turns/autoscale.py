@@ -144,6 +144,7 @@ def autoscale(bench: Bench, dynos: Dynos, rate: float, goal_ms: float, course: C
     """
     model, phases, counts = heavy(bench.folder / "made"), course.phases(rate), list[tuple[int, float]]()
     system = dynonnx(repository_of([model], bench.folder), model.name, workers=None)
+    bench.results.notes.append(f"{AUTOSCALE} asks the {model.title}")
     bench = bench.asking(model.dynonnx_cases, f"cases-{AUTOSCALE}.json")
     bench.say(f"{AUTOSCALE}: {phases[0].rate:,.0f}/s to {HIGH * rate:,.0f}/s and back", bench.seconds_of(phases))
     with _formation(bench, system, dynos, rules) as formation:

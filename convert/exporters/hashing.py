@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.feature_extraction import text
 
 from convert.errors import Refused
-from convert.exporters.parts.ngrams import counted
-from convert.exporters.parts.occurrences import as_columns, summed
+from convert.exporters.parts.text.ngrams import counted
+from convert.exporters.parts.text.occurrences import as_columns, summed
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.exporters.text import PADDING, check_tokens, kept_pattern, of_one_length, tokenised
 from convert.graph.columns import Columns, columns

@@ -64,7 +64,7 @@ class Original:
         return self._ask(table)[1]
 
     def _ask(self, table: Table) -> tuple[Answers, float]:
-        question = Question(self.kind, self.named, self.form, self._native(), self._nones())
+        question = Question(self.kind, self.named, self.form, self._native(), self._nones(), self._dates())
         if self.witness is not None:
             return self.witness.ask(question, self._whole(table, ANY_TEXT))
         return answers.ask(self.model, question, self._whole(table, ANYTHING))
@@ -82,6 +82,9 @@ class Original:
 
     def _nones(self) -> frozenset[str]:
         return frozenset(name for name, hint in zip(self.names, self.hints, strict=True) if hint.missing is None)
+
+    def _dates(self) -> dict[str, str]:
+        return {name: hint.dates for name, hint in zip(self.names, self.hints, strict=True) if hint.dates}
 
     def accepts(self, table: Table) -> bool:
         """Whether the original answers these rows at all."""
