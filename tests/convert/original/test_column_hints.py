@@ -14,9 +14,9 @@ from convert.original.column_hints import find_hints
 
 
 @pytest.mark.parametrize("kind", [OneHotEncoder, OrdinalEncoder])
-def test_dates_are_refused_by_the_name_of_their_column(kind: Any) -> None:
-    table = pandas.DataFrame({"n": [1, 2], "when": pandas.to_datetime(["2026-01-01", "2026-01-02"])})
-    with pytest.raises(Refused, match="column 'when' holds dates") as refusal:
+def test_spans_of_time_are_refused_by_the_name_of_their_column(kind: Any) -> None:
+    table = pandas.DataFrame({"n": [1, 2], "took": pandas.to_timedelta(["1h", "2h"])})
+    with pytest.raises(Refused, match="column 'took' holds dates") as refusal:
         find_hints(kind().fit(table), 2)
     assert refusal.value.where == kind.__name__
     with pytest.raises(Refused, match="column 0 holds dates"):
