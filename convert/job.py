@@ -61,10 +61,12 @@ def convert(
     tell: Tell,
     allow_ties: bool = False,
     method: str = "",
+    origin: str = "",
 ) -> Converted:
     """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused.
 
-    ``method`` "transform": of a model that predicts and transforms, what it transforms.
+    ``method`` "transform": of a model that predicts and transforms, what it transforms. ``origin``: where the pickle
+    came from.
     """
     tell("opening the pickle", 0.0)
     original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data))
@@ -97,6 +99,7 @@ def convert(
         source_sha256=hashlib.sha256(pickled).hexdigest(),
         parity=proof.as_json(),
         ignored=tuple(name for _, name in original.unread),
+        origin=origin,
     )
     model.doc_string = draw(original.model)
     speed = ratios(original, runtime, features, groups["usual"])

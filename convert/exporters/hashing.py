@@ -13,8 +13,8 @@ from sklearn.feature_extraction import FeatureHasher, text
 from sklearn.utils import murmurhash3_32
 
 from convert.errors import Refused
-from convert.exporters.parts.ngrams import counted
-from convert.exporters.parts.occurrences import as_columns, summed
+from convert.exporters.parts.text.ngrams import counted
+from convert.exporters.parts.text.occurrences import as_columns, summed
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.exporters.text import PADDING, check_tokens, kept_pattern, of_one_length, tokenised
 from convert.graph.columns import Columns, columns

@@ -10,8 +10,8 @@ from sklearn import cross_decomposition, discriminant_analysis, linear_model, sv
 
 from convert.exporters.parts.affine import unscaled
 from convert.exporters.parts.links import inverse_link
-from convert.exporters.parts.occurrences import occurrences_of
 from convert.exporters.parts.shapes import column_of, pair, sigmoid
+from convert.exporters.parts.text.occurrences import occurrences_of
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Tensor

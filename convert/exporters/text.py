@@ -9,10 +9,10 @@ import numpy as np
 from sklearn.feature_extraction import text
 
 from convert.errors import Refused
-from convert.exporters.parts import characters
-from convert.exporters.parts.ngrams import counted, without
-from convert.exporters.parts.occurrences import as_columns, occurrences_of
-from convert.exporters.parts.patterns import tokens_of
+from convert.exporters.parts.text import characters
+from convert.exporters.parts.text.ngrams import counted, without
+from convert.exporters.parts.text.occurrences import as_columns, occurrences_of
+from convert.exporters.parts.text.patterns import tokens_of
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import MICROSOFT, Tensor

@@ -37,7 +37,7 @@ from convert.original.wordlist import invented
 class ColumnHint:
     """One column of the model's input. ``points`` are numbers at which the model changes its mind."""
 
-    read: bool = False  # some estimator sees it; a ColumnTransformer may drop a column before any does
+    readers: list[int] = field(default_factory=list)  # estimators that see it; a ColumnTransformer may drop it before
     text: bool = False
     boolean: bool = False
     known: list[Any] = field(default_factory=list)
@@ -88,23 +88,23 @@ def _visit(model: Any, views: Views) -> Views:
     if is_sampler(model):
         return views
     if model is None or isinstance(model, str):
-        _note_read(views)
+        _note_read(model, views)
         return views
     own = own_columns.visit(model, views)
     if own is not None:
-        _note_read(own[1])
+        _note_read(model, own[1])
         return own[0]
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
     find = getattr(optional_family(model), "table_hints", None)
     if find is not None and not inside(model):
-        return _library(find(model), views)
+        return _library(model, find(model), views)
     if visit not in (_pipeline, _side_by_side, _wrapper):
-        _note_read(views)
+        _note_read(model, views)
     return visit(model, views)
 
 
-def _library(told: TableHints, views: Views) -> Views:
-    _note_read(views)
+def _library(model: Any, told: TableHints, views: Views) -> Views:
+    _note_read(model, views)
     for column, values in told.categories.items():
         if view := views[column]:
             _note_values(view, np.array(values, object))
@@ -120,9 +120,9 @@ def _behind(view: ColumnView | None, back: Callable[[Array], Array] | None) -> C
     return ColumnView(view.hint, lambda x: view.inverse(back(x)))
 
 
-def _note_read(views: Views) -> None:
+def _note_read(reader: Any, views: Views) -> None:
     for view in filter(None, views):
-        view.hint.read = True
+        view.hint.readers.append(id(reader))
 
 
 def _wrapper(model: Any, views: Views) -> Views:
@@ -267,7 +267,7 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 
 
 def _leaf(model: Any, views: Views) -> Views:
-    _note_read(views)
+    _note_read(model, views)
     _note_remembered(model, views)
     find = getattr(optional_family(model), "booster_hints", None)
     if find is not None:

@@ -20,6 +20,7 @@ PREFIX = "dynonnx."
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RESERVED_NAMES = frozenset({"stats"})  # of no model: GET /v2/models/stats is the protocol's own
 RELATIVE_TOLERANCE = 1e-5
+LONGEST_ORIGIN = 512  # characters of where a pickle came from
 # A missing value in a tensor of strings, which has no null (a missing number is NaN). It is a Unicode noncharacter,
 # which exchanged text does not contain; the empty string may be a category.
 MISSING_TEXT = "\ufdd0"
@@ -72,6 +73,7 @@ class Artefact:
     """The metadata of a file. ``classes`` keep their JSON type; several targets have a tuple each.
 
     ``ignored`` names columns that the model was fitted with and does not read: a client may send them, as anything.
+    ``origin``: where the pickle came from, in words; empty for a file of a person's own.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Artefact:
     source_sha256: str
     parity: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    origin: str = ""
 
     def output_names(self, role: Role) -> tuple[str, ...]:
         """The names of the graph outputs with a role, in target order."""
@@ -109,6 +112,7 @@ def to_metadata(artefact: Artefact) -> dict[str, str]:
         "source_sha256": artefact.source_sha256,
         "parity": dict(artefact.parity),
         **({"ignored": artefact.ignored} if artefact.ignored else {}),
+        **({"origin": artefact.origin} if artefact.origin else {}),
     }
     return {PREFIX + key: orjson.dumps(value).decode() for key, value in values.items()}
 
@@ -154,6 +158,7 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
         source_sha256=str(_value(metadata, "source_sha256")),
         parity=_mapping(_value(metadata, "parity"), "parity"),
         ignored=_ignored(metadata, {feature.name for feature in features}),
+        origin=str(_value(metadata, "origin"))[:LONGEST_ORIGIN] if PREFIX + "origin" in metadata else "",
     )
 
 

@@ -143,6 +143,7 @@ function facts(model) {
     fact("Cost, learned while it serves", `${micro(cost.fixed_us + cost.row_us)} for one row`, `${micro(cost.fixed_us)} a run and ${micro(cost.row_us)} a row`),
     fact("Requests at the same time", model.batched ? "answered together" : "answered one by one", model.not_batched_because || "no row changes the answer of another"),
     producer ? fact("Made with", Object.entries(producer).map((pair) => pair.join(" ")).join(", "), model.created ? `on ${model.created.slice(0, 10)}` : "") : null,
+    model.origin ? fact("Came from", model.origin) : null,
     model.source_sha256 ? fact("SHA-256 of the pickle", sha(model.source_sha256)) : null,
     fact("SHA-256 of the file", sha(model.sha256)));
 }
