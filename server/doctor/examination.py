@@ -16,8 +16,8 @@ from server.doctor.buildpack import find_in_build, pinned
 from server.doctor.checkout import Checkout, look_at_models, read_checkout
 from server.doctor.configuration import Configuration, find_in_configuration, read_configuration
 from server.doctor.finding import Finding
-from server.doctor.memory import DEFAULT_SIZE, SIZES, find_in_memory
-from server.doctor.models import committed_models, find_in_models, names_of
+from server.doctor.memory import DEFAULT_SIZE, find_in_memory, size_named
+from server.doctor.models import committed_models, find_in_models, names_fetched, names_of
 from server.doctor.slug import find_in_slug
 from server.doctor.trying import try_models
 from server.models.folder import scan
@@ -70,10 +70,13 @@ def _all(checkout: Checkout, models: str, configuration: Configuration, asked: A
     if checkout.shallow:
         yield Finding("this clone is shallow, and Heroku refuses to be pushed one", "git fetch --unshallow")
     refused = _refused(checkout, models, settings, size)
-    yield from find_in_models(checkout, models, _files(checkout.root, models), refused)
+    yield from find_in_models(
+        checkout, models, _files(checkout.root, models), refused, elsewhere=bool(settings.models_from)
+    )
     yield from find_in_build(checkout)
     yield from find_in_slug(checkout, models, _installed(checkout), functools.partial(_packed_share, checkout.root))
-    yield from find_in_configuration(checkout, configuration, names_of(committed, models), asked.is_open)
+    served = names_of(committed, models) | names_fetched(settings)
+    yield from find_in_configuration(checkout, configuration, served, asked.is_open)
     yield from find_in_memory(settings, size, sum(checkout.committed[path].size for path in committed))
     yield from _packages(checkout)
 
@@ -88,8 +91,9 @@ def _files(root: Path, models: str) -> list[str]:
 def _refused(checkout: Checkout, models: str, settings: Settings, size: str) -> dict[str, str]:
     folder = checkout.root / models
     paths = {(file.name, file.version): file.path for file in scan(folder).files}
+    dyno = size_named(size)
     try:
-        tried = try_models(folder, settings, SIZES[size].memory_bytes if size in SIZES else None)
+        tried = try_models(folder, settings, dyno.memory_bytes if dyno else None)
     except BadSetting as error:
         return {f"{models}/": str(error)}
     return {

@@ -9,7 +9,6 @@ import gc
 import logging
 import os
 import signal
-import socket
 from collections.abc import Mapping, Set
 from pathlib import Path
 from time import monotonic
@@ -31,10 +30,11 @@ from server.models.loading import loader
 from server.models.repository import BadRepository, Repository
 from server.models.signed import make_check
 from server.models.watcher import RepositoryWatcher
+from server.processes.address import bind_address, default_host
 from server.processes.arbiter import GRACEFUL_SECONDS, SILENT_SECONDS, ReloadingArbiter
 from server.processes.crashes import judge
 from server.processes.forking import SCOREBOARD_LINES, assign_line, close_other_channels, note_worker_exit
-from server.processes.plan import DynoPlan
+from server.processes.plan import Box, DynoPlan, make_plan
 from server.processes.worker import Worker
 from server.settings import Settings
 
@@ -71,7 +71,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Sets gunicorn's settings; none comes from its environment variables or files."""
         values = {
-            "bind": [_bind(self._host, self._settings.port)],
+            "bind": [bind_address(self._host, self._settings.port)],
             "workers": self._plan.workers,
             "worker_class": Worker,
             "preload_app": True,
@@ -132,6 +132,22 @@ class Server(BaseApplication):  # type: ignore[misc]
         more = f"; {late} more once the workers before have ended" if late else ""
         log.info("reloaded: %s; %d versions serve%s", changes(before, repository), len(places), more)
         return not late
+
+    @property
+    def box(self) -> Box:
+        """The box that the server is planned for."""
+        return Box(self._plan.memory_bytes, self._plan.cpus)
+
+    def fit(self, box: Box) -> int | None:
+        """Plans for another box what is forked from now on; the number of workers, if it is another than before."""
+        before = self._plan
+        self._plan = plan = make_plan(box, self._settings.workers, self._settings.ort_threads)
+        app: App = self.callable
+        app.endpoints.fit(plan.workers, busy_poll=plan.core_each, memory_limit=plan.memory_bytes, cpus=plan.cpus)
+        self.watcher.box_bytes = plan.memory_bytes
+        memory = "no limit of memory" if plan.memory_bytes is None else f"{plan.memory_bytes >> 20} MB"
+        log.info("the box has now %g processors and %s: %d workers", plan.cpus, memory, plan.workers)
+        return plan.workers if plan.workers != before.workers else None
 
     def lift_quarantine(self, name: str | None = None) -> None:
         """Lets the versions of a name serve again, or all."""
@@ -230,19 +246,3 @@ def _heartbeat_folder() -> str | None:
     """Where workers' heartbeats lie: in memory, as a full or slow disk must stop no worker; None where that is not."""
     memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes its files there safely
     return str(memory) if os.access(memory, os.W_OK | os.X_OK) else None
-
-
-def _bind(host: str, port: int) -> str:
-    """An address in gunicorn's form: adds the brackets of IPv6."""
-    bare = host.strip("[]")
-    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
-
-
-def default_host() -> str:
-    """``[::]``, which accepts IPv4 too; ``0.0.0.0`` without IPv6."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::", 0))
-    except OSError:
-        return "0.0.0.0"
-    return "[::]"

@@ -58,7 +58,7 @@ def test_an_exit_status_is_the_programs(tmp_path: Path) -> None:
 def test_what_serves_is_pinned_as_the_dyno_has_it() -> None:
     pins = re.findall(r"^[a-z].*$", (ROOT / "requirements.in").read_text(), re.MULTILINE)
     assert PROJECT["dependencies"][: len(pins)] == pins
-    tested = (ROOT / "requirements-dev.txt").read_text()
+    tested = "".join((ROOT / f"requirements-{use}.txt").read_text() for use in ("convert", "dev"))
     for wanted in (*PROJECT["dependencies"][len(pins) :], *PROJECT["optional-dependencies"]["bench"]):
         name, least = wanted.split(">=")
         (here,) = {tuple(map(int, found.split("."))) for found in re.findall(rf"^{name}==([\d.]+)$", tested, re.M)} or {

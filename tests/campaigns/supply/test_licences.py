@@ -12,7 +12,7 @@ from tests.campaigns.supply.lock import ROOT, read_pins
 @pytest.mark.parametrize("name", [*read_pins(ROOT / "requirements.txt"), *read_pins(ROOT / "requirements-signing.txt")])
 def test_a_dyno_runs_what_anyone_may_pass_on(name: str) -> None:
     if (expression := licence_of(name)) is None:
-        pytest.skip("not installed: run `make install`")
+        pytest.skip("not installed: run `make develop`")
     assert not_permitted(name, expression) == []
 
 

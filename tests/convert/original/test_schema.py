@@ -18,8 +18,9 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from convert.errors import Refused
 from convert.job import Converted
 from convert.original.column_hints import ColumnHint
-from convert.original.original import open_original
-from convert.original.schema import describe
+from convert.original.original import Original, open_original
+from convert.original.schema import MOST_TRIED, describe
+from convert.original.table import Table
 from server.artefact.metadata import Feature
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -115,3 +116,24 @@ def test_rows_lie_inside_what_the_model_takes() -> None:
         _, hints = schema(model)
         assert [hint.positive for hint in hints] == [positives] * 3
         assert [hint.nonzero for hint in hints] == [not zeros] * 3
+
+
+def test_three_of_many_columns_speak_for_those_that_are_read_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question of a wide model costs as much as its width: one for each column would be its square."""
+    asked: list[int] = []
+    accepts = Original.accepts
+
+    def counted(original: Original, table: Table) -> bool:
+        asked.append(1)
+        return accepts(original, table)
+
+    monkeypatch.setattr(Original, "accepts", counted)
+    wide = np.random.default_rng(0).normal(size=(60, 2 * MOST_TRIED + 20))
+    features, _ = schema(LogisticRegression().fit(wide, Y))
+    assert len(asked) < 20
+    assert not any(feature.nullable for feature in features)
+    odd = list(range(1, wide.shape[1], 2))
+    columns = ColumnTransformer([("filled", SimpleImputer(), odd)], remainder="passthrough")
+    features, _ = schema(make_pipeline(columns, LogisticRegression()).fit(wide, Y))
+    assert [at for at, feature in enumerate(features) if feature.nullable] == odd
+    assert len(asked) < 50

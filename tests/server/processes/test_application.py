@@ -1,10 +1,9 @@
-"""The server as gunicorn runs it: the address it binds, models between forks, what is held against them."""
+"""The server as gunicorn runs it: models between forks, what is held against them."""
 
 from __future__ import annotations
 
 import gc
 import signal
-import socket
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -15,29 +14,7 @@ from server.batching.runs.quarantine import Quarantine
 from server.metrics.counters import ModelMetrics
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
-from server.processes.application import Server, _bind, changes, default_host
-
-
-@pytest.mark.parametrize(
-    ("host", "address"),
-    [
-        ("0.0.0.0", "0.0.0.0:8000"),
-        ("localhost", "localhost:8000"),
-        ("::", "[::]:8000"),
-        ("[::]", "[::]:8000"),
-        ("::1", "[::1]:8000"),
-    ],
-)
-def test_an_ipv6_address_has_brackets_whether_a_person_writes_them_or_not(host: str, address: str) -> None:
-    assert _bind(host, 8000) == address
-
-
-def test_the_default_is_ipv4_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_ipv6(family: int, kind: int) -> socket.socket:
-        raise OSError(97, "Address family not supported by protocol")
-
-    monkeypatch.setattr("server.processes.application.socket.socket", no_ipv6)
-    assert default_host() == "0.0.0.0"
+from server.processes.application import Server, changes
 
 
 def _repository(names: Iterable[str], sha256: str = "") -> Repository:
