@@ -11,15 +11,12 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 
 FORMAT = 1
 PREFIX = "dynonnx."
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RESERVED_NAMES = frozenset({"stats"})  # of no model: GET /v2/models/stats is the protocol's own
-RELATIVE_TOLERANCE = 1e-5
 LONGEST_ORIGIN = 512  # characters of where a pickle came from
 # A missing value in a tensor of strings, which has no null (a missing number is NaN). It is a Unicode noncharacter,
 # which exchanged text does not contain; the empty string may be a category.
@@ -241,17 +238,3 @@ def _output(entry: Mapping[str, Any]) -> Output:
 
 def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
-
-
-def worst_excess(expected: npt.NDArray[Any], got: npt.NDArray[Any], scale: float) -> npt.NDArray[np.float64]:
-    """The element-wise difference of two arrays as a multiple of what parity allows (at most 1: equal); their shape.
-
-    The rule: ``|a-b| <= 1e-5 * max(|a|, scale)``, with ``scale`` 1 for probabilities, else the standard deviation of
-    the original's output. NaN equals NaN and an infinity equals itself; nothing else equals either.
-    """
-    a, b = np.asarray(expected, np.float64), np.asarray(got, np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
-        allowed = RELATIVE_TOLERANCE * np.maximum(np.abs(a), max(scale, np.finfo(np.float64).tiny))
-        excess = np.where(difference == 0, 0.0, difference / allowed)
-    return np.asarray(np.where(np.isnan(excess), np.inf, excess), np.float64)

@@ -11,7 +11,8 @@ import numpy as np
 import orjson
 
 from server.artefact.golden import mismatch, scale_of
-from server.artefact.metadata import Artefact, worst_excess
+from server.artefact.metadata import Artefact
+from server.artefact.parity import worst_excess
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import Array, InputLayout, concatenate
 from server.batching.cost import CostCurve
