@@ -14,6 +14,7 @@ from convert.opening import allowlist
 from convert.opening.builder import Builder, may_hold
 from convert.opening.inert import Absent, Inert
 from convert.opening.making.makers import MAKERS, Maker
+from convert.opening.names import kinds
 
 
 class Own:
