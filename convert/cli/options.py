@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from convert.cli.mlflow_models import name_and_version
 from convert.environments.interpreters import python_of
 from convert.errors import UsageError
 from convert.sandbox.job_messages import Job
@@ -25,7 +26,9 @@ and not at all where the system cannot see to that.
   python -m convert model.pkl --data sample.csv      checks your own rows, too
   python -m convert model.pkl --out churn.onnx       one file, just there
   python -m convert model.pkl --trust-code           runs and records functions and classes of your own in it
-  python -m convert models/build                     every model file in a folder
+  python -m convert models/build                     every model file in a folder, side by side
+  python -m convert --mlflow models:/churn/3         models/churn/3/model.onnx, from MLflow's registry
+  python -m convert doctor MODEL.pkl                 what a file is, unopened, and which command comes next
   python -m convert inspect FILE.onnx                what a file takes and gives
   python -m convert verify MODEL.pkl FILE.onnx       repeats the check
   python -m convert sign FILE.onnx --key KEY.pem     signs a file, for DYNONNX_VERIFY_KEY
@@ -44,6 +47,8 @@ class ConvertCommand:
     json: bool = False
     debug: bool = False
     python: Path | None = None  # an interpreter with the scikit-learn of the pickle
+    mlflow: str | None = None  # where MLflow has the model, in place of ``job.model``
+    more: tuple[Path, ...] = ()  # models beside the job's, each under its file's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,15 @@ class VerifyCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class DoctorCommand:
+    """``python -m convert doctor MODEL``."""
+
+    model: Path
+    json: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SignCommand:
     """``python -m convert sign FILE``. ``name`` and ``version`` are None for those that its path tells."""
 
@@ -77,7 +91,7 @@ class SignCommand:
     debug: bool = False
 
 
-Command = ConvertCommand | InspectCommand | VerifyCommand | SignCommand
+Command = ConvertCommand | DoctorCommand | InspectCommand | VerifyCommand | SignCommand
 
 
 def parse(words: Sequence[str]) -> Command:
@@ -85,6 +99,9 @@ def parse(words: Sequence[str]) -> Command:
     if words and words[0] == "inspect":
         given = _inspect_parser().parse_args(words[1:])
         return InspectCommand(given.file, given.json, given.debug)
+    if words and words[0] == "doctor":
+        given = _doctor_parser().parse_args(words[1:])
+        return DoctorCommand(given.model, given.json, given.debug)
     if words and words[0] == "verify":
         given = _verify_parser().parse_args(words[1:])
         job = replace(_job(given), onnx=given.file)
@@ -92,11 +109,23 @@ def parse(words: Sequence[str]) -> Command:
     if words and words[0] == "sign":
         given = _sign_parser().parse_args(words[1:])
         return SignCommand(given.file, given.key, given.name, given.version, given.json, given.debug)
-    given = _convert_parser().parse_args(words)
-    name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
+    parser = _convert_parser()
+    given = parser.parse_args(words)
+    if bool(given.models) == (given.mlflow is not None):
+        parser.error("say which model: a file, a folder, or with --mlflow where MLflow has it; one of these")
+    given.model, *more = given.models or [None]
+    if more and given.name is not None:
+        raise UsageError("--name is of one model, and there are several")
     version = None if given.version is None else _checked("--version", given.version)
+    if given.mlflow is not None:
+        name, registered = name_and_version(given.mlflow)
+        given.model, version = Path(name), version or registered
+    name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method)
-    return ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
+    python, more = _python(given), tuple(more)
+    return ConvertCommand(
+        job, version, given.out, given.replace, given.json, given.debug, python, mlflow=given.mlflow, more=more
+    )
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -147,10 +176,15 @@ def _checked(option: str, value: str) -> str:
 def _convert_parser() -> argparse.ArgumentParser:
     parser = _parser("python -m convert", CONVERT_HELP)
     parser.add_argument(
-        "model",
+        "models",
         type=Path,
+        nargs="*",
         metavar="MODEL",
-        help="pickle, joblib or skops file of a fitted estimator, or a folder of such",
+        help="pickle, joblib or skops file of a fitted estimator, or a folder of such; several are converted side by"
+        " side, as many as there are processors",
+    )
+    parser.add_argument(
+        "--mlflow", metavar="ADDRESS", help="in its place: models:/name/3, runs:/id/path, a folder with MLmodel in it"
     )
     parser.add_argument("--name", help="the model's name (default: from the file's name)")
     parser.add_argument("--version", help="its version (default: 1, or one above the highest there)")
@@ -175,6 +209,15 @@ def _convert_parser() -> argparse.ArgumentParser:
 def _inspect_parser() -> argparse.ArgumentParser:
     parser = _parser("python -m convert inspect", "Shows what an ONNX file takes and gives, and how it was verified.")
     parser.add_argument("file", type=Path, metavar="FILE")
+    return parser
+
+
+def _doctor_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "python -m convert doctor",
+        "Says what a model file is, which names it asks for, and which command comes next. It opens nothing.",
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL")
     return parser
 
 

@@ -13,13 +13,15 @@ MEMORY_BYTES = 8 << 30
 TIMEOUT_SECONDS = 900.0
 # Of a child that only looks at an ONNX file, as a server's trial of it has them.
 INSPECTION_BYTES, INSPECTION_BYTES_PER_BYTE, INSPECTION_SECONDS = 512 << 20, 16, 120.0
+LOOK_BYTES, LOOK_SECONDS = 2 << 30, 20.0  # of a child that looks at a model file and opens nothing
+UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
 QUIET = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "LOKY_MAX_CPU_COUNT": "1",
     "JOBLIB_MULTIPROCESSING": "0",
     "ORT_DISABLE_TELEMETRY": "1",
-    "PYTHONDONTWRITEBYTECODE": "1",
+    UNCOMPILED: "1",
 }
 
 

@@ -19,7 +19,7 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.asgi.app import App
-from server.batching.runs.quarantine import CRASHES, SUSPICIONS, Record
+from server.batching.runs.quarantine import Record
 from server.endpoints.lifecycle import Endpoints
 from server.logs import handler as logs
 from server.logs import log
@@ -32,6 +32,7 @@ from server.models.signed import make_check
 from server.models.watcher import RepositoryWatcher
 from server.processes.address import bind_address, default_host
 from server.processes.arbiter import GRACEFUL_SECONDS, SILENT_SECONDS, ReloadingArbiter
+from server.processes.crashes import judge
 from server.processes.forking import SCOREBOARD_LINES, assign_line, close_other_channels, note_worker_exit
 from server.processes.plan import Box, DynoPlan, make_plan
 from server.processes.worker import Worker
@@ -159,36 +160,23 @@ class Server(BaseApplication):  # type: ignore[misc]
         return app.endpoints.records()
 
     def note_crash(self, worker: Worker, number: int) -> None:
-        """Holds a worker's crash, by this signal, against the file whose run it was in, if it still serves.
+        """Holds a worker's crash, by this signal, against the files whose runs it was in, if they still serve.
 
-        One that this process ended, for its silence, has crashed only if it was in that run all the time. Of several
-        files each is suspected; after as many suspicions as are allowed the one whose run began last is blamed, until
-        another has crashed alone.
+        One that this process ended, for its silence, has crashed only if it was in that run all the time.
         """
         now = monotonic()
         before = now - SILENT_SECONDS + LIFE_SIGN_SECONDS if worker.aborted else now
         running = self.scoreboard.running(worker.line, before)
-        suspects: list[Record] = []
-        for key in running:
-            record = worker.records.get(key)
-            if record is None:
-                continue
-            count, most = (record.crash(now), CRASHES) if len(running) == 1 else (record.suspect(now), SUSPICIONS)
-            if count == SUSPICIONS:
-                suspects.append(record)
-            if count:
-                self._tell_crash(key, number, len(running), record.reason or f"{count} of {most} that quarantine it")
-        if suspects and all(record.reason is None for record in suspects):
-            suspects[0].blame()
-        if any(record.is_proven for key in running if (record := worker.records.get(key)) is not None):
-            for record in worker.records.values():
-                record.acquit()
+        within = "a run" if len(running) == 1 else f"the runs of {len(running)} versions, this among them"
+        for (name, version), reason in judge(running, worker.records, now):
+            fields = {"model": name, "version": version}
+            log.error("a worker died within %s (%s): %s", within, signal.strsignal(number), reason, extra=fields)
 
-    @staticmethod
-    def _tell_crash(key: tuple[str, str], number: int, running: int, reason: str) -> None:
-        within = "a run" if running == 1 else f"the runs of {running} versions, this among them"
-        fields = {"model": key[0], "version": key[1]}
-        log.error("a worker died within %s (%s): %s", within, signal.strsignal(number), reason, extra=fields)
+    def give_up_guesses(self) -> None:
+        """Lets versions serve again that are blamed for crashes on a guess, once that is long ago."""
+        now = monotonic()
+        for record in self.records().values():
+            record.lapse(now)
 
     def _watcher(self) -> RepositoryWatcher:
         settings = self._settings

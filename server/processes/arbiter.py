@@ -110,6 +110,7 @@ class ReloadingArbiter(ForkingArbiter):
             self._measured = now
             self.server.metrics.memory(read_memory())
             self.server.metrics.beat(Wanted(process_time(), 0.0), (0.0, 0), 0.0)
+            self.server.give_up_guesses()
 
     def _replace_stuck(self) -> None:
         """Makes workers outgoing that have a run which does not end: they serve on until others do."""

@@ -26,6 +26,8 @@ from server.artefact.metadata import from_metadata
 from server.artefact.runtime import Runtime
 from server.confinement.syscalls import this_machine
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 ROOT = Path(__file__).parents[2]
 
 
