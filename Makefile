@@ -11,14 +11,14 @@ FUZZ_PYTHON ?= python3.11
 EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=examples/models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
-SOURCES := dynonnx server convert bench score examples tests
+SOURCES := dynonnx server convert bench score deploy examples tests
 ENVIRONMENT := $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv,$(PYTHON) -m venv .venv)
 INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(PY),$(PY) -m pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data old-pickles clean
+.PHONY: axe help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -117,8 +117,23 @@ build/scale/.installed: requirements.txt requirements-convert.txt requirements-d
 score: build/scale/.installed ## a table of many rows: make score IN=rows.parquet OUT=answers.parquet [ARGS="--model churn --key id"]
 	build/scale/bin/python -m score "$(IN)" "$(OUT)" $(ARGS)
 
-test-scale: models build/scale/.installed ## the tests of scoring, which need pyarrow
+build/ray/.installed: requirements.txt requirements-dev.txt requirements-scale.txt requirements-ray.txt
+	$(PYTHON) -m venv build/ray
+	build/ray/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	build/ray/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -r requirements-scale.txt -r requirements-ray.txt
+	@touch $@
+
+test-scale: models build/scale/.installed build/ray/.installed ## the tests of scoring, which need pyarrow, and those on a Ray cluster of several nodes
 	build/scale/bin/python -m pytest tests/score --timeout 600
+	build/ray/bin/python -m pytest tests/score/engines tests/deploy/ray --timeout 600
+
+build/kubernetes/.installed: requirements-kubernetes.txt
+	$(PYTHON) -m venv build/kubernetes
+	build/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-kubernetes.txt
+	@touch $@
+
+test-kubernetes: models build/kubernetes/.installed ## the manifests by the schemas of Kubernetes and KServe, the server as kubelet runs it, the image's steps
+	$(PY) -m pytest tests/deploy --ignore tests/deploy/ray -m "slow or not slow" --timeout 900
 
 bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
 	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)
@@ -168,6 +183,19 @@ footprint: develop models ## start, memory and package size of the server
 
 coverage-models: develop ## every estimator converted or refused, into docs/coverage.md (boosters and libraries after `make boosters libraries`)
 	$(PY) -W ignore -m tests.campaigns.coverage
+
+OUTSIDE := $(shell sed -n 's/^skl2onnx==//p' requirements-convert.txt)
+
+coverage-outside: $(if $(DUMPS),develop,build/outside/.dumped) ## models that skl2onnx's tests fit, from its source on PyPI, or DUMPS="folder folder" that one trusts: converted, compared on their rows, into docs/coverage.md
+	$(PY) -W ignore -m tests.campaigns.outside $(or $(DUMPS),build/outside/skl2onnx) --workers $(WORKERS)
+
+build/outside/.dumped: requirements-convert.txt .venv/.installed
+	rm -rf build/outside
+	@mkdir -p build/outside/skl2onnx
+	$(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest build/outside skl2onnx==$(OUTSIDE)
+	tar -xzf build/outside/skl2onnx-$(OUTSIDE).tar.gz -C build/outside
+	-cd build/outside/skl2onnx-$(OUTSIDE) && ONNXTESTDUMP=$(CURDIR)/build/outside/skl2onnx $(CURDIR)/$(PY) -m pytest tests -q -p no:cacheprovider --rootdir . -k sklearn --timeout 120 -W ignore > ../tests.txt 2>&1
+	@touch $@
 
 coverage-data: build/data/.installed ## real public data by 50 kinds of models, the unseen half compared, into docs/coverage-data.md; goes on where it was broken off; WORKERS=2, ONLY=iris/, FRESH=1
 	$(PY) -W ignore -m tests.campaigns.realdata --workers $(WORKERS) $(if $(ONLY),--only "$(ONLY)") $(if $(FRESH),--fresh)

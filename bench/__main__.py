@@ -24,6 +24,7 @@ from bench.record import results
 from bench.record.findings import missed_goals
 from bench.report import capacity, compare, page, table
 from bench.turns import footprint, micro, session
+from bench.turns.autoscale import SMALL_SHARE
 from bench.turns.bench import Bench, Progress
 from bench.turns.scenarios import SCENARIOS, RunOptions, workers
 
@@ -148,7 +149,13 @@ def _chosen(given: argparse.Namespace, workers_each: int | None) -> list[System]
 def _options(given: argparse.Namespace) -> RunOptions:
     size = size_named(given.size)
     routed = given.command == "run" and not given.direct and router.executable() is not None
-    placement = Placement(lambda name: dyno(size, name, given.cpu), getattr(given, "dynos", 1), routed)
+    small = given.cpu or SMALL_SHARE
+    placement = Placement(
+        lambda name: dyno(size, name, given.cpu),
+        getattr(given, "dynos", 1),
+        routed,
+        lambda name: dyno(size, name, small),
+    )
     return RunOptions(given.rate, given.seconds, given.goal_ms, placement, math.ceil(given.cpu or size.cores))
 
 

@@ -5,31 +5,36 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import orjson
 
-from convert.cli import commands
-from convert.cli.options import Command, ConvertCommand, InspectCommand, SignCommand, VerifyCommand, default_name, parse
+from convert.cli.options import Command, ConvertCommand, InspectCommand, SignCommand, VerifyCommand, parse
+from convert.cli.outcome import DONE, FAILED, INTERRUPTED, USAGE, NotEqual, Outcome, Report
 from convert.cli.progress import Progress
 from convert.cli.terminal import visible, visible_json
 from convert.errors import Refused, UsageError, unforeseen
+from convert.sandbox import parent
 
-DONE, FAILED, USAGE = 0, 1, 2
-INTERRUPTED = 130  # by Ctrl-C, as shells have it
-MODEL_FILES = (".pkl", ".pickle", ".joblib", ".skops")
+Tell = Callable[[str, float], None]
 
 
 def main(words: Sequence[str]) -> int:
-    """Runs one command, or one for each model file of a folder; answers the exit status."""
+    """Runs one command, or one for each of several models; answers the exit status."""
     try:
         command = parse(words)
-        if isinstance(command, ConvertCommand) and command.mlflow is None and command.job.model.is_dir():
-            return _run_each(_commands_for_folder(command))
-        return _run_one(command)
+        if (
+            isinstance(command, ConvertCommand)
+            and command.mlflow is None
+            and (command.more or command.job.model.is_dir())
+        ):
+            return _run_each(command)
+        if isinstance(command, SignCommand):
+            return _run_one(command)
+        with parent.near(opens_pickles=not isinstance(command, InspectCommand)):  # it imports while we do
+            return _run_one(command)
     except UsageError as error:
         _say(f"error: {error}", sys.stderr)
         return USAGE
@@ -41,42 +46,53 @@ def main(words: Sequence[str]) -> int:
         return INTERRUPTED
 
 
-def _commands_for_folder(command: ConvertCommand) -> list[ConvertCommand]:
-    if command.out.suffix == ".onnx":
-        raise UsageError("--out names one file, but the models are a folder's: name a folder")
-    files = sorted(path for path in command.job.model.iterdir() if path.suffix in MODEL_FILES)
-    if not files:
-        raise UsageError(f"{command.job.model} holds no file ending in {', '.join(MODEL_FILES)}")
-    jobs = [replace(command.job, model=path, name=default_name(path)) for path in files]
-    return [replace(command, job=job) for job in jobs]
+def _are_several(command: ConvertCommand) -> bool:
+    return command.mlflow is None and (bool(command.more) or command.job.model.is_dir())
 
 
-def _run_each(each: Sequence[ConvertCommand]) -> int:
+def _run_each(command: ConvertCommand) -> int:
+    from convert.cli import several
+
+    each = several.commands_for(command)
     failed = []
-    for number, command in enumerate(each, 1):
-        _say(f"\n{command.job.model.name} ({number} of {len(each)})", sys.stderr)
-        if _run_one(command) != DONE:
-            failed.append(command.job.model.name)
+    outcomes = several.run_each(each, lambda one: _outcome(one, lambda *_: None), several.how_many(each))
+    for number, (one, outcome) in enumerate(zip(each, outcomes, strict=True), 1):
+        _say(f"\n{one.job.model.name} ({number} of {len(each)})", sys.stderr)
+        _tell(outcome)
+        if outcome.status != DONE:
+            failed.append(one.job.model.name)
     not_written = f", {len(failed)} not: {', '.join(failed)}" if failed else ""
     _say(f"\n{len(each) - len(failed)} of {len(each)} models written{not_written}", sys.stderr)
     return FAILED if failed else DONE
 
 
 def _run_one(command: Command) -> int:
+    progress = Progress(sys.stderr)
     try:
-        report = _report(command)
-    except commands.NotEqual as failure:
-        _print(failure.report, command.json)
-        if isinstance(command, ConvertCommand):
-            _say("no file was written", sys.stderr)
-        return FAILED
+        outcome = _outcome(command, progress.tell)
+    finally:
+        progress.done()
+    return _tell(outcome)
+
+
+def _tell(outcome: Outcome) -> int:
+    if outcome.printed:
+        print(outcome.printed)
+    for text in outcome.said:
+        _say(text, sys.stderr)
+    return outcome.status
+
+
+def _outcome(command: Command, tell: Tell) -> Outcome:
+    try:
+        return Outcome(DONE, _shown(_report(command, tell), command.json))
+    except NotEqual as failure:
+        not_written = ("no file was written",) if isinstance(command, ConvertCommand) else ()
+        return Outcome(FAILED, _shown(failure.report, command.json), not_written)
     except Exception as error:  # noqa: BLE001  a traceback is never an answer
         refusal = _as_refusal(error)
         refusal.traceback = refusal.traceback or "".join(traceback.format_exception(error))
-        _refuse(refusal, command)
-        return FAILED
-    _print(report, command.json)
-    return DONE
+        return _refused(refusal, command)
 
 
 def _as_refusal(error: Exception) -> Refused:
@@ -87,44 +103,37 @@ def _as_refusal(error: Exception) -> Refused:
     return unforeseen(error)
 
 
-def _refuse(refusal: Refused, command: Command) -> None:
-    if command.json:
-        parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
-        _say_json({"refused": {**parts, "traceback": refusal.traceback} if command.debug else parts})
-    _say(f"refused: {refusal}", sys.stderr)
-    if command.debug:
-        _say(refusal.traceback, sys.stderr)
+def _refused(refusal: Refused, command: Command) -> Outcome:
+    parts = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
+    told = {"refused": {**parts, "traceback": refusal.traceback} if command.debug else parts}
+    said = [f"refused: {refusal}", *([refusal.traceback] if command.debug else [])]
+    return Outcome(FAILED, _json(told) if command.json else "", tuple(said))
 
 
-def _print(report: commands.Report, as_json: bool) -> None:
-    if as_json:
-        _say_json(report.data)
-    else:
-        _say(report.text, sys.stdout)
+def _shown(report: Report, as_json: bool) -> str:
+    return _json(report.data) if as_json else visible(report.text)
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return visible_json(orjson.dumps(data).decode())
 
 
 def _say(text: str, stream: TextIO) -> None:
     print(visible(text), file=stream)
 
 
-def _say_json(data: Mapping[str, Any]) -> None:
-    print(visible_json(orjson.dumps(data).decode()))
+def _report(command: Command, tell: Tell) -> Report:
+    from convert.cli import commands  # not before: children import meanwhile
 
-
-def _report(command: Command) -> commands.Report:
-    progress = Progress(sys.stderr)
-    try:
-        match command:
-            case ConvertCommand():
-                return commands.convert(command, progress.tell, kept_environments())
-            case VerifyCommand():
-                return commands.verify(command, progress.tell, kept_environments())
-            case InspectCommand():
-                return commands.inspect(command)
-            case SignCommand():
-                return commands.sign(command)
-    finally:
-        progress.done()
+    match command:
+        case ConvertCommand():
+            return commands.convert(command, tell, kept_environments())
+        case VerifyCommand():
+            return commands.verify(command, tell, kept_environments())
+        case InspectCommand():
+            return commands.inspect(command)
+        case SignCommand():
+            return commands.sign(command)
 
 
 def kept_environments() -> Path:

@@ -1,12 +1,14 @@
 """The child that looks at an ONNX file: its bytes from standard input, what it says of itself over a pipe.
 
-`sandbox.parent` starts it. No pickle is opened here, so an ONNX file that came out of one is judged by another process.
+`sandbox.parent` has it forked. No pickle is opened here, so an ONNX file that came out of one is judged by another
+process.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 
 from convert.inspection import inspect
 from convert.sandbox import job_messages, limits
@@ -15,16 +17,12 @@ from convert.sandbox.job_messages import GOLDEN
 from server.confinement.walls import confine
 
 
-def main() -> None:
-    """``argv[1]`` is the pipe's descriptor; GOLDEN may follow."""
+def main(words: Sequence[str]) -> None:
+    """The first word is the pipe's descriptor; GOLDEN may follow."""
     onnx = sys.stdin.buffer.read()
-    pipe = os.fdopen(int(sys.argv[1]), "wb")
+    pipe = os.fdopen(int(words[0]), "wb")
     memory = limits.inspection_memory(len(onnx))
     limits.apply(memory, int(limits.INSPECTION_SECONDS))
     with answering(pipe, memory, "make the model smaller: a server would refuse it, too"):
         confine()  # no program is opened, so the walls that there are will do
-        job_messages.write(pipe, "inspected", inspect(onnx, golden=GOLDEN in sys.argv[2:]).to_bytes())
-
-
-if __name__ == "__main__":
-    main()
+        job_messages.write(pipe, "inspected", inspect(onnx, golden=GOLDEN in words[1:]).to_bytes())

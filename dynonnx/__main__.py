@@ -15,6 +15,7 @@ PROGRAMS = {
     "bench": ("bench",),
     "doctor": ("server", "doctor"),
     "check": ("server", "check"),
+    "fetch": ("server", "fetch"),
 }
 USAGE = f"""\
 usage: dynonnx {{{",".join(PROGRAMS)}}} ...
@@ -25,6 +26,7 @@ usage: dynonnx {{{",".join(PROGRAMS)}}} ...
   bench     what a server is worth on a dyno
   doctor    what would go wrong after a push to Heroku
   check     opens every model and has it answer its golden rows
+  fetch     brings the models of DYNONNX_MODELS_FROM into models/
 
 dynonnx WORD --help tells more; dynonnx --version the version."""
 GOOD, USAGE_ERROR = 0, 2

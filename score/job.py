@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import orjson
 import pyarrow as pa
 
 from score import source
+from score.engines.parts import Done, Stretch, TellStretch, score_stretches, write
 from score.errors import Refused
-from score.scorer import Scored, Scorer, find_model, open_model
+from score.scorer import Scorer, find_model, open_model
 from score.sink import Part
-from server.artefact.tensors import Array
+from score.state import State
 from server.codecs.refusals import listed
+from server.models.folder import VersionFile
 from server.models.repository import Model
 
-STATE = "score.json"
+EngineName = Literal["local", "ray"]
+Engine = Callable[[Sequence[Stretch], TellStretch], Iterator[tuple[int, Done | None]]]  # `score_stretches` and its like
 Tell = Callable[[str, float, int, int], None]  # the file, how much of all is done, rows, refused rows
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is scored by which model, and where the answers go: a file, or a folder that is filled in parts."""
+    """What is scored by which model, and where the answers go: a file, or a folder that is filled in parts.
+
+    ``engine``: who does it, this process or the tasks of a Ray cluster.
+    """
 
     source: str
     out: Path
@@ -38,6 +43,7 @@ class Job:
     part_rows: int
     threads: int
     replace: bool
+    engine: EngineName = "local"
 
 
 @dataclass(slots=True)
@@ -60,16 +66,23 @@ class Summary:
         if self.unread:
             yield f"not read: {listed(self.unread)}"
 
+    def add(self, rows: int, refused: int) -> None:
+        """Counts rows, and such as were refused."""
+        self.rows += rows
+        self.refused += refused
+
 
 def run(job: Job, tell: Tell) -> Summary:
     """Scores every row. Raises Refused; parts that are whole stay, and the same command goes on behind them."""
     files = source.find(job.source)
     to_file = job.out.suffix in source.SUFFIXES
+    if to_file and job.engine == "ray":
+        raise Refused(f"--engine ray writes parts: name a folder instead of {job.out}")
     if to_file and job.out.exists() and not job.replace:
         raise Refused(f"{job.out} exists; --replace overwrites it")
-    model = open_model(find_model(job.models, job.model, job.version), job.threads)
-    texts = files[0].suffix == ".csv"
-    scorer = Scorer(model, job.keys, texts=texts, probabilities=job.probabilities)
+    version = find_model(job.models, job.model, job.version)
+    model = open_model(version, job.threads)
+    scorer = Scorer(model, job.keys, texts=files[0].suffix == ".csv", probabilities=job.probabilities)
     schemas = [source.schema_of(file) for file in files]
     for file, schema in zip(files, schemas, strict=True):
         try:
@@ -81,8 +94,21 @@ def run(job: Job, tell: Tell) -> Summary:
     if to_file:
         _score_to_file(job, files, scorer, summary, tell)
     else:
-        _score_to_folder(job, files, scorer, _State(job, files, model), summary, tell)
+        engine = _engine(job, version, model, scorer)
+        _score_to_folder(job, files, engine, _state_of(job, files, model), summary, tell)
     return summary
+
+
+def _engine(job: Job, version: VersionFile, model: Model, scorer: Scorer) -> Engine:
+    if job.engine == "local":
+        return partial(score_stretches, scorer)
+    try:  # Ray is installed for this alone
+        from score.engines.cluster import Shipment, score_on_ray
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise Refused("--engine ray needs Ray: python -m pip install -r requirements-ray.txt") from None
+    return partial(score_on_ray, Shipment.of(version, model, scorer, job.threads))
 
 
 def _score_to_file(job: Job, files: Sequence[Path], scorer: Scorer, summary: Summary, tell: Tell) -> None:
@@ -90,125 +116,49 @@ def _score_to_file(job: Job, files: Sequence[Path], scorer: Scorer, summary: Sum
     with Part(job.out) as part:
         for at, file in enumerate(files):
             for piece in source.read(file, scorer.columns, 0):
-                _write(part, scorer, piece, summary)
+                summary.add(*write(part, scorer, piece))
                 tell(file.name, (at + piece.share) / len(files), summary.rows, summary.refused)
         if not summary.rows + summary.refused:
             schema = source.schema_of(files[0])
             nothing = pa.RecordBatch.from_pylist([], pa.schema([schema.field(name) for name in scorer.columns]))
-            _write(part, scorer, source.Piece(np.arange(0), nothing, 1.0), summary)
+            summary.add(*write(part, scorer, source.Piece(np.arange(0), nothing, 1.0)))
         part.finish()
 
 
-def _write(part: Part, scorer: Scorer, piece: source.Piece, summary: Summary) -> None:
-    scored = scorer.score(piece.batch)
-    refused = _numbered(scored, piece)
-    part.write(scored.answers, refused)
-    summary.rows += scored.answers.num_rows
-    summary.refused += refused.num_rows
-
-
-def _numbered(scored: Scored, piece: source.Piece) -> pa.RecordBatch:
-    """Refusals by their rows' numbers in the file, those without the right number of cells among them."""
-    numbers: Array = piece.numbers[scored.refused.column("row").to_numpy()]
-    refused = scored.refused.set_column(0, "row", pa.array(numbers, pa.int64()))
-    if not piece.misshapen:
-        return refused
-    names = {"row": [number for number, _ in piece.misshapen], "reason": [reason for _, reason in piece.misshapen]}
-    nothing = [None] * len(piece.misshapen)
-    columns = [pa.array(names.get(field.name, nothing), field.type) for field in refused.schema]
-    more = pa.RecordBatch.from_arrays(columns, schema=refused.schema)
-    both = pa.Table.from_batches([refused, more]).sort_by("row").combine_chunks()
-    return both.to_batches()[0]
-
-
-class _State:
-    """What a folder holds already, of which job: `score.json` in it."""
-
-    def __init__(self, job: Job, files: Sequence[Path], model: Model) -> None:
-        self._path = job.out / STATE
-        stats = [file.stat() for file in files]
-        self._job = {
-            "model_sha256": model.sha256,
-            "files": [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in zip(files, stats, strict=True)],
-            "keys": list(job.keys),
-            "probabilities": job.probabilities,
-            "part_rows": job.part_rows,
-        }
-        self.parts: dict[str, list[list[int]]] = {}  # by file, of each part: rows and refused rows
-        self.finished: list[str] = []
-        job.out.mkdir(parents=True, exist_ok=True)
-        if self._path.exists() and not job.replace:
-            self._read()
-        elif any(job.out.iterdir()) and not job.replace:
-            raise Refused(f"{job.out} is not empty; name another folder, or say --replace")
-
-    def _read(self) -> None:
-        try:
-            state: Any = orjson.loads(self._path.read_bytes())
-            job, self.parts, self.finished = state["job"], state["parts"], state["finished"]
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise Refused(f"{self._path} is damaged ({error!r}); --replace begins anew") from None
-        if job != self._job:
-            changed = ", ".join(key for key in self._job if job.get(key) != self._job[key])
-            raise Refused(f"{self._path.parent} holds parts of another job ({changed}); --replace begins anew")
-
-    def note(self, file: Path, part: Part) -> None:
-        """The next part of a file is whole."""
-        self.parts.setdefault(str(file), []).append([part.rows, part.refused])
-        self._save()
-
-    def note_finished(self, file: Path) -> None:
-        """A file has no more parts."""
-        self.finished.append(str(file))
-        self._save()
-
-    def _save(self) -> None:
-        data = {"job": self._job, "parts": self.parts, "finished": self.finished}
-        unfinished = self._path.with_suffix(".unfinished")
-        unfinished.write_bytes(orjson.dumps(data, option=orjson.OPT_INDENT_2))
-        unfinished.replace(self._path)
+def _state_of(job: Job, files: Sequence[Path], model: Model) -> State:
+    stats = [file.stat() for file in files]
+    described: dict[str, Any] = {
+        "model_sha256": model.sha256,
+        "files": [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in zip(files, stats, strict=True)],
+        "keys": list(job.keys),
+        "probabilities": job.probabilities,
+        "part_rows": job.part_rows,
+    }
+    return State(job.out, described, replace=job.replace)
 
 
 def _score_to_folder(
-    job: Job, files: Sequence[Path], scorer: Scorer, state: _State, summary: Summary, tell: Tell
+    job: Job, files: Sequence[Path], engine: Engine, state: State, summary: Summary, tell: Tell
 ) -> None:
     names = _part_names(files)
-    for rows, refused in chain.from_iterable(state.parts.values()):
+    for rows, refused in state.counts():
         summary.resumed += rows + refused
-        summary.rows += rows
-        summary.refused += refused
-    for at, (file, name) in enumerate(zip(files, names, strict=True)):
-        if str(file) in state.finished:
-            continue
-        done = len(state.parts.get(str(file), ())) * job.part_rows
-        for number, own in _split(source.read(file, scorer.columns, done), job.part_rows):
-            with Part(job.out / f"{name}-{number:05}{file.suffix}") as part:
-                for piece in own:
-                    _write(part, scorer, piece, summary)
-                    tell(file.name, (at + piece.share) / len(files), summary.rows, summary.refused)
-                part.finish()
-            state.note(file, part)
-        state.note_finished(file)
+        summary.add(rows, refused)
+    waiting = [at for at, file in enumerate(files) if not state.is_finished(file)]
 
+    def tell_all(which: int, share: float, rows: int, refused: int) -> None:
+        at = waiting[which]
+        summary.add(rows, refused)
+        tell(files[at].name, (at + share) / len(files), summary.rows, summary.refused)
 
-def _split(pieces: Iterator[source.Piece], part_rows: int) -> Iterator[tuple[int, Iterator[source.Piece]]]:
-    """The pieces of each part, whose number comes with them: rows up to ``part_rows`` are of part 0."""
-    waiting = next(pieces, None)
-
-    def own(last: int) -> Iterator[source.Piece]:
-        nonlocal waiting
-        while waiting is not None:
-            before, behind = waiting.up_to(last)
-            yield before
-            if len(behind.numbers) or behind.misshapen:
-                waiting = behind
-                return
-            waiting = next(pieces, None)
-
-    while waiting is not None:
-        first = int(waiting.numbers[0]) if len(waiting.numbers) else waiting.misshapen[0][0]
-        number = (first - 1) // part_rows
-        yield number, own((number + 1) * part_rows)
+    out = job.out.absolute()
+    stretches = [Stretch(files[at].absolute(), out, names[at], job.part_rows, state.parts(files[at])) for at in waiting]
+    for which, done in engine(stretches, tell_all):
+        file = files[waiting[which]]
+        if done is None:
+            state.note_finished(file)
+        else:
+            state.note(file, done.rows, done.refused)
 
 
 def _part_names(files: Sequence[Path]) -> list[str]:

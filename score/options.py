@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from score.errors import UsageError
-from score.job import Job
+from score.job import EngineName, Job
 from score.source import SUFFIXES
 
 HELP = """\
@@ -47,6 +48,13 @@ def parse(words: Sequence[str]) -> Job:
     )
     parser.add_argument("--probabilities", action="store_true", help="the probability of every class as well")
     parser.add_argument("--part-rows", type=int, default=PART_ROWS, metavar="N", help=f"rows of a part: {PART_ROWS:,}")
+    parser.add_argument(
+        "--engine",
+        choices=get_args(EngineName),
+        default="local",
+        help="ray: the parts by the tasks of a Ray cluster, that of RAY_ADDRESS or one on this machine; IN and OUT must"
+        " lie where every node finds them",
+    )
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a run: 1")
     parser.add_argument("--replace", action="store_true", help="overwrites what is there")
     given = parser.parse_args(words)
@@ -65,4 +73,5 @@ def parse(words: Sequence[str]) -> Job:
         part_rows=given.part_rows,
         threads=given.threads,
         replace=given.replace,
+        engine=given.engine,
     )

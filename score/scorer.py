@@ -48,9 +48,9 @@ def find_model(folder: Path, name: str | None, version: str | None) -> VersionFi
     return max(versions, key=lambda file: version_key(file.version))
 
 
-def open_model(file: VersionFile, threads: int) -> Model:
-    """Tries a file in a confined child, as the server does, and opens it. Raises Refused."""
-    load: Callable[..., Model] = partial(
+def loader(threads: int) -> Callable[..., Model]:
+    """`load_model` as scoring has it. ``threads``: of a run."""
+    return partial(
         load_model,
         max_rows=NO_REQUEST,
         max_batch_rows=RUN_ROWS,
@@ -58,6 +58,11 @@ def open_model(file: VersionFile, threads: int) -> Model:
         ort_threads=threads,
         batch="proven",
     )
+
+
+def open_model(file: VersionFile, threads: int) -> Model:
+    """Tries a file in a confined child, as the server does, and opens it. Raises Refused."""
+    load = loader(threads)
     try:
         trial = TrialProcess(load, file, trial_limits(file.path.stat().st_size, None))
         with selectors.DefaultSelector() as selector:
@@ -81,6 +86,7 @@ class Scorer:
             raise Refused("the file names no features")
         self._run = model.runtime.run
         self._keys = list(keys)
+        self.texts, self.probabilities = texts, probabilities
         self._reader = ColumnReader(model.artefact.features, texts)
         self._answers = AnswerColumns(model.artefact, probabilities)
         golden = self._answers.columns(self._run(self._answers.outputs, golden_feed(model.artefact)))
@@ -88,6 +94,11 @@ class Scorer:
         clash = next((name for name in keys if name in self._schema.names), None)
         if clash is not None:
             raise Refused(f"the key '{clash}' is the name of an answer: rename the column")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that answers bear as well."""
+        return tuple(self._keys)
 
     @property
     def columns(self) -> list[str]:

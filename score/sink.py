@@ -15,11 +15,14 @@ GROUP_ROWS = 131_072  # of a row group of Parquet: readers skip whole ones
 
 
 class TableFile:
-    """One table that is being written, Parquet or CSV by its name; `finish` puts it in its place."""
+    """One table that is being written, Parquet or CSV by its name; `finish` puts it in its place.
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    ``attempt``: a part of its name until then, where several processes may be at it.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, attempt: str = "") -> None:
         self._path = path
-        self._unfinished = path.with_name(path.name + UNFINISHED)
+        self._unfinished = path.with_name(path.name + attempt + UNFINISHED)
         self._file = self._unfinished.open("wb")
         make: Any = parquet.ParquetWriter if path.suffix == ".parquet" else arrow_csv.CSVWriter
         self._writer = make(self._file, schema)
@@ -53,10 +56,14 @@ class TableFile:
 
 
 class Part:
-    """The answers of some rows, and the file of those refused, which is there only if there are any."""
+    """The answers of some rows, and the file of those refused, which is there only if there are any.
 
-    def __init__(self, path: Path) -> None:
+    ``attempt``: as of `TableFile`.
+    """
+
+    def __init__(self, path: Path, attempt: str = "") -> None:
         self._path = path
+        self._attempt = attempt
         self._answers: TableFile | None = None
         self._refused: TableFile | None = None
         self.rows = 0
@@ -65,12 +72,12 @@ class Part:
     def write(self, answers: pa.RecordBatch, refused: pa.RecordBatch) -> None:
         """Adds answers and refusals."""
         if self._answers is None:
-            self._answers = TableFile(self._path, answers.schema)
+            self._answers = TableFile(self._path, answers.schema, self._attempt)
         if answers.num_rows:
             self._answers.write(answers)
         if refused.num_rows:
             if self._refused is None:
-                self._refused = TableFile(refused_path(self._path), refused.schema)
+                self._refused = TableFile(refused_path(self._path), refused.schema, self._attempt)
             self._refused.write(refused)
         self.rows += answers.num_rows
         self.refused += refused.num_rows

@@ -75,6 +75,14 @@ def schema_of(file: Path) -> pa.Schema:
         raise Refused(f"{file}: {error}") from None
 
 
+def count_rows(file: Path) -> int | None:
+    """The rows of a file; None of CSV, which tells only once it is read. Raises Refused."""
+    try:
+        return int(parquet.read_metadata(file).num_rows) if file.suffix == ".parquet" else None
+    except (pa.ArrowException, OSError) as error:
+        raise Refused(f"{file}: {error}") from None
+
+
 def _header(file: Path) -> list[str]:
     with file.open("rb") as stream:
         start = stream.read(MAX_HEADER_BYTES).decode("utf-8-sig", "ignore")
@@ -91,17 +99,29 @@ def read(file: Path, columns: Sequence[str], skip: int) -> Iterator[Piece]:
 
 
 def _read_parquet(file: Path, columns: Sequence[str], skip: int) -> Iterator[Piece]:
+    """Where a piece begins depends on the file alone: behind ``skip`` come the pieces that others get too."""
     with parquet.ParquetFile(file, pre_buffer=False) as table:
-        sizes = [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)]
-        group = before = 0
-        while group < len(sizes) and before + sizes[group] <= skip:
-            before += sizes[group]
-            group += 1
-        groups = list(range(group, len(sizes)))
-        for batch in table.iter_batches(BATCH_ROWS, row_groups=groups, columns=list(columns), use_threads=False):
-            numbers = np.arange(before + 1, before + batch.num_rows + 1)
-            before += batch.num_rows
-            yield from _behind(skip, Piece(numbers, batch.select(columns), before / sum(sizes)))
+        rows, before = max(table.metadata.num_rows, 1), 0
+        for groups, size in _bundles([table.metadata.row_group(at).num_rows for at in range(table.num_row_groups)]):
+            if before + size <= skip:
+                before += size
+                continue
+            for batch in table.iter_batches(BATCH_ROWS, row_groups=groups, columns=list(columns), use_threads=False):
+                numbers = np.arange(before + 1, before + batch.num_rows + 1)
+                before += batch.num_rows
+                yield from _behind(skip, Piece(numbers, batch.select(columns), before / rows))
+
+
+def _bundles(sizes: Sequence[int]) -> Iterator[tuple[list[int], int]]:
+    """Row groups that are read at once, and their rows: a large one by itself, small ones together."""
+    bundle: list[int] = []
+    rows = 0
+    for group, size in enumerate(sizes):
+        bundle.append(group)
+        rows += size
+        if rows >= BATCH_ROWS or group == len(sizes) - 1:
+            yield bundle, rows
+            bundle, rows = [], 0
 
 
 def _read_csv(file: Path, columns: Sequence[str], skip: int) -> Iterator[Piece]:

@@ -1,6 +1,6 @@
 """Owns the command `python -m server`: reads the environment; shows help or the plan, or serves. Knows no HTTP.
 
-Its words `doctor` and `check` are those of server/doctor/, which is imported for them alone.
+Its words `doctor` and `check` are those of server/doctor/, `fetch` that of server/fetching/; no other run imports them.
 """
 
 from __future__ import annotations
@@ -11,24 +11,18 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
 
 import orjson
 
 from server import __version__
 from server.logs import handler
 from server.logs.output import reserve_standard_descriptors
-from server.processes.plan import Box, DynoPlan, make_plan, read_box
+from server.processes.address import default_host
+from server.processes.box import read_own_box
+from server.processes.plan import DynoPlan, make_plan
 from server.settings import BadSetting, Settings, help_text, public_settings, read_settings
 
 MAX_SHOWN = 64  # characters of a host that is none
-CGROUP_FILES = {
-    "memory.max": "/sys/fs/cgroup/memory.max",
-    "cpu.max": "/sys/fs/cgroup/cpu.max",
-    "memory.limit_in_bytes": "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    "cpu.cfs_quota_us": "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
-    "cpu.cfs_period_us": "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
-}
 
 
 def main() -> int:
@@ -36,16 +30,21 @@ def main() -> int:
     if sys.argv[1:2] in (["doctor"], ["check"]):
         from server.doctor.__main__ import main as examine
 
-        return examine(sys.argv[1:], _read_box().memory_bytes)
+        return examine(sys.argv[1:], read_own_box().memory_bytes)
+    if sys.argv[1:2] == ["fetch"]:
+        from server.fetching.__main__ import main as fetch
+
+        return fetch(sys.argv[1:])
     reserve_standard_descriptors()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the arbiter handles it, Ctrl-C ends the start silently
     arguments = _parser().parse_args()
     try:
         settings = read_settings(os.environ)
+        _check_addresses(settings.models_from)
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 2
-    plan = make_plan(_read_box(), settings.workers, settings.ort_threads)
+    plan = make_plan(read_own_box(), settings.workers, settings.ort_threads)
     if arguments.print_config:
         print(_config(settings, plan))
         return 0
@@ -58,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m server",
         description="Serves the ONNX models of a folder over HTTP.\n\n"
         "  python -m server doctor   says before a push what would go wrong; --help tells more\n"
-        "  python -m server check    opens every model and has it answer its golden rows, and ends",
+        "  python -m server check    opens every model and has it answer its golden rows, and ends\n"
+        "  python -m server fetch    fetches the models of DYNONNX_MODELS_FROM, and ends",
         epilog=f"Settings come from the environment:\n{help_text()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -67,23 +67,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read_box() -> Box:
-    texts = {name: Path(path).read_text() for name, path in CGROUP_FILES.items() if os.access(path, os.R_OK)}
-    return read_box(texts, len(os.sched_getaffinity(0)))
-
-
 def _config(settings: Settings, plan: DynoPlan) -> str:
     shown = {"settings": public_settings(settings), "plan": plan}
     return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
 
 
+def _check_addresses(texts: tuple[str, ...]) -> None:
+    """Raises BadSetting for an address that no model can be fetched from."""
+    if texts:  # what else starts need not wait for numpy, with which that of a model's name comes
+        from server.fetching.address import read_addresses
+
+        read_addresses(texts)
+
+
 def _serve(settings: Settings, plan: DynoPlan) -> int:
     # Imported here, so that --help and bad settings are answered without loading a web server.
+    from server.fetching.apart import fetch_apart
     from server.models.repository import BadRepository
-    from server.processes.application import Server, default_host
+    from server.processes.application import Server
 
     try:
         _check_port(settings.host or default_host(), settings.port)
+        if settings.models_from and (status := fetch_apart()):
+            return status
         Server(settings, plan).run()
     except (BadSetting, BadRepository) as error:
         print(error, file=sys.stderr)

@@ -14,6 +14,11 @@ from typing import Any, Literal
 
 PREFIX = "DYNONNX_"
 MIN_KEY_LENGTH = 16
+# What Kubernetes tells every pod of a service called dynonnx, or dynonnx-something: no settings of ours.
+SERVICE_LINK = re.compile(
+    r"DYNONNX(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)=.*"
+    r"|DYNONNX(_\w+)?_PORT=(tcp|udp|sctp)://.*"
+)
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
@@ -60,6 +65,10 @@ def _text(text: str) -> str:
     return text
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 def _keys(text: str) -> tuple[str, ...]:
     keys = tuple(key.strip() for key in text.split(","))
     if any(len(key) < MIN_KEY_LENGTH or not re.fullmatch(r"[\x21-\x7e]+", key) for key in keys):
@@ -85,6 +94,13 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _url(text: str) -> str:
+    parts = re.fullmatch(r"https?://[A-Za-z0-9.-]+(?::([0-9]{1,5}))?(/[\x21-\x7e]*)?", text)
+    if parts is None or not 1 <= int(parts[1] or 1) <= 65535:
+        raise BadSetting("expected an address like https://example.org/path")  # may hold a key
+    return text
+
+
 def _setting(default: Any, parse: Callable[[str], Any], text: str, env: str | None = None) -> Any:
     return dataclasses.field(default=default, metadata={"parse": parse, "help": text, "env": env})
 
@@ -101,6 +117,11 @@ class Settings:
     models: Path = _setting(
         Path("models"), lambda text: Path(_text(text)), "folder of models: <name>/<version>/model.onnx"
     )
+    models_from: tuple[str, ...] = _setting(
+        (), _words, "models to fetch before the start: https://host/iris.onnx#sha256=..., several separated by spaces"
+    )
+    fetch_bytes: int = _setting(536_870_912, _whole(1, 2**40), "most bytes of one file that is fetched, also unpacked")
+    fetch_seconds: int = _setting(300, _whole(1, 86_400), "time in which all that is fetched must be there")
     default_model: str | None = _setting(None, _text, "the model that /predict serves; unset: the only one there is")
     strict: bool = _setting(False, _flag, "1: a model that does not load stops the start")
     api_keys: tuple[str, ...] = _setting(
@@ -138,6 +159,10 @@ class Settings:
     hirefire_token: str | None = _setting(
         None, _text, "HireFire's token: its manager reads the demand at /hirefire/TOKEN/info", "HIREFIRE_TOKEN"
     )
+    judoscale_url: str | None = _setting(
+        None, _url, "where Judoscale takes reports; its add-on sets it: the demand is posted there", "JUDOSCALE_URL"
+    )
+    dyno: str | None = _setting(None, _text, "the dyno's name, which Judoscale is told; Heroku sets it", "DYNO")
     access_log: int = _setting(
         0, _whole(0, 1_000_000), "n: one in n requests is logged, and each that fails here; 0: none"
     )
@@ -156,7 +181,7 @@ class Settings:
     log_format: LogFormat = _setting("text", _choice("text", "json"), "text or json, one line each")
 
 
-SECRET_FIELDS = frozenset({"api_keys", "admin_keys", "hirefire_token"})
+SECRET_FIELDS = frozenset({"api_keys", "admin_keys", "hirefire_token", "judoscale_url", "models_from"})
 NEVER_EMPTY = frozenset({"verify_key"})  # elsewhere an empty value is as good as none; here it would let anything serve
 
 
@@ -169,7 +194,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Makes Settings from a mapping of environment variables. Raises BadSetting for the first bad one."""
     fields = {environment_name(field): field for field in dataclasses.fields(Settings)}
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in fields:
+        if name.startswith(PREFIX) and name not in fields and not SERVICE_LINK.fullmatch(f"{name}={environment[name]}"):
             raise BadSetting(f"{name}: there is no such setting; `python -m server --help` lists them")
     values: dict[str, Any] = {}
     for name, field in fields.items():

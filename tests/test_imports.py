@@ -24,6 +24,7 @@ FLOORS = (
     "caching",
     "codecs",
     "models",
+    "fetching",
     "endpoints",
     "http",
     "asgi",

@@ -107,14 +107,15 @@ class Placement:
     dynos: Dynos | None = None
     each: int = 1
     router: bool = False
+    small: Dynos | None = None  # with a tenth of a core each, unless another share was asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """A system that has answered its golden request.
 
-    ``url`` is the server's own; ``replicas`` are further dynos of the same system behind the same router. ``codes``
-    counts what Heroku would have logged of this dyno (R12, R14, R15).
+    ``url`` is the server's own; ``replicas`` are further dynos of the same system behind the same router, which may
+    come and go. ``codes`` counts what Heroku would have logged of this dyno (R12, R14, R15).
     """
 
     system: System
@@ -124,7 +125,7 @@ class Running:
     dyno: Dyno | None = None
     codes: Counter[str] = field(default_factory=Counter)
     router: Router | None = None
-    replicas: tuple[Running, ...] = ()
+    replicas: Sequence[Running] = ()
 
     @property
     def child(self) -> Child:

@@ -24,6 +24,7 @@ SAID: str = HEROKU["router"]["said"]
 MISSING = "HAProxy is not installed (Debian: apt install haproxy): no router in front, no deploy"
 _START_S = 20.0
 _FINISH_S = 4.0
+_NO_PORT = 1  # of a dyno that is not there yet: nobody is sent to it
 _FILES = Path(__file__).parent
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"  # sbin is often on no user's
 
@@ -37,13 +38,14 @@ class Router:
     control_port: int
     log: Path
 
-    def hold(self) -> None:
-        """From now on the first dyno gets no new request: they wait, unless another dyno is up."""
-        self._tell("set server dynos/web.1 state maint")
+    def hold(self, number: int = 1) -> None:
+        """From now on this dyno gets no new request: they wait, unless another dyno is up."""
+        self._tell(f"set server dynos/web.{number} state maint")
 
-    def send_to(self, port: int) -> None:
-        """From now on the first dyno is the one on ``port``; the requests that were held go there."""
-        self._tell(f"set server dynos/web.1 addr 127.0.0.1 port {port}; set server dynos/web.1 state ready")
+    def send_to(self, port: int, number: int = 1) -> None:
+        """From now on dyno ``number`` is the one on ``port``; requests that were held go there."""
+        server = f"set server dynos/web.{number}"
+        self._tell(f"{server} addr 127.0.0.1 port {port}; {server} state ready")
 
     def end(self) -> Counter[str]:
         """End it; what went wrong until then, by Heroku's codes."""
@@ -68,16 +70,23 @@ def executable() -> str | None:
 
 
 @contextmanager
-def routing(folder: Path, name: str, cores: frozenset[int], dyno_ports: Sequence[int]) -> Iterator[Router]:
-    """A router in front of these dynos as long as the block lasts. Raises BenchError, ServerFailed."""
+def routing(
+    folder: Path, name: str, cores: frozenset[int], dyno_ports: Sequence[int], most: int = 0
+) -> Iterator[Router]:
+    """A router in front of these dynos as long as the block lasts. Raises BenchError, ServerFailed.
+
+    It has room for ``most`` dynos: the numbers behind the given ones get no request before :meth:`Router.send_to`.
+    """
     haproxy, port, control_port = executable(), free_port(), free_port()
     if haproxy is None:
         raise BenchError(MISSING)
     log, file = folder / f"router-{name}.log", folder / f"router-{port}.cfg"
     template = Template((_FILES / "haproxy.cfg").read_text("ascii"))
     configuration = template.substitute(port=port, control_port=control_port, files=_FILES)
-    for number, dyno_port in enumerate(dyno_ports, 1):
-        configuration += f"    server web.{number} 127.0.0.1:{dyno_port} pool-max-conn 100 pool-purge-delay 90s\n"
+    places = [*((each, "") for each in dyno_ports), *[(_NO_PORT, " disabled")] * (most - len(dyno_ports))]
+    for number, (dyno_port, state) in enumerate(places, 1):
+        address = f"127.0.0.1:{dyno_port}"
+        configuration += f"    server web.{number} {address} pool-max-conn 100 pool-purge-delay 90s{state}\n"
     file.write_text(configuration, "utf-8")
     with Child([haproxy, "-db", "-f", str(file)], log, clean_environment(), cores) as child:
         router = Router(child, f"http://127.0.0.1:{port}", control_port, log)

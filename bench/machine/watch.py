@@ -69,12 +69,12 @@ def looking(look: Callable[[], bool], every_s: float) -> Iterator[None]:
 
 
 @contextmanager
-def watching(servers: Sequence[int], router: int | None, cores: Cores) -> Iterator[Usage]:
-    """What is seen once a second while the block lasts, and at its end."""
+def watching(servers: Callable[[], Sequence[int]], router: int | None, cores: Cores) -> Iterator[Usage]:
+    """What is seen once a second while the block lasts, and at its end. ``servers``: the processes at a look."""
     usage = Usage()
 
     def look() -> bool:
-        trees = [tree_of(pid) for pid in servers]
+        trees = [tree_of(pid) for pid in servers()]
         usage.at.append(time.perf_counter())
         usage.pss_mb.append(max((pss for pss, _ in trees), default=0.0) / _MB)
         usage.cpu_s.append(sum(cpu for _, cpu in trees))

@@ -47,6 +47,7 @@ class Turn:
     events: list[tuple[float, str]] = field(default_factory=list)
     memory_over_s: list[tuple[float, float]] = field(default_factory=list)  # seconds into the turn, MB
     way: str = DIRECT  # how the requests went: straight to the server, or through the stand-in router
+    formation: list[tuple[float, int, float]] = field(default_factory=list)  # at, dynos that serve, demand they tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +100,14 @@ class BareCosts:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One promise beside what was measured: by requests per second or latency, and by processor time alone."""
+    """One promise beside what was measured, in ``unit``: by rate or latency, and by processor time alone."""
 
     what: str
     goal: float
     at_least: bool
     measured: float | None
     by_cpu: float | None = None
+    unit: str = "x"
 
     @property
     def reached(self) -> bool | None:
@@ -214,8 +216,7 @@ class Results:
 
 def new(command: str, settings: dict[str, Any]) -> Results:
     """An empty record of a run that begins now, here."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Results(command=command, settings=settings, machine=this_machine(), started=now)
+    return Results(command, settings, this_machine(), started=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def new_folder(parent: Path) -> Path:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 # The page's CSS variables by the colour that stands for them in matplotlib; the page has its own, light and dark.
@@ -32,6 +33,7 @@ _OF_SYSTEMS = {
     "8 workers": "--fastapi-pickle",
     "iris": "--dynonnx",
     "forest-500": "--fastapi-onnx",
+    "text": "--fastapi-pickle",
 }
 _SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 9.5}
 _SETTINGS |= dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), _COLOURS["--soft"])
@@ -48,19 +50,20 @@ def variable(system: str) -> str:
 
 
 class LineChart:
-    """Lines over one axis, upright on another; each logarithmic where asked."""
+    """Lines over one axis, upright on another; each logarithmic where asked. ``axes``: of a figure that is there."""
 
-    def __init__(self, title: str, x_label: str, y_label: str, *, log_x: bool = False, log_y: bool = False) -> None:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-
+    def __init__(
+        self, title: str, x_label: str, y_label: str, *, log_x: bool = False, log_y: bool = False, axes: Any = None
+    ) -> None:
         self.title = title
-        with mpl.rc_context(_SETTINGS):
-            self._figure = Figure(figsize=(5.6, 3.2), layout="constrained")
-            self._axes: Any = self._figure.subplots()
+        self._axes = _figure(1).axes[0] if axes is None else axes
         scales = {"xscale": "log" if log_x else "linear", "yscale": "log" if log_y else "linear"}
         self._axes.set(xlabel=x_label, ylabel=y_label, **scales)
         self._axes.tick_params(which="both", length=0)
+
+    def steps(self, system: str, points: Points, *, thin: bool = False) -> None:
+        """A line that keeps each value until the next."""
+        self.line(system, [(at, y) for (x, y), (then, _) in pairwise(points) for at in (x, then)], thin=thin)
 
     def line(self, system: str, points: Points, *, thin: bool = False, hollow: frozenset[float] = frozenset()) -> None:
         """Dashed and without dots where ``thin``; a dot at one of the places ``hollow`` is a ring."""
@@ -99,21 +102,44 @@ class LineChart:
         self._axes.set_ylim(bottom=0)
 
     def svg(self) -> str:
-        """One ``<svg>`` element that needs no name space, no font and no colour but the page's."""
+        """One ``<svg>`` element that needs no name space, no font and no colour but the page's.
+
+        Of :func:`panels` any draws all.
+        """
         import matplotlib as mpl
 
-        for axis in (self._axes.xaxis, self._axes.yaxis):
-            _number(axis)
+        figure = self._axes.figure
+        for axes in figure.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                _number(axis)
         text = io.StringIO()
         with mpl.rc_context(_SETTINGS):
             no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-            self._figure.savefig(text, format="svg", transparent=True, metadata=no_metadata)
+            figure.savefig(text, format="svg", transparent=True, metadata=no_metadata)
         _, _, drawing = text.getvalue().partition("<svg ")
         drawing = re.sub(r' xmlns(:\w+)?="[^"]*"', "", drawing).replace("xlink:href", "href")
         drawing = re.sub(r'^.*?(viewBox="[^"]*")[^>]*', rf'role="img" aria-label="{escape(self.title)}" \1', drawing)
         for colour, name in _VARIABLES.items():
             drawing = drawing.replace(colour, f"var({name})")
         return f"<svg {drawing}"
+
+
+def panels(title: str, x_label: str, y_labels: Mapping[str, bool]) -> list[LineChart]:
+    """Charts one above the other over the same axis. ``y_labels``: whether that axis is logarithmic."""
+    every = _figure(len(y_labels)).axes
+    labels = zip([*[""] * (len(y_labels) - 1), x_label], y_labels.items(), every, strict=True)
+    return [LineChart(title, x, y, log_y=log_y, axes=axes) for x, (y, log_y), axes in labels]
+
+
+def _figure(charts: int) -> Any:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(5.6, 1.6 + 1.6 * charts), layout="constrained")
+        figure.subplots(charts, sharex=True)
+        figure.align_ylabels()
+    return figure
 
 
 def short(value: float, _: object = None) -> str:

@@ -67,7 +67,7 @@ def _content(results: Results) -> dict[str, Any]:
         "front": _front(results),
         "charts": scenario_charts.charts(results),
         "turns": table.turn_table(results.turns),
-        "micro": table.tables(results) if results.titles else [],
+        "micro": [each for each in table.tables(results) if results.titles or each.rows[0][0] == "target"],
         "codes": [(name, code, count) for name, counts in results.codes.items() for code, count in counts.items()],
         "meanings": CODES,
         "errors": [(standing.name, *error) for standing in every for error in standing.errors.most_common()],

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from bench.record.caches import by_skew
 from bench.record.findings import standings
+from bench.record.formations import AUTOSCALE
 from bench.record.results import DIRECT, Results, Turn, middle
-from bench.report.charts import LineChart, Points
+from bench.report.charts import LineChart, Points, panels
 from bench.report.table import number
 
 _MB_PER_MIB = 1.048576
 _TIMELINES = tomllib.loads(Path(__file__).with_name("timelines.toml").read_text("utf-8"))
+_PANELS = {"requests/s": False, "dynos": False, "p99, ms": True}  # whether logarithmic
 _asked_rate: Callable[[Turn], float] = attrgetter("figures.asked_rate")
 
 
@@ -129,11 +131,28 @@ def caches(results: Results) -> Iterator[Chart]:
         yield Chart(chart.title, text, chart.svg(), list(models))
 
 
+def formations(results: Results) -> Iterator[Chart]:
+    """Rate, dynos and p99 over the time in which dynos came and went, one above the other."""
+    for turn in results.turns:
+        if not turn.formation or turn.series is None:
+            continue
+        rate, dynos, p99 = panels("Dynos by demand", "seconds", _PANELS)
+        rate.line(turn.system, list(zip(turn.series.at_s, turn.series.rate, strict=True)))
+        scaling = results.settings[AUTOSCALE]
+        dynos.steps(turn.system, [(at, serving) for at, serving, _ in turn.formation])
+        dynos.line(turn.system, [(at, demand / scaling["utilisation"]) for at, _, demand in turn.formation], thin=True)
+        p99.line(turn.system, list(zip(turn.series.at_s, turn.series.p99_ms, strict=True)))
+        p99.goal(scaling["goal_ms"], f"goal: {scaling['goal_ms']:g} ms")
+        for chart in (rate, dynos):
+            chart.from_zero()
+        text = f"{turn.figures.requests:,} requests, {turn.figures.failed:,} without a right answer."
+        yield Chart(rate.title, f"{text} Dynos that serve solid, what they ask for dashed.", rate.svg(), [turn.system])
+
+
 def charts(results: Results) -> list[Chart]:
     """Every chart that the run has something for."""
-    return [
-        chart for draw in (latency_by_rate, batches, over_time, soak_memory, bodies, caches) for chart in draw(results)
-    ]
+    every = (latency_by_rate, batches, over_time, soak_memory, bodies, caches, formations)
+    return [chart for draw in every for chart in draw(results)]
 
 
 def _timeline(title: str, turns: Sequence[Turn]) -> LineChart:

@@ -106,8 +106,12 @@ class Bench:
         with_warm_up = [Phase(phases[0].rate, self.warm_up_s), *phases]
         router = running.router.child.pid if running.router is not None and url != running.url else None
         cores = self.generator.cores
-        pids = [dyno.child.pid for dyno in running.all_dynos if dyno.server is not None]
-        with watching(pids, router, cores) if pids else nullcontext(Usage()) as usage:  # no pid: others run it
+        is_ours = running.server is not None  # else others run it
+
+        def pids() -> list[int]:
+            return [dyno.child.pid for dyno in running.all_dynos]
+
+        with watching(pids, router, cores) if is_ours else nullcontext(Usage()) as usage:
             samples = send(url, self.cases_file, with_warm_up, self.folder, self.generator, act)
         begin, seconds = samples.started + self.warm_up_s, seconds_of(phases)
         figures = over(samples, begin, phases)

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from bench.baselines.serving import Placement, Running
 from bench.dyno import router
+from bench.dyno.autoscaler import Rules
 from bench.load.badclients import misbehaving
 from bench.load.generator import Phase
 from bench.load.models import example
 from bench.record.results import OURS
+from bench.turns import autoscale as autoscaling
 from bench.turns import caching
 from bench.turns.bench import Bench, steady_rounds
 from bench.turns.climb import climb
@@ -129,8 +131,17 @@ def cache(bench: Bench, systems: Sequence[Running], options: RunOptions) -> None
     caching.cache(bench, cheap, options.seconds / 4)
 
 
+def autoscale(bench: Bench, systems: Sequence[Running], options: RunOptions) -> None:
+    """0.4 times the rate, up to 4 times and back, on as many small dynos of dynonnx as their own signal asks for."""
+    dynos = options.placement.small
+    if dynos is None or router.executable() is None:
+        bench.results.notes.append(f"autoscale was left out: {router.MISSING}")
+        return
+    autoscaling.autoscale(bench, dynos, options.rate, options.goal_ms, autoscaling.Course(), Rules())
+
+
 workers: Scenario = partial(quick, step_seconds=4.0)
 SCENARIOS: dict[str, Scenario] = {
     scenario.__name__: scenario
-    for scenario in (quick, steady, steps, deploy, spike, soak, models, bodies, badclients, cache)
+    for scenario in (quick, steady, steps, deploy, spike, soak, models, bodies, badclients, cache, autoscale)
 }

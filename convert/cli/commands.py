@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import orjson
 from convert.cli import elsewhere, mlflow_models, report, writer
 from convert.cli.elsewhere import Environments
 from convert.cli.options import ConvertCommand, InspectCommand, SignCommand, VerifyCommand
+from convert.cli.outcome import NotEqual, Report
 from convert.errors import Refused
 from convert.sandbox import parent
 from convert.sandbox.job_messages import Inspected, Job, JobResult
@@ -23,22 +24,6 @@ from server.artefact.signing import SUFFIX, BadKey
 from server.artefact.signing import sign as sign_file
 
 Tell = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a command tells: a person, and a program."""
-
-    text: str
-    data: Mapping[str, Any]
-
-
-class NotEqual(Exception):
-    """The file does not answer as the original does; it carries the whole report."""
-
-    def __init__(self, whole: Report) -> None:
-        super().__init__(whole.text)
-        self.report = whole
 
 
 def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
@@ -52,7 +37,8 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
             paths = command.job.paths or ((found.code,) if found.code else ())
             job = replace(command.job, model=found.file, origin=found.origin, paths=paths)
             return convert(replace(command, job=job, mlflow=None), tell, kept)
-    _must_exist(command.job.model, command.job.data)
+    _must_exist(command.job.model, command.job.data, command.job.converters)
+    _must_hold_code(command.job.paths)
     path = writer.destination(command.out, command.job.name, command.version, command.replace)
     result, original = _run(command.job, Environments(kept, command.python), tell)
     artefact = _checked(result, command.job, original)
@@ -70,7 +56,8 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
 
 def verify(command: VerifyCommand, tell: Tell, kept: Path) -> Report:
     """Repeats the proof; answers the report. Raises Refused or NotEqual. ``kept`` as in `convert`."""
-    _must_exist(command.job.model, command.job.onnx, command.job.data)
+    _must_exist(command.job.model, command.job.onnx, command.job.data, command.job.converters)
+    _must_hold_code(command.job.paths)
     parity = _run(command.job, Environments(kept, command.python), tell)[0].parity
     with _in_a_strangers_words("the proof"):
         return Report(f"{report.proof_table(parity)}\n\n{report.verdict(parity)}", {"parity": parity})
@@ -136,6 +123,12 @@ def _must_exist(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.is_file():
             raise Refused(f"{path} is not a file", "check the path")
+
+
+def _must_hold_code(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.is_dir() and not path.is_file():
+            raise Refused(f"{path} is no folder, script or notebook", "check --path")
 
 
 def _checked(result: JobResult, job: Job, original: str) -> Artefact:

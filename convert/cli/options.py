@@ -26,7 +26,7 @@ and not at all where the system cannot see to that.
   python -m convert model.pkl --data sample.csv      checks your own rows, too
   python -m convert model.pkl --out churn.onnx       one file, just there
   python -m convert model.pkl --trust-code           runs and records functions and classes of your own in it
-  python -m convert models/build                     every model file in a folder
+  python -m convert models/build                     every model file in a folder, side by side
   python -m convert --mlflow models:/churn/3         models/churn/3/model.onnx, from MLflow's registry
   python -m convert inspect FILE.onnx                what a file takes and gives
   python -m convert verify MODEL.pkl FILE.onnx       repeats the check
@@ -47,6 +47,7 @@ class ConvertCommand:
     debug: bool = False
     python: Path | None = None  # an interpreter with the scikit-learn of the pickle
     mlflow: str | None = None  # where MLflow has the model, in place of ``job.model``
+    more: tuple[Path, ...] = ()  # models beside the job's, each under its file's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +98,21 @@ def parse(words: Sequence[str]) -> Command:
         return SignCommand(given.file, given.key, given.name, given.version, given.json, given.debug)
     parser = _convert_parser()
     given = parser.parse_args(words)
-    if (given.model is None) == (given.mlflow is None):
+    if bool(given.models) == (given.mlflow is not None):
         parser.error("say which model: a file, a folder, or with --mlflow where MLflow has it; one of these")
+    given.model, *more = given.models or [None]
+    if more and given.name is not None:
+        raise UsageError("--name is of one model, and there are several")
     version = None if given.version is None else _checked("--version", given.version)
     if given.mlflow is not None:
         name, registered = name_and_version(given.mlflow)
         given.model, version = Path(name), version or registered
     name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method)
-    return ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given), given.mlflow)
+    python, more = _python(given), tuple(more)
+    return ConvertCommand(
+        job, version, given.out, given.replace, given.json, given.debug, python, mlflow=given.mlflow, more=more
+    )
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -156,11 +163,12 @@ def _checked(option: str, value: str) -> str:
 def _convert_parser() -> argparse.ArgumentParser:
     parser = _parser("python -m convert", CONVERT_HELP)
     parser.add_argument(
-        "model",
+        "models",
         type=Path,
-        nargs="?",
+        nargs="*",
         metavar="MODEL",
-        help="pickle, joblib or skops file of a fitted estimator, or a folder of such",
+        help="pickle, joblib or skops file of a fitted estimator, or a folder of such; several are converted side by"
+        " side, as many as there are processors",
     )
     parser.add_argument(
         "--mlflow", metavar="ADDRESS", help="in its place: models:/name/3, runs:/id/path, a folder with MLmodel in it"

@@ -16,6 +16,7 @@ from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
 
+LARGE = 1e100  # whose square would not fit: there, arcsinh(x) is log(2 x)
 E_SMALL = 1e-4  # below it, log1p and expm1 by their series: log(1 + x) would lose the digits of x
 
 
@@ -38,7 +39,8 @@ def _arcsinh(x: Tensor) -> Tensor:
     size = x.unary("Abs")
     squared = size * size
     # log1p(a + a^2 / (1 + sqrt(a^2 + 1))) keeps the digits of small numbers and of negative ones
-    return _log1p(size + squared / ((squared + 1.0).unary("Sqrt") + 1.0)) * x.unary("Sign")
+    usual = _log1p(size + squared / ((squared + 1.0).unary("Sqrt") + 1.0))
+    return (size > LARGE).where(size.unary("Log") + float(np.log(2)), usual) * x.unary("Sign")
 
 
 def _cbrt(x: Tensor) -> Tensor:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction import text
 
 from convert.errors import Refused
-from convert.exporters.parts import characters
-from convert.exporters.parts.ngrams import counted, without
-from convert.exporters.parts.patterns import tokens_of
+from convert.exporters.parts.text import characters
+from convert.exporters.parts.text.ngrams import counted, without
+from convert.exporters.parts.text.occurrences import as_columns, occurrences_of
+from convert.exporters.parts.text.patterns import tokens_of
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import MICROSOFT, Tensor
@@ -39,7 +41,7 @@ def _counts(model: Any, x: Columns, vocabulary: dict[str, int]) -> Tensor:
     if model.analyzer == "char_wb":
         return characters.characters_in_words(model, documents, vocabulary)
     if model.strip_accents is not None:
-        tokens = tokens_of(model.token_pattern)
+        tokens = tokens_of(pattern_of(model))
         return characters.words_without_accents(model, documents, vocabulary, tokens.shortest if tokens else 1)
     return _counted(tokenised(model, documents), model, vocabulary)
 
@@ -56,10 +58,15 @@ def _check(model: Any) -> None:
         )
 
 
+def pattern_of(model: Any) -> Any:
+    """What a token is, as a pattern of Python's; ``str.split`` parts texts where there is white space."""
+    return r"\S+" if model.tokenizer is str.split else model.token_pattern
+
+
 def check_tokens(model: Any) -> None:
     """Refuses, by name, what the tokens of a graph cannot follow."""
     for name in ("preprocessor", "tokenizer"):
-        if getattr(model, name) is not None:
+        if getattr(model, name) is not None and not (name == "tokenizer" and model.tokenizer is str.split):
             raise Refused(f"it has a {name} of your own", "use lowercase and token_pattern instead")
     if callable(model.analyzer) or callable(model.strip_accents):
         raise Refused("it has an analyzer or strip_accents of your own", "use one of scikit-learn's")
@@ -68,7 +75,7 @@ def check_tokens(model: Any) -> None:
 
 
 def _check_words(model: Any) -> None:
-    tokens = tokens_of(model.token_pattern)
+    tokens = tokens_of(pattern_of(model))
     if tokens is None or (model.strip_accents and not (tokens.are_words and tokens.shortest < 3)):
         raise Refused(
             f"token_pattern={model.token_pattern!r} may mean something else to ONNX Runtime",
@@ -100,13 +107,13 @@ def tokenised(model: Any, words: Tensor) -> Tensor:
 
 
 def _expression(model: Any) -> str:
-    tokens = tokens_of(model.token_pattern)
-    return model.token_pattern if tokens is None else tokens.expression
+    tokens = tokens_of(pattern_of(model))
+    return pattern_of(model) if tokens is None else tokens.expression
 
 
 def kept_pattern(model: Any) -> str | None:
     """What of the tokens is one, as a whole; None: all of them are."""
-    wanted = tokens_of(model.token_pattern)
+    wanted = tokens_of(pattern_of(model))
     return None if wanted is None else wanted.kept
 
 
@@ -127,24 +134,34 @@ def _counted(tokens: Tensor, model: Any, vocabulary: dict[str, int]) -> Tensor:
     return counted(ids, produced, len(vocabulary))
 
 
-def weighted(model: Any, counts: Tensor) -> Tensor:
-    """What a TfidfTransformer makes of counts."""
+def weighted(model: Any, counts: Tensor, idf: Tensor | None = None) -> Tensor:
+    """What a TfidfTransformer makes of counts; ``idf`` where they are not in the order of its own."""
     if model.sublinear_tf:
         there = counts > 0.0
         counts = there.where(there.where(counts, np.float64(1.0)).unary("Log") + 1.0, counts)
     if model.use_idf:
-        counts = counts * np.asarray(model.idf_)
-    if model.norm is None:
+        counts = counts * (np.asarray(model.idf_) if idf is None else idf)
+    return of_one_length(counts, model.norm)
+
+
+def of_one_length(counts: Tensor, norm: str | None) -> Tensor:
+    """Rows divided by their length; a row of nothing stays."""
+    if norm is None:
         return counts
-    size = counts.unary("Abs") if model.norm == "l1" else counts * counts
+    size = counts.unary("Abs") if norm == "l1" else counts * counts
     length = size.reduce("ReduceSum")
-    length = length if model.norm == "l1" else length.unary("Sqrt")
+    length = length if norm == "l1" else length.unary("Sqrt")
     return counts / length.equals(0.0).where(np.float64(1.0), length)
 
 
 def tfidf(e: Exporter, model: Any, x: Columns) -> Columns:
     """Weights for counts that come as numbers."""
-    return columns(weighted(model, x.numbers()), x.width)
+    found = occurrences_of(x.numbers())
+    if found is None:
+        return columns(weighted(model, x.numbers()), x.width)
+    idf = found.of_column(model.idf_) if model.use_idf else None
+    amounts = replace(found, amounts=weighted(model, found.amounts, idf))
+    return columns(as_columns(amounts, e.graph.forbidden(x.numbers())), x.width)
 
 
 TRANSFORMS.update({text.CountVectorizer: vectorizer, text.TfidfVectorizer: vectorizer, text.TfidfTransformer: tfidf})

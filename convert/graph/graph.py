@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from convert.errors import Refused
+
 OPSETS = {"": 18, "ai.onnx.ml": 3}  # what ONNX Runtime 1.28 and all later ones load
 MICROSOFT = "com.microsoft"  # of its operators only Tokenizer is used, which is part of ONNX Runtime
 IR_VERSION = 8  # the one that belongs to opset 18
@@ -132,6 +134,7 @@ class Graph:
         self._seen: dict[tuple[Any, ...], tuple[Tensor, ...]] = {}
         self._taken: set[str] = set()
         self._marks: list[Tensor] = []
+        self._forbidden: dict[str, Refused] = {}
         self._numbers = itertools.count()
 
     def input(self, name: str, dtype: Any, width: int) -> Tensor:
@@ -192,6 +195,14 @@ class Graph:
         """Notes that the original's answer to some rows is an accident: ``rows`` [rows] says to which."""
         self._marks.append(rows)
 
+    def forbid(self, tensor: Tensor, refusal: Refused) -> None:
+        """Notes what no file may compute: `finish` raises ``refusal`` where an output needs it."""
+        self._forbidden[tensor.name] = refusal
+
+    def forbidden(self, tensor: Tensor) -> Refused | None:
+        """The refusal that was noted of a tensor, if one was."""
+        return self._forbidden.get(tensor.name)
+
     def finish_marks(self, name: str) -> ModelProto | None:
         """The model whose one output ``name`` [rows] says which rows are marked; None without marks.
 
@@ -206,11 +217,13 @@ class Graph:
         """The model whose outputs have these names: pruned, with its opsets pinned.
 
         ``widths`` gives each output's shape without its rows: ``()`` for a vector, ``(3,)`` for a matrix. An input that
-        no output needs is kept: the signature is the schema's.
+        no output needs is kept: the signature is the schema's. Raises what `forbid` noted.
         """
         final = {name: self._output(tensor) for name, tensor in outputs.items()}
         names = {tensor.name: name for name, tensor in final.items()}
         nodes = _needed(self._nodes, set(names))
+        for name in self._forbidden.keys() & {name for node in nodes for name in node.output}:
+            raise self._forbidden[name]
         _rename(nodes, names)
         used = {name for node in nodes for name in node.input}
         constants = [item for item in self._constants.values() if item.name in used]

@@ -1,16 +1,13 @@
 """Owns where a person's own functions and classes are found: modules in their folders, scripts and notebooks.
 
-A script or notebook is not run: of its top level only imports, definitions and plain assignments are. Knows no pickles.
+Knows no pickles; what a script or notebook defines, `scripts` reads.
 """
 
 from __future__ import annotations
 
-import ast
 import dis
 import importlib
 import importlib.util
-import json
-import linecache
 import platform
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,13 +17,14 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from convert.errors import Refused
+from convert.opening.scripts import NOTEBOOK, Script
 
 MAIN = "__main__"
 CLOUDPICKLE = "cloudpickle"
 VENDORED = "joblib.externals."  # joblib has brought cloudpickle within itself
-DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Try)
+MOST_UNREAD = 3  # that are told, where none defines a name
 FIRST_INSTRUCTIONS = 8  # among which every function of Python 3.11 and later resumes
-WORKING = ("fit", "read_", "load", "fetch_", "open", "dump", "train_test_split", "cross_val")  # calls that are no data
+MOST_SCRIPTS, MOST_SCRIPT_BYTES = 1000, 256 << 20  # in a folder that is searched for a name
 
 
 def is_own(full: str) -> bool:
@@ -70,7 +68,8 @@ class OwnCode:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = tuple(path.absolute() for path in paths)
-        self._main: dict[Path, ModuleType] = {}
+        self._scripts: dict[Path, Script] | None = None  # read when the first name of __main__ is asked for
+        self._unread: list[str] = []
         self.used = False
         for path in self._paths:
             folder = str(path if path.is_dir() else path.parent)
@@ -89,7 +88,7 @@ class OwnCode:
             if module.partition(".")[0] == CLOUDPICKLE:
                 return self._of_cloudpickle(module, name)
             raise self._missing(error.name or module, f"{module}.{name}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Refused(
                 f"the module {module}, which the model needs for {name}, does not run: {type(error).__name__}: {error}",
                 "leave definitions alone in it: it can read no data and write nothing while the model is converted",
@@ -110,89 +109,60 @@ class OwnCode:
 
     def _main_of(self, name: str) -> ModuleType:
         """The one script or notebook that defines a name of ``__main__``."""
-        files = [path for path in self._paths if path.is_file()]
-        for folder in (path for path in self._paths if path.is_dir()):
-            files += sorted(entry for entry in folder.iterdir() if entry.suffix in (".py", ".ipynb"))
-        having = [file for file in dict.fromkeys(files) if name in _defined(file)]
+        if self._scripts is None:
+            self._scripts = dict(self._read_scripts())
+        having = [script for script in self._scripts.values() if self._defines(script, name)]
         if len(having) == 1:
-            if having[0] not in self._main:
-                self._main[having[0]] = _definitions(having[0])
-            return self._main[having[0]]
+            return having[0].module
         if having:
             raise Refused(
-                f"{MAIN}.{name} is defined in {', '.join(file.name for file in having)}",
+                f"{MAIN}.{name} is defined in {', '.join(script.file.name for script in having)}",
                 "say which of them the model was made with: --path FILE",
             )
+        unread = f" ({'; '.join(self._unread[:MOST_UNREAD])})" if self._unread else ""
         raise Refused(
             f"the model has {name} from {MAIN}, the script or notebook that made it, and a pickle holds its name alone,"
-            f" not its code; {', '.join(map(str, self._paths))} does not define it",
+            f" not its code; {', '.join(map(str, self._paths))} does not define it{unread}",
             "--path NOTEBOOK.ipynb or --path SCRIPT.py names the file that defines it; or write the model with"
             " cloudpickle.dump, which puts the code into the file",
         )
+
+    def _read_scripts(self) -> Iterator[tuple[Path, Script]]:
+        """A file that is named must be a script; of a folder those that are none are passed over."""
+        yield from ((path, Script(path)) for path in self._paths if not path.is_dir())
+        for folder in (path for path in self._paths if path.is_dir()):
+            files = [entry for entry in folder.iterdir() if entry.suffix in (".py", NOTEBOOK)]
+            sizes = [file.stat().st_size for file in files if file.is_file()]
+            if len(files) > MOST_SCRIPTS or sum(sizes) > MOST_SCRIPT_BYTES:
+                raise Refused(
+                    f"{folder} holds {len(files):,} scripts and notebooks of {sum(sizes):,} bytes, too many to search",
+                    "say which of them the model was made with: --path FILE",
+                )
+            for file in sorted(files):
+                try:
+                    yield file, Script(file)
+                except Refused as error:
+                    self._unread.append(error.reason)
+
+    def _defines(self, script: Script, name: str) -> bool:
+        try:
+            return script.defines(name)
+        except Refused as error:
+            if script.file in self._paths:
+                raise
+            self._unread += [error.reason] if error.reason not in self._unread else []
+            return False
 
 
 def _inner(thing: Any, name: str) -> Any:
     for part in name.split("."):
         if not hasattr(thing, part):
+            file = getattr(thing, "__file__", None)
             raise Refused(
-                f"the model needs {name} of {getattr(thing, '__name__', thing)}, which does not have it",
-                "give the code that the model was made with: --path",
+                f"the model needs {name} of {getattr(thing, '__name__', thing)}"
+                f"{f' ({file})' if file else ''}, which does not have it",
+                "give the code that the model was made with: --path; a module that has the name of an installed one"
+                " is never found, and needs another name",
             )
         thing = getattr(thing, part)
     return thing
-
-
-def _cells(file: Path) -> Iterator[tuple[str, str]]:
-    """The pieces of Python in a script or a notebook, each with the name that errors give it."""
-    if file.suffix != ".ipynb":
-        yield file.name, file.read_text("utf-8")
-        return
-    cells = json.loads(file.read_text("utf-8")).get("cells", [])
-    for number, cell in enumerate((cell for cell in cells if cell.get("cell_type") == "code"), 1):
-        lines = "".join(cell.get("source", [])).splitlines()
-        yield (
-            f"{file.name}, cell {number}",
-            "\n".join("" if line.lstrip()[:1] in ("%", "!") else line for line in lines),
-        )
-
-
-def _parsed(file: Path) -> Iterator[tuple[str, str, list[ast.stmt]]]:
-    for title, source in _cells(file):
-        with suppress(SyntaxError, ValueError):  # a cell that does not run now did not define anything
-            yield title, source, [node for node in ast.parse(source).body if isinstance(node, DEFINITIONS)]
-
-
-def _defined(file: Path) -> set[str]:
-    try:
-        pieces = list(_parsed(file))
-    except (OSError, ValueError):
-        return set()
-    names: set[str] = set()
-    for node in (node for _, _, nodes in pieces for node in nodes):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Assign):
-            names.update(target.id for target in node.targets if isinstance(target, ast.Name))
-    return names
-
-
-def _definitions(file: Path) -> ModuleType:
-    """A module of what the file defines, as it stands there; what only a run of it could make is left out."""
-    module = ModuleType(MAIN)
-    module.__file__ = str(file)
-    for title, source, nodes in _parsed(file):
-        linecache.cache[title] = (len(source), None, source.splitlines(keepends=True), title)
-        for node in nodes:
-            if isinstance(node, ast.Assign | ast.AnnAssign) and _works(node):
-                continue
-            code = compile(ast.Module([node], []), title, "exec")
-            with suppress(Exception):  # a name that needs it says so when it is used
-                exec(code, vars(module))  # noqa: S102  a person trusts it: --trust-code
-    return module
-
-
-def _works(node: ast.AST) -> bool:
-    """Whether an assignment calls something that reads data or fits a model."""
-    called = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
-    names = [func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in called]
-    return any(name.startswith(WORKING) for name in names)

@@ -23,11 +23,13 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from convert.errors import Refused
 from convert.exporters.parts.affine import shift_and_scale
+from convert.exporters.parts.dates import seconds_of, unit_of
 from convert.exporters.records import words_by_name
 from convert.exporters.registry import BoosterHints, TableHints, optional_family
 from convert.graph.graph import Array
 from convert.inside import Inner, inside, is_dropped, is_sampler
 from convert.original import own_columns
+from convert.original.hashed_words import words_with_weight
 from convert.original.wordlist import invented
 
 
@@ -35,7 +37,7 @@ from convert.original.wordlist import invented
 class ColumnHint:
     """One column of the model's input. ``points`` are numbers at which the model changes its mind."""
 
-    read: bool = False  # some estimator sees it; a ColumnTransformer may drop a column before any does
+    readers: list[int] = field(default_factory=list)  # estimators that see it; a ColumnTransformer may drop it before
     text: bool = False
     boolean: bool = False
     known: list[Any] = field(default_factory=list)
@@ -46,10 +48,12 @@ class ColumnHint:
     nonzero: bool = False  # and zero
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
+    hashed_by: list[Any] = field(default_factory=list)  # and the vectorizers that know none
     by_word: dict[str, ColumnHint] = field(default_factory=dict)  # and what it gives away of the column of each
     missing: Any = math.nan  # how a missing text is put to the model: None where that is among its categories
     native: bool = False  # a pandas column of categories, the known ones
     closed: bool = False  # and the model takes no others
+    dates: str = ""  # where it holds dates, numpy's unit of them; `known` are seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class ColumnView:
 # Where models keep the rows, or the prototypes, that they compare others with.
 REMEMBERED = (
     "_fit_X", "X_train_", "X_fit_", "X_", "support_vectors_", "cluster_centers_", "centroids_", "subcluster_centers_",
+    "theta_", "means_",
 )  # fmt: skip
 DIGITS = 12  # of a number that a person wrote; a double has 15 to 17
 
@@ -73,6 +78,8 @@ def find_hints(model: Any, width: int) -> list[ColumnHint]:
     """One hint per input column."""
     hints = [ColumnHint() for _ in range(width)]
     _visit(model, [ColumnView(hint, lambda x: x) for hint in hints])
+    for hint in hints:
+        hint.words += [word for vectorizer in hint.hashed_by for word in words_with_weight(model, vectorizer)]
     return hints
 
 
@@ -81,23 +88,23 @@ def _visit(model: Any, views: Views) -> Views:
     if is_sampler(model):
         return views
     if model is None or isinstance(model, str):
-        _note_read(views)
+        _note_read(model, views)
         return views
     own = own_columns.visit(model, views)
     if own is not None:
-        _note_read(own[1])
+        _note_read(model, own[1])
         return own[0]
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
     find = getattr(optional_family(model), "table_hints", None)
     if find is not None and not inside(model):
-        return _library(find(model), views)
+        return _library(model, find(model), views)
     if visit not in (_pipeline, _side_by_side, _wrapper):
-        _note_read(views)
+        _note_read(model, views)
     return visit(model, views)
 
 
-def _library(told: TableHints, views: Views) -> Views:
-    _note_read(views)
+def _library(model: Any, told: TableHints, views: Views) -> Views:
+    _note_read(model, views)
     for column, values in told.categories.items():
         if view := views[column]:
             _note_values(view, np.array(values, object))
@@ -113,9 +120,9 @@ def _behind(view: ColumnView | None, back: Callable[[Array], Array] | None) -> C
     return ColumnView(view.hint, lambda x: view.inverse(back(x)))
 
 
-def _note_read(views: Views) -> None:
+def _note_read(reader: Any, views: Views) -> None:
     for view in filter(None, views):
-        view.hint.read = True
+        view.hint.readers.append(id(reader))
 
 
 def _wrapper(model: Any, views: Views) -> Views:
@@ -150,6 +157,10 @@ def _selector(model: Any, views: Views) -> Views:
 
 def _encoder(model: Any, views: Views) -> Views:
     for column, (view, categories) in enumerate(zip(views, model.categories_, strict=True)):
+        if view and hasattr(model, "feature_names_in_") and (unit := unit_of(categories)):
+            view.hint.dates = unit
+            _note_values(view, seconds_of(categories))
+            continue
         _refuse_dates(model, column, categories)
         if view:
             _note_values(view, categories)
@@ -160,7 +171,8 @@ def _refuse_dates(model: Any, column: int, values: Array) -> None:
     if np.asarray(values).dtype.kind in "mM":
         named = getattr(model, "feature_names_in_", ())
         raise Refused(
-            f"column {named[column] if column < len(named) else column!r} holds dates, and no file takes dates",
+            f"column {named[column] if column < len(named) else column!r} holds dates, which are followed into "
+            "encoders alone, and there in a table and in whole microseconds",
             "make a number of it before the model sees it, as days since 1970 or year and month, and fit again",
             type(model).__name__,
         )
@@ -188,6 +200,7 @@ def _texts(model: Any, views: Views) -> Views:
     for view in filter(None, views[:1]):
         view.hint.text = True
         view.hint.words += list(vocabulary) or invented()
+        view.hint.hashed_by += [model] if isinstance(model, HashingVectorizer) else []
         view.hint.by_word.update(columns)
     return [ColumnView(hint, lambda x: x) for hint in columns.values()]
 
@@ -254,7 +267,7 @@ def _affine(views: Views, shift: Array, scale: Array, centre: Array, spread: Arr
 
 
 def _leaf(model: Any, views: Views) -> Views:
-    _note_read(views)
+    _note_read(model, views)
     _note_remembered(model, views)
     find = getattr(optional_family(model), "booster_hints", None)
     if find is not None:

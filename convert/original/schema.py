@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,11 @@ from convert.original.column_hints import ColumnHint
 from convert.original.original import ANYTHING, Original
 from convert.original.table import Table
 from convert.original.usual import UNSEEN_TEXT, is_missing, usual_row
-from server.artefact.metadata import Dtype, Feature, Scalar
+from server.artefact.metadata import SINCE_1970, Dtype, Feature, Scalar
 
 MATRIX = "X"
-MOST_TRIED = 300  # columns that are tried one by one; of 3,000 with names each question takes 0.1 s
-BLOCKS = 64  # of neighbours, each of which is tried as one where there are more
+DAY = 86_400.0  # seconds
+MOST_TRIED = 300  # columns of which each is asked about by itself
 
 
 def describe(original: Original) -> tuple[Feature, ...]:
@@ -35,6 +35,7 @@ def describe(original: Original) -> tuple[Feature, ...]:
             input=MATRIX if single else name,
             nullable=nullable[i],
             categories=_categories(hint) if hint.known and (hint.closed or not free[i]) else None,
+            unit=SINCE_1970 if hint.dates else None,
         )
         for i, (name, hint, dtype) in enumerate(zip(original.names, hints, dtypes, strict=True))
     )
@@ -45,7 +46,7 @@ def without_unread(original: Original) -> Original:
 
     Whether it takes anything there, a text, a number or nothing, is tried.
     """
-    kept = [at for at, hint in enumerate(original.hints) if hint.read]
+    kept = [at for at, hint in enumerate(original.hints) if hint.readers]
     if not original.named or not 0 < len(kept) < len(original.hints):
         return original
     fewer = replace(
@@ -97,32 +98,48 @@ def _unseen(hint: ColumnHint) -> Any:
         return None
     if hint.text:
         return np.array([UNSEEN_TEXT], object)
-    return np.array([max((v for v in hint.known if not is_missing(v)), default=0) + 1.0], np.float64)
+    known = (value for value in hint.known if not is_missing(value))
+    return np.array([max(known, default=0) + (DAY if hint.dates else 1.0)], np.float64)
 
 
 def _accepting(original: Original, usual: Table, values: Sequence[Any]) -> list[bool]:
     """Which columns may hold their value (None: not tried): halves are asked together, so that few rows are needed.
 
-    Of very many a block of neighbours may only as a whole: so none may that the original refuses.
+    Of very many columns that the same estimators read, three speak for the rest where each of them is refused.
     """
     answer = [False] * len(values)
-    asked = [i for i, value in enumerate(values) if value is not None]
-    least = 1 if len(asked) <= MOST_TRIED else -(-len(asked) // BLOCKS)
+
+    def takes(columns: list[int]) -> bool:
+        return original.accepts({**usual, **{original.names[i]: values[i] for i in columns}})
 
     def ask(columns: list[int]) -> None:
-        if not columns:
-            return
-        tried = {**usual, **{original.names[i]: values[i] for i in columns}}
-        if original.accepts(tried):
+        if takes(columns):
             for i in columns:
                 answer[i] = True
-        elif len(columns) > least:
+        elif len(columns) > 1 and not _is_refused_throughout(columns, takes):
             middle = len(columns) // 2
             ask(columns[:middle])
             ask(columns[middle:])
 
-    ask(asked)
+    tried = [i for i, value in enumerate(values) if value is not None]
+    for columns in [tried] if len(tried) <= MOST_TRIED or takes(tried) else _read_alike(original.hints, tried):
+        if columns:
+            ask(columns)
     return answer
+
+
+def _is_refused_throughout(columns: list[int], takes: Callable[[list[int]], bool]) -> bool:
+    few = (columns[0], columns[len(columns) // 2], columns[-1])
+    return len(columns) > MOST_TRIED and not any(takes([column]) for column in few)
+
+
+def _read_alike(hints: Sequence[ColumnHint], columns: list[int]) -> list[list[int]]:
+    """The columns by who reads them and what they hold."""
+    groups: dict[Any, list[int]] = {}
+    for i in columns:
+        hint = hints[i]
+        groups.setdefault((tuple(hint.readers), hint.text, hint.boolean, bool(hint.known)), []).append(i)
+    return list(groups.values())
 
 
 def _dtype(hint: ColumnHint) -> Dtype:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.machinery
+import itertools
 import traceback
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from server.confinement.walls import confine
 
 BAD_ALLOC = "bad_alloc"  # how compiled code says that memory ran out, when Python does not
 MOST_TRACEBACK = 10_000  # characters: the last ones name the error
+MOST_NAMES, MOST_MODULES = 1 << 17, 1 << 13  # in a folder; each module is a rule of the kernel's
 MODULES = frozenset((*importlib.machinery.all_suffixes(), ".ipynb"))  # what holds code ends so
 
 
@@ -44,9 +46,31 @@ def _known(error: Exception, memory_bytes: int, more_memory: str) -> Refused | N
     return None
 
 
+def modules_in(folder: Path) -> list[Path]:
+    """The modules, packages and notebooks of a folder: plain files, and no link out of it, which nobody named.
+
+    Raises Refused for a folder that cannot be listed, or holds more than a person's modules.
+    """
+    try:
+        names = list(itertools.islice(folder.iterdir(), MOST_NAMES + 1))
+    except OSError as error:
+        raise Refused(f"{folder}, where code of yours would be, cannot be listed ({error.strerror})") from error
+    ours = folder.resolve()
+    found = [entry for entry in names if _is_code(entry) and _stays_in(ours, entry)]
+    if len(names) > MOST_NAMES or len(found) > MOST_MODULES:
+        raise Refused(
+            f"{folder}, where code of yours would be, holds more than {MOST_NAMES:,} files or {MOST_MODULES:,} modules",
+            "put the modules that the model needs into a folder of their own: --path DIR",
+        )
+    return found
+
+
+def _is_code(entry: Path) -> bool:
+    return entry.is_file() if entry.suffix in MODULES else (entry / "__init__.py").is_file()
+
+
 def _stays_in(folder: Path, entry: Path) -> bool:
-    """Whether an entry is of its folder: a link out of it would open what nobody named."""
-    return not entry.is_symlink() or entry.resolve().is_relative_to(folder.resolve())
+    return not entry.is_symlink() or entry.resolve().is_relative_to(folder)
 
 
 def wall_in(unconfined: bool, folders: Collection[Path]) -> None:
@@ -54,8 +78,7 @@ def wall_in(unconfined: bool, folders: Collection[Path]) -> None:
 
     Raises Refused where a wall is missing, unless it may be ``unconfined``.
     """
-    beside = [entry for folder in folders for entry in folder.iterdir() if _stays_in(folder, entry)]
-    modules = [entry for entry in beside if entry.suffix in MODULES or (entry / "__init__.py").is_file()]
+    modules = [entry for folder in folders for entry in modules_in(folder)]
     missing = confine(modules, folders)
     if missing and not unconfined:
         raise Refused(

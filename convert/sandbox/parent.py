@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
+import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +17,14 @@ from convert.environments.interpreters import isolated
 from convert.errors import OtherVersion, Refused
 from convert.sandbox import job_messages, limits
 from convert.sandbox.job_messages import Inspected, Job, JobResult, WitnessEnds
+from convert.sandbox.zygote import LAST_WORDS_BYTES, Fork, Gone, Zygote, at_hand, root
 from server.confinement.walls import untraceable
 
-LAST_WORDS_BYTES = 2000  # of what the child prints, which is shown when it dies
 MOST_MESSAGES, MOST_CHARACTERS = 10_000, 20_000  # a conversion tells some fifty steps; a traceback is shorter
 PARTS = ("reason", "remedy", "where", "traceback")  # of a refusal
 TRACEBACK = "Traceback (most recent call last)"
 OPENS_PICKLES, INSPECTS, ANSWERS = "convert.child", "convert.inspect_child", "convert.witness.child"
+IMPORTS = {OPENS_PICKLES: ("convert.child", "convert.serving", "convert.inspect_child"), INSPECTS: (INSPECTS,)}
 MORE_TIME = {
     OPENS_PICKLES: "allow more with --timeout SECONDS",
     INSPECTS: "make the model smaller, or try again where the processor is less busy",
@@ -85,12 +85,12 @@ def _witness(job: Job, elsewhere: Elsewhere) -> Iterator[WitnessEnds]:
     try:
         with tempfile.TemporaryDirectory(prefix="dynonnx-") as home, untraceable():
             witness = subprocess.Popen(  # noqa: S603  the interpreter that a person has, our own module
-                isolated(elsewhere.python, OUR_PACKAGES + f"from {ANSWERS} import main\nmain()", _root(), *words),
+                isolated(elsewhere.python, OUR_PACKAGES + f"from {ANSWERS} import main\nmain()", root(), *words),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd=home,
-                env=limits.environment(_root(), home),
+                env=limits.environment(root(), home),
                 pass_fds=[asked, replies],
                 start_new_session=True,
             )
@@ -106,9 +106,11 @@ def _witness(job: Job, elsewhere: Elsewhere) -> Iterator[WitnessEnds]:
             os.close(ours)
 
 
-@functools.cache
-def _root() -> str:
-    return str(Path(__file__).resolve().parents[2])
+@contextlib.contextmanager
+def near(opens_pickles: bool) -> Iterator[None]:
+    """Within the block children are forked from one process, which imports what they need while we go on."""
+    with at_hand(IMPORTS[OPENS_PICKLES if opens_pickles else INSPECTS]):
+        yield
 
 
 @contextlib.contextmanager
@@ -116,57 +118,70 @@ def _child(
     module: str, words: Sequence[str], given: bytes, timeout: float, descriptors: Sequence[int] = ()
 ) -> Iterator[BinaryIO]:
     """The pipe of a child that runs ``module``; it is gone after the block. Raises Refused for Broken within it."""
-    root = _root()
-    with tempfile.TemporaryDirectory(prefix="dynonnx-") as home, untraceable():
-        reading, writing = os.pipe()
+    printed = bytearray()
+    code, overdue = 0, False
+    with untraceable(), at_hand(IMPORTS.get(module, ())) as zygote:
         try:
-            child = subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [sys.executable, "-m", module, str(writing), *words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                cwd=home,
-                env=limits.environment(root, home),
-                pass_fds=[writing, *descriptors],
-                start_new_session=True,  # no signal and no terminal of ours
-            )
-        finally:
-            os.close(writing)
-        timer = threading.Timer(timeout, child.kill)
-        timer.start()
-        printed = bytearray()
-        listener = threading.Thread(target=_keep_last, args=(child.stderr, printed))
-        listener.start()
-        broken = False
-        try:
-            with os.fdopen(reading, "rb") as pipe:
-                _give(child, given)
+            with _pipes(zygote, module, words, descriptors) as (child, pipes):
+                timer = threading.Timer(timeout, os.kill, (child, signal.SIGKILL))
+                listener = threading.Thread(target=_keep_last, args=(pipes.printed, printed))
+                timer.start()
+                listener.start()
+                broken = False
                 try:
-                    yield pipe
-                except job_messages.Broken:
-                    broken = True
+                    _give(pipes.given, given)
+                    try:
+                        yield pipes.told
+                    except job_messages.Broken:
+                        broken = True
+                finally:
+                    overdue = not timer.is_alive()
+                    timer.cancel()
+                    timer.join()  # the child's number may be another's once it is reaped
+                    code = zygote.reap()
+                    listener.join()
+        except Gone as gone:
+            raise _death(module, 1, overdue, timeout, str(gone)) from None
+    if broken:
+        raise _death(module, code, overdue, timeout, printed.decode(errors="replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipes:
+    """Our ends: what a child is given, what it tells, what it prints."""
+
+    given: BinaryIO
+    told: BinaryIO
+    printed: BinaryIO
+
+
+@contextlib.contextmanager
+def _pipes(
+    zygote: Zygote, module: str, words: Sequence[str], descriptors: Sequence[int]
+) -> Iterator[tuple[int, _Pipes]]:
+    """A new child's number, and our ends of its pipes, which are closed after the block. Raises Gone."""
+    (read, given), (told, tells), (printed, prints) = os.pipe(), os.pipe(), os.pipe()
+    with os.fdopen(given, "wb") as giving, os.fdopen(told, "rb") as telling, os.fdopen(printed, "rb") as printing:
+        try:
+            places = (0, 2, tells, *descriptors)
+            asked = Fork(module, (str(tells), *words), (read, prints, tells, *descriptors), places)
+            child = zygote.fork(asked)
         finally:
-            overdue = not timer.is_alive()
-            timer.cancel()
-            child.kill()
-            code = child.wait()
-            listener.join()
-        if broken:
-            raise _death(module, code, overdue, timeout, printed.decode(errors="replace"))
+            for theirs in (read, tells, prints):
+                os.close(theirs)
+        yield child, _Pipes(giving, telling, printing)
 
 
 def _keep_last(stream: BinaryIO, printed: bytearray) -> None:
-    with stream:
-        while piece := os.read(stream.fileno(), 1 << 16):
-            printed += piece
-            del printed[:-LAST_WORDS_BYTES]
+    while piece := os.read(stream.fileno(), 1 << 16):
+        printed += piece
+        del printed[:-LAST_WORDS_BYTES]
 
 
-def _give(child: subprocess.Popen[bytes], given: bytes) -> None:
-    assert child.stdin is not None  # noqa: S101  it is a pipe: this tells mypy
+def _give(pipe: BinaryIO, given: bytes) -> None:
     with contextlib.suppress(BrokenPipeError):  # it died at once; listening finds out how
-        child.stdin.write(given)
-        child.stdin.close()
+        pipe.write(given)
+        pipe.close()
 
 
 def _answer(pipe: BinaryIO, wanted: str, tell: Tell) -> tuple[dict[str, object], bytes]:

@@ -24,6 +24,7 @@ LONGEST_ORIGIN = 512  # characters of where a pickle came from
 # A missing value in a tensor of strings, which has no null (a missing number is NaN). It is a Unicode noncharacter,
 # which exchanged text does not contain; the empty string may be a category.
 MISSING_TEXT = "\ufdd0"
+SINCE_1970 = "seconds since 1970-01-01T00:00:00"  # of a date, in the time zone that the model was fitted in
 
 Dtype = Literal["float64", "float32", "int64", "bool", "string"]
 Role = Literal["label", "probabilities", "scores", "value", "transformed"]
@@ -37,6 +38,7 @@ class Feature:
 
     ``input`` names its graph input: the features of one input are the columns of its ``[rows, k]`` matrix, in order.
     ``nullable``: a missing value is allowed. ``categories``: the only values the model accepts; None: it accepts any.
+    ``unit``: what its numbers count, where that is known; of dates it is `SINCE_1970`.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Feature:
     input: str
     nullable: bool = False
     categories: tuple[Scalar, ...] | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,12 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
         raise BadArtefact(f"dynonnx.features: unknown dtype {entry['dtype']!r} of {entry['name']!r}")
     if not (isinstance(entry["name"], str) and isinstance(entry["input"], str)):
         raise BadArtefact(f"dynonnx.features: the name {entry['name']!r} or its input is not a text")
-    return Feature(entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(entry["categories"]))
+    unit = entry.get("unit")
+    if unit is not None and not isinstance(unit, str):
+        raise BadArtefact(f"dynonnx.features: the unit of {entry['name']!r} is not a text")
+    return Feature(
+        entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(entry["categories"]), unit
+    )
 
 
 def _check_features(features: tuple[Feature, ...]) -> None:

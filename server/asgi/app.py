@@ -19,7 +19,7 @@ from server.asgi.page_routes import build_page_router, is_open_page
 from server.asgi.repository_routes import build_repository_router
 from server.asgi.routes import build_router
 from server.asgi.v2_routes import build_v2_router
-from server.endpoints.gate import Headers
+from server.endpoints.framing import Headers, check_framing
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import JSON
 from server.endpoints.serving import HotRoute
@@ -98,10 +98,11 @@ class App:
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         gate = self.endpoints.gate
         try:
-            gate.check_framing(scope["headers"], scope["http_version"])
+            check_framing(scope["headers"], scope["http_version"])
             gate.check_host(scope["headers"], scope["http_version"])
             if not self._is_preflight(scope) and not is_open_page(scope):
                 gate.authorise(scope["path"], scope["headers"])
+            gate.check_lengths(scope["headers"])
             await self._inner(inner, receive, send_with_id)
         except ClientDisconnect:
             return  # within its body: nobody waits for an answer

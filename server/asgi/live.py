@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from server.endpoints.framing import has_body
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.live import Watcher
 from server.errors import ServerError
@@ -27,6 +28,8 @@ def build_live_router(endpoints: Endpoints) -> APIRouter:
     async def live(request: Request) -> Response:
         if request.scope["http_version"] == "1.0":
             raise ServerError("bad_request", "this answer never ends: ask by HTTP/1.1")
+        if has_body(request.scope["headers"]):
+            raise ServerError("bad_request", "this answer never ends: ask without a body")
         if request.state.head_only:
             return Response(headers=HEADERS)
         return _Events(endpoints)

@@ -89,7 +89,7 @@ class Entry:
     timing: Timing | None = None  # set where answers have Server-Timing
     ticket = 0  # its place among those that wait
     waiting_rows = 0  # rows that the queue still counts
-    runs = 0  # that the queue counts for it
+    plan: Any = None  # the queue's, while it waits
 
     def hold(self, size: int) -> None:
         """Counts ``size`` more bytes that a codec unpacked for this request, until it is done.

@@ -18,15 +18,26 @@ NEVER = float("inf")
 SPARE_DEADLINES = 4  # of entries that wait no longer, each with its body: beyond these and as many as wait, they go
 
 
+class _Plan:
+    """So many ``runs`` that must be made while one of its ``entries`` waits, which are counted; ``rows``: of all."""
+
+    __slots__ = ("entries", "rows", "runs")
+
+    def __init__(self, runs: int, rows: int) -> None:
+        self.runs = runs
+        self.rows = rows
+        self.entries = 1
+
+
 class _Lane:
     """Entries in the order they came. ``group``: None for a lane of one entry that shares no run."""
 
-    __slots__ = ("entries", "group", "last_rows")
+    __slots__ = ("entries", "group", "last")
 
     def __init__(self, group: BatchGroup | None) -> None:
         self.group = group
         self.entries: deque[Entry] = deque()
-        self.last_rows = 0  # of its last run, as planned
+        self.last: _Plan | None = None  # of its last run
 
 
 class Queue:
@@ -59,7 +70,10 @@ class Queue:
             self.next_deadline = entry.deadline
 
     def count_runs(self) -> int:
-        """How many runs must be made to serve what waits, with at most ``max_rows`` rows each."""
+        """How many runs serve what waits, with at most ``max_rows`` rows each; where some have left, how many at most.
+
+        What was planned with another ``max_rows`` stays planned.
+        """
         self._settle()
         return self._runs
 
@@ -95,7 +109,7 @@ class Queue:
             if entry.deadline > now and not entry.done:  # somebody joined it who has longer to wait
                 heappush(deadlines, (entry.deadline, entry.ticket, entry))
                 continue
-            if entry.waiting_rows and not entry.done:  # of one that runs, the run's own look tells
+            if entry.plan is not None and not entry.done:  # of one that runs, the run's own look tells
                 late.append(entry)
             self._leave(entry)
         self.next_deadline = deadlines[0][0] if deadlines else NEVER
@@ -148,7 +162,7 @@ class Queue:
                 self._place(entry)
                 heappush(self._deadlines, (entry.deadline, entry.ticket, entry))
         if len(self._deadlines) > 2 * self.placed + SPARE_DEADLINES:
-            self._deadlines = [item for item in self._deadlines if item[2].waiting_rows]
+            self._deadlines = [item for item in self._deadlines if item[2].plan is not None]
             heapify(self._deadlines)
 
     def _place(self, entry: Entry) -> None:
@@ -160,9 +174,13 @@ class Queue:
             self._plan(entry, self._pieces(entry))
         else:
             lane = self._lane_of.get(id(entry.group)) or self._open_lane(entry.group)
-            shares = lane.entries and lane.last_rows + entry.rows <= self.max_rows
-            lane.last_rows = lane.last_rows + entry.rows if shares else entry.rows
-            self._plan(entry, 0 if shares else 1)
+            last = lane.last
+            if last is not None and last.entries and last.rows + entry.rows <= self.max_rows:
+                last.entries += 1
+                last.rows += entry.rows
+                entry.plan = last
+            else:
+                lane.last = self._plan(entry, 1)
         lane.entries.append(entry)
         if len(lane.entries) == 1:
             heappush(self._lanes, (entry.ticket, lane))
@@ -174,16 +192,21 @@ class Queue:
     def _pieces(self, entry: Entry) -> int:
         return -(-entry.waiting_rows // self.max_rows) if self.row_independent else 1
 
-    def _plan(self, entry: Entry, runs: int) -> None:
-        """Counts so many runs as begun for this entry; those that only join a run count none."""
-        self._runs += runs - entry.runs
-        entry.runs = runs
+    def _plan(self, entry: Entry, runs: int) -> _Plan:
+        entry.plan = plan = _Plan(runs, entry.rows)
+        self._runs += runs
+        return plan
 
     def _leave(self, entry: Entry) -> None:
         """Counts an entry no longer, though it may still stand in its lane; a second call changes nothing."""
+        plan, entry.plan = entry.plan, None
+        if plan is None:
+            return
         self.rows -= entry.waiting_rows
         entry.waiting_rows = 0
-        self._plan(entry, 0)
+        plan.entries -= 1
+        if not plan.entries:
+            self._runs -= plan.runs
 
     def _drop_done(self, lane: _Lane) -> None:
         while lane.entries and lane.entries[0].done:
@@ -206,9 +229,7 @@ class Queue:
             batch = self._take_whole(lane)
         self._drop_done(lane)
         if lane.entries:
-            head = lane.entries[0]
-            self._plan(head, max(head.runs, 1))
-            heappush(self._lanes, (head.ticket, lane))
+            heappush(self._lanes, (lane.entries[0].ticket, lane))
         else:
             self._lane_of.pop(id(lane.group), None)
         return batch

@@ -15,7 +15,7 @@ from server.batching.batcher import Batcher
 from server.batching.entry import Entry, PiecedAnswer, Timing
 from server.caching.flight import Answered, Flight
 from server.caching.store import MOST_USES, Kept, Shelf, Store
-from server.caching.worth import Worth
+from server.caching.worth import REQUEST_SECONDS, Worth
 from server.errors import ServerError
 from server.metrics.families import RouteName
 
@@ -48,6 +48,7 @@ class Cache:
         self._counting = False  # what follows is counted at the end of this turn of the loop
         self._hits = self._misses = self._rows = self._answered = 0
         self._hit_seconds = self._miss_seconds = self._answered_seconds = 0.0
+        self._waiting = 0  # for the row of another
         self._arrivals: dict[RouteName, list[float]] = {}  # of those that were answered from here
 
     def rested(self) -> None:
@@ -133,10 +134,20 @@ class Cache:
         self._count_later()
 
     def gone(self, flight: Flight) -> None:
-        """Forgets a flight, if no other has its question by now."""
+        """Forgets a flight with its callers, and its question, if no other has it by now."""
+        self.joined(-flight.joined)
         kept = self._flights.pop(flight.question, None)
         if kept is not None and (other := kept()) is not flight and other is not None:
             self._flights[flight.question] = kept
+
+    def joined(self, callers: int) -> None:
+        """Counts requests that wait for the row of another, below 0: that do no longer."""
+        self._waiting += callers
+        self._metrics.join(callers)
+
+    def queue_seconds(self) -> float:
+        """Seconds that answering those who wait for the row of another is expected to take."""
+        return self._waiting * REQUEST_SECONDS
 
     def answered(self, callers: Sequence[Entry], now: float) -> None:
         """Counts requests that another's row answers."""

@@ -32,6 +32,9 @@ class Landing(Protocol):
     def gone(self, flight: Flight) -> None:
         """The flight is let go; it may have landed before."""
 
+    def joined(self, callers: int) -> None:
+        """So many more wait beside the one that batching counts; below 0: fewer."""
+
     def answered(self, callers: Sequence[Entry], now: float) -> None:
         """Counts callers that are about to be answered, beside the one that batching counts."""
 
@@ -67,6 +70,11 @@ class Flight(Entry):
             self._to.gone(self)
 
     @property
+    def joined(self) -> int:
+        """How many callers there are beside the one that batching counts."""
+        return len(self._callers) - 1
+
+    @property
     def done(self) -> bool:
         """Whether nobody waits for it any more."""
         callers = self._callers
@@ -84,10 +92,12 @@ class Flight(Entry):
 
     def join(self, caller: Entry) -> None:
         """Adds a caller with an equal question, while it `boards`."""
+        before = self.joined
         if len(self._callers) >= self._most_callers:
             self._callers = self._waiting()
             self._most_callers = 2 * len(self._callers) + SPARE_CALLERS
         self._callers.append(caller)
+        self._to.joined(self.joined - before)
         self.deadline = max(self.deadline, caller.deadline)
         if self._watch is not None and caller.deadline < self._watched:
             self._watch.cancel()
@@ -159,6 +169,8 @@ class Flight(Entry):
             if caller.deadline <= now and caller.deadline < self.deadline and not caller.done:
                 self._to.failed(too_late(), now - caller.arrived)
                 _fail(caller, too_late())
+        before, self._callers = self.joined, self._waiting()
+        self._to.joined(self.joined - before)
         self._watch_deadlines()
 
 

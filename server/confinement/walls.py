@@ -69,6 +69,12 @@ def untraceable() -> Iterator[None]:
         _set(SET_DUMPABLE, int(before == 1))  # 2, of set-user-id programs, cannot be set
 
 
+def traceable() -> None:
+    """A process that was forked of one that is `untraceable` may be looked into, as any of its user's."""
+    if sys.platform == "linux":
+        _set(SET_DUMPABLE, 1)
+
+
 def _build(name: str, wall: Callable[[], None]) -> str:
     try:
         wall()

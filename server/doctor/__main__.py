@@ -16,6 +16,8 @@ from server.doctor.configuration import read_config_vars
 from server.doctor.examination import Asked, examine
 from server.doctor.memory import SIZES, size_named
 from server.doctor.trying import try_models
+from server.fetching.address import read_addresses
+from server.fetching.apart import fetch_apart
 from server.settings import BadSetting, read_settings
 
 GOOD, BAD, USAGE = 0, 1, 2
@@ -26,7 +28,8 @@ Says before a push to Heroku what would go wrong, each line with the command tha
 It looks at what is committed, as a push takes nothing else: models and their trial, the build's own rules, the slug,
 settings, memory. Config vars of the app are asked of the heroku command, where it is there and a remote is set up."""
 CHECK = """\
-Opens every model as the server does and has it answer its golden rows, on this very machine; no git, no network.
+Opens every model as the server does and has it answer its golden rows, on this very machine; no git, and no network
+but for the models of DYNONNX_MODELS_FROM, which it fetches first.
 
 Procfile's release phase runs it on a dyno before the new slug takes traffic: exit status 1, and it never does."""
 
@@ -95,6 +98,9 @@ def _config_vars(file: str | None) -> str:
 def _check(memory_bytes: int | None) -> int:
     try:
         settings = read_settings(os.environ)
+        read_addresses(settings.models_from)
+        if settings.models_from and fetch_apart():
+            return BAD
         tried = try_models(settings.models, settings, memory_bytes)
     except BadSetting as error:
         print(error, file=sys.stderr)

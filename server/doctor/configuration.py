@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from server.doctor.buildpack import STACKS
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
+from server.fetching.address import read_addresses
 from server.settings import PREFIX, BadSetting, Settings, read_settings
 
 OURS = ("WEB_CONCURRENCY", "WEB_CONCURRENCY_SET_BY")
@@ -106,7 +107,7 @@ def _bad_settings(source: Source) -> Iterator[Finding]:
     """Each value for itself: `read_settings` stops at the first."""
     for name, value in source.values.items():
         try:
-            read_settings({name: value})
+            read_addresses(read_settings({name: value}).models_from)
         except BadSetting as error:
             yield Finding(f"{source.name}: {error}", source.mend.format(name))
 

@@ -17,7 +17,7 @@ from server.doctor.checkout import Checkout, look_at_models, read_checkout
 from server.doctor.configuration import Configuration, find_in_configuration, read_configuration
 from server.doctor.finding import Finding
 from server.doctor.memory import DEFAULT_SIZE, find_in_memory, size_named
-from server.doctor.models import committed_models, find_in_models, names_of
+from server.doctor.models import committed_models, find_in_models, names_fetched, names_of
 from server.doctor.slug import find_in_slug
 from server.doctor.trying import try_models
 from server.models.folder import scan
@@ -70,10 +70,13 @@ def _all(checkout: Checkout, models: str, configuration: Configuration, asked: A
     if checkout.shallow:
         yield Finding("this clone is shallow, and Heroku refuses to be pushed one", "git fetch --unshallow")
     refused = _refused(checkout, models, settings, size)
-    yield from find_in_models(checkout, models, _files(checkout.root, models), refused)
+    yield from find_in_models(
+        checkout, models, _files(checkout.root, models), refused, elsewhere=bool(settings.models_from)
+    )
     yield from find_in_build(checkout)
     yield from find_in_slug(checkout, models, _installed(checkout), functools.partial(_packed_share, checkout.root))
-    yield from find_in_configuration(checkout, configuration, names_of(committed, models), asked.is_open)
+    served = names_of(committed, models) | names_fetched(settings)
+    yield from find_in_configuration(checkout, configuration, served, asked.is_open)
     yield from find_in_memory(settings, size, sum(checkout.committed[path].size for path in committed))
     yield from _packages(checkout)
 

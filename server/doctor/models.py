@@ -7,13 +7,20 @@ from pathlib import PurePosixPath
 
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
+from server.fetching.address import read_addresses
 from server.models.folder import PICKLES
+from server.settings import BadSetting, Settings
 
 Refusals = Mapping[str, str]  # reasons by the path of a model's file
 
 
-def find_in_models(checkout: Checkout, folder: str, files: Sequence[str], refused: Refusals) -> Iterator[Finding]:
-    """``files``: the model files here and what signs them; every path is relative to the checkout."""
+def find_in_models(
+    checkout: Checkout, folder: str, files: Sequence[str], refused: Refusals, *, elsewhere: bool
+) -> Iterator[Finding]:
+    """``files``: the model files here and what signs them; every path is relative to the checkout.
+
+    ``elsewhere``: others are fetched before the start.
+    """
     committed = committed_models(checkout, folder)
     yield from _pickles(checkout, folder)
     for path in files:
@@ -29,7 +36,7 @@ def find_in_models(checkout: Checkout, folder: str, files: Sequence[str], refuse
                 f"the server refuses {reason}",
                 f"convert it again (make convert MODEL=...), or: git rm -r '{_model_folder(path, folder)}'",
             )
-    if not committed and not files:
+    if not committed and not files and not elsewhere:
         yield Finding(
             f"no model is committed in {folder}/: the app would serve none",
             f"make convert MODEL=path/to/model.pkl, then git add {folder} && git commit -m 'Add a model'",
@@ -39,6 +46,15 @@ def find_in_models(checkout: Checkout, folder: str, files: Sequence[str], refuse
 def committed_models(checkout: Checkout, folder: str) -> list[str]:
     """The model files that a push takes."""
     return [path for path in checkout.committed if path.startswith(f"{folder}/") and path.endswith(".onnx")]
+
+
+def names_fetched(settings: Settings) -> set[str]:
+    """The names of models that are fetched; of an archive nobody knows them, so the default model may be in it."""
+    try:
+        places = [address.place for address in read_addresses(settings.models_from)]
+    except BadSetting:
+        return set()
+    return {place.partition("/")[0] if place else settings.default_model or "" for place in places}
 
 
 def names_of(paths: Sequence[str], folder: str) -> set[str]:

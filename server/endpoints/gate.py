@@ -8,19 +8,17 @@ import itertools
 import re
 import secrets
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
+from server.endpoints.framing import BLANKS, CLOSE, Headers, check_coding, one_coding
 from server.endpoints.router_clock import RouterClock
 from server.errors import ServerError
-
-Headers = Iterable[tuple[bytes, bytes]]  # names in lower case, as ASGI has them
 
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9-]{1,64}")
 HOST_PATTERN = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
 OPEN_PATHS = frozenset({"/health", "/ping", "/v2/health/live", "/v2/health/ready"})
-CLOSE = {"connection": "close"}
 
 # What a header means to the gate, by name.
 IRRELEVANT, HOST, LENGTH, REQUEST_ID, START, CODING, STORING, COLD = range(8)
@@ -42,7 +40,6 @@ _USUAL = (
 )
 _KINDS |= dict.fromkeys(_USUAL, IRRELEVANT)
 _SPELLINGS = {spelled: kind for name, kind in _KINDS.items() for spelled in (name, name.title())}
-BLANKS = b" \t"  # optional after a value; the parser leaves them
 
 
 class Admission(NamedTuple):
@@ -105,16 +102,6 @@ class Gate:
             raise _one_host()
         if hosts:
             self._check_host_value(hosts[0])
-
-    def check_framing(self, headers: Headers, http_version: str) -> None:
-        """Raises ServerError unless a Transfer-Encoding is chunked alone, and of HTTP/1.1 (RFC 9112, 6.1)."""
-        codings = [value for name, value in headers if name == b"transfer-encoding"]
-        if len(codings) > 1:
-            raise _one_coding()
-        for value in codings:
-            _check_coding(value)
-            if http_version == "1.0":
-                raise ServerError("bad_request", "HTTP/1.0 has no Transfer-Encoding", CLOSE)
 
     def _check_host_value(self, host: bytes) -> None:
         if not HOST_PATTERN.fullmatch(host.rstrip(BLANKS)):
@@ -191,7 +178,7 @@ class Gate:
             elif kind == START:
                 start = value
             elif kind == CODING:
-                _check_coding(value)
+                check_coding(value)
                 codings += 1
             elif kind == STORING:
                 no_store = no_store or says_no_store(value)
@@ -200,7 +187,7 @@ class Gate:
         if hosts > 1:
             raise _one_host()
         if codings > 1:
-            raise _one_coding()
+            raise one_coding()
         return Admission(request_id, self.deadline(monotonic(), start), cold, hosts == 1, no_store)
 
     def deadline(self, now: float, start: bytes | None) -> float:
@@ -217,6 +204,16 @@ class Gate:
         if not value.isdigit():
             raise ServerError("bad_request", "Content-Length is not a number")
         self.check_size(int(value) if len(value) < 20 else sys.maxsize)  # int() refuses 5,000 digits
+
+    def check_lengths(self, headers: Headers) -> None:
+        """Raises ServerError as `admit` does for the body's length, whatever the request is for."""
+        for name, value in headers:
+            if name == b"content-length":
+                self._check_length(value)
+
+    def is_too_long(self, length: int) -> bool:
+        """Whether a body of ``length`` bytes is larger than is read."""
+        return length > self._max_body_bytes
 
     def check_size(self, length: int) -> None:
         """Raises ServerError ``body_too_large`` if ``length`` bytes are too many."""
@@ -252,12 +249,3 @@ def _unauthorized(what: str) -> ServerError:
 
 def _one_host() -> ServerError:
     return ServerError("bad_request", "send exactly one Host header", CLOSE)
-
-
-def _one_coding() -> ServerError:
-    return ServerError("bad_request", "send at most one Transfer-Encoding", CLOSE)
-
-
-def _check_coding(value: bytes) -> None:
-    if value.rstrip(BLANKS).lower() != b"chunked":
-        raise ServerError("bad_request", "Transfer-Encoding: only chunked is taken", CLOSE)

@@ -16,6 +16,7 @@ import orjson
 
 from server.errors import overloaded
 from server.metrics.demand import Demand, demand_of
+from server.metrics.judoscale import Judoscale
 from server.metrics.process import read_memory, read_wanted
 from server.metrics.sampling import Load, Sampler
 
@@ -67,6 +68,8 @@ class Live:
         self._timer: asyncio.TimerHandle | None = None
         self._waking: asyncio.Task[None] | None = None
         self._is_closed = False
+        settings = endpoints.settings
+        self._judoscale = Judoscale(settings.judoscale_url, settings.dyno) if settings.judoscale_url else None
 
     def start(self) -> None:
         """Beats once a second from now on, on the running loop."""
@@ -100,6 +103,8 @@ class Live:
         self._looked = now
         sample, load = self._sampler.sample(seconds, endpoints.serving.costs())
         self._loads.append(load)
+        if self._judoscale is not None:
+            self._judoscale.beat(self.loads(), self.demand().utilisation, time_of_day)
         self._keep(orjson.dumps(self._completed(sample, load, time_of_day)))
 
     def _measure(self) -> None:

@@ -149,7 +149,8 @@ class Serving:
 
     def queue_seconds(self) -> float:
         """Seconds that serving all that waits is expected to take."""
-        return sum(batcher.queue_seconds() for batcher in self._batchers.values() if batcher.waits)
+        joined = sum(cache.queue_seconds() for cache in self._caches.values())
+        return joined + sum(batcher.queue_seconds() for batcher in self._batchers.values() if batcher.waits)
 
     def costs(self) -> dict[tuple[str, str], tuple[float, float]]:
         """By version, the learned seconds of a run and of each of its rows."""

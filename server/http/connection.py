@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
+from server.endpoints.framing import body_length, check_framing
 from server.endpoints.ledger import SMALL_BODY_BYTES
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import HotRoute, enter
@@ -133,7 +134,7 @@ class Connection(ReadingConnection):
             route.batcher.check_capacity(deadline)
         except ServerError as error:
             exchange = self.worker.make_exchange(self, gate.identify(self._lowered()), 0.0, route)
-            exchange.close = not self.parser.should_keep_alive()
+            exchange.close = not self.parser.should_keep_alive() or gate.is_too_long(body_length(self.headers) or 0)
             self.exchanges.append(exchange)
             exchange.fail(error)
             return
@@ -177,7 +178,7 @@ class Connection(ReadingConnection):
         url, headers = self.url, self._lowered()
         gate = self.worker.endpoints.gate
         try:
-            gate.check_framing(headers, version)
+            check_framing(headers, version)
             gate.check_host(headers, version)
         except ServerError as error:
             self._stop(error)
@@ -205,7 +206,15 @@ class Connection(ReadingConnection):
                 if isinstance(self._body, bytes):
                     self._body = bytearray(self._body)
                 self._body += body
-        elif self._cold:
+            return
+        try:
+            self.worker.endpoints.gate.check_size(self._received)
+        except ServerError as error:
+            if self._cold:
+                self._stop(error)
+            self._end_behind_last()  # it was told another error
+            raise StopParsing from None
+        if self._cold:
             super().on_body(body)
 
     def _weigh(self, exchange: Exchange, size: int) -> None:

@@ -38,16 +38,3 @@ def head_without_upgrade(method: bytes, target: bytes, version: str, headers: Se
 
 def _without_upgrade(headers: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[bytes, bytes]]:
     return ((name, value) for name, value in headers if name.lower() != b"upgrade")
-
-
-def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether a body may follow a head."""
-    return any(name.lower() in (b"content-length", b"transfer-encoding") and value != b"0" for name, value in headers)
-
-
-def body_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
-    """The Content-Length of a head that has passed the parser; None without one."""
-    for name, value in headers:
-        if name.lower() == b"content-length":
-            return int(value)
-    return None

@@ -135,6 +135,7 @@ class ModelMetrics:
         whole = scoreboard.enter(line)
         self._cells = whole[start : start + MODEL_CELLS]
         self._of_line = whole
+        self._joined = 0
         self._failure = {code: MODEL_OFFSETS["nv_inference_request_failure"] + at for at, code in enumerate(CODES)}
         dispatch = MODEL_OFFSETS["dynonnx_dispatch_total"]
         self._dispatch = {reason: dispatch + at for at, reason in enumerate(DISPATCH_REASONS)}
@@ -210,5 +211,10 @@ class ModelMetrics:
         durations.count(self._cells, _REQUEST_SECONDS[route, status_class(status)], seconds)
 
     def pending(self, requests: int) -> None:
-        """Sets the number of requests that wait or run."""
-        self._cells[_PENDING] = requests
+        """Sets the number of requests that wait or run, beside those of `join`."""
+        self._cells[_PENDING] = requests + self._joined
+
+    def join(self, requests: int) -> None:
+        """Counts requests that wait for the row of another; below 0: such as do no longer."""
+        self._joined += requests
+        self._cells[_PENDING] += requests

@@ -17,7 +17,7 @@ from server.codecs.v2.codec import TensorCodec
 from server.errors import ServerError
 from server.models.bulletin import Bulletin
 from server.models.folder import version_key
-from server.models.trial import Verdict
+from server.models.trial import Findings, Verdict
 
 FEW, LONGEST = 16, 32  # models, and characters of a name, among which one like it is looked for: under a millisecond
 NO_MODEL = "no model is loaded; convert one into the models folder, and it serves within seconds"
@@ -44,6 +44,10 @@ class Model:
     cost_by_rows: bool  # nothing but their number decides how long a run takes
     repeatable: bool = True  # nothing in it may draw by chance: equal questions have equal answers
     pads_texts: bool = False  # a run takes as much for each of its texts as for the longest
+
+    def findings(self) -> Findings:
+        """What another process needs to open the same file without a trial."""
+        return Findings(self.sha256, self.verdict, self.curve, self.cost_by_rows, self.pads_texts)
 
     @property
     def layouts(self) -> tuple[InputLayout, ...]:

@@ -111,7 +111,7 @@ def _try(load: Load, file: VersionFile, content: Given | Exception) -> bytes:
         model = load(file, given=content)
     except Exception as error:  # noqa: BLE001
         return REFUSED + _rest_of_sentence(error).encode()
-    return Findings(model.sha256, model.verdict, model.curve, model.cost_by_rows, model.pads_texts).to_bytes()
+    return model.findings().to_bytes()
 
 
 def _rest_of_sentence(error: Exception) -> str:

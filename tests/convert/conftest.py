@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,16 @@ import pytest
 
 from convert.job import Converted, convert
 from convert.opening.opener import OpenPolicy
+from convert.sandbox import parent
+from convert.sandbox.zygote import use, zygote
 from examples import train
+
+
+@pytest.fixture(scope="session")
+def forked() -> Iterator[None]:
+    """Children are forked from one process in all tests that ask for it: what they need is imported once."""
+    with zygote(parent.IMPORTS[parent.OPENS_PICKLES]) as one, use(one):
+        yield
 
 
 @pytest.fixture(scope="session")

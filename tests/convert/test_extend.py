@@ -14,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 
 from convert.__main__ import main
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 MINE = """
 from sklearn.base import BaseEstimator, TransformerMixin
 import numpy as np

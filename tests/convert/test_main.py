@@ -26,6 +26,8 @@ from server.artefact.metadata import from_metadata
 from server.artefact.runtime import Runtime
 from server.confinement.syscalls import this_machine
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -257,6 +259,8 @@ def test_a_program_reads_json(iris_file: Path, tmp_path: Path, capsys: pytest.Ca
     assert "StandardScaler" in json.loads(capsys.readouterr().out)["drawing"]
     assert main([str(tmp_path / "none.pkl"), "--json"]) == 1
     assert "not a file" in json.loads(capsys.readouterr().out)["refused"]["reason"]
+    assert main([str(iris_file), "--trust-code", "--path", "/dev/zero", "--json"]) == 1
+    assert "/dev/zero is no folder" in json.loads(capsys.readouterr().out)["refused"]["reason"]
 
 
 def test_a_folder_of_models(trained: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

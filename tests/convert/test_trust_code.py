@@ -24,6 +24,8 @@ from convert.opening.own_code import OwnCode
 from tests.campaigns.coverage.traced import traced
 from tests.support.convert import notebooks
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 QUICK = ("ratio", "title >", "apply_age", "FamilySize > MedianFiller", "within a Column", "a classifier", "a function")
 
 

@@ -14,7 +14,7 @@ pa = pytest.importorskip("pyarrow", reason="scoring needs pyarrow: make test-sca
 parquet = pytest.importorskip("pyarrow.parquet", reason="scoring needs pyarrow: make test-scale")
 
 from score.options import parse  # noqa: E402
-from tests.score.tables import ROOT, example, rows_like_golden  # noqa: E402
+from tests.score.tables import MODELS, ROOT, example, rows_like_golden  # noqa: E402
 from tests.score.test_scorer import batch_of  # noqa: E402
 
 
@@ -31,7 +31,7 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_a_table_is_scored_and_told(table: Path, tmp_path: Path) -> None:
-    run = call(table, tmp_path / "out.csv", "--model", "churn", "--key", "id")
+    run = call(table, tmp_path / "out.csv", "--models", MODELS, "--model", "churn", "--key", "id")
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.splitlines()[0] == "churn 1: 200,000 rows answered, 0 refused"
     assert (tmp_path / "out.csv").read_text().startswith('"id","prediction","probability"\n0,')
@@ -39,12 +39,12 @@ def test_a_table_is_scored_and_told(table: Path, tmp_path: Path) -> None:
 
 def test_refused_rows_change_the_exit_status(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("sepal length (cm),x\n5.1,1\n")
-    run = call(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "iris")
+    run = call(tmp_path / "in.csv", tmp_path / "out.csv", "--models", MODELS, "--model", "iris")
     assert run.returncode == 1
     assert run.stderr.startswith(f"refused: {tmp_path / 'in.csv'}: the table lacks 'sepal width (cm)'")
     names = "sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)"
     (tmp_path / "in.csv").write_text(names + "\n5.1,3.5,1.4,0.2\n5.1,3.5,1.4,wide\n")
-    run = call(tmp_path / "in.csv", tmp_path / "out.csv", "--model", "iris")
+    run = call(tmp_path / "in.csv", tmp_path / "out.csv", "--models", MODELS, "--model", "iris")
     assert run.returncode == 3
     assert 'expected a number, got ""wide""' in (tmp_path / "out.refused.csv").read_text()
 
@@ -56,6 +56,18 @@ def test_wrong_words_are_told() -> None:
     assert "required: IN, OUT" in call().stderr
     assert "Exit status" in call("--help").stdout
     assert parse(["a.csv", "b", "--key", "x", "--key", "x"]).keys == ("x",)
+    assert parse(["a.csv", "b"]).engine == "local"
+    assert "invalid choice: 'spark'" in call("in.csv", "out", "--engine", "spark").stderr
+
+
+def test_without_ray_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)\n1,1,1,1\n")
+    code = "import sys; sys.modules['ray'] = None; from score.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    words = (tmp_path / "in.csv", tmp_path / "out", "--models", MODELS, "--model", "iris", "--engine", "ray")
+    run = call(*words, code=code)
+    assert run.returncode == 1
+    assert "requirements-ray.txt" in run.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_pyarrow_it_says_what_to_install() -> None:
@@ -74,6 +86,8 @@ def test_a_killed_command_goes_on_where_it_was(table: Path, tmp_path: Path) -> N
         "score",
         str(table),
         str(out),
+        "--models",
+        str(MODELS),
         "--model",
         "churn",
         "--key",
@@ -107,7 +121,9 @@ def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
             for _ in range(times):
                 writer.write_batch(batch)
         command = [sys.executable, "-m", "score", str(tmp_path / "in.parquet"), str(tmp_path / "out.parquet")]
-        child = subprocess.Popen([*command, "--model", "churn", "--replace"], cwd=ROOT, stdout=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            [*command, "--models", str(MODELS), "--model", "churn", "--replace"], cwd=ROOT, stdout=subprocess.DEVNULL
+        )
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         assert child.returncode == 0

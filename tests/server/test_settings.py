@@ -43,6 +43,12 @@ def test_defaults_are_the_promised_ones() -> None:
         ("DYNONNX_HOST", "127.0.0.1", "host", "127.0.0.1"),
         ("DYNONNX_MODELS", "/srv/models", "models", Path("/srv/models")),
         ("DYNONNX_DEFAULT_MODEL", "iris", "default_model", "iris"),
+        (
+            "DYNONNX_MODELS_FROM",
+            "https://a/b.onnx#x \n s3://c/d#y ",
+            "models_from",
+            ("https://a/b.onnx#x", "s3://c/d#y"),
+        ),
         ("DYNONNX_STRICT", "1", "strict", True),
         ("DYNONNX_STRICT", "0", "strict", False),
         ("DYNONNX_API_KEYS", f"{KEY}, {OTHER_KEY}", "api_keys", (KEY, OTHER_KEY)),
@@ -122,6 +128,15 @@ def test_a_bad_key_is_refused_without_being_told(name: str, keys: str) -> None:
 
 
 def test_an_unknown_name_stops_the_start() -> None:
+    links = {
+        "DYNONNX_PORT": "tcp://10.0.0.1:80",
+        "DYNONNX_PORT_80_TCP_ADDR": "10.0.0.1",
+        "DYNONNX_SERVICE_HOST": "10.0.0.1",
+    }
+    more = {"DYNONNX_SERVICE_PORT_HTTP": "80", "DYNONNX_IRIS_PREDICTOR_PORT": "tcp://10.0.0.2:80"}
+    assert read_settings({**links, **more}) == Settings()  # of services called dynonnx... beside us on Kubernetes
+    with pytest.raises(BadSetting, match=r"^DYNONNX_PORT: there is no such setting"):
+        read_settings({"DYNONNX_PORT": "8001"})
     with pytest.raises(BadSetting, match=r"^DYNONNX_API_KEY: there is no such setting"):
         read_settings({"DYNONNX_API_KEY": KEY})
 
@@ -145,6 +160,22 @@ def test_no_other_number_is_a_share(text: str) -> None:
 
 def test_hirefires_token_is_not_shown() -> None:
     assert public_settings(read_settings({"HIREFIRE_TOKEN": KEY}))["HIREFIRE_TOKEN"] == "set"  # noqa: S105
+
+
+def test_judoscales_address_is_not_shown() -> None:
+    address = f"https://adapter.judoscale.com/api/{KEY}"
+    settings = read_settings({"JUDOSCALE_URL": address, "DYNO": "web.1"})
+    assert (settings.judoscale_url, settings.dyno) == (address, "web.1")
+    assert public_settings(settings)["JUDOSCALE_URL"] == "set"
+
+
+@pytest.mark.parametrize(
+    "text", ["adapter.judoscale.com", "ftp://a/b", "https:///x", "https://a:0/", "https://a:70000/x", "https://u:p@a/x"]
+)
+def test_no_other_address_takes_reports_and_none_is_told(text: str) -> None:
+    with pytest.raises(BadSetting, match=r"^JUDOSCALE_URL: expected an address") as raised:
+        read_settings({"JUDOSCALE_URL": text})
+    assert text not in str(raised.value)
 
 
 def test_workers_set_by_the_buildpack_do_not_count() -> None:
@@ -195,5 +226,5 @@ def test_any_environment_is_settings_or_a_sentence_that_names_the_setting(enviro
         name, _, told = reason.partition(": ")
         assert name in environment
         assert told.isprintable()
-        secret = environment[name] if name in ("DYNONNX_API_KEYS", "DYNONNX_ADMIN_KEYS") else ""
+        secret = environment[name] if name in ("DYNONNX_API_KEYS", "DYNONNX_ADMIN_KEYS", "JUDOSCALE_URL") else ""
         assert len(secret) < 4 or secret not in told

@@ -20,6 +20,8 @@ Node = Callable[..., Tensor]
 HALF = 0.5
 PI = float(np.pi)
 SPLIT = 2.0**27 + 1  # parts the digits of a float64 in halves
+LEAST_SQUARED, MOST_SQUARED = 1e-140, 1e140  # between them the square of a float64 keeps its digits
+MOST_POWER = 32
 WHOLE = 2.0**52  # from here on a float64 has no fraction
 
 
@@ -98,15 +100,16 @@ def apply_ufunc(graph: Graph, ufunc: np.ufunc, operands: Sequence[Any]) -> Tenso
         return _on_texts(graph, ufunc, operands)
     if ufunc not in NODES:
         raise NoNode(f"numpy.{ufunc.__name__}")
-    weak = tuple(_dtype(value) if not isinstance(value, int | float) else type(value) for value in operands)
+    weak = tuple(type(value) if type(value) in (int, float, bool) else _dtype(value) for value in operands)
     weak = tuple(np.dtype(bool) if kind is bool else kind for kind in weak)
     *kinds, _ = ufunc.resolve_dtypes((*weak, None))
     if kinds[0].kind not in "biuf":
         raise NoNode(f"numpy.{ufunc.__name__} of {kinds[0]}")
     if ufunc not in KEEPING_BOOLEANS and kinds[0] == np.bool_:
         kinds = [np.dtype(np.int32)] * len(kinds)
-    wide = [np.dtype(np.float32) if kind == np.float16 else kind for kind in kinds]
-    return NODES[ufunc](*(as_operand(graph, value, kind) for value, kind in zip(operands, wide, strict=True)))
+    if ufunc is np.power and kinds[0].kind in "iu" and operands[1] in range(MOST_POWER):
+        return whole_power(as_operand(graph, operands[0], kinds[0]), int(operands[1]))
+    return NODES[ufunc](*(as_operand(graph, value, kind) for value, kind in zip(operands, kinds, strict=True)))
 
 
 def _on_texts(graph: Graph, ufunc: np.ufunc, operands: Sequence[Any]) -> Tensor:
@@ -149,11 +152,23 @@ def _spoken(ufunc: np.ufunc) -> str:
     return f"numpy.{ufunc.__name__}"
 
 
+def _divisor(b: Tensor) -> Tensor:
+    """Whole numbers to divide by, 1 in the place of 0 and of -1: the smallest whole number by -1 ends the process."""
+    if b.dtype.kind == "u":
+        return b.equals(0).where(np.asarray(1, b.dtype), b)
+    return (b.equals(0) | b.equals(-1)).where(np.asarray(1, b.dtype), b)
+
+
 def _floor_divide(a: Tensor, b: Tensor) -> Tensor:
-    """As numpy does it, from the remainder: 1.0 // 0.1 is 9."""
+    """As numpy does it: whole numbers by 0 are 0; others from the remainder, 1.0 // 0.1 is 9."""
     if a.dtype.kind in "iu":
-        safe = b.equals(0).where(np.asarray(1, b.dtype), b)
-        return b.equals(0).where(np.asarray(0, b.dtype), (a - _modulo(a, safe)) / safe)
+        zero, safe = np.asarray(0, b.dtype), _divisor(b)
+        cut = a / safe
+        if a.dtype.kind == "i":
+            rest = a - cut * safe
+            down = ~rest.equals(0) & a.graph.op("Xor", rest < 0, safe < 0)
+            cut = b.equals(-1).where(-a, down.where(cut - np.asarray(1, a.dtype), cut))
+        return b.equals(0).where(zero, cut)
     rest = a.graph.op("Mod", a, b, fmod=1)
     other = ~rest.equals(0.0) & a.graph.op("Xor", rest < 0.0, b < 0.0)
     whole = (a - rest) / b
@@ -166,8 +181,7 @@ def _floor_divide(a: Tensor, b: Tensor) -> Tensor:
 def _modulo(a: Tensor, b: Tensor) -> Tensor:
     """With the sign of the divisor."""
     if a.dtype.kind in "iu":
-        safe = b.equals(0).where(np.asarray(1, b.dtype), b)
-        return a.graph.op("Mod", a, safe, fmod=0)
+        return a.graph.op("Mod", a, _divisor(b), fmod=0)
     rest = a.graph.op("Mod", a, b, fmod=1)
     other = ~rest.equals(0.0) & a.graph.op("Xor", rest < 0.0, b < 0.0)
     return other.where(rest + b, rest)
@@ -175,14 +189,21 @@ def _modulo(a: Tensor, b: Tensor) -> Tensor:
 
 def _rest(a: Tensor, b: Tensor) -> Tensor:
     """With the sign of what is divided; of whole numbers by 0 it is 0, where ONNX Runtime ends the run."""
-    if a.dtype.kind == "f":
-        return a.graph.op("Mod", a, b, fmod=1)
-    safe = b.equals(0).where(np.asarray(1, b.dtype), b)
-    return a.graph.op("Mod", a, safe, fmod=1)
+    return a.graph.op("Mod", a, b if a.dtype.kind == "f" else _divisor(b), fmod=1)
 
 
 def _power(a: Tensor, b: Tensor) -> Tensor:
+    if a.dtype.kind in "iu":  # ONNX Runtime computes it as floats, and large ones do not wrap
+        raise NoNode("a power of whole numbers that is not one of a few constant whole ones")
     return a.graph.op("Pow", a, b)
+
+
+def whole_power(x: Tensor, exponent: int) -> Tensor:
+    """Whole numbers multiplied, which wrap as numpy's do."""
+    made = constant_like(x, np.asarray(1, x.dtype))
+    for _ in range(exponent):
+        made = made * x
+    return made
 
 
 def _sign(x: Tensor) -> Tensor:
@@ -212,12 +233,42 @@ def _arctan(x: Tensor) -> Tensor:
     return far.where(beyond - angle, angle)
 
 
+def _below(x: Tensor) -> Tensor:
+    """Where a number is below zero, or the zero that is."""
+    return (x < 0.0) | (x.equals(0.0) & (1.0 / x).equals(-np.inf))
+
+
+def _scaled(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Both over the larger of their sizes, where their squares would not fit, and that size; what is infinite is 1."""
+    largest = a.graph.op("Max", a.unary("Abs"), b.unary("Abs"))
+    one = np.asarray(1.0, a.dtype)
+    fits = ((largest > LEAST_SQUARED) & (largest < MOST_SQUARED)) | largest.equals(0.0)
+    size = fits.where(one, largest)
+    ends = largest.equals(np.inf)
+    parts = [ends.where(_isinf(x).cast(x.dtype) * x.unary("Sign"), x / size) for x in (a, b)]
+    return parts[0], parts[1], size
+
+
 def _arctan2(y: Tensor, x: Tensor) -> Tensor:
+    lost, left, down = missing(y) | missing(x), _below(x), _below(y)
+    y, x, _ = _scaled(y, x)
     size = (x * x + y * y).unary("Sqrt")
-    half = _arctan(y / (size + x)) * 2.0
-    left = (y < 0.0).where(np.float64(-PI), np.asarray(PI, x.dtype)).cast(x.dtype)
-    behind = y.equals(0.0) & (x < 0.0)
-    return size.equals(0.0).where(np.asarray(0.0, x.dtype), behind.where(left, half))
+    near = size.equals(0.0).where(y, _arctan(y / (size + x.unary("Abs"))) * 2.0)
+    turn = down.where(np.asarray(-PI, x.dtype), constant_like(x, np.asarray(PI, x.dtype)))
+    return lost.where(np.asarray(np.nan, x.dtype), left.where(turn - near, near))
+
+
+def _hypot(a: Tensor, b: Tensor) -> Tensor:
+    """Infinite where one of them is, whatever the other."""
+    endless = _isinf(a) | _isinf(b)
+    a, b, size = _scaled(a, b)
+    return endless.where(np.asarray(np.inf, a.dtype), (a * a + b * b).unary("Sqrt") * size)
+
+
+def _logaddexp(a: Tensor, b: Tensor) -> Tensor:
+    """Of two that are equal, also infinite ones, their own and log 2."""
+    apart = FUNCTIONS[np.log1p]((-(a - b).unary("Abs")).unary("Exp"))
+    return a.graph.op("Max", a, b) + a.equals(b).where(np.asarray(np.log(2), a.dtype), apart)
 
 
 def _arcsin(x: Tensor) -> Tensor:
@@ -280,14 +331,14 @@ NODES: dict[Any, Node] = {
     np.fmin: _fmin,
     np.greater: _compare("Greater"),
     np.greater_equal: _compare("GreaterOrEqual"),
-    np.hypot: lambda a, b: (a * a + b * b).unary("Sqrt"),
+    np.hypot: _hypot,
     np.invert: lambda x: ~x if x.dtype == np.bool_ else x.unary("BitwiseNot"),
     np.isfinite: lambda x: ~(missing(x) | _isinf(x)),
     np.isinf: _isinf,
     np.isnan: missing,
     np.less: _compare("Less"),
     np.less_equal: _compare("LessOrEqual"),
-    np.logaddexp: lambda a, b: a.graph.op("Max", a, b) + FUNCTIONS[np.log1p]((-(a - b).unary("Abs")).unary("Exp")),
+    np.logaddexp: _logaddexp,
     np.logical_and: lambda a, b: _flag(a) & _flag(b),
     np.logical_not: lambda x: ~_flag(x),
     np.logical_or: lambda a, b: _flag(a) | _flag(b),
@@ -295,7 +346,7 @@ NODES: dict[Any, Node] = {
     np.maximum: _both("Max", operator.or_),
     np.minimum: _both("Min", operator.and_),
     np.multiply: _both("Mul", operator.and_),
-    np.negative: lambda x: -x,
+    np.negative: lambda x: -x if x.dtype.kind != "u" else constant_like(x, np.asarray(0, x.dtype)) - x,
     np.not_equal: lambda a, b: ~a.equals(b),
     np.positive: _same,
     np.power: _power,
@@ -322,7 +373,7 @@ KEEPING_BOOLEANS = frozenset(
 def rounded(x: Tensor, decimals: int) -> Tensor:
     """As numpy does it: scaled, to the nearest even, and back."""
     if x.dtype.kind != "f":
-        return x
+        return x if decimals >= 0 else rounded(x.cast(np.float64), decimals).cast(x.dtype)
     if not decimals:
         return x.unary("Round")
     factor = 10.0 ** abs(decimals)

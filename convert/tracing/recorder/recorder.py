@@ -197,8 +197,8 @@ def storage(dtype: Any) -> np.dtype[Any]:
         return np.dtype(np.int64)
     if isinstance(dtype, pd.StringDtype) or dtype.kind in "OUT":
         return np.dtype(object)
-    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
-        return dtype if dtype != np.float16 else np.dtype(np.float32)
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf" and dtype != np.float16:  # which rounds after each step
+        return dtype
     raise refuse(f"a column of {dtype} is not recorded", "make numbers or texts of it: astype(float), astype(str)")
 
 

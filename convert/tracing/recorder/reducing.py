@@ -63,7 +63,9 @@ def _sum(row: Row) -> Tensor:
 
 
 def _product(row: Row) -> Tensor:
-    return row.filled(row.x, 1.0).reduce("ReduceProd")
+    if row.x.dtype.kind == "f":
+        return row.filled(row.x, 1.0).reduce("ReduceProd")
+    return functools.reduce(operator.mul, [row.x.take([at]) for at in range(row.width)])  # that of whole numbers wraps
 
 
 def _mean(row: Row) -> Tensor:
@@ -95,7 +97,10 @@ def _count(row: Row) -> Tensor:
 
 def _logical(kind: str) -> Callable[[Row], Tensor]:
     def reduce(row: Row) -> Tensor:
+        """A missing number is true, unless it is skipped."""
         flags = row.x if row.x.dtype == np.bool_ else ~row.x.equals(0)
+        if row.skipped and row.missing is not None and kind == "ReduceMax":
+            flags = flags & ~row.missing
         return flags.cast(np.int32).reduce(kind).cast(np.bool_)
 
     return reduce

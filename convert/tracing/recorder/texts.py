@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.exporters.parts.patterns import SPACES
+from convert.exporters.parts.text.patterns import SPACES
 from convert.graph.graph import MICROSOFT, Tensor
 from convert.tracing.recorder import nodes
 from server.artefact.metadata import MISSING_TEXT
@@ -176,7 +176,7 @@ def nth(x: Tensor, separator: str | None, place: int) -> Tensor:
 
 
 def looked_up(x: Tensor, known: dict[Any, Any], otherwise: Any) -> Tensor:
-    """What a dictionary has for a value; ``otherwise`` for one that it does not have: a tensor, or None for missing."""
+    """What a dictionary has for a value; ``otherwise`` for one that it does not have: a tensor, a constant, or None."""
     values = list(known.values())
     kind = nodes.joint_dtype([*values, *([] if otherwise is None else [otherwise])] or [np.nan])
     if otherwise is None and kind.kind != "O":

@@ -94,8 +94,11 @@ class Array(StandIn):
 
     def _set_where(self, key: Any, condition: StandIn, value: Any) -> None:
         shown_key = tuple(map(shown, key)) if isinstance(key, tuple) else shown(key)
-        if isinstance(value, StandIn):
+        if isinstance(value, StandIn) or np.size(value) != 1:
             raise refuse("it sets some rows to values of other columns", "np.where(condition, values, x)")
+        if isinstance(key, tuple) and np.size(np.arange(self.columns_.width)[key[1]]) > 1 and not _is_all(key[1]):
+            raise refuse("it sets several columns of some rows at once", "one after the other: x[condition, 0] = value")
+        value = np.asarray(value).item()
         with quietly():
             self.concrete[shown_key] = value
         if isinstance(key, tuple):

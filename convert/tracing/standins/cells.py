@@ -128,6 +128,8 @@ class Cell:
         return self.ufunc(np.invert, self)
 
     def __round__(self, digits: int | None = None) -> Cell:
+        if self.ways.python and (digits or 0) < 0 and self.tensor.dtype.kind == "f":
+            raise refuse("round to tens is not recorded", "np.round(x, -1), which may differ in the last digit")
         rounded = nodes.rounded_exactly if self.ways.python and (digits or 0) > 0 else nodes.rounded
         made = self.of(lambda: rounded(self.tensor, digits or 0))
         return made if digits is not None else made.of(lambda: made.tensor.cast(np.int64))

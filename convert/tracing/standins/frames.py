@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_scalar
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
@@ -18,7 +19,7 @@ from convert.tracing.standins import functions
 from convert.tracing.standins.arrays import filled
 from convert.tracing.standins.cells import Cell, RowOfCells, Ways, put_together
 from convert.tracing.standins.locating import Located, Positioned
-from convert.tracing.standins.series import ARITHMETIC, Series, plain
+from convert.tracing.standins.series import ARITHMETIC, Series, dividend, plain
 from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, alike, labels_of, shown
 
 DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
@@ -96,7 +97,10 @@ class Frame(StandIn):
         """As of any stand-in; two frames must have the same columns, as pandas puts them beside each other by name."""
         if isinstance(left, Frame) and isinstance(right, Frame) and list(left.columns) != list(right.columns):
             raise refuse("it computes with two frames of different columns", "take columns as arrays: df.to_numpy()")
-        return StandIn.binary(self, act, ufunc, left, right)
+        made = StandIn.binary(self, act, ufunc, dividend(ufunc, left, right), right)
+        if isinstance(made, Frame) and list(made.columns) != list(self.columns):  # pandas put all names in order
+            raise refuse("it computes with constants of other columns, or in another order", "list the columns alike")
+        return made
 
     def places(self, names: Any) -> Any:
         """Positions of columns by name: one for one name."""
@@ -140,6 +144,8 @@ class Frame(StandIn):
 
     def _put(self, concrete: Any, names: Sequence[Any], tensors: Sequence[Tensor]) -> None:
         """These columns, in the place of those of that name, or behind."""
+        if not concrete.columns.is_unique:
+            raise refuse("it sets a column of a table that has two of one name", "give them names of their own")
         parts = {name: self.columns_.take([at]).parts[0] for at, name in enumerate(self.concrete.columns)}
         parts |= {name: (tensor, 1) for name, tensor in zip(names, tensors, strict=True)}
         made = Columns(self.recorder.graph, tuple(parts[name] for name in concrete.columns))
@@ -285,7 +291,10 @@ class Frame(StandIn):
     def clip(self, lower: Any = None, upper: Any = None, axis: Any = None, **others: Any) -> Any:
         """Between two limits, for all columns or for each."""
         only(others)
-        return self.each(lambda series: series.clip(_of_column(lower, series.name), _of_column(upper, series.name)))
+        if is_scalar(lower) and is_scalar(upper):
+            return self.each(lambda series: series.clip(lower, upper))
+        below = self.each(lambda series: series.clip(lower=_of_column(lower, series.name)))
+        return below.each(lambda series: series.clip(upper=_of_column(upper, series.name)))
 
     def round(self, decimals: Any = 0, **others: Any) -> Any:
         """To the nearest even."""
@@ -369,6 +378,7 @@ class Frame(StandIn):
 
     def map(self, function: Any, na_action: Any = None, **keywords: Any) -> Any:
         """A function of each value."""
+        only({"na_action": na_action})
         return self.each(lambda series: series.apply(function, **keywords))
 
     applymap = map  # noqa: A003  pandas' name
@@ -416,7 +426,7 @@ def _reducing(kind: str) -> Any:
         only(others)
         if axis not in (1, "columns"):
             raise refuse(f"DataFrame.{kind}: {MIXES}", IN_FIT)
-        frame = self.select_dtypes("number") if numeric_only else self
+        frame = self.select_dtypes(["number", "bool"]) if numeric_only else self
         with quietly():
             given = {} if kind == "count" else {"skipna": skipna} | ({"ddof": ddof} if kind in ("std", "var") else {})
             concrete = getattr(frame.concrete, kind)(axis=1, **given)

@@ -210,6 +210,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """The length of each row."""
     if axis not in (1, -1) or ord not in (None, 1, 2):
         raise refuse(f"numpy.linalg.norm of all rows, or of order {ord}: {MIXES}", IN_FIT)
+    x = x if x.concrete.dtype.kind == "f" else x.astype(np.float64)
     squares = np.abs(x) if ord == 1 else x * x
     total = squares.sum(axis=1, keepdims=keepdims)
     return total if ord == 1 else np.sqrt(total)
@@ -253,7 +254,7 @@ def delete(x: Any, places: Any, axis: Any = None) -> Any:
     """Without some columns."""
     if axis != 1:
         raise refuse("numpy.delete takes rows away", "axis=1 takes columns")
-    return x[:, [at for at in range(x.concrete.shape[1]) if at not in np.arange(x.concrete.shape[1])[places]]]
+    return x[:, np.delete(np.arange(x.concrete.shape[1]), places)]
 
 
 def take(x: Any, places: Any, axis: Any = None) -> Any:
@@ -279,7 +280,8 @@ def insert(x: Any, at: int, value: Any, axis: Any = None) -> Any:
     """A column put among others."""
     if axis != 1 or not isinstance(at, int):
         raise refuse("numpy.insert puts rows among rows", "axis=1 puts a column")
-    new = value if isinstance(value, StandIn) else np.full((x.recorder.rows, 1), value)
+    kind = x.concrete.dtype
+    new = value.astype(kind) if isinstance(value, StandIn) else np.full((x.recorder.rows, 1), value, kind)
     return np.concatenate([x[:, :at], new if np.ndim(new) == 2 else new.reshape(-1, 1), x[:, at:]], axis=1)
 
 

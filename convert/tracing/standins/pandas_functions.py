@@ -35,6 +35,7 @@ def cut(
     if isinstance(concrete, pd.Categorical):
         raise refuse("pandas.cut of an array is not recorded", "of a Series it is: pd.cut(df['a'], ...)")
     edges = np.asarray(bins, np.float64)
+    edges = np.unique(edges) if keywords.get("duplicates") == "drop" else edges
     count = counted(x, edges, right)
     value = x.tensor.cast(np.float64)
     if include_lowest and right:

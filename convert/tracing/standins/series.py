@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_scalar
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
@@ -67,7 +69,8 @@ class Series(StandIn):
 
     def binary(self, act: Callable[[Any, Any], Any], ufunc: np.ufunc, left: Any, right: Any) -> Any:
         """As of any stand-in; categories are compared as what they stand for."""
-        return StandIn.binary(self, act, ufunc, plain(left), plain(right))
+        left, right = plain(left), plain(right)
+        return StandIn.binary(self, act, ufunc, dividend(ufunc, left, right), right)
 
     shape = property(lambda self: (RowCount(len(self.concrete)),))
     size = property(lambda self: RowCount(len(self.concrete)))
@@ -169,6 +172,9 @@ class Series(StandIn):
         if isinstance(value, str):
             self.recorder.need_text(self.tensor, f"fillna({value!r})")
             self.recorder.note(self.tensor, values=[value])
+        if isinstance(self.concrete.dtype, pd.CategoricalDtype):
+            made = as_category(plain(self).fillna(value), self.concrete.dtype)
+            return self._in_place(made) if inplace else made
         with quietly():
             concrete = self.concrete.fillna(shown(value))
         other = value.tensor if isinstance(value, Series) else alike(self.recorder, value)
@@ -206,9 +212,10 @@ class Series(StandIn):
     def clip(self, lower: Any = None, upper: Any = None, **others: Any) -> Any:
         """Between two limits; a missing number stays missing."""
         only(others)
-        low = None if lower is None else shown(lower)
         with quietly():
-            concrete = self.concrete.clip(low, shown(upper))
+            concrete = self.concrete.clip(shown(lower), shown(upper))
+        if all(limit is not None and is_scalar(limit) for limit in (lower, upper)) and lower > upper:
+            lower, upper = upper, lower  # as pandas does it
         made = self._limited(lower, np.maximum, operator.lt)
         made = made._limited(upper, np.minimum, operator.gt)
         self.recorder.keep_origin(made.tensor, self.tensor)
@@ -245,14 +252,17 @@ class Series(StandIn):
 
     def map(self, known: Any, na_action: Any = None) -> Any:
         """What a dictionary or a constant series has for each value, or a function of one value answers."""
-        if isinstance(known, pd.Series):
+        if isinstance(known, SERIES):
             known = known.to_dict()
         if not isinstance(known, Mapping):
+            only({"na_action": na_action})
             return self.apply(known)
         self._note_keys(known)
+        other = default_of(known)
+        known = dict(known)
         with quietly():
-            concrete = self.concrete.map(known)
-        return self.made(concrete, lambda x: texts.looked_up(x, dict(known), None))
+            concrete = plain(self).concrete.map(known if other is None else lambda value: known.get(value, other))
+        return self.made(concrete, lambda x: texts.looked_up(x, known, other))
 
     def replace(self, known: Any = None, value: Any = None, inplace: bool = False, **keywords: Any) -> Any:
         """Constants replaced by others."""
@@ -263,7 +273,7 @@ class Series(StandIn):
             known = dict(zip(listed, value if isinstance(value, list | tuple) else [value] * len(listed), strict=True))
         self._note_keys(known)
         with quietly():
-            concrete = self.concrete.replace(known)
+            concrete = plain(self).concrete.replace(known)
         values = self.tensor
         told = [item for item in known.values() if item is not None and item == item]
         numbers = nodes.is_text(values) and bool(told) and not any(isinstance(item, str) for item in told)
@@ -273,8 +283,12 @@ class Series(StandIn):
 
     def _note_keys(self, keys: Any) -> None:
         listed = [key for key in keys if key is not None]
-        if listed and all(isinstance(key, str) for key in listed if key == key):
-            self.recorder.need_text(self.tensor, f"a comparison with {listed[0]!r}")
+        flags = {isinstance(key, bool | np.bool_) for key in listed if key == key and not isinstance(key, str)}
+        if flags and flags != {self.tensor.dtype == np.bool_}:  # which pandas takes for equal here, and there not
+            raise refuse("it looks booleans up among numbers, or numbers among booleans", "astype(int), astype(bool)")
+        there = [key for key in listed if key == key]
+        if there and all(isinstance(key, str) for key in there):
+            self.recorder.need_text(self.tensor, f"a comparison with {there[0]!r}")
         self.recorder.note(self.tensor, values=listed)
 
     def apply(self, function: Any, args: Any = (), **keywords: Any) -> Any:
@@ -315,6 +329,29 @@ for _name, _pair in {**ARITHMETIC, **COMPARISONS}.items():
     if _name not in ("and", "or", "xor"):
         setattr(Series, _name, _arithmetic(*_pair))
         setattr(Series, f"r{_name}", _arithmetic(*_pair, swapped=True))
+
+
+def dividend(ufunc: np.ufunc, left: Any, right: Any) -> Any:
+    """Whole numbers over what may be zero, as floats: pandas answers with infinite or missing ones, numpy with 0."""
+    sure = np.ndim(right) == 0 and not isinstance(right, StandIn) and right == right and right != 0
+    if ufunc not in (np.floor_divide, np.remainder) or sure:
+        return left
+    if isinstance(left, StandIn):
+        kinds = left.concrete.dtypes if left.ndim == 2 else [left.concrete.dtype]
+        whole = hasattr(left.concrete, "index") and any(isinstance(k, np.dtype) and k.kind in "biu" for k in kinds)
+        return left.astype(np.float64) if whole else left
+    return float(left) if isinstance(left, int) else left
+
+
+def default_of(known: Mapping[Any, Any]) -> Any:
+    """What a dictionary has for keys that it does not hold: None for nothing. Raises a refusal for other kinds."""
+    if isinstance(known, defaultdict) and known.default_factory is not None:
+        return known.default_factory()
+    if isinstance(known, Counter):
+        return 0
+    if isinstance(known, dict) and hasattr(type(known), "__missing__") and not isinstance(known, defaultdict):
+        raise refuse(f"a {type(known).__name__} answers by itself for what it does not hold", "use a dict")
+    return None
 
 
 def plain(value: Any) -> Any:

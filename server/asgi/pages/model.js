@@ -118,7 +118,7 @@ function takes(model, fields) {
   const draw = (wanted) => {
     const found = fields.map((field, at) => [field, at]).filter(([field]) => field.name.toLowerCase().includes(wanted));
     place.replaceChildren(table(["Place", "Feature", "Type", "Missing", "Values"], found.slice(0, FEATURES_SHOWN).map(([field, at]) => [
-      h("span", { class: "soft" }, String(at)), field.name, { string: "text", bool: "true or false", int64: "whole number" }[field.dtype] || "number",
+      h("span", { class: "soft" }, String(at)), field.name, { string: "text", bool: "true or false", int64: "whole number" }[field.dtype] || field.unit || "number",
       field.nullable ? "allowed" : "no", valuesOf(field)])), ...(found.length > FEATURES_SHOWN ? [h("p", { class: "soft" }, `and ${count(found.length - FEATURES_SHOWN)} more`)] : []));
   };
   draw("");

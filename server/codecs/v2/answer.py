@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import prod
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -13,14 +12,13 @@ from server.artefact.runtime import Feed
 from server.artefact.tensors import Array, Buffer, InputLayout, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
 from server.caching.question import MARK_BYTES, packed
-from server.codecs.slices import Slices, finish, ranges, rows_per_slice
+from server.codecs.slices import Slices, finish, ranges
 from server.codecs.v2.body import behind, pack
+from server.codecs.v2.classes import ENCODED_ITEMS, Encode, classify
 from server.codecs.v2.datatypes import NAMES, to_binary, to_json
 from server.codecs.v2.outputs import RequestedOutput
 from server.metrics.families import RouteName
 
-ENCODED_ITEMS = 4096  # values that one slice encodes
-SORTED_ITEMS = 16_384  # values that one slice sorts
 COPIED_ITEMS = 32_768  # values that one slice copies
 SMALL_BYTES = 16_384  # of a part of a batch's output that need not be copied: the door joins small pieces
 MANY_PIECES = 256
@@ -116,20 +114,22 @@ def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bo
     json: list[bytes | memoryview] = [output_format.start]
     binary: list[bytes | memoryview] = []
     for requested, output in zip(output_format.outputs, outputs, strict=True):
-        array = output
+        encode = to_binary if requested.binary else to_json
+        datatype, shape = NAMES[output.dtype], output.shape
         if requested.classes:
             labels = output_format.labels.get(requested.name, ())
-            array = yield from best_classes(output, rows_first, requested.classes, labels)
+            datatype = NAMES[np.dtype(np.object_)]
+            shape, data = yield from classify(output, rows_first, requested.classes, labels, encode)
+        else:
+            data = yield from (_binary(output) if requested.binary else _pieces(output, to_json))
         if len(json) > 1:
             json.append(b",")
-        json.append(_DESCRIBED % (orjson.dumps(requested.name), NAMES[array.dtype].encode(), orjson.dumps(array.shape)))
+        json.append(_DESCRIBED % (orjson.dumps(requested.name), datatype.encode(), orjson.dumps(shape)))
         if requested.binary:
-            data = yield from _binary(array)
             json.append(b',"parameters":{"binary_data_size":%d}}' % sum(map(len, data)))
             binary += data
         else:
-            lists = yield from _pieces(array, to_json)
-            json += [b',"data":[', *_with_commas(lists), b"]}"]
+            json += [b',"data":[', *_with_commas(data), b"]}"]
     json.append(b"]}")
     # Copies of a very large answer take long: its pieces stay apart.
     if len(json) < MANY_PIECES:
@@ -154,9 +154,7 @@ def _binary(array: Array) -> Slices[list[bytes | memoryview]]:
     return (yield from _pieces(array, lambda part: bytes(to_binary(part)), COPIED_ITEMS))
 
 
-def _pieces(
-    array: Array, encode: Callable[[Array], bytes | memoryview], items: int = ENCODED_ITEMS
-) -> Slices[list[bytes | memoryview]]:
+def _pieces(array: Array, encode: Encode, items: int = ENCODED_ITEMS) -> Slices[list[bytes | memoryview]]:
     """The binary data or the JSON lists of an array, cut into some values each."""
     if array.size <= items:
         return [encode(array)]
@@ -175,53 +173,3 @@ def start_of(model: str, version: str, request_id: str | None) -> bytes:
     """The JSON of an answer up to the outputs. ``request_id``: the protocol's ``id``, None for none."""
     given: dict[str, Any] = {} if request_id is None else {"id": request_id}
     return orjson.dumps(given | {"model_name": model, "model_version": version})[:-1] + b',"outputs":['
-
-
-def best_classes(output: Array, rows_first: bool, classes: int, labels: Sequence[str]) -> Slices[Array]:
-    """The texts ``value:index[:label]`` of the best columns of each row, best first: shape ``[rows, classes]``.
-
-    NaN sorts last. Without rows a vector counts as one row, and the shape is ``[classes]``.
-    """
-    has_rows = rows_first or output.ndim > 1
-    width = prod(output.shape[1:]) if has_rows else output.size
-    rows = output.reshape(len(output) if has_rows else 1, width)
-    count = min(classes, width)
-    classified: Array = np.empty((len(rows), count), np.object_)
-    for start, stop in ranges(len(rows), rows_per_slice(width)):
-        part = rows[start:stop]
-        best = _best_columns(part)[:, :count] if width <= SORTED_ITEMS else [(yield from _merged(part[0], count))]
-        for row, (values, columns) in enumerate(zip(part, best, strict=True), start):
-            for at, end in ranges(count, ENCODED_ITEMS):
-                chosen = columns[at:end]
-                named = zip(values[chosen].tolist(), chosen.tolist(), strict=True)
-                classified[row, at:end] = [_classification(value, column, labels) for value, column in named]
-                if end < count:
-                    yield
-        yield
-    return classified if has_rows else classified[0]
-
-
-def _merged(row: Array, count: int) -> Slices[Array]:
-    """The ``count`` best columns of a wide row, best first; runs of it are sorted one by one, and merged."""
-    runs: list[Array] = []
-    for start, stop in ranges(len(row), SORTED_ITEMS):
-        runs.append(start + _best_columns(row[start:stop])[:count])
-        yield
-    while len(runs) > 1:
-        pairs, runs = runs, []
-        for at, _ in ranges(len(pairs), 2):
-            columns = np.concatenate(pairs[at : at + 2])
-            runs.append(columns[_best_columns(row[columns])[:count]])
-            yield
-    return runs[0]
-
-
-def _best_columns(values: Array) -> Array:
-    """The columns along the last axis, best first, and of equals the first first; NaN comes last."""
-    keys = -values.astype(np.float64) if values.dtype.kind == "f" else np.bitwise_not(values)  # -min would overflow
-    return np.argsort(keys, kind="stable")
-
-
-def _classification(value: float, column: int, labels: Sequence[str]) -> str:
-    number = f"{value:f}" if isinstance(value, float) else str(value)
-    return f"{number}:{column}:{labels[column]}" if column < len(labels) else f"{number}:{column}"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from server.artefact.tensors import TensorSpec
 from server.codecs.refusals import listed, shown
+from server.codecs.v2.classes import MAX_CLASSES
 from server.codecs.v2.datatypes import NAMES, bad
 from server.codecs.v2.parameters import no_shared_memory, read_flag, read_parameters
 
@@ -59,4 +60,14 @@ def _classes(parameters: dict[str, Any], spec: TensorSpec, where: str) -> int:
         raise bad(f"{where}: classification: expected how many classes, got {shown(classes)}")
     if classes and spec.dtype.kind not in "iuf":
         raise bad(f"{where}: classification: {NAMES[spec.dtype]} has no order; ask for an output of numbers")
-    return classes
+    return _within(classes, spec, where) if classes > MAX_CLASSES else classes
+
+
+def _within(classes: int, spec: TensorSpec, where: str) -> int:
+    """As many classes as an output has that is known to be no wider than MAX_CLASSES."""
+    width = 1
+    for size in spec.shape[1:] or spec.shape:
+        width *= MAX_CLASSES + 1 if size is None else size
+    if width > MAX_CLASSES:
+        raise bad(f"{where}: classification: at most {MAX_CLASSES} classes, got {shown(classes)}")
+    return max(width, 1)

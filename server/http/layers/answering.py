@@ -16,13 +16,13 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from server.batching.queue import NEVER
+from server.endpoints.framing import has_body
 from server.endpoints.portions import PORTION_BYTES
 from server.errors import ServerError
 from server.http.cold import ColdPlace
 from server.http.exchange import Exchange
 from server.http.layers.flow import FlowingConnection
 from server.http.limits import MAX_PIPELINED
-from server.http.targets import has_body
 from server.http.timeouts import BODY, FRESH, IDLE
 
 
@@ -158,6 +158,15 @@ class AnsweringConnection(FlowingConnection):
         if not begun:
             self.exchanges.append(exchange)
         exchange.fail(error)
+
+    def _end_behind_last(self) -> None:
+        """Reads no more, and closes the connection behind the last answer that is owed."""
+        self._refused = True
+        self._let_go()
+        if self.exchanges:
+            self.exchanges[-1].close = True
+        else:
+            self._end()
 
     def _take_back_cold(self) -> bool:
         """Takes the cold request being read from the application; returns whether it has no answer yet."""

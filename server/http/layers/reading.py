@@ -11,12 +11,13 @@ from time import monotonic
 
 import httptools
 
+from server.endpoints.framing import body_length
 from server.endpoints.serving import HotRoute
 from server.errors import ServerError
 from server.http.head_cache import Recognised
 from server.http.layers.waiting import WaitingConnection
 from server.http.limits import MAX_HEAD_BYTES, PIECE_BYTES, headers_too_large, piece_end
-from server.http.targets import body_length, head_without_upgrade
+from server.http.targets import head_without_upgrade
 from server.http.timeouts import BODY, HEAD, IDLE
 from server.logs import log
 

@@ -129,6 +129,18 @@ def test_without_any_dyno_the_wait_ends(tmp_path: Path, monkeypatch: pytest.Monk
         assert router.end() == {"H20": 1}
 
 
+def test_dynos_come_and_go(tmp_path: Path) -> None:
+    with dynos(2) as (first, second), routing(tmp_path, "x", ANYWHERE, [first.port], most=3) as router:
+        assert ask(router.url, 5) == [200] * 5
+        router.send_to(second.port, 3)
+        assert ask(router.url, 60) == [200] * 60
+        came = len(second.heads)
+        router.hold(3)
+        assert ask(router.url, 5) == [200] * 5
+        assert 10 < came == len(second.heads)
+        assert router.end() == {}
+
+
 def test_a_dyno_that_refuses_is_left_for_another(tmp_path: Path) -> None:
     with dynos(1) as (dyno,), routing(tmp_path, "x", ANYWHERE, [free_port(), dyno.port]) as router:
         assert ask(router.url, 20) == [200] * 20

@@ -35,7 +35,7 @@ def test_what_is_seen_is_seen_of_all_that_was_asked_for(tmp_path: Path) -> None:
     with (
         Child(pause, tmp_path / "a", os.environ) as one,
         Child(pause, tmp_path / "b", os.environ) as other,
-        watching([one.pid, other.pid], other.pid, cores) as usage,
+        watching(lambda: [one.pid, other.pid], other.pid, cores) as usage,
     ):
         while max(usage.pss_mb, default=0.0) < 60:
             pass

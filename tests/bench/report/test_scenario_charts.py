@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bench.record import caches
+from bench.record.formations import targets
 from bench.record.results import ROUTED, Peak, Results, Turn
 from bench.report import page, scenario_charts
 from tests.support.bench.runs import FIGURES, SERIES, a_run
@@ -68,6 +69,22 @@ def test_caches_are_drawn_by_skew() -> None:
     assert list(drawn) == ["Questions that were answered before", "Rate gained by keeping answers"]
     assert all(chart.systems == ["iris"] for chart in drawn.values())
     assert list(scenario_charts.caches(a_run())) == []
+
+
+def test_rate_dynos_and_p99_stand_one_above_the_other() -> None:
+    run = a_run()
+    run.settings["autoscale"] = {"goal_ms": 150.0, "utilisation": 0.6}
+    assert list(scenario_charts.formations(run)) == []
+    formation = [(0.0, 1, 0.3), (0.5, 1, 0.9), (1.0, 2, 0.9)]
+    run.turns.append(Turn("autoscale", "dynonnx", FIGURES, SERIES, formation=formation))
+    run.targets += targets(run.turns[-1], 150.0)
+    (chart,) = scenario_charts.formations(run)
+    assert "2,500 requests, 0 without a right answer." in chart.text
+    drawn = ElementTree.fromstring(chart.svg)  # noqa: S314 - our own text
+    words = "".join(drawn.itertext())
+    assert all(word in words for word in ("requests/s", "dynos", "p99, ms", "seconds", "goal: 150 ms"))
+    assert len([group for group in drawn.iter() if group.get("id", "").startswith("axes_")]) == 3
+    assert "at most 60 s" in page.page(run)
 
 
 def test_bodies_are_drawn_by_their_rows() -> None:

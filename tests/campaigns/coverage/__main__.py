@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.campaigns.coverage.cases import all_cases
 from tests.campaigns.coverage.measure import Outcome, measure, ours, plain
 from tests.campaigns.coverage.page import Row, page
+from tests.campaigns.outside.page import put, taken
 
 
 def main(words: Sequence[str]) -> int:
@@ -26,7 +27,8 @@ def main(words: Sequence[str]) -> int:
             if here.status != "agrees":
                 print(f"{case.group}: {case.name}: {here.status}: {here.why[:400]}", file=sys.stderr, flush=True)
     if not asked.only:
-        asked.out.write_text(page(rows))
+        kept = taken(asked.out.read_text()) if asked.out.exists() else ""
+        asked.out.write_text(put(page(rows), kept) if kept else page(rows))
     bad = [case.name for case, here, _ in rows if here.status not in ("agrees", "refused", "not fitted")]
     agree = sum(here.status == "agrees" for _, here, _ in rows)
     print(f"{len(rows)} cases, {agree} agree, {len(bad)} are neither converted nor refused: {bad}")

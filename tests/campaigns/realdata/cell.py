@@ -83,7 +83,7 @@ def _compared(fitted: Fitted, done: Converted) -> Outcome:
     off = np.any([compare(role, expected, values)[0] > 1 for role, values in got.items()], axis=0)
     if not off.any():
         return Outcome("agrees")
-    excused = off & _accidents(fitted.model, artefact, table, expected)
+    excused = off & accidents(fitted.model, artefact, table, expected)
     wrong = np.flatnonzero(off & ~excused)
     if not len(wrong):
         counted = f"{int(excused.sum())} of {len(off)} rows are accidents"
@@ -119,7 +119,7 @@ def _asked(fitted: Fitted, artefact: Artefact) -> Answers:
     return answers
 
 
-def _accidents(model: Any, artefact: Artefact, table: Table, expected: Answers) -> Any:
+def accidents(model: Any, artefact: Artefact, table: Table, expected: Answers) -> Any:
     graph = export(open_original(model), artefact.features, expected).accidents
     runtime = None if graph is None else Runtime(graph.SerializeToString())
     return find_accidents(runtime, artefact.features, {"": table}).get("", np.zeros(length(table), np.bool_))

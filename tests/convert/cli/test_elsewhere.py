@@ -22,6 +22,8 @@ from convert.sandbox import parent
 from convert.sandbox.job_messages import Job
 from convert.sandbox.parent import Elsewhere
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 OLD = "1.8.0"
 MODEL = DecisionTreeClassifier(max_depth=2, random_state=0).fit(np.eye(6), list("ababcc"))
 

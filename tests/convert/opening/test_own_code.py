@@ -21,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from convert.errors import Refused
 from convert.opening.opener import OpenPolicy, open_model
 from convert.opening.own_code import OwnCode, checked
+from convert.opening.scripts import Script
 
 SCRIPT = """
 import numpy as np
@@ -130,6 +131,45 @@ def test_a_module_that_works_while_it_is_imported_says_so(folder: Path, monkeypa
     (folder / "own_training.py").write_text("open('/nowhere/train.csv')\n")
     monkeypatch.delitem(sys.modules, "own_training", raising=False)
     assert "own_training" in refused(named("own_training", "f"), folder)
+
+
+def test_a_module_that_would_end_the_program_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "own_program.py").write_text("import argparse\nargparse.ArgumentParser().parse_args(['--unknown'])\n")
+    monkeypatch.delitem(sys.modules, "own_program", raising=False)
+    assert "own_program" in refused(named("own_program", "f"), folder)
+
+
+def test_a_module_that_an_installed_one_hides_is_named(folder: Path) -> None:
+    (folder / "fractions.py").write_text("def halve(X):\n    return X / 2\n")
+    told = refused(named("fractions", "halve"), folder)
+    assert "/fractions.py), which does not have it" in told
+    assert "needs another name" in told
+
+
+def test_a_folder_of_too_many_scripts_asks_for_the_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "other.py").write_text("")
+    monkeypatch.setattr("convert.opening.own_code.MOST_SCRIPTS", 1)
+    assert "2 scripts and notebooks" in refused(named("__main__", "scale"), folder)
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr("convert.opening.own_code.MOST_SCRIPT_BYTES", 10)
+    assert "too many to search" in refused(named("__main__", "scale"), folder)
+
+
+def test_each_script_of_a_folder_is_read_once_however_many_names_are_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def script(file: Path) -> Script:
+        read.append(file)
+        return Script(file)
+
+    monkeypatch.setattr("convert.opening.own_code.Script", script)
+    code = OwnCode([folder])
+    for name in ("scale", "Keeper", "FACTOR"):
+        code.find("__main__", name)
+    assert read == [folder / "train.py"]
 
 
 def test_code_in_the_file_itself_needs_no_path() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,25 @@ def test_modules_beside_the_converters_are_read_and_nothing_else(
     (tmp_path / "notes.ipynb").symlink_to(away / "id_rsa")
     (tmp_path / "private").symlink_to(away / "private")
     (tmp_path / "alias.py").symlink_to(tmp_path / "mine.py")
+    (tmp_path / "round.py").symlink_to(tmp_path / "round.py")
+    (tmp_path / "folder.py").mkdir()
+    os.mkfifo(tmp_path / "pipe.py")
     wall_in(False, [tmp_path])
     readable, listable = given
     assert sorted(path.name for path in readable) == ["alias.py", "mine.py", "package", "taught.py"]
     assert listable == [tmp_path]
+
+
+def test_a_folder_that_is_none_or_holds_too_much_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Refused, match="gone, where code of yours would be, cannot be listed"):
+        wall_in(False, [tmp_path / "gone"])
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).touch()
+    for most in ("MOST_NAMES", "MOST_MODULES"):
+        monkeypatch.setattr(f"convert.sandbox.answering.{most}", 1)
+        with pytest.raises(Refused, match=f"{tmp_path.name}, where code of yours would be, holds more than"):
+            wall_in(False, [tmp_path])
+        monkeypatch.undo()
 
 
 def test_a_missing_wall_is_refused_unless_it_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

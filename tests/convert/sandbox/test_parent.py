@@ -21,11 +21,14 @@ from convert.errors import Refused
 from convert.sandbox import limits, parent
 from convert.sandbox.job_messages import Job, JobResult
 from convert.sandbox.parent import Elsewhere
+from convert.sandbox.zygote import use, zygote
 from server.confinement import kernel, landlock
 from server.confinement.syscalls import this_machine
 from server.confinement.walls import GET_DUMPABLE
 from tests.support.convert.environments import environment_that_starts_things, started
 from tests.support.convert.hostile import Calls
+
+pytestmark = pytest.mark.usefixtures("forked")
 
 GB = 1 << 30
 
@@ -117,7 +120,7 @@ def test_what_is_trusted_still_reaches_no_network_no_program_and_no_file(tmp_pat
 def test_the_child_has_none_of_the_parents_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYNONNX_ADMIN_KEYS", "secret")
     content = pickle.dumps(Calls(eval, "1 / 0 if 'secret' in str(dict(__import__('os').environ)) else 'clean'"))
-    with pytest.raises(Refused, match=r"holds a builtins\.str"):
+    with zygote(()) as fresh, use(fresh), pytest.raises(Refused, match=r"holds a builtins\.str"):
         run(content, tmp_path, trust=("builtins.eval",))
     assert "secret" not in str(limits.environment("/a", "/b"))
 
@@ -194,7 +197,9 @@ def test_what_is_trusted_reaches_nothing_of_its_users(tmp_path: Path) -> None:
 def test_the_child_has_no_descriptor_but_its_pipes(tmp_path: Path) -> None:
     with (tmp_path / "open").open("w") as file:
         os.set_inheritable(file.fileno(), True)
-        run_code(DESCRIPTORS, tmp_path)
+        with zygote(parent.IMPORTS[parent.OPENS_PICKLES]) as fresh, use(fresh):
+            run_code(DESCRIPTORS, tmp_path)
+            run_code(DESCRIPTORS, tmp_path)  # and nothing of the child before it
 
 
 @LINUX_ONLY

@@ -10,7 +10,7 @@ import pytest
 
 from server.endpoints.live import MOST_WATCHERS
 from tests.support.server import models
-from tests.support.server.doors import READ_SECONDS, ROW, Door, get, open_door, post
+from tests.support.server.doors import DOORS, READ_SECONDS, ROW, Door, get, open_door, post
 
 KEY = "0123456789abcdef"
 
@@ -67,6 +67,14 @@ def test_who_may_watch(tmp_path: Path) -> None:
         head = Stream(door, b"Authorization: Bearer " + KEY.encode(), method="HEAD")
         assert "content-type: text/event-stream" in head.head
         head.close()
+
+
+@pytest.mark.parametrize("which", DOORS)
+def test_nobody_watches_who_sends_a_body(tmp_path: Path, which: str) -> None:
+    with open_door(which, tmp_path, {"iris": models.classifier()}) as door:
+        for framing in (b"Content-Length: 9", b"Transfer-Encoding: chunked"):
+            assert door.ask(get("/live", "GET", framing)).status == 400
+        assert not door.app.endpoints.live._watchers
 
 
 def test_so_many_and_those_who_leave_make_room(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ class QueueRules(RuleBasedStateMachine):
         self.waiting: list[NumbersEntry] = []
         self.number = 0
         self.now = 0.0
+        self.left = False  # some have left since nothing waited
 
     @rule(rows=st.integers(1, 20), group=st.sampled_from(GROUPS), patience=st.integers(1, 5))
     def append(self, rows: int, group: JsonGroup, patience: int) -> None:
@@ -40,6 +41,7 @@ class QueueRules(RuleBasedStateMachine):
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
         data.draw(st.sampled_from(self.waiting)).done = True
+        self.left = True
 
     @rule()
     def pass_time(self) -> None:
@@ -48,7 +50,7 @@ class QueueRules(RuleBasedStateMachine):
         due = [entry for entry in self.waiting if entry.deadline <= self.now and not entry.done]
         assert sorted(map(id, late)) == sorted(map(id, due))
         for entry in late:
-            entry.done = True
+            entry.done = self.left = True
         assert self.queue.next_deadline > self.now
 
     @rule()
@@ -88,19 +90,23 @@ class QueueRules(RuleBasedStateMachine):
 
     @rule()
     def serve_all(self) -> None:
-        planned = self.queue.count_runs()
-        left = len(self.alive) < len(self.waiting)
-        runs = 0
+        planned = [self.queue.count_runs()]
         while self.queue.next_batch() is not None:
-            runs += 1
-        assert runs <= planned if left else runs == planned
+            planned.append(self.queue.count_runs())
+        runs = range(len(planned) - 1, -1, -1)  # after each batch, those that were still to be made
+        if self.left:
+            assert all(made <= plan for made, plan in zip(runs, planned, strict=True))
+        else:
+            assert planned == list(runs)
         self.waiting = []
+        self.left = False
         assert self.is_empty
 
     @rule()
     def clear(self) -> None:
         assert [entry for entry in self.queue.clear() if not entry.done] == self.alive
         self.waiting = []
+        self.left = False
         assert self.is_empty
 
     @property
@@ -119,6 +125,29 @@ class QueueRules(RuleBasedStateMachine):
 
 
 TestQueueRules = QueueRules.TestCase
+
+
+def test_a_run_is_counted_until_the_last_of_it_has_left() -> None:
+    queue = Queue(True, MAX_ROWS)
+    entries = [NumbersEntry(number, 4, GROUPS[0]) for number in range(4)]
+    for entry, deadline in zip(entries, (1.0, 9.0, 1.0, 2.0), strict=True):
+        entry.deadline = deadline
+        queue.append(entry)
+    assert queue.count_runs() == 2
+    assert queue.pop_late(1.0) == [entries[0], entries[2]]
+    assert (queue.count_runs(), queue.rows) == (2, 8)
+    assert queue.pop_late(2.0) == [entries[3]]
+    assert (queue.count_runs(), queue.rows) == (1, 4)
+
+
+def test_a_request_without_rows_has_a_deadline_while_it_waits() -> None:
+    queue = Queue(True, MAX_ROWS)
+    entry = NumbersEntry(0, 0, GROUPS[0])
+    entry.deadline = 1.0
+    queue.append(entry)
+    assert queue.count_runs() == 1
+    assert queue.pop_late(1.0) == [entry]
+    assert queue.count_runs() == 0
 
 
 class Counted(Entry):

@@ -10,7 +10,7 @@ from server.batching.entry import PiecedAnswer
 from server.caching.cache import Cache
 from server.caching.flight import SPARE_CALLERS, TOLD_BYTES, Flight
 from server.caching.store import Store
-from server.caching.worth import Worth
+from server.caching.worth import REQUEST_SECONDS, Worth
 from tests.support.server.rig import SLOW, Curve, NumbersEntry, Rig, in_loop, turns, until
 
 ENDS = 100.5  # a deadline half a second after the rig's clock begins
@@ -306,3 +306,51 @@ async def test_a_large_answer_is_told_to_some_callers_at_a_time() -> None:
         told.append(sum(entry.outcome.done() for entry in entries))
     assert told[0] == 2
     assert len(told) >= 2
+
+
+def pending(rig: Rig) -> float:
+    return rig.count('nv_inference_pending_request_count{model="m",version="1"}')
+
+
+@in_loop
+async def test_those_who_joined_are_pending_until_they_are_answered() -> None:
+    thread = Thread()
+    entries = [NumbersEntry(1) for _ in range(5)]
+    await thread.fly(entries[0])
+    assert pending(thread.rig) == 1
+    ask(thread.rig, thread.cache, *entries[1:])
+    assert pending(thread.rig) == 5
+    assert thread.cache.queue_seconds() == 4 * REQUEST_SECONDS
+    thread.rig.runtime.gate.set()
+    assert all([await entry.served() for entry in entries])
+    assert pending(thread.rig) == thread.cache.queue_seconds() == 0
+
+
+@in_loop
+async def test_those_who_joined_and_were_refused_or_have_left_are_not_pending() -> None:
+    thread = Thread()
+    early, late, left = NumbersEntry(1, deadline=ENDS), NumbersEntry(1, deadline=ENDS + 60), NumbersEntry(1)
+    await thread.fly(late)
+    ask(thread.rig, thread.cache, early, left)
+    assert pending(thread.rig) == 3
+    (flight,) = flights_of(thread.cache)
+    left.done = True
+    thread.rig.time = ENDS + 1
+    flight._expire()
+    assert await early.code() == "deadline_exceeded"
+    assert pending(thread.rig) == 1
+    thread.rig.runtime.gate.set()
+    assert await late.served()
+    del flight
+    assert pending(thread.rig) == thread.cache.queue_seconds() == 0
+
+
+@in_loop
+async def test_joined_ones_of_an_error_are_not_pending() -> None:
+    rig = Rig()
+    cache = cache_of(rig)
+    bad = [NumbersEntry(-1) for _ in range(3)]
+    ask(rig, cache, *bad)
+    assert [await entry.code() for entry in bad] == ["model_error"] * 3
+    await turns()
+    assert pending(rig) == cache.queue_seconds() == 0

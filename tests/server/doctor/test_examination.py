@@ -74,6 +74,18 @@ def test_no_model_at_all(repository: Repository) -> None:
     repository.only("no model is committed in models/", "make convert MODEL=")
 
 
+def test_models_that_are_fetched_need_not_be_committed(repository: Repository) -> None:
+    repository.remove("models")
+    addresses = f"https://host/churn.onnx#sha256={'0' * 64}"
+    config_vars = {"DYNONNX_MODELS_FROM": addresses, "DYNONNX_DEFAULT_MODEL": "churn"}
+    assert repository.found(config_vars=config_vars) == []
+    config_vars["DYNONNX_DEFAULT_MODEL"] = "iris"
+    repository.only("DYNONNX_DEFAULT_MODEL is iris, and no such model", config_vars=config_vars)
+    config_vars["DYNONNX_MODELS_FROM"] = f"https://host/models.tgz#sha256={'0' * 64}"
+    assert repository.found(config_vars=config_vars) == []
+    repository.only("https://host/churn.onnx has no digest", config_vars={"DYNONNX_MODELS_FROM": addresses[:-9]})
+
+
 def test_a_pickle_among_the_models(repository: Repository) -> None:
     repository.write("models/churn.pkl", b"\x80\x04N.")
     repository.only(

@@ -13,6 +13,7 @@ from server.endpoints import live as module
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.live import HISTORY_SECONDS, MOST_WATCHERS, Live, Watcher
 from server.errors import ServerError
+from server.metrics.judoscale import Judoscale
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
 from server.settings import Settings
@@ -143,3 +144,14 @@ async def test_what_the_start_took_is_no_load(iris: Repository, tmp_path: Path) 
     assert endpoints.live.loads()[0].processor < 0.5
     assert endpoints.live.demand().dynos == 1
     endpoints.close()
+
+
+@in_loop
+async def test_each_second_is_told_to_judoscale_if_it_is_set(iris: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, float]] = []
+    monkeypatch.setattr(Judoscale, "beat", lambda _, loads, used, now: told.append((len(loads), now)))
+    live = opened(iris, judoscale_url="http://127.0.0.1:1/api/token").live
+    live.look(live._looked + 1.0, 1700000000.0)
+    live.look(live._looked + 1.0, 1700000001.0)
+    assert told == [(1, 1700000000.0), (2, 1700000001.0)]
+    assert opened(iris).live._judoscale is None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.errors import ServerError
-from server.http.targets import body_length, head_without_upgrade, origin_form
+from server.http.targets import head_without_upgrade, origin_form
 
 HOST = (b"Host", b"other")
 
@@ -64,8 +64,3 @@ def test_a_head_is_the_same_without_its_upgrade() -> None:
     headers = [(b"Host", b"x"), (b"Connection", b"Upgrade"), (b"UPGRADE", b"h2c"), (b"A", b""), (b"upgrade", b"b")]
     head = head_without_upgrade(b"POST", b"/a?b", "1.1", headers)
     assert head == b"POST /a?b HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nA: \r\n\r\n"
-
-
-def test_the_length_of_a_body() -> None:
-    assert body_length([HOST, (b"content-LENGTH", b"31 ")]) == 31
-    assert body_length([HOST]) is None

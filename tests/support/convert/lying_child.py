@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from convert.sandbox import job_messages
@@ -37,5 +38,6 @@ def lie(how: str, pipe: BinaryIO) -> None:
             )
 
 
-if __name__ == "__main__":
-    lie(Job.from_bytes(sys.stdin.buffer.read()).name, os.fdopen(int(sys.argv[1]), "wb"))
+def main(words: Sequence[str]) -> None:
+    """As `convert.child.main`."""
+    lie(Job.from_bytes(sys.stdin.buffer.read()).name, os.fdopen(int(words[0]), "wb"))

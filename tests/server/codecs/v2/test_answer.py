@@ -1,4 +1,4 @@
-"""Answers of v2: the best classes, and what shapes come back."""
+"""Answers of v2: what shapes come back, and what memory they keep."""
 
 from __future__ import annotations
 
@@ -11,63 +11,13 @@ import orjson
 import pytest
 
 from server.codecs.slices import finish
-from server.codecs.v2.answer import ENCODED_ITEMS, SORTED_ITEMS, OutputFormat, best_classes, render, start_of
+from server.codecs.v2.answer import OutputFormat, render, start_of
 from server.codecs.v2.outputs import RequestedOutput
 
 
 def test_the_start_of_an_answer() -> None:
     assert orjson.loads(start_of("m", "2", None) + b"]}") == {"model_name": "m", "model_version": "2", "outputs": []}
     assert orjson.loads(start_of("m", "2", 'é"') + b"]}")["id"] == 'é"'
-
-
-@pytest.mark.parametrize("classes", [1, 5, 3000, 50_000])
-@pytest.mark.parametrize("kind", ["numbers with equals and NaN", "whole numbers"])
-def test_the_best_classes_of_a_wide_row_are_found_in_slices(kind: str, classes: int) -> None:
-    values = np.random.default_rng(1).integers(0, 20_000, (2, 40_000))
-    if kind != "whole numbers":
-        values = np.where(values % 7 == 0, np.nan, values.astype(np.float64))
-    slices = best_classes(values, True, classes, ())
-    turns = 0
-    try:
-        while True:
-            next(slices)
-            turns += 1
-    except StopIteration as stop:
-        best = stop.value
-    assert turns >= 2 * (values.shape[1] // SORTED_ITEMS + min(classes, 40_000) // ENCODED_ITEMS)
-    for row, texts in zip(values, best, strict=True):
-        order = sorted(range(len(row)), key=lambda column: (row[column] != row[column], -row[column]))[:classes]
-        assert [int(text.split(":")[1]) for text in texts] == order
-
-
-@pytest.mark.parametrize(
-    ("output", "classes", "wanted"),
-    [
-        (np.array([[0.1, 0.9, 0.5]]), 2, [["0.900000:1", "0.500000:2"]]),
-        (np.array([[np.nan, 0.5, -np.inf, np.inf]]), 9, [["inf:3", "0.500000:1", "-inf:2", "nan:0"]]),
-        (np.array([[1.0, 1.0]], np.float32), 2, [["1.000000:0", "1.000000:1"]]),
-        (np.array([[-128, 127, 0]], np.int8), 3, [["127:1", "0:2", "-128:0"]]),
-        (np.array([[0, 2**64 - 1]], np.uint64), 1, [["18446744073709551615:1"]]),
-        (np.array([1.5, 2.5]), 1, [["1.500000:0"], ["2.500000:0"]]),
-        (np.array([[[1.0, 2.0], [3.0, 0.0]]]), 2, [["3.000000:2", "2.000000:1"]]),
-    ],
-)
-def test_the_best_classes_of_rows(output: Any, classes: int, wanted: list[list[str]]) -> None:
-    best = finish(best_classes(output, True, classes, ()))
-    assert (best.tolist(), best.shape, best.dtype.kind) == (wanted, (len(wanted), len(wanted[0])), "O")
-
-
-@pytest.mark.parametrize("rows_first", [True, False])
-@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0), (0,), (0, 2, 3)])
-def test_the_best_classes_of_nothing_are_none(rows_first: bool, shape: tuple[int, ...]) -> None:
-    best = finish(best_classes(np.zeros(shape), rows_first, 2, ()))
-    assert best.size == 0
-    assert best.shape[:-1] == (shape[:1] if rows_first or len(shape) > 1 else ())
-
-
-def test_the_best_classes_of_a_vector_without_rows() -> None:
-    best = finish(best_classes(np.array([1.0, 3.0, 2.0]), False, 2, ["a", "b"]))
-    assert best.tolist() == ["3.000000:1:b", "2.000000:2"]
 
 
 @pytest.mark.parametrize("shape", [(), (0, 3), (2, 0), (2, 3)])

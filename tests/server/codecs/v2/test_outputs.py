@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from server.artefact.tensors import TensorSpec
+from server.codecs.v2.classes import MAX_CLASSES
 from server.codecs.v2.outputs import RequestedOutput, read_outputs
 from server.errors import ServerError
 
@@ -31,6 +32,32 @@ def test_outputs_are_wanted_in_the_order_asked_each_in_its_own_way() -> None:
     assert read_outputs(asked, True, SPECS) == (RequestedOutput("label", False, 0), RequestedOutput("y", True, 0))
     classified = [{"name": "y", "parameters": {"classification": 2}}]
     assert read_outputs(classified, False, SPECS) == (RequestedOutput("y", False, 2),)
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "classes"),
+    [
+        ((None, 3), 10**9, 3),
+        ((None, MAX_CLASSES), 10**9, MAX_CLASSES),
+        ((None, 128, 128), MAX_CLASSES + 1, 128 * 128),
+        ((5,), MAX_CLASSES + 1, 5),
+        ((None, None), MAX_CLASSES, MAX_CLASSES),
+        ((None, MAX_CLASSES + 1), MAX_CLASSES + 1, None),
+        ((None, None), MAX_CLASSES + 1, None),
+        ((None,), 10**9, None),
+        ((None, 0, None), MAX_CLASSES + 1, 1),
+    ],
+)
+def test_so_many_classes_are_answered_or_as_many_as_there_are(
+    shape: tuple[int | None, ...], asked: int, classes: int | None
+) -> None:
+    specs = {"y": TensorSpec("y", np.dtype(np.float32), shape)}
+    given = [{"name": "y", "parameters": {"classification": asked}}]
+    if classes is None:
+        with pytest.raises(ServerError, match="at most 16384 classes"):
+            read_outputs(given, False, specs)
+    else:
+        assert read_outputs(given, False, specs)[0].classes == classes
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -213,6 +214,77 @@ def test_a_body_in_one_chunk_keeps_the_limit(tmp_path: Path, path: str, size: in
         assert statuses(wire.written) == [200 if size <= 200 else 413]
 
     with_connection(tmp_path, act, MAX_BODY_BYTES="200")
+
+
+@pytest.mark.fault(18)
+@pytest.mark.parametrize("features", ["5.1,3.5,1.4,0.2", "5.1", "[5.1,3.5,1.4,0.2],[1]"])
+def test_what_is_answered_and_waits_behind_another_holds_nothing_of_its_body(tmp_path: Path, features: str) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(get("/live"))
+        await settle()
+        for _ in range(3):
+            connection.data_received(post(b'{"features":[%b]}' % features.encode().ljust(10_000)))
+            await settle()
+        entered = weakref.ref(connection.exchanges[-1])
+        assert connection.worker.endpoints.ledger.held == 0
+        assert [exchange.output is not None for exchange in connection.exchanges] == [False, True, True, True]
+        assert statuses(wire.written) == [200], "the stream goes on"
+        connection.worker.endpoints.live.close()
+        await settle()
+        status = 200 if features == "5.1,3.5,1.4,0.2" else 422
+        assert statuses(wire.written) == [200, status, status, status]
+        assert entered() is None
+
+    with_connection(tmp_path, act)
+
+
+KEY = "0123456789abcdef"
+TOO_MUCH = {
+    "a read": (get("/models?x", "GET", b"Authorization: Bearer " + KEY.encode()), 200),
+    "health": (get("/health"), 200),
+    "no route": (get("/nowhere", "GET", b"Authorization: Bearer " + KEY.encode()), 404),
+    "no key, cold": (get("/models"), 401),
+    "no key, hot": (get("/predict", "POST"), 401),
+    "no key, cold prediction": (get("/predict?x", "POST"), 401),
+    "live": (get("/live", "GET", b"Authorization: Bearer " + KEY.encode()), 400),
+}
+
+
+@pytest.mark.fault(8)
+@pytest.mark.parametrize("what", TOO_MUCH)
+@pytest.mark.parametrize("behind", [0, 2])
+def test_a_body_that_nobody_asked_for_keeps_the_limit(tmp_path: Path, what: str, behind: int) -> None:
+    head, status = TOO_MUCH[what]
+    before = post(ROW, "/predict", b"Authorization: Bearer " + KEY.encode()) * behind
+
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(before + head.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"))
+        await settle()
+        for _ in range(200):
+            if wire.is_closing():
+                break
+            connection.data_received(b"3e8\r\n" + bytes(1000) + b"\r\n")
+            await settle()
+            assert statuses(wire.written) == [200] * behind + [status]
+        assert connection._received <= 21_000
+        assert wire.is_closing()
+
+    with_connection(tmp_path, act, MAX_BODY_BYTES="20000", API_KEYS=KEY)
+
+
+@pytest.mark.fault(8)
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_a_body_that_nobody_asked_for_keeps_the_limit_by_its_length(tmp_path: Path, what: str) -> None:
+    head, status = TOO_MUCH[what]
+
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(head.replace(b"\r\n\r\n", b"\r\nContent-Length: 20001\r\n\r\n"))
+        await settle()
+        assert statuses(wire.written) == [401 if status == 401 else 413]
+        connection.data_received(bytes(20_001))
+        assert wire.is_closing()
+
+    with_connection(tmp_path, act, MAX_BODY_BYTES="20000", API_KEYS=KEY)
 
 
 class Begun:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.exporters.parts.ngrams import counted, without
+from convert.exporters.parts.text.ngrams import counted, without
 from convert.graph.graph import MICROSOFT, Tensor
 
 PADDING = "\ufdd1"  # stands behind the last character of a short text; a noncharacter

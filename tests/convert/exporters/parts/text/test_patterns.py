@@ -8,7 +8,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from convert.exporters.parts.patterns import tokens_of
+from convert.exporters.parts.text.patterns import tokens_of
 from convert.graph.graph import MICROSOFT, Graph
 from server.artefact.runtime import Runtime
 

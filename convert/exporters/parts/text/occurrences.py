@@ -1,0 +1,121 @@
+"""Owns rows of very many columns as what occurs in them: a few columns with their amounts. Knows nothing of texts.
+
+A row of a million numbers, nearly all of them zero, is never made: who needs but sums over it, a linear model or a
+norm, takes the columns that occur. Every other reader would need the row itself, and is refused.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import numpy_helper
+
+from convert.errors import Refused
+from convert.graph.graph import Array, Graph, Tensor
+
+DENSE = 0.25  # of the columns may have weights for them to be looked up; else the weights of all are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """Of each row the columns ``at`` [rows, some], each once, and their ``amounts``; ``width`` is none, of amount 0."""
+
+    at: Tensor
+    amounts: Tensor
+    width: int
+
+    @property
+    def there(self) -> Tensor:
+        """[rows, some]: 1 where there is a column, else 0."""
+        return (self.at < self.width).cast(np.float64)
+
+    def of_column(self, values: Array) -> Tensor:
+        """[rows, some]: of ``values`` [width] that of each column; 0 where there is none."""
+        padded = np.append(np.asarray(values, np.float64), 0.0)
+        return self.at.graph.op("Gather", self.at.graph.constant(padded), self.at, dtype=np.float64, axis=0)
+
+    def times(self, weights: Array) -> Tensor:
+        """``row @ weights``: a vector for weights [width], a matrix for [width, outputs]."""
+        graph, matrix = self.at.graph, weights.reshape(self.width, -1)
+        kept = np.flatnonzero(matrix.any(axis=1))
+        places = self.at
+        if len(kept) < DENSE * self.width:
+            codes = {"keys_int64s": kept.tolist() or [0], "values_int64s": list(range(max(1, len(kept))))}
+            known = {**codes, "default_int64": len(kept)}
+            places = graph.op("LabelEncoder", self.at, dtype=np.int64, domain="ai.onnx.ml", **known)
+            matrix = matrix[kept]
+        table = graph.constant(np.vstack([matrix, np.zeros((2 if not len(kept) else 1, matrix.shape[1]))]))
+        found = graph.op("Gather", table, places, dtype=np.float64, axis=0)
+        weighed = found * graph.op("Unsqueeze", self.amounts, graph.constant(np.array([2])))
+        summed = weighed.reduce("ReduceSum", 1, keep=False)
+        return summed.reshape(-1) if weights.ndim == 1 else summed
+
+
+_occurrences: weakref.WeakKeyDictionary[Graph, dict[str, Occurrences]] = weakref.WeakKeyDictionary()
+
+
+def summed(columns: Tensor, amounts: Tensor, width: int) -> Occurrences:
+    """Of entries, the columns [rows, some] (``width``: none) and amounts, whole numbers: each column's together.
+
+    Entries are ordered by column; the running sum at the last of each column, less that of the one before, is its own.
+    """
+    graph = columns.graph
+    none = graph.zeros(columns)
+    columns = graph.concat([columns, none.cast(np.int64) + width])
+    length = graph.op("Shape", columns, dtype=np.int64, start=1, end=2)
+    ordered, order = _smallest(columns, length)
+    running = graph.op(
+        "CumSum", _taken(graph.concat([amounts, none]), order), graph.constant(np.int64(1)), dtype=np.float64
+    )
+    later = graph.concat([_without_first(ordered), none.cast(np.int64) - 1])
+    last = ~ordered.equals(later)
+    places = graph.op("CumSum", (ordered * 0) + 1, graph.constant(np.int64(1)))
+    _, lasts = _smallest(last.where(places, places + length), length)
+    there = _taken(last.cast(np.float64), lasts)
+    ends = _taken(running, lasts)
+    before = graph.concat([none, _without_last(ends)])
+    at = (there > 0.5).where(_taken(ordered, lasts), np.int64(width))
+    return Occurrences(at, (ends - before) * there, width)
+
+
+def as_columns(found: Occurrences, refusal: Refused | None = None) -> Tensor:
+    """[rows, width] float64, for those who ask `occurrences_of` it; whoever needs it as it stands gets ``refusal``."""
+    graph = found.at.graph
+    rows = graph.op("Shape", found.at, dtype=np.int64, start=0, end=1)
+    shape = graph.op("Concat", rows, graph.constant(np.array([found.width + 1], np.int64)), axis=0)
+    empty = graph.op("ConstantOfShape", shape, dtype=np.float64, value=numpy_helper.from_array(np.zeros(1)))
+    whole = _without_last(graph.op("ScatterElements", empty, found.at, found.amounts, axis=1))
+    if refusal is not None:
+        graph.forbid(whole, refusal)
+    _occurrences.setdefault(graph, {})[whole.name] = found
+    return whole
+
+
+def occurrences_of(x: Tensor) -> Occurrences | None:
+    """What occurs in these rows, where `as_columns` made them; else None."""
+    return _occurrences.get(x.graph, {}).get(x.name)
+
+
+def _smallest(x: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+    """Each row in order, and the places that its elements had."""
+    values, order = x.graph.ops("TopK", x, length, dtypes=[x.dtype, np.int64], axis=1, largest=0, sorted=1)
+    return values, order
+
+
+def _taken(x: Tensor, order: Tensor) -> Tensor:
+    return x.graph.op("GatherElements", x, order, axis=1)
+
+
+def _without_first(x: Tensor) -> Tensor:
+    return _sliced(x, 1, np.iinfo(np.int64).max)
+
+
+def _without_last(x: Tensor) -> Tensor:
+    return _sliced(x, 0, -1)
+
+
+def _sliced(x: Tensor, start: int, end: int) -> Tensor:
+    bounds = [x.graph.constant(np.array([bound], np.int64)) for bound in (start, end, 1)]
+    return x.graph.op("Slice", x, *bounds)

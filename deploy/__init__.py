@@ -1,0 +1,1 @@
+"""What other hosts read to run the server."""

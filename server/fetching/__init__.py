@@ -1,0 +1,1 @@
+"""Models that lie elsewhere: their addresses, their bytes by digest, their way into the models folder."""

@@ -1,0 +1,1 @@
+"""Models that other people's tests fit and dump: converted, and compared over those tests' own rows."""
