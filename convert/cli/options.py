@@ -28,6 +28,7 @@ and not at all where the system cannot see to that.
   python -m convert model.pkl --trust-code           runs and records functions and classes of your own in it
   python -m convert models/build                     every model file in a folder, side by side
   python -m convert --mlflow models:/churn/3         models/churn/3/model.onnx, from MLflow's registry
+  python -m convert doctor MODEL.pkl                 what a file is, unopened, and which command comes next
   python -m convert inspect FILE.onnx                what a file takes and gives
   python -m convert verify MODEL.pkl FILE.onnx       repeats the check
   python -m convert sign FILE.onnx --key KEY.pem     signs a file, for DYNONNX_VERIFY_KEY
@@ -70,6 +71,15 @@ class VerifyCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class DoctorCommand:
+    """``python -m convert doctor MODEL``."""
+
+    model: Path
+    json: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SignCommand:
     """``python -m convert sign FILE``. ``name`` and ``version`` are None for those that its path tells."""
 
@@ -81,7 +91,7 @@ class SignCommand:
     debug: bool = False
 
 
-Command = ConvertCommand | InspectCommand | VerifyCommand | SignCommand
+Command = ConvertCommand | DoctorCommand | InspectCommand | VerifyCommand | SignCommand
 
 
 def parse(words: Sequence[str]) -> Command:
@@ -89,6 +99,9 @@ def parse(words: Sequence[str]) -> Command:
     if words and words[0] == "inspect":
         given = _inspect_parser().parse_args(words[1:])
         return InspectCommand(given.file, given.json, given.debug)
+    if words and words[0] == "doctor":
+        given = _doctor_parser().parse_args(words[1:])
+        return DoctorCommand(given.model, given.json, given.debug)
     if words and words[0] == "verify":
         given = _verify_parser().parse_args(words[1:])
         job = replace(_job(given), onnx=given.file)
@@ -196,6 +209,15 @@ def _convert_parser() -> argparse.ArgumentParser:
 def _inspect_parser() -> argparse.ArgumentParser:
     parser = _parser("python -m convert inspect", "Shows what an ONNX file takes and gives, and how it was verified.")
     parser.add_argument("file", type=Path, metavar="FILE")
+    return parser
+
+
+def _doctor_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "python -m convert doctor",
+        "Says what a model file is, which names it asks for, and which command comes next. It opens nothing.",
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL")
     return parser
 
 
