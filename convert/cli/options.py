@@ -45,6 +45,7 @@ class ConvertCommand:
     json: bool = False
     debug: bool = False
     python: Path | None = None  # an interpreter with the scikit-learn of the pickle
+    report: Path | None = None  # an HTML page
     more: tuple[Path, ...] = ()  # models beside the job's, each under its file's name
 
 
@@ -114,7 +115,8 @@ def parse(words: Sequence[str]) -> Command:
     version = None if given.version is None else _checked("--version", given.version)
     job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method)
     python = _python(given)
-    return ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, python, tuple(more))
+    told = (given.json, given.debug, python, given.report)
+    return ConvertCommand(job, version, given.out, given.replace, *told, tuple(more))
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -177,6 +179,9 @@ def _convert_parser() -> argparse.ArgumentParser:
     _add_data(parser)
     parser.add_argument("--out", type=Path, default=Path("models"), help="repository folder, or a path ending in .onnx")
     parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="write a page with the pipeline, the schema and the proof, too"
+    )
     parser.add_argument(
         "--allow-ties",
         action="store_true",
