@@ -12,13 +12,13 @@ EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=examples/models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 SOURCES := dynonnx server convert bench score deploy examples tests
-ENVIRONMENT := $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python $(PYTHON) .venv,$(PYTHON) -m venv .venv)
+ENVIRONMENT := $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv,$(PYTHON) -m venv .venv)
 INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(PY),$(PY) -m pip install --quiet --disable-pip-version-check)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe help run install develop lock licences sbom faults fuzz boosters libraries models serve convert score test test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
+.PHONY: axe help run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,10 @@ boosters: .venv/.converting ## XGBoost, LightGBM, CatBoost, skops and lz4 as wel
 libraries: .venv/.converting ## imbalanced-learn, feature-engine and the like as well, for converting such files
 	$(INSTALL) -r requirements-libraries.txt
 
+mlflow: ## MLflow's command, in build/mlflow, with which `make convert MLFLOW=models:/name/3` finds what is registered
+	$(PYTHON) -m venv build/mlflow
+	build/mlflow/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-mlflow.txt
+
 models: $(ARTEFACTS) ## the example models, in examples/models/, their pickles in build/
 
 build/.trained: examples/train.py .venv/.converting
@@ -97,9 +101,9 @@ serve: .venv/.serving ## your models, those in models/, as Procfile starts the s
 doctor: .venv/.serving ## says before a push what would go wrong, with the command that mends it: ARGS="--dyno standard-2x --open"
 	@$(PY) -m server doctor $(ARGS)
 
-convert: .venv/.converting ## a model of your own: make convert MODEL=path/to/model.pkl [ARGS="--data rows.csv"]
-	@test -n "$(MODEL)" || { echo "say which: make convert MODEL=path/to/model.pkl" >&2; exit 2; }
-	$(PY) -m convert "$(MODEL)" $(ARGS)
+convert: .venv/.converting ## a model of your own: make convert MODEL=path/to/model.pkl [ARGS="--data rows.csv"], or MLFLOW=models:/name/3
+	@test -n "$(MODEL)$(MLFLOW)" || { echo "say which: make convert MODEL=path/to/model.pkl" >&2; exit 2; }
+	PATH="$$PATH:$(CURDIR)/build/mlflow/bin" $(PY) -m convert $(if $(MLFLOW),--mlflow "$(MLFLOW)","$(MODEL)") $(ARGS)
 
 build/scale/.installed: requirements.txt requirements-convert.txt requirements-dev.txt requirements-scale.txt
 	$(PYTHON) -m venv build/scale
@@ -119,6 +123,14 @@ build/ray/.installed: requirements.txt requirements-dev.txt requirements-scale.t
 test-scale: models build/scale/.installed build/ray/.installed ## the tests of scoring, which need pyarrow, and those on a Ray cluster of several nodes
 	build/scale/bin/python -m pytest tests/score --timeout 600
 	build/ray/bin/python -m pytest tests/score/engines tests/deploy/ray --timeout 600
+
+build/kubernetes/.installed: requirements-kubernetes.txt
+	$(PYTHON) -m venv build/kubernetes
+	build/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-kubernetes.txt
+	@touch $@
+
+test-kubernetes: models build/kubernetes/.installed ## the manifests by the schemas of Kubernetes and KServe, the server as kubelet runs it, the image's steps
+	$(PY) -m pytest tests/deploy --ignore tests/deploy/ray -m "slow or not slow" --timeout 900
 
 bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
 	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)

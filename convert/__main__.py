@@ -33,7 +33,11 @@ def main(words: Sequence[str]) -> int:
     """Runs one command, or one for each of several models; answers the exit status."""
     try:
         command = parse(words)
-        if isinstance(command, ConvertCommand) and (command.more or command.job.model.is_dir()):
+        if (
+            isinstance(command, ConvertCommand)
+            and command.mlflow is None
+            and (command.more or command.job.model.is_dir())
+        ):
             return _run_each(command)
         if isinstance(command, SignCommand):
             return _run_one(command)
@@ -48,6 +52,10 @@ def main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         _say("ended, nothing was written", sys.stderr)
         return INTERRUPTED
+
+
+def _are_several(command: ConvertCommand) -> bool:
+    return command.mlflow is None and (bool(command.more) or command.job.model.is_dir())
 
 
 def _child_of(command: Command) -> str:

@@ -42,9 +42,8 @@ def export(original: Original, features: Sequence[Feature], answers: Answers, ow
     Raises Refused where an estimator has no exporter.
     """
     graph = Graph()
-    tensors = _tensors(
-        Exporter(graph, own=own), original, _with_gaps(_inputs(graph, features), original.unread), answers
-    )
+    exporter = Exporter(graph, own=own, names=original.names)
+    tensors = _tensors(exporter, original, _with_gaps(_inputs(graph, features), original.unread), answers)
     taken = {feature.input for feature in features}
     names = {answer: _free(answer, taken) for answer in answers}
     missing = [answer for answer in answers if answer not in tensors]
@@ -138,6 +137,8 @@ def _label(graph: Graph, prediction: Prediction, classes: Any) -> Tensor | None:
     if prediction.label is not None or prediction.index is None:
         return prediction.label
     values = np.asarray(classes)
+    if values.ndim != 1 or any(value is None for value in values):
+        raise Refused("its classes are none that an answer could have", "fit with labels that are numbers or texts")
     if values.dtype.kind in "iu":
         values = values.astype(np.int64)
         if np.array_equal(values, np.arange(len(values))):

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import pandas
 from onnx import ModelProto
 
 from convert.errors import Refused
@@ -24,13 +25,13 @@ from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
-from convert.proof.constancy import has_one_cluster, is_constant
+from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
 from convert.proof.speed import ratios
 from convert.proof.synthetic_rows import usual
-from convert.proof.user_rows import column_names
+from convert.proof.user_rows import column_names, kinds_of
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
@@ -60,14 +61,15 @@ def convert(
     tell: Tell,
     allow_ties: bool = False,
     method: str = "",
+    origin: str = "",
 ) -> Converted:
     """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused.
 
-    ``method`` "transform": of a model that predicts and transforms, what it transforms.
+    ``method`` "transform": of a model that predicts and transforms, what it transforms. ``origin``: where the pickle
+    came from.
     """
     tell("opening the pickle", 0.0)
-    named = () if data is None else tuple(map(str, data.columns))
-    original = open_original(open_model(pickled, policy), policy.witness, method, named)
+    original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data))
     original = without_unread(_with_booleans(_with_names(original, data), data))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
@@ -84,7 +86,7 @@ def convert(
     if not allow_ties:
         refuse_ties(proof)
     if data is None:
-        refuse_sameness(proof, is_constant(model) or has_one_cluster(original.model))
+        refuse_sameness(proof, is_constant(model) or has_one_answer(original.model, features))
     artefact = Artefact(
         name=name,
         kind=original.kind,
@@ -97,6 +99,7 @@ def convert(
         source_sha256=hashlib.sha256(pickled).hexdigest(),
         parity=proof.as_json(),
         ignored=tuple(name for _, name in original.unread),
+        origin=origin,
     )
     model.doc_string = draw(original.model)
     speed = ratios(original, runtime, features, groups["usual"])
@@ -163,9 +166,14 @@ def _with_booleans(original: Original, data: Any | None) -> Original:
     """A model does not remember which of its numbers were booleans; --data shows it."""
     columns = {} if data is None else {str(name): column for name, column in data.items()}
     for name, hint in zip(original.names, original.hints, strict=True):
-        if name in columns and columns[name].dtype == np.bool_ and not hint.text and {*hint.known} <= {0, 1}:
+        if name in columns and _holds_booleans(columns[name]) and not hint.text and {*hint.known} <= {0, 1}:
             hint.boolean, hint.known = True, []
     return original
+
+
+def _holds_booleans(column: Any) -> bool:
+    """Whether this is a column of booleans, pandas' own among them, none of them missing."""
+    return bool(pandas.api.types.is_bool_dtype(column.dtype) and not pandas.isna(column).any())
 
 
 def tell_of_comparison(tell: Tell, groups: Groups) -> Callable[[float], None]:

@@ -11,24 +11,18 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
 
 import orjson
 
 from server import __version__
 from server.logs import handler
 from server.logs.output import reserve_standard_descriptors
-from server.processes.plan import Box, DynoPlan, make_plan, read_box
+from server.processes.address import default_host
+from server.processes.box import read_own_box
+from server.processes.plan import DynoPlan, make_plan
 from server.settings import BadSetting, Settings, help_text, public_settings, read_settings
 
 MAX_SHOWN = 64  # characters of a host that is none
-CGROUP_FILES = {
-    "memory.max": "/sys/fs/cgroup/memory.max",
-    "cpu.max": "/sys/fs/cgroup/cpu.max",
-    "memory.limit_in_bytes": "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    "cpu.cfs_quota_us": "/sys/fs/cgroup/cpu/cpu.cfs_quota_us",
-    "cpu.cfs_period_us": "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
-}
 
 
 def main() -> int:
@@ -36,7 +30,7 @@ def main() -> int:
     if sys.argv[1:2] in (["doctor"], ["check"]):
         from server.doctor.__main__ import main as examine
 
-        return examine(sys.argv[1:], _read_box().memory_bytes)
+        return examine(sys.argv[1:], read_own_box().memory_bytes)
     if sys.argv[1:2] == ["fetch"]:
         from server.fetching.__main__ import main as fetch
 
@@ -50,7 +44,7 @@ def main() -> int:
     except BadSetting as error:
         print(error, file=sys.stderr)
         return 2
-    plan = make_plan(_read_box(), settings.workers, settings.ort_threads)
+    plan = make_plan(read_own_box(), settings.workers, settings.ort_threads)
     if arguments.print_config:
         print(_config(settings, plan))
         return 0
@@ -73,11 +67,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read_box() -> Box:
-    texts = {name: Path(path).read_text() for name, path in CGROUP_FILES.items() if os.access(path, os.R_OK)}
-    return read_box(texts, len(os.sched_getaffinity(0)))
-
-
 def _config(settings: Settings, plan: DynoPlan) -> str:
     shown = {"settings": public_settings(settings), "plan": plan}
     return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
@@ -95,7 +84,7 @@ def _serve(settings: Settings, plan: DynoPlan) -> int:
     # Imported here, so that --help and bad settings are answered without loading a web server.
     from server.fetching.apart import fetch_apart
     from server.models.repository import BadRepository
-    from server.processes.application import Server, default_host
+    from server.processes.application import Server
 
     try:
         _check_port(settings.host or default_host(), settings.port)

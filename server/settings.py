@@ -14,6 +14,11 @@ from typing import Any, Literal
 
 PREFIX = "DYNONNX_"
 MIN_KEY_LENGTH = 16
+# What Kubernetes tells every pod of a service called dynonnx, or dynonnx-something: no settings of ours.
+SERVICE_LINK = re.compile(
+    r"DYNONNX(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)=.*"
+    r"|DYNONNX(_\w+)?_PORT=(tcp|udp|sctp)://.*"
+)
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
@@ -189,7 +194,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     """Makes Settings from a mapping of environment variables. Raises BadSetting for the first bad one."""
     fields = {environment_name(field): field for field in dataclasses.fields(Settings)}
     for name in sorted(environment):
-        if name.startswith(PREFIX) and name not in fields:
+        if name.startswith(PREFIX) and name not in fields and not SERVICE_LINK.fullmatch(f"{name}={environment[name]}"):
             raise BadSetting(f"{name}: there is no such setting; `python -m server --help` lists them")
     values: dict[str, Any] = {}
     for name, field in fields.items():

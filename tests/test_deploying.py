@@ -51,7 +51,7 @@ def test_the_button_asks_for_what_there_is() -> None:
 
 
 def test_the_image_copies_what_is_there_and_starts_what_procfile_starts() -> None:
-    sources = re.findall(r"^COPY (?!--from)(\S+) ", DOCKERFILE, re.MULTILINE)
+    sources = re.findall(r"^COPY (?:--chown=\d+ )?(?!--)(\S+) ", DOCKERFILE, re.MULTILINE)
     assert sources == ["requirements.txt", "server", "models"]
     assert not [source for source in sources if not (ROOT / source).exists()]
     allowed = (ROOT / ".dockerignore").read_text().splitlines()
@@ -101,17 +101,17 @@ def test_fly_checks_before_it_serves() -> None:
     assert f"EXPOSE {fly['http_service']['internal_port']}\n" in DOCKERFILE
 
 
-def test_kubernetes_checks_before_it_serves() -> None:
+def test_ray_serves_what_the_file_names() -> None:
     yaml: Any = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    deployment, service = yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text())
-    pod = deployment["spec"]["template"]["spec"]
-    (check,), (container,) = pod["initContainers"], pod["containers"]
-    assert check["command"] == CHECK.split()
-    assert check["image"] == container["image"]
-    assert service["spec"]["ports"][0]["targetPort"] == container["ports"][0]["containerPort"] == 8000
-    assert deployment["spec"]["template"]["metadata"]["labels"] == service["spec"]["selector"]
-    assert str(pod["securityContext"]["runAsUser"]) in DOCKERFILE
-    assert container["resources"]["requests"] == container["resources"]["limits"]
+    (application,) = yaml.safe_load((DEPLOY / "ray" / "serve.yaml").read_text())["applications"]
+    (deployment,) = application["deployments"]
+    assert set(application["args"]) <= SETTINGS
+    for path in (application["import_path"], deployment["autoscaling_config"]["policy"]["policy_function"]):
+        module, name = path.split(":")
+        assert f"\ndef {name}(" in (ROOT / f"{module.replace('.', '/')}.py").read_text()
+    assert f"\nclass {deployment['name']}:" in (DEPLOY / "ray" / "application.py").read_text()
+    page = (DEPLOY / "ray" / "README.md").read_text()
+    assert set(re.findall(r"\bDYNONNX_[A-Z]+[A-Z_]*", page)) <= SETTINGS
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

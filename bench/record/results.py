@@ -100,10 +100,7 @@ class BareCosts:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One promise beside what was measured: by requests per second or latency, and by processor time alone.
-
-    ``unit``: what stands behind the figures; they are multiples by default.
-    """
+    """One promise beside what was measured, in ``unit``: by rate or latency, and by processor time alone."""
 
     what: str
     goal: float
@@ -219,8 +216,7 @@ class Results:
 
 def new(command: str, settings: dict[str, Any]) -> Results:
     """An empty record of a run that begins now, here."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Results(command=command, settings=settings, machine=this_machine(), started=now)
+    return Results(command, settings, this_machine(), started=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def new_folder(parent: Path) -> Path:

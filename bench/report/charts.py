@@ -33,6 +33,7 @@ _OF_SYSTEMS = {
     "8 workers": "--fastapi-pickle",
     "iris": "--dynonnx",
     "forest-500": "--fastapi-onnx",
+    "text": "--fastapi-pickle",
 }
 _SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "bench", "font.size": 9.5}
 _SETTINGS |= dict.fromkeys(("axes.edgecolor", "axes.labelcolor", "text.color"), _COLOURS["--soft"])

@@ -84,7 +84,7 @@ def another_model(bench: Bench) -> Any:
     return clone(bench.model).fit(table, bench.model.predict(table))
 
 
-def convert(bench: Bench, model: Any, name: str) -> Path:
+def convert(bench: Bench, model: Any, name: str, limit_s: float = _CONVERT_LIMIT_S) -> Path:
     """The folder of version 2, beside the repository, to be moved in. Raises ServerFailed where it is refused."""
     import joblib
 
@@ -92,8 +92,8 @@ def convert(bench: Bench, model: Any, name: str) -> Path:
     joblib.dump(model, pickle)
     command = [sys.executable, "-m", "convert", str(pickle), "--name", name, "--version", NEW, "--out", str(out)]
     with Child(command, bench.folder / "convert.log", clean_environment()) as child:
-        if child.wait(_CONVERT_LIMIT_S) != 0:
-            raise ServerFailed("the second version was not converted.", child.log_tail())
+        if child.wait(limit_s) != 0:
+            raise ServerFailed("the model was not converted.", child.log_tail())
     return out / name / NEW
 
 

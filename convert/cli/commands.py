@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from convert.cli import elsewhere, report, writer
+from convert.cli import elsewhere, mlflow_models, report, writer
 from convert.cli.elsewhere import Environments
 from convert.cli.options import ConvertCommand, InspectCommand, SignCommand, VerifyCommand
 from convert.cli.outcome import NotEqual, Report
@@ -31,6 +32,12 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
 
     Environments with other versions of scikit-learn are ``kept`` in that folder.
     """
+    if command.mlflow is not None:
+        tell("asking MLflow for the model", 0.0)
+        with mlflow_models.fetched(command.mlflow) as found:
+            paths = command.job.paths or ((found.code,) if found.code else ())
+            job = replace(command.job, model=found.file, origin=found.origin, paths=paths)
+            return convert(replace(command, job=job, mlflow=None), tell, kept)
     _must_exist(command.job.model, command.job.data, command.job.converters)
     _must_hold_code(command.job.paths)
     path = writer.destination(command.out, command.job.name, command.version, command.replace)
@@ -143,7 +150,7 @@ def _checked(result: JobResult, job: Job, original: str) -> tuple[Artefact, str]
         raise Refused("the child's file does not say of itself what the child said")
     with job.model.open("rb") as pickled:
         source = hashlib.file_digest(pickled, "sha256").hexdigest()
-    if (artefact.name, artefact.source_sha256) != (job.name, source):
+    if (artefact.name, artefact.source_sha256, artefact.origin) != (job.name, source, job.origin):
         raise Refused("the child's file says that it is another model's", "do not change the pickle meanwhile")
     if artefact.producer.get("original", "") != original:
         raise Refused("the child's file says that something else answered for the model")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from convert.cli.mlflow_models import name_and_version
 from convert.environments.interpreters import python_of
 from convert.errors import UsageError
 from convert.sandbox.job_messages import Job
@@ -26,6 +27,7 @@ and not at all where the system cannot see to that.
   python -m convert model.pkl --out churn.onnx       one file, just there
   python -m convert model.pkl --trust-code           runs and records functions and classes of your own in it
   python -m convert models/build                     every model file in a folder, side by side
+  python -m convert --mlflow models:/churn/3         models/churn/3/model.onnx, from MLflow's registry
   python -m convert doctor MODEL.pkl                 what a file is, unopened, and which command comes next
   python -m convert inspect FILE.onnx                what a file takes and gives
   python -m convert verify MODEL.pkl FILE.onnx       repeats the check
@@ -45,6 +47,7 @@ class ConvertCommand:
     json: bool = False
     debug: bool = False
     python: Path | None = None  # an interpreter with the scikit-learn of the pickle
+    mlflow: str | None = None  # where MLflow has the model, in place of ``job.model``
     report: Path | None = None  # an HTML page
     more: tuple[Path, ...] = ()  # models beside the job's, each under its file's name
 
@@ -107,16 +110,21 @@ def parse(words: Sequence[str]) -> Command:
     if words and words[0] == "sign":
         given = _sign_parser().parse_args(words[1:])
         return SignCommand(given.file, given.key, given.name, given.version, given.json, given.debug)
-    given = _convert_parser().parse_args(words)
-    given.model, *more = given.models
+    parser = _convert_parser()
+    given = parser.parse_args(words)
+    if bool(given.models) == (given.mlflow is not None):
+        parser.error("say which model: a file, a folder, or with --mlflow where MLflow has it; one of these")
+    given.model, *more = given.models or [None]
     if more and given.name is not None:
         raise UsageError("--name is of one model, and there are several")
-    name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     version = None if given.version is None else _checked("--version", given.version)
+    if given.mlflow is not None:
+        name, registered = name_and_version(given.mlflow)
+        given.model, version = Path(name), version or registered
+    name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method)
-    python = _python(given)
-    told = (given.json, given.debug, python, given.report)
-    return ConvertCommand(job, version, given.out, given.replace, *told, tuple(more))
+    command = ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
+    return replace(command, mlflow=given.mlflow, report=given.report, more=tuple(more))
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -169,10 +177,13 @@ def _convert_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "models",
         type=Path,
-        nargs="+",
+        nargs="*",
         metavar="MODEL",
         help="pickle, joblib or skops file of a fitted estimator, or a folder of such; several are converted side by"
         " side, as many as there are processors",
+    )
+    parser.add_argument(
+        "--mlflow", metavar="ADDRESS", help="in its place: models:/name/3, runs:/id/path, a folder with MLmodel in it"
     )
     parser.add_argument("--name", help="the model's name (default: from the file's name)")
     parser.add_argument("--version", help="its version (default: 1, or one above the highest there)")

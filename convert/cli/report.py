@@ -94,6 +94,8 @@ def description(artefact: Artefact, most: int | None = None) -> str:
         f"source   sha256 {artefact.source_sha256}",
         f"outputs  {', '.join(map(_output, artefact.outputs))}",
     ]
+    if artefact.origin:
+        lines.append(f"origin   {artefact.origin}")
     if ORIGINAL in artefact.producer:
         lines.append(f"proven   against the answers of {artefact.producer[ORIGINAL]}")
     if artefact.classes is not None:

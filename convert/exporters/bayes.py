@@ -24,6 +24,26 @@ def likeliest(logs: Tensor, classes: int, scored: bool = False) -> Prediction:
     return Prediction(index=logs.argmax(), probabilities=logs.unary("Softmax", axis=1), scores=scores)
 
 
+def compared(logs: Tensor) -> Prediction:
+    """As `likeliest`, with probabilities as scikit-learn takes them: ``exp(logs - logsumexp(logs))``.
+
+    That loses the digits of a sure probability, and so beside 1 it takes few values; a curve behind may step there.
+    """
+    top = logs.reduce("ReduceMax")
+    first = logs >= top
+    several = first.cast(np.float64).reduce("ReduceSum")
+    beside = first.where(np.float64(0.0), (logs - top).unary("Exp")).reduce("ReduceSum") / several
+    whole = _log_of_one_more(beside) + several.unary("Log") + top
+    return Prediction(index=logs.argmax(), probabilities=(logs - whole).unary("Exp"))
+
+
+def _log_of_one_more(x: Tensor) -> Tensor:
+    """``log1p``, to the last digits: what ``1 + x`` rounds off is taken into account."""
+    one_more = x + 1.0
+    lost = one_more.equals(1.0)
+    return lost.where(x, one_more.unary("Log") * x / lost.where(np.float64(1.0), one_more - 1.0))
+
+
 def spread(x: Tensor, means: Array) -> Tensor:
     """[rows, means, columns]: each row's difference from each mean."""
     return x.graph.op("Unsqueeze", x, x.graph.constant(np.array([1]))) - means[None]
@@ -34,18 +54,18 @@ def gaussian(e: Exporter, model: Any, x: Columns) -> Prediction:
     parts = spread(x.numbers(), model.theta_)
     distance = (parts * parts / model.var_[None]).reduce("ReduceSum", axis=2, keep=False)
     prior = np.log(model.class_prior_) - 0.5 * np.log(2.0 * np.pi * model.var_).sum(axis=1)
-    return likeliest(distance * -0.5 + prior, len(model.classes_))
+    return compared(distance * -0.5 + prior)
 
 
 def multinomial(e: Exporter, model: Any, x: Columns) -> Prediction:
     """Counts times log probabilities."""
-    return likeliest(product(x.numbers(), model.feature_log_prob_.T, model.class_log_prior_), len(model.classes_))
+    return compared(product(x.numbers(), model.feature_log_prob_.T, model.class_log_prior_))
 
 
 def complement(e: Exporter, model: Any, x: Columns) -> Prediction:
     """As multinomial, with the other classes' weights and no prior."""
     prior = model.class_log_prior_ if len(model.classes_) == 1 else np.zeros(len(model.classes_))
-    return likeliest(product(x.numbers(), model.feature_log_prob_.T, prior), len(model.classes_))
+    return compared(product(x.numbers(), model.feature_log_prob_.T, prior))
 
 
 def bernoulli(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -55,7 +75,7 @@ def bernoulli(e: Exporter, model: Any, x: Columns) -> Prediction:
         values = (values > float(model.binarize)).cast(np.float64)
     absent = np.log(1 - np.exp(model.feature_log_prob_))
     weights = (model.feature_log_prob_ - absent).T
-    return likeliest(product(values, weights, model.class_log_prior_ + absent.sum(axis=1)), len(model.classes_))
+    return compared(product(values, weights, model.class_log_prior_ + absent.sum(axis=1)))
 
 
 def categorical(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -66,7 +86,7 @@ def categorical(e: Exporter, model: Any, x: Columns) -> Prediction:
     here = codes.take(home).equals(values).cast(np.float64)
     weights = np.concatenate([logs.T for logs in model.feature_log_prob_])
     absent = np.maximum(weights, np.finfo(np.float64).min)  # 0 * -inf would be no number
-    return likeliest(here @ absent + model.class_log_prior_, len(model.classes_))
+    return compared(here @ absent + model.class_log_prior_)
 
 
 def quadratic(e: Exporter, model: Any, x: Columns) -> Prediction:
@@ -115,7 +135,7 @@ def gaussian_mixture(e: Exporter, model: Any, x: Columns) -> Prediction:
     at = means[:1]
     own = np.stack([(((at - mean) @ factor) ** 2).sum(axis=1) for mean, factor in components], axis=1)
     offset = model._estimate_log_prob(at) + model._estimate_log_weights() - (-0.5 * own)
-    prediction = likeliest(squares * -0.5 + offset, len(means))
+    prediction = compared(squares * -0.5 + offset)
     return Prediction(label=prediction.index, probabilities=prediction.probabilities)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn import preprocessing
 
 from convert.errors import Refused
+from convert.exporters.parts.dates import seconds_of
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
@@ -87,9 +88,13 @@ def _text_indicators(x: Columns, wanted: list[tuple[int, Any]]) -> Tensor:
 
 def _number_indicators(x: Columns, wanted: list[tuple[int, Any]]) -> Tensor:
     spread = x.take([column for column, _ in wanted]).numbers()
-    values = np.array([value for _, value in wanted], np.float64)
+    values = np.array([_as_number(value) for _, value in wanted], np.float64)
     same = spread.equals(values)
     return same | (spread.is_nan() & x.graph.constant(np.isnan(values))) if np.isnan(values).any() else same
+
+
+def _as_number(value: Any) -> Any:
+    return seconds_of(value) if isinstance(value, np.datetime64) else value
 
 
 def ordinal(e: Exporter, encoder: Any, x: Columns) -> Columns:

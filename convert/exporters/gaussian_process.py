@@ -105,12 +105,15 @@ LAMBDAS = (0.41, 0.4, 0.37, 0.44, 0.39)
 COEFFICIENTS = (-1854.8214151, 3516.89893646, 221.29346712, 128.12323805, -2010.49422654)
 
 
+TERMS = 120  # of the series: at 6, where it is cut off, 60 leave an error of 1e-4, 110 none
+
+
 def erf(x: Tensor) -> Tensor:
     """The error function in double, which ONNX Runtime has in single precision only: a series, and its tail."""
     size = x.graph.op("Min", x.unary("Abs"), x.graph.constant(6.0))
     square = size * size
     term, series = size, size
-    for n in range(1, 60):
+    for n in range(1, TERMS):
         term = term * square * (2.0 / (2 * n + 1))
         series = series + term
     near = series * (-square).unary("Exp") * float(2 / np.sqrt(np.pi))

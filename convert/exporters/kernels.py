@@ -32,7 +32,12 @@ def kernel(x: Tensor, points: Array, kind: Any, gamma: float, degree: float, coe
             return ((x @ points.T) * gamma + coef0).unary("Tanh")
         case "laplacian":
             return (distances(x, points, "manhattan") * -gamma).unary("Exp")
-    raise Refused(f"the kernel {kind!r} is not exported", "use linear, rbf, poly, sigmoid or laplacian")
+        case "cosine":
+            lengths = (x * x).reduce("ReduceSum").unary("Sqrt")
+            sizes = np.linalg.norm(points, axis=1, keepdims=True)
+            turned = points / np.where(sizes == 0, 1.0, sizes)
+            return (x / lengths.equals(0.0).where(np.float64(1.0), lengths)) @ turned.T
+    raise Refused(f"the kernel {kind!r} is not exported", "use linear, rbf, poly, sigmoid, laplacian or cosine")
 
 
 def _support(model: Any, x: Columns) -> Tensor:

@@ -151,10 +151,13 @@ def _within(model: Any, weights: Tensor, y: Array, classes: Array, target: int) 
 
 
 def radius_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """The mean of the values within the radius; NaN with nobody near."""
+    """The mean of the values within the radius; with nobody near NaN, or what whole numbers make of it."""
     weights = radius_weights(model, x.numbers())
     y = np.asarray(model._y, np.float64)
-    mean = (weights @ y.reshape(len(y), -1)) / weights.reduce("ReduceSum")
+    with np.errstate(invalid="ignore"):
+        nothing = np.full_like(model._y[:1].reshape(1, -1), np.nan).astype(np.float64)
+    summed = weights.reduce("ReduceSum")
+    mean = summed.equals(0.0).where(nothing, (weights @ y.reshape(len(y), -1)) / summed)
     return Prediction(value=mean.reshape(-1) if y.ndim == 1 else mean)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import neural_network
 
 from convert.exporters.linear import product
-from convert.exporters.parts.shapes import pair
+from convert.exporters.parts.shapes import pair, sigmoid
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
@@ -25,10 +25,10 @@ ACTIVATIONS = {
 
 def _forward(model: Any, x: Tensor) -> Tensor:
     layers = list(zip(model.coefs_, model.intercepts_, strict=True))
-    kinds = [model.activation] * (len(layers) - 1) + [model.out_activation_]
-    for (weights, bias), kind in zip(layers, kinds, strict=True):
-        x = ACTIVATIONS[kind](product(x, weights, bias))
-    return x
+    for weights, bias in layers[:-1]:
+        x = ACTIVATIONS[model.activation](product(x, weights, bias))
+    last = product(x, *layers[-1])
+    return sigmoid(last) if model.out_activation_ == "logistic" else ACTIVATIONS[model.out_activation_](last)
 
 
 def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:

@@ -6,6 +6,7 @@ import itertools
 from typing import Any
 
 import numpy as np
+import pandas
 from sklearn import impute, preprocessing
 
 from convert.exporters.parts.affine import affine, shift_and_scale
@@ -52,8 +53,9 @@ def _runs_of_a_kind(x: Columns) -> list[list[int]]:
 def _missing(imputer: Any, x: Columns) -> Tensor:
     if x.is_text():
         marker = imputer.missing_values
-        return x.text().coded({MISSING_TEXT if marker is None or _is_nan(marker) else str(marker): 1}, 0).equals(1)
-    if _is_nan(imputer.missing_values):
+        nothing = marker is None or marker is pandas.NA or _is_nan(marker)
+        return x.text().coded({MISSING_TEXT if nothing else str(marker): 1}, 0).equals(1)
+    if _is_nan(imputer.missing_values) or imputer.missing_values is pandas.NA:
         return x.numbers().is_nan()
     return x.numbers().equals(imputer.missing_values)
 

@@ -22,6 +22,8 @@ def words_by_name(model: Any) -> Mapping[str, list[str]]:
     """By name, in the order of their first columns: the known words, none where it holds a number. Raises Refused."""
     found: dict[str, list[str]] = {}
     numbers = set()
+    if not all(isinstance(feature, str) for feature in model.feature_names_):
+        raise Refused("the names in its dicts are no texts, and those of JSON are", "fit with names that are texts")
     for feature in model.feature_names_:
         name, separator, word = str(feature).partition(model.separator)
         words = found.setdefault(name, [])

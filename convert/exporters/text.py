@@ -41,7 +41,7 @@ def _counts(model: Any, x: Columns, vocabulary: dict[str, int]) -> Tensor:
     if model.analyzer == "char_wb":
         return characters.characters_in_words(model, documents, vocabulary)
     if model.strip_accents is not None:
-        tokens = tokens_of(model.token_pattern)
+        tokens = tokens_of(pattern_of(model))
         return characters.words_without_accents(model, documents, vocabulary, tokens.shortest if tokens else 1)
     return _counted(tokenised(model, documents), model, vocabulary)
 
@@ -58,10 +58,15 @@ def _check(model: Any) -> None:
         )
 
 
+def pattern_of(model: Any) -> Any:
+    """What a token is, as a pattern of Python's; ``str.split`` parts texts where there is white space."""
+    return r"\S+" if model.tokenizer is str.split else model.token_pattern
+
+
 def check_tokens(model: Any) -> None:
     """Refuses, by name, what the tokens of a graph cannot follow."""
     for name in ("preprocessor", "tokenizer"):
-        if getattr(model, name) is not None:
+        if getattr(model, name) is not None and not (name == "tokenizer" and model.tokenizer is str.split):
             raise Refused(f"it has a {name} of your own", "use lowercase and token_pattern instead")
     if callable(model.analyzer) or callable(model.strip_accents):
         raise Refused("it has an analyzer or strip_accents of your own", "use one of scikit-learn's")
@@ -70,7 +75,7 @@ def check_tokens(model: Any) -> None:
 
 
 def _check_words(model: Any) -> None:
-    tokens = tokens_of(model.token_pattern)
+    tokens = tokens_of(pattern_of(model))
     if tokens is None or (model.strip_accents and not (tokens.are_words and tokens.shortest < 3)):
         raise Refused(
             f"token_pattern={model.token_pattern!r} may mean something else to ONNX Runtime",
@@ -102,13 +107,13 @@ def tokenised(model: Any, words: Tensor) -> Tensor:
 
 
 def _expression(model: Any) -> str:
-    tokens = tokens_of(model.token_pattern)
-    return model.token_pattern if tokens is None else tokens.expression
+    tokens = tokens_of(pattern_of(model))
+    return pattern_of(model) if tokens is None else tokens.expression
 
 
 def kept_pattern(model: Any) -> str | None:
     """What of the tokens is one, as a whole; None: all of them are."""
-    wanted = tokens_of(model.token_pattern)
+    wanted = tokens_of(pattern_of(model))
     return None if wanted is None else wanted.kept
 
 

@@ -89,6 +89,8 @@ FUNCTIONS: Names = {
 TYPES: Names = {
     "builtins": "bool bytearray bytes complex dict float frozenset int list object set str tuple",
     "collections": "OrderedDict",
+    "pandas": "NA",
+    "pandas._libs.missing": "NA",
     "numpy": (
         "bool bool_ character complexfloating datetime64 flexible float16 float32 float64 floating generic inexact "
         "int16 int32 int64 int8 integer ndarray number object_ signedinteger str_ timedelta64 uint16 uint32 uint64 "

@@ -22,7 +22,7 @@ from convert.opening import allowlist
 from convert.opening.earlier import attributes
 from convert.opening.earlier.names import INERT_NAMES, MOVED, REMAINDER
 from convert.opening.inert import Absent, CurveScorer, Inert
-from convert.opening.making import arrays, boosters, frames, natives, xgboosters
+from convert.opening.making import arrays, boosters, catboosts, frames, natives, xgboosters
 from convert.opening.making.makers import MAKERS, Fill, Maker
 from convert.opening.making.tables import ImputerStep
 from convert.opening.own_code import OwnCode, checked
@@ -36,7 +36,7 @@ SUBSTITUTES: dict[str, type] = {
     **attributes.STAND_INS,
 }
 FILLS: dict[str, Fill] = {
-    "catboost": boosters.fill_catboost,
+    "catboost": catboosts.fill_catboost,
     "frame": frames.fill_frame,
     "lightgbm.basic.Booster": boosters.fill_lightgbm,
     "manager": frames.fill_manager,
@@ -51,6 +51,7 @@ MADE_KINDS = {
     **dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"),
     ImputerStep: "imputer step",
     Tree: "tree",
+    str.split: "splitting",
 }
 
 

@@ -49,14 +49,36 @@ PLACES: dict[str, frozenset[str]] = {
     "neighbours": frozenset(("_tree", "tree_")),
     "predictor": frozenset(("_predictors",)),
     "spline": frozenset(("bsplines_",)),
+    "splitting": frozenset(("tokenizer",)),
     "tree": frozenset(("tree_",)),
     "type": frozenset(
-        ("dtype", "_fit_dtype", "dtype_", "default_factory", "pattern", "dtype_include", "dtype_exclude")
+        (
+            "dtype",
+            "_fit_dtype",
+            "dtype_",
+            "default_factory",
+            "pattern",
+            "dtype_include",
+            "dtype_exclude",
+            "missing_values",  # pandas.NA
+        )
     ),
 }
 CODE = (type, types.FunctionType, types.ModuleType)  # trusted ones: what they hold is nobody's state
 LEAVES = frozenset(
-    ("booster", "catboost", "frame", "function", "neighbours", "predictor", "series", "spline", "tree", "type")
+    (
+        "booster",
+        "catboost",
+        "frame",
+        "function",
+        "neighbours",
+        "predictor",
+        "series",
+        "spline",
+        "splitting",
+        "tree",
+        "type",
+    )
 )
 
 ANSWERING = frozenset(("predict", "predict_proba", "predict_log_proba", "decision_function", "auto", None))

@@ -23,6 +23,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from convert.errors import Refused
 from convert.exporters.parts.affine import shift_and_scale
+from convert.exporters.parts.dates import seconds_of, unit_of
 from convert.exporters.records import words_by_name
 from convert.exporters.registry import BoosterHints, TableHints, optional_family
 from convert.graph.graph import Array
@@ -52,6 +53,7 @@ class ColumnHint:
     missing: Any = math.nan  # how a missing text is put to the model: None where that is among its categories
     native: bool = False  # a pandas column of categories, the known ones
     closed: bool = False  # and the model takes no others
+    dates: str = ""  # where it holds dates, numpy's unit of them; `known` are seconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class ColumnView:
 # Where models keep the rows, or the prototypes, that they compare others with.
 REMEMBERED = (
     "_fit_X", "X_train_", "X_fit_", "X_", "support_vectors_", "cluster_centers_", "centroids_", "subcluster_centers_",
+    "theta_", "means_",
 )  # fmt: skip
 DIGITS = 12  # of a number that a person wrote; a double has 15 to 17
 
@@ -154,6 +157,10 @@ def _selector(model: Any, views: Views) -> Views:
 
 def _encoder(model: Any, views: Views) -> Views:
     for column, (view, categories) in enumerate(zip(views, model.categories_, strict=True)):
+        if view and hasattr(model, "feature_names_in_") and (unit := unit_of(categories)):
+            view.hint.dates = unit
+            _note_values(view, seconds_of(categories))
+            continue
         _refuse_dates(model, column, categories)
         if view:
             _note_values(view, categories)
@@ -164,7 +171,8 @@ def _refuse_dates(model: Any, column: int, values: Array) -> None:
     if np.asarray(values).dtype.kind in "mM":
         named = getattr(model, "feature_names_in_", ())
         raise Refused(
-            f"column {named[column] if column < len(named) else column!r} holds dates, and no file takes dates",
+            f"column {named[column] if column < len(named) else column!r} holds dates, which are followed into "
+            "encoders alone, and there in a table and in whole microseconds",
             "make a number of it before the model sees it, as days since 1970 or year and month, and fit again",
             type(model).__name__,
         )

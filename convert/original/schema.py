@@ -12,9 +12,10 @@ from convert.original.column_hints import ColumnHint
 from convert.original.original import ANYTHING, Original
 from convert.original.table import Table
 from convert.original.usual import UNSEEN_TEXT, is_missing, usual_row
-from server.artefact.metadata import Dtype, Feature, Scalar
+from server.artefact.metadata import SINCE_1970, Dtype, Feature, Scalar
 
 MATRIX = "X"
+DAY = 86_400.0  # seconds
 MOST_TRIED = 300  # columns of which each is asked about by itself
 
 
@@ -34,6 +35,7 @@ def describe(original: Original) -> tuple[Feature, ...]:
             input=MATRIX if single else name,
             nullable=nullable[i],
             categories=_categories(hint) if hint.known and (hint.closed or not free[i]) else None,
+            unit=SINCE_1970 if hint.dates else None,
         )
         for i, (name, hint, dtype) in enumerate(zip(original.names, hints, dtypes, strict=True))
     )
@@ -96,7 +98,8 @@ def _unseen(hint: ColumnHint) -> Any:
         return None
     if hint.text:
         return np.array([UNSEEN_TEXT], object)
-    return np.array([max((v for v in hint.known if not is_missing(v)), default=0) + 1.0], np.float64)
+    known = (value for value in hint.known if not is_missing(value))
+    return np.array([max(known, default=0) + (DAY if hint.dates else 1.0)], np.float64)
 
 
 def _accepting(original: Original, usual: Table, values: Sequence[Any]) -> list[bool]:

@@ -6,10 +6,13 @@ multiplied by nothing but zeros, nor trees without a branch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, numpy_helper
+
+from server.artefact.metadata import Feature
 
 CENTRES = ("means_", "cluster_centers_", "subcluster_centers_")
 SHAPES = frozenset({"Shape", "Size"})
@@ -27,9 +30,14 @@ def is_constant(model: ModelProto) -> bool:
     return not varying & {output.name for output in graph.output}
 
 
-def has_one_cluster(model: Any) -> bool:
-    """Whether there is but one centre or component to choose; of a pipeline the last step is asked."""
+def has_one_answer(model: Any, features: Sequence[Feature]) -> bool:
+    """Whether there is but one row, or to a pipeline's last step one centre, or one target of the rows it remembers."""
     last = model.steps[-1][1] if hasattr(model, "steps") else model
+    targets = getattr(last, "_y", None)
+    if isinstance(targets, np.ndarray) and len(targets) and (targets == targets[:1]).all():
+        return True
+    if all(len(feature.categories or ()) == 1 and not feature.nullable for feature in features):
+        return True
     return any(len(getattr(last, name, ())) == 1 for name in CENTRES)
 
 

@@ -25,6 +25,7 @@ HARDLY_ANY = ("the model answers hardly any of the rows made up from it", "check
 CHUNK_ROWS = 2000  # what the original is asked at once: some need memory by rows x training rows
 COMMON = 0.2  # of the rows may have one answer before others are looked for
 STEERED = 0.1  # of all rows
+LONGEST_REASON = 300  # characters
 FAILURES = 400  # questions that may fail before the rest of a group is given up
 
 Groups = dict[str, Table]
@@ -36,7 +37,18 @@ def ask_few_rows(original: Original, features: tuple[Feature, ...]) -> Answers:
         table = usual(np.random.default_rng(0), features, original.hints, rows)
         if (accepted := ask_by_halves(original, table)) is not None:
             return accepted[1]
-    raise Refused(*HARDLY_ANY)
+    raise Refused(f"{HARDLY_ANY[0]}{_said(original, table)}", HARDLY_ANY[1])
+
+
+def _said(original: Original, table: Table) -> str:
+    """Why the original takes not even one row, in its own words."""
+    try:
+        original.ask(rows_at(table, slice(0, 1)))
+    except Refused:  # it is not there any more
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it raises is the reason
+        return f": {type(error).__name__}: {error}"[:LONGEST_REASON]
+    return ""
 
 
 def ask_proof_rows(

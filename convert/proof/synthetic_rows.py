@@ -87,7 +87,8 @@ def within(hint: ColumnHint, values: Array) -> Array:
 
 def _known(feature: Feature, hint: ColumnHint) -> list[Any]:
     known = [value for value in hint.known if not is_missing(value)]
-    return known if feature.categories or not known else [*known, max(known) + 1.0]
+    step = 86_400.0 if hint.dates else 1.0
+    return known if feature.categories or not known else [*known, max(known) + step]
 
 
 def _texts(feature: Feature, hint: ColumnHint) -> list[str]:

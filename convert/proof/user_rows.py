@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -13,7 +13,7 @@ import pandas
 from convert.errors import Refused
 from convert.graph.graph import Array
 from convert.original.table import Table
-from server.artefact.metadata import Feature
+from server.artefact.metadata import SINCE_1970, Feature
 
 READERS = {
     ".csv": pandas.read_csv,
@@ -34,10 +34,30 @@ def read_rows(name: str, content: bytes) -> Any:
         raise Refused(f"--data {name} does not read: {error}", "check the file") from error
 
 
+def kinds_of(table: Any | None) -> dict[str, bool]:
+    """By the name of each column, whether it holds texts; empty without a table."""
+    columns = {} if table is None else {str(name): column for name, column in table.items()}
+    return {name: not pandas.api.types.is_numeric_dtype(column.dtype) for name, column in columns.items()}
+
+
 def column_names(table: Any, width: int) -> tuple[str, ...] | None:
     """The names that a table gives to the columns of a model without names; None where its header is no names."""
     names = [name for name in table.columns if isinstance(name, str) and name.strip() and not _is_number(name)]
     return tuple(names) if len(names) == len(set(names)) == len(table.columns) == width else None
+
+
+def _seconds(column: Any) -> Any:
+    """Dates, also as texts in ISO 8601, as seconds since 1970; numbers are such already."""
+    if pandas.api.types.is_numeric_dtype(column.dtype):
+        return column
+    dates = pandas.to_datetime(column, format="ISO8601")
+    local = dates if dates.dt.tz is None else dates.dt.tz_localize(None)
+    return (local - pandas.Timestamp(0)) / pandas.Timedelta(seconds=1)
+
+
+def _cells(column: Any) -> Iterator[tuple[Any, bool]]:
+    """Each value, and whether it is missing."""
+    return zip(column, pandas.isna(column), strict=True)
 
 
 def _is_number(text: str) -> bool:
@@ -64,10 +84,15 @@ def fit_to_schema(table: Any, features: Sequence[Feature]) -> Table:
 
 
 def _values(column: Any, feature: Feature) -> Array:
+    """A column of any of pandas' types: of categories, with pandas.NA, of texts that pyarrow holds."""
     if feature.dtype == "string":
         nothing = None if feature.nullable else ""  # an empty cell of a file, where no text may be missing
-        return np.array([nothing if value is None or value != value else str(value) for value in column], object)
+        return np.array([nothing if gone else str(value) for value, gone in _cells(column)], object)
     try:
-        return np.asarray(column, np.bool_ if feature.dtype == "bool" else np.float64)
+        if feature.unit == SINCE_1970:
+            column = _seconds(column)
+        if feature.dtype == "bool":
+            return np.asarray(column, np.bool_)
+        return np.array([np.nan if gone else value for value, gone in _cells(column)], np.float64)
     except (TypeError, ValueError) as error:
         raise Refused(f"--data: column '{feature.name}' is no {feature.dtype}: {error}", "check the file") from error

@@ -45,7 +45,7 @@ class Job:
     ``allow_ties``: also where many answers are accidents; ``unconfined``: also where a wall is missing. With ``code``
     what the model has of a person's own code is run and traced; ``paths`` are folders, scripts and notebooks with it.
     The ``witness`` answers as the original, where that is another scikit-learn's. ``method``: "transform" of what also
-    predicts.
+    predicts. ``origin`` says where the file came from, if not from a person's disk.
     """
 
     model: Path
@@ -64,6 +64,7 @@ class Job:
     paths: tuple[Path, ...] = ()
     witness: WitnessEnds | None = None
     method: str = ""
+    origin: str = ""
 
     def to_bytes(self) -> bytes:
         """The job as JSON, its paths absolute: the child has a folder of its own."""

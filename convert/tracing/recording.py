@@ -18,6 +18,7 @@ from convert.tracing.standins.arrays import Array
 from convert.tracing.standins.frames import Frame, MissingColumn
 from convert.tracing.standins.series import Series, plain
 from convert.tracing.standins.standin import StandIn
+from convert.tracing.surroundings import without_files
 
 SIZES = (13, 7, 11, 17, 5)  # of the sample rows; primes, so that no width is taken for a number of rows
 KINDS: dict[type, type[StandIn]] = {pd.DataFrame: Frame, pd.Series: Series, np.ndarray: Array}
@@ -70,7 +71,7 @@ def record(recorder: Recorder, call: Call, concrete: Any, x: Columns, *functions
     given = recorder.inputs(concrete, x)
     before = given.columns_
     try:
-        with in_place(*functions), nothing_hidden():
+        with in_place(*functions), without_files(), nothing_hidden():
             answer = call(given)
     except (Refused, NeedsText, MissingColumn, MemoryError):
         raise

@@ -19,9 +19,11 @@ from convert.graph.columns import Columns
 from convert.graph.graph import Graph, Tensor
 from convert.inside import inside
 from convert.tracing.delegates import answering, replaced
+from convert.tracing.patches import globals_of
 from convert.tracing.recorder.refusals import RECORDED, Untraceable
 from convert.tracing.recording import Call, columns_of, record_twice
 
+STILL = "keep nothing from one call of transform to the next: a graph's answer hangs on its rows alone"
 METHODS = ("transform", "predict", "predict_proba", "decision_function")
 LIBRARIES = ("sklearn.", "lightgbm.", "xgboost.", "catboost.")
 
@@ -155,8 +157,27 @@ class Traced:
                 "it gets a sparse matrix, which is not recorded" if sample is not None else "it gets no rows to record",
                 "sparse_output=False in the step before" if sample is not None else RECORDED,
             )
-        call, functions = call_of(estimator, e, method), functions_of(estimator)
-        return record_twice(e.graph, call, sample, x, *functions, shared=id(estimator) in self._shared)
+        own, functions = call_of(estimator, e, method), functions_of(estimator)
+        kept: list[dict[str, Any]] = []
+
+        def call(table: Any) -> Any:
+            answer = own(table)
+            kept.append(what_changes(estimator, functions))
+            return answer
+
+        made = record_twice(e.graph, call, sample, x, *functions, shared=id(estimator) in self._shared)
+        if changed := [name for name in kept[-1] if kept[0].get(name) != kept[-1][name]]:
+            raise Untraceable(f"it counts or collects something from call to call: {changed[0]}", STILL)
+        return made
+
+
+def what_changes(estimator: Any, functions: Collection[Any]) -> dict[str, Any]:
+    """What a person's code may count: the plain values that it keeps, and how much is in its lists and dicts."""
+    named = {f"self.{name}": value for name, value in vars(estimator).items()}
+    for names in globals_of(functions):
+        named |= {f"the global {name}": value for name, value in names.items() if not name.startswith("__")}
+    plain = {name: value for name, value in named.items() if type(value) in (bool, int, float, str)}
+    return plain | {name: len(value) for name, value in named.items() if type(value) in (list, dict, set)}
 
 
 def _label(tensor: Tensor) -> Tensor:

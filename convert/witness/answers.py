@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Collection, Dict, Mapping, NamedTuple  # noqa: UP035
 
 import numpy as np
@@ -22,14 +23,15 @@ Answers = Dict[str, "Array"]  # noqa: UP006
 
 class Question(NamedTuple):
     """How a model is asked: its kind, as in a file's metadata; whether it was fitted on column names; what its rows are
-    to it ("table", "texts", "labels" or "records", which are dicts); its columns of pandas categories; and those where
-    a missing value is None."""
+    to it ("table", "texts", "labels" or "records", which are dicts); its columns of pandas categories; those where a
+    missing value is None; and those that hold dates, with numpy's unit of them."""
 
     kind: str
     named: bool
     form: str
     native: Mapping[str, Categories]
     nones: Collection[str]
+    dates: Mapping[str, str] = MappingProxyType({})
 
 
 def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
@@ -43,7 +45,7 @@ def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
         if question.form == "records":
             x = as_records(table)
         elif question.form == "table":
-            x = for_model(table, question.named, question.native, question.nones)
+            x = for_model(table, question.named, question.native, question.nones, question.dates)
         began = time.perf_counter()
         answers = answer(model, question.kind, x)
         return answers, time.perf_counter() - began

@@ -48,7 +48,13 @@ class Witness:
     def ask(self, question: Question, table: Table) -> tuple[Answers, float]:
         """As `convert.witness.answers.ask`. Raises DoesNotTake for what the model raises."""
         native = {name: [list(known.values), known.closed] for name, known in question.native.items()}
-        head = {"do": "ask", **question._asdict(), "native": native, "nones": sorted(question.nones)}
+        head = {
+            "do": "ask",
+            **question._asdict(),
+            "native": native,
+            "nones": sorted(question.nones),
+            "dates": dict(question.dates),
+        }
         reply, answers = self._exchange(head, table)
         if "error" in reply:
             raise DoesNotTake(str(reply["error"])[:MOST_CHARACTERS])

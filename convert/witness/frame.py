@@ -14,6 +14,7 @@ import pandas
 if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # pandas' units of dates
 Table = Mapping[str, "Array"]  # by feature name: float64 (NaN = missing), bool, or objects of str (None = missing)
 
 
@@ -29,13 +30,18 @@ def for_model(
     named: bool,
     native: Mapping[str, Categories] = MappingProxyType({}),
     nones: Collection[str] = frozenset(),
+    dates: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
     """What the original takes: a DataFrame where it was fitted on names, else one array (objects if any text).
 
-    The columns in ``native`` become pandas categories; in those of ``nones`` a missing value is None, else it is NaN.
-    Raises ValueError for a category that a closed column does not know.
+    The columns in ``native`` become pandas categories; in those of ``nones`` a missing value is None, else it is NaN;
+    those in ``dates`` hold seconds since 1970 and become dates of that unit.
+    Raises ValueError for a category that a closed column does not know, and for dates in an array.
     """
     table = {name: _with_none(values) if name in nones else values for name, values in table.items()}
+    if dates and not named:
+        raise ValueError("dates in an array")
+    table = {name: dates_of(values, dates[name]) if name in dates else values for name, values in table.items()}
     if named:
         return pandas.DataFrame(
             {
@@ -71,6 +77,14 @@ def _categorical(values: Array, known: Categories) -> Any:
     if known.closed and (codes[~pandas.isna(values)] < 0).any():
         raise ValueError("a category that the model does not know")
     return pandas.Categorical.from_codes(codes, categories=categories)
+
+
+def dates_of(seconds: Array, unit: str) -> Array:
+    """Numpy's dates of seconds since 1970, to the nearest ``unit``; a missing number is NaT."""
+    counts = np.round(np.nan_to_num(seconds) * PER_SECOND[unit]).astype(np.int64)
+    dates: Array = counts.astype("datetime64[" + unit + "]")
+    dates[np.isnan(seconds)] = np.datetime64("NaT")
+    return dates
 
 
 def _series(values: Array, nones: bool) -> Any:

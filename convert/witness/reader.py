@@ -17,7 +17,7 @@ from typing import Any, Collection, Dict, Tuple  # noqa: UP035  3.8 has no other
 
 import numpy as np
 
-from convert.opening.making import arrays, boosters, tables, xgboosters
+from convert.opening.making import arrays, boosters, catboosts, tables, xgboosters
 from convert.witness.standins import StandIn
 
 Name = Tuple[str, str]  # noqa: UP006  module and name, as the file writes them
@@ -172,8 +172,8 @@ def _full_name(kind: Any) -> str:
 
 # Other releases than ours may read of a state what ours leaves out: each gets what was checked, and nothing else.
 BOOSTERS: Dict[str, Any] = {  # noqa: UP006
-    "catboost.core.CatBoostClassifier": boosters.catboost_state,
-    "catboost.core.CatBoostRegressor": boosters.catboost_state,
+    "catboost.core.CatBoostClassifier": catboosts.catboost_state,
+    "catboost.core.CatBoostRegressor": catboosts.catboost_state,
     "lightgbm.basic.Booster": boosters.lightgbm_state,
     "xgboost.core.Booster": xgboosters.xgboost_state,
 }

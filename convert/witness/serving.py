@@ -47,7 +47,7 @@ def serve(questions: BinaryIO, replies: BinaryIO) -> None:
 
 def _question(head: dict[str, Any]) -> Question:
     native = {name: Categories(tuple(values), closed) for name, (values, closed) in head["native"].items()}
-    return Question(head["kind"], head["named"], head["form"], native, frozenset(head["nones"]))
+    return Question(head["kind"], head["named"], head["form"], native, frozenset(head["nones"]), head["dates"])
 
 
 def _open(pickled: bytes, head: dict[str, Any]) -> Any:

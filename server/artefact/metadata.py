@@ -20,9 +20,11 @@ PREFIX = "dynonnx."
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RESERVED_NAMES = frozenset({"stats"})  # of no model: GET /v2/models/stats is the protocol's own
 RELATIVE_TOLERANCE = 1e-5
+LONGEST_ORIGIN = 512  # characters of where a pickle came from
 # A missing value in a tensor of strings, which has no null (a missing number is NaN). It is a Unicode noncharacter,
 # which exchanged text does not contain; the empty string may be a category.
 MISSING_TEXT = "\ufdd0"
+SINCE_1970 = "seconds since 1970-01-01T00:00:00"  # of a date, in the time zone that the model was fitted in
 
 Dtype = Literal["float64", "float32", "int64", "bool", "string"]
 Role = Literal["label", "probabilities", "scores", "value", "transformed"]
@@ -36,6 +38,7 @@ class Feature:
 
     ``input`` names its graph input: the features of one input are the columns of its ``[rows, k]`` matrix, in order.
     ``nullable``: a missing value is allowed. ``categories``: the only values the model accepts; None: it accepts any.
+    ``unit``: what its numbers count, where that is known; of dates it is `SINCE_1970`.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Feature:
     input: str
     nullable: bool = False
     categories: tuple[Scalar, ...] | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Artefact:
     """The metadata of a file. ``classes`` keep their JSON type; several targets have a tuple each.
 
     ``ignored`` names columns that the model was fitted with and does not read: a client may send them, as anything.
+    ``origin``: where the pickle came from, in words; empty for a file of a person's own.
     """
 
     name: str
@@ -82,6 +87,7 @@ class Artefact:
     source_sha256: str
     parity: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    origin: str = ""
 
     def output_names(self, role: Role) -> tuple[str, ...]:
         """The names of the graph outputs with a role, in target order."""
@@ -106,6 +112,7 @@ def to_metadata(artefact: Artefact) -> dict[str, str]:
         "source_sha256": artefact.source_sha256,
         "parity": dict(artefact.parity),
         **({"ignored": artefact.ignored} if artefact.ignored else {}),
+        **({"origin": artefact.origin} if artefact.origin else {}),
     }
     return {PREFIX + key: orjson.dumps(value).decode() for key, value in values.items()}
 
@@ -151,6 +158,7 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
         source_sha256=str(_value(metadata, "source_sha256")),
         parity=_mapping(_value(metadata, "parity"), "parity"),
         ignored=_ignored(metadata, {feature.name for feature in features}),
+        origin=str(_value(metadata, "origin"))[:LONGEST_ORIGIN] if PREFIX + "origin" in metadata else "",
     )
 
 
@@ -181,7 +189,12 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
         raise BadArtefact(f"dynonnx.features: unknown dtype {entry['dtype']!r} of {entry['name']!r}")
     if not (isinstance(entry["name"], str) and isinstance(entry["input"], str)):
         raise BadArtefact(f"dynonnx.features: the name {entry['name']!r} or its input is not a text")
-    return Feature(entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(entry["categories"]))
+    unit = entry.get("unit")
+    if unit is not None and not isinstance(unit, str):
+        raise BadArtefact(f"dynonnx.features: the unit of {entry['name']!r} is not a text")
+    return Feature(
+        entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(entry["categories"]), unit
+    )
 
 
 def _check_features(features: tuple[Feature, ...]) -> None:

@@ -9,11 +9,13 @@ docs/decisions.md: "What a file uses is read from its bytes".
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
+from server.artefact.functions import expanded_nodes
 from server.artefact.wire import BYTES, VARINT, fields, truncated
 from server.artefact.wire import BadFile as BadFile  # its readers take it from here
 
@@ -135,7 +137,9 @@ class _Reading:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._waiting: list[tuple[_Kind, int, int, int]] = [(_K.MODEL, 0, len(data), 0)]
+        self._waiting: list[tuple[_Kind, int, int, int, int]] = [(_K.MODEL, 0, len(data), 0, 0)]
+        self._calls: dict[int, Counter[tuple[str, str]]] = {0: Counter()}  # by body: that of a function, or 0
+        self._bodies: dict[tuple[str, str], list[int]] = {}
         self.ir_version = 0
         self.graphs = 0
         self.nodes = 0
@@ -148,8 +152,13 @@ class _Reading:
         """Reads every message. Raises BadFile, or IndexError where the file ends too early."""
         while self._waiting:
             self._read(*self._waiting.pop())
+        if self._bodies and expanded_nodes(self._calls, self._bodies) > MAX_NODES:
+            raise _too_many()
 
-    def _read(self, kind: _Kind, start: int, end: int, depth: int) -> None:
+    def _read(self, kind: _Kind, start: int, end: int, depth: int, body: int) -> None:
+        if kind is _K.FUNCTION:
+            body = len(self._calls)
+            self._calls[body] = Counter()
         inside, texts = _INSIDE.get(kind, {}), _TEXTS.get(kind, {})
         strings: dict[str, str] = {}
         number = 0
@@ -160,14 +169,14 @@ class _Reading:
             elif tag & 7 == BYTES and field in inside:
                 if depth == MAX_DEPTH:
                     raise BadFile(f"nests messages more than {MAX_DEPTH} deep: no exporter writes such a file")
-                self._waiting.append((inside[field], at, stop, depth + 1))
+                self._waiting.append((inside[field], at, stop, depth + 1, body))
             elif tag & 7 == BYTES and field in texts:
                 strings[texts[field]] = self._data[at:stop].decode("utf-8", "backslashreplace")
             elif kind is _K.TENSOR and field == _EXTERNAL_DATA:
                 raise _external()
-        self._note(kind, strings, number)
+        self._note(kind, strings, number, body)
 
-    def _note(self, kind: _Kind, strings: Mapping[str, str], number: int) -> None:
+    def _note(self, kind: _Kind, strings: Mapping[str, str], number: int, body: int) -> None:
         domain = strings.get("domain", "")
         domain = "" if domain == "ai.onnx" else domain
         if kind is _K.TENSOR and number:
@@ -175,10 +184,12 @@ class _Reading:
         if kind is _K.NODE:
             self.nodes += 1
             if self.nodes > MAX_NODES:
-                raise BadFile(f"has more than {MAX_NODES} nodes: make the model smaller")
+                raise _too_many()
             self.operators.add((domain, strings.get("operator", "")))
+            self._calls[body][(domain, strings.get("operator", ""))] += 1
         elif kind is _K.FUNCTION:
             self.functions.add((domain, strings.get("name", "")))
+            self._bodies.setdefault((domain, strings.get("name", "")), []).append(body)
         elif kind is _K.OPSET:
             self.opsets[domain] = max(number, self.opsets.get(domain, 0))
         elif kind is _K.ENTRY:
@@ -186,6 +197,10 @@ class _Reading:
         elif kind is _K.MODEL:
             self.ir_version = number
         self.graphs += kind is _K.GRAPH
+
+
+def _too_many() -> BadFile:
+    return BadFile(f"has more than {MAX_NODES} nodes: make the model smaller")
 
 
 def _external() -> BadFile:

@@ -78,6 +78,8 @@ def _feature_schema(feature: Feature) -> Schema:
         schema["type"] = [schema["type"], "null"]
     if feature.categories is not None:
         schema["enum"] = [*feature.categories, *([None] if feature.nullable else [])]
+    if feature.unit is not None:
+        schema["description"] = feature.unit
     return schema
 
 

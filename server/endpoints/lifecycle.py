@@ -51,9 +51,7 @@ class Endpoints:
         """
         self.settings = settings
         self.scoreboard = scoreboard
-        self.workers = workers
-        self.memory_limit = memory_limit
-        self.cpus = cpus
+        self.fit(workers, busy_poll=busy_poll, memory_limit=memory_limit, cpus=cpus)
         self.started = time()
         self.gate = Gate(
             keys=settings.api_keys,
@@ -71,10 +69,16 @@ class Endpoints:
         self.openapi_document: dict[str, Any] = {}
         self.draining = False
         self.control: Control = _refuse_control
-        self._busy_poll = busy_poll
         self._line = 0
         self.repository = Repository((), {})
         self.replace_models(repository)
+
+    def fit(self, workers: int, *, busy_poll: bool, memory_limit: int | None, cpus: float) -> None:
+        """Makes these the surroundings of workers that are forked from now on."""
+        self.workers = workers
+        self._busy_poll = busy_poll
+        self.memory_limit = memory_limit
+        self.cpus = cpus
 
     def replace_models(self, repository: Repository) -> None:
         """Makes these the models of workers that are forked from now on; what is new is held against nothing.

@@ -234,5 +234,6 @@ def _described(artefact: Artefact) -> dict[str, Any]:
         "producer": artefact.producer,
         "created": artefact.created,
         "source_sha256": artefact.source_sha256,
+        **({"origin": artefact.origin} if artefact.origin else {}),
         "parity": artefact.parity,
     }

@@ -104,8 +104,8 @@ class Exchange(Entry):
             self.output = PLAIN % (worker.ok_start, len(body), self.request_id, body)
             if connection.exchanges[0] is self:
                 connection.flush()
-            elif len(body) > SMALL_ANSWER_BYTES:
-                connection.count_owed()
+            else:
+                self._wait_behind(len(body))
             return
         start = worker.ok_start
         if self.timing is not None:
@@ -117,8 +117,8 @@ class Exchange(Entry):
         self.output = OK_HEAD % (start, len(body), self.request_id, end, body)
         if connection.exchanges[0] is self:
             connection.flush()
-        elif len(body) > SMALL_ANSWER_BYTES:
-            connection.count_owed()
+        else:
+            self._wait_behind(len(body))
 
     def answer_in_pieces(self, answer: PiecedAnswer) -> None:
         """Makes the answer a 200 with its own media type and headers; joins the pieces unless they are large."""
@@ -142,8 +142,8 @@ class Exchange(Entry):
             self.output = b"".join([head, *answer.pieces])
         if connection.exchanges[0] is self:
             connection.flush()
-        elif size > SMALL_ANSWER_BYTES:
-            connection.count_owed()
+        else:
+            self._wait_behind(size)
 
     def refuse(self, error: ServerError) -> None:
         """Makes the answer an error; the error's headers may close the connection."""
@@ -159,7 +159,20 @@ class Exchange(Entry):
         self.output = ERROR_HEAD % (start, headers, len(body), self.request_id, end, body)
         if connection.exchanges[0] is self:
             connection.flush()
+        else:
+            self._wait_behind(len(body))
         self._count_refusal(error.status)
+
+    def _wait_behind(self, size: int) -> None:
+        """Waits for the answers before it, which may never end: its place has its answer, and nothing of its body."""
+        if self._lease is not None:
+            exchanges = self.connection.exchanges
+            exchanges[exchanges.index(self)] = place = Exchange(self.connection, self.request_id, self.deadline)
+            place.done = True
+            place.output, place.pieces, place.pieces_bytes = self.output, self.pieces, self.pieces_bytes
+            place.close = self.close
+        if size > SMALL_ANSWER_BYTES:
+            self.connection.count_owed()
 
     def _count_refusal(self, status: int) -> None:
         """Counts how long a refused request took: no time if it was refused before it was complete."""
@@ -225,6 +238,7 @@ class WorkerState:
         self.knows_heads = not endpoints.gate.keyed and not (self.quota is not None and self.quota.reads_headers)
         self.now = monotonic()
         self.retiring = False
+        self._closes_idle = False
         self.default_headers: list[tuple[bytes, bytes]] = []
         self._server_state: Any = None
         self.ok_start = b""  # `start_of(200)`
@@ -255,13 +269,14 @@ class WorkerState:
         return start
 
     def retire(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Answers with ``Connection: close`` from now on; closes idle connections after RETIRE_GRACE_SECONDS."""
+        """Answers with ``Connection: close`` from now on; after RETIRE_GRACE_SECONDS closes what is or becomes idle."""
         if not self.retiring:
             self.retiring = True
             self.endpoints.drain()
             loop.call_later(RETIRE_GRACE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
+        self._closes_idle = True
         for connection in list(self._server_state.connections):
             connection.close_if_idle()
 
@@ -271,6 +286,8 @@ class WorkerState:
         self.ok_start = self.start_of(200)
         for connection in list(self._server_state.connections):
             connection.check_time(self.now)
+        if self._closes_idle:  # one whose last answer was made before it was known to be the last
+            self._close_idle()
         self.debts.look_again()
         self.endpoints.metrics.connections(len(self._server_state.connections))
         loop.call_later(SWEEP_SECONDS, self._sweep, loop)

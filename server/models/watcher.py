@@ -36,7 +36,7 @@ class RepositoryWatcher:
         self._load = load
         self._bulletin = bulletin
         self._default_model = default_model
-        self._box_bytes = box_bytes
+        self.box_bytes = box_bytes  # of memory; None without a limit
         self._versions: dict[tuple[str, str], Version] = {}
         self._misplaced: dict[tuple[str, str], str] = {}
         self._published: dict[tuple[str, str], str] = {}
@@ -213,7 +213,7 @@ class RepositoryWatcher:
 
     def _begin(self, version: Version) -> None:
         version.acted, version.announced, version.retry = version.seen, False, math.inf
-        limits = trial_limits(version.seen[1] if version.seen else 0, self._box_bytes)
+        limits = trial_limits(version.seen[1] if version.seen else 0, self.box_bytes)
         try:
             self._trial = version, TrialProcess(self._load, version.file, limits)
         except TrialPutOff as error:

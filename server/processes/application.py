@@ -9,7 +9,6 @@ import gc
 import logging
 import os
 import signal
-import socket
 from collections.abc import Mapping, Set
 from pathlib import Path
 from time import monotonic
@@ -20,7 +19,7 @@ from gunicorn.glogging import Logger
 
 from server import __version__
 from server.asgi.app import App
-from server.batching.runs.quarantine import CRASHES, SUSPICIONS, Record
+from server.batching.runs.quarantine import Record
 from server.endpoints.lifecycle import Endpoints
 from server.logs import handler as logs
 from server.logs import log
@@ -31,9 +30,11 @@ from server.models.loading import loader
 from server.models.repository import BadRepository, Repository
 from server.models.signed import make_check
 from server.models.watcher import RepositoryWatcher
+from server.processes.address import bind_address, default_host
 from server.processes.arbiter import GRACEFUL_SECONDS, SILENT_SECONDS, ReloadingArbiter
+from server.processes.crashes import judge
 from server.processes.forking import SCOREBOARD_LINES, assign_line, close_other_channels, note_worker_exit
-from server.processes.plan import DynoPlan
+from server.processes.plan import Box, DynoPlan, make_plan
 from server.processes.worker import Worker
 from server.settings import Settings
 
@@ -70,7 +71,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Sets gunicorn's settings; none comes from its environment variables or files."""
         values = {
-            "bind": [_bind(self._host, self._settings.port)],
+            "bind": [bind_address(self._host, self._settings.port)],
             "workers": self._plan.workers,
             "worker_class": Worker,
             "preload_app": True,
@@ -132,6 +133,22 @@ class Server(BaseApplication):  # type: ignore[misc]
         log.info("reloaded: %s; %d versions serve%s", changes(before, repository), len(places), more)
         return not late
 
+    @property
+    def box(self) -> Box:
+        """The box that the server is planned for."""
+        return Box(self._plan.memory_bytes, self._plan.cpus)
+
+    def fit(self, box: Box) -> int | None:
+        """Plans for another box what is forked from now on; the number of workers, if it is another than before."""
+        before = self._plan
+        self._plan = plan = make_plan(box, self._settings.workers, self._settings.ort_threads)
+        app: App = self.callable
+        app.endpoints.fit(plan.workers, busy_poll=plan.core_each, memory_limit=plan.memory_bytes, cpus=plan.cpus)
+        self.watcher.box_bytes = plan.memory_bytes
+        memory = "no limit of memory" if plan.memory_bytes is None else f"{plan.memory_bytes >> 20} MB"
+        log.info("the box has now %g processors and %s: %d workers", plan.cpus, memory, plan.workers)
+        return plan.workers if plan.workers != before.workers else None
+
     def lift_quarantine(self, name: str | None = None) -> None:
         """Lets the versions of a name serve again, or all."""
         app: App = self.callable
@@ -143,36 +160,23 @@ class Server(BaseApplication):  # type: ignore[misc]
         return app.endpoints.records()
 
     def note_crash(self, worker: Worker, number: int) -> None:
-        """Holds a worker's crash, by this signal, against the file whose run it was in, if it still serves.
+        """Holds a worker's crash, by this signal, against the files whose runs it was in, if they still serve.
 
-        One that this process ended, for its silence, has crashed only if it was in that run all the time. Of several
-        files each is suspected; after as many suspicions as are allowed the one whose run began last is blamed, until
-        another has crashed alone.
+        One that this process ended, for its silence, has crashed only if it was in that run all the time.
         """
         now = monotonic()
         before = now - SILENT_SECONDS + LIFE_SIGN_SECONDS if worker.aborted else now
         running = self.scoreboard.running(worker.line, before)
-        suspects: list[Record] = []
-        for key in running:
-            record = worker.records.get(key)
-            if record is None:
-                continue
-            count, most = (record.crash(now), CRASHES) if len(running) == 1 else (record.suspect(now), SUSPICIONS)
-            if count == SUSPICIONS:
-                suspects.append(record)
-            if count:
-                self._tell_crash(key, number, len(running), record.reason or f"{count} of {most} that quarantine it")
-        if suspects and all(record.reason is None for record in suspects):
-            suspects[0].blame()
-        if any(record.is_proven for key in running if (record := worker.records.get(key)) is not None):
-            for record in worker.records.values():
-                record.acquit()
+        within = "a run" if len(running) == 1 else f"the runs of {len(running)} versions, this among them"
+        for (name, version), reason in judge(running, worker.records, now):
+            fields = {"model": name, "version": version}
+            log.error("a worker died within %s (%s): %s", within, signal.strsignal(number), reason, extra=fields)
 
-    @staticmethod
-    def _tell_crash(key: tuple[str, str], number: int, running: int, reason: str) -> None:
-        within = "a run" if running == 1 else f"the runs of {running} versions, this among them"
-        fields = {"model": key[0], "version": key[1]}
-        log.error("a worker died within %s (%s): %s", within, signal.strsignal(number), reason, extra=fields)
+    def give_up_guesses(self) -> None:
+        """Lets versions serve again that are blamed for crashes on a guess, once that is long ago."""
+        now = monotonic()
+        for record in self.records().values():
+            record.lapse(now)
 
     def _watcher(self) -> RepositoryWatcher:
         settings = self._settings
@@ -242,19 +246,3 @@ def _heartbeat_folder() -> str | None:
     """Where workers' heartbeats lie: in memory, as a full or slow disk must stop no worker; None where that is not."""
     memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes its files there safely
     return str(memory) if os.access(memory, os.W_OK | os.X_OK) else None
-
-
-def _bind(host: str, port: int) -> str:
-    """An address in gunicorn's form: adds the brackets of IPv6."""
-    bare = host.strip("[]")
-    return f"[{bare}]:{port}" if ":" in bare else f"{bare}:{port}"
-
-
-def default_host() -> str:
-    """``[::]``, which accepts IPv4 too; ``0.0.0.0`` without IPv6."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::", 0))
-    except OSError:
-        return "0.0.0.0"
-    return "[::]"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from server.logs import handler as logs
 from server.logs import log
 from server.metrics.process import Wanted, read_memory
+from server.processes.box import BoxWatch
 from server.processes.control import ControlServer
 from server.processes.exits import crash_of
 from server.processes.forking import ForkingArbiter
@@ -43,6 +44,7 @@ class ReloadingArbiter(ForkingArbiter):
         self.control_server = ControlServer(server.watcher, server.lift_quarantine)
         self._restart = False  # fork fresh workers, even if no model has changed
         self._is_partial = False  # versions wait for the blocks of workers that end
+        self._box_watch = BoxWatch(server.box)
         self._wake, waker = os.pipe()
         os.set_blocking(self._wake, False)
         os.set_blocking(waker, False)
@@ -86,6 +88,7 @@ class ReloadingArbiter(ForkingArbiter):
         self._measure()
         self._forget_gone()
         self._replace_stuck()
+        self._follow_box()
         self._update_models()
         if monotonic() >= self.spawn_after:
             self.fork_workers(self.num_workers - len(self._current()))
@@ -107,12 +110,29 @@ class ReloadingArbiter(ForkingArbiter):
             self._measured = now
             self.server.metrics.memory(read_memory())
             self.server.metrics.beat(Wanted(process_time(), 0.0), (0.0, 0), 0.0)
+            self.server.give_up_guesses()
 
     def _replace_stuck(self) -> None:
         """Makes workers outgoing that have a run which does not end: they serve on until others do."""
         for pid in self._current():
             if self.server.scoreboard.is_stuck(self.WORKERS[pid].line):
                 self.outgoing[pid] = monotonic()
+
+    def _follow_box(self) -> None:
+        """Where the box has grown or shrunk: fresh workers, as many as it has room for, as at a reload.
+
+        Those that are too many go at once, so that a smaller box never has to hold them beside the fresh ones.
+        """
+        box = None if self.outgoing else self._box_watch.look(monotonic())
+        if box is None:
+            return
+        workers = self.server.fit(box)
+        if workers is not None:
+            self.num_workers = workers
+        current = self._current()
+        for pid in current[: max(0, len(current) - self.num_workers)]:
+            self._retire(pid)
+        self._restart = True
 
     def _update_models(self) -> None:
         """Receives calls, steps the watcher, and makes workers outgoing on a change; an error is only logged."""

@@ -46,9 +46,9 @@ def read_box(files: Mapping[str, str], processors: int) -> Box:
 
 def _quota(files: Mapping[str, str]) -> float | None:
     words = files.get("cpu.max", "").split()
-    if len(words) == 2 and words[0].isdigit():
-        return int(words[0]) / int(words[1])
-    quota, period = _number(files.get("cpu.cfs_quota_us")), _number(files.get("cpu.cfs_period_us"))
+    if len(words) != 2:
+        words = [files.get("cpu.cfs_quota_us", ""), files.get("cpu.cfs_period_us", "")]
+    quota, period = map(_number, words)
     return quota / period if quota and period else None
 
 

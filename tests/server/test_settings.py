@@ -128,6 +128,15 @@ def test_a_bad_key_is_refused_without_being_told(name: str, keys: str) -> None:
 
 
 def test_an_unknown_name_stops_the_start() -> None:
+    links = {
+        "DYNONNX_PORT": "tcp://10.0.0.1:80",
+        "DYNONNX_PORT_80_TCP_ADDR": "10.0.0.1",
+        "DYNONNX_SERVICE_HOST": "10.0.0.1",
+    }
+    more = {"DYNONNX_SERVICE_PORT_HTTP": "80", "DYNONNX_IRIS_PREDICTOR_PORT": "tcp://10.0.0.2:80"}
+    assert read_settings({**links, **more}) == Settings()  # of services called dynonnx... beside us on Kubernetes
+    with pytest.raises(BadSetting, match=r"^DYNONNX_PORT: there is no such setting"):
+        read_settings({"DYNONNX_PORT": "8001"})
     with pytest.raises(BadSetting, match=r"^DYNONNX_API_KEY: there is no such setting"):
         read_settings({"DYNONNX_API_KEY": KEY})
 

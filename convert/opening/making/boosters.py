@@ -1,4 +1,4 @@
-"""Owns the opening of what LightGBM and CatBoost wrote. Needs none of them itself, knows no pickles. Plain Python 3.8.
+"""Owns the opening of what LightGBM wrote, and what all boosters keep. Needs none itself. Plain Python 3.8.
 
 A booster is read from the text or bytes in its state, never from a path; everything else in the state is plain data.
 Their readers are compiled code, which believes much: what can be seen from outside is checked before or after.
@@ -95,17 +95,3 @@ def _check_lightgbm_tree(tree: dict[str, str], columns: int) -> None:
             raise hostile("a tree of LightGBM's in the file points outside its own sets of categories")
     elif (kinds.astype(np.int64) & 1).any():
         raise hostile("a tree of LightGBM's in the file points outside its own sets of categories")
-
-
-def catboost_state(state: Any) -> dict[str, Any]:
-    """What a CatBoost may read of a state: its bytes, and plain parameters."""
-    raw, rest = described(state, "__model")
-    if type(raw) is not bytes:
-        raise hostile("a CatBoost model in the file is not bytes")
-    kept = {name: value for name, value in rest.items() if not name.startswith("_test_eval")}
-    return {**kept, "__model": raw}
-
-
-def fill_catboost(model: Any, state: Any) -> None:
-    """From CatBoost's own bytes."""
-    model.__setstate__(catboost_state(state))

@@ -115,8 +115,10 @@ def _fill_partial(made: functools.partial[Any], state: Any) -> None:
     made.__setstate__((check_array, (), kept, None))  # type: ignore[attr-defined]
 
 
-def _of_a_stand_in(arguments: tuple[Any, ...]) -> Any:
-    """A method of something that does nothing does nothing, as those that a distribution of scipy's holds."""
+def _attribute(arguments: tuple[Any, ...]) -> Any:
+    """``str.split``, by which people take texts apart; of what does nothing, as scipy's distributions hold, nothing."""
+    if len(arguments) == 2 and arguments[0] is str and type(arguments[1]) is str and arguments[1] == "split":
+        return str.split
     stand_in = arguments[0] if len(arguments) == 2 else None
     return stand_in if isinstance(stand_in, Inert) else Absent("builtins.getattr")
 
@@ -131,7 +133,7 @@ MAKERS: dict[str, tuple[Make, Fill | None]] = {
     "builtins.bytes": (_bytes, None),
     "builtins.complex": (lambda arguments: complex(*_only(arguments, (int, float), 2)), None),
     "builtins.frozenset": (_set(frozenset), None),
-    "builtins.getattr": (_of_a_stand_in, None),
+    "builtins.getattr": (_attribute, None),
     "builtins.range": (_range, None),
     "builtins.set": (_set(set), None),
     "builtins.slice": (_slice, None),

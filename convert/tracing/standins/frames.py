@@ -98,7 +98,7 @@ class Frame(StandIn):
         if isinstance(left, Frame) and isinstance(right, Frame) and list(left.columns) != list(right.columns):
             raise refuse("it computes with two frames of different columns", "take columns as arrays: df.to_numpy()")
         made = StandIn.binary(self, act, ufunc, dividend(ufunc, left, right), right)
-        if made is not NotImplemented and list(made.columns) != list(self.columns):  # pandas put all names in order
+        if isinstance(made, Frame) and list(made.columns) != list(self.columns):  # pandas put all names in order
             raise refuse("it computes with constants of other columns, or in another order", "list the columns alike")
         return made
 
@@ -144,6 +144,8 @@ class Frame(StandIn):
 
     def _put(self, concrete: Any, names: Sequence[Any], tensors: Sequence[Tensor]) -> None:
         """These columns, in the place of those of that name, or behind."""
+        if not concrete.columns.is_unique:
+            raise refuse("it sets a column of a table that has two of one name", "give them names of their own")
         parts = {name: self.columns_.take([at]).parts[0] for at, name in enumerate(self.concrete.columns)}
         parts |= {name: (tensor, 1) for name, tensor in zip(names, tensors, strict=True)}
         made = Columns(self.recorder.graph, tuple(parts[name] for name in concrete.columns))

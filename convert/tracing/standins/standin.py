@@ -18,7 +18,16 @@ from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import nodes
 from convert.tracing.recorder.recorder import Recorder, quietly
-from convert.tracing.recorder.refusals import BY_VALUE, DECIDES, IN_FIT, MIXES, RECORDED, VECTORISED, refuse
+from convert.tracing.recorder.refusals import (
+    BY_VALUE,
+    DECIDES,
+    IN_FIT,
+    MIXES,
+    RECORDED,
+    VECTORISED,
+    asked_by_a_person,
+    refuse,
+)
 
 OPERATORS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
     "add": (operator.add, np.add), "sub": (operator.sub, np.subtract), "mul": (operator.mul, np.multiply),
@@ -28,7 +37,7 @@ OPERATORS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
 }  # fmt: skip
 HALF = 0.5
 COUNTING = (
-    *(f"__{side}{name}__" for name in OPERATORS for side in ("", "r") if name not in ("and", "or", "xor")),
+    *(f"__{side}{name}__" for name in OPERATORS for side in ("", "r")),
     "__divmod__", "__rdivmod__",
 )  # fmt: skip
 COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
@@ -111,14 +120,19 @@ _LABELS: weakref.WeakValueDictionary[int, pd.Index] = weakref.WeakValueDictionar
 
 
 class RowCount(int):
-    """How many rows there are: a size for arrays, nothing to decide by."""
+    """How many rows there are: a size for arrays, nothing to decide by or to compute with."""
 
-    def _decides(self, *_: Any) -> NoReturn:
+    def _decides(self, *_: Any, **__: Any) -> NoReturn:
         raise refuse(
             "it decides by the number of rows that it gets, or computes with it", "do the same for any number of rows"
         )
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _decides
+    __int__ = __float__ = __complex__ = __round__ = __trunc__ = __floor__ = __ceil__ = _decides
+    __neg__ = __pos__ = __abs__ = __invert__ = __array_ufunc__ = _decides
+    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _decides
+    bit_length = bit_count = to_bytes = as_integer_ratio = conjugate = _decides
+    real = numerator = property(_decides)
 
     def _counts(self, other: Any) -> Any:
         """Lists are repeated by it; StandIns refuse by themselves what they are not asked for."""
@@ -126,7 +140,10 @@ class RowCount(int):
             return NotImplemented
         return self._decides()
 
-    __hash__ = int.__hash__
+    def __hash__(self) -> int:
+        if asked_by_a_person(1):  # in a set or a dict it is looked up by it
+            return self._decides()
+        return int.__hash__(self)
 
     def __bool__(self) -> bool:
         return True
@@ -233,6 +250,19 @@ class StandIn:
 
     def __contains__(self, value: Any) -> bool:
         raise refuse(DECIDES, BY_VALUE)
+
+    def __repr__(self) -> str:
+        return self._as_text(asked_by_a_person(1))
+
+    __str__ = __repr__
+
+    def __format__(self, _: str) -> str:
+        return self._as_text(asked_by_a_person(1))
+
+    def _as_text(self, asked: bool) -> str:
+        if asked:
+            raise refuse("it makes a text of its rows", "leave printing and logging of rows out of it")
+        return object.__repr__(self)
 
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise refuse("a function takes the values of rows, which recording does not show it", RECORDED)

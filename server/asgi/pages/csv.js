@@ -61,14 +61,15 @@ export class CsvReader {
 }
 
 function separatorOf(line) {
-  const often = (sign) => line.split(sign).length;
+  const bare = line.replace(/"(?:[^"]|"")*(?:"|$)/g, ""); // what stands in quotes separates nothing
+  const often = (sign) => bare.split(sign).length;
   return [",", ";", "\t"].sort((a, b) => often(b) - often(a))[0];
 }
 
 // A line of CSV.
 export const csvLine = (cells) => `${cells.map(quote).join(",")}\r\n`;
 
-const quote = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+const quote = (cell) => (/[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
 
 // A text of the server's as a cell that no spreadsheet takes for a formula.
 export const harmless = (text) => (/^[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);

@@ -94,7 +94,7 @@ export class RowForm {
       this.changed();
     });
     judge();
-    const hint = field.long || field.texts || field.categories ? "" : rangeOf(field);
+    const hint = field.long || field.texts || field.categories ? field.unit || "" : [rangeOf(field), field.unit].filter(Boolean).join(", ");
     const list = field.texts && !field.categories ? h("datalist", { id: `${id}-list` }, field.texts.map((text) => h("option", { value: text }))) : null;
     return h("div", { class: field.long ? "field long" : "field" },
       h("div", { class: "label" }, h("label", { for: id }, field.name), hint && h("span", { class: "hint", title: "from the smallest to the largest value in the golden rows" }, hint)),

@@ -91,15 +91,16 @@ function vital(name, measured = false) {
 // The figures of one model, for its own section.
 export class ModelLive {
   constructor(name) {
-    this.figures = figuresOf((sample) => sample.models?.[name] || {});
-    this.name = name;
+    // A model may be called as what every object has.
+    this.of = (sample) => (Object.hasOwn(sample.models || {}, name) ? sample.models[name] : null);
+    this.figures = figuresOf((sample) => this.of(sample) || {});
     this.drawn = h("div", { class: "figures", hidden: true }, this.figures.map((each) => each.node));
     this.idle = h("p", { class: "soft" }, "Nobody asked it in this time.");
     this.node = h("div", null, this.drawn, this.idle);
   }
 
   draw(history) {
-    this.idle.hidden = history.samples.some((sample) => sample.models?.[this.name]);
+    this.idle.hidden = history.samples.some((sample) => this.of(sample));
     this.drawn.hidden = !this.idle.hidden;
     if (this.drawn.hidden) return;
     for (const each of this.figures) each.draw(history);

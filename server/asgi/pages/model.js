@@ -118,7 +118,7 @@ function takes(model, fields) {
   const draw = (wanted) => {
     const found = fields.map((field, at) => [field, at]).filter(([field]) => field.name.toLowerCase().includes(wanted));
     place.replaceChildren(table(["Place", "Feature", "Type", "Missing", "Values"], found.slice(0, FEATURES_SHOWN).map(([field, at]) => [
-      h("span", { class: "soft" }, String(at)), field.name, { string: "text", bool: "true or false", int64: "whole number" }[field.dtype] || "number",
+      h("span", { class: "soft" }, String(at)), field.name, { string: "text", bool: "true or false", int64: "whole number" }[field.dtype] || field.unit || "number",
       field.nullable ? "allowed" : "no", valuesOf(field)])), ...(found.length > FEATURES_SHOWN ? [h("p", { class: "soft" }, `and ${count(found.length - FEATURES_SHOWN)} more`)] : []));
   };
   draw("");
@@ -143,6 +143,7 @@ function facts(model) {
     fact("Cost, learned while it serves", `${micro(cost.fixed_us + cost.row_us)} for one row`, `${micro(cost.fixed_us)} a run and ${micro(cost.row_us)} a row`),
     fact("Requests at the same time", model.batched ? "answered together" : "answered one by one", model.not_batched_because || "no row changes the answer of another"),
     producer ? fact("Made with", Object.entries(producer).map((pair) => pair.join(" ")).join(", "), model.created ? `on ${model.created.slice(0, 10)}` : "") : null,
+    model.origin ? fact("Came from", model.origin) : null,
     model.source_sha256 ? fact("SHA-256 of the pickle", sha(model.source_sha256)) : null,
     fact("SHA-256 of the file", sha(model.sha256)));
 }

@@ -59,8 +59,11 @@ function entry(name) {
 
 function mark() {
   for (const [name, { link }] of entries) {
-    if (name === current?.name) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
+    if (name === current?.name) {
+      link.setAttribute("aria-current", "true");
+      const row = link.closest("ul"); // on a phone a row that is wider than the screen
+      row.scrollLeft += link.getBoundingClientRect().left - row.getBoundingClientRect().left;
+    } else link.removeAttribute("aria-current");
   }
 }
 

@@ -17,9 +17,13 @@ export function snippets(call) {
   return found.filter(({ text }) => text);
 }
 
+// What no shell reads anything into: a host name may hold dollars and brackets.
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+const plain = (text) => (/^[\w:/.-]+$/.test(text) ? text : quoted(text));
+
 function curl({ origin, path, body, keyed }) {
   const key = keyed ? ` \\\n  -H "Authorization: Bearer $DYNONNX_KEY"` : "";
-  return `curl -s ${origin}${path} \\\n  -H 'Content-Type: application/json'${key} \\\n  -d '${body.replaceAll("'", "'\\''")}'`;
+  return `curl -s ${plain(origin + path)} \\\n  -H 'Content-Type: application/json'${key} \\\n  -d ${quoted(body)}`;
 }
 
 // JSON with other words for true, false and null.
@@ -85,9 +89,19 @@ function javascript({ origin, path, body, keyed }) {
   return `const answer = await fetch("${origin}${path}", {
   method: "POST",
   headers: { "Content-Type": "application/json"${key} },
-  body: JSON.stringify(${body}),
+  body: ${isExact(body) && !body.includes('"__proto__"') ? `JSON.stringify(${body})` : JSON.stringify(body)},
 });
 console.log(await answer.json());`;
+}
+
+// Whether numbers of doubles alone can tell this JSON.
+const isExact = (body) => !/(?<![\d.])\d{16}|\d[eE][+-]?\d{3}/.test(body);
+
+// JSON as R's values, or as it stands: R's texts hold no NUL and no half of a pair, its lists no empty name.
+function bodyOfR(body) {
+  if (isExact(body) && !/\\u0000|\\ud[89a-f]|"":/.test(body)) return `req_body_json(${rOf(JSON.parse(body))})`;
+  const dashes = "-".repeat(1 + Math.max(0, ...(body.match(/\)-*/g) || []).map((found) => found.length)));
+  return `req_body_raw(r"${dashes}(${body})${dashes}", "application/json")`;
 }
 
 function httr2({ origin, path, body, keyed }) {
@@ -95,7 +109,7 @@ function httr2({ origin, path, body, keyed }) {
   return `library(httr2)
 
 answer <- request("${origin}${path}") |>
-${key}  req_body_json(${rOf(JSON.parse(body))}) |>
+${key}  ${bodyOfR(body)} |>
   req_perform() |>
   resp_body_json()
 str(answer)`;

@@ -53,7 +53,8 @@ export class TableRun {
   }
 
   readHeader(names, parts) {
-    const places = new Map(names.map((name, at) => [meant(name.trim()), at]));
+    const trimmed = names.map((name, at) => [meant(name.trim()), at]);
+    const places = new Map([...trimmed, ...names.map((name, at) => [meant(name), at])]); // a feature may begin with a blank
     const lacking = this.fields.filter((field) => !places.has(field.name)).map((field) => field.name);
     if (lacking.length) throw new Error(`The first line of the file must name the columns. It lacks ${few(lacking)}.`);
     this.places = this.fields.map((field) => places.get(field.name));

@@ -1,7 +1,8 @@
 """Owns which versions are quarantined, and why, in shared memory made before the fork. Knows no processes and no HTTP.
 
 A version is quarantined after STRIKES runs that had to be stopped, or after CRASHES runs that ended their worker. Where
-several ran nobody knows whose did, and each version is suspected: docs/decisions.md, "Who ran alone has crashed".
+several ran nobody knows whose did, and each version is suspected; who is blamed for that is a guess, and given up:
+docs/decisions.md, "Who ran alone has crashed", "A guess is given up".
 Any process notes both and any process may lift; each write is a single cell. Of two that are noted in the same moment
 one may be lost, so that the quarantine comes one later. What retiring workers note of a file is not held against the
 one that took its place. docs/decisions.md: "A model that does not end is quarantined".
@@ -14,12 +15,14 @@ import mmap
 STRIKES, STRIKE_SECONDS = 3, 3600.0  # so many within so long
 CRASHES, CRASH_SECONDS = 2, 60.0
 SUSPICIONS = 4  # within CRASH_SECONDS: the worker shall not end for ever, whoever ends it
+BLAME_SECONDS = 600.0  # after which a guess is given up: whoever it was may have stopped
 _SERVES, _OUTLASTED, _CRASHED, _BLAMED = 0.0, 1.0, 2.0, 3.0
 _STATE = 0
 _STRIKE_CELLS = range(1, 1 + STRIKES)
 _CRASH_CELLS = range(1 + STRIKES, 1 + STRIKES + CRASHES)
 _SUSPICION_CELLS = range(_CRASH_CELLS.stop, _CRASH_CELLS.stop + SUSPICIONS)
-_FILE = _SUSPICION_CELLS.stop  # the number of the version's present file
+_BLAMED_AT = _SUSPICION_CELLS.stop
+_FILE = _BLAMED_AT + 1  # the number of the version's present file
 _CELLS = _FILE + 1
 _CELL_BYTES = 8
 
@@ -28,7 +31,7 @@ REASONS = {
     _OUTLASTED: f"quarantined: {STRIKES} of its runs outlasted the deadline; {_ENDS}",
     _CRASHED: f"quarantined: its runs crashed their worker within {CRASH_SECONDS:.0f} s, twice or more; {_ENDS}",
     _BLAMED: f"quarantined: workers crashed as it ran beside others, {SUSPICIONS} times within {CRASH_SECONDS:.0f} s;"
-    f" {_ENDS}, or once another has crashed alone",
+    f" {_ENDS}, once they crash without it, or after {BLAME_SECONDS / 60:.0f} minutes",
 }
 
 
@@ -74,9 +77,15 @@ class Record:
             self._quarantine(_CRASHED)
         return suspicions
 
-    def blame(self) -> None:
-        """Quarantines for crashes of which this version is suspected, until another has crashed alone."""
+    def blame(self, now: float) -> None:
+        """Quarantines for crashes of which this version is suspected, until they go on without it, or long enough."""
+        self.cells[_BLAMED_AT] = now
         self._quarantine(_BLAMED)
+
+    def lapse(self, now: float) -> None:
+        """Gives up a blame from long ago: nobody knows whether it was right."""
+        if self.cells[_STATE] == _BLAMED and now - self.cells[_BLAMED_AT] > BLAME_SECONDS:
+            self.acquit_of_blame()
 
     @property
     def is_proven(self) -> bool:
@@ -84,9 +93,18 @@ class Record:
         return self.cells[_STATE] == _CRASHED
 
     def acquit(self) -> None:
-        """Another version has crashed alone: if this one was only blamed, it serves again."""
-        if self.cells[_STATE] == _BLAMED and self.cells[_FILE] == self._file:
-            self.lift()
+        """Another version is proven to crash: this one is suspected no more, and serves again if it was only blamed."""
+        if self.cells[_FILE] != self._file:
+            return
+        for cell in _SUSPICION_CELLS:
+            self.cells[cell] = 0.0
+        if self.cells[_STATE] == _BLAMED:
+            self.cells[_STATE] = _SERVES
+
+    def acquit_of_blame(self) -> None:
+        """Workers crash without this version: if it was only blamed, it serves again, and is suspected no more."""
+        if self.cells[_STATE] == _BLAMED:
+            self.acquit()
 
     def lift(self) -> None:
         """Forgets all that was noted."""

@@ -113,6 +113,7 @@ def test_the_course_climbs_tenfold_and_falls_again() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(executable() is None, reason="HAProxy is not installed")
 def test_real_dynos_come_with_the_load_and_go_with_it_and_nothing_is_lost(made_bench: Bench) -> None:
     with dyno(size_named("standard-1x"), "probe", SMALL_SHARE) as probe:

@@ -8,19 +8,21 @@ from typing import Any
 import orjson
 import pytest
 
-from bench.load import models, wrk
+from bench.load import models, texts, wrk
+from bench.load.cases import Case
 from bench.load.models import ModelUnderTest, example, forest
 from bench.record.caches import HIT_SHARES, scenario_of
 from bench.record.results import Results
 from bench.turns import caching
 from bench.turns.bench import Bench
-from bench.turns.caching import CHECKED, QUESTIONS, hit_share, questions
+from bench.turns.caching import CHECKED, QUESTIONS, TEXTS, hit_share, questions
 from tests.bench.turns.test_micro import model  # noqa: F401  its fixture
 from tests.conftest import ROOT
 
 NEEDED = [
     *("iris, skew 0.6", "iris, skew 0.8", "iris, skew 1", "iris, skew 1.2", "iris, one question"),
     *("forest-4, skew 0.6", "forest-4, skew 0.8", "forest-4, skew 1", "forest-4, skew 1.2"),
+    "text, skew 1",
 ]
 
 
@@ -30,6 +32,13 @@ def test_questions_are_many_and_differ(model: ModelUnderTest) -> None:  # noqa: 
     assert len({case.body for case in asked}) > 0.99 * QUESTIONS
     assert all(case.expected for case in asked[:CHECKED])
     assert {len(orjson.loads(case.body)["features"]) for case in asked} == {4}
+
+
+def test_questions_to_a_text_model_are_texts() -> None:
+    known = [Case("/predict", b'{"features":["one two three four five six"]}', {"prediction": 1})]
+    asked = questions(ModelUnderTest("text", "", Path(), Path(), known))
+    assert len(asked) == TEXTS
+    assert len({case.body for case in asked}) > 600, "of 720 orders"
 
 
 @pytest.mark.parametrize(
@@ -42,21 +51,24 @@ def test_hits_are_counted_between_two_looks(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(wrk.executable() is None, reason="wrk is not installed")
-def test_every_skew_is_asked_of_both_models(
+def test_every_skew_is_asked_of_all_models(
     made_bench: Bench,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     monkeypatch.setattr(models, "FOREST_TREES", 4)
     monkeypatch.setattr(caching, "WARM_UP_S", 0.3)
+    monkeypatch.setattr(texts, "DOCUMENTS", 200)
+    monkeypatch.setattr(texts, "WORDS", 500)
     caching.cache(made_bench, example("iris", ROOT / "build", ROOT / "examples" / "models"), 0.2)
     record: Results = made_bench.results
     shares: dict[str, Any] = record.settings[HIT_SHARES]
     assert list(shares) == [f"cache: {name}" for name in NEEDED]
     assert shares[scenario_of("iris", None)] > 0.99
     assert record.faults == {}
-    assert [target.measured is not None for target in record.targets] == [True, True]
+    assert [target.measured is not None for target in record.targets] == [True, True, True]
 
 
 def test_a_forest_is_made_as_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from convert.proof.synthetic_rows import ROWS
 from tests.campaigns.coverage.data import Case
 from tests.campaigns.coverage.measure import measure
 from tests.campaigns.outside.dumps import Dump, find
@@ -23,9 +24,9 @@ def main(words: Sequence[str]) -> int:
     asked = _parser().parse_args(words)
     dumps = [dump for folder in asked.folders for dump in find(folder) if asked.only in f"{dump.suite}/{dump.name}"]
     with ThreadPoolExecutor(asked.workers) as pool:
-        judged = list(pool.map(_judged, dumps))
+        judged = list(pool.map(lambda dump: _judged(dump, asked.rows), dumps))
     if not asked.only and judged:
-        asked.out.write_text(put(asked.out.read_text() if asked.out.exists() else "", section(judged)))
+        asked.out.write_text(put(asked.out.read_text() if asked.out.exists() else "", section(judged, asked.rows)))
     bad = [name for _, name, outcome in judged if outcome.status in BAD]
     agree = sum(outcome.status == "agrees" for _, _, outcome in judged)
     print(f"{len(judged)} models, {agree} agree, {len(bad)} are neither answered rightly nor refused: {bad}")
@@ -38,14 +39,15 @@ def _parser() -> argparse.ArgumentParser:
         "folders", nargs="+", type=Path, metavar="FOLDER", help="of dumps; they are opened, so trust them"
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="only those whose folder/name holds this; no page")
+    parser.add_argument("--rows", type=int, default=ROWS, help="made up for a proof, at least; fewer take less time")
     parser.add_argument("--workers", type=int, default=2, help="children at once")
     parser.add_argument("--out", type=Path, default=Path("docs/coverage.md"))
     return parser
 
 
-def _judged(dump: Dump) -> Judged:
+def _judged(dump: Dump, rows: int) -> Judged:
     def make() -> Asked:
-        return Asked(*dump.read())
+        return Asked(*dump.read(), made_up=rows)
 
     outcome = measure(Case(dump.suite, dump.name, make), judge, SECONDS)
     if outcome.status != "agrees" or outcome.why:

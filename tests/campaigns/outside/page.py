@@ -12,16 +12,17 @@ TITLE = "## Models of other people's tests"
 INTRODUCTION = """\
 Written by `make coverage-outside`: models that the tests of other converters fit and dump, each with its rows
 (skl2onnx's come with its source on PyPI; dumps made elsewhere: `DUMPS=folder`). Each is converted as a person would,
-and its file answers the rows of that test as the pickle does, or it is refused by name.
+with a proof of at least {rows:,} rows, and its file answers the rows of that test as the pickle does, or it is refused
+by name.
 """
 Judged = tuple[str, str, Outcome]  # whose test, its name, how it ended
 LONGEST = 200
 
 
-def section(judged: Sequence[Judged]) -> str:
+def section(judged: Sequence[Judged], rows: int) -> str:
     """The whole section, with its heading."""
     kept = [each for each in judged if each[2].status != "not fitted"]
-    return "\n".join([TITLE, "", INTRODUCTION, _summary(kept), _listed(kept)]).rstrip() + "\n"
+    return "\n".join([TITLE, "", INTRODUCTION.format(rows=rows), _summary(kept), _listed(kept)]).rstrip() + "\n"
 
 
 def put(page: str, text: str) -> str:

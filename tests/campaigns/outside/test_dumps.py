@@ -30,3 +30,10 @@ def test_what_has_no_rows_or_no_bytes_is_no_dump(tmp_path: Path) -> None:
     written(tmp_path / "c", data=1)
     (tmp_path / "c" / "m.model.pkl").touch()
     assert list(find(tmp_path)) == []
+
+
+def test_a_model_whose_classes_are_not_here_is_left_to_be_refused(tmp_path: Path) -> None:
+    written(tmp_path, model=1, data=1)
+    (tmp_path / "m.model.pkl").write_bytes(b"cnowhere_at_all\nThing\n.")
+    (dump,) = find(tmp_path)
+    assert dump.read()[:2] == (None, b"cnowhere_at_all\nThing\n.")

@@ -92,3 +92,11 @@ def test_a_refusal_names_the_estimator_and_its_path(converted: Agrees) -> None:
         converted(model)
     assert "columntransformer=ColumnTransformer > map=LocallyLinearEmbedding" in refusal.value.where
     assert refusal.value.remedy
+
+
+@pytest.mark.slow
+def test_what_is_missing_to_pandas_is_filled_in(agrees: Agrees) -> None:
+    rows = pandas.DataFrame({"city": ["a", "b", None, "b"] * 20, "n": [1, None, 3, 4] * 20}).convert_dtypes()
+    imputer = SimpleImputer(strategy="most_frequent", missing_values=pandas.NA)
+    columns = [("c", make_pipeline(imputer, OneHotEncoder()), ["city"]), ("n", SimpleImputer(), ["n"])]
+    agrees(make_pipeline(ColumnTransformer(columns), LogisticRegression()).fit(rows, [0, 1, 1, 0] * 20))

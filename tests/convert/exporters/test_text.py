@@ -102,3 +102,9 @@ def test_greek_final_sigma_is_refused(converted: Agrees) -> None:
     model = make_pipeline(text.CountVectorizer(), LogisticRegression()).fit(["ΟΔΟΣ μία", "δύο"], [0, 1])
     with pytest.raises(Refused, match="sigma"):
         converted(model)
+
+
+@pytest.mark.slow
+def test_texts_that_str_split_takes_apart(agrees: Agrees) -> None:
+    vectorizer = text.TfidfVectorizer(tokenizer=str.split, token_pattern=None, ngram_range=(1, 2))
+    agrees(make_pipeline(vectorizer, LogisticRegression()).fit(DOCUMENTS, LABELS))

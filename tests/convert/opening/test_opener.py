@@ -57,6 +57,8 @@ def test_joblib_files_open(trained: dict[str, Any], compress: Any) -> None:
         (Calls(pickle.loads, pickle.dumps(Calls(os.system, "touch ran"))), "_pickle.loads"),
         (Calls(joblib.load, "other.pkl"), "joblib.numpy_pickle.load"),
         (Calls(getattr, "x", "y"), "builtins.getattr"),
+        (Calls(getattr, str, "format"), "builtins.getattr"),
+        (Calls(getattr, "a b", "split"), "builtins.getattr"),
     ],
 )
 def test_a_call_of_any_other_name_is_refused_and_not_made(

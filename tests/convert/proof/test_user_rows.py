@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+
+from convert.errors import Refused
 from convert.proof.user_rows import fit_to_schema, read_rows
-from server.artefact.metadata import Feature
+from server.artefact.metadata import SINCE_1970, Dtype, Feature
 
 
 def test_an_empty_cell_is_an_empty_text_where_none_may_be_missing() -> None:
@@ -17,3 +24,49 @@ def test_an_empty_cell_is_an_empty_text_where_none_may_be_missing() -> None:
     assert fitted["city"].tolist() == ["Paris", None]
     assert fitted["plan"].tolist() == ["", "b"]
     assert fitted["age"].tolist()[:1] == [3.0]
+
+
+@pytest.mark.parametrize(
+    ("column", "dtype", "values"),
+    [
+        (pandas.Series([1, None], dtype="Int64"), "float64", [1.0, None]),
+        (pandas.Series([1.5, None], dtype="Float64"), "float64", [1.5, None]),
+        (pandas.Series([1, pandas.NA], dtype=object), "float64", [1.0, None]),
+        (pandas.Series([True, None], dtype="boolean"), "float64", [1.0, None]),
+        (pandas.Series([True, False], dtype="boolean"), "bool", [True, False]),
+        (pandas.Series(["a", None], dtype="string"), "string", ["a", None]),
+        (pandas.Series(["a", None], dtype="category"), "string", ["a", None]),
+        (pandas.Series([3, None], dtype="category"), "float64", [3.0, None]),
+        (pandas.Series([3, 4], dtype="UInt8"), "float64", [3.0, 4.0]),
+    ],
+)
+def test_columns_of_every_type_of_pandas(column: Any, dtype: Dtype, values: list[Any]) -> None:
+    fitted = fit_to_schema(pandas.DataFrame({"c": column}), [Feature("c", dtype, "c", None in values)])["c"]
+    assert [None if value is None or value != value else value for value in fitted.tolist()] == values
+
+
+def test_a_missing_boolean_is_no_boolean() -> None:
+    rows = pandas.DataFrame({"c": pandas.Series([True, None], dtype="boolean")})
+    with pytest.raises(Refused, match="'c' is no bool"):
+        fit_to_schema(rows, [Feature("c", "bool", "c")])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pandas.Series(["2024-02-29", None, "2024-03-01T12:00:00.5"]),
+        pandas.Series(["2024-02-29", None, "2024-03-01T12:00:00.5"], dtype="datetime64[ms]"),
+        pandas.Series(["2024-02-29", None, "2024-03-01T12:00:00.5"], dtype="datetime64[us, Asia/Tokyo]"),
+        pandas.Series([1709164800, None, 1709294400.5]),
+    ],
+)
+def test_dates_of_any_kind_are_seconds(column: Any) -> None:
+    feature = Feature("at", "float64", "X", True, unit=SINCE_1970)
+    (fitted,) = fit_to_schema(pandas.DataFrame({"at": column}), [feature]).values()
+    assert fitted.tolist()[::2] == [1709164800.0, 1709294400.5]
+    assert np.isnan(fitted[1])
+
+
+def test_what_is_no_date_is_refused() -> None:
+    with pytest.raises(Refused, match="'at' is no float64"):
+        fit_to_schema(pandas.DataFrame({"at": ["soon"]}), [Feature("at", "float64", "X", unit=SINCE_1970)])

@@ -36,7 +36,7 @@ OF_WHOLE: dict[str, Function] = {
     "remainder": lambda x: x[:, 0] % x[:, 1],
     "fmod": lambda x: np.fmod(x[:, 0], x[:, 1]),
     "by minus one": lambda x: (x // -1)[:, 0],
-    "round to tens": lambda x: np.round(x, -1)[:, 0] % 1000,
+    "round to tens": lambda x: x.round(-1)[:, 0] % 1000,
     "cube": lambda x: (x**3)[:, 0],
     "product": lambda x: x.prod(axis=1),
     "norm": lambda x: np.linalg.norm(x, axis=1),

@@ -105,8 +105,8 @@ async def differences(
     models: Sequence[Model], questions: int, seed: int = 0, enough: int = 10
 ) -> tuple[list[Any], Server]:
     """The first questions that a server which keeps answers answers otherwise than one that does not; the former."""
-    always = tuple((model.name, True) for model in models)
-    plain, keeping = Server(models), Server(models, cache_bytes=400_000, cache_models=always)
+    never, always = [tuple((model.name, kept) for model in models) for kept in (False, True)]
+    plain, keeping = Server(models, cache_models=never), Server(models, cache_bytes=400_000, cache_models=always)
     draw = [Questions(model, seed) for model in models]
     found: list[Any] = []
     for number in range(questions):

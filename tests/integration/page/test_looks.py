@@ -53,6 +53,9 @@ def test_nothing_sticks_out_on_a_phone(door: Door, visit: Visit) -> None:
     for name in ("genes", "hostile", "iris", "pair", "transformer"):
         page.locator(f"#list a[href='#{name}']").click()
         page.locator("article h2", has_text=name).wait_for()
+        chosen = page.locator("#list a[aria-current]").bounding_box()
+        assert chosen is not None
+        assert 0 <= chosen["x"] < PHONE["width"], f"{name} is out of sight in the row of models"
         if name != "pair":
             page.get_by_role("button", name="Predict").click()
             page.locator(".time").wait_for()

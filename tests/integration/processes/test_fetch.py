@@ -61,6 +61,8 @@ def test_a_start_without_its_models_ends_with_the_address(host: FileHost, tmp_pa
 @pytest.mark.slow
 def test_the_command_fetches_and_a_check_tries_what_it_fetched(host: FileHost, tmp_path: Path) -> None:
     settings = {"DYNONNX_MODELS": str(tmp_path / "models"), "DYNONNX_MODELS_FROM": of(host, "/iris.onnx")}
+    status, said = run_to_end({}, FETCH)
+    assert (status, "nothing to fetch" in said) == (0, True)
     status, said = run_to_end(settings, FETCH)
     assert status == 0
     assert said.endswith(f"fetched {host.base}/iris.onnx: {len(MODEL)} bytes, iris/1/model.onnx\n")

@@ -36,7 +36,7 @@ FORBIDDEN = frozenset(
 SPY = ROOT / "tests/support/integration/spy.py"
 MIB = 1 << 20
 FIRST_WORKER_MIB = 120  # with the arbiter, each page counted once
-FURTHER_WORKER_MIB = 12  # pages of its own
+FURTHER_WORKER_MIB = 16  # pages of its own: 8 on a quiet machine; on a busy one more threads run at once
 
 
 def use_every_route(server: Running) -> None:

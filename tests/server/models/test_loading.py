@@ -14,7 +14,7 @@ import orjson
 import pytest
 from onnx import helper
 
-from server.artefact.metadata import BadArtefact, to_metadata
+from server.artefact.metadata import BadArtefact, from_metadata, to_metadata
 from server.artefact.onnxfile import MAX_BYTES, BadFile
 from server.artefact.runtime import Runtime
 from server.models import loading
@@ -227,5 +227,21 @@ def test_what_is_slow_to_open_is_refused_in_its_trial(tmp_path: Path, monkeypatc
     monkeypatch.setattr(loading, "process_time", lambda: next(times))
     with pytest.raises(BadFile, match=r"^took 4\.0 s of processor time to open, more than 3\.0 s"):
         load(path)
+    monkeypatch.undo()
     tried = Findings(findings.sha256, findings.verdict, findings.curve, cost_by_rows=True)
     assert load_version(VersionFile("m", "7", path), tried).sha256 == findings.sha256
+
+
+def test_what_takes_long_to_make_of_the_metadata_counts_as_opening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [10.0]
+
+    def slow(metadata: Any) -> Any:
+        clock[0] += loading.OPENING_SECONDS + 1.0
+        return from_metadata(metadata)
+
+    monkeypatch.setattr(loading, "from_metadata", slow)
+    monkeypatch.setattr(loading, "process_time", lambda: clock[0])
+    with pytest.raises(BadFile, match=r"^took 4\.0 s of processor time to open"):
+        load(put(tmp_path, "m.onnx", classifier().data))

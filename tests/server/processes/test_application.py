@@ -1,43 +1,20 @@
-"""The server as gunicorn runs it: the address it binds, models between forks, what is held against them."""
+"""The server as gunicorn runs it: models between forks, what is held against them."""
 
 from __future__ import annotations
 
 import gc
 import signal
-import socket
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from server.batching.runs.quarantine import CRASH_SECONDS, SUSPICIONS, Quarantine
+from server.batching.runs.quarantine import Quarantine
 from server.metrics.counters import ModelMetrics
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
-from server.processes.application import Server, _bind, changes, default_host
-
-
-@pytest.mark.parametrize(
-    ("host", "address"),
-    [
-        ("0.0.0.0", "0.0.0.0:8000"),
-        ("localhost", "localhost:8000"),
-        ("::", "[::]:8000"),
-        ("[::]", "[::]:8000"),
-        ("::1", "[::1]:8000"),
-    ],
-)
-def test_an_ipv6_address_has_brackets_whether_a_person_writes_them_or_not(host: str, address: str) -> None:
-    assert _bind(host, 8000) == address
-
-
-def test_the_default_is_ipv4_where_there_is_no_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_ipv6(family: int, kind: int) -> socket.socket:
-        raise OSError(97, "Address family not supported by protocol")
-
-    monkeypatch.setattr("server.processes.application.socket.socket", no_ipv6)
-    assert default_host() == "0.0.0.0"
+from server.processes.application import Server, changes
 
 
 def _repository(names: Iterable[str], sha256: str = "") -> Repository:
@@ -120,53 +97,6 @@ def test_a_crash_within_a_run_is_held_against_its_version(monkeypatch: pytest.Mo
     crashed.record.lift()
     crashed.run.begin_run(999.9)
     assert crashed.crashes() == 1
-
-
-class TwoRun:
-    """A server whose worker dies at the seconds it is told, while some of the versions a, b and c run in it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        monkeypatch.setattr("server.processes.application.monotonic", lambda: self.now)
-        self.scoreboard, quarantine = Scoreboard(2, 3), Quarantine(3)
-        self.runs = {name: ModelMetrics(self.scoreboard, 1, self.scoreboard.assign(name, "1")) for name in "abc"}
-        records = {name: quarantine.record(number) for number, name in enumerate("abc")}
-        self.records = records
-        self.worker: Any = SimpleNamespace(
-            line=1, aborted=False, records={(name, "1"): record for name, record in records.items()}
-        )
-        self.server: Any = Server.__new__(Server)
-        self.server.scoreboard = self.scoreboard
-
-    def crash(self, *running: str) -> str:
-        """Ends the worker within these runs, begun in this order; gives all that are quarantined."""
-        self.scoreboard.clear_gauges(1)
-        for number, name in enumerate(running):
-            self.runs[name].begin_run(self.now - 1.0 + number / 10)
-        self.server.note_crash(self.worker, signal.SIGABRT)
-        return "".join(name for name, record in self.records.items() if record.reason is not None)
-
-
-@pytest.mark.fault(53)
-def test_of_several_versions_that_ran_none_is_blamed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = TwoRun(monkeypatch)
-    assert [two.crash("a", "b"), two.crash("c", "b"), two.crash("b", "a")] == ["", "", ""]
-    two.now += CRASH_SECONDS + 1
-    assert two.crash("a", "b") == "", "what is long ago does not count"
-
-
-@pytest.mark.parametrize("order", [("ab", "a"), ("a", "ab"), ("a", "a"), ("ba", "bc", "a")])
-def test_who_ran_alone_once_and_was_there_twice_is_quarantined(
-    monkeypatch: pytest.MonkeyPatch, order: tuple[str, ...]
-) -> None:
-    two = TwoRun(monkeypatch)
-    assert [two.crash(*names) for names in order] == [*[""] * (len(order) - 1), "a"]
-
-
-def test_where_the_same_always_run_together_the_latest_is_blamed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = TwoRun(monkeypatch)
-    assert [two.crash("a", "b") for _ in range(SUSPICIONS)] == ["", "", "", "b"]
-    assert two.crash("a") == "a", "a wrong guess is made up for at the next: who was only blamed serves again"
 
 
 def test_a_crash_of_a_worker_with_a_file_that_is_gone_is_held_against_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

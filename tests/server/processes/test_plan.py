@@ -22,6 +22,8 @@ V1_NO_LIMIT = "9223372036854771712\n"
         ({"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"}, 3, Box(None, 3.0)),
         ({"cpu.cfs_quota_us": "50000\n", "cpu.cfs_period_us": "100000\n"}, 3, Box(None, 0.5)),
         ({"memory.max": "", "cpu.max": ""}, 1, Box(None, 1.0)),
+        ({"cpu.max": "100000 0\n"}, 2, Box(None, 2.0)),
+        ({"cpu.max": "much of it\n"}, 2, Box(None, 2.0)),
     ],
 )
 def test_read_box(files: dict[str, str], processors: int, box: Box) -> None:

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import pandas
 from sklearn.utils.validation import _get_feature_names
 
 from convert.errors import Refused
@@ -112,11 +113,33 @@ def _later(full: str) -> Iterator[bytes]:
         yield built(made("sklearn.linear_model._base.LinearRegression"), mapping(coef_=target, intercept_=target))
 
 
+def _tables() -> Iterator[bytes]:
+    """What tables of pandas are made of, each part in turn of the attacker's choice."""
+    block, manager = (
+        named("pandas._libs.internals._unpickle_block"),
+        named("pandas.core.internals.managers.BlockManager"),
+    )
+    single = "pandas.core.internals.managers.SingleBlockManager"
+    for argument in ARGUMENTS:
+        one = called(block, argument, argument, value(2))
+        whole = called(manager, items(one), items(argument, argument))
+        yield one
+        yield whole
+        for kind in ("pandas.core.frame.DataFrame", "pandas.core.series.Series"):
+            held = built(made(single), items(items(argument), items(argument), items(argument), value({})))
+            for state in (argument, whole, held):
+                table = built(made(kind), mapping(_mgr=state, _typ=argument, attrs=argument, _metadata=argument))
+                yield table
+                mapped = pickle.EMPTY_LIST + mapping(col=value("a"), mapping=table) + pickle.APPEND
+                yield built(made("sklearn.preprocessing._data.StandardScaler"), mapping(mapping=mapped))
+
+
 def all_pickles() -> Iterator[tuple[str, bytes]]:
     """Every pickle, and of which name it is."""
     for full in NAMES:
         for pushed in (*_operations(full), *_later(full)):
             yield full, program(pushed)
+    yield from (("pandas", program(pushed)) for pushed in _tables())
 
 
 class Watch:
@@ -154,9 +177,11 @@ def _open(pickled: bytes, watch: Watch) -> Any:
 def _ask(model: Any, watch: Watch) -> None:
     """What the proof would ask; code of scikit-learn's runs then, but no file is opened and nothing compiled."""
     rows = np.array([[1.0, 2.0], [3.0, 4.0]])
+    asked = [rows, pandas.DataFrame(rows, columns=["a", "b"]), ["some words", "others"], [{"a": 1.0, "b": "x"}]]
     for method in ("predict", "transform", "predict_proba", "decision_function"):
-        with watch, contextlib.suppress(Exception):  # what is no model answers nothing
-            getattr(model, method)(rows)
+        for given in asked:
+            with watch, contextlib.suppress(Exception):  # what is no model answers nothing
+                getattr(model, method)(given)
 
 
 def main(first: int, step: int) -> int:

@@ -14,7 +14,8 @@ from tests.support.models.mixing.variants import ROWS, Variant, feed, variants
 
 # These have cases of their own: recurrences, texts, types that our inputs do not have, what is no row.
 ELSEWHERE = {
-    "BitShift", "CategoryMapper", "GlobalLpPool", "Constant", "DequantizeLinear", "GRU", "LSTM", "RNN", "Shape",
+    "BitShift", "CategoryMapper", "GlobalLpPool", "Constant", "DequantizeLinear", "GRU", "LSTM", "MurmurHash3", "RNN",
+    "Shape",
     "StringNormalizer", "Tokenizer", "TreeEnsemble",
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from server.batching.runs.quarantine import (
+    BLAME_SECONDS,
     CRASH_SECONDS,
     CRASHES,
     STRIKE_SECONDS,
@@ -40,12 +41,12 @@ def test_two_crashes_within_a_minute_quarantine(record: Record) -> None:
 def test_suspicions_alone_quarantine_nobody_until_one_is_blamed(record: Record) -> None:
     assert [record.suspect(100.0) for _ in range(SUSPICIONS + 1)] == [*range(1, SUSPICIONS + 1), SUSPICIONS]
     assert record.reason is None
-    record.blame()
+    record.blame(100.0)
     assert "workers crashed as it ran beside others, 4 times" in str(record.reason)
 
 
 def test_who_was_only_blamed_serves_again_once_another_has_crashed_alone(record: Record) -> None:
-    record.blame()
+    record.blame(100.0)
     record.acquit()
     assert record.reason is None
     record.crash(100.0)
@@ -53,6 +54,25 @@ def test_who_was_only_blamed_serves_again_once_another_has_crashed_alone(record:
     assert record.is_proven
     record.acquit()
     assert record.is_proven, "what it did alone stays"
+
+
+def test_a_blame_is_given_up_after_a_while(record: Record) -> None:
+    record.suspect(99.0)
+    record.blame(100.0)
+    reasons = []
+    for now in (100.0 + BLAME_SECONDS, 101.0 + BLAME_SECONDS):
+        record.lapse(now)
+        reasons.append(record.reason is None)
+    assert reasons == [False, True]
+    assert record.suspect(100.0) == 1, "it is suspected no more"
+
+
+def test_what_is_no_guess_is_not_given_up(record: Record) -> None:
+    for second in range(STRIKES):
+        record.strike(second + 1.0)
+    record.acquit()
+    record.lapse(1e9)
+    assert "outlasted" in str(record.reason)
 
 
 def test_a_suspicion_and_a_crash_quarantine(record: Record) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -213,6 +214,28 @@ def test_a_body_in_one_chunk_keeps_the_limit(tmp_path: Path, path: str, size: in
         assert statuses(wire.written) == [200 if size <= 200 else 413]
 
     with_connection(tmp_path, act, MAX_BODY_BYTES="200")
+
+
+@pytest.mark.fault(18)
+@pytest.mark.parametrize("features", ["5.1,3.5,1.4,0.2", "5.1", "[5.1,3.5,1.4,0.2],[1]"])
+def test_what_is_answered_and_waits_behind_another_holds_nothing_of_its_body(tmp_path: Path, features: str) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        connection.data_received(get("/live"))
+        await settle()
+        for _ in range(3):
+            connection.data_received(post(b'{"features":[%b]}' % features.encode().ljust(10_000)))
+            await settle()
+        entered = weakref.ref(connection.exchanges[-1])
+        assert connection.worker.endpoints.ledger.held == 0
+        assert [exchange.output is not None for exchange in connection.exchanges] == [False, True, True, True]
+        assert statuses(wire.written) == [200], "the stream goes on"
+        connection.worker.endpoints.live.close()
+        await settle()
+        status = 200 if features == "5.1,3.5,1.4,0.2" else 422
+        assert statuses(wire.written) == [200, status, status, status]
+        assert entered() is None
+
+    with_connection(tmp_path, act)
 
 
 KEY = "0123456789abcdef"

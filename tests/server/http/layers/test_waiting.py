@@ -76,6 +76,23 @@ def test_an_idle_connection_stays_for_the_keep_alive(tmp_path: Path) -> None:
     with_connection(tmp_path, act)
 
 
+@pytest.mark.fault(43)
+def test_what_becomes_idle_in_a_retiring_worker_is_closed(tmp_path: Path) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        worker, loop = connection.worker, asyncio.get_running_loop()
+        connection.data_received(get("/live") + post(ROW))
+        await settle()
+        connection.shutdown()
+        worker._close_idle()
+        await settle()
+        assert statuses(wire.written) == [200, 200]
+        assert not wire.is_closing()
+        worker._sweep(loop)
+        assert wire.is_closing()
+
+    with_connection(tmp_path, act)
+
+
 @pytest.mark.parametrize("request_", [post(ROW), get("/health")], ids=["hot", "cold"])
 def test_a_connection_is_idle_from_its_answer_on(tmp_path: Path, request_: bytes) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:

@@ -1,0 +1,165 @@
+"""Owns what numpy's, pandas', Python's and scikit-learn's functions are while own code is recorded.
+
+Only functions that numpy does not hand to its arguments by itself. Knows nothing of where they are looked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import sklearn.utils.validation
+
+from convert.tracing.recorder import texts
+from convert.tracing.recorder.recorder import quietly
+from convert.tracing.recorder.refusals import VECTORISED, refuse
+from convert.tracing.standins import pandas_functions
+from convert.tracing.standins.cells import is_cell
+from convert.tracing.standins.functions import bare, beside, holds_stand_in, recorder_of, to_array
+from convert.tracing.standins.standin import RowCount, StandIn, is_labels
+
+Pair = tuple[Any, Any]  # what is replaced, and by what
+OWN_BESIDE, OWN_VECTORIZE = np.c_, np.vectorize
+MATHEMATICS = {
+    getattr(math, name): getattr(np, ufunc)
+    for name, ufunc in {
+        "ceil": "ceil", "cos": "cos", "exp": "exp", "expm1": "expm1", "fabs": "fabs", "floor": "floor",
+        "isnan": "isnan", "log": "log",
+        "log10": "log10", "log1p": "log1p", "log2": "log2", "pow": "float_power", "sin": "sin",
+        "sqrt": "sqrt", "tan": "tan", "tanh": "tanh", "trunc": "trunc",
+    }.items()
+}  # fmt: skip
+
+
+def takes_stand_in(values: Any) -> bool:
+    return any(is_cell(value) or type(value) is RowCount or holds_stand_in(value) for value in values)
+
+
+def dispatching(own: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
+    """``ours`` where a stand-in is among what a function gets, else the function itself."""
+
+    @functools.wraps(own, updated=())
+    def call(*args: Any, **keywords: Any) -> Any:
+        return ours(*args, **keywords) if takes_stand_in([*args, *keywords.values()]) else own(*args, **keywords)
+
+    return call
+
+
+class Shim(type):
+    """Stands for a class: isinstance as of the class ``own`` itself, calls with stand-ins as ``ours``."""
+
+    own: Any
+    ours: Any
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, cls.own)
+
+    def __subclasscheck__(cls, kind: Any) -> bool:
+        return issubclass(kind, cls.own)
+
+    def __call__(cls, *args: Any, **keywords: Any) -> Any:
+        return (cls.ours if takes_stand_in([*args, *keywords.values()]) else cls.own)(*args, **keywords)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(cls.own, name)
+
+
+def _array(own: Any, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> Any:
+    """asarray and its kin: the array of a stand-in; of a list of columns the rows that they are before ``.T``."""
+    if isinstance(x, StandIn):
+        whole = to_array(x).copy()
+        return whole if dtype is None else whole.astype(dtype)
+    if type(x) in (list, tuple) and all(isinstance(item, StandIn) for item in x):
+        return Rows(list(x))
+    raise refuse("an array of single values is not recorded", VECTORISED)
+
+
+class Rows:
+    """Columns in a list, as np.array([a, b]) has them; turned about they are columns side by side."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self._items = items
+
+    @property
+    def T(self) -> Any:  # noqa: N802  numpy's name
+        """[rows, columns]."""
+        return np.column_stack([to_array(item) for item in self._items])
+
+    def transpose(self) -> Any:
+        """[rows, columns]."""
+        return self.T
+
+    def __getattr__(self, name: str) -> Any:
+        raise refuse(f"{name} of columns in a list is not recorded", "np.column_stack([a, b])")
+
+
+class _Beside:
+    """``np.c_``."""
+
+    def __getitem__(self, key: Any) -> Any:
+        if not holds_stand_in(key):
+            return OWN_BESIDE[key]
+        items = list(key) if isinstance(key, tuple) else [key]
+        with quietly():
+            concrete = OWN_BESIDE[tuple(map(bare, items))]
+        return beside(items, concrete, recorder_of(*items))
+
+
+def _check_array(own: Any, array: Any, *args: Any, dtype: Any = "numeric", **keywords: Any) -> Any:
+    """scikit-learn's check: an array of numbers; what it would refuse in a row, the original refuses."""
+    whole = to_array(array)
+    if isinstance(dtype, str) and dtype == "numeric":
+        return whole.astype(np.float64) if whole.dtype == object else whole
+    return whole if dtype is None else whole.astype(dtype[0] if isinstance(dtype, list | tuple) else dtype)
+
+
+def _validate_data(own: Any, estimator: Any, X: Any = "no_validation", *args: Any, **keywords: Any) -> Any:
+    if keywords.pop("skip_check_array", False):
+        return X
+    keywords.pop("reset", None)
+    return _check_array(own, X, dtype=keywords.get("dtype", "numeric"))
+
+
+def _vectorized(function: Any, *args: Any, **keywords: Any) -> Any:
+    """np.vectorize: a function of one value."""
+    plain = OWN_VECTORIZE(function, *args, **keywords)
+    kinds = args[0] if args else keywords.get("otypes")
+
+    def call(x: Any, *more: Any, **rest: Any) -> Any:
+        if not isinstance(x, StandIn):
+            return plain(x, *more, **rest)
+        made = pandas_functions.series_of(to_array(x)).apply(function, args=more, **rest)
+        return made.to_numpy() if kinds is None else made.to_numpy().astype(kinds[0])
+
+    return call
+
+
+def length_of(own: Any, x: Any) -> Any:
+    if is_cell(x):
+        x.recorder.need_text(x.tensor, "len")
+        return x.of(lambda: texts.length(x.tensor).cast(np.int64))
+    return RowCount(own(x)) if isinstance(x, StandIn) or is_labels(x) else own(x)
+
+
+def _of_cells(ufunc: np.ufunc) -> Callable[..., Any]:
+    return lambda own, *values: values[0].ufunc(ufunc, *values) if is_cell(values[0]) else ufunc(*values)
+
+
+def replacements() -> Iterator[Pair]:
+    """Each function or class that is replaced, and what records in its place."""
+    for own in (np.asarray, np.array, np.asanyarray, np.ascontiguousarray):
+        yield own, dispatching(own, functools.partial(_array, own))
+    for own, ours in pandas_functions.FUNCTIONS.items():
+        yield own, dispatching(own, ours)
+    for own, ufunc in MATHEMATICS.items():
+        yield own, dispatching(own, functools.partial(_of_cells(ufunc), own))
+    for name, check in {"check_array": _check_array, "validate_data": _validate_data}.items():
+        own = getattr(sklearn.utils.validation, name)
+        yield own, dispatching(own, functools.partial(check, None))
+    for own, ours in pandas_functions.CLASSES.items():
+        yield own, Shim(own.__name__, (), {"own": own, "ours": staticmethod(ours)})
+    yield OWN_BESIDE, _Beside()
+    yield OWN_VECTORIZE, _vectorized
