@@ -1,7 +1,8 @@
-"""Owns what a head says of the body behind it: its coding and its length. Pure: knows no limits and no sockets."""
+"""Owns what a head says of its body: coding, length, whether it may be kept. Pure: knows no limits and no sockets."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from server.errors import ServerError
@@ -9,6 +10,7 @@ from server.errors import ServerError
 Headers = Iterable[tuple[bytes, bytes]]
 
 CLOSE = {"connection": "close"}
+_NO_STORE = re.compile(rb"(?:^|,)[ \t]*no-store[ \t]*(?:,|$)", re.IGNORECASE)  # looks at each byte once or twice
 BLANKS = b" \t"  # optional after a value; the parser leaves them
 
 
@@ -48,3 +50,8 @@ def body_length(headers: Headers) -> int | None:
         if name.lower() == b"content-length":
             return int(value)
     return None
+
+
+def says_no_store(value: bytes) -> bool:
+    """Whether a Cache-Control forbids to keep what the request asks and is answered."""
+    return _NO_STORE.search(value) is not None

@@ -12,13 +12,12 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
-from server.endpoints.framing import BLANKS, CLOSE, Headers, check_coding, one_coding
+from server.endpoints.framing import BLANKS, CLOSE, Headers, check_coding, one_coding, says_no_store
 from server.endpoints.router_clock import RouterClock
 from server.errors import ServerError
 
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9-]{1,64}")
 HOST_PATTERN = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
-_NO_STORE = re.compile(rb"(?:^|,)[ \t]*no-store[ \t]*(?:,|$)", re.IGNORECASE)  # looks at each byte once or twice
 OPEN_PATHS = frozenset({"/health", "/ping", "/v2/health/live", "/v2/health/ready"})
 
 # What a header means to the gate, by name.
@@ -224,11 +223,6 @@ class Gate:
                 f"the body is larger than the {self._max_body_bytes} bytes allowed",
                 CLOSE,  # instead of reading the rest of the body
             )
-
-
-def says_no_store(value: bytes) -> bool:
-    """Whether a Cache-Control forbids to keep what the request asks and is answered."""
-    return _NO_STORE.search(value) is not None
 
 
 def _digests(keys: Sequence[str]) -> tuple[bytes, ...]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
-from server.endpoints.gate import says_no_store
+from server.endpoints.framing import says_no_store
 from server.http.limits import MAX_HEAD_BYTES, MAX_HEADERS
 
 # docs/decisions.md: "Heads whose lines have passed need no parser"
