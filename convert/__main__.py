@@ -11,7 +11,15 @@ from typing import Any, TextIO
 
 import orjson
 
-from convert.cli.options import Command, ConvertCommand, InspectCommand, SignCommand, VerifyCommand, parse
+from convert.cli.options import (
+    Command,
+    ConvertCommand,
+    DoctorCommand,
+    InspectCommand,
+    SignCommand,
+    VerifyCommand,
+    parse,
+)
 from convert.cli.outcome import DONE, FAILED, INTERRUPTED, USAGE, NotEqual, Outcome, Report
 from convert.cli.progress import Progress
 from convert.cli.terminal import visible, visible_json
@@ -33,7 +41,7 @@ def main(words: Sequence[str]) -> int:
             return _run_each(command)
         if isinstance(command, SignCommand):
             return _run_one(command)
-        with parent.near(opens_pickles=not isinstance(command, InspectCommand)):  # it imports while we do
+        with parent.near(_child_of(command)):  # it imports while we do
             return _run_one(command)
     except UsageError as error:
         _say(f"error: {error}", sys.stderr)
@@ -48,6 +56,12 @@ def main(words: Sequence[str]) -> int:
 
 def _are_several(command: ConvertCommand) -> bool:
     return command.mlflow is None and (bool(command.more) or command.job.model.is_dir())
+
+
+def _child_of(command: Command) -> str:
+    if isinstance(command, DoctorCommand):
+        return parent.LOOKS
+    return parent.INSPECTS if isinstance(command, InspectCommand) else parent.OPENS_PICKLES
 
 
 def _run_each(command: ConvertCommand) -> int:
@@ -123,6 +137,10 @@ def _say(text: str, stream: TextIO) -> None:
 
 
 def _report(command: Command, tell: Tell) -> Report:
+    if isinstance(command, DoctorCommand):
+        from convert.cli import doctor
+
+        return doctor.look(command.model)
     from convert.cli import commands  # not before: children import meanwhile
 
     match command:

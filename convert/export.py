@@ -42,9 +42,8 @@ def export(original: Original, features: Sequence[Feature], answers: Answers, ow
     Raises Refused where an estimator has no exporter.
     """
     graph = Graph()
-    tensors = _tensors(
-        Exporter(graph, own=own), original, _with_gaps(_inputs(graph, features), original.unread), answers
-    )
+    exporter = Exporter(graph, own=own, names=original.names)
+    tensors = _tensors(exporter, original, _with_gaps(_inputs(graph, features), original.unread), answers)
     taken = {feature.input for feature in features}
     names = {answer: _free(answer, taken) for answer in answers}
     missing = [answer for answer in answers if answer not in tensors]

@@ -31,7 +31,7 @@ from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
 from convert.proof.speed import ratios
 from convert.proof.synthetic_rows import usual
-from convert.proof.user_rows import column_names
+from convert.proof.user_rows import column_names, kinds_of
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
@@ -69,8 +69,7 @@ def convert(
     came from.
     """
     tell("opening the pickle", 0.0)
-    named = () if data is None else tuple(map(str, data.columns))
-    original = open_original(open_model(pickled, policy), policy.witness, method, named)
+    original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data))
     original = without_unread(_with_booleans(_with_names(original, data), data))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)

@@ -26,7 +26,7 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, te
     artefact = from_metadata(runtime.metadata)
     tell("opening the pickle", 0.0)
     method = "transform" if artefact is not None and artefact.kind == "transformer" else ""
-    named = () if artefact is None else tuple(feature.name for feature in artefact.features)
+    named = {} if artefact is None else {feature.name: feature.dtype == "string" for feature in artefact.features}
     original = open_original(open_model(pickled, policy), policy.witness, method, named)
     original = without_unread(original) if artefact is not None and artefact.ignored else original
     if artefact is not None and not original.named and len(artefact.features) == len(original.names):

@@ -90,8 +90,7 @@ class BareCosts:
 
     def run_us_at(self, rows: float) -> float:
         """A run of so many rows, between and beyond the measured ones along straight lines."""
-        points = sorted(self.run_us.items())
-        if len(points) == 1:
+        if len(points := sorted(self.run_us.items())) == 1:
             return points[0][1]
         upper = next((at for at, point in enumerate(points) if point[0] >= rows), len(points) - 1)
         (rows_a, us_a), (rows_b, us_b) = points[max(upper, 1) - 1], points[max(upper, 1)]
@@ -100,10 +99,7 @@ class BareCosts:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One promise beside what was measured: by requests per second or latency, and by processor time alone.
-
-    ``unit``: what stands behind the figures; they are multiples by default.
-    """
+    """One promise beside what was measured, in ``unit``: by rate or latency, and by processor time alone."""
 
     what: str
     goal: float
@@ -219,8 +215,7 @@ class Results:
 
 def new(command: str, settings: dict[str, Any]) -> Results:
     """An empty record of a run that begins now, here."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Results(command=command, settings=settings, machine=this_machine(), started=now)
+    return Results(command, settings, this_machine(), started=datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def new_folder(parent: Path) -> Path:

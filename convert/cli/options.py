@@ -28,6 +28,7 @@ and not at all where the system cannot see to that.
   python -m convert model.pkl --trust-code           runs and records functions and classes of your own in it
   python -m convert models/build                     every model file in a folder, side by side
   python -m convert --mlflow models:/churn/3         models/churn/3/model.onnx, from MLflow's registry
+  python -m convert doctor MODEL.pkl                 what a file is, unopened, and which command comes next
   python -m convert inspect FILE.onnx                what a file takes and gives
   python -m convert verify MODEL.pkl FILE.onnx       repeats the check
   python -m convert sign FILE.onnx --key KEY.pem     signs a file, for DYNONNX_VERIFY_KEY
@@ -47,6 +48,7 @@ class ConvertCommand:
     debug: bool = False
     python: Path | None = None  # an interpreter with the scikit-learn of the pickle
     mlflow: str | None = None  # where MLflow has the model, in place of ``job.model``
+    report: Path | None = None  # an HTML page
     more: tuple[Path, ...] = ()  # models beside the job's, each under its file's name
 
 
@@ -70,6 +72,15 @@ class VerifyCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class DoctorCommand:
+    """``python -m convert doctor MODEL``."""
+
+    model: Path
+    json: bool = False
+    debug: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SignCommand:
     """``python -m convert sign FILE``. ``name`` and ``version`` are None for those that its path tells."""
 
@@ -81,7 +92,7 @@ class SignCommand:
     debug: bool = False
 
 
-Command = ConvertCommand | InspectCommand | VerifyCommand | SignCommand
+Command = ConvertCommand | DoctorCommand | InspectCommand | VerifyCommand | SignCommand
 
 
 def parse(words: Sequence[str]) -> Command:
@@ -89,6 +100,9 @@ def parse(words: Sequence[str]) -> Command:
     if words and words[0] == "inspect":
         given = _inspect_parser().parse_args(words[1:])
         return InspectCommand(given.file, given.json, given.debug)
+    if words and words[0] == "doctor":
+        given = _doctor_parser().parse_args(words[1:])
+        return DoctorCommand(given.model, given.json, given.debug)
     if words and words[0] == "verify":
         given = _verify_parser().parse_args(words[1:])
         job = replace(_job(given), onnx=given.file)
@@ -109,10 +123,8 @@ def parse(words: Sequence[str]) -> Command:
         given.model, version = Path(name), version or registered
     name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method)
-    python, more = _python(given), tuple(more)
-    return ConvertCommand(
-        job, version, given.out, given.replace, given.json, given.debug, python, mlflow=given.mlflow, more=more
-    )
+    command = ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
+    return replace(command, mlflow=given.mlflow, report=given.report, more=tuple(more))
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -179,6 +191,9 @@ def _convert_parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("models"), help="repository folder, or a path ending in .onnx")
     parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
     parser.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="write a page with the pipeline, the schema and the proof, too"
+    )
+    parser.add_argument(
         "--allow-ties",
         action="store_true",
         help="write a model also where many rows have neighbours that are equally near; those answers may differ",
@@ -196,6 +211,15 @@ def _convert_parser() -> argparse.ArgumentParser:
 def _inspect_parser() -> argparse.ArgumentParser:
     parser = _parser("python -m convert inspect", "Shows what an ONNX file takes and gives, and how it was verified.")
     parser.add_argument("file", type=Path, metavar="FILE")
+    return parser
+
+
+def _doctor_parser() -> argparse.ArgumentParser:
+    parser = _parser(
+        "python -m convert doctor",
+        "Says what a model file is, which names it asks for, and which command comes next. It opens nothing.",
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL")
     return parser
 
 

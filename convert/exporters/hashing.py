@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction import text
+from sklearn.feature_extraction import FeatureHasher, text
+from sklearn.utils import murmurhash3_32
 
 from convert.errors import Refused
 from convert.exporters.parts.text.ngrams import counted
@@ -18,6 +19,7 @@ from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.exporters.text import PADDING, check_tokens, kept_pattern, of_one_length, tokenised
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import MICROSOFT, Tensor
+from server.artefact.metadata import MISSING_TEXT
 
 NOWHERE = -1
 MOST_COLUMNS = 1 << 12  # rows are as wide as there are columns; of wider ones there is only what occurs in them
@@ -27,7 +29,7 @@ def hashed(e: Exporter, model: Any, x: Columns) -> Columns:
     """How often each column's tokens occur, those of a negative hash counted downwards: [rows, n_features]."""
     _check(model)
     tokens = tokenised(model, x.text().reshape(-1))
-    hashes = e.graph.op("MurmurHash3", tokens, dtype=np.int32, domain=MICROSOFT, positive=0, seed=0).cast(np.int64)
+    hashes = _hashes(tokens)
     column = _remainder(hashes.unary("Abs"), model.n_features)
     negative, none, nowhere = hashes < 0, _is_none(model, tokens), np.int64(NOWHERE)
     if model.n_features > MOST_COLUMNS:
@@ -38,6 +40,36 @@ def hashed(e: Exporter, model: Any, x: Columns) -> Columns:
     if model.binary:
         counts = (ups + downs > 0.0).cast(np.float64)
     return columns(of_one_length(counts, model.norm), model.n_features)
+
+
+def hashed_records(e: Exporter, model: Any, x: Columns) -> Columns:
+    """Numbers at the column of their name, one for each text at that of ``name=text``; what is missing is nowhere."""
+    entries = [_entry(model, name, x.take([at])) for at, name in enumerate(e.names)]
+    at, amounts = (e.graph.concat([entry[part] for entry in entries]) for part in (0, 1))
+    found = summed(at, amounts, model.n_features)
+    wide = too_wide(model, "a DictVectorizer") if model.n_features > MOST_COLUMNS else None
+    return columns(as_columns(found, wide), model.n_features)
+
+
+def _entry(model: Any, name: str, x: Columns) -> tuple[Tensor, Tensor]:
+    """[rows, 1] the column and the amount of one name; ``n_features`` is no column."""
+    if x.is_text():
+        hashes = _hashes(x.graph.op("StringConcat", x.graph.constant(np.array([[f"{name}="]], object)), x.text()))
+        gone = x.text().coded({MISSING_TEXT: 1}, 0).equals(1)
+        at = gone.where(np.int64(model.n_features), _remainder(hashes.unary("Abs"), model.n_features))
+        return at, gone.where(np.float64(0.0), _signs(model, hashes < 0))
+    number, own = x.numbers(), int(murmurhash3_32(name))
+    amount = number.is_nan().where(np.float64(0.0), number) * (-1.0 if model.alternate_sign and own < 0 else 1.0)
+    return x.graph.zeros(number).cast(np.int64) + abs(own) % model.n_features, amount
+
+
+def _hashes(texts: Tensor) -> Tensor:
+    hashes = texts.graph.op("MurmurHash3", texts, dtype=np.int32, domain=MICROSOFT, positive=0, seed=0)
+    return hashes.cast(np.int64)
+
+
+def _signs(model: Any, negative: Tensor) -> Tensor:
+    return 1.0 - 2.0 * (negative.cast(np.float64) * float(model.alternate_sign))
 
 
 def _check(model: Any) -> None:
@@ -51,18 +83,22 @@ def _check(model: Any) -> None:
 
 def _as_occurrences(model: Any, column: Tensor, negative: Tensor, none: Tensor) -> Tensor:
     """Rows of so many columns, for readers that take them by what occurs; all others are refused."""
-    sign = 1.0 - 2.0 * (negative.cast(np.float64) * float(model.alternate_sign))
+    sign = _signs(model, negative)
     found = summed(none.where(np.int64(model.n_features), column), none.where(np.float64(0.0), sign), model.n_features)
     found = replace(found, amounts=found.there) if model.binary else found
-    return as_columns(replace(found, amounts=of_one_length(found.amounts, model.norm)), too_wide(model.n_features))
+    return as_columns(
+        replace(found, amounts=of_one_length(found.amounts, model.norm)),
+        too_wide(model, "a TfidfVectorizer with max_features"),
+    )
 
 
-def too_wide(width: int) -> Refused:
-    """Why a reader that needs every column of so wide a row is refused."""
+def too_wide(model: Any, other: str) -> Refused:
+    """Why a reader that needs every column of so wide a row is refused; ``other``: who makes narrower ones."""
     return Refused(
-        f"n_features={width:,}: rows of as many numbers, and only a linear model right behind takes the few there are",
-        f"fit with n_features={MOST_COLUMNS} or fewer, or a TfidfVectorizer with max_features",
-        "HashingVectorizer",
+        f"n_features={model.n_features:,}: rows of as many numbers, and only a linear model right behind takes what is"
+        " in them",
+        f"fit with n_features={MOST_COLUMNS} or fewer, or {other}",
+        type(model).__name__,
     )
 
 
@@ -84,4 +120,4 @@ def _counts(ids: Tensor, width: int) -> Tensor:
     return counted(ids, {column: [column] for column in range(width)}, width).cast(np.float64)
 
 
-TRANSFORMS.update({text.HashingVectorizer: hashed})
+TRANSFORMS.update({text.HashingVectorizer: hashed, FeatureHasher: hashed_records})

@@ -106,11 +106,13 @@ class OwnSteps(Protocol):
 
 @dataclass(slots=True)
 class Exporter:
-    """One export: the graph it fills, the path of the estimator it is at, and who exports a person's own code."""
+    """One export: the graph it fills, the path of the estimator it is at, who exports a person's own code, and the
+    names of the model's columns."""
 
     graph: Graph
     path: list[str] = field(default_factory=list)
     own: OwnSteps | None = None
+    names: tuple[str, ...] = ()
 
     def transform(self, estimator: Any, x: Columns, step: str = "") -> Columns:
         """What ``estimator.transform`` gives for these columns. Raises Refused."""

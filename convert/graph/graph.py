@@ -196,9 +196,9 @@ class Graph:
         """Notes what no file may compute: `finish` raises ``refusal`` where an output needs it."""
         self._forbidden[tensor.name] = refusal
 
-    def forbidden(self, tensor: Tensor) -> Refused:
-        """The refusal that was noted of a tensor."""
-        return self._forbidden[tensor.name]
+    def forbidden(self, tensor: Tensor) -> Refused | None:
+        """The refusal that was noted of a tensor, if one was."""
+        return self._forbidden.get(tensor.name)
 
     def finish_marks(self, name: str) -> ModelProto | None:
         """The model whose one output ``name`` [rows] says which rows are marked; None without marks.

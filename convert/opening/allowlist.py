@@ -57,6 +57,28 @@ NATIVES: dict[str, Names] = {
     "series": {"pandas": "Series", "pandas.core.series": "Series"},
 }
 
+# what convert/opening/making/makers.py makes
+CALLED: Names = {
+    "_codecs": "encode",
+    "builtins": "bytearray bytes complex frozenset getattr range set slice",
+    "collections": "OrderedDict defaultdict",
+    "functools": "partial",
+    "numpy": "dtype",
+    "numpy._core.multiarray": "_reconstruct scalar",
+    "numpy._core.numeric": "_frombuffer",
+    "numpy.core.multiarray": "_reconstruct scalar",
+    "numpy.core.numeric": "_frombuffer",
+    "pandas._libs.arrays": "__pyx_unpickle_NDArrayBacked",
+    "pandas._libs.internals": "_unpickle_block",
+    "pandas.core.indexes.base": "_new_Index",
+    "pandas.core.internals.managers": "BlockManager",
+    "sklearn.impute._iterative": "_ImputerTriplet",
+    "sklearn.metrics._dist_metrics": "newObj",
+    "sklearn.neighbors._ball_tree": "newObj",
+    "sklearn.neighbors._kd_tree": "newObj",
+    "sklearn.tree._tree": "Tree",
+}
+
 FUNCTIONS: Names = {
     "numpy": (
         "absolute arcsinh arctanh cbrt ceil cos exp exp2 expm1 floor log log10 log1p log2 max mean median min "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from convert.original.column_hints import ColumnHint, find_hints
 from convert.original.own_columns import learn_columns
 from convert.original.table import Table, length
 from convert.original.usual import usual_row
+from convert.original.wordlist import invented
 from convert.tracing.inputs import infer_columns
 from convert.tracing.steps import own_steps
 from convert.witness import answers
@@ -27,13 +29,14 @@ from server.artefact.metadata import Kind, Scalar
 
 ANYTHING = ("whatever it was", None, 1.5, True)  # what a client may send in a column that the model drops
 ANY_TEXT = ANYTHING[:2]  # of it what a table can carry to another process
+NO_DATA: Mapping[str, bool] = MappingProxyType({})
 DOCUMENT, LABEL = "text", "label"  # the name of the one column of a model of texts, and of labels
 SAMPLE_ROWS = 40  # over which a person's own steps are recorded
 Form = Literal["table", "texts", "labels", "records"]
 BOOSTER = "Booster"  # of XGBoost or LightGBM, by itself
 VALUED = frozenset((BOOSTER, "LGBMRanker", "XGBRanker"))  # they answer values, and say of themselves nothing
 OF_ANY_NAMES = {
-    FeatureHasher: "use a DictVectorizer, which knows its names",
+    FeatureHasher: "give rows with those names where it reads dicts: --data ROWS.csv; or use a DictVectorizer",
     preprocessing.MultiLabelBinarizer: "leave it out: a file of several labels answers them already",
 }
 Answers = answers.Answers
@@ -110,11 +113,13 @@ class Original:
         )  # a set of labels: each is there or not
 
 
-def open_original(model: Any, witness: Witness | None = None, method: str = "", data: Sequence[str] = ()) -> Original:
+def open_original(
+    model: Any, witness: Witness | None = None, method: str = "", data: Mapping[str, bool] = NO_DATA
+) -> Original:
     """What kind of model this is, and how wide; who answers for it. Raises Refused for what is no fitted estimator.
 
     ``method`` "transform": it answers as a transformer, though it predicts as well. ``data`` names the columns of a
-    person's rows, which are believed where the model does not tell its own.
+    person's rows and says which hold texts; it is believed where the model does not tell its own.
     """
     original = _opened(model, witness, data)
     if not method:
@@ -124,15 +129,18 @@ def open_original(model: Any, witness: Witness | None = None, method: str = "", 
     return replace(original, kind="transformer")
 
 
-def _opened(model: Any, witness: Witness | None, data: Sequence[str]) -> Original:
+def _opened(model: Any, witness: Witness | None, data: Mapping[str, bool]) -> Original:
     if is_bottomless(model):
         raise Refused(
             f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
             "fit and pickle it again with fewer layers, each an estimator of its own",
         )
-    form, alone = _form(model)
+    form, alone = _form(model, tuple(data))
     if form != "table":
         hints = tuple(find_hints(model, len(alone)))
+        for name, hint in zip(alone, hints, strict=True):
+            if form == "records" and data.get(name) and not hint.known:
+                hint.text, hint.words = True, invented()
         return Original(model, _kind(model), alone, form == "records", hints, form, witness=witness)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise Refused(
@@ -149,7 +157,7 @@ def _opened(model: Any, witness: Witness | None, data: Sequence[str]) -> Origina
     return _with_hints(Original(model, _kind(model), names, given is not None, (), witness=witness), texts)
 
 
-def _inferred(model: Any, data: Sequence[str]) -> tuple[int, Any, tuple[str, ...]]:
+def _inferred(model: Any, data: Mapping[str, bool]) -> tuple[int, Any, tuple[str, ...]]:
     """How many columns there are, their names, and which hold texts, where own steps see them first. Raises Refused."""
     found = infer_columns(
         model, lambda reader: [at for at, h in enumerate(find_hints(reader, _width(reader) or 0)) if h.text]
@@ -185,13 +193,15 @@ def _with_hints(original: Original, texts: Sequence[str]) -> Original:
     return replace(original, hints=tuple(learn_columns(original.model, find, ask)))
 
 
-def _form(model: Any) -> tuple[Form, tuple[str, ...]]:
-    """What a row is to a model, and the names of its columns where that is no table."""
+def _form(model: Any, data: tuple[str, ...]) -> tuple[Form, tuple[str, ...]]:
+    """What a row is to a model, and the names of its columns where that is no table: ``data`` where it knows none."""
     if reads_documents(model):
         return "texts", (DOCUMENT,)
     if isinstance(model, preprocessing.LabelEncoder | preprocessing.LabelBinarizer) and hasattr(model, "classes_"):
         return "labels", (LABEL,)
     for reader in inwards(model):
+        if isinstance(reader, FeatureHasher) and reader.input_type == "dict" and data:
+            return "records", data
         if type(reader) in OF_ANY_NAMES:
             raise Refused(
                 f"a {type(reader).__name__} reads rows of any names or labels, and a file has a schema",

@@ -34,6 +34,12 @@ def read_rows(name: str, content: bytes) -> Any:
         raise Refused(f"--data {name} does not read: {error}", "check the file") from error
 
 
+def kinds_of(table: Any | None) -> dict[str, bool]:
+    """By the name of each column, whether it holds texts; empty without a table."""
+    columns = {} if table is None else {str(name): column for name, column in table.items()}
+    return {name: not pandas.api.types.is_numeric_dtype(column.dtype) for name, column in columns.items()}
+
+
 def column_names(table: Any, width: int) -> tuple[str, ...] | None:
     """The names that a table gives to the columns of a model without names; None where its header is no names."""
     names = [name for name in table.columns if isinstance(name, str) and name.strip() and not _is_number(name)]

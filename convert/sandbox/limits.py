@@ -13,6 +13,7 @@ MEMORY_BYTES = 8 << 30
 TIMEOUT_SECONDS = 900.0
 # Of a child that only looks at an ONNX file, as a server's trial of it has them.
 INSPECTION_BYTES, INSPECTION_BYTES_PER_BYTE, INSPECTION_SECONDS = 512 << 20, 16, 120.0
+LOOK_BYTES, LOOK_SECONDS = 2 << 30, 20.0  # of a child that looks at a model file and opens nothing
 UNCOMPILED = "PYTHONDONTWRITEBYTECODE"
 QUIET = {
     "OMP_NUM_THREADS": "1",

@@ -24,9 +24,15 @@ MOST_MESSAGES, MOST_CHARACTERS = 10_000, 20_000  # a conversion tells some fifty
 PARTS = ("reason", "remedy", "where", "traceback")  # of a refusal
 TRACEBACK = "Traceback (most recent call last)"
 OPENS_PICKLES, INSPECTS, ANSWERS = "convert.child", "convert.inspect_child", "convert.witness.child"
-IMPORTS = {OPENS_PICKLES: ("convert.child", "convert.serving", "convert.inspect_child"), INSPECTS: (INSPECTS,)}
+LOOKS = "convert.doctor.child"
+IMPORTS = {
+    OPENS_PICKLES: ("convert.child", "convert.serving", "convert.inspect_child"),
+    INSPECTS: (INSPECTS,),
+    LOOKS: (LOOKS,),
+}
 MORE_TIME = {
     OPENS_PICKLES: "allow more with --timeout SECONDS",
+    LOOKS: "python -m convert MODEL opens it, with more time",
     INSPECTS: "make the model smaller, or try again where the processor is less busy",
 }
 
@@ -107,10 +113,19 @@ def _witness(job: Job, elsewhere: Elsewhere) -> Iterator[WitnessEnds]:
 
 
 @contextlib.contextmanager
-def near(opens_pickles: bool) -> Iterator[None]:
-    """Within the block children are forked from one process, which imports what they need while we go on."""
-    with at_hand(IMPORTS[OPENS_PICKLES if opens_pickles else INSPECTS]):
+def near(child: str) -> Iterator[None]:
+    """Within the block children are forked from one process, which imports what such a one needs while we go on."""
+    with at_hand(IMPORTS[child]):
         yield
+
+
+def look(model: bytes) -> dict[str, object]:
+    """What a model file tells without being opened, as a child says it. Raises Refused."""
+    with _child(LOOKS, [], model, limits.LOOK_SECONDS) as pipe:
+        found = _answer(pipe, "found", lambda *_: None)[0].get("found")
+        if not isinstance(found, dict):
+            raise job_messages.Broken
+        return found
 
 
 @contextlib.contextmanager

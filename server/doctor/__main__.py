@@ -14,7 +14,7 @@ from pathlib import Path
 from server.doctor.checkout import NoCheckout
 from server.doctor.configuration import read_config_vars
 from server.doctor.examination import Asked, examine
-from server.doctor.memory import SIZES
+from server.doctor.memory import SIZES, size_named
 from server.doctor.trying import try_models
 from server.fetching.address import read_addresses
 from server.fetching.apart import fetch_apart
@@ -43,12 +43,19 @@ def main(words: Sequence[str], memory_bytes: int | None) -> int:
     parser = argparse.ArgumentParser(prog="python -m server", formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     doctor = commands.add_parser("doctor", description=DOCTOR, formatter_class=parser.formatter_class)
-    doctor.add_argument("--dyno", choices=SIZES, help="the dyno's size; without: app.json's, or basic")
+    sizes = f"{', '.join(SIZES)}, or Fir's like dyno-2c-8gb"
+    doctor.add_argument("--dyno", type=_size, metavar="SIZE", help=f"{sizes}; without: app.json's, or basic")
     doctor.add_argument("--open", action="store_true", help="the app is meant to answer anyone, without keys")
     doctor.add_argument("--config", metavar="FILE", help="config vars, from `heroku config --shell`; -: standard input")
     commands.add_parser("check", description=CHECK, formatter_class=parser.formatter_class)
     given = parser.parse_args(words)
     return _check(memory_bytes) if given.command == "check" else _examine(given)
+
+
+def _size(name: str) -> str:
+    if size_named(name) is None:
+        raise argparse.ArgumentTypeError(f"there is no dyno size {name}; there are {', '.join(SIZES)}, and Fir's")
+    return name.lower()
 
 
 def _examine(given: argparse.Namespace) -> int:

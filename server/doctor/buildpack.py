@@ -12,7 +12,7 @@ from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # this server's and the buildpack's
-STACKS = ("heroku-22", "heroku-24", "heroku-26")
+STACKS = ("heroku-22", "heroku-24", "heroku-26", "cnb")  # cnb: Fir
 OTHER_LOCKS = ("Pipfile.lock", "poetry.lock", "uv.lock")
 VIRTUAL_ENVIRONMENTS = (".venv/pyvenv.cfg", "venv/pyvenv.cfg")
 MISSPELT = {

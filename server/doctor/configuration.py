@@ -143,5 +143,5 @@ def _makes(said: Any) -> bool:
 
 
 def _stack(app: Mapping[str, Any]) -> str:
-    stack = app.get("stack", STACKS[-1])
+    stack = app.get("stack", STACKS[0])
     return "" if stack in STACKS else f"the stack {stack!r} is none of {', '.join(STACKS)}"

@@ -16,7 +16,7 @@ from server.doctor.buildpack import find_in_build, pinned
 from server.doctor.checkout import Checkout, look_at_models, read_checkout
 from server.doctor.configuration import Configuration, find_in_configuration, read_configuration
 from server.doctor.finding import Finding
-from server.doctor.memory import DEFAULT_SIZE, SIZES, find_in_memory
+from server.doctor.memory import DEFAULT_SIZE, find_in_memory, size_named
 from server.doctor.models import committed_models, find_in_models, names_fetched, names_of
 from server.doctor.slug import find_in_slug
 from server.doctor.trying import try_models
@@ -91,8 +91,9 @@ def _files(root: Path, models: str) -> list[str]:
 def _refused(checkout: Checkout, models: str, settings: Settings, size: str) -> dict[str, str]:
     folder = checkout.root / models
     paths = {(file.name, file.version): file.path for file in scan(folder).files}
+    dyno = size_named(size)
     try:
-        tried = try_models(folder, settings, SIZES[size].memory_bytes if size in SIZES else None)
+        tried = try_models(folder, settings, dyno.memory_bytes if dyno else None)
     except BadSetting as error:
         return {f"{models}/": str(error)}
     return {

@@ -5,6 +5,7 @@ docs/decisions.md: "What the doctor reckons".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -35,15 +36,23 @@ SIZES = {
     "performance-xl": Size(62 * 1024 * MIB, 8),
     "performance-2xl": Size(126 * 1024 * MIB, 16),
 }
+FIR = re.compile(r"dyno-(\d+)c-(\d+(?:\.\d+)?)gb")  # Fir's sizes say what they are: dyno-2c-8gb
 DEFAULT_SIZE = "basic"
+
+
+def size_named(name: str) -> Size | None:
+    """A dyno's size by its name, Cedar's or Fir's; None where there is none of that name."""
+    fir = FIR.fullmatch(name.lower())
+    return Size(int(float(fir[2]) * 1024) * MIB, int(fir[1])) if fir else SIZES.get(name.lower())
 
 
 def find_in_memory(settings: Settings, size: str, model_bytes: int) -> Iterator[Finding]:
     """Whether the plan fits a dyno of a size; ``model_bytes``: of all model files that a push takes."""
-    if size not in SIZES:
-        yield Finding(f"there is no dyno size {size}; there are {', '.join(SIZES)}", "edit `formation` in app.json")
+    have = size_named(size)
+    if have is None:
+        names = f"{', '.join(SIZES)}, and Fir's like dyno-2c-8gb"
+        yield Finding(f"there is no dyno size {size}; there are {names}", "edit `formation` in app.json")
         return
-    have = SIZES[size]
     workers = make_plan(Box(have.memory_bytes, have.cores), settings.workers, settings.ort_threads).workers
     needs = _at_worst(settings, workers, model_bytes)
     if needs <= have.memory_bytes:

@@ -13,7 +13,7 @@ from types import FrameType
 from server.fetching.address import SETTING, read_addresses
 from server.fetching.download import FetchFailed, Limits
 from server.fetching.fetch import fetch_all
-from server.logs import handler
+from server.logs import handler, log
 from server.settings import BadSetting, read_settings
 
 GOOD, BAD, USAGE = 0, 1, 2
@@ -39,6 +39,10 @@ def main(words: Sequence[str]) -> int:
         print(error, file=sys.stderr)
         return USAGE
     handler.configure(settings.log_level, settings.log_format)
+    for number in (signal.SIGTERM, signal.SIGINT):  # also as the first process of a container, which has no defaults
+        signal.signal(number, _leave)
+    if not addresses:
+        log.info("%s is not set: there is nothing to fetch", SETTING)
     limits = Limits(settings.fetch_bytes, monotonic() + settings.fetch_seconds)
     signal.signal(signal.SIGALRM, _end)
     signal.alarm(settings.fetch_seconds + GRACE_SECONDS)  # also where a name is looked up, or a header comes by drops
@@ -48,6 +52,10 @@ def main(words: Sequence[str]) -> int:
         print(f"{SETTING}: {error}", file=sys.stderr)
         return BAD
     return GOOD
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

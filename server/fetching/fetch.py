@@ -72,8 +72,8 @@ def _fetch(
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         if sha256 != address.sha256:
             raise FetchFailed(
-                f"has SHA-256 {sha256}, and {address.sha256} was asked for: it is another file; if it is the right one,"
-                " write its digest into DYNONNX_MODELS_FROM"
+                f"has SHA-256 {sha256}, and {address.sha256} was asked for: it is another file, or was cut off; if it"
+                " is the right one, write its digest into DYNONNX_MODELS_FROM"
             )
         file.seek(0)
         folder.mkdir(parents=True, exist_ok=True)

@@ -67,16 +67,19 @@ def load_model(
         check_known(content)
     elif tried.sha256 != sha256:
         raise ChangedMeanwhile
-    runtime = Runtime(data, ort_threads) if tried is not None else _opened(data, ort_threads)
+    began = process_time()
+    runtime = Runtime(data, ort_threads)
     artefact = from_metadata(runtime.metadata)
     predict, mlflow = _row_codecs(runtime, artefact, file.version, max_rows)
+    if tried is None:
+        _check_opening(process_time() - began, len(data))
     layouts = predict.layouts if predict else ()
     if predict is not None:
         _check_inputs(layouts, runtime.inputs)
     if tried is not None:
         verdict, curve = tried.verdict, tried.curve
     elif artefact is not None:
-        verdict = examine(runtime, artefact, layouts)
+        verdict = examine(runtime, artefact, layouts, predict.groups if predict else ())
         curve = warm_up(runtime, artefact, layouts, max_batch_rows)
     else:
         verdict, curve = probe(runtime, max_batch_rows)
@@ -129,17 +132,17 @@ def loader(settings: Settings, check_signed: Check | None) -> Callable[..., Mode
     )
 
 
-def _opened(data: bytes, threads: int) -> Runtime:
-    """Opens what nobody has opened yet. Raises BadModel; BadFile where it costs more than a process that must not
-    stand still can spend on it again."""
-    began, most = process_time(), OPENING_SECONDS + len(data) / BYTES_PER_SECOND
-    runtime = Runtime(data, threads)
-    if (spent := process_time() - began) > most:
+def _check_opening(spent: float, size: int) -> None:
+    """Raises BadFile where opening cost more than a process that must not stand still can spend on it again.
+
+    ``spent``: seconds, on the session and on all that is made of the metadata; ``size``: bytes of the file.
+    """
+    most = OPENING_SECONDS + size / BYTES_PER_SECOND
+    if spent > most:
         raise BadFile(
-            f"took {spent:.1f} s of processor time to open, more than {most:.1f} s: export it with fewer functions and"
-            " fewer constants that are computed"
+            f"took {spent:.1f} s of processor time to open, more than {most:.1f} s: export it with fewer functions,"
+            " fewer constants that are computed and less metadata"
         )
-    return runtime
 
 
 def read_whole(file: VersionFile) -> Given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -12,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.support.deploy.image import Stage, build, download_wheels, instructions, make_base, megabytes, start_command
+from tests.support.deploy.image import (
+    Stage,
+    build,
+    download_wheels,
+    instructions,
+    make_base,
+    megabytes,
+    run,
+    start_command,
+)
 from tests.support.integration.running import Running, free_port
 from tests.support.models.loading import put
 from tests.support.server.models import classifier
@@ -48,6 +58,8 @@ def test_the_image_serves_as_nobody_in_particular(image: Stage, tmp_path: Path) 
     assert {path.name for path in (root / "app").iterdir()} == {"server", "models"}
     added = megabytes(root / "venv", root / "app")
     assert added < MOST_MEGABYTES
+    check = dataclasses.replace(image, command=["python", "-m", "server", "check"])
+    run(*start_command(check, {}))  # the init container
     port = free_port()
     began = time.monotonic()
     server = Running({}, tmp_path / "log", start_command(image, {"PORT": str(port)}))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn import compose, ensemble, impute, kernel_approximation, pipeline, preprocessing, random_projection
-from sklearn.feature_extraction import DictVectorizer, text
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher, text
 from sklearn.feature_selection import SelectorMixin
 
 from convert.inside import is_sampler
@@ -24,7 +24,7 @@ KEEPING = (
 def gives_sparse(model: Any, took_sparse: bool) -> bool:
     """Whether ``transform`` of a fitted estimator makes a sparse matrix."""
     match model:
-        case text.CountVectorizer() | text.HashingVectorizer() | text.TfidfTransformer():
+        case text.CountVectorizer() | text.HashingVectorizer() | text.TfidfTransformer() | FeatureHasher():
             return True
         case preprocessing.OneHotEncoder() | preprocessing.SplineTransformer() | ensemble.RandomTreesEmbedding():
             return bool(model.sparse_output)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
-from sklearn.feature_extraction import text
+from sklearn.feature_extraction import FeatureHasher, text
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
@@ -74,6 +75,25 @@ def test_who_needs_a_million_columns_is_refused_by_name(agrees: Agrees) -> None:
     with pytest.raises(Refused, match="1,048,576") as told:
         agrees(model)
     assert "4096" in told.value.remedy
+
+
+RECORDS = [{"size": at / 7, "kind": ["a", "bö"][at % 2], **({"rest": at % 5} if at % 3 else {})} for at in range(60)]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n_features": 32},
+        pytest.param({"n_features": 16, "alternate_sign": False}, marks=pytest.mark.slow),
+        pytest.param({}, marks=pytest.mark.slow),
+    ],
+)
+def test_records_of_the_names_that_data_has(agrees: Agrees, settings: dict[str, Any]) -> None:
+    model = make_pipeline(FeatureHasher(**settings), Ridge()).fit(RECORDS, [record["size"] for record in RECORDS])
+    done = agrees(model, pandas.DataFrame(RECORDS))
+    assert [(f.name, f.dtype, f.nullable) for f in done.artefact.features] == [
+        ("size", "float64", True), ("kind", "string", True), ("rest", "float64", True),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,21 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from convert.errors import Refused
 from convert.original.column_hints import find_hints
 
+DATES = pandas.to_datetime(["2026-01-01", "2026-01-02"])
+
 
 @pytest.mark.parametrize("kind", [OneHotEncoder, OrdinalEncoder])
-def test_dates_are_refused_by_the_name_of_their_column(kind: Any) -> None:
-    table = pandas.DataFrame({"n": [1, 2], "when": pandas.to_datetime(["2026-01-01", "2026-01-02"])})
-    with pytest.raises(Refused, match="column 'when' holds dates") as refusal:
-        find_hints(kind().fit(table), 2)
-    assert refusal.value.where == kind.__name__
-    with pytest.raises(Refused, match="column 0 holds dates"):
-        find_hints(kind().fit(np.array([["2026-01-01"]], "M8[D]")), 1)
+def test_dates_of_a_table_are_known_to_encoders_as_seconds(kind: Any) -> None:
+    table = pandas.DataFrame({"n": [1, 2], "when": DATES})
+    plain, dates = find_hints(kind().fit(table), 2)
+    assert (plain.dates, bool(dates.dates)) == ("", True)
+    assert dates.known == [1767225600.0, 1767312000.0]
+
+
+def test_dates_are_refused_by_the_name_of_their_column() -> None:
+    with pytest.raises(Refused, match="column 0 holds dates") as refusal:
+        find_hints(OneHotEncoder().fit(np.array([["2026-01-01"]], "M8[D]")), 1)
+    assert refusal.value.where == "OneHotEncoder"
 
 
 def test_none_is_put_to_the_model_as_none() -> None:

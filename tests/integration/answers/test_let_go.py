@@ -43,9 +43,12 @@ def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def paused() -> Iterator[None]:
+    gc.collect()
+    gc.freeze()  # what is there before is not looked through again and again
     gc.disable()
     yield
     gc.enable()
+    gc.unfreeze()
 
 
 def held() -> list[Any]:

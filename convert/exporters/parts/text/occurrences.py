@@ -80,14 +80,15 @@ def summed(columns: Tensor, amounts: Tensor, width: int) -> Occurrences:
     return Occurrences(at, (ends - before) * there, width)
 
 
-def as_columns(found: Occurrences, refusal: Refused) -> Tensor:
-    """[rows, width] float64, for those who ask `occurrences_of` it; of whoever needs it as it stands, ``refusal``."""
+def as_columns(found: Occurrences, refusal: Refused | None = None) -> Tensor:
+    """[rows, width] float64, for those who ask `occurrences_of` it; whoever needs it as it stands gets ``refusal``."""
     graph = found.at.graph
     rows = graph.op("Shape", found.at, dtype=np.int64, start=0, end=1)
     shape = graph.op("Concat", rows, graph.constant(np.array([found.width + 1], np.int64)), axis=0)
     empty = graph.op("ConstantOfShape", shape, dtype=np.float64, value=numpy_helper.from_array(np.zeros(1)))
     whole = _without_last(graph.op("ScatterElements", empty, found.at, found.amounts, axis=1))
-    graph.forbid(whole, refusal)
+    if refusal is not None:
+        graph.forbid(whole, refusal)
     _occurrences.setdefault(graph, {})[whole.name] = found
     return whole
 
