@@ -15,6 +15,7 @@ from convert.cli import elsewhere, mlflow_models, report, writer
 from convert.cli.elsewhere import Environments
 from convert.cli.options import ConvertCommand, InspectCommand, SignCommand, VerifyCommand
 from convert.cli.outcome import NotEqual, Report
+from convert.cli.page import page
 from convert.errors import Refused
 from convert.sandbox import parent
 from convert.sandbox.job_messages import Inspected, Job, JobResult
@@ -41,7 +42,7 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
     _must_hold_code(command.job.paths)
     path = writer.destination(command.out, command.job.name, command.version, command.replace)
     result, original = _run(command.job, Environments(kept, command.python), tell)
-    artefact = _checked(result, command.job, original)
+    artefact, drawn = _checked(result, command.job, original)
     with _in_a_strangers_words("the child's file"):
         parts = [
             report.description(artefact, report.SHOWN_FEATURES),
@@ -50,8 +51,14 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
         ]
         parts += report.slowness(result.speed)
         data = {**_data(artefact), "written": str(path), "bytes": len(result.onnx), "speed": result.speed}
+        facts = {"file": str(path), "bytes": f"{len(result.onnx):,}", "model": command.job.model.name}
+        told = page(artefact, drawn, result.speed, facts) if command.report is not None else ""
     writer.write(path, result.onnx, replace=command.replace)
-    return Report("\n\n".join([*parts, f"wrote {path} ({len(result.onnx):,} bytes)"]), data)
+    written = [f"wrote {path} ({len(result.onnx):,} bytes)"]
+    if command.report is not None:
+        writer.write(command.report, told.encode(), replace=True)
+        written.append(f"wrote {command.report}")
+    return Report("\n\n".join([*parts, "\n".join(written)]), data)
 
 
 def verify(command: VerifyCommand, tell: Tell, kept: Path) -> Report:
@@ -131,12 +138,14 @@ def _must_hold_code(paths: Sequence[Path]) -> None:
             raise Refused(f"{path} is no folder, script or notebook", "check --path")
 
 
-def _checked(result: JobResult, job: Job, original: str) -> Artefact:
-    """The child that opened the pickle is not believed: another opens the file, which must give its golden rows.
+def _checked(result: JobResult, job: Job, original: str) -> tuple[Artefact, str]:
+    """The artefact, and the drawing of its pipeline.
 
-    What of its words can be looked up is: its name, the pickle it was made of, and what answered as the ``original``.
+    The child that opened the pickle is not believed: another opens the file, which must give its golden rows. What of
+    its words can be looked up is: its name, the pickle it was made of, and what answered as the ``original``.
     """
-    artefact = _artefact(parent.inspect(result.onnx, golden=True), "the child's file")
+    seen = parent.inspect(result.onnx, golden=True)
+    artefact = _artefact(seen, "the child's file")
     if artefact is None or artefact.parity != result.parity:
         raise Refused("the child's file does not say of itself what the child said")
     with job.model.open("rb") as pickled:
@@ -145,7 +154,7 @@ def _checked(result: JobResult, job: Job, original: str) -> Artefact:
         raise Refused("the child's file says that it is another model's", "do not change the pickle meanwhile")
     if artefact.producer.get("original", "") != original:
         raise Refused("the child's file says that something else answered for the model")
-    return artefact
+    return artefact, seen.doc_string
 
 
 def _artefact(seen: Inspected, file: str) -> Artefact | None:

@@ -48,6 +48,7 @@ class ConvertCommand:
     debug: bool = False
     python: Path | None = None  # an interpreter with the scikit-learn of the pickle
     mlflow: str | None = None  # where MLflow has the model, in place of ``job.model``
+    report: Path | None = None  # an HTML page
     more: tuple[Path, ...] = ()  # models beside the job's, each under its file's name
 
 
@@ -122,10 +123,8 @@ def parse(words: Sequence[str]) -> Command:
         given.model, version = Path(name), version or registered
     name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
     job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method)
-    python, more = _python(given), tuple(more)
-    return ConvertCommand(
-        job, version, given.out, given.replace, given.json, given.debug, python, mlflow=given.mlflow, more=more
-    )
+    command = ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
+    return replace(command, mlflow=given.mlflow, report=given.report, more=tuple(more))
 
 
 def _job(given: argparse.Namespace) -> Job:
@@ -191,6 +190,9 @@ def _convert_parser() -> argparse.ArgumentParser:
     _add_data(parser)
     parser.add_argument("--out", type=Path, default=Path("models"), help="repository folder, or a path ending in .onnx")
     parser.add_argument("--replace", action="store_true", help="write over a version that is there already")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="write a page with the pipeline, the schema and the proof, too"
+    )
     parser.add_argument(
         "--allow-ties",
         action="store_true",

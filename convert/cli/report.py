@@ -100,7 +100,7 @@ def description(artefact: Artefact, most: int | None = None) -> str:
         lines.append(f"proven   against the answers of {artefact.producer[ORIGINAL]}")
     if artefact.classes is not None:
         lines.append(f"classes  {', '.join(repr(label) for label in artefact.classes)}")
-    features = [("feature", "type", "input", "missing", "values"), *map(_feature, artefact.features[:most])]
+    features = [("feature", "type", "input", "missing", "values"), *map(feature_cells, artefact.features[:most])]
     more = "" if most is None or len(artefact.features) <= most else f"\nand {len(artefact.features) - most:,} more"
     return "\n".join(map(on_one_line, lines)) + "\n\n" + _aligned(features) + more
 
@@ -109,7 +109,8 @@ def _output(output: Output) -> str:
     return output.name if output.name == output.role else f"{output.name} ({output.role})"
 
 
-def _feature(feature: Feature) -> tuple[str, ...]:
+def feature_cells(feature: Feature) -> tuple[str, ...]:
+    """A line of the schema: name, type, input, whether it may be missing, its values."""
     values = "any" if feature.categories is None else _few([str(value) for value in feature.categories])
     return (feature.name, feature.dtype, feature.input, "allowed" if feature.nullable else "no", values)
 

@@ -35,6 +35,8 @@ def commands_for(command: ConvertCommand) -> list[ConvertCommand]:
     files = [file for model in (command.job.model, *command.more) for file in _files(model)]
     if len(files) > 1 and command.out.suffix == ".onnx":
         raise UsageError("--out names one file, but there are several models: name a folder")
+    if len(files) > 1 and command.report is not None:
+        raise UsageError("--report is of one model, and there are several")
     jobs = [replace(command.job, model=file, name=default_name(file)) for file in files]
     return [replace(command, job=job, more=()) for job in jobs]
 

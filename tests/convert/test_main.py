@@ -34,7 +34,9 @@ ROOT = Path(__file__).parents[2]
 def test_iris_becomes_a_file_that_answers_as_scikit_learn(
     iris_file: Path, trained: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(iris_file), "--out", str(tmp_path / "models")]) == 0
+    page = tmp_path / "iris.html"
+    assert main([str(iris_file), "--out", str(tmp_path / "models"), "--report", str(page)]) == 0
+    assert "equal: 10,000 rows" in page.read_text()
     runtime = Runtime(tmp_path / "models/iris/1/model.onnx")
     label, probabilities = runtime.run(["label", "probabilities"], {"X": load_iris().data})
     data = load_iris(as_frame=True).data

@@ -35,6 +35,8 @@ def test_models_and_folders_are_named_together(folder: Path) -> None:
     assert [command.job.name for command in found] == ["a", "a", "b", "b", "c"]
     with pytest.raises(UsageError, match="--out names one file"):
         commands(str(folder), "--out", "x.onnx")
+    with pytest.raises(UsageError, match="--report is of one model"):
+        commands(str(folder), "--report", "x.html")
     with pytest.raises(UsageError, match="--name is of one model"):
         commands(str(folder / "a.pkl"), str(folder / "b.pkl"), "--name", "x")
 
