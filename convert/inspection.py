@@ -13,8 +13,9 @@ from onnx import ModelProto, TensorProto, helper
 from convert.errors import Refused
 from convert.original.table import for_graph, from_json
 from convert.sandbox.job_messages import Inspected
-from server.artefact.metadata import PREFIX, Artefact, BadArtefact, from_metadata, worst_excess
+from server.artefact.metadata import PREFIX, Artefact, BadArtefact, from_metadata
 from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
+from server.artefact.parity import worst_excess
 from server.artefact.runtime import BadModel, Runtime
 
 

@@ -90,8 +90,7 @@ class BareCosts:
 
     def run_us_at(self, rows: float) -> float:
         """A run of so many rows, between and beyond the measured ones along straight lines."""
-        points = sorted(self.run_us.items())
-        if len(points) == 1:
+        if len(points := sorted(self.run_us.items())) == 1:
             return points[0][1]
         upper = next((at for at, point in enumerate(points) if point[0] >= rows), len(points) - 1)
         (rows_a, us_a), (rows_b, us_b) = points[max(upper, 1) - 1], points[max(upper, 1)]

@@ -1,27 +1,18 @@
-"""Exports what looks for near points: neighbours, clusters, label spreading, local outliers. Knows no kernels."""
+"""Exports what looks for near points: neighbours, label spreading, local outliers. Knows no kernels and no clusters."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from sklearn import cluster, neighbors, semi_supervised
+from sklearn import neighbors, semi_supervised
 
 from convert.errors import Refused
 from convert.exporters.parts.distances import distances, squared
-from convert.exporters.parts.ties import ROUNDING, ROUNDING_BY_PRODUCT, about, mark_choice, mark_nearest
+from convert.exporters.parts.ties import ROUNDING, ROUNDING_BY_PRODUCT, about, mark_choice
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
-
-
-def nearest(tensor: Tensor, points: Array, labels: Array | None = None) -> Tensor:
-    """[rows] the position of the nearest of ``points`` by the distances ``tensor``, the first on a tie.
-
-    ``labels`` [points]: what the answer takes of a point; None if its position.
-    """
-    mark_nearest(tensor, _size(points), labels)
-    return tensor.graph.op("ArgMin", tensor, dtype=np.int64, axis=1, keepdims=0)
 
 
 def _points(model: Any) -> Array:
@@ -48,14 +39,14 @@ def closest(
     far = _all_distances(model, x)
     k = x.graph.constant(np.array([count], np.int64))
     near, where = x.graph.ops("TopK", far, k, dtypes=[np.float64, np.int64], axis=1, largest=0, sorted=1)
-    kth, size = near.take([count - 1]), _size(_points(model))
+    kth, size = near.take([count - 1]), size_of(_points(model))
     rounding = ROUNDING_BY_PRODUCT if model._fit_method == "brute" else ROUNDING
     found = (kth.equals(0.0) | ~near.take([0]).equals(0.0)) if by_distance else None
     mark_choice(far, about(far, kth, size, rounding), kth, count, values, found)
     return near, where
 
 
-def _size(points: Array) -> float:
+def size_of(points: Array) -> float:
     return float(np.max(np.abs(points), initial=0.0))
 
 
@@ -192,39 +183,6 @@ def radius_transform(e: Exporter, model: Any, x: Columns) -> Columns:
     return columns(inside * far if model.mode == "distance" else inside, len(_points(model)))
 
 
-def centres(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """The nearest of the cluster centres."""
-    points = np.asarray(model.cluster_centers_, np.float64)
-    return Prediction(label=nearest(squared(x.numbers(), points), points))
-
-
-def centre_distances(e: Exporter, model: Any, x: Columns) -> Columns:
-    """The distance from each cluster centre."""
-    points = model.subcluster_centers_ if isinstance(model, cluster.Birch) else model.cluster_centers_
-    return columns(squared(x.numbers(), np.asarray(points, np.float64)).unary("Sqrt"), len(points))
-
-
-def birch(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """The cluster of the nearest subcluster."""
-    points = model.subcluster_centers_
-    at = nearest(squared(x.numbers(), points), points, model.subcluster_labels_)
-    labels = e.graph.constant(np.asarray(model.subcluster_labels_, np.int64))
-    return Prediction(label=e.graph.op("Gather", labels, at, axis=0))
-
-
-def bisecting(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """Down the tree of halved clusters, to the nearer of two centres at each step."""
-    matrix, mean = x.numbers(), getattr(model, "_X_mean", 0.0)
-
-    def descend(node: Any) -> Tensor:
-        if node.left is None:
-            return e.graph.constant(np.array([node.label], np.int64))
-        halves = np.vstack((node.left.center, node.right.center)) + mean
-        return nearest(squared(matrix, halves), halves).equals(0).where(descend(node.left), descend(node.right))
-
-    return Prediction(label=descend(model._bisecting_tree))
-
-
 def label_spreading(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The labels of the training rows, weighted by nearness."""
     matrix, points = x.numbers(), np.asarray(model.X_, np.float64)
@@ -241,15 +199,11 @@ def label_spreading(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 
 TRANSFORMS.update(
-    dict.fromkeys((cluster.Birch, cluster.BisectingKMeans, cluster.KMeans, cluster.MiniBatchKMeans), centre_distances)
-    | {neighbors.KNeighborsTransformer: neighbours_transform, neighbors.RadiusNeighborsTransformer: radius_transform}
+    {neighbors.KNeighborsTransformer: neighbours_transform, neighbors.RadiusNeighborsTransformer: radius_transform}
 )
 PREDICTIONS.update(
-    dict.fromkeys((cluster.AffinityPropagation, cluster.KMeans, cluster.MeanShift, cluster.MiniBatchKMeans), centres)
-    | dict.fromkeys((semi_supervised.LabelPropagation, semi_supervised.LabelSpreading), label_spreading)
+    dict.fromkeys((semi_supervised.LabelPropagation, semi_supervised.LabelSpreading), label_spreading)
     | {
-        cluster.Birch: birch,
-        cluster.BisectingKMeans: bisecting,
         neighbors.KNeighborsClassifier: neighbours_classifier,
         neighbors.KNeighborsRegressor: neighbours_regressor,
         neighbors.LocalOutlierFactor: local_outlier,

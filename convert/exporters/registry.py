@@ -82,9 +82,9 @@ Predict = Callable[["Exporter", Any, Columns], Prediction]
 TRANSFORMS: dict[type, Transform] = {}
 PREDICTIONS: dict[type, Predict] = {}
 FAMILIES = (
-    "bayes", "boosting", "calibration", "compose", "dummy", "encoders", "ensembles", "functions", "gaussian_process",
-    "hashing", "imputing", "iterating", "kernels", "linear", "multiclass", "neighbors", "network", "numeric",
-    "preprocessing", "projection", "records", "sampling", "text", "topics", "trees", "wrappers",
+    "bayes", "boosting", "calibration", "clusters", "compose", "dummy", "encoders", "ensembles", "functions",
+    "gaussian_process", "hashing", "imputing", "iterating", "kernels", "linear", "multiclass", "neighbors",
+    "network", "numeric", "preprocessing", "projection", "records", "sampling", "text", "topics", "trees", "wrappers",
 )  # fmt: skip
 OPTIONAL = frozenset(
     {"catboost", "category_encoders", "feature_engine", "imblearn", "lightgbm", "xgboost"}

@@ -16,19 +16,16 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from convert.errors import Refused
+from convert.graph.messages import element, frozen, needed, rename
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}  # what ONNX Runtime 1.28 and all later ones load
 MICROSOFT = "com.microsoft"  # of its operators only Tokenizer is used, which is part of ONNX Runtime
 IR_VERSION = 8  # the one that belongs to opset 18
-LATER = dict.fromkeys(
-    ("RegexFullMatch", "StringConcat"), (20, 9)
-)  # operators that need a later opset and its IR version
+LATER = dict.fromkeys(("RegexFullMatch", "StringConcat"), (20, 9))  # these need a later opset and its IR version
 ML = "ai.onnx.ml"
 ROWS = "rows"
 
 Array = np.ndarray[Any, Any]
-
-
 Operator = Callable[["Tensor", Any], "Tensor"]
 
 
@@ -141,7 +138,7 @@ class Graph:
         """Declares a graph input of shape ``[rows, width]``."""
         kind = np.dtype(dtype)
         self._taken.add(name)
-        self._inputs.append(helper.make_tensor_value_info(name, _element(kind), [ROWS, width]))
+        self._inputs.append(helper.make_tensor_value_info(name, element(kind), [ROWS, width]))
         return Tensor(self, name, kind)
 
     def constant(self, value: Any, dtype: Any = None) -> Tensor:
@@ -166,7 +163,7 @@ class Graph:
         self, kind: str, *inputs: Tensor, dtypes: Sequence[Any], domain: str = "", **attributes: Any
     ) -> tuple[Tensor, ...]:
         """Appends a node of several outputs; an equal node that exists already is answered instead."""
-        key = (kind, domain, tuple(item.name for item in inputs), tuple(map(str, dtypes)), _frozen(attributes))
+        key = (kind, domain, tuple(item.name for item in inputs), tuple(map(str, dtypes)), frozen(attributes))
         if key not in self._seen:
             outputs = tuple(Tensor(self, self._name(kind), np.dtype(dtype)) for dtype in dtypes)
             names = [item.name for item in outputs]
@@ -188,7 +185,7 @@ class Graph:
     def sources(self, tensors: Sequence[Tensor]) -> set[str]:
         """The names of the inputs that these are computed from."""
         wanted = {tensor.name for tensor in tensors}
-        wanted.update(name for node in _needed(self._nodes, set(wanted)) for name in node.input)
+        wanted.update(name for node in needed(self._nodes, set(wanted)) for name in node.input)
         return wanted & {item.name for item in self._inputs}
 
     def mark(self, rows: Tensor) -> None:
@@ -221,14 +218,14 @@ class Graph:
         """
         final = {name: self._output(tensor) for name, tensor in outputs.items()}
         names = {tensor.name: name for name, tensor in final.items()}
-        nodes = _needed(self._nodes, set(names))
+        nodes = needed(self._nodes, set(names))
         for name in self._forbidden.keys() & {name for node in nodes for name in node.output}:
             raise self._forbidden[name]
-        _rename(nodes, names)
+        rename(nodes, names)
         used = {name for node in nodes for name in node.input}
         constants = [item for item in self._constants.values() if item.name in used]
         signature = [
-            helper.make_tensor_value_info(name, _element(tensor.dtype), [ROWS, *widths[name]])
+            helper.make_tensor_value_info(name, element(tensor.dtype), [ROWS, *widths[name]])
             for name, tensor in final.items()
         ]
         graph = helper.make_graph(nodes, "dynonnx", self._inputs, signature, constants)
@@ -251,32 +248,3 @@ class Graph:
 
     def _name(self, hint: str) -> str:
         return next(name for number in self._numbers if (name := f"{hint}{number}") not in self._taken)
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, dict):
-        return tuple((key, _frozen(item)) for key, item in sorted(value.items()))
-    if isinstance(value, np.ndarray):
-        return value.tobytes()
-    if isinstance(value, list):
-        return tuple(value)
-    return value.SerializeToString() if isinstance(value, TensorProto) else value
-
-
-def _element(dtype: np.dtype[Any]) -> int:
-    return TensorProto.STRING if dtype.kind in "OU" else helper.np_dtype_to_tensor_dtype(dtype)
-
-
-def _needed(nodes: Sequence[NodeProto], wanted: set[str]) -> list[NodeProto]:
-    kept = []
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            kept.append(node)
-            wanted.update(node.input)
-    return kept[::-1]
-
-
-def _rename(nodes: Sequence[NodeProto], names: Mapping[str, str]) -> None:
-    for node in nodes:
-        node.input[:] = [names.get(name, name) for name in node.input]
-        node.output[:] = [names.get(name, name) for name in node.output]

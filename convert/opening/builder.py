@@ -16,56 +16,18 @@ from functools import lru_cache
 from typing import Any
 
 from sklearn.base import BaseEstimator
-from sklearn.tree._tree import Tree
 
-from convert.opening import allowlist
 from convert.opening.earlier import attributes
-from convert.opening.earlier.names import INERT_NAMES, MOVED, REMAINDER
-from convert.opening.inert import Absent, CurveScorer, Inert
-from convert.opening.making import arrays, boosters, catboosts, frames, natives, xgboosters
+from convert.opening.earlier.names import MOVED
+from convert.opening.inert import Absent, Inert
+from convert.opening.making import natives
 from convert.opening.making.makers import MAKERS, Fill, Maker
-from convert.opening.making.tables import ImputerStep
+from convert.opening.names.kinds import FILLS, FUNCTIONS, INERT, KINDS, MADE_KINDS, NEED_STATE, SUBSTITUTES, TYPES
 from convert.opening.own_code import OwnCode, checked
 from convert.opening.plain import SCALARS, is_scalar
 from convert.opening.refusal import called, hostile, shown
 
-SUBSTITUTES: dict[str, type] = {
-    "pandas.core.internals.managers.SingleBlockManager": frames.Manager,
-    "sklearn.metrics._scorer._CurveScorer": CurveScorer,
-    REMAINDER: attributes.RemainderColumns,
-    **attributes.STAND_INS,
-}
-FILLS: dict[str, Fill] = {
-    "catboost": catboosts.fill_catboost,
-    "frame": frames.fill_frame,
-    "lightgbm.basic.Booster": boosters.fill_lightgbm,
-    "manager": frames.fill_manager,
-    "predictor": natives.fill_predictor,
-    "series": frames.fill_series,
-    "sparse": arrays.fill_sparse,
-    "spline": natives.fill_spline,
-    "xgboost.core.Booster": xgboosters.fill_xgboost,
-}
-NEED_STATE = ("booster", "frame", "series")
-MADE_KINDS = {
-    **dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"),
-    ImputerStep: "imputer step",
-    Tree: "tree",
-    str.split: "splitting",
-}
-
-
-def _kinds() -> dict[str, str]:
-    tables = {"estimator": allowlist.ESTIMATORS, **allowlist.PARTS, **allowlist.NATIVES}
-    kinds = {full: kind for kind, names in tables.items() for full in allowlist.full_names(names)}
-    return kinds | dict.fromkeys(attributes.STAND_INS, "earlier loss")
-
-
 FREE_WITH_CODE = frozenset(("builtins.getattr", "functools.partial"))
-KINDS = _kinds()
-FUNCTIONS = allowlist.full_names(allowlist.FUNCTIONS)
-TYPES = allowlist.full_names(allowlist.TYPES)
-INERT = allowlist.full_names(allowlist.INERT) | allowlist.full_names(allowlist.SEARCH) | INERT_NAMES
 
 
 class Builder:

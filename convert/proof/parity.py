@@ -1,6 +1,6 @@
 """Owns the proof: the original's answers against the runtime's, row by row, batched and alone. Knows nothing of files.
 
-The measure is `server.artefact.metadata.worst_excess`. Its scale is 1 for probabilities, else the standard deviation of
+The measure is `server.artefact.parity.worst_excess`. Its scale is 1 for probabilities, else the standard deviation of
 the original's output over the rows of the same group, so that extreme rows do not loosen the measure for usual ones.
 """
 
@@ -17,7 +17,8 @@ from convert.graph.graph import Array
 from convert.original.original import Answers
 from convert.original.table import Table, as_json, for_graph, length, rows_at
 from convert.proof.spread import Spread, spread_of
-from server.artefact.metadata import Feature, worst_excess
+from server.artefact.metadata import Feature
+from server.artefact.parity import worst_excess
 from server.artefact.runtime import Runtime
 
 TIE = 1e-6

@@ -19,7 +19,8 @@ from convert.tracing.recorder.refusals import VECTORISED, refuse
 from convert.tracing.standins import pandas_functions
 from convert.tracing.standins.cells import is_cell
 from convert.tracing.standins.functions import bare, beside, holds_stand_in, recorder_of, to_array
-from convert.tracing.standins.standin import RowCount, StandIn, is_labels
+from convert.tracing.standins.row_count import RowCount, is_labels
+from convert.tracing.standins.standin import StandIn
 
 Pair = tuple[Any, Any]  # what is replaced, and by what
 OWN_BESIDE, OWN_VECTORIZE = np.c_, np.vectorize

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from server.artefact.metadata import Artefact, Golden, worst_excess
+from server.artefact.metadata import Artefact, Golden
+from server.artefact.parity import worst_excess
 from server.artefact.tensors import Array
 
 TIE = 1e-6  # either label is right where the two best probabilities are closer

@@ -11,15 +11,12 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-import numpy as np
-import numpy.typing as npt
 import orjson
 
 FORMAT = 1
 PREFIX = "dynonnx."
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 RESERVED_NAMES = frozenset({"stats"})  # of no model: GET /v2/models/stats is the protocol's own
-RELATIVE_TOLERANCE = 1e-5
 LONGEST_ORIGIN = 512  # characters of where a pickle came from
 # A missing value in a tensor of strings, which has no null (a missing number is NaN). It is a Unicode noncharacter,
 # which exchanged text does not contain; the empty string may be a category.
@@ -142,7 +139,7 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
     golden = _value(metadata, "golden")
     features = tuple(_feature(entry) for entry in _value(metadata, "features"))
     outputs = tuple(_output(entry) for entry in _value(metadata, "outputs"))
-    classes = _frozen(_value(metadata, "classes"))
+    classes = _classes(_value(metadata, "classes"))
     _check_features(features)
     if not outputs or (not classes and any(output.role == "probabilities" for output in outputs)):
         raise BadArtefact("dynonnx.outputs: there is none, or there are probabilities without classes")
@@ -152,7 +149,7 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
         features=features,
         outputs=outputs,
         classes=classes,
-        golden=Golden(_frozen(golden["rows"]), _mapping(golden["outputs"], "golden")),
+        golden=Golden(_rows(golden["rows"], len(features)), _mapping(golden["outputs"], "golden")),
         producer=_mapping(_value(metadata, "producer"), "producer"),
         created=str(_value(metadata, "created")),
         source_sha256=str(_value(metadata, "source_sha256")),
@@ -160,6 +157,26 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
         ignored=_ignored(metadata, {feature.name for feature in features}),
         origin=str(_value(metadata, "origin"))[:LONGEST_ORIGIN] if PREFIX + "origin" in metadata else "",
     )
+
+
+def _classes(value: Any) -> Any:
+    several = isinstance(value, list) and value and all(isinstance(target, list) for target in value)
+    for target in value if several else [value]:
+        if target is None and not several:
+            continue
+        if not _are_scalars(target) or len(set(target)) < len(target):
+            raise BadArtefact("dynonnx.classes: these are no labels, or two are the same")
+    return _frozen(value)
+
+
+def _rows(value: Any, width: int) -> Any:
+    if not isinstance(value, list) or not all(_are_scalars(row) and len(row) == width for row in value):
+        raise BadArtefact("dynonnx.golden: the rows are no lists of one value for each feature")
+    return _frozen(value)
+
+
+def _are_scalars(values: Any) -> bool:
+    return isinstance(values, list) and all(value is None or type(value) in (bool, int, float, str) for value in values)
 
 
 def _ignored(metadata: Mapping[str, str], taken: Set[str]) -> tuple[str, ...]:
@@ -189,12 +206,12 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
         raise BadArtefact(f"dynonnx.features: unknown dtype {entry['dtype']!r} of {entry['name']!r}")
     if not (isinstance(entry["name"], str) and isinstance(entry["input"], str)):
         raise BadArtefact(f"dynonnx.features: the name {entry['name']!r} or its input is not a text")
-    unit = entry.get("unit")
+    categories, unit = entry["categories"], entry.get("unit")
+    if categories is not None and not _are_scalars(categories):
+        raise BadArtefact(f"dynonnx.features: the categories of {entry['name']!r} are no list of values")
     if unit is not None and not isinstance(unit, str):
         raise BadArtefact(f"dynonnx.features: the unit of {entry['name']!r} is not a text")
-    return Feature(
-        entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(entry["categories"]), unit
-    )
+    return Feature(entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(categories), unit)
 
 
 def _check_features(features: tuple[Feature, ...]) -> None:
@@ -221,17 +238,3 @@ def _output(entry: Mapping[str, Any]) -> Output:
 
 def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
-
-
-def worst_excess(expected: npt.NDArray[Any], got: npt.NDArray[Any], scale: float) -> npt.NDArray[np.float64]:
-    """The element-wise difference of two arrays as a multiple of what parity allows (at most 1: equal); their shape.
-
-    The rule: ``|a-b| <= 1e-5 * max(|a|, scale)``, with ``scale`` 1 for probabilities, else the standard deviation of
-    the original's output. NaN equals NaN and an infinity equals itself; nothing else equals either.
-    """
-    a, b = np.asarray(expected, np.float64), np.asarray(got, np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
-        allowed = RELATIVE_TOLERANCE * np.maximum(np.abs(a), max(scale, np.finfo(np.float64).tiny))
-        excess = np.where(difference == 0, 0.0, difference / allowed)
-    return np.asarray(np.where(np.isnan(excess), np.inf, excess), np.float64)

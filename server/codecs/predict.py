@@ -38,6 +38,7 @@ class PredictCodec:
         self._probabilities_group = probabilities_group
         self._max_rows = max_rows
         self.layouts: tuple[InputLayout, ...] = reader.layouts
+        self.groups = (group,) if probabilities_group is None else (group, probabilities_group)
 
     def read_headers(self, headers: Headers) -> None:
         """Checks the media type. Raises ServerError ``unsupported_media_type``."""

@@ -18,6 +18,7 @@ from server.errors import ServerError
 
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9-]{1,64}")
 HOST_PATTERN = re.compile(rb"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]*")
+_NO_STORE = re.compile(rb"(?:^|,)[ \t]*no-store[ \t]*(?:,|$)", re.IGNORECASE)  # looks at each byte once or twice
 OPEN_PATHS = frozenset({"/health", "/ping", "/v2/health/live", "/v2/health/ready"})
 
 # What a header means to the gate, by name.
@@ -227,7 +228,7 @@ class Gate:
 
 def says_no_store(value: bytes) -> bool:
     """Whether a Cache-Control forbids to keep what the request asks and is answered."""
-    return any(directive.strip().lower() == b"no-store" for directive in value.split(b","))
+    return _NO_STORE.search(value) is not None
 
 
 def _digests(keys: Sequence[str]) -> tuple[bytes, ...]:

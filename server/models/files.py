@@ -42,7 +42,7 @@ def _opened_inside(folder: Path, path: Path) -> Iterator[tuple[int, os.stat_resu
         raise BadFile(OUTSIDE)
     root = os.path.realpath(folder)
     *folders, name = Path(os.path.realpath(path)).relative_to(root).parts or (".",)
-    place = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in folders:
             inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)

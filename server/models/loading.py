@@ -79,7 +79,7 @@ def load_model(
     if tried is not None:
         verdict, curve = tried.verdict, tried.curve
     elif artefact is not None:
-        verdict = examine(runtime, artefact, layouts)
+        verdict = examine(runtime, artefact, layouts, predict.groups if predict else ())
         curve = warm_up(runtime, artefact, layouts, max_batch_rows)
     else:
         verdict, curve = probe(runtime, max_batch_rows)

@@ -11,10 +11,12 @@ import numpy as np
 import orjson
 
 from server.artefact.golden import mismatch, scale_of
-from server.artefact.metadata import Artefact, worst_excess
+from server.artefact.metadata import Artefact
+from server.artefact.parity import worst_excess
 from server.artefact.runtime import Runtime
 from server.artefact.tensors import Array, InputLayout, concatenate
 from server.batching.cost import CostCurve
+from server.codecs.json.group import JsonGroup
 from server.codecs.rows import RowReader
 from server.errors import ServerError
 
@@ -83,16 +85,30 @@ class Findings:
         return cls(sha256, Verdict(golden_rows, cut), CostCurve.restored(curve), by_rows, pads)
 
 
-def examine(runtime: Runtime, artefact: Artefact | None, layouts: Sequence[InputLayout]) -> Verdict:
-    """Checks golden rows and row-independence. Raises TrialFailed."""
+def examine(
+    runtime: Runtime,
+    artefact: Artefact | None,
+    layouts: Sequence[InputLayout],
+    groups: Sequence[JsonGroup] = (),
+) -> Verdict:
+    """Checks golden rows, that each of ``groups`` can tell their answers, and row-independence. Raises TrialFailed."""
     feed = trial_feed(artefact, layouts)
     names = [output.name for output in runtime.outputs]
     together = dict(zip(names, _run(runtime, names, feed), strict=True))
     golden_rows = len(artefact.golden.rows) if artefact else 0
     if artefact is not None and golden_rows and (wrong := mismatch(artefact, together)):
         raise TrialFailed(wrong)
+    for group in groups:
+        _tell(group, together)
     probabilities = artefact.output_names("probabilities") if artefact else ()
     return Verdict(golden_rows, _find_mixing(runtime, names, feed, together, probabilities))
+
+
+def _tell(group: JsonGroup, together: Mapping[str, Any]) -> None:
+    try:
+        group.try_out([together[name] for name in group.outputs])
+    except Exception as error:  # of whatever the file claims of its outputs
+        raise TrialFailed(f"its answers do not fit the classes and outputs that the file names: {error!r}") from error
 
 
 def _run(runtime: Runtime, names: Sequence[str], feed: Mapping[str, Array]) -> list[Any]:

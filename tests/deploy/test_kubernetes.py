@@ -108,6 +108,18 @@ def test_what_is_added_is_for_this_deployment(extra: str) -> None:
     assert target["name"] == deployment["metadata"]["name"]
 
 
+def test_autoscalers_ask_for_the_goal_that_the_servers_have() -> None:
+    goal = Settings().scale_utilisation
+    (hpa,), (by_time,) = documents("hpa-demand"), documents("hpa")
+    pods = hpa["spec"]["metrics"][0]["pods"]
+    assert pods["metric"]["name"] == "dynonnx_scale_demand"
+    assert int(pods["target"]["averageValue"].removesuffix("m")) == round(goal * 1000)
+    assert by_time["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == round(goal * 100)
+    for file, name in (("keda-prometheus", "threshold"), ("keda-metrics-api", "targetValue")):
+        (scaled,) = documents(file)
+        assert float(scaled["spec"]["triggers"][0]["metadata"][name]) == goal
+
+
 def test_kserve_runs_the_same_server() -> None:
     runtime, service = documents("kserve")
     (container,) = runtime["spec"]["containers"]

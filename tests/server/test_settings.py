@@ -193,6 +193,10 @@ def test_public_settings_show_everything_but_secrets() -> None:
     assert shown["DYNONNX_MODELS"] == "models"
     assert KEY not in repr(shown)
     assert public_settings(Settings())["DYNONNX_API_KEYS"] is None
+    addresses = public_settings(
+        read_settings({"DYNONNX_MODELS_FROM": "https://u:p@h/a.onnx#x https://h/b.onnx?key=y#x"})
+    )
+    assert addresses["DYNONNX_MODELS_FROM"] == "2 set"  # they may hold passwords
 
 
 def test_help_lists_every_setting_once() -> None:

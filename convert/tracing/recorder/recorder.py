@@ -20,7 +20,7 @@ import pandas as pd
 
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Graph, Tensor
-from convert.tracing.recorder import nodes
+from convert.tracing.recorder import elements, nodes
 from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse, remember
 
 TEXT, NUMBER = "text", "number"
@@ -95,15 +95,15 @@ class Recorder:
         if column is None:
             return
         learned = self.learned.setdefault(column, Learned())
-        if nodes.is_text(x):
+        if elements.is_text(x):
             learned.text = True
             learned.known += [value for value in values if isinstance(value, str)]
-        numbers = [*points, *(() if nodes.is_text(x) else values)]
+        numbers = [*points, *(() if elements.is_text(x) else values)]
         learned.points += [float(n) for n in numbers if isinstance(n, int | float | np.number) and np.isfinite(n)]
 
     def need_text(self, x: Tensor, what: str) -> None:
         """Raises NeedsText, or a refusal, where a column is no text."""
-        if nodes.is_text(x):
+        if elements.is_text(x):
             self.note(x)
             return
         if x.name in self._origins:
@@ -132,7 +132,7 @@ class Recorder:
         """What ``make`` gives; where there is no node for it, a refusal with the line."""
         try:
             return make()
-        except nodes.NoNode as error:
+        except elements.NoNode as error:
             raise refuse(f"{error} is not recorded", RECORDED) from error
 
     def each(self, make: Callable[[Tensor], Tensor], x: Columns) -> Columns:
@@ -158,8 +158,8 @@ class Recorder:
     def node_dtype(self, tensors: Sequence[Any]) -> np.dtype[Any]:
         """The dtype that holds all of these; a refusal where there is none."""
         try:
-            return nodes.joint_dtype(tensors)
-        except nodes.NoNode as error:
+            return elements.joint_dtype(tensors)
+        except elements.NoNode as error:
             raise refuse(f"{error} is not recorded", VECTORISED) from error
 
 
@@ -207,7 +207,7 @@ def as_dtype(tensor: Tensor, dtype: Any) -> Tensor:
     if isinstance(dtype, pd.CategoricalDtype):
         return coded(tensor, list(dtype.categories))
     wanted = storage(dtype)
-    if nodes.is_text(tensor) != (wanted.kind == "O"):
+    if elements.is_text(tensor) != (wanted.kind == "O"):
         if wanted.kind == "O":  # numbers in a column of objects
             return tensor
         raise refuse("a column of texts holds numbers in the model's own steps", RECORDED)
@@ -216,16 +216,16 @@ def as_dtype(tensor: Tensor, dtype: Any) -> Tensor:
 
 def as_wide(tensor: Tensor, wanted: np.dtype[Any]) -> Tensor:
     """A tensor in the dtype of its sample rows, or in its own where that holds more: NaN beside whole numbers."""
-    if nodes.is_text(tensor) or wanted.kind == "O" or np.can_cast(wanted, tensor.dtype, "safe"):
+    if elements.is_text(tensor) or wanted.kind == "O" or np.can_cast(wanted, tensor.dtype, "safe"):
         return tensor
     return tensor.cast(np.promote_types(tensor.dtype, wanted))
 
 
 def coded(x: Tensor, categories: Sequence[Any]) -> Tensor:
     """Values as their positions among categories, -1 where they are not among them."""
-    if nodes.is_text(x):
+    if elements.is_text(x):
         return x.coded({str(value): code for code, value in enumerate(categories)}, -1)
-    codes = nodes.constant_like(x, np.int64(-1))
+    codes = elements.constant_like(x, np.int64(-1))
     for code, value in enumerate(categories):
         codes = nodes.holds_any(x, [value]).where(np.int64(code), codes)
     return codes

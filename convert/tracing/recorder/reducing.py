@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import nodes
+from convert.tracing.recorder import elements
 
 ONE_BY_ONE = 64  # columns; more are added in whatever order ONNX Runtime has
 
@@ -33,7 +33,7 @@ class Row:
     def count(self) -> Tensor:
         """[rows, 1]: how many values count."""
         if not self.skipped or self.missing is None:
-            return nodes.constant_like(self.x.take([0]), np.asarray(self.width, self.x.dtype))
+            return elements.constant_like(self.x.take([0]), np.asarray(self.width, self.x.dtype))
         return (~self.missing).cast(self.x.dtype).reduce("ReduceSum")
 
     def added(self, x: Tensor) -> Tensor:
@@ -48,13 +48,13 @@ def reduced(kind: str, x: Tensor, width: int, skip_missing: bool, ddof: int = 0)
 
     ``skip_missing``: missing numbers count for nothing, as pandas has it; else one makes the result missing.
     """
-    if nodes.is_text(x) or kind not in KINDS:
-        raise nodes.NoNode(f"{kind} of {'texts' if nodes.is_text(x) else 'columns'}")
+    if elements.is_text(x) or kind not in KINDS:
+        raise elements.NoNode(f"{kind} of {'texts' if elements.is_text(x) else 'columns'}")
     if kind in ("mean", "std", "var") and x.dtype.kind != "f":
         x = x.cast(np.float64)
     elif kind in ("sum", "prod", "min", "max") and (x.dtype == np.bool_ or (x.dtype.kind in "iu" and kind != "min")):
         x = x.cast(np.int64)
-    missing = nodes.missing(x) if x.dtype.kind == "f" else None
+    missing = elements.missing(x) if x.dtype.kind == "f" else None
     return KINDS[kind](Row(x, width, missing, skip_missing, ddof))
 
 
@@ -91,7 +91,7 @@ def _extreme(kind: str, empty: float) -> Callable[[Row], Tensor]:
 
 
 def _count(row: Row) -> Tensor:
-    there = nodes.constant_like(row.x, np.int64(1)) if row.missing is None else (~row.missing).cast(np.int64)
+    there = elements.constant_like(row.x, np.int64(1)) if row.missing is None else (~row.missing).cast(np.int64)
     return there.reduce("ReduceSum")
 
 

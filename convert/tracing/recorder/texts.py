@@ -13,7 +13,7 @@ import numpy as np
 
 from convert.exporters.parts.text.patterns import SPACES
 from convert.graph.graph import MICROSOFT, Tensor
-from convert.tracing.recorder import nodes
+from convert.tracing.recorder import elements, nodes
 from server.artefact.metadata import MISSING_TEXT
 
 PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
@@ -38,7 +38,7 @@ def matches(x: Tensor, expression: str, whole: bool = False) -> Tensor:
     """Where an expression is found in a text, or is all of it; in a missing one never."""
     pattern = expression if whole else f"{ANYTHING}(?:{expression}){ANYTHING}"
     found = x.graph.op("RegexFullMatch", x, dtype=np.bool_, pattern=pattern)
-    return found & ~nodes.missing(x)
+    return found & ~elements.missing(x)
 
 
 def literal(text: str) -> str:
@@ -49,11 +49,11 @@ def literal(text: str) -> str:
 def expression(pattern: str, ignore_case: bool = False) -> str:
     """A person's expression for RE2. Raises NoNode for one that may mean something else there."""
     if not EXACT.fullmatch(pattern) or re.search(r"\(\?[^:]", pattern):
-        raise nodes.NoNode(f"the regular expression {pattern!r}")
+        raise elements.NoNode(f"the regular expression {pattern!r}")
     re.compile(pattern)
     ends = re.sub(r"(?<!\\)\$$", r"\\n?$", pattern) if pattern.endswith("$") else pattern
     if "^" in re.sub(r"\\\^|\[[^\]]*\]", "", pattern)[1:] or "$" in re.sub(r"\\\$|\[[^\]]*\]", "", pattern)[:-1]:
-        raise nodes.NoNode(f"the regular expression {pattern!r}")
+        raise elements.NoNode(f"the regular expression {pattern!r}")
     return caseless(ends) if ignore_case else ends
 
 
@@ -78,7 +78,7 @@ def contains(x: Tensor, pattern: str, regex: bool, ignore_case: bool = False) ->
     if pattern.startswith("^") or pattern.endswith("$"):
         before = "" if pattern.startswith("^") else ANYTHING
         if "|" in pattern:
-            raise nodes.NoNode(f"the regular expression {pattern!r}")
+            raise elements.NoNode(f"the regular expression {pattern!r}")
         return matches(x, f"{before}{made}" + ("" if pattern.endswith("$") else ANYTHING), whole=True)
     return matches(x, made)
 
@@ -92,12 +92,12 @@ def _found(x: Tensor, expression: str, place: int, otherwise: str | None) -> Ten
     graph = x.graph
     split = {"mark": 0, "mincharnum": 1, "pad_value": PADDING, "tokenexp": expression}
     found = graph.op("Tokenizer", x, domain=MICROSOFT, **split)
-    none = graph.op("Unsqueeze", nodes.constant_like(x, PADDING), graph.constant(np.array([2])))
+    none = graph.op("Unsqueeze", elements.constant_like(x, PADDING), graph.constant(np.array([2])))
     padded = graph.concat([found, *[none] * (place + 1)], axis=2)
     first = graph.op("Gather", padded, graph.constant(np.int64(place)), axis=2)
     empty = first.coded({PADDING: 1}, 0).equals(1)
     told = MISSING_TEXT if otherwise is None else otherwise
-    return nodes.missing(x).where(np.array(MISSING_TEXT, object), empty.where(np.array(told, object), first))
+    return elements.missing(x).where(np.array(MISSING_TEXT, object), empty.where(np.array(told, object), first))
 
 
 def strip(x: Tensor, left: bool = True, right: bool = True) -> Tensor:
@@ -114,10 +114,10 @@ def length(x: Tensor) -> Tensor:
     graph = x.graph
     split = {"mark": 0, "mincharnum": 1, "pad_value": PADDING, "separators": [""]}
     characters = graph.op("Tokenizer", x, domain=MICROSOFT, **split)
-    pad = graph.op("Unsqueeze", nodes.constant_like(x, PADDING), graph.constant(np.array([2])))
+    pad = graph.op("Unsqueeze", elements.constant_like(x, PADDING), graph.constant(np.array([2])))
     there = ~graph.concat([characters, pad], axis=2).coded({PADDING: 1}, 0).equals(1)
     count = there.cast(np.float64).reduce("ReduceSum", axis=2, keep=False)
-    return nodes.missing(x).where(np.float64(np.nan), count)
+    return elements.missing(x).where(np.float64(np.nan), count)
 
 
 def piece(x: Tensor, key: Any) -> Tensor:
@@ -126,7 +126,7 @@ def piece(x: Tensor, key: Any) -> Tensor:
         return first_match(x, f"(?s:.){{1,{key.stop}}}")
     if key == 0 and not isinstance(key, slice):
         return first_match(x, "(?s:.)", None)
-    raise nodes.NoNode(f"the piece {key!r} of texts")
+    raise elements.NoNode(f"the piece {key!r} of texts")
 
 
 GROUP = re.compile(
@@ -140,11 +140,11 @@ def extracted(x: Tensor, pattern: str) -> Tensor:
     """What the one group of a pattern matches, letters of a class between fixed texts; missing where there is none."""
     found = GROUP.fullmatch(pattern)
     if not found:
-        raise nodes.NoNode(f"the regular expression {pattern!r}")
+        raise elements.NoNode(f"the regular expression {pattern!r}")
     start, ahead, letters, many, behind = found.groups()
     ahead, behind = (re.sub(r"\\(.)", r"\1", context) for context in (ahead, behind))
     if any(re.match(letters, c) for c in ahead + behind):
-        raise nodes.NoNode(f"the regular expression {pattern!r}, whose group may match the text beside it,")
+        raise elements.NoNode(f"the regular expression {pattern!r}, whose group may match the text beside it,")
     inner = f"[{CLASSES.get(letters, letters[1:-1])}]{many}"
     around = f"{literal(ahead)}{inner}{literal(behind)}"
     if start:
@@ -156,7 +156,7 @@ def extracted(x: Tensor, pattern: str) -> Tensor:
 def before(x: Tensor, separator: str) -> Tensor:
     """What stands before the first separator, which is one character; all of a text without it."""
     if len(separator) != 1:
-        raise nodes.NoNode(f"the text before {separator!r}")
+        raise elements.NoNode(f"the text before {separator!r}")
     begins = matches(x, literal(separator) + ANYTHING, whole=True)
     rest = first_match(x, f"[^{literal(separator)}]+")
     return begins.where(np.array("", object), rest)
@@ -167,7 +167,7 @@ def nth(x: Tensor, separator: str | None, place: int) -> Tensor:
     if place == 0 and separator is not None:
         return before(x, separator)
     if place < 0 or (separator is not None and len(separator) != 1):
-        raise nodes.NoNode(f"piece {place} of texts split at {separator!r}")
+        raise elements.NoNode(f"piece {place} of texts split at {separator!r}")
     if separator is None:
         return _found(x, f"[^{SPACES}]+", place, None)
     other = f"[^{literal(separator)}]"
@@ -178,18 +178,18 @@ def nth(x: Tensor, separator: str | None, place: int) -> Tensor:
 def looked_up(x: Tensor, known: dict[Any, Any], otherwise: Any) -> Tensor:
     """What a dictionary has for a value; ``otherwise`` for one that it does not have: a tensor, a constant, or None."""
     values = list(known.values())
-    kind = nodes.joint_dtype([*values, *([] if otherwise is None else [otherwise])] or [np.nan])
+    kind = elements.joint_dtype([*values, *([] if otherwise is None else [otherwise])] or [np.nan])
     if otherwise is None and kind.kind != "O":
         kind = np.dtype(np.float64)
-    table = nodes.as_operand(
+    table = elements.as_operand(
         x.graph,
         np.array([*values, None], object)
         if kind.kind == "O"
         else np.array([np.nan if v is None else v for v in values] + [np.nan if kind.kind == "f" else 0], kind),
         kind,
     )
-    codes = nodes.constant_like(x, np.int64(len(values)))
-    if nodes.is_text(x):
+    codes = elements.constant_like(x, np.int64(len(values)))
+    if elements.is_text(x):
         words = {
             (MISSING_TEXT if key is None or key != key else key): at
             for at, key in enumerate(known)
@@ -202,4 +202,4 @@ def looked_up(x: Tensor, known: dict[Any, Any], otherwise: Any) -> Tensor:
     found = x.graph.op("Gather", table, codes, axis=0)
     if otherwise is None:
         return found
-    return nodes.choose(x.graph, codes.equals(len(values)), otherwise, found)
+    return elements.choose(x.graph, codes.equals(len(values)), otherwise, found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convert.graph.columns import columns
-from convert.tracing.recorder import nodes, texts
+from convert.tracing.recorder import elements, texts
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, only, refuse
 
@@ -86,7 +86,7 @@ class TextAccessor:
 
     def _found(self, concrete: Any, make: Any, na: Any) -> Any:
         if na is True:
-            return self._series.made(concrete, lambda x: make(x) | nodes.missing(x))
+            return self._series.made(concrete, lambda x: make(x) | elements.missing(x))
         return self._series.made(concrete, make)
 
     def __getitem__(self, key: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import nodes
+from convert.tracing.recorder import arithmetic, elements
 from convert.tracing.recorder.recorder import as_dtype, column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins.functions import FUNCTIONS
-from convert.tracing.standins.standin import RowCount, StandIn, alike, shown
+from convert.tracing.standins.row_count import RowCount
+from convert.tracing.standins.standin import StandIn, alike, shown
 
 
 class Array(StandIn):
@@ -109,7 +111,8 @@ class Array(StandIn):
         for at in places:
             flags = condition.columns_.take([at if condition.columns_.width > 1 else 0]).parts[0][0]
             here = self.columns_.take([at]).parts[0][0]
-            chosen.append(self.recorder.node(lambda f=flags, h=here: nodes.choose(h.graph, f, value, h).cast(h.dtype)))  # type: ignore[misc]
+            make = functools.partial(elements.choose, here.graph, flags, value, here)
+            chosen.append(self.recorder.node(make).cast(here.dtype))
         self._write(chosen, places)
 
     def _write(self, tensors: Sequence[Tensor], places: Sequence[int]) -> None:
@@ -150,7 +153,7 @@ class Array(StandIn):
     def round(self, decimals: int = 0, **others: Any) -> Any:
         """To the nearest even."""
         only(others)
-        made = self.recorder.each(lambda x: nodes.rounded(x, decimals), self.columns_)
+        made = self.recorder.each(lambda x: arithmetic.rounded(x, decimals), self.columns_)
         return self.like(self.concrete.round(decimals), made)
 
     def clip(self, min: Any = None, max: Any = None, **others: Any) -> Any:  # noqa: A002  numpy's names
@@ -201,7 +204,7 @@ class Array(StandIn):
             raise refuse(f"argmax along the rows: {MIXES}", IN_FIT)
         tensor = self.recorder.one(self.columns_)
         if tensor.dtype.kind == "f":  # the first that is missing is the largest
-            gone = nodes.missing(tensor).cast(np.int32)
+            gone = elements.missing(tensor).cast(np.int32)
             place = gone.reduce("ReduceMax").cast(np.bool_).where(_largest(gone), _largest(tensor))
         else:
             place = _largest(tensor)
@@ -274,8 +277,8 @@ def spread(array: StandIn, value: Any, width: int) -> list[Tensor]:
 
 def filled(like: Tensor, value: Any) -> Tensor:
     """[rows, 1] of one constant."""
-    kind = nodes.joint_dtype([value]) if value is not None else np.dtype(np.float64)
-    return nodes.constant_like(like, nodes.as_operand(like.graph, value, kind))
+    kind = elements.joint_dtype([value]) if value is not None else np.dtype(np.float64)
+    return elements.constant_like(like, elements.as_operand(like.graph, value, kind))
 
 
 def astype(thing: StandIn, dtype: Any, convert: Any) -> Any:
@@ -286,11 +289,11 @@ def astype(thing: StandIn, dtype: Any, convert: Any) -> Any:
     def cast(x: Tensor) -> Tensor:
         wanted = np.dtype(object) if concrete.dtype.kind in "OUT" else np.dtype(concrete.dtype)
         if wanted.kind == "O":
-            if nodes.is_text(x):
+            if elements.is_text(x):
                 return x
-            raise nodes.NoNode("a column of numbers as texts")
-        if nodes.is_text(x):
-            raise nodes.NoNode("a column of texts as numbers")
+            raise elements.NoNode("a column of numbers as texts")
+        if elements.is_text(x):
+            raise elements.NoNode("a column of texts as numbers")
         if wanted == np.bool_:
             return x if x.dtype == np.bool_ else ~x.equals(0)
         return x.cast(wanted)

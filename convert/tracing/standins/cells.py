@@ -13,10 +13,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import nodes, texts
+from convert.tracing.recorder import arithmetic, elements, nodes, texts
 from convert.tracing.recorder.recorder import Recorder
 from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
-from convert.tracing.standins.standin import COMPARISONS, OPERATORS, ufunc_node
+from convert.tracing.standins.operators import COMPARISONS, OPERATORS
+from convert.tracing.standins.standin import ufunc_node
 
 MOST_WAYS = 256
 COUNTING = frozenset(
@@ -76,7 +77,9 @@ class Cell:
     def __class__(self) -> Any:
         """So that isinstance(x, str) and isinstance(x, float) tell texts from numbers; a missing text is a float."""
         kinds: dict[str, type] = {"O": str, "b": bool, "f": float}
-        if nodes.is_text(self.tensor) and self.ways.decide(self.recorder.node(lambda: nodes.missing(self.tensor))):
+        if elements.is_text(self.tensor) and self.ways.decide(
+            self.recorder.node(lambda: elements.missing(self.tensor))
+        ):
             return float
         return kinds.get(self.tensor.dtype.kind, int)
 
@@ -97,7 +100,7 @@ class Cell:
                 if isinstance(value, Tensor):
                     self.recorder.need_text(value, "a comparison with a text")
         if any(value is None for value in given):
-            return self.of(lambda: nodes.constant_like(self.tensor, ufunc is np.not_equal))
+            return self.of(lambda: elements.constant_like(self.tensor, ufunc is np.not_equal))
         return self.of(lambda: ufunc_node(self.recorder, ufunc, *given))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Cell:
@@ -130,7 +133,7 @@ class Cell:
     def __round__(self, digits: int | None = None) -> Cell:
         if self.ways.python and (digits or 0) < 0 and self.tensor.dtype.kind == "f":
             raise refuse("round to tens is not recorded", "np.round(x, -1), which may differ in the last digit")
-        rounded = nodes.rounded_exactly if self.ways.python and (digits or 0) > 0 else nodes.rounded
+        rounded = arithmetic.rounded_exactly if self.ways.python and (digits or 0) > 0 else arithmetic.rounded
         made = self.of(lambda: rounded(self.tensor, digits or 0))
         return made if digits is not None else made.of(lambda: made.tensor.cast(np.int64))
 
@@ -224,11 +227,11 @@ def put_together(recorder: Recorder, like: Tensor, ways: list[Way]) -> Tensor:
             raise refuse(f"a function of one value answers a {type(answer).__name__}", VECTORISED)
     kind = recorder.node_dtype(answers)
     filled = [
-        recorder.node(lambda a=answer: nodes.as_operand(recorder.graph, a, kind))  # type: ignore[misc]
+        recorder.node(lambda a=answer: elements.as_operand(recorder.graph, a, kind))  # type: ignore[misc]
         for answer in answers
     ]
     if len(filled) == 1:
-        return filled[0] if isinstance(answers[0], Tensor) else nodes.constant_like(like, filled[0])
+        return filled[0] if isinstance(answers[0], Tensor) else elements.constant_like(like, filled[0])
     return _tree([(conditions, answer) for (conditions, _), answer in zip(ways, filled, strict=True)], 0)
 
 
@@ -238,7 +241,7 @@ def _tree(ways: list[tuple[list[Decision], Tensor]], depth: int) -> Tensor:
     condition = ways[0][0][depth][0]
     yes = _tree([way for way in ways if way[0][depth][1]], depth + 1)
     no = _tree([way for way in ways if not way[0][depth][1]], depth + 1)
-    return nodes.choose(condition.graph, condition, yes, no)
+    return elements.choose(condition.graph, condition, yes, no)
 
 
 class RowOfCells:
@@ -267,7 +270,7 @@ class RowOfCells:
     def sum(self) -> Any:
         """Of all cells; a missing one counts for nothing."""
         filled = [
-            cell.of(lambda c=cell: nodes.missing(c.tensor).where(np.asarray(0, c.tensor.dtype), c.tensor))  # type: ignore[misc]
+            cell.of(lambda c=cell: elements.missing(c.tensor).where(np.asarray(0, c.tensor.dtype), c.tensor))  # type: ignore[misc]
             for cell in self._cells.values()
         ]
         total = filled[0]

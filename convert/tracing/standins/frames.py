@@ -11,7 +11,7 @@ from pandas.api.types import is_scalar
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import nodes
+from convert.tracing.recorder import elements
 from convert.tracing.recorder.recorder import column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
@@ -19,8 +19,10 @@ from convert.tracing.standins import functions
 from convert.tracing.standins.arrays import filled
 from convert.tracing.standins.cells import Cell, RowOfCells, Ways, put_together
 from convert.tracing.standins.locating import Located, Positioned
+from convert.tracing.standins.operators import COMPARISONS
+from convert.tracing.standins.row_count import RowCount, labels_of
 from convert.tracing.standins.series import ARITHMETIC, Series, dividend, plain
-from convert.tracing.standins.standin import COMPARISONS, RowCount, StandIn, alike, labels_of, shown
+from convert.tracing.standins.standin import StandIn, alike, shown
 
 DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
 
@@ -162,7 +164,7 @@ class Frame(StandIn):
                 value.concrete[shown(condition)] if isinstance(value, StandIn) else value
             )
         told = plain(value).tensor if isinstance(value, StandIn) else value
-        made = self.recorder.node(lambda: nodes.choose(self.recorder.graph, condition.tensor, told, None))
+        made = self.recorder.node(lambda: elements.choose(self.recorder.graph, condition.tensor, told, None))
         self._put(concrete, [name], [made])
 
     def _become(self, made: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import nodes
+from convert.tracing.recorder import elements, nodes
 from convert.tracing.recorder.recorder import Recorder, column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
@@ -63,7 +63,10 @@ def chosen(recorder: Recorder, concrete: Any, condition: Any, yes: Any, no: Any)
         raise refuse("a choice by a condition that is no column is not recorded", VECTORISED)
     sides = [as_told(operand(recorder, value, concrete), concrete) for value in (yes, no)]
     operands = [operand(recorder, condition, concrete), *sides]
-    make = lambda flag, a, b: nodes.choose(recorder.graph, nodes.apply_ufunc(flag.graph, np.logical_not, [flag]), b, a)  # noqa: E731
+
+    def make(flag: Tensor, a: Any, b: Any) -> Tensor:
+        return elements.choose(recorder.graph, nodes.apply_ufunc(flag.graph, np.logical_not, [flag]), b, a)
+
     made = recorder.together(make, operands)
     return recorder.wrap(concrete, made)
 
@@ -84,7 +87,7 @@ def select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0) 
     for condition, choice in reversed(list(zip(conditions, choices, strict=True))):
         other = as_told(operand(recorder, choice, concrete), concrete)
         parts = [operand(recorder, condition, concrete), other, made]
-        made = recorder.together(lambda flag, a, b: nodes.choose(recorder.graph, flag, a, b), parts)
+        made = recorder.together(lambda flag, a, b: elements.choose(recorder.graph, flag, a, b), parts)
     return recorder.wrap(concrete, made)
 
 
@@ -109,14 +112,14 @@ def beside(values: Sequence[Any], concrete: Any, recorder: Recorder) -> Any:
             continue
         constant = np.atleast_1d(alike(recorder, value))
         parts += [(recorder.node(functools.partial(_filled, like, item)), 1) for item in constant]
-    if concrete.dtype.kind == "U" and not all(nodes.is_text(tensor) for tensor, _ in parts):
+    if concrete.dtype.kind == "U" and not all(elements.is_text(tensor) for tensor, _ in parts):
         raise refuse("it puts numbers beside texts into one array, which makes texts of them", "use a DataFrame")
     return recorder.wrap(concrete, Columns(recorder.graph, tuple(parts)))
 
 
 def _filled(like: Tensor, value: Any) -> Tensor:
-    kind = nodes.joint_dtype([value])
-    return nodes.constant_like(like, nodes.as_operand(like.graph, value, kind))
+    kind = elements.joint_dtype([value])
+    return elements.constant_like(like, elements.as_operand(like.graph, value, kind))
 
 
 def joined(own: Function, axes: Sequence[Any]) -> Function:
@@ -160,7 +163,7 @@ def counted(x: StandIn, edges: Any, right: bool) -> Tensor:
     row = value.graph.constant(edges.reshape(1, -1))
     below = (value > row) if right else (value >= row)
     count = below.cast(np.int64).reduce("ReduceSum")
-    return nodes.missing(value).where(np.int64(len(edges)), count)
+    return elements.missing(value).where(np.int64(len(edges)), count)
 
 
 def searchsorted(edges: Any, x: Any, side: str = "left", **others: Any) -> Any:
@@ -178,13 +181,13 @@ def interp(x: Any, places: Any, values: Any, left: Any = None, right: Any = None
         concrete = np.interp(bare(x), places, values, left, right)
     xs, ys = np.asarray(places, np.float64), np.asarray(values, np.float64)
     t = x.tensor.cast(np.float64)
-    graph, made = t.graph, nodes.constant_like(t, np.float64(ys[-1] if right is None else right))
+    graph, made = t.graph, elements.constant_like(t, np.float64(ys[-1] if right is None else right))
     made = t.equals(xs[-1]).where(np.float64(ys[-1]), made)
     for at in range(len(xs) - 2, -1, -1):
         slope = (ys[at + 1] - ys[at]) / (xs[at + 1] - xs[at])
         made = (t < xs[at + 1]).where((t - xs[at]) * slope + ys[at], made)
     made = (t < xs[0]).where(np.float64(ys[0] if left is None else left), made)
-    return x.recorder.wrap(concrete, column(nodes.choose(graph, nodes.missing(t), np.float64(np.nan), made)))
+    return x.recorder.wrap(concrete, column(elements.choose(graph, elements.missing(t), np.float64(np.nan), made)))
 
 
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
@@ -201,7 +204,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
         high, low = (largest if posinf is None else posinf), (-largest if neginf is None else neginf)
         limited = t.equals(np.inf).where(np.asarray(high, t.dtype), t)
         limited = t.equals(-np.inf).where(np.asarray(low, t.dtype), limited)
-        return nodes.missing(t).where(np.asarray(nan, t.dtype), limited)
+        return elements.missing(t).where(np.asarray(nan, t.dtype), limited)
 
     return x.recorder.wrap(concrete, x.recorder.each(make, x.columns_))
 
@@ -224,7 +227,7 @@ def like_it(value: Any) -> Function:
         dtype = keywords.get("dtype")
         concrete = np.full_like(bare(x), told, dtype=dtype)
         kind = concrete.dtype
-        filled = x.recorder.each(lambda t: nodes.constant_like(t, np.asarray(told).astype(kind)), x.columns_)
+        filled = x.recorder.each(lambda t: elements.constant_like(t, np.asarray(told).astype(kind)), x.columns_)
         return x.recorder.wrap(concrete, filled)
 
     return make

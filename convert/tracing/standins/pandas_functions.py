@@ -10,7 +10,7 @@ import pandas as pd
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import nodes
+from convert.tracing.recorder import elements
 from convert.tracing.recorder.recorder import column, quietly
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins.cells import Cell, is_cell
@@ -40,7 +40,7 @@ def cut(
     value = x.tensor.cast(np.float64)
     if include_lowest and right:
         count = value.equals(edges[0]).where(np.int64(1), count)
-    inside = (count > 0) & (count < len(edges)) & ~nodes.missing(value)
+    inside = (count > 0) & (count < len(edges)) & ~elements.missing(value)
     code = inside.where(count - np.int64(1), np.int64(-1))
     if isinstance(concrete.dtype, pd.CategoricalDtype):
         if not concrete.dtype.ordered and labels is not None:  # one label may stand for several bins
@@ -107,7 +107,7 @@ def _indicators(series: Any, drop_first: bool, dtype: Any) -> tuple[tuple[Tensor
 def to_numeric(x: Any, errors: str = "raise", **others: Any) -> Any:
     """Numbers are numbers already."""
     only(others)
-    if nodes.is_text(x.tensor):
+    if elements.is_text(x.tensor):
         raise refuse("pandas.to_numeric of texts is not recorded", "let the column be one of numbers before the model")
     return x.like(pd.to_numeric(x.concrete), x.columns_)
 
@@ -120,10 +120,10 @@ def to_datetime(*_: Any, **__: Any) -> Any:
 def isna(x: Any) -> Any:
     """Where a value is missing."""
     if is_cell(x):
-        return x.of(lambda: nodes.missing(x.tensor))
+        return x.of(lambda: elements.missing(x.tensor))
     if isinstance(x, Series | Frame):
         return x.isna()
-    return x.like(pd.isna(x.concrete), x.recorder.each(nodes.missing, x.columns_))
+    return x.like(pd.isna(x.concrete), x.recorder.each(elements.missing, x.columns_))
 
 
 def notna(x: Any) -> Any:

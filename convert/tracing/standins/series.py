@@ -13,14 +13,16 @@ from pandas.api.types import is_scalar
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import nodes, texts
+from convert.tracing.recorder import arithmetic, elements, nodes, texts
 from convert.tracing.recorder.recorder import Recorder, coded, column, quietly
 from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins import functions
 from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
 from convert.tracing.standins.arrays import astype
 from convert.tracing.standins.cells import Cell, Ways, put_together
-from convert.tracing.standins.standin import COMPARISONS, OPERATORS, RowCount, StandIn, alike, labels_of, shown
+from convert.tracing.standins.operators import COMPARISONS, OPERATORS
+from convert.tracing.standins.row_count import RowCount, labels_of
+from convert.tracing.standins.standin import StandIn, alike, shown
 
 ARITHMETIC = {
     **OPERATORS,
@@ -157,14 +159,14 @@ class Series(StandIn):
         with quietly():
             concrete = self.concrete.astype(dtype)
         if self.tensor.dtype == np.bool_:
-            return self.made(concrete, lambda x: nodes.choose(x.graph, x, "True", "False"))
-        if not nodes.is_text(self.tensor):
+            return self.made(concrete, lambda x: elements.choose(x.graph, x, "True", "False"))
+        if not elements.is_text(self.tensor):
             if self.recorder.origin(self.tensor) is not None:
                 self.recorder.need_text(self.tensor, "astype(str)")
             raise refuse("numbers as texts are not recorded", "compare numbers with numbers")
         kept = isinstance(concrete.dtype, pd.StringDtype)  # a missing text stays missing
         word = "nan"
-        return self.filter(concrete, lambda x: x if kept else nodes.choose(x.graph, nodes.missing(x), word, x))
+        return self.filter(concrete, lambda x: x if kept else elements.choose(x.graph, elements.missing(x), word, x))
 
     def fillna(self, value: Any = None, inplace: bool = False, **others: Any) -> Any:
         """Missing values replaced by a constant or by another column."""
@@ -178,7 +180,7 @@ class Series(StandIn):
         with quietly():
             concrete = self.concrete.fillna(shown(value))
         other = value.tensor if isinstance(value, Series) else alike(self.recorder, value)
-        made = self.filter(concrete, lambda x: nodes.choose(x.graph, nodes.missing(x), other, x))
+        made = self.filter(concrete, lambda x: elements.choose(x.graph, elements.missing(x), other, x))
         return self._in_place(made) if inplace else made
 
     def _in_place(self, made: Any) -> None:
@@ -190,7 +192,7 @@ class Series(StandIn):
 
     def isna(self) -> Any:
         """Where a value is missing."""
-        return self.made(self.concrete.isna(), nodes.missing)
+        return self.made(self.concrete.isna(), elements.missing)
 
     def notna(self) -> Any:
         """Where a value is there."""
@@ -230,7 +232,7 @@ class Series(StandIn):
     def round(self, decimals: int = 0, **others: Any) -> Any:
         """To the nearest even."""
         only(others)
-        return self.filter(self.concrete.round(decimals), lambda x: nodes.rounded(x, decimals))
+        return self.filter(self.concrete.round(decimals), lambda x: arithmetic.rounded(x, decimals))
 
     def abs(self) -> Any:
         """Without sign."""
@@ -276,7 +278,7 @@ class Series(StandIn):
             concrete = plain(self).concrete.replace(known)
         values = self.tensor
         told = [item for item in known.values() if item is not None and item == item]
-        numbers = nodes.is_text(values) and bool(told) and not any(isinstance(item, str) for item in told)
+        numbers = elements.is_text(values) and bool(told) and not any(isinstance(item, str) for item in told)
         other = None if numbers else values  # texts that stay among numbers are nothing that a model takes
         made = self.filter(concrete, lambda x: texts.looked_up(x, dict(known), other))
         return self._in_place(made) if inplace else made
@@ -367,8 +369,8 @@ def plain(value: Any) -> Any:
 def decoded(codes: Tensor, dtype: pd.CategoricalDtype) -> Tensor:
     """What codes stand for; a code below 0 for a missing value."""
     values = [*dtype.categories, None]
-    kind = nodes.joint_dtype(values)
-    table = nodes.as_operand(
+    kind = elements.joint_dtype(values)
+    table = elements.as_operand(
         codes.graph,
         np.array(
             [np.nan if v is None and kind.kind != "O" else v for v in values],

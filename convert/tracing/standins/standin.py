@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import builtins
 import operator
-import weakref
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -16,141 +15,21 @@ import pandas as pd
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import nodes
+from convert.tracing.recorder import elements, nodes
 from convert.tracing.recorder.recorder import Recorder, quietly
 from convert.tracing.recorder.refusals import (
     BY_VALUE,
     DECIDES,
-    IN_FIT,
-    MIXES,
     RECORDED,
     VECTORISED,
     asked_by_a_person,
     refuse,
 )
+from convert.tracing.standins.operators import COMPARISONS, OPERATORS
+from convert.tracing.standins.row_count import RowCount
+from convert.tracing.standins.unrecorded import unrecorded
 
-OPERATORS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
-    "add": (operator.add, np.add), "sub": (operator.sub, np.subtract), "mul": (operator.mul, np.multiply),
-    "truediv": (operator.truediv, np.divide), "floordiv": (operator.floordiv, np.floor_divide),
-    "mod": (operator.mod, np.remainder), "pow": (operator.pow, np.power), "and": (operator.and_, np.bitwise_and),
-    "or": (operator.or_, np.bitwise_or), "xor": (operator.xor, np.bitwise_xor),
-}  # fmt: skip
 HALF = 0.5
-COUNTING = (
-    *(f"__{side}{name}__" for name in OPERATORS for side in ("", "r")),
-    "__divmod__", "__rdivmod__",
-)  # fmt: skip
-COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], np.ufunc]] = {
-    "eq": (operator.eq, np.equal), "ne": (operator.ne, np.not_equal), "lt": (operator.lt, np.less),
-    "le": (operator.le, np.less_equal), "gt": (operator.gt, np.greater), "ge": (operator.ge, np.greater_equal),
-}  # fmt: skip
-MIXING = frozenset(
-    [
-        "corr",
-        "cov",
-        "cummax",
-        "cummin",
-        "cumprod",
-        "cumsum",
-        "describe",
-        "diff",
-        "drop_duplicates",
-        "dropna",
-        "duplicated",
-        "ewm",
-        "expanding",
-        "groupby",
-        "head",
-        "idxmax",
-        "idxmin",
-        "interpolate",
-        "kurt",
-        "median",
-        "mode",
-        "nlargest",
-        "nsmallest",
-        "nunique",
-        "pct_change",
-        "pivot",
-        "pivot_table",
-        "quantile",
-        "rank",
-        "resample",
-        "rolling",
-        "sample",
-        "shift",
-        "skew",
-        "sort",
-        "sort_index",
-        "sort_values",
-        "tail",
-        "unique",
-        "value_counts",
-        "ffill",
-        "bfill",
-        "factorize",
-        "argsort",
-        "argmax",
-        "argmin",
-        "searchsorted",
-        "merge",
-        "join",
-        "prod",
-        "sem",
-        "var",
-        "ptp",
-        "transpose",
-        "T",
-        "iloc",
-        "query",
-        "max",
-        "min",
-        "sum",
-        "mean",
-        "std",
-        "any",
-        "all",
-        "count",
-    ]
-)
-WALKING = frozenset(["iterrows", "itertuples", "items", "tolist", "to_list", "to_dict", "flat", "iteritems"])
-
-
-_LABELS: weakref.WeakValueDictionary[int, pd.Index] = weakref.WeakValueDictionary()
-
-
-class RowCount(int):
-    """How many rows there are: a size for arrays, nothing to decide by or to compute with."""
-
-    def _decides(self, *_: Any, **__: Any) -> NoReturn:
-        raise refuse(
-            "it decides by the number of rows that it gets, or computes with it", "do the same for any number of rows"
-        )
-
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _decides
-    __int__ = __float__ = __complex__ = __round__ = __trunc__ = __floor__ = __ceil__ = _decides
-    __neg__ = __pos__ = __abs__ = __invert__ = __array_ufunc__ = _decides
-    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _decides
-    bit_length = bit_count = to_bytes = as_integer_ratio = conjugate = _decides
-    real = numerator = property(_decides)
-
-    def _counts(self, other: Any) -> Any:
-        """Lists are repeated by it; StandIns refuse by themselves what they are not asked for."""
-        if isinstance(other, list | tuple | str):
-            return NotImplemented
-        return self._decides()
-
-    def __hash__(self) -> int:
-        if asked_by_a_person(1):  # in a set or a dict it is looked up by it
-            return self._decides()
-        return int.__hash__(self)
-
-    def __bool__(self) -> bool:
-        return True
-
-
-for _name in COUNTING:
-    setattr(RowCount, _name, RowCount._counts)
 
 
 class StandIn:
@@ -186,7 +65,7 @@ class StandIn:
             return concrete
         if any(None is side for side in (left, right)) and ufunc in (np.equal, np.not_equal):
             unequal = ufunc is np.not_equal  # nothing is equal to None
-            return self.like(concrete, self.recorder.each(lambda x: nodes.constant_like(x, unequal), self.columns_))
+            return self.like(concrete, self.recorder.each(lambda x: elements.constant_like(x, unequal), self.columns_))
         operands = [operand(self.recorder, value, concrete) for value in (left, right)]
         root = act is operator.pow and isinstance(right, float) and right == HALF  # numpy's ** takes the root then
 
@@ -273,29 +152,7 @@ class StandIn:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(type(self.concrete), name):
             raise AttributeError(f"{type(self.concrete).__name__!r} object has no attribute {name!r}")
-        raise unrecorded(self, name)
-
-
-def labels_of(thing: StandIn) -> Any:
-    """The names of the rows, of which there are as many as rows."""
-    labels = thing.concrete.index
-    _LABELS[id(labels)] = labels
-    return labels
-
-
-def is_labels(value: Any) -> bool:
-    """Whether these are the names of the rows of a stand-in."""
-    return isinstance(value, pd.Index) and id(value) in _LABELS
-
-
-def unrecorded(thing: StandIn, name: str) -> Any:
-    """The refusal of a method or attribute that has no meaning in a graph, or none yet."""
-    full = f"{type(thing.concrete).__name__}.{name}"
-    if name in MIXING:
-        return refuse(f"{full}: {MIXES}", IN_FIT)
-    if name in WALKING:
-        return refuse(f"{full}: it goes through the rows one by one", VECTORISED)
-    return refuse(f"{full} is not recorded", RECORDED)
+        raise unrecorded(type(self.concrete).__name__, name)
 
 
 REDUCING = {
@@ -347,7 +204,7 @@ def take_both_for_text(left: Any, right: Any) -> None:
         single = (
             isinstance(one, StandIn) and isinstance(other, StandIn) and one.columns_.width == other.columns_.width == 1
         )
-        if single and nodes.is_text(one.tensor) and one.recorder.origin(other.tensor) is not None:
+        if single and elements.is_text(one.tensor) and one.recorder.origin(other.tensor) is not None:
             other.recorder.need_text(other.tensor, "texts beside it")
 
 

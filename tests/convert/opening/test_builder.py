@@ -10,10 +10,11 @@ from sklearn.linear_model import LassoLars, LinearRegression
 from sklearn.tree._tree import Tree
 
 from convert.errors import Refused
-from convert.opening import allowlist, builder
+from convert.opening import allowlist
 from convert.opening.builder import Builder, may_hold
 from convert.opening.inert import Absent, Inert
 from convert.opening.making.makers import MAKERS, Maker
+from convert.opening.names import kinds
 
 
 class Own:
@@ -30,10 +31,10 @@ OWN = f"{Own.__module__}.Own"
 
 
 def test_every_name_is_good_for_one_thing() -> None:
-    tables = [set(builder.KINDS), builder.FUNCTIONS, builder.TYPES, builder.INERT]
+    tables = [set(kinds.KINDS), kinds.FUNCTIONS, kinds.TYPES, kinds.INERT]
     assert sum(map(len, tables)) == len(set().union(*tables))
-    assert not builder.INERT & MAKERS.keys()
-    assert not builder.FUNCTIONS & MAKERS.keys()
+    assert not kinds.INERT & MAKERS.keys()
+    assert not kinds.FUNCTIONS & MAKERS.keys()
 
 
 def test_a_name_is_found_refused_or_stood_in_for() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,28 @@ def test_a_file_is_read_also_where_the_folder_is_a_link(folder: Path, tmp_path: 
     (tmp_path / "link").symlink_to(folder)
     assert read_inside(folder, folder / "m.onnx") == b"m"
     assert read_inside(tmp_path / "link", tmp_path / "link/m.onnx") == b"m"
+
+
+@pytest.fixture
+def elsewhere(folder: Path) -> Iterator[Path]:
+    """The folder as it is called by the root of another process, where alone it lies at /mnt."""
+    script = 'mount --bind "$1" /mnt && echo mounted && exec sleep 60'
+    command = ["unshare", "--mount", "sh", "-c", script, "sh", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        if process.stdout.readline() != b"mounted\n":
+            pytest.skip("only root, with mount namespaces, can mount here")
+        yield Path(f"/proc/{process.pid}/root/mnt")
+        process.kill()
+
+
+def test_the_folder_may_be_a_link_into_another_root(elsewhere: Path, tmp_path: Path) -> None:
+    """KServe links /mnt/models so to an OCI image of models that runs beside."""
+    (tmp_path / "link").symlink_to(elsewhere)
+    assert read_inside(tmp_path / "link", tmp_path / "link/m.onnx") == b"m"
+    (elsewhere / "evil.onnx").symlink_to("/etc/hostname")
+    with pytest.raises(OSError, match="symbolic links"):  # nobody can tell where a link leads there: none is followed
+        read_inside(tmp_path / "link", tmp_path / "link/evil.onnx")
 
 
 @pytest.mark.parametrize("target", ["../secret.onnx", "/dev/zero", "../elsewhere/1/model.onnx", "/etc/hostname"])

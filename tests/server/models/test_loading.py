@@ -99,7 +99,7 @@ def test_metadata_that_makes_no_codec_is_refused(tmp_path: Path, key: str, value
     artefact = classifier().artefact
     assert artefact is not None
     metadata = to_metadata(artefact) | {f"dynonnx.{key}": orjson.dumps(value).decode()}
-    with pytest.raises(BadArtefact, match="classes"):
+    with pytest.raises(BadArtefact, match=r"classes|categories"):
         load(put(tmp_path, "m.onnx", with_metadata(classifier().data, metadata)))
 
 
@@ -230,6 +230,25 @@ def test_what_is_slow_to_open_is_refused_in_its_trial(tmp_path: Path, monkeypatc
     monkeypatch.undo()
     tried = Findings(findings.sha256, findings.verdict, findings.curve, cost_by_rows=True)
     assert load_version(VersionFile("m", "7", path), tried).sha256 == findings.sha256
+
+
+IRIS = ["setosa", "versicolor", "virginica"]
+BAD_CLASSES: list[Any] = ["no list", {}, ["a", "b", {}], [[1], 2], ["setosa", *IRIS], IRIS[:2], [*IRIS, "another"]]
+BAD_ROWS: list[Any] = [{}, "no", [1], [[1.0]], [[1.0, 1.0, 1.0, [1]]], [{}]]
+BAD_CLAIMS = [("classes", bad) for bad in BAD_CLASSES] + [("golden", bad) for bad in BAD_ROWS]
+
+
+@pytest.mark.parametrize("at", range(len(BAD_CLAIMS)))
+@pytest.mark.parametrize("golden", [True, False])
+def test_metadata_that_does_not_fit_the_answers_is_refused(tmp_path: Path, at: int, golden: bool) -> None:
+    key, bad = BAD_CLAIMS[at]
+    made = classifier()
+    assert made.artefact is not None
+    claims: dict[str, Any] = {} if golden else {"golden": {"rows": [], "outputs": {}}}
+    claims[key] = {"rows": bad, "outputs": {}} if key == "golden" else bad
+    metadata = {f"dynonnx.{name}": orjson.dumps(value).decode() for name, value in claims.items()}
+    with pytest.raises((BadArtefact, TrialFailed)):
+        load(put(tmp_path, "m.onnx", with_metadata(made.data, to_metadata(made.artefact) | metadata)))
 
 
 def test_what_takes_long_to_make_of_the_metadata_counts_as_opening(

@@ -20,8 +20,8 @@ import pandas
 from sklearn.utils.validation import _get_feature_names
 
 from convert.errors import Refused
-from convert.opening import builder
 from convert.opening.making.makers import MAKERS
+from convert.opening.names import kinds
 from convert.opening.opener import OpenPolicy, open_model
 from tests.support.convert.hostile import (
     CHECK_ARRAY,
@@ -37,7 +37,7 @@ from tests.support.convert.hostile import (
     value,
 )
 
-NAMES = sorted({*builder.KINDS, *builder.FUNCTIONS, *builder.TYPES, *builder.INERT, *MAKERS})
+NAMES = sorted({*kinds.KINDS, *kinds.FUNCTIONS, *kinds.TYPES, *kinds.INERT, *MAKERS})
 FOREIGN = (
     "sklearn",
     "scipy",

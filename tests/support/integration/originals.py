@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 
-from server.artefact.metadata import worst_excess
+from server.artefact.parity import worst_excess
 from tests.support.integration.running import ROOT
 
 EXAMPLES = ("iris", "diabetes", "breast-cancer", "churn")

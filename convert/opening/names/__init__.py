@@ -1,0 +1,1 @@
+"""Owns the names of estimators, by the library they are of."""

@@ -1,0 +1,1 @@
+"""What open pages cost a busy worker: `python -m tests.campaigns.watching`."""
