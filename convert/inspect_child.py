@@ -14,6 +14,7 @@ from convert.inspection import inspect
 from convert.sandbox import job_messages, limits
 from convert.sandbox.answering import answering
 from convert.sandbox.job_messages import GOLDEN
+from server.confinement.memory import resident
 from server.confinement.walls import confine
 
 
@@ -24,5 +25,7 @@ def main(words: Sequence[str]) -> None:
     memory = limits.inspection_memory(len(onnx))
     limits.apply(memory, int(limits.INSPECTION_SECONDS))
     with answering(pipe, memory, "make the model smaller: a server would refuse it, too"):
-        confine()  # no program is opened, so the walls that there are will do
-        job_messages.write(pipe, "inspected", inspect(onnx, golden=GOLDEN in words[1:]).to_bytes())
+        with resident() as used:
+            confine()  # no program is opened, so the walls that there are will do
+            seen = inspect(onnx, golden=GOLDEN in words[1:], used=used)
+        job_messages.write(pipe, "inspected", seen.to_bytes())

@@ -5,9 +5,10 @@ It runs in a child process, because the file may be a stranger's. Knows nothing 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto, helper
 
 from convert.errors import Refused
 from convert.original.table import for_graph, from_json
@@ -29,15 +30,30 @@ def open_runtime(onnx: bytes) -> Runtime:
         raise Refused(f"ONNX Runtime does not open the file: {error}") from error
 
 
-def inspect(onnx: bytes, golden: bool = False) -> Inspected:
-    """What the file says of itself; with ``golden`` it must give the answers of golden rows. Raises Refused."""
+def inspect(onnx: bytes, golden: bool = False, used: Callable[[], tuple[int, int]] = lambda: (0, 0)) -> Inspected:
+    """What the file says of itself; with ``golden`` it must give the answers of golden rows. Raises Refused.
+
+    ``used`` tells the bytes of this process in memory, now and at most so far.
+    """
+    Runtime(_smallest())  # what ONNX Runtime takes once, whatever it opens, is not this file's
+    before = used()[0]
     runtime = open_runtime(onnx)
+    served, opening = (max(0, bytes_ - before) for bytes_ in used())
     if golden:
         _check_golden(runtime)
     ways = {"input": runtime.inputs, "output": runtime.outputs}
     signature = [(way, node.name, str(node.dtype), list(node.shape)) for way, nodes in ways.items() for node in nodes]
     metadata = {key: value for key, value in runtime.metadata.items() if key.startswith(PREFIX)}
-    return Inspected(metadata, str(ModelProto.FromString(onnx).doc_string), signature)
+    return Inspected(metadata, str(ModelProto.FromString(onnx).doc_string), signature, served, opening)
+
+
+def _smallest() -> bytes:
+    value = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "smallest", value[:1], value[1:])
+    made: bytes = helper.make_model(
+        graph, ir_version=8, opset_imports=[helper.make_opsetid("", 18)]
+    ).SerializeToString()
+    return made
 
 
 def _check_golden(runtime: Runtime) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import orjson
 
 from convert.cli import elsewhere, mlflow_models, report, writer
+from convert.cli.dyno import memory_line
 from convert.cli.elsewhere import Environments
 from convert.cli.options import ConvertCommand, InspectCommand, SignCommand, VerifyCommand
 from convert.cli.outcome import NotEqual, Report
-from convert.cli.page import page
+from convert.cli.page.page import page
 from convert.errors import Refused
 from convert.sandbox import parent
 from convert.sandbox.job_messages import Inspected, Job, JobResult
@@ -42,17 +43,18 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
     _must_hold_code(command.job.paths)
     path = writer.destination(command.out, command.job.name, command.version, command.replace)
     result, original = _run(command.job, Environments(kept, command.python), tell)
-    artefact, drawn = _checked(result, command.job, original)
+    artefact, seen = _checked(result, command.job, original)
     with _in_a_strangers_words("the child's file"):
         parts = [
             report.description(artefact, report.SHOWN_FEATURES),
             report.proof_table(artefact.parity),
             report.verdict(artefact.parity),
         ]
-        parts += report.slowness(result.speed)
+        parts += [memory_line(seen.served_bytes, seen.opening_bytes), *report.slowness(result.speed)]
         data = {**_data(artefact), "written": str(path), "bytes": len(result.onnx), "speed": result.speed}
+        data["memory"] = {"served": seen.served_bytes, "opening": seen.opening_bytes}
         facts = {"file": str(path), "bytes": f"{len(result.onnx):,}", "model": command.job.model.name}
-        told = page(artefact, drawn, result.speed, facts) if command.report is not None else ""
+        told = page(artefact, seen.doc_string, result.speed, facts) if command.report is not None else ""
     writer.write(path, result.onnx, replace=command.replace)
     written = [f"wrote {path} ({len(result.onnx):,} bytes)"]
     if command.report is not None:
@@ -138,8 +140,8 @@ def _must_hold_code(paths: Sequence[Path]) -> None:
             raise Refused(f"{path} is no folder, script or notebook", "check --path")
 
 
-def _checked(result: JobResult, job: Job, original: str) -> tuple[Artefact, str]:
-    """The artefact, and the drawing of its pipeline.
+def _checked(result: JobResult, job: Job, original: str) -> tuple[Artefact, Inspected]:
+    """The artefact, and what else its file shows.
 
     The child that opened the pickle is not believed: another opens the file, which must give its golden rows. What of
     its words can be looked up is: its name, the pickle it was made of, and what answered as the ``original``.
@@ -154,7 +156,7 @@ def _checked(result: JobResult, job: Job, original: str) -> tuple[Artefact, str]
         raise Refused("the child's file says that it is another model's", "do not change the pickle meanwhile")
     if artefact.producer.get("original", "") != original:
         raise Refused("the child's file says that something else answered for the model")
-    return artefact, seen.doc_string
+    return artefact, seen
 
 
 def _artefact(seen: Inspected, file: str) -> Artefact | None:

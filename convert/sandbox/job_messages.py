@@ -94,12 +94,15 @@ class JobResult:
 class Inspected:
     """What an ONNX file says of itself: dynonnx's metadata, its ``doc_string``, its inputs and outputs.
 
-    A line of the signature: "input" or "output", name, dtype, shape.
+    A line of the signature: "input" or "output", name, dtype, shape. Of memory it took ``served_bytes`` once it was
+    open, and ``opening_bytes`` at most before.
     """
 
     metadata: Mapping[str, str]
     doc_string: str
     signature: Sequence[tuple[str, str, str, list[int | None]]]
+    served_bytes: int = 0
+    opening_bytes: int = 0
 
     def to_bytes(self) -> bytes:
         """It as JSON."""
@@ -114,7 +117,8 @@ class Inspected:
             signature = [
                 (str(way), str(name), str(kind), list(shape)) for way, name, kind, shape in values["signature"]
             ]
-            return cls(metadata, str(values["doc_string"]), signature)
+            memory = int(values["served_bytes"]), int(values["opening_bytes"])
+            return cls(metadata, str(values["doc_string"]), signature, *memory)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise Broken from error
 

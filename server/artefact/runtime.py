@@ -10,6 +10,9 @@ import numpy as np
 import onnxruntime
 
 from server.artefact.tensors import TensorSpec
+from server.confinement.memory import give_back
+
+LARGE_BYTES = 1 << 20  # of a file: opening it frees several times as much, which the allocator would keep
 
 NUMPY_DTYPES: Mapping[str, np.dtype[Any]] = {
     "tensor(bool)": np.dtype(np.bool_),
@@ -46,6 +49,9 @@ class Runtime:
             self._session = onnxruntime.InferenceSession(data, _options(threads), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a dozen unrelated types of its own
             raise BadModel(str(error)) from error
+        self._session._model_bytes = None  # it would keep them to open the file anew with other providers
+        if len(data) > LARGE_BYTES:
+            give_back()
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map

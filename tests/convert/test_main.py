@@ -51,6 +51,7 @@ def test_iris_becomes_a_file_that_answers_as_scikit_learn(
     assert artefact.parity["wrong"] == 0
     out = capsys.readouterr().out
     assert "equal: 10,000 rows" in out
+    assert "MB while it is opened; fits a basic dyno" in out
     assert "petal width (cm)" in out
 
 

@@ -94,7 +94,7 @@ def microseconds_a_request(server: Running, script: Path, seconds: int) -> float
         f"-c{CONNECTIONS}",
         f"-d{seconds}",
         "-s",
-        script,
+        str(script),
         f"http://127.0.0.1:{server.port}/predict",
     ]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -10,8 +10,10 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
+from server.artefact import runtime
 from server.artefact.runtime import BadModel, Runtime
 from server.artefact.tensors import TensorSpec
+from server.confinement.memory import give_back
 from tests.support.server.models import FLOAT, classifier, mixed, onnx_file, plain, row_mixing, table_lookup
 
 
@@ -35,6 +37,19 @@ def test_bytes_and_files_open_alike(tmp_path: Path) -> None:
     (from_file,), (from_bytes,) = Runtime(path).run(["doubled"], feed), Runtime(plain().data).run(["doubled"], feed)
     np.testing.assert_array_equal(from_file, feed["X"] * 2 + 1)
     np.testing.assert_array_equal(from_file, from_bytes)
+
+
+def test_what_opening_a_large_file_freed_goes_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forest of 35 MB stayed at 442 MB, of which 198 are in use; the file's own bytes were among them."""
+    given: list[int] = []
+    monkeypatch.setattr(runtime, "give_back", lambda: given.append(1))
+    opened = Runtime(plain().data)
+    assert opened._session._model_bytes is None
+    assert not given
+    monkeypatch.setattr(runtime, "LARGE_BYTES", 10)
+    Runtime(plain().data)
+    assert given == [1]
+    give_back()
 
 
 def test_only_wanted_outputs_are_answered_in_the_wanted_order() -> None:

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from convert.cli import report
-from convert.cli.plot import plot
+from convert.cli.page.plot import plot
 from convert.cli.terminal import on_one_line
 from server.artefact.metadata import Artefact, Feature
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from convert.cli.plot import LEFT, WIDTH, plot
+from convert.cli.page.plot import LEFT, WIDTH, plot
 
 
 def line(worst: float, way: str = "batched", **more: Any) -> dict[str, Any]:

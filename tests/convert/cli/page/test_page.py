@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from convert.cli.page import MOST_FEATURES, page
+from convert.cli.page.page import MOST_FEATURES, page
 from server.artefact.metadata import Artefact, Feature, Golden, Output
 
 HOSTILE = "</pre></style><script>alert(1)</script>\x1b[2J\u202e"
