@@ -27,7 +27,7 @@ from server.endpoints.ledger import SMALL_BODY_BYTES
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import HotRoute, enter
 from server.errors import ServerError
-from server.http.exchange import Exchange, WorkerState
+from server.http.exchange import Exchange
 from server.http.head_cache import Recognised
 from server.http.layers.reading import ReadingConnection, StopParsing
 from server.http.limits import (
@@ -42,6 +42,7 @@ from server.http.limits import (
 from server.http.places import KEPT_PATHS, no_place
 from server.http.targets import origin_form
 from server.http.timeouts import BODY, HEAD, IDLE
+from server.http.worker_state import WorkerState
 
 
 class Connection(ReadingConnection):
@@ -207,13 +208,7 @@ class Connection(ReadingConnection):
                     self._body = bytearray(self._body)
                 self._body += body
             return
-        try:
-            self.worker.endpoints.gate.check_size(self._received)
-        except ServerError as error:
-            if self._cold:
-                self._stop(error)
-            self._end_behind_last()  # it was told another error
-            raise StopParsing from None
+        self._check_unheld()
         if self._cold:
             super().on_body(body)
 
@@ -247,11 +242,6 @@ class Connection(ReadingConnection):
         enter(route, exchange, body)
         if len(self.exchanges) > MAX_PIPELINED or (len(body) > MAX_PIPELINED_BYTES and self.exchanges):
             self.flow.pause_reading()
-
-    def _stop(self, error: ServerError) -> None:
-        """Refuses as `_refuse` does, from within a parser callback."""
-        self._refuse(error)
-        raise StopParsing
 
 
 def connection_class(endpoints: Endpoints) -> type[Connection]:

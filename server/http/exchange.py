@@ -1,29 +1,23 @@
-"""Owns a hot request and the bytes of its answer, and the state that all connections of a worker share.
+"""Owns a hot request and the bytes of its answer.
 
 Knows nothing of parsing: a connection makes an exchange when the head of a hot request has passed the gate.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
 from time import monotonic
-from typing import Any, Protocol
-
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from typing import TYPE_CHECKING, Protocol
 
 from server.batching.entry import Entry, PiecedAnswer
-from server.endpoints.ledger import SMALL_BODY_BYTES, Account, Lease
-from server.endpoints.lifecycle import Endpoints
+from server.endpoints.ledger import Account, Lease
 from server.endpoints.portions import PORTION_BYTES
 from server.endpoints.serving import HotRoute, server_timing
 from server.errors import ServerError, envelope
-from server.http.debts import Debts
-from server.http.head_cache import HeadCache
-from server.http.places import places
-from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
-from server.http.turn_queue import TurnQueue
+
+if TYPE_CHECKING:
+    from server.http.worker_state import WorkerState
 
 OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PLAIN = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n\r\n%b"
@@ -217,77 +211,3 @@ class LoggedExchange(Exchange):
             model=route.batcher.name if route is not None else None,
             rows=getattr(self, "rows", None),
         )
-
-
-class WorkerState:
-    """State shared by the connections of a worker: hot routes, head cache, coarse clock, date, retiring."""
-
-    def __init__(self, endpoints: Endpoints) -> None:
-        self.endpoints = endpoints
-        self.hot: dict[bytes, HotRoute] = {}
-        self.head_cache = HeadCache(self.hot)
-        self.recognise = self.head_cache.recognise
-        self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
-        self.places = places()
-        self.debts = Debts(endpoints.ledger.limit)
-        self.make_exchange = LoggedExchange if endpoints.access_log is not None else Exchange
-        self.parsing = TurnQueue(endpoints.turns)
-        self.writing = TurnQueue(endpoints.turns)
-        self.quota = endpoints.quota
-        # Whether heads are recognised without a look at what says who the client is.
-        self.knows_heads = not endpoints.gate.keyed and not (self.quota is not None and self.quota.reads_headers)
-        self.now = monotonic()
-        self.retiring = False
-        self._closes_idle = False
-        self.default_headers: list[tuple[bytes, bytes]] = []
-        self._server_state: Any = None
-        self.ok_start = b""  # `start_of(200)`
-        self._starts: dict[int, bytes] = {}
-
-    def watch(self, server_state: Any, loop: asyncio.AbstractEventLoop) -> None:
-        """Starts the sweep over the worker's connections, at the first call."""
-        if self._server_state is None:
-            self._server_state = server_state
-            self.places = places()
-            self.hot = self.endpoints.serving.hot_routes()
-            # A codec that needs the headers parses them for each request.
-            self.head_cache = HeadCache(
-                {path: route for path, route in self.hot.items() if not route.codec.reads_headers},
-                lambda route: id(route.codec),
-            )
-            self.recognise = self.head_cache.recognise
-            self.ok_start = self.start_of(200)
-            loop.call_later(SWEEP_SECONDS, self._sweep, loop)
-
-    def start_of(self, status: int) -> bytes:
-        """The status line and the headers of every answer, Date among them, which may be SWEEP_SECONDS old."""
-        start = self._starts.get(status)
-        if start is None:
-            headers = self._server_state.default_headers
-            start = STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % header for header in headers])
-            self._starts[status] = start
-        return start
-
-    def retire(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Answers with ``Connection: close`` from now on; after RETIRE_GRACE_SECONDS closes what is or becomes idle."""
-        if not self.retiring:
-            self.retiring = True
-            self.endpoints.drain()
-            loop.call_later(RETIRE_GRACE_SECONDS, self._close_idle)
-
-    def _close_idle(self) -> None:
-        self._closes_idle = True
-        for connection in list(self._server_state.connections):
-            connection.close_if_idle()
-
-    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.now = monotonic()
-        self._starts.clear()
-        self.ok_start = self.start_of(200)
-        for connection in list(self._server_state.connections):
-            connection.check_time(self.now)
-        if self._closes_idle:  # one whose last answer was made before it was known to be the last
-            self._close_idle()
-        self.debts.look_again()
-        self.endpoints.metrics.connections(len(self._server_state.connections))
-        loop.call_later(SWEEP_SECONDS, self._sweep, loop)

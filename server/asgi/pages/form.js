@@ -1,7 +1,7 @@
 // Owns the form of one row: a control for each field, search among thousands, a pasted row. Knows no server.
 
 import { h, newId } from "./dom.js";
-import { exampleTexts, faultOf, rangeOf, readRow, textOf } from "./row.js";
+import { exampleTexts, faultOf, firstExample, rangeOf, readRow, textOf } from "./row.js";
 import { count, few, shown } from "./words.js";
 
 const ALL_SHOWN = 36; // fields up to which all are shown
@@ -11,8 +11,8 @@ const MOST_CHOICES = 500;
 // The form of `fields`, filled with a golden row. `changed()` is called after each change; `texts` is what stands there.
 export class RowForm {
   constructor(model, fields, changed) {
-    Object.assign(this, { model, fields, changed, at: 0, limit: fields.length > ALL_SHOWN ? PORTION : fields.length });
-    this.texts = exampleTexts(model, fields);
+    Object.assign(this, { model, fields, changed, at: firstExample(model, fields), limit: fields.length > ALL_SHOWN ? PORTION : fields.length });
+    this.texts = exampleTexts(model, fields, this.at);
     this.grid = h("div", { class: "fields" });
     this.status = h("p", { class: "soft status", role: "status" });
     this.search = h("input", { type: "search", "aria-label": "find a feature", placeholder: `Find one of ${count(fields.length)} features`, oninput: () => this.find() });

@@ -14,8 +14,9 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from server.endpoints.portions import Portions
-from server.http.exchange import Exchange, WorkerState
+from server.http.exchange import Exchange
 from server.http.timeouts import WriteProgress
+from server.http.worker_state import WorkerState
 
 
 class ReadAhead(FlowControl):

@@ -137,6 +137,21 @@ class ReadingConnection(WaitingConnection):
             if self._beside_body > MAX_HEAD_BYTES:
                 self._refuse(headers_too_large())
 
+    def _check_unheld(self) -> None:
+        """Ends the connection where a body that nobody waits for is too large. For parser callbacks."""
+        try:
+            self.worker.endpoints.gate.check_size(self._received)
+        except ServerError as error:
+            if self._cold:
+                self._stop(error)
+            self._end_behind_last()  # it was told another error
+            raise StopParsing from None
+
+    def _stop(self, error: ServerError) -> None:
+        """Refuses as `_refuse` does, from within a parser callback."""
+        self._refuse(error)
+        raise StopParsing
+
     def _callback_failed(self, error: httptools.HttpParserCallbackError) -> None:
         cause = error.__context__
         if isinstance(cause, StopParsing):

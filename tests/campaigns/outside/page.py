@@ -30,7 +30,7 @@ def put(page: str, text: str) -> str:
     before, _, rest = page.partition(TITLE)
     after = re.search(r"^## ", rest, re.MULTILINE)
     tail = "" if after is None else "\n" + rest[after.start() :]
-    return f"{before.rstrip()}\n\n{text}{tail}"
+    return f"{before.rstrip()}\n\n{text}{tail}".lstrip("\n")
 
 
 def taken(page: str) -> str:

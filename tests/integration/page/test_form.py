@@ -29,6 +29,16 @@ def test_the_golden_row_of_every_kind_is_answered_as_it_stands_there(door: Door,
         assert "the model" in page.locator(".stages").inner_text()
 
 
+def test_of_documents_the_plainest_stands_there_at_first(door: Door, visit: Visit) -> None:
+    page = visit(door)
+    rows = [["TÀX  VOTE", 1], ["moon orbit", 2], ["OIL-road", 3]]
+    first = """([long, examples]) => import("/static/row.js").then((row) =>
+        row.firstExample({ examples }, [{ long }, {}]))"""
+    assert page.evaluate(first, [True, rows]) == 1
+    assert page.evaluate(first, [False, rows]) == 0
+    assert page.evaluate(first, [True, []]) == 0
+
+
 def test_classes_are_bars(door: Door, visit: Visit) -> None:
     page = visit(door, "/#iris")
     page.get_by_role("button", name="Predict").click()

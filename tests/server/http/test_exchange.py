@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import orjson
 import pytest
@@ -15,8 +13,8 @@ from server.batching.entry import PiecedAnswer, Timing
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.portions import PORTION_BYTES
 from server.errors import ServerError, envelope
-from server.http.exchange import SMALL_ANSWER_BYTES, Exchange, WorkerState
-from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
+from server.http.exchange import SMALL_ANSWER_BYTES, Exchange
+from server.http.worker_state import WorkerState
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
 from server.settings import Settings
@@ -168,16 +166,6 @@ def test_timings_are_a_header_where_they_were_taken(way: str) -> None:
     assert orjson.loads(connection.written.partition(b"\r\n\r\n")[2]) == {}
 
 
-class FakeLoop:
-    """A loop that keeps what is to be called later."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[float, Callable[..., None], tuple[Any, ...]]] = []
-
-    def call_later(self, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
-        self.calls.append((seconds, call, arguments))
-
-
 def test_what_a_request_holds_is_counted_until_it_is_freed() -> None:
     connection = FakeConnection()
     ledger = connection.worker.endpoints.ledger
@@ -192,45 +180,3 @@ def test_what_a_request_holds_is_counted_until_it_is_freed() -> None:
     assert ledger.held == 1500  # a queue may still have it
     del exchange, caught
     assert (ledger.held, connection.account.held) == (0, 0)
-
-
-def test_retiring_drains_at_once_and_closes_idle_connections_after_the_grace() -> None:
-    worker = worker_state()
-    live: Any = SimpleNamespace(close=lambda: None)
-    worker.endpoints.live = live
-    closed: list[str] = []
-    worker._server_state.connections = [SimpleNamespace(close_if_idle=lambda: closed.append("closed"))]
-    fake = FakeLoop()
-    loop: Any = fake
-    worker.retire(loop)
-    worker.retire(loop)
-    assert worker.retiring
-    assert worker.endpoints.draining
-    ((seconds, call, arguments),) = fake.calls
-    assert (seconds, closed) == (RETIRE_GRACE_SECONDS, [])
-    call(*arguments)
-    assert closed == ["closed"]
-
-
-def test_the_sweep_begins_once_and_checks_every_connection_again_and_again() -> None:
-    async def run() -> None:
-        endpoints = Endpoints(Repository([], {}), Settings(), Scoreboard(1, 1), 1)
-        endpoints.open(0)
-        worker = WorkerState(endpoints)
-        checked: list[float] = []
-        connection = SimpleNamespace(check_time=checked.append)
-        state = SimpleNamespace(default_headers=[], connections=[connection])
-        fake = FakeLoop()
-        loop: Any = fake
-        worker.watch(state, loop)
-        worker.watch(state, loop)
-        for times in range(1, 4):
-            ((seconds, call, arguments),) = fake.calls
-            fake.calls.clear()
-            assert seconds == SWEEP_SECONDS
-            call(*arguments)
-            assert checked[-1] == worker.now
-            assert len(checked) == times
-        endpoints.close()
-
-    asyncio.run(run())

@@ -192,6 +192,18 @@ def test_a_scan_reads_a_bounded_number_of_names(tmp_path: Path, monkeypatch: pyt
         scan(tmp_path)
 
 
+def test_what_is_read_of_several_filled_folders_counts_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "MOST_ENTRIES", 100)
+    monkeypatch.setattr(folder, "MOST_OF_MODEL", 30)
+    for model in range(8):
+        for number in range(40):
+            (tmp_path / f"m{model}" / str(number)).mkdir(parents=True)
+    with pytest.raises(TooManyEntries, match="has more than 100 entries"):
+        scan(tmp_path)
+
+
 @pytest.mark.parametrize("place", ["m/{}/model.onnx", "m/.{}.part", "m/1/{}.txt"])
 def test_whoever_fills_one_models_folder_keeps_no_other_from_serving(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
