@@ -45,7 +45,6 @@ def test_documents(agrees: Agrees, vectorizer: Any) -> None:
     [
         (text.CountVectorizer(strip_accents="unicode", stop_words="english", ngram_range=(1, 2)), "stop words"),
         (text.CountVectorizer(token_pattern=r"(?<=x)\w+|y"), "token_pattern"),  # noqa: S106
-        (text.HashingVectorizer(), "HashingVectorizer"),
     ],
 )
 def test_what_is_refused_is_named(converted: Agrees, vectorizer: Any, said: str) -> None:
