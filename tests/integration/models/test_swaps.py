@@ -104,7 +104,7 @@ def campaign(start: Start, tmp_path: Path, report: Report, swaps: int, per_secon
     began = time.monotonic()
     load, calm = asyncio.run(swap_under_load(server, tmp_path / "models", swaps, per_second))
     took = time.monotonic() - began
-    grown, descriptors_after = settle(server)
+    grown, _ = settle(server)
     report(
         f"{swaps} swaps: {len(load.lost)} lost or wrong of {len(load.seconds):,}, {len(load.seconds) / took:,.0f}/s,"
         f" p99 {p99_ms(load.seconds[calm:]):.1f} ms while swapping, {p99_ms(load.seconds[:calm]):.1f} ms before"
@@ -114,7 +114,7 @@ def campaign(start: Start, tmp_path: Path, report: Report, swaps: int, per_secon
     assert load.lost == []
     assert load.seconds, "nothing was asked"
     assert grown - memory < GROWTH_BYTES
-    assert descriptors_after == descriptors
+    poll(lambda: psutil.Process(server.pid).num_fds() <= descriptors, "descriptors are as many as before")
     assert server.read_log().count("error") == 0
 
 
