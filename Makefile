@@ -132,7 +132,7 @@ build/kubernetes/.installed: requirements-kubernetes.txt
 	build/kubernetes/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-kubernetes.txt
 	@touch $@
 
-test-kubernetes: models build/kubernetes/.installed ## the manifests by the schemas of Kubernetes and KServe, the server as kubelet runs it, the image's steps
+test-kubernetes: develop models build/kubernetes/.installed ## the manifests by the schemas of Kubernetes and KServe, the server as kubelet runs it, the image's steps
 	$(PY) -m pytest tests/deploy --ignore tests/deploy/ray -m "slow or not slow" --timeout 900
 
 bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, beside pandas with the pickle; MLflow's pyfunc where build/scale has mlflow-skinny
