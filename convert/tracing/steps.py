@@ -176,7 +176,7 @@ def what_changes(estimator: Any, functions: Collection[Any]) -> dict[str, Any]:
     named = {f"self.{name}": value for name, value in vars(estimator).items()}
     for names in globals_of(functions):
         named |= {f"the global {name}": value for name, value in names.items() if not name.startswith("__")}
-    plain = {name: value for name, value in named.items() if type(value) in (bool, int, float, str)}
+    plain = {name: repr(value) for name, value in named.items() if type(value) in (bool, int, float, str)}  # NaN is NaN
     return plain | {name: len(value) for name, value in named.items() if type(value) in (list, dict, set)}
 
 

@@ -36,6 +36,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """The last stage, with one model in it."""
     if os.geteuid() != 0 or shutil.which("debootstrap") is None:
         pytest.skip("only root with debootstrap can run the steps: apt-get install debootstrap")
+    if len(str(ROOT).split()) > 1:
+        pytest.skip("debootstrap knows no folders with blanks in their names")
     kept = ROOT / "build" / "image"
     kept.mkdir(parents=True, exist_ok=True)
     work = tmp_path_factory.mktemp("image")

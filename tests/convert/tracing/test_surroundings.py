@@ -31,6 +31,7 @@ from convert.tracing.steps import Traced
 TABLE = pd.DataFrame({"a": np.linspace(-2, 2, 40), "b": np.linspace(3, 1, 40)})
 CALLS = 0
 SEEN: list[int] = []
+NOTHING = float("nan")
 
 
 def inner() -> Any:
@@ -162,6 +163,15 @@ def test_what_counts_its_calls_is_refused(step: Any, name: str) -> None:
 def test_what_keeps_the_same_each_time_is_recorded() -> None:
     graph, step = Graph(), Naming()
     assert Traced({id(step): TABLE}).transform(Exporter(graph), step, columns_of(TABLE, graph)).width == 2
+
+
+def filled(df: Any) -> Any:
+    return df["a"].where(df["a"] > 0, NOTHING)
+
+
+def test_a_global_that_is_no_number_is_the_same_each_time() -> None:
+    graph, step = Graph(), FunctionTransformer(filled)
+    assert Traced({id(step): TABLE}).transform(Exporter(graph), step, columns_of(TABLE, graph)).width == 1
 
 
 def scaled(df: Any, factors: Any) -> Any:

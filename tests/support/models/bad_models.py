@@ -168,7 +168,7 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     "operator": (lambda: operator("Foo"), "Foo"),
     "external data": (external, "keeps data in other files"),
     "folds to gigabytes": (folding_bomb, "MB of memory"),
-    "calls itself": (calls_itself, "must not be recursive"),
+    "calls itself": (calls_itself, "call each other in a circle"),
     "golden rows": (wrong_golden, "golden row"),
     "never ends": (endless, "its trial"),
 }
