@@ -33,6 +33,7 @@ def brick(folder: Path, limits: dict[str, str]) -> Iterator[Running]:
     (folder / "models").mkdir()
     (folder / "models" / "brick.onnx").write_bytes(plain().data)
     settings = {"DYNONNX_MODELS": str(folder / "models"), "WEB_CONCURRENCY": "1", "DYNONNX_MAX_BATCH_ROWS": "1"}
+    settings["DYNONNX_CACHE_MODELS"] = "brick=off"  # all ask the same here, and are not to share a row
     command = (sys.executable, str(ROOT / "tests/support/load/brick.py"))
     with running(settings | limits, folder / "server.log", command) as server:
         yield server
