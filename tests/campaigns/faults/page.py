@@ -14,7 +14,7 @@ HEAD = """\
 Written by `make faults`: what can go wrong, what is promised then, what must never happen, and what came of the tests
 that show it ({passed} of {rows} rows passed). [behavior.md](behavior.md) has the promises in full. A test bears the
 mark `fault(row)`; those of requests run behind both doors, and on a server of processes. After each of these the same
-workers live, `/health` is 200 within a second, and a known request gets the known answer to the bit. Never, in any row:
+workers live, `/health` is 200 again, and a known request gets the known answer to the bit. Never, in any row:
 a process that ends or hangs, 5xx for what a client sent, a traceback, a path or a key in an answer, another's request
 changed.
 """
