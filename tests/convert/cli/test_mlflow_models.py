@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import pickle
 import subprocess
-import sys
 import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from convert.__main__ import main
+from convert.cli import mlflow_models
 from convert.cli.mlflow_models import fetched, name_and_version
 from convert.cli.options import ConvertCommand, parse
 from convert.errors import Refused
@@ -127,7 +128,8 @@ def test_mlflow_brings_what_only_it_can_find(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    # of this module alone: the child that opens the pickle needs the true one
+    monkeypatch.setattr(mlflow_models, "sys", SimpleNamespace(executable=str(tmp_path / "python")))
     with pytest.raises(Refused, match=r"its command is not here\n.*make mlflow"), fetched("models:/iris/1"):
         pass
     command = tmp_path / "mlflow"
