@@ -59,6 +59,7 @@ class Endpoints:
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_ms / 1000,
             hirefire_token=settings.hirefire_token,
+            behind_router=settings.behind_router,
         )
         self.quota = make_quota(settings)
         self.ledger = make_ledger(settings.inflight_bytes, settings.max_body_bytes)
