@@ -7,6 +7,7 @@ stays inside is followed (Kubernetes mounts files so); a file with a second name
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -42,6 +43,18 @@ def read_beginning(folder: Path, path: Path, most: int) -> bytes:
     """The first bytes, at most so many, of a regular file inside of the folder. Raises BadFile, OSError."""
     with _opened_inside(folder, path) as (file, _):
         return _read(file, most)
+
+
+def digest_inside(folder: Path, path: Path, most: int) -> str | None:
+    """The SHA-256 of a regular file inside of the folder; None where there is none, or one of more than ``most`` bytes.
+
+    Whatever else stands there, a pipe or a device, is not read. Raises OSError.
+    """
+    try:
+        with _opened_inside(folder, path) as (file, status), open(file, "rb", closefd=False) as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest() if status.st_size <= most else None
+    except BadFile:
+        return None
 
 
 @contextlib.contextmanager
