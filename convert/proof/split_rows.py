@@ -59,7 +59,7 @@ def _between(random: np.random.Generator, hint: ColumnHint, low: Array, high: Ar
     share, spread = random.random(len(low)), scale(hint)[1]
     bottom = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high - spread, 0.0))
     top = np.where(np.isfinite(high), high, bottom + spread)
-    return np.clip(top - share * (top - bottom), np.nextafter(bottom, np.inf), top)
+    return np.asarray(np.clip(top - share * (top - bottom), np.nextafter(bottom, np.inf), top))
 
 
 def _known_inside(random: np.random.Generator, known: Array, values: Array, low: Array, high: Array) -> Array:

@@ -50,7 +50,7 @@ def within(hint: ColumnHint, values: Array) -> Array:
 
 def _each_often(random: np.random.Generator, values: Array, rows: int) -> Array:
     """``rows`` of the values, each about as often as any other, so that none of a few thousand is left out."""
-    return values[random.permutation(np.resize(random.permutation(len(values)), rows))]
+    return np.asarray(values[random.permutation(np.resize(random.permutation(len(values)), rows))])
 
 
 def known_numbers(feature: Feature, hint: ColumnHint) -> list[Any]:
