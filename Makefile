@@ -197,8 +197,8 @@ plan: develop ## which dyno and how many, from measured results: RATE=5000 P99=5
 footprint: develop models ## start, memory and package size of the server
 	$(PY) -m bench footprint
 
-coverage-models: develop ## every estimator converted or refused, into docs/coverage.md (boosters and libraries after `make boosters libraries`)
-	$(PY) -W ignore -m tests.campaigns.coverage
+coverage-models: develop ## every estimator converted or refused, into docs/coverage.md (boosters and libraries after `make boosters libraries`); goes on where it was broken off; FRESH=1
+	$(PY) -W ignore -m tests.campaigns.coverage $(if $(FRESH),--fresh)
 
 OUTSIDE := $(shell sed -n 's/^skl2onnx==//p' requirements-convert.txt)
 

@@ -30,8 +30,8 @@ from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
 from convert.proof.speed import ratios
-from convert.proof.synthetic_rows import usual
 from convert.proof.user_rows import column_names, kinds_of
+from convert.proof.usual_rows import usual
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime

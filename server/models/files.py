@@ -17,14 +17,23 @@ from server.artefact.onnxfile import MAX_BYTES, BadFile
 OUTSIDE = "is a link that leads out of the models folder: put the file itself here"
 
 
+class ChangedMeanwhile(Exception):
+    """The file has changed since its trial."""
+
+
 def is_inside(folder: Path, path: Path) -> bool:
     """Whether a path, its links followed, lies in the folder. The folder itself may be a link."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
-def read_inside(folder: Path, path: Path) -> bytes:
-    """Reads a regular file of one name, whose path inside of the folder has no links left. Raises BadFile, OSError."""
+def read_inside(folder: Path, path: Path, size: int | None = None) -> bytes:
+    """Reads a regular file of one name, whose path inside of the folder has no links left. Raises BadFile, OSError.
+
+    ``size``: its bytes when it was tried. Of a file that has another size by now nothing is read: ChangedMeanwhile.
+    """
     with _opened_inside(folder, path) as (file, status):
+        if size not in (None, status.st_size):
+            raise ChangedMeanwhile
         _check_single(status)
         return _read(file, status.st_size)
 
