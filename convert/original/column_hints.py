@@ -39,6 +39,7 @@ class ColumnHint:
 
     readers: list[int] = field(default_factory=list)  # estimators that see it; a ColumnTransformer may drop it before
     text: bool = False
+    fill: str | None = None  # what an imputer puts where nothing is: with it alone numbers stay numbers
     boolean: bool = False
     known: list[Any] = field(default_factory=list)
     points: list[float] = field(default_factory=list)
@@ -189,6 +190,9 @@ def _note_values(view: ColumnView, values: Array) -> None:
         view.hint.missing = None
     there = [value for value in values if not (value is None or value != value)]
     numbers = bool(there) and all(isinstance(value, int | float | np.number | np.bool_) for value in there)
+    if numbers and view.hint.fill is not None:
+        view.hint.known = [value for value in view.hint.known if value != view.hint.fill]
+        view.hint.text, view.hint.fill = False, None
     view.hint.text = view.hint.text or (values.dtype.kind in "OUS" and not numbers)
     view.hint.boolean = not nothing and all(isinstance(value, bool | np.bool_) for value in there)
     view.hint.known += list(values)
@@ -230,6 +234,7 @@ def _imputer(model: Any, views: Views) -> Views:
     for column, (view, value) in enumerate(zip(views, np.asarray(model.statistics_), strict=True)):
         _refuse_dates(model, column, np.asarray(value))
         if view and isinstance(value, str):
+            view.hint.fill = value if not view.hint.text else None
             view.hint.text = True
             view.hint.known.append(value)
         elif view:
