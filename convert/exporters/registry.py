@@ -98,7 +98,7 @@ Predict = Callable[["Exporter", Any, Columns], Prediction]
 TRANSFORMS: dict[type, Transform] = {}
 PREDICTIONS: dict[type, Predict] = {}
 FAMILIES = (
-    "bayes", "boosting", "calibration", "clusters", "compose", "dummy", "encoders", "ensembles", "functions",
+    "bayes", "boosting", "calibration", "clusters", "coding", "compose", "dummy", "encoders", "ensembles", "functions",
     "gaussian_process", "hashing", "imputing", "iterating", "kernels", "linear", "multiclass", "neighbors",
     "network", "numeric", "preprocessing", "projection", "records", "sampling", "text", "topics", "trees", "wrappers",
 )  # fmt: skip

@@ -24,6 +24,7 @@ class ColumnHint:
 
     readers: list[int] = field(default_factory=list)  # estimators that see it; a ColumnTransformer may drop it before
     text: bool = False
+    fill: str | None = None  # what an imputer puts where nothing is: with it alone numbers stay numbers
     boolean: bool = False
     known: list[Any] = field(default_factory=list)
     points: list[float] = field(default_factory=list)
@@ -72,6 +73,9 @@ def note_values(view: ColumnView, values: Array) -> None:
         view.hint.missing = None
     there = [value for value in values if not (value is None or value != value)]
     numbers = bool(there) and all(isinstance(value, int | float | np.number | np.bool_) for value in there)
+    if numbers and view.hint.fill is not None:
+        view.hint.known = [value for value in view.hint.known if value != view.hint.fill]
+        view.hint.text, view.hint.fill = False, None
     view.hint.text = view.hint.text or (values.dtype.kind in "OUS" and not numbers)
     view.hint.boolean = not nothing and all(isinstance(value, bool | np.bool_) for value in there)
     view.hint.known += list(values)

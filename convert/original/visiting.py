@@ -175,6 +175,7 @@ def _imputer(model: Any, views: Views) -> Views:
     for column, (view, value) in enumerate(zip(views, np.asarray(model.statistics_), strict=True)):
         _refuse_dates(model, column, np.asarray(value))
         if view and isinstance(value, str):
+            view.hint.fill = value if not view.hint.text else None
             view.hint.text = True
             view.hint.known.append(value)
         elif view:
