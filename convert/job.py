@@ -137,7 +137,13 @@ def _opened(model: ModelProto | None) -> Runtime | None:
 
 
 def refuse_ties(proof: Proof) -> None:
-    """Raises Refused where answers that are accidents are common."""
+    """Raises Refused where answers that are accidents are common, or labels that differ where the best scores tie."""
+    if not proof.wrong and proof.tie_share > MOST_ACCIDENTS:
+        raise Refused(
+            f"in {proof.tie_share:.1%} of rows its two best classes have one score and the file would choose the other,"
+            " so that its labels are hardly compared at all",
+            "fit it so that its scores tell the classes apart, or take such labels as they fall with --allow-ties",
+        )
     if not proof.wrong and proof.accident_share > MOST_ACCIDENTS:
         raise Refused(
             f"of rows like those it remembers {proof.accident_share:.1%} have more neighbours at one distance than it "
