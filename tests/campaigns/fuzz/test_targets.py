@@ -15,7 +15,7 @@ from tests.campaigns.fuzz.targets import Target, Wrong, decoding, make_targets
 
 NAMES = (
     "predict", "numbers", "predict-mixed", "invocations", "csv", "infer", "infer-gzip", "onnx", "metadata", "settings",
-    "headers",
+    "headers", "addresses", "redirects", "archive",
 )  # fmt: skip
 Change = tuple[int, int, bytes]  # where, how many bytes go, what comes
 
