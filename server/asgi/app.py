@@ -7,6 +7,7 @@ from copy import deepcopy
 from time import monotonic
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -19,22 +20,18 @@ from server.asgi.page_routes import build_page_router, is_open_page
 from server.asgi.repository_routes import build_repository_router
 from server.asgi.routes import build_router
 from server.asgi.v2_routes import build_v2_router
+from server.codecs.refusals import no_route, shown
 from server.endpoints.framing import Headers, check_framing
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import JSON
 from server.endpoints.serving import HotRoute
-from server.errors import CODE_OF_STATUS, ServerError, envelope
+from server.errors import CODE_OF_STATUS, STATUS, ServerError, envelope
 from server.logs import log
 from server.models.repository import Repository
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-MESSAGES = {
-    404: "there is no such route; GET / lists where to go",
-    405: "this route does not take that method; the Allow header names those it takes",
-}
 
 
 class App:
@@ -55,7 +52,8 @@ class App:
     def _document(self) -> None:
         endpoints = self.endpoints
         keyed = bool(endpoints.settings.api_keys)
-        endpoints.openapi_document = document(endpoints.repository, deepcopy(self._operations), keyed)
+        described = document(endpoints.repository, deepcopy(self._operations), keyed)
+        endpoints.openapi_document = orjson.dumps(described)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request; the lifespan opens and closes the endpoints."""
@@ -178,8 +176,18 @@ def _on_http_exception(endpoints: Endpoints) -> Any:
     """Handles what the framework refuses: an unknown route, a wrong method."""
 
     async def handle(request: Request, error: HTTPException) -> Response:
-        code = CODE_OF_STATUS.get(error.status_code, "bad_request")
-        message = MESSAGES.get(error.status_code, str(error.detail))
-        return _respond(endpoints, ServerError(code, message, error.headers), request.state.request_id)
+        return _respond(endpoints, _refusal(request, error), request.state.request_id)
 
     return handle
+
+
+def _refusal(request: Request, error: HTTPException) -> ServerError:
+    """What the framework refuses, in our words."""
+    path = request.url.path
+    if error.status_code == STATUS["not_found"]:
+        return no_route(path)
+    if error.status_code == STATUS["method_not_allowed"]:
+        takes = (error.headers or {}).get("Allow", "another")
+        message = f"{shown(path)} does not take {request.method[:16]}; it takes {takes}"
+        return ServerError("method_not_allowed", message, error.headers)
+    return ServerError(CODE_OF_STATUS.get(error.status_code, "bad_request"), str(error.detail), error.headers)
