@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from convert.graph.graph import Array
-from convert.original.column_hints import ColumnHint
+from convert.original.columns.hints import ColumnHint
+from convert.original.columns.usual import UNSEEN_TEXT, is_missing
 from convert.original.table import Table
-from convert.original.usual import UNSEEN_TEXT, is_missing
 from server.artefact.metadata import Feature
 
 FARTHEST = 1e100  # boosters write 1e300 for "any number": no place where values lie

@@ -25,8 +25,8 @@ from convert.exporters.records import words_by_name
 from convert.exporters.registry import TableHints, optional_family
 from convert.graph.graph import Array
 from convert.inside import Inner, inside, is_dropped, is_sampler
-from convert.original import column_functions, own_columns
-from convert.original.column_hints import (
+from convert.original.columns import functions, own
+from convert.original.columns.hints import (
     ColumnHint,
     ColumnView,
     Views,
@@ -35,9 +35,9 @@ from convert.original.column_hints import (
     note_read,
     note_values,
 )
+from convert.original.columns.trees import note_booster, note_histograms, note_trees
 from convert.original.hashed_words import words_with_weight
 from convert.original.remembered import note_remembered
-from convert.original.tree_hints import note_booster, note_histograms, note_trees
 from convert.original.wordlist import invented
 
 
@@ -57,10 +57,10 @@ def _visit(model: Any, views: Views) -> Views:
     if model is None or isinstance(model, str):
         note_read(model, views)
         return views
-    own = own_columns.visit(model, views)
-    if own is not None:
-        note_read(model, own[1])
-        return own[0]
+    known = own.visit(model, views)
+    if known is not None:
+        note_read(model, known[1])
+        return known[0]
     visit = next((visit for kind, visit in VISITORS.items() if isinstance(model, kind)), _wrapper)
     find = getattr(optional_family(model), "table_hints", None)
     if find is not None and not inside(model):
@@ -247,12 +247,12 @@ VISITORS: dict[type, Callable[[Any, Views], Views]] = {
     MissingIndicator: _indicator,
     SimpleImputer: _imputer,
     preprocessing.FunctionTransformer: lambda model, views: views if model.func is None else [],
-    preprocessing.Binarizer: column_functions.binary,
-    preprocessing.KBinsDiscretizer: column_functions.bins,
-    preprocessing.MaxAbsScaler: column_functions.scaler,
-    preprocessing.MinMaxScaler: column_functions.min_max,
-    preprocessing.QuantileTransformer: column_functions.quantiles,
-    preprocessing.RobustScaler: column_functions.scaler,
-    preprocessing.SplineTransformer: column_functions.splines,
-    preprocessing.StandardScaler: column_functions.scaler,
+    preprocessing.Binarizer: functions.binary,
+    preprocessing.KBinsDiscretizer: functions.bins,
+    preprocessing.MaxAbsScaler: functions.scaler,
+    preprocessing.MinMaxScaler: functions.min_max,
+    preprocessing.QuantileTransformer: functions.quantiles,
+    preprocessing.RobustScaler: functions.scaler,
+    preprocessing.SplineTransformer: functions.splines,
+    preprocessing.StandardScaler: functions.scaler,
 }
