@@ -18,7 +18,7 @@ INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(PY),$(PY) -m pip inst
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe buildpack help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
+.PHONY: axe buildpack help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-peers bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -172,6 +172,22 @@ bench-quick: develop models ## the same without a dyno, within three minutes
 bench-micro: develop models ## peak rates on one core beside baselines and nginx, by wrk: ARGS="--quick"
 	$(PY) -m bench micro $(ARGS)
 
+PEERS := mosec triton litserve mlserver
+PEER_PYTHON ?= python3.11
+build/peers/triton/.installed build/peers/mlserver/.installed: PEER = $(PEER_PYTHON)# neither runs on Python 3.13
+PEER = $(PYTHON)
+
+build/peers/%/.installed: bench/peers/%.txt
+	rm -rf $(@D)
+	$(PEER) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r $<
+	@touch $@
+
+bench-peers: develop models ## peak rates on one core beside mosec, Triton's Python backend, LitServe and MLServer, each in build/peers/NAME; what does not install is left out
+	@mkdir -p build/peers
+	@for peer in $(PEERS); do $(MAKE) --no-print-directory build/peers/$$peer/.installed >build/peers/$$peer.log 2>&1 || echo "$$peer is left out: build/peers/$$peer.log says why"; done
+	$(PY) -m bench peers $(ARGS)
+
 bench-compare: develop ## two runs side by side: A=bench/results/... B=bench/results/...
 	$(PY) -m bench compare $(A) $(B)
 
@@ -184,8 +200,8 @@ plan: develop ## which dyno and how many, from measured results: RATE=5000 P99=5
 footprint: develop models ## start, memory and package size of the server
 	$(PY) -m bench footprint
 
-coverage-models: develop ## every estimator converted or refused, into docs/coverage.md (boosters and libraries after `make boosters libraries`)
-	$(PY) -W ignore -m tests.campaigns.coverage
+coverage-models: develop ## every estimator converted or refused, into docs/coverage.md (boosters and libraries after `make boosters libraries`); goes on where it was broken off; FRESH=1
+	$(PY) -W ignore -m tests.campaigns.coverage $(if $(FRESH),--fresh)
 
 OUTSIDE := $(shell sed -n 's/^skl2onnx==//p' requirements-convert.txt)
 

@@ -25,13 +25,14 @@ from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
+from convert.proof.company import refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
 from convert.proof.speed import ratios
-from convert.proof.synthetic_rows import usual
 from convert.proof.user_rows import column_names, kinds_of
+from convert.proof.usual_rows import usual
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
@@ -82,6 +83,7 @@ def convert(
     groups, expected = ask_proof_rows(original, features, data)
     runtime = Runtime(model.SerializeToString())
     accidents = find_accidents(_opened(exported.accidents), features, groups)
+    refuse_company(original, groups, expected, accidents)
     proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups))
     if not allow_ties:
         refuse_ties(proof)

@@ -89,13 +89,13 @@ def _models_for(scenarios: Sequence[str], pickles: Path, repository: Path, folde
     return made | {name: make(folder) for name, make in ((HEAVY, models.heavy), (WIDE, models.wide)) if name in needed}
 
 
-def pairings_of(model: ModelUnderTest, folder: Path) -> list[Pairing]:
-    """All systems with one model; nginx, which only answers, where it is installed and its answer fits.
+def pairings_of(model: ModelUnderTest, folder: Path, baselines: Sequence[str] = tuple(BASELINES)) -> list[Pairing]:
+    """dynonnx and baselines with one model; nginx, which only answers, where it is installed and its answer fits.
 
     ``folder`` is theirs alone: what they need is written there.
     """
     ours = Pairing(OURS, dynonnx(repository_of([model], folder), model.name), model.dynonnx_cases)
-    others = [Pairing(name, baseline(name, model.pickle, model.artefact), model.cases) for name in BASELINES]
+    others = [Pairing(name, baseline(name, model.pickle, model.artefact), model.cases) for name in baselines]
     golden, ceiling = model.cases[0], nginx(model.cases[0], folder)
     same = [replace(case, expected=golden.expected) for case in model.cases]
     return [ours, *others, *([Pairing(ceiling.name, ceiling, same)] if ceiling else [])]

@@ -64,7 +64,9 @@ def _filled(x: Columns, missing: Tensor, statistics: Any) -> Columns:
     if x.is_text():
         fill = np.array([MISSING_TEXT if _is_nan(value) else str(value) for value in statistics], object)
         return columns(missing.where(fill, x.text()), x.width)
-    return columns(missing.where(statistics.astype(np.float64), x.numbers()), x.width)
+    # a text among numbers is what no encoder of numbers knows, and neither does it know a missing one
+    fill = np.array([np.nan if isinstance(value, str) else value for value in statistics], np.float64)
+    return columns(missing.where(fill, x.numbers()), x.width)
 
 
 def _is_nan(value: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from convert.errors import Refused, unforeseen
 from convert.exporters.parts.sparseness import gives_sparse
 from convert.graph.columns import Columns
-from convert.graph.graph import Graph, Tensor
+from convert.graph.graph import Array, Graph, Tensor
 from convert.inside import Inner, inside
 
 
@@ -49,6 +49,20 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeSplits:
+    """What one tree asks, by node [nodes], the first its root: a column, and the ``threshold`` it compares with.
+
+    The threshold is NaN at leaves and where categories are parted. ``left`` is the node for what is not above it,
+    ``right`` the other; at leaves they are 0 or less.
+    """
+
+    columns: Array
+    thresholds: Array
+    left: Array
+    right: Array
+
+
+@dataclass(frozen=True, slots=True)
 class BoosterHints:
     """What a booster tells of its columns, by position.
 
@@ -60,6 +74,7 @@ class BoosterHints:
     codes: Mapping[int, Sequence[int]] = field(default_factory=dict)
     categories: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     closed: bool = False
+    trees: Sequence[TreeSplits] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,7 @@ Predict = Callable[["Exporter", Any, Columns], Prediction]
 TRANSFORMS: dict[type, Transform] = {}
 PREDICTIONS: dict[type, Predict] = {}
 FAMILIES = (
-    "bayes", "boosting", "calibration", "clusters", "compose", "dummy", "encoders", "ensembles", "functions",
+    "bayes", "boosting", "calibration", "clusters", "coding", "compose", "dummy", "encoders", "ensembles", "functions",
     "gaussian_process", "hashing", "imputing", "iterating", "kernels", "linear", "multiclass", "neighbors",
     "network", "numeric", "preprocessing", "projection", "records", "sampling", "text", "topics", "trees", "wrappers",
 )  # fmt: skip

@@ -14,10 +14,11 @@ from sklearn.feature_extraction import DictVectorizer, FeatureHasher, text
 from convert.errors import Refused
 from convert.exporters.records import words_by_name
 from convert.inside import DEEPEST, inwards, is_bottomless
-from convert.original.column_hints import ColumnHint, find_hints
-from convert.original.own_columns import learn_columns
+from convert.original.columns.hints import ColumnHint
+from convert.original.columns.own import learn_columns
+from convert.original.columns.usual import usual_row
+from convert.original.columns.visiting import find_hints
 from convert.original.table import Table, length
-from convert.original.usual import usual_row
 from convert.original.wordlist import invented
 from convert.tracing.inputs import infer_columns
 from convert.tracing.steps import own_steps

@@ -7,6 +7,7 @@ from copy import deepcopy
 from time import monotonic
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -51,7 +52,8 @@ class App:
     def _document(self) -> None:
         endpoints = self.endpoints
         keyed = bool(endpoints.settings.api_keys)
-        endpoints.openapi_document = document(endpoints.repository, deepcopy(self._operations), keyed)
+        described = document(endpoints.repository, deepcopy(self._operations), keyed)
+        endpoints.openapi_document = orjson.dumps(described)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request; the lifespan opens and closes the endpoints."""

@@ -74,14 +74,20 @@ class Gate:
         deadline_seconds: float,
         admin_keys: Sequence[str] = (),
         hirefire_token: str | None = None,
+        behind_router: bool = False,
     ) -> None:
-        """``hirefire_token``: in the path that tells HireFire the demand, instead of a key; None: no such path."""
+        """``hirefire_token``: in the path that tells HireFire the demand, instead of a key; None: no such path.
+
+        ``behind_router``: what X-Request-Start says is the router's. Else a client wrote it, who may have it count
+        against its own deadline, and in nobody's numbers.
+        """
         self._hirefire_token = hirefire_token
         self._admin_digests = _digests(admin_keys)
         self._digests = (*_digests(keys), *self._admin_digests) if keys else ()
         self._max_body_bytes = max_body_bytes
         self._deadline_seconds = deadline_seconds
         self._clock = RouterClock()
+        self._behind_router = behind_router
         self.next_id = request_ids()
         self._good_host: bytes | None = None  # the last that passed: most requests have the same
 
@@ -197,8 +203,8 @@ class Gate:
 
     @property
     def router(self) -> tuple[float, int]:
-        """Seconds that requests were at the router so far, and how many told it."""
-        return self._clock.spent
+        """Seconds that requests were at the router so far, and how many told it; nothing where there is none."""
+        return self._clock.spent if self._behind_router else (0.0, 0)
 
     def _check_length(self, value: bytes) -> None:
         value = value.rstrip(BLANKS)

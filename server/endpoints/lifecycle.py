@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import time
-from typing import Any, Literal
+from typing import Literal
 
 from server.batching.runs.quarantine import Quarantine, Record
 from server.batching.turns import Turns
@@ -17,6 +17,7 @@ from server.endpoints.ledger import make_ledger
 from server.endpoints.live import Live
 from server.endpoints.quota import make_quota
 from server.endpoints.serving import Serving, worth_of
+from server.endpoints.shared_reads import SharedReads
 from server.errors import ServerError
 from server.logs.access import AccessLog
 from server.logs.handler import count_losses
@@ -59,6 +60,7 @@ class Endpoints:
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_ms / 1000,
             hirefire_token=settings.hirefire_token,
+            behind_router=settings.behind_router,
         )
         self.quota = make_quota(settings)
         self.ledger = make_ledger(settings.inflight_bytes, settings.max_body_bytes)
@@ -66,7 +68,8 @@ class Endpoints:
         self.quarantine = Quarantine(scoreboard.models)
         self.turns = Turns()
         self.access_log = AccessLog(settings.access_log) if settings.access_log else None
-        self.openapi_document: dict[str, Any] = {}
+        self.openapi_document = b"{}"
+        self.shared_reads = SharedReads()
         self.draining = False
         self.control: Control = _refuse_control
         self._line = 0

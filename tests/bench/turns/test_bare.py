@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.baselines.apps import open_session
+from bench.baselines.predictors import open_session
 from bench.baselines.serving import OURS, dynonnx, repository_of, serving
 from bench.errors import BenchError
 from bench.load.models import tensor_models, tensor_rows

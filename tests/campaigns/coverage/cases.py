@@ -5,6 +5,7 @@ Knows nothing of converting. Each case fits in well under a second.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,9 +13,11 @@ import numpy as np
 import pandas
 from sklearn import (
     compose,
+    decomposition,
     ensemble,
     impute,
     linear_model,
+    manifold,
     model_selection,
     naive_bayes,
     neighbors,
@@ -185,12 +188,33 @@ def settings() -> Iterator[Case]:
     categories = np.column_stack([positive[:, :3], np.floor(positive[:, 3] * 4)])
     native = ensemble.HistGradientBoostingRegressor(categorical_features=[3], max_iter=20)
     yield case("settings", "HistGradientBoosting, native categories", native, categories, value)
+    yield from _transforms(x)
     for regressor in (
         svm.SVR(),
         neighbors.KNeighborsRegressor(weights="distance"),
         linear_model.TweedieRegressor(power=1.5),
     ):
         yield case("settings", _short(regressor), regressor, x, np.abs(value))
+
+
+def _transforms(x: Any) -> Iterator[Case]:
+    """Of transformers that write a row as a sum of few others."""
+    lines = random().normal(size=(8, COLUMNS))
+    for model in (
+        decomposition.SparseCoder(lines, transform_n_nonzero_coefs=3),
+        decomposition.SparseCoder(lines, transform_n_nonzero_coefs=2, split_sign=True),
+        decomposition.SparseCoder(lines, transform_algorithm="threshold", transform_alpha=0.5),
+        manifold.LocallyLinearEmbedding(n_neighbors=12),
+    ):
+        yield case("settings", f"{type(model).__name__}, {_changed(model)}", model, x)
+
+
+def _changed(model: Any) -> str:
+    """What of it is not as it is by default, in words; a dictionary is none."""
+    given, default = model.get_params(), inspect.signature(type(model)).parameters
+    return ", ".join(
+        f"{name}={value}" for name, value in given.items() if np.ndim(value) == 0 and value != default[name].default
+    )
 
 
 def shapes() -> Iterator[Case]:

@@ -1,6 +1,7 @@
 """Owns the measuring of one case: fit, convert, compare, in a child with a time limit. Knows nothing of tables.
 
-The limit is for plain skl2onnx, which has conversions that never end.
+The limit is for plain skl2onnx, which has conversions that never end. It is of the processor's time, so that what
+else runs beside it changes no outcome.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import re
+import resource
+import signal
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +40,8 @@ from tests.campaigns.coverage.data import Case
 # A fork of this very process would hang in what is left of the threads that OpenMP had here; this one forks early.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload([__name__])
-SECONDS = 90.0
+SECONDS = 90  # of the processor
+PATIENCE = 20 * SECONDS  # of the clock: it may wait for what never comes
 LENIENT = 10.0  # plain skl2onnx computes in float32: it is allowed 1e-4 where we allow 1e-5
 
 Status = Literal["agrees", "refused", "differs", "breaks", "hangs", "not fitted"]
@@ -149,7 +153,8 @@ def _plain_name(name: str) -> str:
     return re.sub(r"\W", "_", name)
 
 
-def _answer(make: bytes, way: Callable[[Any], Outcome], pipe: Any) -> None:
+def _answer(make: bytes, way: Callable[[Any], Outcome], seconds: int, pipe: Any) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     warnings.simplefilter("ignore")
     try:
         model = cloudpickle.loads(make)()
@@ -162,17 +167,20 @@ def _answer(make: bytes, way: Callable[[Any], Outcome], pipe: Any) -> None:
         pipe.send(Outcome("breaks", repr(error)))
 
 
-def measure(case: Case, way: Callable[[Any], Outcome], seconds: float = SECONDS) -> Outcome:
+def measure(case: Case, way: Callable[[Any], Outcome], seconds: int = SECONDS) -> Outcome:
     """One case, one way, in a child of its own."""
     reading, writing = multiprocessing.Pipe(duplex=False)
-    child = CONTEXT.Process(target=_answer, args=(cloudpickle.dumps(case.make), way, writing))
+    child = CONTEXT.Process(target=_answer, args=(cloudpickle.dumps(case.make), way, seconds, writing))
     child.start()
     writing.close()
     try:
-        if not reading.poll(seconds):
-            return Outcome("hangs", f"more than {seconds:.0f} s")
+        if not reading.poll(PATIENCE):
+            return Outcome("hangs", f"more than {PATIENCE} s of the clock")
         outcome: Outcome = reading.recv()
     except EOFError:
+        child.join()
+        if child.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
+            return Outcome("hangs", f"more than {seconds} s")
         return Outcome("breaks", "the process died")
     else:
         return outcome

@@ -15,6 +15,7 @@ from tests.campaigns.fuzz.targets import Target, Wrong, decoding, make_targets
 
 NAMES = (
     "predict", "predict-mixed", "invocations", "csv", "infer", "infer-gzip", "onnx", "metadata", "settings", "headers",
+    "addresses", "redirects", "archive",
 )  # fmt: skip
 Change = tuple[int, int, bytes]  # where, how many bytes go, what comes
 

@@ -72,6 +72,17 @@ def test_missing_words_are_imputed(agrees: Agrees) -> None:
     assert all(feature.nullable for feature in done.artefact.features)
 
 
+def test_numbers_among_words_that_a_text_is_imputed_for_stay_numbers(agrees: Agrees) -> None:
+    table = pandas.DataFrame({"zone": ["a", "b", None, "b"] * 30, "kind": [20, 60, 20, 30] * 30})
+    words = make_pipeline(SimpleImputer(strategy="constant", fill_value="None"), OneHotEncoder(handle_unknown="ignore"))
+    done = agrees(make_pipeline(words, LogisticRegression()).fit(table, [0, 1, 1, 0] * 30))
+    assert [(feature.name, feature.dtype) for feature in done.artefact.features] == [
+        ("zone", "string"),
+        ("kind", "float64"),
+    ]
+    assert done.artefact.features[1].nullable
+
+
 def test_a_union_of_scalers(agrees: Agrees) -> None:
     union = FeatureUnion([("a", StandardScaler()), ("b", MinMaxScaler())], transformer_weights={"b": 2.0})
     x = TABLE[NUMBERS].fillna(0)
@@ -86,7 +97,7 @@ def test_numbers_and_booleans_as_categories(agrees: Agrees) -> None:
 
 
 def test_a_refusal_names_the_estimator_and_its_path(converted: Agrees) -> None:
-    columns = ColumnTransformer([("map", LocallyLinearEmbedding(n_components=2), NUMBERS)])
+    columns = ColumnTransformer([("map", LocallyLinearEmbedding(n_neighbors=30, n_components=2), NUMBERS)])
     model = make_pipeline(columns, LogisticRegression()).fit(TABLE[:200].fillna(0), LEFT[:200])
     with pytest.raises(Refused, match="LocallyLinearEmbedding") as refusal:
         converted(model)

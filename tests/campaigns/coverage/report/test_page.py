@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.campaigns.coverage import data, measure, page
+from tests.campaigns.coverage import data, measure
+from tests.campaigns.coverage.report import page
 
 
 def test_the_page_counts_and_lists_what_does_not_agree() -> None:

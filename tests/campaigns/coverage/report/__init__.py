@@ -1,0 +1,1 @@
+"""What is kept of outcomes, and the page that is written of them."""
