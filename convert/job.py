@@ -32,9 +32,9 @@ from convert.proof.golden import golden
 from convert.proof.optimising import Proven, candidates, fastest
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
+from convert.proof.rows.usual import usual
 from convert.proof.speed import feeds_of, ratios
 from convert.proof.user_rows import column_names, kinds_of
-from convert.proof.usual_rows import usual
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime

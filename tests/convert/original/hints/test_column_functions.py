@@ -14,7 +14,7 @@ from sklearn.preprocessing import Binarizer, KBinsDiscretizer, QuantileTransform
 from convert.original.hints.visiting import find_hints
 from convert.original.original import open_original
 from convert.original.schema import describe
-from convert.proof.synthetic_rows import synthesise
+from convert.proof.rows.synthetic import synthesise
 
 X = np.random.default_rng(0).normal(5000, 700, size=(300, 2)).round()
 

@@ -12,7 +12,7 @@ import numpy as np
 from convert.graph.graph import Array
 from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import Table
-from convert.proof.usual_rows import usual
+from convert.proof.rows.usual import usual
 from server.artefact.metadata import Feature
 
 
