@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import Table
 from convert.proof import remembered_rows, split_rows
 from convert.proof.usual_rows import scale, usual, within

@@ -21,14 +21,10 @@ from server.asgi.page_routes import build_page_router, is_open_page
 from server.asgi.repository_routes import build_repository_router
 from server.asgi.routes import build_router
 from server.asgi.v2_routes import build_v2_router
+from server.codecs.refusals import no_route, shown
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import JSON
-from server.errors import CODE_OF_STATUS, ServerError, envelope
-
-MESSAGES = {
-    404: "there is no such route; GET / lists where to go",
-    405: "this route does not take that method; the Allow header names those it takes",
-}
+from server.errors import CODE_OF_STATUS, STATUS, ServerError, envelope
 
 
 class Framework:
@@ -89,8 +85,18 @@ def _on_http_exception(endpoints: Endpoints) -> Any:
     """Handles what the framework refuses: an unknown route, a wrong method."""
 
     async def handle(request: Request, error: HTTPException) -> Response:
-        code = CODE_OF_STATUS.get(error.status_code, "bad_request")
-        message = MESSAGES.get(error.status_code, str(error.detail))
-        return _respond(endpoints, ServerError(code, message, error.headers), request.state.request_id)
+        return _respond(endpoints, _refusal(request, error), request.state.request_id)
 
     return handle
+
+
+def _refusal(request: Request, error: HTTPException) -> ServerError:
+    """What the framework refuses, in our words."""
+    path = request.url.path
+    if error.status_code == STATUS["not_found"]:
+        return no_route(path)
+    if error.status_code == STATUS["method_not_allowed"]:
+        takes = (error.headers or {}).get("Allow", "another")
+        message = f"{shown(path)} does not take {request.method[:16]}; it takes {takes}"
+        return ServerError("method_not_allowed", message, error.headers)
+    return ServerError(CODE_OF_STATUS.get(error.status_code, "bad_request"), str(error.detail), error.headers)

@@ -14,7 +14,7 @@ from server.codecs.json.long_lists import CutBody, NotCut, cut_out, opening_of, 
 from server.codecs.json.matrix import MatrixReader
 from server.codecs.json.parser import parse
 from server.codecs.json.sliced_parser import parse_in_slices
-from server.codecs.refusals import refuse, shown
+from server.codecs.refusals import refuse, shown, too_many_rows
 from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
 from server.codecs.slices import LARGE_BYTES, Slices, count, discarding
 from server.errors import ServerError
@@ -122,7 +122,7 @@ class PredictCodec:
         if not rows:
             raise ServerError("invalid_input", "features: no rows; send at least one")
         if len(rows) > self._max_rows:
-            raise ServerError("too_many_rows", f"{len(rows)} rows are more than the {self._max_rows} allowed")
+            raise too_many_rows(len(rows), self._max_rows)
 
     def _is_clean(self, entry: Entry, document: Any, us: int, ls: int) -> bool:
         """Whether a text of so many u and l has neither a boolean nor null beside ``probabilities``."""
@@ -153,7 +153,10 @@ def check_json(headers: Headers) -> None:
         length = len(name)
         if length == _TYPE_LENGTH:
             if value != _JSON and name.lower() == _TYPE and not _is_json(value):
-                raise ServerError("unsupported_media_type", "send JSON as 'Content-Type: application/json'")
+                got = shown(value.decode("latin-1"))
+                raise ServerError(
+                    "unsupported_media_type", f"send JSON as 'Content-Type: application/json'; this is {got}"
+                )
         elif length == ENCODING_LENGTH:
             check_encoding(name, value)
 

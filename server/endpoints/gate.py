@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
+from server.codecs.refusals import no_route
 from server.endpoints.framing import BLANKS, CLOSE, Headers, check_coding, one_coding, says_no_store
 from server.endpoints.router_clock import RouterClock
 from server.errors import ServerError
@@ -134,7 +135,7 @@ class Gate:
     def check_token(self, token: str) -> None:
         """Raises ServerError ``not_found`` unless this is HireFire's token and one is set."""
         if not self._is_hirefire(f"/hirefire/{token}/info"):
-            raise ServerError("not_found", "there is no such route; GET / lists where to go")
+            raise no_route(f"/hirefire/{token}/info")
 
     def authorise_admin(self, headers: Headers) -> None:
         """Raises ServerError: ``unauthorized`` without an admin key, ``unsupported`` where none is set."""
@@ -226,7 +227,7 @@ class Gate:
         if length > self._max_body_bytes:
             raise ServerError(
                 "body_too_large",
-                f"the body is larger than the {self._max_body_bytes} bytes allowed",
+                f"the body is larger than the {self._max_body_bytes} bytes allowed: send several requests",
                 CLOSE,  # instead of reading the rest of the body
             )
 

@@ -6,6 +6,7 @@ Knows neither ASGI nor sockets: both doors call `enter` with a body. Only `codec
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Literal, NamedTuple
@@ -45,7 +46,8 @@ class Bodies(NamedTuple):
     large: SliceQueue
 
 
-class HotRoute(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class HotRoute:
     """A path whose POST is a prediction with one model by one protocol; its batcher runs in this worker.
 
     ``timed``: `enter` measures decoding, for Server-Timing or for statistics. ``bodies``: where those that are not easy

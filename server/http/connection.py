@@ -246,4 +246,4 @@ class Connection(ReadingConnection):
 
 def connection_class(endpoints: Endpoints) -> type[Connection]:
     """Makes the protocol class of one worker."""
-    return type("Connection", (Connection,), {"worker": WorkerState(endpoints)})
+    return type("Connection", (Connection,), {"shared": WorkerState(endpoints)})

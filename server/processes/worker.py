@@ -59,14 +59,14 @@ class _Server(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts the backlog, then stops as uvicorn does."""
         loop = asyncio.get_running_loop()
-        for listener in sockets or ():
-            for client in _backlog(listener):
-                await loop.connect_accepted_socket(self._connection, client)
-        for server in self.servers:
+        accepted = [client for listener in sockets or () for client in _backlog(listener)]
+        for server in self.servers:  # nothing is waited for since the last look: who comes in between is reset
             server.close()
+        for client in accepted:
+            await loop.connect_accepted_socket(self._connection, client)
         app: App = self.config.loaded_app
         app.endpoints.stop_accepting()
-        loop.call_later(ABANDON_SECONDS, app.endpoints.serving.abandon)
+        loop.call_later(ABANDON_SECONDS, app.endpoints.abandon)
         await super().shutdown(sockets)
 
     def _connection(self) -> asyncio.Protocol:

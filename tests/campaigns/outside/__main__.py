@@ -15,7 +15,7 @@ from tests.campaigns.outside.dumps import Dump, find
 from tests.campaigns.outside.judge import Asked, judge
 from tests.campaigns.outside.page import Judged, put, section
 
-SECONDS = 180.0
+SECONDS = 180  # of the processor
 BAD = ("differs", "breaks", "hangs")
 
 

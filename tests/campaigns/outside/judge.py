@@ -17,7 +17,7 @@ from convert.errors import UNFORESEEN, Refused
 from convert.inspection import inspect
 from convert.job import Converted, convert
 from convert.opening.opener import OpenPolicy
-from convert.original.original import DOCUMENT
+from convert.original.self_description import DOCUMENT
 from convert.original.table import Table, as_json, rows_at
 from convert.proof import questions
 from convert.proof.parity import batched, compare

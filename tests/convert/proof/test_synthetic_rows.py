@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import as_json, for_graph, from_json, length, rows_at
 from convert.proof.synthetic_rows import ROWS, synthesise
 from convert.proof.usual_rows import ODD_TEXTS

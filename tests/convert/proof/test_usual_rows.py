@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.proof.usual_rows import usual
 from server.artefact.metadata import Feature
 

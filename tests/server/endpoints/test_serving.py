@@ -248,6 +248,7 @@ class Asked(Entry):
     """An entry that keeps what it is answered with."""
 
     def __init__(self, codec: Codec, headers: Sequence[tuple[bytes, bytes]] = (), arrived: float = 0.0) -> None:
+        super().__init__()
         self.arrived = arrived
         self.deadline = float("inf")
         self.request = codec.read_headers(headers)

@@ -316,7 +316,7 @@ def test_a_retiring_worker_answers_what_still_comes(tmp_path: Path) -> None:
         idle, used = door.connect(), door.connect()
         assert used.send(post(ROW)).read().status == 200
         door.server.should_exit = True
-        while not door.protocol.worker.retiring:
+        while not door.protocol.shared.retiring:
             pass
         for client in (used, idle):
             answer = client.send(post(ROW)).read()

@@ -69,7 +69,6 @@ def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:
         assert set(server.scoreboard.blocks) == {("a", "1"), ("b", "1")}, "workers still write these"
         assert server._versions == set(server.scoreboard.blocks)
     assert gc.get_freeze_count() > 0, "the pages of what is there are not copied by a later fork"
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,6 @@ def test_versions_without_a_block_beside_the_old_ones_come_once_these_have_gone(
     if first != wanted:
         assert server.renew()
     assert [model.name for model in server.callable.endpoints.repository] == list(wanted)
-    gc.unfreeze()
 
 
 class Crashed:
