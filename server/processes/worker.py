@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -120,6 +121,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         """Serves until a stop signal."""
         app: App = self.wsgi
         app.line = self.line
+        app.assembled = gc.freeze  # else each full collection from then on would walk what FastAPI is made of
         app.endpoints.control = ControlClient(self.channel.workers).ask
         self.config.http = connection_class(app.endpoints)
         super().run()
