@@ -19,7 +19,8 @@ from uvicorn_worker import UvicornWorker
 
 from server.asgi.app import App
 from server.batching.runs.quarantine import Record
-from server.http.connection import Connection, connection_class
+from server.http.connection import Connection
+from server.http.keyed import connection_class
 from server.http.timeouts import let_kernel_end
 from server.logs import handler as logs
 from server.logs import log
