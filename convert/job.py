@@ -22,7 +22,7 @@ from convert.errors import Refused
 from convert.export import export
 from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
-from convert.optimising import Proven, candidates, fastest
+from convert.optimising.fastest import Proven, candidates, fastest
 from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread

@@ -10,12 +10,12 @@ import pytest
 from onnx import ModelProto
 from sklearn.neural_network import MLPRegressor
 
-from convert import optimising
 from convert.cli.report import optimised
 from convert.graph.graph import Graph
 from convert.job import convert
 from convert.opening.opener import OpenPolicy
-from convert.optimising import Proven, candidates, fastest
+from convert.optimising import fastest as optimising
+from convert.optimising.fastest import Proven, candidates, fastest
 from convert.proof.parity import Line, Proof
 from server.artefact.metadata import from_metadata, to_metadata
 from server.artefact.runtime import Runtime
