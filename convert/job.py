@@ -22,6 +22,7 @@ from convert.errors import Refused
 from convert.export import export
 from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
+from convert.optimising.fastest import Proven, candidates, fastest
 from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
@@ -29,7 +30,6 @@ from convert.original.table import Table, length
 from convert.proof.company import refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.golden import golden
-from convert.proof.optimising import Proven, candidates, fastest
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
 from convert.proof.rows.usual import usual
