@@ -31,10 +31,10 @@ from convert.proof.company import refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
-from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
+from convert.proof.questions import Groups, ask_by_halves, ask_few_rows, ask_proof_rows
+from convert.proof.rows.usual import usual
 from convert.proof.speed import feeds_of, ratios
 from convert.proof.user_rows import column_names, kinds_of
-from convert.proof.usual_rows import usual
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
@@ -134,6 +134,8 @@ def own_steps_of(original: Original, features: Sequence[Feature]) -> Traced | No
     if not any(own_steps(original.model)):
         return None
     rows = usual(np.random.default_rng(1), tuple(features), original.hints, SAMPLE_ROWS)
+    taken = ask_by_halves(original, rows)  # of rows that it does not take, such as beyond fixed edges, none is recorded
+    rows = rows if taken is None else taken[0]
     samples = capture(original.model, lambda: original.ask(rows))
     return Traced(samples, set(sharing(original.model)))
 
@@ -148,7 +150,13 @@ def _opened(model: ModelProto | None) -> Runtime | None:
 
 
 def refuse_ties(proof: Proof) -> None:
-    """Raises Refused where answers that are accidents are common."""
+    """Raises Refused where answers that are accidents are common, or labels that differ where the best scores tie."""
+    if not proof.wrong and proof.tie_share > MOST_ACCIDENTS:
+        raise Refused(
+            f"in {proof.tie_share:.1%} of rows its two best classes have one score and the file would choose the other,"
+            " so that its labels are hardly compared at all",
+            "fit it so that its scores tell the classes apart, or take such labels as they fall with --allow-ties",
+        )
     if not proof.wrong and proof.accident_share > MOST_ACCIDENTS:
         raise Refused(
             f"of rows like those it remembers {proof.accident_share:.1%} have more neighbours at one distance than it "

@@ -10,6 +10,7 @@ from server.artefact.metadata import Artefact, Feature, Output
 
 SHOWN_NAMES = 8
 SHOWN_FEATURES = 40  # of a model just converted; `inspect` shows all
+LONGEST_CELL = 200  # characters
 ORIGINAL = "original"  # among what a file says of its making: which other scikit-learn answered in the proof
 
 
@@ -134,8 +135,13 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN_NAMES]) + more
 
 
+def _cut(cell: str) -> str:
+    """What a column is as wide as: a name of megabytes would be that on each of its lines."""
+    return cell if len(cell) <= LONGEST_CELL else f"{cell[:LONGEST_CELL]}..."
+
+
 def _aligned(texts: Sequence[Sequence[str]]) -> str:
-    lines = [[on_one_line(cell) for cell in line] for line in texts]
+    lines = [[_cut(on_one_line(cell)) for cell in line] for line in texts]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
