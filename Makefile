@@ -93,10 +93,9 @@ build/.trained: examples/train.py .venv/.converting
 	$(PY) examples/train.py --out build
 	@touch $@
 
-$(EXAMPLES:%=build/%.pkl): build/.trained ;
-
-examples/models/%/1/model.onnx: build/%.pkl
-	$(PY) -m convert build/$*.pkl --name $* --version 1 --out examples/models --replace
+# One rule for all four, which a pattern of several targets is: they are converted side by side, and what that needs is imported once.
+$(EXAMPLES:%=examples/models/%/%/model.onnx): build/.trained
+	$(PY) -m convert $(EXAMPLES:%=build/%.pkl) --version $* --out examples/models --replace
 
 serve: .venv/.serving ## your models, those in models/, as Procfile starts the server
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" PORT=$(PORT) exec $(shell sed -n 's/^web: //p' Procfile)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from convert.original.column_hints import ColumnHint
-from convert.proof.usual_rows import usual
+from convert.original.hints.column_hints import ColumnHint
+from convert.proof.rows.usual import usual
 from server.artefact.metadata import Feature
 
 

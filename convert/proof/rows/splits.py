@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from convert.graph.graph import Array
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
+from convert.original.hints.ways import Stretch
 from convert.original.table import Table
-from convert.original.ways import Stretch
-from convert.proof.usual_rows import known_numbers, scale, usual, within
+from convert.proof.rows.usual import known_numbers, scale, usual, within
 from server.artefact.metadata import Feature
 
 ANYWHERE = Stretch(-np.inf, np.inf, np.nan)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convert.graph.graph import Array
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import Table
 from convert.original.usual import UNSEEN_TEXT, is_missing
 from server.artefact.metadata import Feature
@@ -20,6 +20,7 @@ ODD_WORDS = (
     "unheard", "é", "É", "x", "I", "ça", "Łódź", "naïve", "42", "3.14", "don't", "a_b", "日本語", "straße", "ﬁn", "²",
 )  # fmt: skip
 ACCENTS = str.maketrans("aceinouyACEINOUY", "àçéîñöùýÀÇÉÎÑÖÙÝ")
+PLAIN_EVERY, PLAIN_WORDS = 16, (4, 9)
 ODD_TEXTS = (UNSEEN_TEXT, "", " ", "a", "É", "ß", "日本", "x" * 200)
 
 
@@ -66,16 +67,23 @@ def _texts(feature: Feature, hint: ColumnHint) -> list[str]:
 
 
 def _documents(random: np.random.Generator, words: list[str], rows: int) -> Array:
-    """Texts of known words in any case, unknown ones, accents, single letters, odd spaces and marks; some empty."""
+    """Texts of known words in any case, unknown ones, accents, single letters, odd spaces and marks; some empty.
+
+    One of sixteen is plain, known words with blanks between: what people send, and golden rows show.
+    """
     shown = sorted(words)[:: max(1, len(words) // KNOWN_WORDS)]
     odd = [*(word.upper() for word in shown), *(word.translate(ACCENTS) for word in shown)]
     bag = np.array([*shown * 3, *odd, *ODD_WORDS * (1 + len(shown) // 20)], object)
     lengths = random.integers(0, LONGEST_TEXT, rows)
     gaps = np.array([" ", " ", " ", "  ", ", ", ".\n", "-", "\t", "\u00a0", "\u3000 "], object)
-    return np.array(
+    texts = np.array(
         ["".join(w + g for w, g in zip(random.choice(bag, n), random.choice(gaps, n), strict=True)) for n in lengths],
         object,
     )
+    of_plain = np.random.default_rng(1)
+    for at in range(0, rows if shown else 0, PLAIN_EVERY):
+        texts[at] = " ".join(of_plain.choice(np.array(shown, object), of_plain.integers(*PLAIN_WORDS)))
+    return texts
 
 
 def scale(hint: ColumnHint) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from sklearn import preprocessing
 
 from convert.exporters.parts.affine import shift_and_scale
 from convert.graph.graph import Array
-from convert.original.column_hints import ColumnView, Views, note_points
+from convert.original.hints.column_hints import ColumnView, Views, note_points
 
 
 def scaler(model: Any, views: Views) -> Views:

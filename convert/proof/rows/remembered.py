@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from convert.graph.graph import Array
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import Table
-from convert.proof.usual_rows import usual
+from convert.proof.rows.usual import usual
 from server.artefact.metadata import Feature
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convert.graph.graph import Array
-from convert.original.column_hints import Views
+from convert.original.hints.column_hints import Views
 
 # Where models keep the rows, or the prototypes, that they compare others with.
 REMEMBERED = (

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import Table
-from convert.proof import remembered_rows, split_rows
-from convert.proof.usual_rows import scale, usual, within
+from convert.proof.rows import remembered, splits
+from convert.proof.rows.usual import scale, usual, within
 from server.artefact.metadata import Feature
 
 ROWS = 10_000
@@ -40,10 +40,10 @@ def synthesise(features: Sequence[Feature], hints: Sequence[ColumnHint], rows: i
         "missing": _with_missing,
         "extremes": _extreme,
         "whole": _whole,
-        "splits": split_rows.at_splits,
-        "remembered": remembered_rows.remembered,
-        "beside": remembered_rows.beside,
-        "lattice": remembered_rows.lattice,
+        "splits": splits.at_splits,
+        "remembered": remembered.remembered,
+        "beside": remembered.beside,
+        "lattice": remembered.lattice,
     }
     groups: dict[str, Table] = {}
     for group, make in makers.items():
@@ -63,7 +63,7 @@ def _at_thresholds(random: np.random.Generator, features: Any, hints: Sequence[C
         if hint.points and feature.dtype == "float64":
             points = np.unique(hint.points)
             chosen = points[np.resize(random.permutation(len(points)), rows)]
-            table[feature.name] = within(hint, split_rows.beside(random, chosen))
+            table[feature.name] = within(hint, splits.beside(random, chosen))
     return table
 
 

@@ -19,26 +19,25 @@ from sklearn.impute._iterative import IterativeImputer
 from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from convert.errors import Refused
 from convert.exporters.parts.dates import seconds_of, unit_of
 from convert.exporters.records import words_by_name
 from convert.exporters.registry import TableHints, optional_family
 from convert.graph.graph import Array
 from convert.inside import Inner, inside, is_dropped, is_sampler
-from convert.original import column_functions, own_columns
-from convert.original.column_hints import (
+from convert.original.hints import column_functions, imputer_hints, own_columns
+from convert.original.hints.column_hints import (
     ColumnHint,
     ColumnView,
     Views,
-    note_marker,
     note_points,
     note_read,
     note_values,
 )
-from convert.original.hashed_words import words_with_weight
-from convert.original.remembered import note_remembered
-from convert.original.tree_hints import note_booster, note_histograms, note_trees
-from convert.original.wordlist import invented
+from convert.original.hints.hashed_words import words_with_weight
+from convert.original.hints.imputer_hints import refuse_dates
+from convert.original.hints.remembered import note_remembered
+from convert.original.hints.tree_hints import note_booster, note_histograms, note_trees
+from convert.original.hints.wordlist import invented
 
 
 def find_hints(model: Any, width: int) -> list[ColumnHint]:
@@ -123,21 +122,10 @@ def _encoder(model: Any, views: Views) -> Views:
             view.hint.dates = unit
             note_values(view, seconds_of(categories))
             continue
-        _refuse_dates(model, column, categories)
+        refuse_dates(model, column, categories)
         if view:
             note_values(view, categories)
     return [None] * len(model.get_feature_names_out())
-
-
-def _refuse_dates(model: Any, column: int, values: Array) -> None:
-    if np.asarray(values).dtype.kind in "mM":
-        named = getattr(model, "feature_names_in_", ())
-        raise Refused(
-            f"column {named[column] if column < len(named) else column!r} holds dates, which are followed into "
-            "encoders alone, and there in a table and in whole microseconds",
-            "make a number of it before the model sees it, as days since 1970 or year and month, and fit again",
-            type(model).__name__,
-        )
 
 
 def _texts(model: Any, views: Views) -> Views:
@@ -168,23 +156,6 @@ def _records(model: Any, views: Views) -> Views:
     return [home.get(str(feature)) for feature in model.feature_names_]
 
 
-def _imputer(model: Any, views: Views) -> Views:
-    passed: Views = []
-    for known in filter(None, views):
-        note_marker(known, model.missing_values)
-    for column, (view, value) in enumerate(zip(views, np.asarray(model.statistics_), strict=True)):
-        _refuse_dates(model, column, np.asarray(value))
-        if view and isinstance(value, str):
-            view.hint.fill = value if not view.hint.text else None
-            view.hint.text = True
-            view.hint.known.append(value)
-        elif view:
-            note_points(view, [value])
-        if model.keep_empty_features or value == value:
-            passed.append(view)
-    return [] if model.add_indicator else passed
-
-
 def _leaf(model: Any, views: Views) -> Views:
     note_read(model, views)
     note_remembered(model, views)
@@ -192,18 +163,6 @@ def _leaf(model: Any, views: Views) -> Views:
     if find is not None:
         note_booster(find, model, views)
     note_trees(model, views)
-    return []
-
-
-def _guesser(model: Any, views: Views) -> Views:
-    """Its first guesses are another imputer's; which columns it leaves out is not followed."""
-    _imputer(model.initial_imputer_, views)
-    return []
-
-
-def _indicator(model: Any, views: Views) -> Views:
-    for view in filter(None, views):
-        note_marker(view, model.missing_values)
     return []
 
 
@@ -243,9 +202,9 @@ VISITORS: dict[type, Callable[[Any, Views], Views]] = {
     TfidfTransformer: lambda model, views: views,  # in other units: which words it splits on is the same
     ensemble.HistGradientBoostingClassifier: _histograms,
     ensemble.HistGradientBoostingRegressor: _histograms,
-    IterativeImputer: _guesser,
-    MissingIndicator: _indicator,
-    SimpleImputer: _imputer,
+    IterativeImputer: imputer_hints.guesser,
+    MissingIndicator: imputer_hints.indicator,
+    SimpleImputer: imputer_hints.imputer,
     preprocessing.FunctionTransformer: lambda model, views: views if model.func is None else [],
     preprocessing.Binarizer: column_functions.binary,
     preprocessing.KBinsDiscretizer: column_functions.bins,

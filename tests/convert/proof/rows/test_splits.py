@@ -13,8 +13,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 from convert.original.original import open_original
 from convert.original.schema import describe
-from convert.proof.split_rows import at_splits, beside
-from convert.proof.synthetic_rows import synthesise
+from convert.proof.rows.splits import at_splits, beside
+from convert.proof.rows.synthetic import synthesise
 from server.artefact.metadata import Feature
 
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from convert.original.visiting import find_hints
+from convert.original.hints.visiting import find_hints
 
 X = np.random.default_rng(0).normal(size=(30, 2)).round(2)
 

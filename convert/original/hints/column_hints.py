@@ -15,7 +15,7 @@ import numpy as np
 
 from convert.errors import Refused
 from convert.graph.graph import Array
-from convert.original.ways import Split, Stretch
+from convert.original.hints.ways import Split, Stretch
 
 
 @dataclass(slots=True)

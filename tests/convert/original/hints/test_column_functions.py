@@ -11,10 +11,10 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, KBinsDiscretizer, QuantileTransformer, SplineTransformer
 
+from convert.original.hints.visiting import find_hints
 from convert.original.original import open_original
 from convert.original.schema import describe
-from convert.original.visiting import find_hints
-from convert.proof.synthetic_rows import synthesise
+from convert.proof.rows.synthetic import synthesise
 
 X = np.random.default_rng(0).normal(5000, 700, size=(300, 2)).round()
 

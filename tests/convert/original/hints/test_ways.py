@@ -7,7 +7,7 @@ import pytest
 from sklearn.tree import DecisionTreeRegressor
 
 from convert.exporters.registry import TreeSplits
-from convert.original.ways import Stretch, ways_to_splits
+from convert.original.hints.ways import Stretch, ways_to_splits
 
 GONE = np.nan
 # 0: x0 <= 5 ? 1 : 2   1: x1 <= 3 ? 3 : 4   2: categories   4: x0 <= 2 ? 5 : 6

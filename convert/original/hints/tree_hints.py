@@ -12,8 +12,8 @@ import numpy as np
 
 from convert.errors import Refused
 from convert.exporters.registry import BoosterHints, TreeSplits
-from convert.original.column_hints import ColumnView, Views, note_marker, note_points, note_values
-from convert.original.ways import Stretch, ways_to_splits
+from convert.original.hints.column_hints import ColumnView, Views, note_marker, note_points, note_values
+from convert.original.hints.ways import Stretch, ways_to_splits
 
 
 def note_trees(model: Any, views: Views) -> None:
