@@ -53,7 +53,9 @@ def with_connections(
         endpoints = Endpoints(load(folder, {"iris": classifier()}, settings), settings, Scoreboard(1, 1), 1)
         endpoints.open(0)
         protocol_class: type[Any] = HttpToolsProtocol if door == "one" else connection_class(endpoints)
-        config = Config(App(endpoints), http=protocol_class, ws="none", log_config=None, timeout_keep_alive=95)
+        app = App(endpoints)
+        app.assemble()  # else a thread does, for the first cold request
+        config = Config(app, http=protocol_class, ws="none", log_config=None, timeout_keep_alive=95)
         config.load()
         state = ServerState()
 
