@@ -18,8 +18,13 @@ def test_only_what_is_not_settled_is_measured_again(tmp_path: Path, status: Stat
     path = tmp_path / "kept" / "outcomes.jsonl"
     first = Kept(path).outcome(CASE, "ours", lambda: Outcome(status, "a reason"))
     assert first == Outcome(status, "a reason")
-    asked: list[str] = []
-    second = Kept(path).outcome(CASE, "ours", lambda: asked.append("asked") or Outcome("agrees"))
+    asked: list[Case] = []
+
+    def measured() -> Outcome:
+        asked.append(CASE)
+        return Outcome("agrees")
+
+    second = Kept(path).outcome(CASE, "ours", measured)
     assert bool(asked) == again
     assert second == (Outcome("agrees") if again else first)
     assert Kept(path).outcome(CASE, "ours", lambda: Outcome("breaks")) == second
