@@ -18,7 +18,7 @@ INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(PY),$(PY) -m pip inst
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
+.PHONY: axe buildpack help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-peers bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -93,10 +93,9 @@ build/.trained: examples/train.py .venv/.converting
 	$(PY) examples/train.py --out build
 	@touch $@
 
-$(EXAMPLES:%=build/%.pkl): build/.trained ;
-
-examples/models/%/1/model.onnx: build/%.pkl
-	$(PY) -m convert build/$*.pkl --name $* --version 1 --out examples/models --replace
+# One rule for all four, which a pattern of several targets is: they are converted side by side, and what that needs is imported once.
+$(EXAMPLES:%=examples/models/%/%/model.onnx): build/.trained
+	$(PY) -m convert $(EXAMPLES:%=build/%.pkl) --version $* --out examples/models --replace
 
 serve: .venv/.serving ## your models, those in models/, as Procfile starts the server
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" PORT=$(PORT) exec $(shell sed -n 's/^web: //p' Procfile)
@@ -147,9 +146,8 @@ fmt: develop ## puts the style right
 	$(PY) -m ruff check --fix $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
-test: lint models ## style, types, tests; WORKERS=2 at once, then those that measure, one after another
-	$(PY) -m pytest -m "not slow and not alone" --numprocesses $(WORKERS) --dist loadfile
-	$(PY) -m pytest -m "alone and not slow"
+test: lint models ## style, types, tests; WORKERS=2 at once
+	$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 AXE := 4.14.1
 
@@ -157,7 +155,12 @@ axe: ## axe-core, with which tests read the page as those do who do not see it; 
 	@mkdir -p build/axe
 	cd build/axe && npm pack --silent axe-core@$(AXE) && tar -xzf axe-core-$(AXE).tgz package/axe.min.js package/LICENSE
 
-test-slow: develop models ## the long campaigns
+BUILDPACK := v351
+
+buildpack: ## Heroku's Python buildpack, with which a test builds a clone as a push does
+	git clone --quiet --depth 1 --branch $(BUILDPACK) https://github.com/heroku/heroku-buildpack-python build/buildpack
+
+test-slow: develop models ## the long campaigns, and what is measured by the clock
 	$(PY) -m pytest -m slow --timeout 3600
 
 bench: develop models ## dynonnx beside two baselines in a stand-in dyno, or HOST=https://... MINE=1; SIZE, CPU, DYNOS, SCENARIO, RATE
@@ -168,6 +171,22 @@ bench-quick: develop models ## the same without a dyno, within three minutes
 
 bench-micro: develop models ## peak rates on one core beside baselines and nginx, by wrk: ARGS="--quick"
 	$(PY) -m bench micro $(ARGS)
+
+PEERS := mosec triton litserve mlserver
+PEER_PYTHON ?= python3.11
+build/peers/triton/.installed build/peers/mlserver/.installed: PEER = $(PEER_PYTHON)# neither runs on Python 3.13
+PEER = $(PYTHON)
+
+build/peers/%/.installed: bench/peers/%.txt
+	rm -rf $(@D)
+	$(PEER) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r $<
+	@touch $@
+
+bench-peers: develop models ## peak rates on one core beside mosec, Triton's Python backend, LitServe and MLServer, each in build/peers/NAME; what does not install is left out
+	@mkdir -p build/peers
+	@for peer in $(PEERS); do $(MAKE) --no-print-directory build/peers/$$peer/.installed >build/peers/$$peer.log 2>&1 || echo "$$peer is left out: build/peers/$$peer.log says why"; done
+	$(PY) -m bench peers $(ARGS)
 
 bench-compare: develop ## two runs side by side: A=bench/results/... B=bench/results/...
 	$(PY) -m bench compare $(A) $(B)

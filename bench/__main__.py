@@ -22,8 +22,8 @@ from bench.load.client import Address
 from bench.machine.processes import end_all
 from bench.record import results
 from bench.record.findings import missed_goals
-from bench.report import capacity, compare, page, table
-from bench.turns import footprint, micro, session
+from bench.report import capacity, compare, page, rates, table
+from bench.turns import footprint, micro, peers, session
 from bench.turns.autoscale import SMALL_SHARE
 from bench.turns.bench import Bench, Progress
 from bench.turns.scenarios import SCENARIOS, RunOptions, workers
@@ -107,6 +107,17 @@ def run_micro(given: argparse.Namespace) -> int:
     return show(bench)
 
 
+def run_peers(given: argparse.Namespace) -> int:
+    """Closed loops beside the servers of others; one that is not installed or answers wrongly is named, not timed."""
+    settings = {"rounds": given.rounds, "seconds": given.seconds, "connections": given.connections}
+    bench = session.open_bench(given.results, settings, _command(), _progress())
+    with session.keeping(bench):
+        options = micro.MicroOptions((), given.rounds, given.seconds, given.connections)
+        peers.compare(bench, options, given.pickles, given.models, given.environments)
+    print(rates.write(bench.results, bench.folder))
+    return show(bench)
+
+
 def plan_text(given: argparse.Namespace) -> str:
     """Which dynos a rate needs, by the newest run that measured steps, or by the one given."""
     measured = results.read(given.run_folder or session.newest(given.results))
@@ -178,6 +189,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | str]] = {  # an exit st
     "run": run_scenarios,
     "quick": run_quick,
     "micro": run_micro,
+    "peers": run_peers,
     "workers": run_workers,
     "host": run_host,
     "compare": lambda given: compare.render(results.read(given.before), results.read(given.after)),

@@ -15,8 +15,9 @@ from score.answers import AnswerColumns
 from score.columns import ColumnReader
 from score.errors import Refused
 from server.artefact.tensors import Array
+from server.models.files import ChangedMeanwhile
 from server.models.folder import VersionFile, scan, version_key
-from server.models.loading import ChangedMeanwhile, load_model
+from server.models.loading import load_model
 from server.models.repository import Model
 from server.models.trial import golden_feed
 from server.models.trial_process import FileRefused, TrialProcess, trial_limits

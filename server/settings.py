@@ -180,6 +180,11 @@ class Settings:
     log_level: LogLevel = _setting("info", _choice("debug", "info", "warning", "error"), "least level that is logged")
     log_format: LogFormat = _setting("text", _choice("text", "json"), "text or json, one line each")
 
+    @property
+    def behind_router(self) -> bool:
+        """Whether a router is declared, so that a header of its own is not a client's: Heroku's, or another."""
+        return self.forwarded or self.dyno is not None
+
 
 SECRET_FIELDS = frozenset({"api_keys", "admin_keys", "hirefire_token", "judoscale_url", "models_from"})
 NEVER_EMPTY = frozenset({"verify_key"})  # elsewhere an empty value is as good as none; here it would let anything serve

@@ -27,7 +27,7 @@ def clone(tmp_path: Path) -> Path:
 
 def test_the_lines_of_your_model_work_word_for_word(clone: Path, tmp_path: Path) -> None:
     assert STEPS is not None
-    convert, serve, commit, doctor, push = STEPS[1].strip().split("\n")
+    convert, serve, commit, doctor, create, push = STEPS[1].strip().split("\n")
     (clone / "path" / "to").mkdir(parents=True)
     shutil.copy(ROOT / "build" / "churn.pkl", clone / "path" / "to")
     shell(clone, "echo path/ >> .git/info/exclude")
@@ -35,11 +35,13 @@ def test_the_lines_of_your_model_work_word_for_word(clone: Path, tmp_path: Path)
     assert b'"churn"' in first_answer(clone, serve)
     shell(clone, commit)
     assert shell(clone, doctor) == "good: a push brings 1 model file\n"
-    shell(clone, f"git init -q --bare {tmp_path}/there.git && git remote add heroku {tmp_path}/there.git")
+    app = "git init -q --bare ../there.git && git remote add heroku ../there.git"
+    standin = f'heroku() {{ if [ "$1" = create ]; then {app}; fi; }}'
+    shell(clone, f"{standin}; {create}")
     shell(clone, push)
     assert "models/churn/1/model.onnx" in shell(tmp_path / "there.git", "git ls-tree -r --name-only main")
     would_run = shell(clone, "make --dry-run run")
-    assert "--name churn --version 1 --out examples/models" in would_run
+    assert "build/churn.pkl --version 1 --out examples/models" in would_run
     assert "make serve serves yours" in would_run
 
 

@@ -125,6 +125,32 @@ def forest(folder: Path) -> ModelUnderTest:
     )
 
 
+def compared(folder: Path) -> list[ModelUnderTest]:
+    """What `bench peers` asks beside iris: a forest, histogram boosting and a perceptron; one row a request."""
+    from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+    from sklearn.neural_network import MLPRegressor
+
+    perceptron = MLPRegressor(hidden_layer_sizes=(256, 256), max_iter=20, random_state=0)
+    boosting = HistGradientBoostingRegressor(max_iter=200, random_state=0)
+    kinds = (  # trees get float32, which is what scikit-learn's forests compare
+        ("forest", "forest of 100 trees, 20 features", RandomForestRegressor(100, random_state=0), 20, np.float32),
+        ("boosting", "histogram boosting, 200 trees, 50 features", boosting, 50, np.float32),
+        ("perceptron", "perceptron 256-256, 100 features", perceptron, 100, np.float64),
+    )
+    return [
+        _fitted(
+            name,
+            f"{name}: {title}; one row a request",
+            estimator,
+            _short(features),
+            folder,
+            most=MOST_ROWS,
+            dtype=dtype,
+        )
+        for name, title, estimator, features, dtype in kinds
+    ]
+
+
 def tensor_rows() -> Any:
     """What every request with a binary tensor brings."""
     return _normal(WIDE_ROWS, WIDE_FEATURES).astype(np.float32)
@@ -153,10 +179,25 @@ def _normal(rows: int, features: int) -> Any:
     return np.random.default_rng(0).normal(size=(rows, features))
 
 
+def _short(features: int) -> Any:
+    """Rows as people send them: four digits behind the point."""
+    return _normal(FOREST_ROWS, features).round(4)
+
+
 def _fitted(
-    name: str, title: str, estimator: Any, rows: Any, folder: Path, rows_each: int = 0, most: int | None = None
+    name: str,
+    title: str,
+    estimator: Any,
+    rows: Any,
+    folder: Path,
+    rows_each: int = 0,
+    most: int | None = None,
+    dtype: Any = None,
 ) -> ModelUnderTest:
-    """The estimator fitted to ``rows``, asked about ``most``, left in ``folder`` as pickle and as plain ONNX file."""
+    """The estimator fitted to ``rows``, asked about ``most``, left in ``folder`` as pickle and as plain ONNX file.
+
+    ``dtype``: of the file's input, that of ``rows`` by default.
+    """
     import joblib
     import pandas
     from skl2onnx import to_onnx
@@ -165,7 +206,7 @@ def _fitted(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a fit that ends early: its speed matters, not its sense
         estimator.fit(table, rows @ np.linspace(-1.0, 1.0, rows.shape[1]))
-    graph = to_onnx(estimator, rows[:1])
+    graph = to_onnx(estimator, rows[:1].astype(dtype or rows.dtype))
     folder.mkdir(parents=True, exist_ok=True)
     pickle, artefact = folder / f"{name}.pkl", folder / f"{name}.onnx"
     joblib.dump(estimator, pickle)

@@ -21,7 +21,7 @@ import numpy as np
 import onnxruntime as ort
 import orjson
 
-from bench.baselines.apps import DTYPES, feeder, open_session
+from bench.baselines.predictors import DTYPES, feeder, open_session
 from bench.baselines.serving import OURS, Running, dynonnx, repository_of, serving
 from bench.errors import BenchError
 from bench.load.client import Address, Connection

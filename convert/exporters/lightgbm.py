@@ -13,7 +13,7 @@ from convert.exporters.encoders import positions
 from convert.exporters.parts.forest import Forest, Leaves
 from convert.exporters.parts.sets import HALF, CategorySplits
 from convert.exporters.parts.shapes import pair
-from convert.exporters.registry import PREDICTIONS, BoosterHints, Exporter, Prediction
+from convert.exporters.registry import PREDICTIONS, BoosterHints, Exporter, Prediction, TreeSplits
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 
@@ -56,7 +56,21 @@ def booster_hints(model: Any) -> BoosterHints:
             points.setdefault(column, []).append(float(node["threshold"]))
         elif column not in categories:
             codes.setdefault(column, []).extend(_members(node))
-    return BoosterHints(points, {column: sorted(set(members)) for column, members in codes.items()}, categories)
+    trees = [_asked(tree) for tree in dump["tree_info"]]
+    sets = {column: sorted(set(members)) for column, members in codes.items()}
+    return BoosterHints(points, sets, categories, trees=trees)
+
+
+def _asked(tree: Any) -> TreeSplits:
+    nodes = _nodes(tree)
+    at = {id(node): position for position, node in enumerate(nodes)}
+    numbers = [node.get("decision_type") == "<=" and abs(node["threshold"]) < FARTHEST for node in nodes]
+    return TreeSplits(
+        np.array([node.get("split_feature", 0) for node in nodes]),
+        np.array([float(node["threshold"]) if is_one else np.nan for node, is_one in zip(nodes, numbers, strict=True)]),
+        np.array([at[id(node["left_child"])] if "left_child" in node else 0 for node in nodes]),
+        np.array([at[id(node["right_child"])] if "left_child" in node else 0 for node in nodes]),
+    )
 
 
 def _categories(model: Any, dump: Any) -> dict[int, list[Any]]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from convert.errors import Refused, unforeseen
+from convert.exporters.parts.classes import check_classes
 from convert.exporters.parts.sparseness import gives_sparse
 from convert.graph.columns import Columns
-from convert.graph.graph import Graph, Tensor
+from convert.graph.graph import Array, Graph, Tensor
 from convert.inside import Inner, inside
 
 
@@ -49,6 +50,20 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeSplits:
+    """What one tree asks, by node [nodes], the first its root: a column, and the ``threshold`` it compares with.
+
+    The threshold is NaN at leaves and where categories are parted. ``left`` is the node for what is not above it,
+    ``right`` the other; at leaves they are 0 or less.
+    """
+
+    columns: Array
+    thresholds: Array
+    left: Array
+    right: Array
+
+
+@dataclass(frozen=True, slots=True)
 class BoosterHints:
     """What a booster tells of its columns, by position.
 
@@ -60,6 +75,7 @@ class BoosterHints:
     codes: Mapping[int, Sequence[int]] = field(default_factory=dict)
     categories: Mapping[int, Sequence[Any]] = field(default_factory=dict)
     closed: bool = False
+    trees: Sequence[TreeSplits] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +142,8 @@ class Exporter:
         with self._at(step, estimator):
             own = self.own.predict if self.own is not None and self.own.has(estimator) else None
             export: Predict = own or _find(PREDICTIONS, estimator, "predict")
+            if own is None:
+                check_classes(estimator)
             return export(self, estimator, x)
 
     def predict_inside(self, wrapper: Any, x: Columns) -> list[Prediction]:

@@ -14,7 +14,7 @@ from convert.exporters.encoders import positions
 from convert.exporters.parts.forest import Forest, Leaves
 from convert.exporters.parts.sets import HALF, CategorySplits
 from convert.exporters.parts.shapes import pair
-from convert.exporters.registry import PREDICTIONS, BoosterHints, Exporter, Prediction
+from convert.exporters.registry import PREDICTIONS, BoosterHints, Exporter, Prediction, TreeSplits
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Tensor
 
@@ -65,9 +65,17 @@ def booster_hints(model: Any) -> BoosterHints:
                 codes.setdefault(column, []).extend(sets[node])
             elif left >= 0 and node not in sets:
                 points.setdefault(column, []).append(float(np.float32(value)))
-    return BoosterHints(
-        points, {column: sorted(set(members)) for column, members in codes.items()}, categories, closed=True
-    )
+    sets = {column: sorted(set(members)) for column, members in codes.items()}
+    trees = [_asked(tree) for tree, _, _ in _trees(model, learner)]
+    return BoosterHints(points, sets, categories, closed=True, trees=trees)
+
+
+def _asked(tree: Any) -> TreeSplits:
+    left, right = np.array(tree["left_children"]), np.array(tree["right_children"])
+    thresholds = np.array(tree["split_conditions"], np.float32).astype(np.float64)
+    thresholds[left < 0] = np.nan
+    thresholds[list(_sets(tree))] = np.nan
+    return TreeSplits(np.array(tree["split_indices"]), thresholds, left, right)
 
 
 def _sets(tree: Any) -> dict[int, list[int]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.original import ANYTHING, Original
 from convert.original.table import Table
 from convert.original.usual import UNSEEN_TEXT, is_missing, usual_row

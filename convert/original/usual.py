@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import Table
 
 UNSEEN_TEXT = "never seen: é"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -10,11 +11,14 @@ from convert.graph.graph import Array
 from convert.original.original import Answers
 from convert.original.table import Table, as_json, length, rows_at, stacked
 from convert.proof.parity import TIE, margins
-from convert.proof.synthetic_rows import ODD_TEXTS
+from convert.proof.rows.usual import ODD_TEXTS
 from server.artefact.metadata import Golden, Output
 
 GOLDEN_ROWS = 16
 WITH_MISSING = 2  # of these, where values may be missing
+PLAIN_DOCUMENTS = 4  # of these come first: the others have accents, capitals and blanks on purpose
+PLAIN = re.compile(r"[a-z]+(,? [a-z]+){2,}[.]?")
+WORDS = re.compile(r"\w+\W+\w+\W+\w")
 
 
 def golden(
@@ -70,4 +74,19 @@ def ordinary_first(table: Table, clear: Array) -> Array:
         elif column.dtype.kind == "f" and np.isfinite(column).any():
             odd |= (column < 0) & (np.nanmean(column) > np.nanstd(column) / 2)
     positions = np.flatnonzero(clear)
-    return positions[np.argsort(odd[positions], kind="stable")]
+    positions = positions[np.argsort(odd[positions], kind="stable")]
+    first = positions[_are_plain(rows_at(table, positions))][:PLAIN_DOCUMENTS]
+    return np.concatenate([first, positions[~np.isin(positions, first)]])
+
+
+def _are_plain(table: Table) -> Array:
+    """[rows] whether every document of a row is three words or more as anyone types them; of a table that has some."""
+    documents = [
+        column
+        for column in table.values()
+        if column.dtype == object and any(isinstance(value, str) and WORDS.search(value) for value in column)
+    ]
+    plain = np.full(length(table), bool(documents))
+    for column in documents:
+        plain &= np.array([isinstance(value, str) and PLAIN.fullmatch(value) is not None for value in column], np.bool_)
+    return plain

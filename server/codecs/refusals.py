@@ -26,6 +26,16 @@ def refuse(value: Any, message: str) -> NoReturn:
     raise ServerError("invalid_input", message)
 
 
+def no_route(path: str) -> ServerError:
+    """The refusal of a path that is none here."""
+    return ServerError("not_found", f"there is no route {shown(path)}; GET / lists where to go")
+
+
+def too_many_rows(rows: int, allowed: int) -> ServerError:
+    """The refusal of a request of so many rows."""
+    return ServerError("too_many_rows", f"{rows} rows are more than the {allowed} allowed: send several requests")
+
+
 def depth_of(value: Any) -> int:
     """The levels of a JSON value, counted without recursion, which hostile input would overflow.
 

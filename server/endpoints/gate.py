@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
+from server.codecs.refusals import no_route
 from server.endpoints.framing import BLANKS, CLOSE, Headers, check_coding, one_coding, says_no_store
 from server.endpoints.router_clock import RouterClock
 from server.errors import ServerError
@@ -73,14 +74,20 @@ class Gate:
         deadline_seconds: float,
         admin_keys: Sequence[str] = (),
         hirefire_token: str | None = None,
+        behind_router: bool = False,
     ) -> None:
-        """``hirefire_token``: in the path that tells HireFire the demand, instead of a key; None: no such path."""
+        """``hirefire_token``: in the path that tells HireFire the demand, instead of a key; None: no such path.
+
+        ``behind_router``: what X-Request-Start says is the router's. Else a client wrote it, who may have it count
+        against its own deadline, and in nobody's numbers.
+        """
         self._hirefire_token = hirefire_token
         self._admin_digests = _digests(admin_keys)
         self._digests = (*_digests(keys), *self._admin_digests) if keys else ()
         self._max_body_bytes = max_body_bytes
         self._deadline_seconds = deadline_seconds
         self._clock = RouterClock()
+        self._behind_router = behind_router
         self.next_id = request_ids()
         self._good_host: bytes | None = None  # the last that passed: most requests have the same
 
@@ -128,7 +135,7 @@ class Gate:
     def check_token(self, token: str) -> None:
         """Raises ServerError ``not_found`` unless this is HireFire's token and one is set."""
         if not self._is_hirefire(f"/hirefire/{token}/info"):
-            raise ServerError("not_found", "there is no such route; GET / lists where to go")
+            raise no_route(f"/hirefire/{token}/info")
 
     def authorise_admin(self, headers: Headers) -> None:
         """Raises ServerError: ``unauthorized`` without an admin key, ``unsupported`` where none is set."""
@@ -196,8 +203,8 @@ class Gate:
 
     @property
     def router(self) -> tuple[float, int]:
-        """Seconds that requests were at the router so far, and how many told it."""
-        return self._clock.spent
+        """Seconds that requests were at the router so far, and how many told it; nothing where there is none."""
+        return self._clock.spent if self._behind_router else (0.0, 0)
 
     def _check_length(self, value: bytes) -> None:
         value = value.rstrip(BLANKS)
@@ -220,7 +227,7 @@ class Gate:
         if length > self._max_body_bytes:
             raise ServerError(
                 "body_too_large",
-                f"the body is larger than the {self._max_body_bytes} bytes allowed",
+                f"the body is larger than the {self._max_body_bytes} bytes allowed: send several requests",
                 CLOSE,  # instead of reading the rest of the body
             )
 

@@ -6,9 +6,10 @@ Knows neither ASGI nor sockets. Both doors hold one `Endpoints`; their operation
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from time import time
-from typing import Any, Literal
+from typing import Literal
 
 from server.batching.runs.quarantine import Quarantine, Record
 from server.batching.turns import Turns
@@ -17,6 +18,7 @@ from server.endpoints.ledger import make_ledger
 from server.endpoints.live import Live
 from server.endpoints.quota import make_quota
 from server.endpoints.serving import Serving, worth_of
+from server.endpoints.shared_reads import SharedReads
 from server.errors import ServerError
 from server.logs.access import AccessLog
 from server.logs.handler import count_losses
@@ -59,6 +61,7 @@ class Endpoints:
             max_body_bytes=settings.max_body_bytes,
             deadline_seconds=settings.deadline_ms / 1000,
             hirefire_token=settings.hirefire_token,
+            behind_router=settings.behind_router,
         )
         self.quota = make_quota(settings)
         self.ledger = make_ledger(settings.inflight_bytes, settings.max_body_bytes)
@@ -66,9 +69,11 @@ class Endpoints:
         self.quarantine = Quarantine(scoreboard.models)
         self.turns = Turns()
         self.access_log = AccessLog(settings.access_log) if settings.access_log else None
-        self.openapi_document: dict[str, Any] = {}
+        self.openapi_document = b"{}"
+        self.shared_reads = SharedReads()
         self.draining = False
         self.control: Control = _refuse_control
+        self._calls: set[asyncio.Future[None]] = set()
         self._line = 0
         self.repository = Repository((), {})
         self.replace_models(repository)
@@ -152,11 +157,28 @@ class Endpoints:
 
     async def load(self, name: str) -> None:
         """Returns once every accepting worker serves the model's files in the folder. Raises ServerError."""
-        await self.control("load", name)
+        await self._call("load", name)
 
     async def unload(self, name: str) -> None:
         """Returns once no accepting worker serves the model. Raises ServerError."""
-        await self.control("unload", name)
+        await self._call("unload", name)
+
+    async def _call(self, action: Literal["load", "unload"], name: str) -> None:
+        call = asyncio.ensure_future(self.control(action, name))
+        self._calls.add(call)
+        try:
+            await asyncio.wait([call])
+        finally:
+            self._calls.discard(call)
+        if call.cancelled():
+            raise ServerError("draining", "this worker is stopping; what was asked for may still be done")
+        call.result()
+
+    def abandon(self) -> None:
+        """Refuses what still runs, and calls that wait: this worker has no time left."""
+        self.serving.abandon()
+        for call in self._calls:
+            call.cancel()
 
 
 async def _refuse_control(action: str, name: str) -> None:

@@ -7,6 +7,7 @@ import math
 import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import onnxruntime
@@ -51,7 +52,7 @@ def index() -> Answer:
 
 def openapi(endpoints: Endpoints) -> Answer:
     """`GET /openapi.json`."""
-    return json_answer(endpoints.openapi_document)
+    return Answer(endpoints.openapi_document)
 
 
 def models(endpoints: Endpoints) -> Answer:
@@ -150,6 +151,10 @@ def version() -> Answer:
 
 async def metrics(endpoints: Endpoints) -> Answer:
     """`GET /metrics`: Prometheus text, summed over all workers."""
+    return await endpoints.shared_reads.get("metrics", partial(_metrics, endpoints))
+
+
+async def _metrics(endpoints: Endpoints) -> Answer:
     pieces = await spread(exposition_pieces(endpoints.scoreboard, endpoints.workers, _gauges(endpoints)))
     return Answer(b"".join(pieces), media_type="text/plain; version=0.0.4; charset=utf-8")
 

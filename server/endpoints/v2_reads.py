@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from server import __version__
@@ -76,6 +77,12 @@ async def model_statistics(endpoints: Endpoints, name: str | None = None, versio
         models = [endpoints.repository.get(name, number) for number in endpoints.repository.models.get(name, (None,))]
     else:
         models = [endpoints.repository.get(name, version)]
+    if len(models) <= MODELS_AT_ONCE:
+        return await _made(endpoints, models)
+    return await endpoints.shared_reads.get(("statistics", name), partial(_made, endpoints, models))
+
+
+async def _made(endpoints: Endpoints, models: Sequence[Model]) -> Answer:
     pieces = await spread(_statistics(endpoints, models))
     return json_answer({"model_stats": [stats for piece in pieces for stats in piece]})
 

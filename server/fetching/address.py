@@ -19,6 +19,8 @@ MODEL, SIGNATURE = ".onnx", ".onnx.sig"
 ARCHIVES = (".tar.gz", ".tgz")
 SCHEMES = ("https", "http", "s3")
 EXAMPLE = "https://host/iris.onnx#sha256=..."
+NO_ADDRESS = "is no address"
+_AT_BEHIND_HOST = re.compile(r"[^/?#]*//[^/?#]*[/?#].*@", re.DOTALL)
 WORDS = frozenset({"sha256", "name", "version"})  # what may stand behind the #
 
 
@@ -61,24 +63,32 @@ def refusal(url: str) -> str | None:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
     except ValueError:
-        return "is no address"
+        return NO_ADDRESS
+    if not re.fullmatch(r"[\x21-\x7e]+", url):  # nor may it be shown
+        return NO_ADDRESS
     if parts.scheme not in SCHEMES:
         return f"is no address that is fetched from: https or s3, as {EXAMPLE}"
-    if not host or port == 0 or not re.fullmatch(r"[\x21-\x7e]+", url):
-        return "is no address"
+    if not host or port == 0:
+        return NO_ADDRESS
     if parts.scheme == "http" and not is_loopback(host):
         return "is not encrypted: use https (http is for this machine alone)"
     return None
 
 
 def _read(text: str) -> Address:
+    if _AT_BEHIND_HOST.match(text):  # the host may be a part of a password, which would be shown and asked for
+        raise BadSetting(
+            f"{SETTING}: an address has an @ behind its host: write it as %40, and in a password / as %2F, ? as %3F,"
+            " # as %23"
+        )
     url, _, fragment = text.partition("#")
     try:
         parts, said = urlsplit(url), dict(parse_qsl(fragment, keep_blank_values=True, strict_parsing=True))
     except ValueError:
         parts, said = urlsplit(""), {}
-    where = shown(url) if parts.netloc else "an address"
-    if reason := refusal(url):
+    reason = refusal(url)
+    where = shown(url) if parts.netloc and reason != NO_ADDRESS else "an address"
+    if reason:
         raise BadSetting(f"{SETTING}: {where} {reason}")
     sha256 = said.get("sha256", "").lower()
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):

@@ -22,6 +22,7 @@ from server.fetching.address import is_loopback, refusal, shown
 
 PIECE_BYTES = 1 << 16
 MOST_REDIRECTS = 5
+MOST_SHOWN = 200  # characters of where it redirects to
 SILENT_SECONDS = 10.0  # without a byte
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 OF_OTHER_REGIONS = frozenset({301, 307, 400})  # what S3 says where the bucket lies in another
@@ -96,8 +97,7 @@ def _open(request: Request, limits: Limits) -> http.client.HTTPResponse:
         location = response.headers.get("location", "")
         if request.signed or response.status not in REDIRECTS or not location:
             raise _bad_status(response, signed=request.signed)
-        further = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]")).partition("#")[0]
-        _check_redirect(url, further)
+        further = redirected(url, location)
         if _origin(url) != _origin(further):
             headers = {}
         url = further
@@ -116,12 +116,24 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
     return opener
 
 
+def redirected(url: str, location: str) -> str:
+    """The address that a redirect leads to. Raises FetchFailed where it is not followed there."""
+    try:
+        further = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]")).partition("#")[0]
+    except ValueError:
+        raise FetchFailed("redirects to what is no address: give an https address that stays so") from None
+    _check_redirect(url, further)
+    return further
+
+
 def _check_redirect(before: str, after: str) -> None:
     reason = refusal(after) or ("is no address that is fetched from" if urlsplit(after).scheme == "s3" else None)
     if reason is None and urlsplit(before).scheme == "https" != urlsplit(after).scheme:
         reason = "is not encrypted"
     if reason:
-        raise FetchFailed(f"redirects to {shown(after)}, which {reason}: give an https address that stays so")
+        raise FetchFailed(
+            f"redirects to {shown(after)[:MOST_SHOWN]}, which {reason}: give an https address that stays so"
+        )
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -134,7 +146,7 @@ def _bad_status(response: http.client.HTTPResponse, *, signed: bool) -> FetchFai
     if status >= 500 or status in (408, 429):
         return TryAgain(f"answered {status}: try again later")
     if signed and status in OF_OTHER_REGIONS:
-        region = re.sub(r"[^a-z0-9-]", "", response.headers.get("x-amz-bucket-region", ""))
+        region = re.sub(r"[^a-z0-9-]", "", response.headers.get("x-amz-bucket-region", ""))[:32]
         return FetchFailed(f"answered {status}: set AWS_REGION to the bucket's{region and f', {region}'}")
     return FetchFailed(f"answered {status}: {REMEDIES.get(status, 'check the address')}")
 

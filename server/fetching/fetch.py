@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,18 +17,20 @@ from pathlib import Path
 from time import sleep
 from typing import IO
 
+from server.artefact.onnxfile import BadFile
 from server.fetching.address import Address
 from server.fetching.archive import BadArchive, unpack
 from server.fetching.download import FetchFailed, Limits, Request, TryAgain, download, plain_request
 from server.fetching.s3 import object_url, read_credentials, signed
 from server.logs import log
-from server.models.files import is_inside
+from server.models.files import digest_inside, is_inside, read_beginning
 from server.settings import BadSetting
 
 RECORDS = ".fetched"  # of archives, in the models folder: which files each brought, with their digests
 STAGE = ".fetching-"  # where files lie before they are renamed
 WAITS = (1.0, 4.0)  # seconds before it is tried again
 PIECE_BYTES = 1 << 20
+MOST_RECORD_BYTES = 8 << 20  # 10,000 names and digests are a quarter of it
 
 
 def fetch_all(
@@ -40,12 +43,15 @@ def fetch_all(
     """Brings every file into the models folder that is not there. Raises FetchFailed, which names the address."""
     for address in addresses:
         try:
-            if _is_here(address, folder):
+            if _is_here(address, folder, limits.bytes):
                 log.info("%s is in %s/ already", address.shown, folder)
             else:
                 _fetch(address, folder, limits, environment, wait)
         except (FetchFailed, BadArchive, BadSetting) as error:
             raise FetchFailed(f"{address.shown} {_joined(error)}") from None
+        except ValueError as error:  # the library's own, which quotes what it was given: a host's name, a password
+            told = type(error).__name__
+            raise FetchFailed(f"{address.shown} cannot be asked ({told}): check it and its credentials") from None
         except OSError as error:
             place = f" {error.filename}" if isinstance(error.filename, str) else ""
             raise FetchFailed(f"{address.shown}: cannot write{place}: {error.strerror}: {_remedy(folder)}") from None
@@ -79,10 +85,9 @@ def _fetch(
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=STAGE, dir=folder) as stage:
             places = _stage(address, file, Path(stage), limits.bytes)
-            _check_targets(places, folder)
-            if address.place is None:
-                _record(address.sha256, {place: _digest(Path(stage, place)) for place in places}, folder)
-            for place in places:
+            written = [*places, _record(address.sha256, places, Path(stage))] if address.place is None else places
+            _check_targets(written, folder)
+            for place in written:
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
                 Path(stage, place).replace(folder / place)
     log.info("fetched %s: %d bytes, %s", address.shown, size, ", ".join(places))
@@ -137,29 +142,29 @@ def _check_targets(places: Sequence[str], folder: Path) -> None:
 # What is here already
 
 
-def _is_here(address: Address, folder: Path) -> bool:
-    """Whether the folder holds just what the address would bring."""
-    if address.place is not None:
-        return _digest(folder / address.place) == address.sha256
+def _is_here(address: Address, folder: Path, most_bytes: int) -> bool:
+    """Whether the folder, into which others may write, holds just what the address would bring."""
     try:
-        brought = json.loads((folder / RECORDS / f"{address.sha256}.json").read_text())
-    except (OSError, ValueError):
+        if address.place is not None:
+            return digest_inside(folder, folder / address.place, most_bytes) == address.sha256
+        brought = json.loads(read_beginning(folder, folder / _record_place(address.sha256), MOST_RECORD_BYTES))
+        if not isinstance(brought, dict) or not brought:
+            return False
+        return all(
+            sha256 and digest_inside(folder, folder / place, most_bytes) == sha256 for place, sha256 in brought.items()
+        )
+    except (BadFile, OSError, ValueError, RecursionError):
         return False
-    if not isinstance(brought, dict) or not brought:
-        return False
-    return all(sha256 and _digest(folder / place) == sha256 for place, sha256 in brought.items())
 
 
-def _record(sha256: str, brought: Mapping[str, str | None], folder: Path) -> None:
-    records = folder / RECORDS
-    records.mkdir(exist_ok=True)
-    (records / f"{sha256}.json").write_text(json.dumps(brought))
+def _record(sha256: str, places: Sequence[str], stage: Path) -> str:
+    """Writes beside the files of an archive what their digests are; returns its place in the models folder."""
+    brought = {place: digest_inside(stage, stage / place, sys.maxsize) for place in places}
+    path = stage / _record_place(sha256)
+    path.parent.mkdir()
+    path.write_text(json.dumps(brought))
+    return _record_place(sha256)
 
 
-def _digest(path: Path) -> str | None:
-    """The SHA-256 of a file; None where there is none that can be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+def _record_place(sha256: str) -> str:
+    return f"{RECORDS}/{sha256}.json"

@@ -106,8 +106,8 @@ SERVER_FAMILIES = (
     Family("dynonnx_connections", "gauge", "Open connections"),
     Family("dynonnx_loop_busy_seconds_total", "counter", "Time that the workers' loops ran, or waited for a processor"),
     Family("dynonnx_queue_seconds", "gauge", "Work that waits, in time that serving it is expected to take"),
-    Family("dynonnx_router_seconds_total", "counter", "Time that requests with X-Request-Start were at the router"),
-    Family("dynonnx_router_requests_total", "counter", "Requests with X-Request-Start"),
+    Family("dynonnx_router_seconds_total", "counter", "Time of requests at a declared router, by X-Request-Start"),
+    Family("dynonnx_router_requests_total", "counter", "Requests with a declared router's X-Request-Start"),
     Family(
         OTHER_REQUEST_SECONDS,
         "histogram",

@@ -7,6 +7,7 @@ stays inside is followed (Kubernetes mounts files so); a file with a second name
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -17,14 +18,23 @@ from server.artefact.onnxfile import MAX_BYTES, BadFile
 OUTSIDE = "is a link that leads out of the models folder: put the file itself here"
 
 
+class ChangedMeanwhile(Exception):
+    """The file has changed since its trial."""
+
+
 def is_inside(folder: Path, path: Path) -> bool:
     """Whether a path, its links followed, lies in the folder. The folder itself may be a link."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
-def read_inside(folder: Path, path: Path) -> bytes:
-    """Reads a regular file of one name, whose path inside of the folder has no links left. Raises BadFile, OSError."""
+def read_inside(folder: Path, path: Path, size: int | None = None) -> bytes:
+    """Reads a regular file of one name, whose path inside of the folder has no links left. Raises BadFile, OSError.
+
+    ``size``: its bytes when it was tried. Of a file that has another size by now nothing is read: ChangedMeanwhile.
+    """
     with _opened_inside(folder, path) as (file, status):
+        if size not in (None, status.st_size):
+            raise ChangedMeanwhile
         _check_single(status)
         return _read(file, status.st_size)
 
@@ -33,6 +43,18 @@ def read_beginning(folder: Path, path: Path, most: int) -> bytes:
     """The first bytes, at most so many, of a regular file inside of the folder. Raises BadFile, OSError."""
     with _opened_inside(folder, path) as (file, _):
         return _read(file, most)
+
+
+def digest_inside(folder: Path, path: Path, most: int) -> str | None:
+    """The SHA-256 of a regular file inside of the folder; None where there is none, or one of more than ``most`` bytes.
+
+    Whatever else stands there, a pipe or a device, is not read. Raises OSError.
+    """
+    try:
+        with _opened_inside(folder, path) as (file, status), open(file, "rb", closefd=False) as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest() if status.st_size <= most else None
+    except BadFile:
+        return None
 
 
 @contextlib.contextmanager

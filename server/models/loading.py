@@ -17,7 +17,7 @@ from server.codecs.mlflow.codec import MlflowCodec, mlflow_codec
 from server.codecs.predict import PredictCodec, codec_of_artefact, codec_of_signature
 from server.codecs.v2.codec import TensorCodec, labels_of
 from server.models.cost_bound import has_cost_by_rows, pads_texts
-from server.models.files import read_inside
+from server.models.files import ChangedMeanwhile, read_inside
 from server.models.folder import VersionFile
 from server.models.probe import probe
 from server.models.repository import Model
@@ -27,10 +27,6 @@ from server.settings import BatchRule, Settings
 
 # docs/decisions.md: "What is slow to open is refused"
 OPENING_SECONDS, BYTES_PER_SECOND = 3.0, 20_000_000
-
-
-class ChangedMeanwhile(Exception):
-    """The file has changed since its trial."""
 
 
 class Given(NamedTuple):
@@ -55,9 +51,9 @@ def load_model(
     """Opens, tries and warms up a version; with the findings of its trial elsewhere only opens it.
 
     ``given``: what was read already.
-    Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for another SHA-256.
+    Raises BadFile, BadModel, BadArtefact, TrialFailed, ServerError, OSError; ChangedMeanwhile for other bytes.
     """
-    data, signature = read_whole(file) if given is None else given
+    data, signature = read_whole(file, tried.size if tried else None) if given is None else given
     if check_signed is not None:
         check_signed(file, data, signature)
     sha256 = hashlib.sha256(data).hexdigest()
@@ -104,7 +100,7 @@ def load_model(
         cost_by_rows = tried is not None and tried.cost_by_rows
         pads = tried is not None and tried.pads_texts
     return Model(
-        *(file.name, file.version, sha256, runtime, artefact, predict, mlflow, v2, verdict, curve),
+        *(file.name, file.version, sha256, len(data), runtime, artefact, predict, mlflow, v2, verdict, curve),
         cost_by_rows=cost_by_rows,
         repeatable=_is_repeatable(data, proven=batch == "proven" and verdict.row_independent),
         pads_texts=pads,
@@ -145,10 +141,10 @@ def _check_opening(spent: float, size: int) -> None:
         )
 
 
-def read_whole(file: VersionFile) -> Given:
-    """Reads a version and its signature. Raises BadFile, OSError."""
+def read_whole(file: VersionFile, size: int | None = None) -> Given:
+    """Reads a version and its signature. Raises BadFile, OSError; ChangedMeanwhile if it has not this ``size``."""
     folder = file.folder or file.path.parent
-    return Given(read_inside(folder, file.path), read_signature(folder, file.path))
+    return Given(read_inside(folder, file.path, size), read_signature(folder, file.path))
 
 
 def _row_codecs(

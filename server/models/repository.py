@@ -34,6 +34,7 @@ class Model:
     name: str
     version: str
     sha256: str
+    size: int  # of the file, bytes
     runtime: Runtime
     artefact: Artefact | None
     predict: PredictCodec | None  # None: its inputs are no rows of one matrix
@@ -47,7 +48,7 @@ class Model:
 
     def findings(self) -> Findings:
         """What another process needs to open the same file without a trial."""
-        return Findings(self.sha256, self.verdict, self.curve, self.cost_by_rows, self.pads_texts)
+        return Findings(self.sha256, self.size, self.verdict, self.curve, self.cost_by_rows, self.pads_texts)
 
     @property
     def layouts(self) -> tuple[InputLayout, ...]:

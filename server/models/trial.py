@@ -50,6 +50,7 @@ class Findings:
     """What a trial sends to another process about the file with this SHA-256."""
 
     sha256: str
+    size: int  # of the file, bytes
     verdict: Verdict
     curve: CostCurve
     cost_by_rows: bool
@@ -60,6 +61,7 @@ class Findings:
         return orjson.dumps(
             {
                 "sha256": self.sha256,
+                "size": self.size,
                 "verdict": self.verdict,
                 "curve": self.curve.state(),
                 "cost_by_rows": self.cost_by_rows,
@@ -71,18 +73,18 @@ class Findings:
     def from_bytes(cls, text: bytes) -> Findings:
         """Decodes what `to_bytes` wrote. Raises ValueError, KeyError or TypeError for anything else."""
         document = orjson.loads(text)
-        sha256, verdict, curve, by_rows, pads = (
-            document[key] for key in ("sha256", "verdict", "curve", "cost_by_rows", "pads_texts")
+        sha256, size, verdict, curve, by_rows, pads = (
+            document[key] for key in ("sha256", "size", "verdict", "curve", "cost_by_rows", "pads_texts")
         )
         golden_rows, mixing = verdict["golden_rows"], verdict["mixing"]
         numbers = [curve[name] for name in CostCurve().state()]
-        fits = isinstance(sha256, str) and type(golden_rows) is int and isinstance(mixing, str | None)
+        fits = isinstance(sha256, str) and type(size) is type(golden_rows) is int and isinstance(mixing, str | None)
         if not fits or not isinstance(by_rows, bool) or not isinstance(pads, bool) or len(curve) != len(numbers):
             raise ValueError("its trial did not give findings")
         if not all(type(number) in (int, float) and 0.0 <= number < MOST_COST for number in numbers):
             raise ValueError("its trial did not give costs of runs")
         cut = None if mixing is None else mixing[:MAX_MIXING]
-        return cls(sha256, Verdict(golden_rows, cut), CostCurve.restored(curve), by_rows, pads)
+        return cls(sha256, size, Verdict(golden_rows, cut), CostCurve.restored(curve), by_rows, pads)
 
 
 def examine(

@@ -13,8 +13,9 @@ from server.artefact.onnxfile import BadFile
 from server.confinement.memory import memory_limit
 from server.logs import log
 from server.models.confined import ConfinedChild, Died, Limits
+from server.models.files import ChangedMeanwhile
 from server.models.folder import VersionFile
-from server.models.loading import ChangedMeanwhile, Given, read_whole
+from server.models.loading import Given, read_whole
 from server.models.repository import Model
 from server.models.trial import Findings
 

@@ -55,6 +55,19 @@ class Version:
         settled = self.announced or self.looked - self.since >= SETTLE_SECONDS
         return (self.seen != self.acted and settled) or now >= self.retry
 
+    def begin(self) -> int:
+        """Notes that the trial of its file begins; gives the size of that, in bytes."""
+        self.acted, self.announced, self.retry = self.seen, False, math.inf
+        return self.seen[1] if self.seen else 0
+
+    def is_to_be_read_again(self, now: float) -> bool:
+        """Whether its trial, which tells of other bytes than are there, is the first of its file that does: then it
+        is due again."""
+        if self.misread == self.acted:
+            return False
+        self.misread, self.acted, self.since = self.acted, None, now
+        return True
+
     def _signature(self) -> Signature | None:
         """Numbers that change with its file, the size second, and with what signs it; None without. Raises OSError."""
         status = status_of(self.file.path)

@@ -14,8 +14,8 @@ from time import monotonic, thread_time
 
 from server.logs import log
 from server.models.bulletin import Bulletin
+from server.models.files import ChangedMeanwhile
 from server.models.folder import scan
-from server.models.loading import ChangedMeanwhile
 from server.models.repository import BadRepository, Repository
 from server.models.trial_process import FileRefused, Load, TrialProcess, TrialPutOff, trial_limits
 from server.models.version import Version
@@ -212,8 +212,7 @@ class RepositoryWatcher:
     # Trials
 
     def _begin(self, version: Version) -> None:
-        version.acted, version.announced, version.retry = version.seen, False, math.inf
-        limits = trial_limits(version.seen[1] if version.seen else 0, self.box_bytes)
+        limits = trial_limits(version.begin(), self.box_bytes)
         try:
             self._trial = version, TrialProcess(self._load, version.file, limits)
         except TrialPutOff as error:
@@ -227,10 +226,8 @@ class RepositoryWatcher:
         try:
             model = process.collect()
         except ChangedMeanwhile:
-            if version.misread == version.acted:
+            if not version.is_to_be_read_again(monotonic()):
                 self._refuse(version, ": its trial tells of other bytes than are there, twice")
-            else:
-                version.misread, version.acted, version.since = version.acted, None, monotonic()
         except FileRefused as error:
             self._refuse(version, str(error))
         else:

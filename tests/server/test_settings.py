@@ -35,6 +35,12 @@ def test_defaults_are_the_promised_ones() -> None:
     assert not settings.strict
 
 
+@pytest.mark.parametrize(("name", "value"), [("DYNONNX_FORWARDED", "1"), ("DYNO", "web.1")])
+def test_a_router_is_there_where_somebody_says_so(name: str, value: str) -> None:
+    assert not read_settings({"DYNONNX_FORWARDED": "0"}).behind_router
+    assert read_settings({name: value}).behind_router
+
+
 @pytest.mark.parametrize(
     ("name", "text", "field", "value"),
     [

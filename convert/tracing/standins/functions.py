@@ -148,7 +148,7 @@ def isin(x: Any, values: Any, **keywords: Any) -> Any:
 
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """How many of the rising ``bins`` lie below."""
-    edges = np.asarray(bins, np.float64)
+    edges = as_edges(bins)
     if (np.diff(edges) < 0).any():
         raise refuse("numpy.digitize with falling bins is not recorded", "sort them upwards")
     with quietly():
@@ -156,11 +156,23 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     return x.recorder.wrap(concrete, column(counted(x, edges, right)))
 
 
+def as_edges(bins: Any) -> Any:
+    """Edges as numpy compares with them: whole numbers stay such, as a double does not hold the largest ones."""
+    edges = np.asarray(bins)
+    return edges.astype(np.int64 if edges.dtype.kind in "bi" else np.float64)
+
+
+def compared_with(edges: Any, value: Tensor) -> Tensor:
+    """A value in the type in which numpy compares it with edges."""
+    both_whole = edges.dtype.kind == "i" and value.dtype.kind in "bi"
+    return value.cast(np.int64 if both_whole else np.float64)
+
+
 def counted(x: StandIn, edges: Any, right: bool) -> Tensor:
     """[rows, 1]: how many edges lie below a value, or at it unless ``right``; all of them for a missing one."""
     x.recorder.note(x.tensor, points=edges.tolist())
-    value = x.tensor.cast(np.float64)
-    row = value.graph.constant(edges.reshape(1, -1))
+    value = compared_with(edges, x.tensor)
+    row = value.graph.constant(edges.reshape(1, -1).astype(value.dtype))
     below = (value > row) if right else (value >= row)
     count = below.cast(np.int64).reduce("ReduceSum")
     return elements.missing(value).where(np.int64(len(edges)), count)

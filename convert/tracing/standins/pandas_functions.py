@@ -15,7 +15,7 @@ from convert.tracing.recorder.recorder import column, quietly
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins.cells import Cell, is_cell
 from convert.tracing.standins.frames import Frame
-from convert.tracing.standins.functions import counted, recorder_of
+from convert.tracing.standins.functions import as_edges, compared_with, counted, recorder_of
 from convert.tracing.standins.series import Series
 from convert.tracing.standins.standin import StandIn, alike, shown
 
@@ -34,12 +34,12 @@ def cut(
         concrete = pd.cut(shown(x), bins, right=right, labels=labels, include_lowest=include_lowest, **keywords)
     if isinstance(concrete, pd.Categorical):
         raise refuse("pandas.cut of an array is not recorded", "of a Series it is: pd.cut(df['a'], ...)")
-    edges = np.asarray(bins, np.float64)
+    edges = as_edges(bins)
     edges = np.unique(edges) if keywords.get("duplicates") == "drop" else edges
     count = counted(x, edges, right)
-    value = x.tensor.cast(np.float64)
+    value = compared_with(edges, x.tensor)
     if include_lowest and right:
-        count = value.equals(edges[0]).where(np.int64(1), count)
+        count = value.equals(edges[0].astype(value.dtype)).where(np.int64(1), count)
     inside = (count > 0) & (count < len(edges)) & ~elements.missing(value)
     code = inside.where(count - np.int64(1), np.int64(-1))
     if isinstance(concrete.dtype, pd.CategoricalDtype):

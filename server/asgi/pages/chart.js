@@ -20,7 +20,7 @@ export class Figure {
     const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
       this.area, ...[...this.paths].reverse(), this.cursor);
     this.node = h("figure", { class: `figure ${tone}` },
-      h("figcaption", { title: meaning }, h("span", { class: "title" }, title), this.large, h("span", { class: "under" }, this.small, this.most)),
+      h("figcaption", { title: meaning }, h("span", { class: "title" }, title), h("span", { class: "now" }, this.large, this.most), this.small),
       h("div", { class: "plot" }, drawing));
     drawing.addEventListener("pointermove", (event) => this.point(event.offsetX / drawing.clientWidth));
     drawing.addEventListener("pointerleave", () => this.point(null));
@@ -32,7 +32,7 @@ export class Figure {
     const { samples, last, every } = history;
     if (!last) return;
     const series = this.lines.map((line) => means(samples, line, STEP));
-    const most = Math.max(this.least, ...series.flat().map(({ value }) => value));
+    const most = Math.max(this.least, this.lines[0](last) ?? 0, ...series.flat().map(({ value }) => value));
     series.forEach((points, at) => this.paths[at].setAttribute("d", path(points, last.time, most, gapOf(every))));
     this.area.setAttribute("d", area(series[0], last.time, most, gapOf(every)));
     this.most.textContent = most ? `top ${this.scale(most)}` : "";

@@ -24,6 +24,7 @@ from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.mlflow.forms import Rows, TableReader
 from server.codecs.mlflow.media import Media, read_media
 from server.codecs.predict import features_of_signature
+from server.codecs.refusals import too_many_rows
 from server.codecs.rows import RowReader
 from server.codecs.slices import LARGE_BYTES, Slices, contains, discarding, finish
 from server.errors import ServerError
@@ -106,7 +107,7 @@ class MlflowCodec:
         if not number:
             raise ServerError("invalid_input", "no rows; send at least one")
         if number > self._max_rows:
-            raise ServerError("too_many_rows", f"{number} rows are more than the {self._max_rows} allowed")
+            raise too_many_rows(number, self._max_rows)
         buffers = yield from self._reader.read_in_slices(source, clean, rows.order, rows.locate)
         entry.group = self._group
         entry.request = buffers, False

@@ -14,13 +14,14 @@ from server.codecs.codec import Headers
 from server.codecs.json.long_lists import MAX_CUT, CutBody, NotCut, cut_out, opening_of, or_not_cut
 from server.codecs.json.parser import Allowance, BadJson, parse
 from server.codecs.json.sliced_parser import parse_in_slices
+from server.codecs.refusals import too_many_rows
 from server.codecs.rows import OTHERS
 from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish
 from server.codecs.v2.answer import Labels, OutputFormat, TensorGroup, start_of
 from server.codecs.v2.body import TensorHead, read_head, split, unpack
 from server.codecs.v2.datatypes import Shape, bad
 from server.codecs.v2.parameters import MAX_PARAMETERS
-from server.codecs.v2.request import InferRequest, read, read_raw, too_many_rows
+from server.codecs.v2.request import InferRequest, read, read_raw
 
 NOT_FINITE = re.compile(rb"-?(NaN|Infinity)\b")  # as some clients write them in JSON, which has neither
 NOT_FINITE_INSIDE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")

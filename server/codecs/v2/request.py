@@ -10,7 +10,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from server.artefact.tensors import Buffer, TensorSpec
-from server.codecs.refusals import listed, shown, shown_shape
+from server.codecs.refusals import listed, shown, shown_shape, too_many_rows
 from server.codecs.slices import Slices, finish
 from server.codecs.v2.datatypes import BYTES, DTYPES, NAMES, Shape, bad, widens
 from server.codecs.v2.outputs import RequestedOutput, Specs, read_outputs
@@ -22,7 +22,6 @@ from server.codecs.v2.parameters import (
     read_timeout,
 )
 from server.codecs.v2.values import check_size, from_binary, from_json
-from server.errors import ServerError
 
 MAX_RANK = 32
 MAX_SIZE = 2**48  # elements of a tensor, empty dimensions left out: no body holds more
@@ -178,11 +177,6 @@ def _tensor(given: dict[str, Any], spec: TensorSpec, binary: memoryview | None, 
     else:
         buffer = yield from from_binary(binary, datatype, shape, spec.dtype, where)
     return Tensor(buffer, shape)
-
-
-def too_many_rows(rows: int, max_rows: int) -> ServerError:
-    """The error of a request of too many rows."""
-    return ServerError("too_many_rows", f"{rows} rows are more than the {max_rows} allowed")
 
 
 def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:

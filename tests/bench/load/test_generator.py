@@ -22,9 +22,20 @@ from tests.support.bench.runs import of_phases
 if TYPE_CHECKING:
     from tests.bench.conftest import Serve
 
-pytestmark = pytest.mark.alone  # rates and milliseconds
+
+def test_every_request_that_is_due_is_sent_and_shows_its_wait(
+    standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    phases = [Phase(100, 0.5), Phase(200, 0.5)]
+    due = np.array(list(due_times(phases)))
+    samples = send(standin("--delay-ms", "20").url, cases_file, phases, tmp_path, generator)
+    first, second = of_phases(samples, phases)
+    assert first.failed == second.failed == 0
+    assert [first.requests, second.requests] == [np.count_nonzero(due < 0.5), np.count_nonzero(due >= 0.5)]
+    assert np.median(samples.done - samples.due) > 0.019  # timers of the stand-in are whole milliseconds
 
 
+@pytest.mark.slow  # by the clock
 def test_a_right_server_shows_its_rate_and_no_errors(
     standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
 ) -> None:
@@ -37,6 +48,7 @@ def test_a_right_server_shows_its_rate_and_no_errors(
     assert second.rate == pytest.approx(second.requests, rel=0.1)
 
 
+@pytest.mark.slow  # by the clock
 def test_20_ms_slower_shows_20_ms(standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator) -> None:
     phases = [Phase(200, 2)]
     plain = send(standin().url, cases_file, phases, tmp_path, generator)
@@ -48,6 +60,17 @@ def test_20_ms_slower_shows_20_ms(standin: Serve, cases_file: Path, tmp_path: Pa
     assert figures.p50_ms > 20
 
 
+def test_a_stall_is_seen_by_more_callers_than_there_are_connections(
+    standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
+) -> None:
+    running = standin("--stall-s", "0.6", "--stall-every-s", "0.4")
+    few = replace(generator, connections=4)
+    samples = send(running.url, cases_file, [Phase(200, 1.2)], tmp_path, few)
+    # A closed loop would see at most one slow answer a connection; those due in the stall are some 120.
+    assert np.count_nonzero(samples.done - samples.due > 0.1) > 4 * few.connections
+
+
+@pytest.mark.slow  # by the clock
 def test_a_stall_of_a_second_is_seen_by_all_who_were_due_in_it(
     standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
 ) -> None:
@@ -70,7 +93,7 @@ def test_wrong_answers_are_counted_by_what_is_wrong(
 ) -> None:
     expected = dict(cases[0].expected) | {"probability": cases[0].expected["probability"] + 0.001}
     golden = Case(cases[0].path, cases[0].body, expected)
-    phases = [Phase(200, 1)]
+    phases = [Phase(100, 0.5)]
     samples = send(standin("--wrong", golden=golden).url, cases_file, phases, tmp_path, generator)
     (figures,) = of_phases(samples, phases)
     assert figures.wrong == figures.requests > 0
@@ -90,6 +113,7 @@ def test_a_server_that_hangs_counts_as_unfinished(
     assert figures.p99_ms > 5000
 
 
+@pytest.mark.slow  # three hogs on the generator's core
 def test_a_generator_at_its_limit_is_named(
     standin: Serve, cases_file: Path, tmp_path: Path, generator: Generator
 ) -> None:
@@ -122,7 +146,7 @@ def test_a_server_that_is_gone_shows_in_the_errors(
     running = standin()
     assert running.child is not None
     running.child.stop()
-    (figures,) = of_phases(send(running.url, cases_file, [Phase(100, 1)], tmp_path, generator), [Phase(100, 1)])
+    (figures,) = of_phases(send(running.url, cases_file, [Phase(100, 0.5)], tmp_path, generator), [Phase(100, 0.5)])
     assert figures.errors == {"connection refused": figures.requests}
     assert figures.p50_ms is None
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from bench.baselines.serving import Running
+from bench.load.generator import Phase
+from bench.record.figures import Figures
 from bench.turns.bench import Bench, steady_rounds
 from bench.turns.climb import climb
+from tests.support.bench.runs import FIGURES
 
-pytestmark = pytest.mark.alone  # rates and their p99
 
-
+@pytest.mark.slow  # by the clock
 def test_a_climb_ends_where_the_connections_are_used_up(made_bench: Bench, standin: Callable[..., Running]) -> None:
     running = standin("--delay-ms", "40")  # 32 connections, 40 ms each: 800 a second and no more
     steady_rounds(made_bench, [running], rate=200, seconds=1, rounds=1)
@@ -35,7 +38,24 @@ def test_a_server_that_loses_the_first_rate_is_tried_below_it(
     assert made_bench.results.knees[0].held is None
 
 
-def test_a_rate_lost_by_its_p99_alone_is_tried_twice(made_bench: Bench, standin: Callable[..., Running]) -> None:
-    climb(made_bench, [standin("--delay-ms", "30")], [100.0], seconds=2, goal_ms=20, halvings=0)
-    assert [turn.figures.asked_rate for turn in made_bench.results.turns] == [100, 100]
-    assert made_bench.results.knees[0].lost == 100
+@pytest.mark.parametrize(
+    ("figures", "tries"),
+    [
+        (replace(FIGURES, p99_ms=30.0), 2),
+        (replace(FIGURES, p99_ms=30.0, errors={"http 503": 1}), 1),
+        (replace(FIGURES, p99_ms=10.0), 1),
+    ],
+)
+def test_a_rate_lost_by_its_p99_alone_is_tried_twice(
+    made_bench: Bench, standin: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, figures: Figures, tries: int
+) -> None:
+    asked: list[float] = []
+
+    def turn(bench: Bench, running: Running, scenario: str, phase: Phase, *, direct: bool) -> Figures:
+        asked.append(phase.rate)
+        return figures
+
+    monkeypatch.setattr(Bench, "turn", turn)
+    climb(made_bench, [standin()], [100.0], seconds=0.5, goal_ms=20, halvings=0)
+    assert asked == [100.0] * tries
+    assert made_bench.results.knees[0].lost == (None if figures.p99_ms == 10 else 100)

@@ -5,8 +5,13 @@ Needs what a dyno has and the example models, nothing more: atheris runs on an o
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import gzip
+import io
 import json
+import tarfile
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +19,12 @@ from pathlib import Path
 from server.artefact.metadata import PREFIX, BadArtefact, from_metadata
 from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
 from server.codecs.codec import Codec
+from server.codecs.predict import PredictCodec
 from server.endpoints.gate import Gate
 from server.errors import ServerError
+from server.fetching.address import read_addresses
+from server.fetching.archive import BadArchive, unpack
+from server.fetching.download import FetchFailed, redirected
 from server.models.folder import VersionFile
 from server.models.loading import load_model
 from server.models.repository import Model
@@ -27,6 +36,15 @@ MAX_ROWS, MAX_BODY_BYTES = 100, 100_000
 CLIENTS_FAULTS = frozenset({400, 413, 415, 422})
 
 
+DIGEST = b"#sha256=" + b"ab" * 32
+ADDRESSES = (
+    b"https://user:p%40ss@h:8443/iris/2/model.onnx?token=x" + DIGEST,
+    b"s3://bucket/models.tgz" + DIGEST + b" http://[::1]:81/iris.onnx" + DIGEST + b"&name=a&version=3",
+    b"https://user:1/2@h/iris.onnx" + DIGEST,
+)
+PLACES = (b"/c", b"//h/c?d#e", b"https://[::1]:1/", b"file:///etc/passwd", b"../../c d\xff")
+
+
 @dataclass(frozen=True)
 class Target:
     """``run`` may raise nothing. ``seeds``: bytes that it takes or refuses for a reason."""
@@ -36,7 +54,21 @@ class Target:
 
 
 class Wrong(Exception):
-    """A refusal that no client's bytes may cause."""
+    """A refusal that no client's bytes may cause, or two answers to the same."""
+
+
+def packed(kind: bytes) -> bytes:
+    """A tar of a model with a signature, then of a member of this kind."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in ("iris/1/model.onnx", "iris/1/model.onnx.sig", "\u00e9" * 60 + "/x"):
+            member = tarfile.TarInfo(name)
+            member.size = 5
+            tar.addfile(member, io.BytesIO(b"model"))
+        last = tarfile.TarInfo("churn.onnx")
+        last.type, last.linkname = kind, "../../out"
+        tar.addfile(last)
+    return made.getvalue()
 
 
 def load(name: str) -> Model:
@@ -67,6 +99,29 @@ def tensors(codec: Codec, *headers: tuple[bytes, bytes]) -> Callable[[bytes], No
     def run(body: bytes) -> None:
         length = b"%d" % (len(body) if headers else len(body.partition(b"\0")[0]))
         decoding(codec, (b"inference-header-content-length", length), *headers)(body)
+
+    return run
+
+
+def numbers(codec: PredictCodec | None) -> Callable[[bytes], None]:
+    """A body that is read straight into a buffer, where it can be, and by the parser."""
+    assert codec is not None
+    ways = copy.copy(codec), copy.copy(codec)
+    ways[1]._matrix = None
+    if ways[0]._matrix is not None:
+        ways[0]._matrix = copy.copy(ways[0]._matrix)
+        ways[0]._matrix.least = 0
+
+    def told(way: PredictCodec, body: bytes) -> object:
+        try:
+            entry = decode(way, body)
+        except ServerError as error:
+            return error.code, error.message
+        return entry.rows, entry.buffers, entry.single, id(entry.group)
+
+    def run(body: bytes) -> None:
+        if told(ways[0], body) != told(ways[1], body):
+            raise Wrong(body)
 
     return run
 
@@ -109,6 +164,38 @@ def headers(data: bytes) -> None:
                 raise Wrong from error
 
 
+def addresses(data: bytes) -> None:
+    """What DYNONNX_MODELS_FROM says; a refusal is one line that a terminal may show."""
+    try:
+        read_addresses(data.decode("utf-8", "surrogateescape").split())
+    except BadSetting as error:
+        if not str(error).isprintable():
+            raise Wrong from error
+
+
+def redirects(data: bytes) -> None:
+    """Where a host says that a file lies now, as http.client reads it."""
+    try:
+        further = redirected("https://h/a?b", data.decode("latin-1"))
+    except FetchFailed as error:
+        if not str(error).isprintable():
+            raise Wrong from error
+    else:
+        if not further.startswith("https://"):
+            raise Wrong
+
+
+def archive(data: bytes) -> None:
+    """A tar, which is packed first: what gzip itself finds damaged never comes to it."""
+    with tempfile.TemporaryDirectory() as above:
+        folder = Path(above, "stage")
+        folder.mkdir()
+        with contextlib.suppress(BadArchive):
+            unpack(io.BytesIO(gzip.compress(data, 1, mtime=0)), folder, MAX_BODY_BYTES)
+        if list(Path(above).iterdir()) != [folder] or any(path.is_symlink() for path in folder.rglob("*")):
+            raise Wrong
+
+
 def make_targets() -> Mapping[str, Target]:
     """Every target by name. Loads two example models."""
     iris, churn = load("iris"), load("churn")
@@ -127,6 +214,7 @@ def make_targets() -> Mapping[str, Target]:
     files = tuple((ROOT / "examples" / "models" / name / "1" / "model.onnx").read_bytes() for name in ("iris", "churn"))
     return {
         "predict": Target(decoding(iris.predict), (plain, deep, many, b"", b'{"features":[NaN]}', b"\xef\xbb\xbf{}")),
+        "numbers": Target(numbers(iris.predict), (plain, plain.replace(b"3.5", b"-1E-400"), b'{"features":[1,2,3,4]}')),
         "predict-mixed": Target(decoding(churn.predict), (by_name, by_name.replace(b":", b":null,", 1))),
         "invocations": Target(decoding(churn.mlflow), (records, b'{"instances":[]}', b'{"inputs":{"a":[1]}}')),
         "csv": Target(decoding(churn.mlflow, (b"content-type", b"text/csv")), (table.encode(), b'"', b",,,\n,,,\n")),
@@ -136,4 +224,7 @@ def make_targets() -> Mapping[str, Target]:
         "metadata": Target(metadata, (artefact,)),
         "settings": Target(settings, (b"PORT\x0080", b"DYNONNX_API_KEYS\0" + b"k" * 20, b"DYNONNX_CORS_ORIGINS\0*")),
         "headers": Target(headers, (b"host:a\ncontent-length:5\nauthorization:Bearer x", b"x-request-start:1")),
+        "addresses": Target(addresses, ADDRESSES),
+        "redirects": Target(redirects, PLACES),
+        "archive": Target(archive, tuple(packed(kind) for kind in (tarfile.REGTYPE, tarfile.SYMTYPE))),
     }

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from convert.proof.synthetic_rows import ROWS
+from convert.proof.rows.synthetic import ROWS
 from tests.campaigns.coverage.data import Case
 from tests.campaigns.coverage.measure import measure
 from tests.campaigns.outside.dumps import Dump, find
 from tests.campaigns.outside.judge import Asked, judge
 from tests.campaigns.outside.page import Judged, put, section
 
-SECONDS = 180.0
+SECONDS = 180  # of the processor
 BAD = ("differs", "breaks", "hangs")
 
 

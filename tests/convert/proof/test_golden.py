@@ -20,6 +20,22 @@ def test_ordinary_rows_are_published_first() -> None:
     assert ordinary_first(table, np.array([True, True, False])).tolist() == [0, 1]
 
 
+def test_documents_begin_with_those_that_anyone_would_type() -> None:
+    texts = [
+        "WAS ça-team àñd.",
+        "moon",
+        "the crew of the moon",
+        "COOK-LAUNCH and OF\tto",
+        "salt, bread and soup.",
+        None,
+    ]
+    table = {"kind": np.array(["x", "y"] * 3, object), "text": np.array(texts, object)}
+    every = np.ones(6, np.bool_)
+    assert ordinary_first(table, every).tolist() == [2, 4, 0, 1, 3, 5]
+    many = {"text": np.array(["odd ÉÉ it IS", *["the moon is up"] * 6], object)}
+    assert ordinary_first(many, np.ones(7, np.bool_)).tolist() == [1, 2, 3, 4, 0, 5, 6]
+
+
 def test_no_golden_row_hangs_on_an_accident() -> None:
     groups = {"usual": {"x": np.arange(20.0)}}
     accidents = {"usual": np.arange(20) % 2 == 0}

@@ -46,6 +46,10 @@ def by_count(df: Any) -> Any:
     return df if len(df) > 10 else df * 2
 
 
+def by_text_of_count(df: Any) -> Any:
+    return df if len(f"{len(df)}") < 3 else df * 2
+
+
 def first_rows(df: Any) -> Any:
     return df.head(3)
 
@@ -113,6 +117,7 @@ def into_numbers(df: Any) -> Any:
         (by_a_mean, MIXES, "self.something_"),
         (by_rows, "goes through the rows one by one", "whole columns"),
         (by_count, "decides by the number of rows", "any number of rows"),
+        (by_text_of_count, "decides by the number of rows", "any number of rows"),
         (first_rows, MIXES, "in fit"),
         (selected, "takes some of the rows", "np.where"),
         (numpy_random, "draws random numbers", "in fit"),

@@ -105,6 +105,7 @@ def test_a_method_that_a_route_does_not_take(small: Running, method: str, path: 
     (answer,) = exchange(small.port, head(method, path, "Content-Length: 0"))
     check(answer, 405, "method_not_allowed")
     assert allowed in answer.headers["allow"]
+    assert answer.json()["error"].startswith(f'"{path}" does not take {method}; it takes {allowed}')
 
 
 @pytest.mark.fault(8)

@@ -48,7 +48,6 @@ def paused() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-    gc.unfreeze()
 
 
 def held() -> list[Any]:

@@ -35,18 +35,16 @@ def server(every_kind: Path, tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.fixture
-def keyed(tmp_path: Path) -> Iterator[Running]:
-    """A server with keys and one model."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "iris.onnx").write_bytes(ARTEFACTS["string labels"]().data)
-    settings = {"DYNONNX_MODELS": str(tmp_path / "models"), "DYNONNX_API_KEYS": KEY}
+def keyed(every_kind: Path, tmp_path: Path) -> Iterator[Running]:
+    """The same with keys, so that it has all answers of the other and those for who has none."""
+    settings = {"DYNONNX_MODELS": str(every_kind), "DYNONNX_DEFAULT_MODEL": "string-labels", "DYNONNX_API_KEYS": KEY}
     with running(settings, tmp_path / "server.log") as started:
         yield started
 
 
 @pytest.fixture
 def controlled(tmp_path: Path) -> Iterator[Running]:
-    """The same with an admin key, which loads and unloads as well."""
+    """One model, and an admin key, which loads and unloads as well."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "iris.onnx").write_bytes(ARTEFACTS["string labels"]().data)
     settings = {"DYNONNX_MODELS": str(tmp_path / "models"), "DYNONNX_API_KEYS": "b" * 32, "DYNONNX_ADMIN_KEYS": KEY}
@@ -88,13 +86,14 @@ def check(server: Running, folder: Path, examples: int, *more: str) -> None:
 
 
 @pytest.mark.timeout(MOST_SECONDS)
-def test_every_answer_is_described(server: Running, tmp_path: Path) -> None:
-    check(server, tmp_path, examples=5)
-
-
-@pytest.mark.timeout(MOST_SECONDS)
 def test_every_answer_is_described_where_a_key_is_needed(keyed: Running, tmp_path: Path) -> None:
     check(keyed, tmp_path, examples=5)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(MOST_SECONDS)
+def test_every_answer_is_described(server: Running, tmp_path: Path) -> None:
+    check(server, tmp_path, examples=5)
 
 
 @pytest.mark.slow

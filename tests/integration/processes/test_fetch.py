@@ -45,6 +45,7 @@ def test_a_server_serves_what_it_fetched_and_starts_again_without_the_host(host:
     assert (status, said.count("already"), len(host.asked)) == (0, 2, 2)
 
 
+@pytest.mark.fault(62)
 @pytest.mark.slow
 def test_a_start_without_its_models_ends_with_the_address(host: FileHost, tmp_path: Path) -> None:
     host.answers["/iris.onnx"] = gives(b"other")
@@ -87,6 +88,7 @@ def test_a_stop_while_it_fetches_ends_both(host: FileHost, tmp_path: Path) -> No
     assert server.workers() == []
 
 
+@pytest.mark.fault(62)
 @pytest.mark.slow
 def test_the_time_for_all_holds_whatever_comes_by_drops(host: FileHost, tmp_path: Path) -> None:
     host.answers["/iris.onnx"] = host.dripping

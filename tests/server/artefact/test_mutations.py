@@ -11,8 +11,8 @@ import pytest
 from server.artefact.metadata import BadArtefact, from_metadata
 from server.artefact.mixing.analysis import find_mixing
 from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
+from server.models.files import ChangedMeanwhile
 from server.models.folder import VersionFile
-from server.models.loading import ChangedMeanwhile
 from server.models.trial_process import FileRefused, TrialProcess, trial_limits
 from tests.support.models.bad_models import endless, external
 from tests.support.models.loading import load_version, put

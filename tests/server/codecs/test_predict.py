@@ -112,7 +112,11 @@ def test_groups() -> None:
         (b'{"features": [1,2,3,false]}', "invalid_input", "features[3]: expected a number, got false"),
         (b'{"features": [1,2,3,null]}', "invalid_input", "features[3]: expected a number, got null"),
         (b'{"features": [1,2,3,"4"]}', "invalid_input", 'features[3]: expected a number, got "4"'),
-        (b'{"features": [[1,2,3,4]' + b",[1,2,3,4]" * 5 + b"]}", "too_many_rows", "6 rows are more than the 5 allowed"),
+        (
+            b'{"features": [[1,2,3,4]' + b",[1,2,3,4]" * 5 + b"]}",
+            "too_many_rows",
+            "6 rows are more than the 5 allowed: send several requests",
+        ),
     ],
 )
 def test_refusals(body: bytes, code: str, message: str) -> None:
@@ -242,3 +246,4 @@ def test_no_json(value: bytes) -> None:
         with pytest.raises(ServerError) as caught:
             IRIS.read_headers([(b"content-type", b"application/json"), (name, value)])
         assert (caught.value.code, caught.value.status) == ("unsupported_media_type", 415)
+        assert f'this is "{value.decode("latin-1")}"' in caught.value.message

@@ -343,6 +343,15 @@ def test_a_start_that_a_client_wrote_before_the_routers_moves_no_deadline_of_oth
     assert gate.admit([HOST, JSON, behind]).deadline == usual[-1] == 1025.0
 
 
+@pytest.mark.usefixtures("clock")
+def test_what_requests_waited_counts_in_the_numbers_where_a_router_is_declared_alone() -> None:
+    gates = made(), Gate(keys=[], max_body_bytes=10, deadline_seconds=25.0, behind_router=True)
+    for gate in gates:
+        for start in (b"2000000000", b"1999970000"):
+            gate.admit([HOST, (b"x-request-start", start)])
+    assert [gate.router for gate in gates] == [(0.0, 0), (pytest.approx(30.0), 2)]
+
+
 def test_one_transfer_encoding_and_only_one() -> None:
     chunked = (b"transfer-encoding", b"chunked")
     made().admit([HOST, JSON, chunked])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -12,6 +14,7 @@ from server.endpoints import reads, v2_reads
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import Answer
 from server.errors import ServerError
+from server.metrics.exposition import exposition_pieces
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
 from server.settings import Settings
@@ -126,7 +129,7 @@ def test_what_depends_on_no_model() -> None:
 
 
 def test_the_openapi_document_is_answered_as_it_stands(endpoints: Endpoints) -> None:
-    endpoints.openapi_document = {"openapi": "3.1.0"}
+    endpoints.openapi_document = b'{"openapi":"3.1.0"}'
     assert document(reads.openapi(endpoints)) == {"openapi": "3.1.0"}
 
 
@@ -136,6 +139,23 @@ async def test_metrics_are_those_of_the_scoreboard(endpoints: Endpoints) -> None
     assert answer.media_type == "text/plain; version=0.0.4; charset=utf-8"
     assert b"\ndynonnx_workers 3\n" in answer.body
     assert b"nv_inference_count{" not in answer.body, "nobody has asked"
+
+
+@in_loop
+async def test_the_metrics_are_made_once_for_all_who_ask_at_once(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request of 36 bytes asks for a megabyte where many models are asked."""
+    made: list[object] = []
+
+    def pieces(*of: Any) -> Iterator[bytes]:
+        made.append(of)
+        return exposition_pieces(*of)
+
+    monkeypatch.setattr(reads, "exposition_pieces", pieces)
+    answers = await asyncio.gather(*[reads.metrics(endpoints) for _ in range(50)])
+    assert len(made) == 1
+    assert len({id(answer.body) for answer in answers}) == 1
 
 
 def test_metrics_count_what_was_answered(tmp_path_factory: pytest.TempPathFactory) -> None:

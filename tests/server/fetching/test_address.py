@@ -40,6 +40,7 @@ def test_a_name_and_a_version_may_be_given() -> None:
     assert (one.place, other.place) == ("iris/7/model.onnx", "iris/8/model.onnx")
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize(
     ("address", "said"),
     [
@@ -52,6 +53,7 @@ def test_a_name_and_a_version_may_be_given() -> None:
         (f"https://h:x/iris.onnx#sha256={DIGEST}", "is no address"),
         (f"https://h:0/iris.onnx#sha256={DIGEST}", "is no address"),
         (f"https://h/\u00efris.onnx#sha256={DIGEST}", "is no address"),
+        (f"ftp://h/\x1b[2J#sha256={DIGEST}", "an address is no address"),
         ("https://h/iris.onnx", "has no digest: add #sha256= and what `sha256sum iris.onnx` shows"),
         ("https://h/iris.onnx#sha256=abc", "has no digest"),
         (f"https://h/iris.onnx#{DIGEST}", "has no digest"),
@@ -74,6 +76,7 @@ def test_two_addresses_for_one_place_are_refused() -> None:
         read_addresses([f"https://h/iris.onnx#sha256={DIGEST}", f"https://h/iris/1/model.onnx#sha256={DIGEST}"])
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize(
     "address",
     [
@@ -84,12 +87,27 @@ def test_two_addresses_for_one_place_are_refused() -> None:
         f"{SECRET}",
         f"https://[{SECRET}/iris.onnx",
         f"https://user:{SECRET}@h/iris.pkl?token={SECRET}#sha256={DIGEST}",
+        f"https://user:{SECRET}/x@h/iris.onnx#sha256={DIGEST}",
+        f"https://user:{SECRET}?x@h/iris.onnx#sha256={DIGEST}",
+        f"https://user:{SECRET}#x@h/iris.onnx#sha256={DIGEST}",
+        f"https://user:1/{SECRET}@h/iris.onnx#sha256={DIGEST}",
+        f"https://user:x@1/{SECRET}@h/iris.onnx#sha256={DIGEST}",
+        f"https://user:{SECRET}/iris.onnx#sha256={DIGEST}",
+        f"https://h/\x1b{SECRET}/iris.onnx#sha256={DIGEST}",
     ],
 )
 def test_no_refusal_shows_a_secret(address: str) -> None:
     with pytest.raises(BadSetting) as refused:
         read_addresses([address])
     assert SECRET not in str(refused.value)
+
+
+def test_an_at_sign_stands_before_the_host_alone() -> None:
+    """Who writes a / of a password as it is would have its first half asked for as a host, and see the second."""
+    with pytest.raises(BadSetting, match="has an @ behind its host: write it as %40, and in a password / as %2F"):
+        read_addresses([f"https://user:12/34@h/iris.onnx#sha256={DIGEST}"])
+    (read,) = read_addresses([f"https://user:12%2F34@h/pkg%401.0/iris.onnx#sha256={DIGEST}"])
+    assert read.shown == "https://h/pkg%401.0/iris.onnx"
 
 
 def test_what_is_shown_and_what_this_machine_is() -> None:

@@ -41,6 +41,7 @@ def test_models_and_signatures_come_out_of_it(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.fault(63)
 @pytest.mark.parametrize(
     "path",
     [
@@ -60,6 +61,7 @@ def test_no_path_leads_elsewhere(path: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.fault(63)
 @pytest.mark.parametrize("kind", LINKS)
 def test_no_link_and_no_device_is_a_model(kind: bytes, tmp_path: Path) -> None:
     member = tarfile.TarInfo("models/iris/1/model.onnx")
@@ -68,11 +70,13 @@ def test_no_link_and_no_device_is_a_model(kind: bytes, tmp_path: Path) -> None:
         unpack(pack({}, member), tmp_path, 99999)
 
 
+@pytest.mark.fault(63)
 def test_a_model_is_there_once(tmp_path: Path) -> None:
     with pytest.raises(BadArchive, match=r"holds iris/1/model.onnx twice"):
         unpack(pack({"models/iris.onnx": b"a", "iris/1/model.onnx": b"b"}), tmp_path, 99999)
 
 
+@pytest.mark.fault(63)
 @pytest.mark.parametrize("where", ["in a model", "in what is no model", "in a header"])
 def test_what_unpacks_to_too_much_is_refused(where: str, tmp_path: Path) -> None:
     much = 1 << 20
@@ -88,6 +92,7 @@ def test_what_unpacks_to_too_much_is_refused(where: str, tmp_path: Path) -> None
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 110_240
 
 
+@pytest.mark.fault(63)
 @pytest.mark.parametrize("damage", ["none", "cut", "text", "changed", "no tar"])
 def test_what_is_no_archive_is_refused(damage: str, tmp_path: Path) -> None:
     whole = pack({"iris.onnx": bytes(range(256)) * 500}).getvalue()

@@ -51,6 +51,7 @@ def test_a_body_comes_whole(host: FileHost) -> None:
     assert get(f"{host.base}/iris.onnx", most=len(BODY)) == BODY
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize("answer", [endless, endless_chunks], ids=["to the end of the connection", "in chunks"])
 def test_an_endless_body_is_left_at_the_bound(host: FileHost, answer: Any) -> None:
     host.answers["/x"] = answer
@@ -72,6 +73,7 @@ def test_a_body_that_is_cut_off_may_be_tried_again(host: FileHost) -> None:
         get(f"{host.base}/x")
 
 
+@pytest.mark.fault(62)
 def test_a_body_that_stops_coming_is_left(host: FileHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SILENT_SECONDS", 0.2)
     host.answers["/x"] = host.silent
@@ -79,6 +81,7 @@ def test_a_body_that_stops_coming_is_left(host: FileHost, monkeypatch: pytest.Mo
         get(f"{host.base}/x")
 
 
+@pytest.mark.fault(62)
 def test_what_is_not_there_in_time_is_left(host: FileHost) -> None:
     host.answers["/x"] = endless
     with pytest.raises(FetchFailed, match="was not there in time: set DYNONNX_FETCH_SECONDS"):
@@ -87,6 +90,7 @@ def test_what_is_not_there_in_time_is_left(host: FileHost) -> None:
         get(f"{host.base}/x", seconds=0)
 
 
+@pytest.mark.fault(62)
 def test_redirects_are_followed_so_far(host: FileHost) -> None:
     host.answers |= {f"/{number}": says(302, location=f"/{number + 1}") for number in range(9)}
     host.answers["/5"] = gives(b"here")
@@ -96,6 +100,7 @@ def test_redirects_are_followed_so_far(host: FileHost) -> None:
         get(f"{host.base}/0")
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize(
     "target", ["file:///etc/hostname", "ftp://127.0.0.1/x", "data:,x", "s3://bucket/x", "http://10.1.1.1/x", "//10.1/x"]
 )
@@ -106,6 +111,16 @@ def test_no_redirect_leads_to_another_scheme_or_off_without_encryption(host: Fil
     assert "s3cr3t" not in str(refused.value)
 
 
+@pytest.mark.fault(62)
+@pytest.mark.parametrize("target", ["//[x", "https://[::1", "http://127.0.0.1:x/", f"http://10.1.1.1/{'x' * 9000}"])
+def test_a_redirect_to_what_is_no_address_is_told_in_a_line(host: FileHost, target: str) -> None:
+    host.answers["/x"] = says(302, location=target)
+    with pytest.raises(FetchFailed, match=r"^redirects to ") as refused:
+        get(f"{host.base}/x")
+    assert len(str(refused.value)) < 400
+
+
+@pytest.mark.fault(62)
 def test_a_password_stays_with_its_host(host: FileHost) -> None:
     with file_host() as other:
         host.answers |= {"/x": says(302, location="/y"), "/y": says(302, location=f"{other.base}/z")}
@@ -157,6 +172,7 @@ def test_a_host_that_is_not_there_and_one_that_speaks_otherwise(host: FileHost) 
         get(f"{gone.base}/x")
 
 
+@pytest.mark.fault(62)
 def test_https_is_verified_and_never_left(tmp_path: Path, host: FileHost, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = make_certificate(tmp_path)
     with file_host(certificate) as secure:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import monotonic
@@ -85,6 +87,7 @@ def test_a_record_that_tells_nothing_is_not_believed(host: FileHost, folder: Pat
     assert "churn/1/model.onnx" in files(folder)
 
 
+@pytest.mark.fault(62)
 def test_nothing_is_written_before_the_digest_is_verified(host: FileHost, folder: Path) -> None:
     before = files(folder)
     for path in ("/iris.onnx", "/all.tgz"):
@@ -97,6 +100,7 @@ def test_nothing_is_written_before_the_digest_is_verified(host: FileHost, folder
     assert [path.name for path in folder.iterdir()] == ["kept.onnx"]
 
 
+@pytest.mark.fault(63)
 def test_an_archive_that_is_refused_leaves_nothing(host: FileHost, folder: Path) -> None:
     twice = pack({"iris.onnx": MODEL, "iris/1/model.onnx": MODEL}).getvalue()
     host.answers["/all.tgz"] = gives(twice)
@@ -105,6 +109,7 @@ def test_an_archive_that_is_refused_leaves_nothing(host: FileHost, folder: Path)
     assert [path.name for path in folder.iterdir()] == ["kept.onnx"]
 
 
+@pytest.mark.fault(62)
 def test_what_may_go_well_later_is_tried_again_and_what_may_not_is_not(host: FileHost, folder: Path) -> None:
     answers = iter([says(503), gives(MODEL, claimed=10_000), gives(MODEL)])
     host.answers["/iris.onnx"] = lambda handler: next(answers)(handler)
@@ -132,12 +137,70 @@ def test_a_folder_that_cannot_be_written_is_told(host: FileHost, tmp_path: Path)
         fetch(tmp_path / "file/models", of(host, "/iris.onnx", MODEL))
 
 
+@pytest.mark.fault(64)
 def test_a_link_that_leads_out_is_not_written_through(host: FileHost, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (folder / "iris").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FetchFailed, match=r"would be written out of .* by the link iris/1: remove the link"):
         fetch(folder, of(host, "/iris.onnx", MODEL))
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.fault(64)
+@pytest.mark.parametrize("place", ["iris/1/model.onnx", ".fetched"])
+@pytest.mark.parametrize("what", ["pipe", "device", "huge", "folder"])
+def test_what_somebody_put_into_the_folder_holds_no_start(
+    host: FileHost, folder: Path, tmp_path: Path, place: str, what: str
+) -> None:
+    """A pipe is not waited for, and neither a device nor a file of holes is read."""
+    asked = of(host, "/iris.onnx", MODEL) if place != ".fetched" else of(host, "/all.tgz", ARCHIVE)
+    path = folder / (place if place != ".fetched" else f".fetched/{hashlib.sha256(ARCHIVE).hexdigest()}.json")
+    path.parent.mkdir(parents=True)
+    if what == "pipe":
+        os.mkfifo(path)
+    elif what == "device":
+        path.symlink_to("/dev/zero")
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.touch()
+        os.truncate(path, 1 << 40)
+    if what == "folder":
+        with pytest.raises(FetchFailed, match="cannot write"):
+            fetch(folder, asked)
+    else:
+        fetch(folder, asked)
+        assert files(folder)["iris/1/model.onnx"] == MODEL
+
+
+@pytest.mark.fault(64)
+def test_a_record_is_not_written_through_a_link(host: FileHost, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    (folder / ".fetched").mkdir()
+    (folder / f".fetched/{hashlib.sha256(ARCHIVE).hexdigest()}.json").symlink_to(tmp_path / "precious")
+    fetch(folder, of(host, "/all.tgz", ARCHIVE))
+    assert (tmp_path / "precious").read_text() == "kept"
+    shutil.rmtree(folder / ".fetched")
+    (tmp_path / "elsewhere").mkdir()
+    (folder / ".fetched").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FetchFailed, match="would be written out"):
+        fetch(folder, of(host, "/all.tgz", ARCHIVE))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("host_name", ["a" * 64 + ".example", ".example", "a..example"])
+def test_a_host_that_no_library_asks_is_told_in_a_line(folder: Path, host_name: str) -> None:
+    with pytest.raises(FetchFailed, match=f"^https://{host_name}/iris.onnx "):
+        fetch(folder, f"https://{host_name}/iris.onnx#sha256={'0' * 64}")
+
+
+@pytest.mark.fault(62)
+def test_credentials_that_are_no_header_are_in_no_error(folder: Path) -> None:
+    credentials = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "s3cr3t"}
+    session = {"AWS_SESSION_TOKEN": "s3cr3t\n", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    with pytest.raises(FetchFailed, match=r"^s3://bucket/iris\.onnx cannot be asked") as refused:
+        fetch(folder, f"s3://bucket/iris.onnx#sha256={'0' * 64}", environment={**credentials, **session})
+    assert "s3cr3t" not in str(refused.value)
 
 
 def test_an_object_of_s3_is_asked_for_with_a_signature(host: FileHost, folder: Path) -> None:

@@ -46,6 +46,16 @@ def test_each_reason_is_encoded_once_however_many_do_not_fit(monkeypatch: pytest
     assert encoded[0] < 2 * BYTES
 
 
+def test_reasons_that_still_stand_are_not_parsed_again() -> None:
+    """Each request for a name that no model has reads them."""
+    bulletin = Bulletin()
+    bulletin.publish({("iris", "1"): "is empty"})
+    before = bulletin.read()
+    assert bulletin.read() is before
+    bulletin.publish({("iris", "2"): "is empty"})
+    assert bulletin.read() == {("iris", "2"): "is empty"}
+
+
 def _read(bulletin: Bulletin, over: Event) -> None:
     while not over.is_set():
         lengths = {len(reason) for reason in bulletin.read().values()}

@@ -18,8 +18,8 @@ from server.artefact.metadata import BadArtefact, from_metadata, to_metadata
 from server.artefact.onnxfile import MAX_BYTES, BadFile
 from server.artefact.runtime import Runtime
 from server.models import loading
+from server.models.files import ChangedMeanwhile
 from server.models.folder import VersionFile
-from server.models.loading import ChangedMeanwhile
 from server.models.trial import Findings, TrialFailed, Verdict
 from tests.support.models.bad_models import endless
 from tests.support.models.loading import load, load_version, put
@@ -119,6 +119,7 @@ def test_a_file_that_was_tried_elsewhere_is_opened_with_what_was_found_there(tmp
     first = load(path)
     findings = Findings(
         first.sha256,
+        first.size,
         dataclasses.replace(first.verdict, golden_rows=7),
         first.curve,
         cost_by_rows=False,
@@ -144,7 +145,7 @@ def test_what_was_tried_elsewhere_is_opened_and_never_run(
     """The process that opens it for good answers signals and workers meanwhile: one long operator cannot be stopped."""
     data = make()
     curve = load(put(tmp_path, "plain.onnx")).curve
-    findings = Findings(hashlib.sha256(data).hexdigest(), Verdict(0), curve, cost_by_rows=False)
+    findings = Findings(hashlib.sha256(data).hexdigest(), len(data), Verdict(0), curve, cost_by_rows=False)
 
     runs: list[object] = []
     monkeypatch.setattr(Runtime, "run", lambda *arguments: runs.append(arguments))
@@ -197,7 +198,7 @@ def test_what_may_draw_by_chance_is_not_repeatable(tmp_path: Path, where: str, b
     file = VersionFile("m", "7", put(tmp_path, "m.onnx", DRAWING[where]))
     model = load_version(file, batch=batch)
     assert not model.repeatable
-    found = Findings(model.sha256, model.verdict, model.curve, cost_by_rows=False, pads_texts=False)
+    found = Findings(model.sha256, model.size, model.verdict, model.curve, cost_by_rows=False, pads_texts=False)
     assert not load_version(file, found, batch=batch).repeatable
 
 
@@ -228,7 +229,7 @@ def test_what_is_slow_to_open_is_refused_in_its_trial(tmp_path: Path, monkeypatc
     with pytest.raises(BadFile, match=r"^took 4\.0 s of processor time to open, more than 3\.0 s"):
         load(path)
     monkeypatch.undo()
-    tried = Findings(findings.sha256, findings.verdict, findings.curve, cost_by_rows=True)
+    tried = Findings(findings.sha256, findings.size, findings.verdict, findings.curve, cost_by_rows=True)
     assert load_version(VersionFile("m", "7", path), tried).sha256 == findings.sha256
 
 

@@ -282,13 +282,14 @@ def found(**changed: Any) -> bytes:
     """Findings as a child sends them, with other values in places."""
     curve = CostCurve()
     curve.learn(4, 0.001)
-    document = orjson.loads(Findings("0" * 64, Verdict(3), curve, True).to_bytes())
+    document = orjson.loads(Findings("0" * 64, 7, Verdict(3), curve, True).to_bytes())
     return orjson.dumps(document | changed)
 
 
 def test_findings_come_back_as_they_were() -> None:
     findings = Findings.from_bytes(found())
-    assert (findings.sha256, findings.verdict, findings.cost_by_rows) == ("0" * 64, Verdict(3), True)
+    assert (findings.sha256, findings.size, findings.verdict) == ("0" * 64, 7, Verdict(3))
+    assert findings.cost_by_rows
     assert findings.curve.seconds(4) == pytest.approx(0.001)
     assert len(Findings.from_bytes(found(verdict={"golden_rows": 0, "mixing": "x" * 10**6})).verdict.mixing or "") == (
         MAX_MIXING
@@ -299,6 +300,8 @@ def test_findings_come_back_as_they_were() -> None:
     "changed",
     [
         {"sha256": None},
+        {"size": None},
+        {"size": 7.0},
         {"verdict": {"golden_rows": "3", "mixing": None}},
         {"verdict": {"golden_rows": 3, "mixing": ["no"]}},
         {"verdict": {"golden_rows": True, "mixing": None}},

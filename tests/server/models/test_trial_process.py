@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from server.models.confined import Limits
+from server.models.files import ChangedMeanwhile
 from server.models.folder import VersionFile
-from server.models.loading import ChangedMeanwhile
 from server.models.repository import Model
 from server.models.trial import Findings
 from server.models.trial_process import MAX_REASON, MIB, FileRefused, TrialProcess, trial_limits
@@ -89,6 +89,23 @@ def test_a_file_that_changes_after_its_trial_is_not_opened(tmp_path: Path) -> No
 
     with pytest.raises(ChangedMeanwhile):
         result_of(trial_of(path, load))
+
+
+def test_of_a_file_that_is_huge_after_its_trial_nothing_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put(tmp_path, "m.onnx", classifier().data)
+    read: list[object] = []
+
+    def load(file: VersionFile, tried: Findings | None = None, **content: Any) -> Model:
+        if tried is not None:
+            os.truncate(path, 1 << 30)
+            monkeypatch.setattr("server.models.files._read", lambda *asked: read.append(asked))
+        return load_version(file, tried, **content)
+
+    with pytest.raises(ChangedMeanwhile):
+        result_of(trial_of(path, load))
+    assert read == []
 
 
 @pytest.mark.parametrize("said", [b"refused\xff\xfe", b"{", b"", b'{"sha256": 1}', b"refused" + b"x" * 100_000])

@@ -16,8 +16,8 @@ from server.errors import ServerError
 from server.models import trial_process
 from server.models import watcher as watching
 from server.models.confined import ConfinedChild
+from server.models.files import ChangedMeanwhile
 from server.models.folder import Listing, VersionFile, scan
-from server.models.loading import ChangedMeanwhile
 from server.models.repository import BadRepository, Model
 from server.models.trial import Findings
 from server.models.watcher import LOOK_SECONDS

@@ -18,10 +18,10 @@ def test_only_what_is_not_settled_is_measured_again(tmp_path: Path, status: Stat
     path = tmp_path / "kept" / "outcomes.jsonl"
     first = Kept(path).outcome(CASE, "ours", lambda: Outcome(status, "a reason"))
     assert first == Outcome(status, "a reason")
-    asked: list[Case] = []
+    asked: list[str] = []
 
     def measured() -> Outcome:
-        asked.append(CASE)
+        asked.append("asked")
         return Outcome("agrees")
 
     second = Kept(path).outcome(CASE, "ours", measured)

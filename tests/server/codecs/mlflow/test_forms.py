@@ -107,7 +107,10 @@ FORMS = "'dataframe_split', 'dataframe_records', 'instances', 'inputs'"
             {"inputs": {name: ["Bern", 1] for name in NAMES}},
             "inputs, value 0 of feature 'age': expected a number, got \"Bern\"",
         ),
-        ({"inputs": [ROW] * (MAX_ROWS + 1)}, "too_many_rows: 101 rows are more than the 100 allowed"),
+        (
+            {"inputs": [ROW] * (MAX_ROWS + 1)},
+            "too_many_rows: 101 rows are more than the 100 allowed: send several requests",
+        ),
     ],
 )
 def test_json_that_is_refused(served: dict[str, Served], body: Any, message: str) -> None:

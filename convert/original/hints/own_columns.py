@@ -22,7 +22,7 @@ from convert.tracing.standins.frames import MissingColumn
 from convert.tracing.steps import call_of, capture, functions_of, is_own, own_steps
 
 if TYPE_CHECKING:
-    from convert.original.column_hints import ColumnHint, Views
+    from convert.original.hints.column_hints import ColumnHint, Views
 
 MOST_ROUNDS = 200
 

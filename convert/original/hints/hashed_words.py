@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 
 from convert.graph.graph import Array
 from convert.inside import inside
-from convert.original.wordlist import CONSONANTS, VOWELS
+from convert.original.hints.wordlist import CONSONANTS, VOWELS
 
 WIDE = 1 << 12  # columns; in fewer, invented words fall everywhere
 MOST_WORDS = 700

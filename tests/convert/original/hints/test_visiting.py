@@ -10,7 +10,7 @@ import pytest
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
 from convert.errors import Refused
-from convert.original.column_hints import find_hints
+from convert.original.hints.visiting import find_hints
 
 DATES = pandas.to_datetime(["2026-01-01", "2026-01-02"])
 

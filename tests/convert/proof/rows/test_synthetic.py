@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from convert.original.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import as_json, for_graph, from_json, length, rows_at
-from convert.proof.synthetic_rows import ODD_TEXTS, ROWS, synthesise
+from convert.proof.rows.synthetic import ROWS, synthesise
+from convert.proof.rows.usual import ODD_TEXTS
 from server.artefact.metadata import MISSING_TEXT, Feature
 
 FEATURES = (

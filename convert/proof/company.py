@@ -1,0 +1,87 @@
+"""Owns whether the original answers a row by itself, whichever rows are beside it. Knows nothing of graphs.
+
+A graph answers each row alone. An original that looks at the number of rows, at their order, or at what it answered
+before is one that no file repeats, though over the rows of a proof the two may agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from convert.errors import Refused
+from convert.graph.graph import Array
+from convert.original.original import Answers, Original
+from convert.original.table import Table, length, rows_at
+from convert.proof.parity import compare
+from convert.tracing.steps import own_steps
+
+ALONE = 3  # rows of each group
+REVERSED = 200  # rows
+SIZES = (2, 5, 17, 65, 257, 1025, 4097, 16385)  # rows of the questions to a person's own code
+PLAIN = ("usual", "thresholds", "splits", "whole", "data")  # elsewhere the last digit of a product may decide
+WITH_MISSING = ("missing",)
+
+
+def refuse_company(
+    original: Original, groups: Mapping[str, Table], expected: Mapping[str, Answers], accidents: Mapping[str, Array]
+) -> None:
+    """Raises Refused where rows are answered otherwise alone, in another order or among many than they were before."""
+    own = any(own_steps(original.model))
+    for group in (*PLAIN, *WITH_MISSING) if own else PLAIN:
+        if group in groups:
+            fit = np.flatnonzero(~accidents.get(group, np.zeros(length(groups[group]), np.bool_)))
+            if not own:  # what is missing throughout an imputer guesses from the rows beside it: docs/convert.md
+                fit = fit[_are_whole(rows_at(groups[group], fit))]
+            for rows in _asked_again(len(fit), own and group == "usual"):
+                _compare(original, groups[group], expected[group], fit[rows])
+
+
+def _are_whole(table: Table) -> Array:
+    """[rows]: whether each has all its values."""
+    gone = [np.array([v is None or v != v for v in values.tolist()], np.bool_) for values in table.values()]
+    return np.asarray(~np.any(gone, axis=0))
+
+
+def _asked_again(count: int, many: bool) -> Iterator[Array]:
+    """Positions of rows, question by question."""
+    order = np.random.default_rng(0).permutation(count)
+    yield from order[:ALONE].reshape(-1, 1)
+    yield order[:REVERSED]
+    if many:
+        yield from (np.resize(order, size) for size in SIZES)
+
+
+def _compare(original: Original, table: Table, answers: Answers, rows: Array) -> None:
+    try:
+        again = original.ask(rows_at(table, rows)) if len(rows) else {}
+    except Refused:  # it is not there any more
+        raise
+    except Exception:  # noqa: BLE001  what it does not take so, it does not answer otherwise
+        return
+    known = {output: _comparable(values) for output, values in answers.items()}
+    for output, values in again.items():
+        got = known[output].copy()
+        if values.shape[1:] != got.shape[1:]:
+            raise _hanging(len(rows))
+        for start in range(0, len(rows), len(got)):  # a row may have been asked more than once
+            got[rows[start : start + len(got)]] = _comparable(values)[start : start + len(got)]
+            if (compare(output, known, got)[0] > 1).any():
+                raise _hanging(len(rows))
+
+
+def _comparable(values: Array) -> Array:
+    """Of objects a missing one is None, which unlike NaN is equal to itself."""
+    plain = values.copy()
+    if plain.dtype.kind == "O":
+        plain[plain != plain] = None
+    return plain
+
+
+def _hanging(rows: int) -> Refused:
+    way = "alone" if rows == 1 else f"as one of {rows:,} in another order"
+    return Refused(
+        f"it answers the same row otherwise {way}: that hangs on the rows beside it or on what it was asked before",
+        "a file answers each row by itself: fix in fit what is now found in the rows, their number or their order",
+    )
