@@ -14,7 +14,7 @@ from convert.errors import Refused
 from convert.graph.graph import Array
 from convert.original.original import Answers, Original
 from convert.original.table import Table, length, rows_at
-from convert.proof.parity import compare
+from convert.proof.measure import compare
 from convert.tracing.steps import own_steps
 
 ALONE = 3  # rows of each group
