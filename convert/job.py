@@ -22,6 +22,7 @@ from convert.errors import Refused
 from convert.export import export
 from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
+from convert.optimising.fastest import Proven, candidates, fastest
 from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
@@ -29,9 +30,8 @@ from convert.original.table import Table, length
 from convert.proof.company import refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.golden import golden
-from convert.proof.optimising import Proven, candidates, fastest
 from convert.proof.parity import Proof, batched, find_accidents, prove
-from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
+from convert.proof.questions import Groups, ask_by_halves, ask_few_rows, ask_proof_rows
 from convert.proof.rows.usual import usual
 from convert.proof.speed import feeds_of, ratios
 from convert.proof.user_rows import column_names, kinds_of
@@ -134,6 +134,8 @@ def own_steps_of(original: Original, features: Sequence[Feature]) -> Traced | No
     if not any(own_steps(original.model)):
         return None
     rows = usual(np.random.default_rng(1), tuple(features), original.hints, SAMPLE_ROWS)
+    taken = ask_by_halves(original, rows)  # of rows that it does not take, such as beyond fixed edges, none is recorded
+    rows = rows if taken is None else taken[0]
     samples = capture(original.model, lambda: original.ask(rows))
     return Traced(samples, set(sharing(original.model)))
 

@@ -58,4 +58,4 @@ class KeyedConnection(Connection):
 def connection_class(endpoints: Endpoints) -> type[Connection]:
     """Makes the protocol class of one worker."""
     kind = KeyedConnection if endpoints.gate.keyed else Connection
-    return type("Connection", (kind,), {"worker": WorkerState(endpoints)})
+    return type("Connection", (kind,), {"shared": WorkerState(endpoints)})

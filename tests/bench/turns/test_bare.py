@@ -17,6 +17,7 @@ from bench.turns.bare import ROUNDS_FACTOR, checked_request, tensor_rounds
 from bench.turns.bench import Bench
 
 
+@pytest.mark.slow  # by the clock
 @pytest.mark.filterwarnings("ignore")
 def test_both_models_are_measured_beside_the_bare_run(made_bench: Bench) -> None:
     tensor_rounds(made_bench, 1)

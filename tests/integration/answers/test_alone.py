@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -32,16 +33,16 @@ def test_pairs_of_rows_answer_as_each_alone(name: str, models: Path, originals: 
     rows = ask_original(originals[name], more_rows(originals[name], DISTINCT_ROWS, seed=5)).rows
     feed = feed_of(model, rows)
     outputs = [output.name for output in model.runtime.outputs]
-    alone = [
-        model.runtime.run(outputs, {key: array[row : row + 1] for key, array in feed.items()})
-        for row in range(len(rows))
-    ]
     picks = np.random.default_rng(6).integers(0, len(rows), (PAIRS, 2))
-    for pair in picks:
-        together = model.runtime.run(outputs, {key: array[pair] for key, array in feed.items()})
-        for at, row in enumerate(pair):
-            for output, by_itself in zip(together, alone[row], strict=True):
-                assert_close(by_itself[0], output[at], ULPS[name])
+
+    def answers(chosen: Iterable[np.ndarray]) -> list[np.ndarray]:
+        """Each output of a run for each choice of rows, one behind the other."""
+        runs = [model.runtime.run(outputs, {key: array[at] for key, array in feed.items()}) for at in chosen]
+        return [np.concatenate(parts) for parts in zip(*runs, strict=True)]
+
+    alone = answers(np.arange(len(rows)).reshape(-1, 1))
+    for by_itself, together in zip(alone, answers(picks), strict=True):
+        assert_close(by_itself[picks.ravel()], together, ULPS[name])
 
 
 def assert_close(alone: np.ndarray, together: np.ndarray, ulps: int) -> None:

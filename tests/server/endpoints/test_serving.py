@@ -289,6 +289,7 @@ async def test_hot_are_the_paths_of_every_version_and_of_the_default(tmp_path: P
     model_of = {path.decode(): (route.batcher.name, type(route.codec).__name__) for path, route in routes.items()}
     assert model_of == {
         "/predict": ("iris", "PredictCodec"),
+        "/invocations": ("iris", "MlflowCodec"),
         "/models/iris/predict": ("iris", "PredictCodec"),
         "/models/iris/versions/1/predict": ("iris", "PredictCodec"),
         "/v2/models/iris/infer": ("iris", "TensorCodec"),

@@ -9,7 +9,7 @@ import pytest
 from onnx import ModelProto
 
 from convert.graph.graph import Array, Graph, Tensor
-from convert.graph.single import in_single
+from convert.optimising.single import in_single
 from server.artefact.runtime import Runtime
 
 WEIGHTS = np.random.default_rng(0).normal(size=(4, 4))

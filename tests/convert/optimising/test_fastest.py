@@ -14,8 +14,8 @@ from convert.cli.report import optimised
 from convert.graph.graph import Graph
 from convert.job import convert
 from convert.opening.opener import OpenPolicy
-from convert.proof import optimising
-from convert.proof.optimising import Proven, candidates, fastest
+from convert.optimising import fastest as optimising
+from convert.optimising.fastest import Proven, candidates, fastest
 from convert.proof.parity import Line, Proof
 from server.artefact.metadata import from_metadata, to_metadata
 from server.artefact.runtime import Runtime

@@ -10,7 +10,7 @@ from typing import Any
 
 from onnx import ModelProto
 
-from convert.graph.single import in_single
+from convert.optimising.single import in_single
 from convert.proof.parity import Proof
 from server.artefact.runtime import Feed, Runtime
 
