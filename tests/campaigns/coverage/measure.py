@@ -30,7 +30,7 @@ from convert.opening.own_code import OwnCode
 from convert.original.original import Original, open_original
 from convert.original.schema import describe
 from convert.original.table import Table, for_graph
-from convert.proof.parity import compare
+from convert.proof.measure import compare
 from convert.proof.questions import ask_by_halves, ask_proof_rows
 from convert.tracing.steps import own_steps
 from server.artefact.metadata import BadArtefact, Feature, from_metadata
