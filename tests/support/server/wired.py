@@ -54,7 +54,7 @@ def with_connections(
         endpoints.open(0)
         protocol_class: type[Any] = HttpToolsProtocol if door == "one" else connection_class(endpoints)
         app = App(endpoints)
-        app.assemble()  # else a thread does, for the first cold request
+        app.assemble()  # else the first cold request waits for a thread, which turns of the loop do not
         config = Config(app, http=protocol_class, ws="none", log_config=None, timeout_keep_alive=95)
         config.load()
         state = ServerState()
