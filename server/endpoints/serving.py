@@ -117,6 +117,7 @@ class Serving:
             deadline_seconds=settings.deadline_ms / 1000,
             report_stuck=self._report_stuck,
             turns=self._turns,
+            now=self._turns.now,
             max_batch_rows=settings.max_batch_rows,
             max_wait_seconds=settings.max_wait_ms / 1000,
             queue_seconds=settings.queue_ms / 1000,

@@ -157,10 +157,10 @@ def test_a_body_in_chunks_of_one_byte_costs_by_its_length(tmp_path: Path, path: 
 @pytest.mark.fault(4)
 def test_new_heads_leave_a_bounded_memory(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
-        held = []
+        chance, held = random.Random(1), []
         for count in (50, 50, 50):
             for _ in range(count):
-                lines = [b"%x: %x" % (random.getrandbits(64), random.getrandbits(64)) for _ in range(90)]
+                lines = [b"%x: %x" % (chance.getrandbits(64), chance.getrandbits(64)) for _ in range(90)]
                 connection.data_received(post(ROW, "/predict", *lines))
                 await settle()
                 wire.written = b""

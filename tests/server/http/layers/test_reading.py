@@ -7,14 +7,13 @@ import gc
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
 import pytest
 
 from server.batching.turns import SHARE_SECONDS
 from server.errors import ServerError
 from server.http.connection import Connection
-from server.http.layers import reading
 from server.http.limits import PIECE_BYTES
 from tests.support.server.doors import ROW, Wire, get, post
 from tests.support.server.wired import Connect, settle, statuses, with_connection, with_connections
@@ -23,28 +22,16 @@ SEGMENT = 262_144
 TINY_CHUNKS = post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"1\r\n \r\n" * 50_000
 
 
-class Clock:
-    """A monotonic clock that goes on by a tenth of a share whenever it is read."""
-
-    def __init__(self) -> None:
-        self.time = monotonic()
-
-    def __call__(self) -> float:
-        self.time += SHARE_SECONDS / 10
-        return self.time
+def by_hand(connection: Connection) -> None:
+    """Lets a tenth of a share pass whenever a connection, or its worker's queue, looks at the clock."""
+    clock: Any = connection.worker.endpoints.turns.now
+    clock.step = SHARE_SECONDS / 10
 
 
-def by_hand(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gives a connection and its worker's queue such a clock."""
-    clock = Clock()
-    monkeypatch.setattr(reading, "monotonic", clock)
-    connection.worker.endpoints.turns.now = clock
-
-
-def test_a_segment_of_tiny_chunks_is_parsed_some_pieces_a_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_segment_of_tiny_chunks_is_parsed_some_pieces_a_turn(tmp_path: Path) -> None:
     async def act(connect: Connect) -> None:
         others = [connect()[0] for _ in range(20)]
-        by_hand(others[0], monkeypatch)
+        by_hand(others[0])
         for connection in others:
             connection.data_received(TINY_CHUNKS[:SEGMENT])
         parsed = [connection._parsed for connection in others]
@@ -62,10 +49,10 @@ def test_a_segment_of_tiny_chunks_is_parsed_some_pieces_a_turn(tmp_path: Path, m
     with_connections(tmp_path, act)
 
 
-def test_a_paused_transport_reads_on_once_all_is_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_paused_transport_reads_on_once_all_is_parsed(tmp_path: Path) -> None:
     async def act(connect: Connect) -> None:
         connection, wire = connect()
-        by_hand(connection, monkeypatch)
+        by_hand(connection)
         connection.data_received((post(ROW) + get("/health")) * 400)
         held = [wire.reading]
         for _ in range(400_000):
@@ -94,9 +81,9 @@ def test_what_waits_unparsed_is_counted_and_the_greatest_debtor_ended(tmp_path: 
     with_connections(tmp_path, act, MAX_BODY_BYTES="100000", INFLIGHT_BYTES="400000")
 
 
-def test_a_connection_that_is_gone_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_is_gone_is_passed_over(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
-        by_hand(connection, monkeypatch)
+        by_hand(connection)
         connection.data_received(TINY_CHUNKS[:SEGMENT])
         assert connection.flow.parse_on is not None
         connection.connection_lost(None)
