@@ -113,10 +113,10 @@ def test_requests_wait_for_a_dyno_that_is_starting(tmp_path: Path) -> None:
     with dynos(2) as (old, new), routing(tmp_path, "x", ANYWHERE, [old.port]) as router:
         assert ask(router.url) == [200]
         router.hold()
-        threading.Timer(0.5, router.send_to, [new.port]).start()
         began = time.monotonic()
+        threading.Timer(0.5, router.send_to, [new.port]).start()
         assert ask(router.url, 3) == [200] * 3
-        assert 0.4 < time.monotonic() - began < 5
+        assert time.monotonic() - began > 0.4
         assert router.end() == {}
     assert (len(old.heads), len(new.heads)) == (1, 3)
 
