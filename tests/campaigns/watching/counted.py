@@ -59,7 +59,7 @@ def count(file: Path) -> None:
         Taken.seconds += time.thread_time() - began
         file.write_text(f"{Taken.seconds} {len(self._watchers)}")
 
-    _Events.__call__ = counted_answer  # type: ignore[method-assign]
+    _Events.__call__ = counted_answer  # type: ignore[method-assign, assignment]
     Live._beat = counted_beat  # type: ignore[method-assign]
 
 
