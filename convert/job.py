@@ -5,6 +5,7 @@ It runs in the child process, because everything it does touches what the pickle
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from convert.errors import Refused
 from convert.export import export
 from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
+from convert.optimising.fastest import Proven, candidates, fastest
 from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
@@ -29,10 +31,10 @@ from convert.proof.company import refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
-from convert.proof.questions import Groups, ask_few_rows, ask_proof_rows
-from convert.proof.speed import ratios
+from convert.proof.questions import Groups, ask_by_halves, ask_few_rows, ask_proof_rows
+from convert.proof.rows.usual import usual
+from convert.proof.speed import feeds_of, ratios
 from convert.proof.user_rows import column_names, kinds_of
-from convert.proof.usual_rows import usual
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, to_metadata
 from server.artefact.runtime import Runtime
@@ -63,11 +65,12 @@ def convert(
     allow_ties: bool = False,
     method: str = "",
     origin: str = "",
+    optimise: str = "safe",
 ) -> Converted:
     """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused.
 
     ``method`` "transform": of a model that predicts and transforms, what it transforms. ``origin``: where the pickle
-    came from.
+    came from. ``optimise`` "fast": of graphs that may be faster the fastest that passes the proof.
     """
     tell("opening the pickle", 0.0)
     original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data))
@@ -78,34 +81,42 @@ def convert(
     few = _ask_few_rows(original, features, own)
     tell("building the graph", 0.15)
     exported = export(original, features, few, own)
-    model, outputs = exported.model, exported.outputs
+    outputs = exported.outputs
     tell("asking for the answers to 10,000 rows", 0.2)
     groups, expected = ask_proof_rows(original, features, data)
-    runtime = Runtime(model.SerializeToString())
+    runtime = Runtime(exported.model.SerializeToString())
     accidents = find_accidents(_opened(exported.accidents), features, groups)
     refuse_company(original, groups, expected, accidents)
-    proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups))
+    tell_share = tell_of_comparison(tell, groups)
+    proven = functools.partial(
+        prove, features=features, groups=groups, expected=expected, accidents=accidents, tell=tell_share
+    )
+    kept = Proven(exported.model, runtime, proven(runtime))
     if not allow_ties:
-        refuse_ties(proof)
+        refuse_ties(kept.proof)
     if data is None:
-        refuse_sameness(proof, is_constant(model) or has_one_answer(original.model, features))
+        refuse_sameness(kept.proof, is_constant(exported.model) or has_one_answer(original.model, features))
+    optimisation: Mapping[str, Any] = {}
+    if optimise == "fast" and not kept.proof.wrong:
+        kept, optimisation = fastest(kept, proven, feeds_of(groups["usual"], features), candidates(kept.model))
     artefact = Artefact(
         name=name,
         kind=original.kind,
         features=features,
         outputs=outputs,
         classes=original.classes(few),
-        golden=golden(groups, expected, accidents, outputs, _labels_by(runtime, features)),
+        golden=golden(groups, expected, accidents, outputs, _labels_by(kept.runtime, features)),
         producer=_producer(policy),
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         source_sha256=hashlib.sha256(pickled).hexdigest(),
-        parity=proof.as_json(),
+        parity=kept.proof.as_json(),
         ignored=tuple(name for _, name in original.unread),
         origin=origin,
+        optimisation=optimisation,
     )
-    model.doc_string = draw(original.model)
-    speed = ratios(original, runtime, features, groups["usual"])
-    return Converted(_with_metadata(model, to_metadata(artefact)), artefact, proof, speed)
+    kept.model.doc_string = draw(original.model)
+    speed = ratios(original, kept.runtime, features, groups["usual"])
+    return Converted(_with_metadata(kept.model, to_metadata(artefact)), artefact, kept.proof, speed)
 
 
 def _ask_few_rows(original: Original, features: tuple[Feature, ...], own: Traced | None) -> Answers:
@@ -123,6 +134,8 @@ def own_steps_of(original: Original, features: Sequence[Feature]) -> Traced | No
     if not any(own_steps(original.model)):
         return None
     rows = usual(np.random.default_rng(1), tuple(features), original.hints, SAMPLE_ROWS)
+    taken = ask_by_halves(original, rows)  # of rows that it does not take, such as beyond fixed edges, none is recorded
+    rows = rows if taken is None else taken[0]
     samples = capture(original.model, lambda: original.ask(rows))
     return Traced(samples, set(sharing(original.model)))
 
@@ -137,7 +150,13 @@ def _opened(model: ModelProto | None) -> Runtime | None:
 
 
 def refuse_ties(proof: Proof) -> None:
-    """Raises Refused where answers that are accidents are common."""
+    """Raises Refused where answers that are accidents are common, or labels that differ where the best scores tie."""
+    if not proof.wrong and proof.tie_share > MOST_ACCIDENTS:
+        raise Refused(
+            f"in {proof.tie_share:.1%} of rows its two best classes have one score and the file would choose the other,"
+            " so that its labels are hardly compared at all",
+            "fit it so that its scores tell the classes apart, or take such labels as they fall with --allow-ties",
+        )
     if not proof.wrong and proof.accident_share > MOST_ACCIDENTS:
         raise Refused(
             f"of rows like those it remembers {proof.accident_share:.1%} have more neighbours at one distance than it "

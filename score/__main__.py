@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from server.logs.formats import told
+
 DONE, REFUSED, USAGE, SOME_REFUSED = 0, 1, 2, 3
 MISSING = "error: scoring needs pyarrow and tqdm: .venv/bin/python -m pip install -r requirements-scale.txt"
 
@@ -26,14 +28,14 @@ def main(words: Sequence[str]) -> int:
         with Progress(sys.stderr) as progress:
             summary = job.run(wanted, progress.tell)
     except errors.UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(told(f"error: {error}"), file=sys.stderr)
         return USAGE
     except errors.Refused as refusal:
-        print(f"refused: {refusal}", file=sys.stderr)
+        print(told(f"refused: {refusal}"), file=sys.stderr)
         return REFUSED
     seconds = time.monotonic() - began
     for line in summary.lines(seconds):
-        print(line)
+        print(told(line))
     return SOME_REFUSED if summary.refused else DONE
 
 

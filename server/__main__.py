@@ -16,6 +16,7 @@ import orjson
 
 from server import __version__
 from server.logs import handler
+from server.logs.formats import told
 from server.logs.output import reserve_standard_descriptors
 from server.processes.address import default_host
 from server.processes.box import read_own_box
@@ -42,7 +43,7 @@ def main() -> int:
         settings = read_settings(os.environ)
         _check_addresses(settings.models_from)
     except BadSetting as error:
-        print(error, file=sys.stderr)
+        print(told(error), file=sys.stderr)
         return 2
     plan = make_plan(read_own_box(), settings.workers, settings.ort_threads)
     if arguments.print_config:
@@ -92,7 +93,7 @@ def _serve(settings: Settings, plan: DynoPlan) -> int:
             return status
         Server(settings, plan).run()
     except (BadSetting, BadRepository) as error:
-        print(error, file=sys.stderr)
+        print(told(error), file=sys.stderr)
         return 1
     return 0
 

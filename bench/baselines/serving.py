@@ -244,5 +244,5 @@ def ask(
 ) -> tuple[int, bytes, str | None]:
     """One request on a connection of its own: status, body, what is wrong. Raises OSError or BrokenAnswer."""
     with Connection(address, timeout_s) as connection:
-        answer = connection.exchange(address.request("POST", case.path, case.body, headers))
+        answer = connection.exchange(address.request("POST", case.path, case.body, (*case.headers.items(), *headers)))
     return answer.status, answer.body, case.fault(answer.status, answer.body)

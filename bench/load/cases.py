@@ -21,12 +21,16 @@ TOLERANCE = 1e-5  # of the expected value, or of 1 where that is smaller
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One request and the keys its answer must have; ``versions`` holds those of other versions of the model."""
+    """One request and the keys its answer must have; ``versions`` holds those of other versions of the model.
+
+    ``headers``: beside those that every request of JSON has.
+    """
 
     path: str
     body: bytes
     expected: Mapping[str, Any]
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def fault(self, status: int, body: bytes) -> str | None:
         """What is wrong with an answer, in a few words fit for counting; None when it is right.

@@ -1,11 +1,13 @@
--- Asks the `cases`, a table of {path, body} that bench/load/wrk.py writes before this text: round after round, or by
+-- Asks the `cases`, a table of {path, body, headers} that bench/load/wrk.py writes before this text: round after round, or by
 -- chance where it has written a `skew`: then the first is asked most often, the one at n by 1 / n ^ skew of that.
 local requests, sums, turn = {}, {}, 0
 
 init = function()
   local sum = 0
   for i, case in ipairs(cases) do
-    requests[i] = wrk.format("POST", case[1], {["Content-Type"] = "application/json"}, case[2])
+    local headers = {["Content-Type"] = "application/json"}
+    for name, value in pairs(case[3] or {}) do headers[name] = value end
+    requests[i] = wrk.format("POST", case[1], headers, case[2])
     sum = sum + 1 / i ^ (skew or 0)
     sums[i] = sum
   end

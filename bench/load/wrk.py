@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from signal import SIGINT
 
@@ -48,12 +48,22 @@ def run(
 
 
 def write_script(cases: Sequence[Case], file: Path, skew: float | None = None) -> None:
-    """A wrk script that goes round the cases, or draws them by Zipf's law. A Lua string is JSON's, beyond ASCII as is.
+    """A wrk script that goes round the cases, or draws them by Zipf's law.
 
-    Its requests are made once. ``skew``: of the law, 0 to ask all equally often.
+    Its requests are made once. A Lua string is JSON's, or the number of each byte. ``skew``: of the law, 0 to ask all
+    equally often.
     """
-    words = [[json.dumps(text, ensure_ascii=False) for text in (case.path, case.body.decode())] for case in cases]
-    table = ",\n".join(f"  {{{path}, {body}}}" for path, body in words)
+    table = ",\n".join(f"  {{{', '.join(_words(case))}}}" for case in cases)
     template = Path(__file__).with_suffix(".lua").read_text("utf-8")
     drawn = "nil" if skew is None else f"{skew:g}"
     file.write_text(f"local skew = {drawn}\nlocal cases = {{\n{table}\n}}\n{template}", "utf-8")
+
+
+def _words(case: Case) -> Iterator[str]:
+    """Path, body and, if there are any, headers, as Lua has them."""
+    yield json.dumps(case.path, ensure_ascii=False)
+    is_text = not any(byte < ord(" ") or byte > 0x7E for byte in case.body)
+    yield json.dumps(case.body.decode()) if is_text else '"' + "".join(f"\\{byte:03}" for byte in case.body) + '"'
+    if case.headers:
+        pairs = (f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in case.headers.items())
+        yield f"{{{', '.join(pairs)}}}"

@@ -14,6 +14,7 @@ WIDE, WIDE_ROWS, WIDE_CROWD = "wide", 1000, 8
 BOUND, BOUND_CONNECTIONS = "bound", 64
 TENSORS, BARE_RUN = "tensors", "bare run"
 CROWD = 32
+PATHS, PLAIN = "paths", "plain"
 
 
 class Cost(NamedTuple):

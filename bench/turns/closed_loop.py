@@ -6,8 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from bench.baselines.serving import Running
+from bench.baselines.serving import Running, System
 from bench.errors import ServerFailed
 from bench.load import wrk
 from bench.load.cases import Case
@@ -17,6 +18,14 @@ from bench.record.results import PEAK, Peak
 from bench.turns.bench import Bench, batch_rows, runs_of
 
 CHECKS = 12  # answers that are compared with the right ones in a turn
+
+
+class Pairing(NamedTuple):
+    """A system and the requests it gets, under the name that the table shows."""
+
+    name: str
+    system: System
+    cases: Sequence[Case]
 
 
 def peaks(bench: Bench, systems: Sequence[Running], seconds: float = 4.0) -> None:
@@ -45,7 +54,7 @@ def closed_loop(
 
     Raises LoadFailed where wrk fails, ServerFailed where the server died.
     """
-    script = bench.folder / f"{scenario}-{name}.lua"
+    script = bench.folder / f"{scenario}-{name.replace('/', '')}.lua"
     if not script.exists():
         wrk.write_script(cases, script)
     child, cores = running.child, bench.generator.cores
@@ -108,7 +117,9 @@ class Checks:
         case = self.cases[self.asked * 7 % len(self.cases)]
         self.asked += 1
         try:
-            answer = self.connection.exchange(self.address.request("POST", case.path, case.body))
+            answer = self.connection.exchange(
+                self.address.request("POST", case.path, case.body, (*case.headers.items(),))
+            )
             fault = case.fault(answer.status, answer.body)
         except (OSError, BrokenAnswer) as error:
             fault = f"{type(error).__name__}: {error}"

@@ -1,7 +1,7 @@
 """Owns ``micro``: closed loops side by side on one core, each scenario with servers of its own, in rounds.
 
 A scenario is a model with every system that serves it; ``bound`` is one dynonnx with two models, ``tensors`` is
-dynonnx beside the bare run.
+dynonnx beside the bare run, ``paths`` one dynonnx and another with keys, asked in every way.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 from bench.baselines.serving import (
     BASELINES,
     OURS,
-    System,
     baseline,
     dynonnx,
     nginx,
@@ -25,14 +23,26 @@ from bench.baselines.serving import (
     serving,
 )
 from bench.load import models, wrk
-from bench.load.cases import Case
 from bench.load.models import EXAMPLES, HEAVY, ModelUnderTest
-from bench.record.targets import BOUND, BOUND_CONNECTIONS, CROWD, FOREST, FRONT, TENSORS, WIDE, WIDE_CROWD, targets
+from bench.record.targets import (
+    BOUND,
+    BOUND_CONNECTIONS,
+    CROWD,
+    FOREST,
+    FRONT,
+    PATHS,
+    TENSORS,
+    WIDE,
+    WIDE_CROWD,
+    targets,
+)
+from bench.turns import paths
 from bench.turns.bare import bare_costs, tensor_rounds
 from bench.turns.bench import Bench
-from bench.turns.closed_loop import closed_loop
+from bench.turns.closed_loop import Pairing, closed_loop
 
-MICRO_SCENARIOS = (*EXAMPLES, HEAVY, WIDE, BOUND, TENSORS)
+MIXED = "churn"  # of texts and numbers
+MICRO_SCENARIOS = (*EXAMPLES, HEAVY, WIDE, BOUND, TENSORS, PATHS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +59,6 @@ class MicroOptions:
 QUICK = MicroOptions(("iris", WIDE, BOUND), 3, 0.5, connections=(1, CROWD), wide_connections=(WIDE_CROWD,))
 
 
-class Pairing(NamedTuple):
-    """A system and the requests it gets, under the name that the table shows."""
-
-    name: str
-    system: System
-    cases: Sequence[Case]
-
-
 def micro(bench: Bench, options: MicroOptions, pickles: Path, repository: Path) -> None:
     """All scenarios, then the bare costs; the targets also where it is interrupted."""
     results = bench.results
@@ -70,6 +72,10 @@ def micro(bench: Bench, options: MicroOptions, pickles: Path, repository: Path) 
                 results.titles[scenario] = f"{BOUND}: dynonnx with both models, one row a request"
                 both = _bound_pairings([made[FRONT], made[FOREST]], folder)
                 _rounds(bench, scenario, both, (BOUND_CONNECTIONS,), options)
+            elif scenario == PATHS:
+                results.titles[scenario] = f"{PATHS}: the same rows by every way, one a request; {MIXED} beside them"
+                every = paths.pairings({name: made[name] for name in (FRONT, MIXED)}, MIXED, folder)
+                _rounds(bench, scenario, every, (1, CROWD), options)
             else:
                 results.titles[scenario] = made[scenario].title
                 connections = options.wide_connections if scenario == WIDE else options.connections
@@ -85,6 +91,7 @@ def micro(bench: Bench, options: MicroOptions, pickles: Path, repository: Path) 
 def _models_for(scenarios: Sequence[str], pickles: Path, repository: Path, folder: Path) -> dict[str, ModelUnderTest]:
     """The models that the scenarios need, by name."""
     needed = {*scenarios} | ({FRONT, FOREST} if BOUND in scenarios else set())
+    needed |= {FRONT, MIXED} if PATHS in scenarios else set()
     made = {name: models.example(name, pickles, repository) for name in EXAMPLES if name in needed}
     return made | {name: make(folder) for name, make in ((HEAVY, models.heavy), (WIDE, models.wide)) if name in needed}
 

@@ -19,8 +19,8 @@ from bench.load.models import ModelUnderTest
 from bench.peers.systems import PEERS
 from bench.record.targets import FASTAPI_ONNX, FRONT
 from bench.turns.bench import Bench
-from bench.turns.closed_loop import closed_loop
-from bench.turns.micro import MicroOptions, Pairing, pairings_of
+from bench.turns.closed_loop import Pairing, closed_loop
+from bench.turns.micro import MicroOptions, pairings_of
 
 
 def compare(bench: Bench, options: MicroOptions, pickles: Path, repository: Path, environments: Path) -> None:

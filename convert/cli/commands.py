@@ -54,6 +54,8 @@ def convert(command: ConvertCommand, tell: Tell, kept: Path) -> Report:
         data = {**_data(artefact), "written": str(path), "bytes": len(result.onnx), "speed": result.speed}
         data["memory"] = {"served": seen.served_bytes, "opening": seen.opening_bytes}
         facts = {"file": str(path), "bytes": f"{len(result.onnx):,}", "model": command.job.model.name}
+        if artefact.optimisation:
+            facts["faster"] = report.optimised(artefact.optimisation)
         told = page(artefact, seen.doc_string, result.speed, facts) if command.report is not None else ""
     writer.write(path, result.onnx, replace=command.replace)
     written = [f"wrote {path} ({len(result.onnx):,} bytes)"]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-MIB = 1 << 20
+from server.artefact.footprint import DYNO_BYTES, MIB
+
 SERVER_BYTES = 128 * MIB  # arbiter, a worker, libraries, requests
-DYNOS = {
-    "basic": 512, "standard-2x": 1024, "performance-m": 2560, "performance-l": 14 * 1024,
-    "performance-l-ram": 30 * 1024, "performance-xl": 62 * 1024, "performance-2xl": 126 * 1024,
-}  # fmt: skip
+SMALLEST_FIRST = ("basic", *(name for name, size in DYNO_BYTES.items() if size > DYNO_BYTES["basic"]))
 
 
 def smallest_dyno(opening_bytes: int) -> str:
     """Heroku's smallest that serves a model which takes so much while it is opened; empty where none does."""
     needed = SERVER_BYTES + opening_bytes
-    return next((name for name, megabytes in DYNOS.items() if needed <= megabytes * MIB), "")
+    return next((name for name in SMALLEST_FIRST if needed <= DYNO_BYTES[name]), "")
 
 
 def memory_line(served_bytes: int, opening_bytes: int) -> str:

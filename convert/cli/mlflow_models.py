@@ -6,6 +6,7 @@ MLflow's own command downloads, in a process of its own; nothing it brings is ru
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import shutil
 import subprocess
@@ -81,20 +82,29 @@ def _look_into(folder: Path, address: str) -> Found:
         raise Refused(f"MLmodel says that the model is in {name!r}, which is no file beside it")
     run = _value(text, "run_id")
     told = [part for part in (address, run and f"run {run}") if part]
-    code = folder / "code"
-    return Found(file, code if code.is_dir() else None, f"MLflow {', '.join(told)}".strip()[:LONGEST_ORIGIN])
+    code = (folder / "code").resolve()
+    inside = code.is_relative_to(folder.resolve()) and code.is_dir()
+    return Found(file, code if inside else None, f"MLflow {', '.join(told)}".strip()[:LONGEST_ORIGIN])
 
 
 def _flavours(text: str) -> dict[str, str]:
     """The flavours that MLmodel lists, each with its lines; a small part of YAML, all that MLflow writes here."""
-    listed = re.search(r"^flavors:\s*\n((?:[ \t]+.*\n|\n)*)", text + "\n", re.MULTILINE)
-    parts = re.split(r"^  (\w+):.*\n", listed[1], flags=re.MULTILINE) if listed else [""]
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+    found: dict[str, list[str]] = {}
+    lines = iter(text.splitlines())
+    if any(line.rstrip() == "flavors:" for line in lines):  # it goes on behind that line
+        for line in itertools.takewhile(lambda line: not line.strip() or line[0] in " \t", lines):
+            if named := re.match(r"  (\w+):", line):
+                found[named[1]] = []
+            elif found:
+                found[list(found)[-1]].append(line)
+    return {name: "\n".join(inner) for name, inner in found.items()}
 
 
 def _value(text: str, key: str) -> str:
-    found = re.search(rf"^ *{key}: *(\S.*?) *$", text, re.MULTILINE)
-    value = found[1].strip("'\"") if found else ""
+    """The first one behind this key, however deep; read by lines, as patterns take long for long runs of blanks."""
+    parts = (line.strip().partition(":") for line in text.splitlines())
+    value = next((value.strip() for name, mark, value in parts if name == key and mark and value.strip()), "")
+    value = value.strip("'\"")
     return "" if value == "null" else value
 
 

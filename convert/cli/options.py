@@ -122,7 +122,7 @@ def parse(words: Sequence[str]) -> Command:
         name, registered = name_and_version(given.mlflow)
         given.model, version = Path(name), version or registered
     name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
-    job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method)
+    job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method, optimise=given.optimise)
     command = ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
     return replace(command, mlflow=given.mlflow, report=given.report, more=tuple(more))
 
@@ -203,6 +203,13 @@ def _convert_parser() -> argparse.ArgumentParser:
         choices=("transform",),
         default="",
         help="of a model that predicts and transforms (KMeans, a projection) take what it transforms",
+    )
+    parser.add_argument(
+        "--optimise",
+        choices=("safe", "fast"),
+        default="safe",
+        help="fast: also try a graph with products in float32, and keep the fastest that passes the whole proof"
+        " (default: safe)",
     )
     _add_trust(parser)
     return parser

@@ -10,6 +10,7 @@ from server.artefact.metadata import Artefact, Feature, Output
 
 SHOWN_NAMES = 8
 SHOWN_FEATURES = 40  # of a model just converted; `inspect` shows all
+LONGEST_CELL = 200  # characters
 ORIGINAL = "original"  # among what a file says of its making: which other scikit-learn answered in the proof
 
 
@@ -98,11 +99,25 @@ def description(artefact: Artefact, most: int | None = None) -> str:
         lines.append(f"origin   {artefact.origin}")
     if ORIGINAL in artefact.producer:
         lines.append(f"proven   against the answers of {artefact.producer[ORIGINAL]}")
+    if artefact.optimisation:
+        lines.append(f"faster   {optimised(artefact.optimisation)}")
     if artefact.classes is not None:
         lines.append(f"classes  {', '.join(repr(label) for label in artefact.classes)}")
     features = [("feature", "type", "input", "missing", "values"), *map(feature_cells, artefact.features[:most])]
     more = "" if most is None or len(artefact.features) <= most else f"\nand {len(artefact.features) - most:,} more"
     return "\n".join(map(on_one_line, lines)) + "\n\n" + _aligned(features) + more
+
+
+def optimised(told: Mapping[str, Any]) -> str:
+    """Which faster graph was kept, what it gained, and by how much its answers differ."""
+    if not told["kept"]:
+        left = "; ".join(f"{name}: {why}" for name, why in told["left"].items()) or "there is nothing to try"
+        return f"no, the graph is as ever ({left})"
+    gains = ", ".join(
+        f"{times:.2f} times at {int(rows):,} row{'s' * (rows != '1')}" for rows, times in told["times_faster"].items()
+    )
+    worst, before = _share(told["worst"]), _share(told["worst_safe"])
+    return f"{told['kept']}: {gains}; answers differ by at most {worst} of what the rule allows, else {before}"
 
 
 def _output(output: Output) -> str:
@@ -120,8 +135,13 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN_NAMES]) + more
 
 
+def _cut(cell: str) -> str:
+    """What a column is as wide as: a name of megabytes would be that on each of its lines."""
+    return cell if len(cell) <= LONGEST_CELL else f"{cell[:LONGEST_CELL]}..."
+
+
 def _aligned(texts: Sequence[Sequence[str]]) -> str:
-    lines = [[on_one_line(cell) for cell in line] for line in texts]
+    lines = [[_cut(on_one_line(cell)) for cell in line] for line in texts]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from convert.errors import Refused, unforeseen
+from convert.exporters.parts.classes import check_classes
 from convert.exporters.parts.sparseness import gives_sparse
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Graph, Tensor
@@ -141,6 +142,8 @@ class Exporter:
         with self._at(step, estimator):
             own = self.own.predict if self.own is not None and self.own.has(estimator) else None
             export: Predict = own or _find(PREDICTIONS, estimator, "predict")
+            if own is None:
+                check_classes(estimator)
             return export(self, estimator, x)
 
     def predict_inside(self, wrapper: Any, x: Columns) -> list[Prediction]:

@@ -21,8 +21,9 @@ from convert.graph.messages import element, frozen, needed, rename
 OPSETS = {"": 18, "ai.onnx.ml": 3}  # what ONNX Runtime 1.28 and all later ones load
 MICROSOFT = "com.microsoft"  # of its operators only Tokenizer is used, which is part of ONNX Runtime
 IR_VERSION = 8  # the one that belongs to opset 18
-LATER = dict.fromkeys(("RegexFullMatch", "StringConcat"), (20, 9))  # these need a later opset and its IR version
 ML = "ai.onnx.ml"
+# These need a later opset of a domain, and its IR version.
+LATER = {"RegexFullMatch": ("", 20, 9), "StringConcat": ("", 20, 9), "TreeEnsemble": (ML, 5, 10)}
 ROWS = "rows"
 
 Array = np.ndarray[Any, Any]
@@ -229,8 +230,9 @@ class Graph:
             for name, tensor in final.items()
         ]
         graph = helper.make_graph(nodes, "dynonnx", self._inputs, signature, constants)
-        opset, ir_version = max([(OPSETS[""], IR_VERSION), *(LATER[n.op_type] for n in nodes if n.op_type in LATER)])
-        versions = {**OPSETS, "": opset}
+        later = [LATER[node.op_type] for node in nodes if node.op_type in LATER]
+        ir_version = max([IR_VERSION, *(needed for _, _, needed in later)])
+        versions = OPSETS | {domain: opset for domain, opset, _ in later}
         opsets = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
         if any(node.domain == MICROSOFT for node in nodes):
             opsets.append(helper.make_opsetid(MICROSOFT, 1))

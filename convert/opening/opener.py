@@ -11,11 +11,9 @@ import importlib
 import io
 import lzma
 import pickle
-import shlex
 import warnings
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sklearn
@@ -23,8 +21,9 @@ import sklearn
 from convert.errors import OtherVersion, Refused
 from convert.opening.builder import Builder
 from convert.opening.earlier.attributes import TODAY, minor_of
-from convert.opening.own_code import OwnCode, is_own, path_option
+from convert.opening.own_code import OwnCode
 from convert.opening.places import check_places
+from convert.opening.refusal import refuse_names
 from convert.opening.shapes import check_shapes
 from convert.opening.skopsfile import read_skops
 from convert.opening.unpickler import Unpickler
@@ -76,7 +75,7 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
             content, failure = _read(data, builder), None
         except (Refused, pickle.UnpicklingError, *DAMAGED) as error:
             content, failure = None, error
-    _refuse_names(builder.refused, policy.file)
+    refuse_names(builder.refused, policy.file)
     if not policy.any_version:
         _refuse_versions(builder.versions, policy.witness, data.startswith(ZIP))
     if isinstance(failure, Refused | MemoryError):
@@ -192,34 +191,6 @@ PACKERS: dict[bytes, Any] = {
     b"\x78\x9c": _ZlibStream,
     b"\x78\xda": _ZlibStream,
 }
-
-
-def _refuse_names(names: list[str], file: str) -> None:
-    if not names:
-        return
-    unique = sorted(set(names))
-    asked = ", ".join(unique)
-    if any(map(is_own, unique)):
-        carried = any(name.startswith("cloudpickle.") for name in unique)
-        what = (
-            "carries the code of a function or class itself, as cloudpickle does for what stands in no module;"
-            if carried
-            else "holds functions or classes of your own:"
-        )
-        path = path_option(unique, Path(file).parent)
-        raise Refused(
-            f"the file {what} it asks for {asked}",
-            f"if you trust whoever wrote that code: python -m convert {shlex.quote(file)} --trust-code{path}. It runs"
-            " confined as all else, and what it does with numpy and pandas is recorded as the graph (docs/convert.md,"
-            ' "Your own code"). Else a FunctionTransformer of a numpy function needs nothing, and --converters FILE.py'
-            " teaches any class",
-        )
-    raise Refused(
-        f"the file asks for {asked}, which a model does not need",
-        "if you made this file yourself and know that code, allow it: "
-        + " ".join(f"--trust {shlex.quote(name)}" for name in unique)
-        + ". A trusted name is run with whatever arguments the file gives it",
-    )
 
 
 def _refuse_versions(versions: set[str], witness: Witness | None, is_skops: bool) -> None:

@@ -1,12 +1,23 @@
-"""Owns the sentences by which a file is refused for what it does rather than for a name. Knows no rules."""
+"""Owns the sentences that refuse a file for what it does, and for the names that it asks for. Knows no rules."""
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
 from typing import Any
 
 from convert.errors import Refused
+from convert.opening.own_code import is_own, path_option
 
 REWRITE = "the file is damaged or hostile: write the fitted model again with pickle or joblib"
+# Their names are no models that somebody else's code computes; what they do is not recorded.
+PLAIN_PACKAGES = sys.stdlib_module_names | {"joblib", "numpy", "pandas", "scipy", "sklearn"}
+SAME_IN_SKLEARN = (
+    "fit the same model with scikit-learn: LinearRegression for OLS,"
+    " LogisticRegression(C=numpy.inf) for a binomial GLM or Logit, PoissonRegressor(alpha=0) for a Poisson one,"
+    " with fit_intercept=False where the table has a column of ones"
+)
 
 
 def hostile(reason: str) -> Refused:
@@ -28,3 +39,42 @@ def called(thing: Any) -> str:
     if name:
         return f"the function {name}"
     return f"an instance of {kind.__module__}.{kind.__qualname__}"
+
+
+def refuse_names(names: list[str], file: str) -> None:
+    """Raises Refused where a file asks for names that the rules do not know; says what allows them."""
+    if not names:
+        return
+    unique = sorted(set(names))
+    asked = ", ".join(unique)
+    if any(map(is_own, unique)):
+        carried = any(name.startswith("cloudpickle.") for name in unique)
+        what = (
+            "carries the code of a function or class itself, as cloudpickle does for what stands in no module;"
+            if carried
+            else "holds functions or classes of your own:"
+        )
+        path = path_option(unique, Path(file).parent)
+        raise Refused(
+            f"the file {what} it asks for {asked}",
+            f"if you trust whoever wrote that code: python -m convert {shlex.quote(file)} --trust-code{path}. It runs"
+            " confined as all else, and what it does with numpy and pandas is recorded as the graph (docs/convert.md,"
+            ' "Your own code"). Else a FunctionTransformer of a numpy function needs nothing, and --converters FILE.py'
+            " teaches any class",
+        )
+    tops = {name.partition(".")[0] for name in unique}
+    if "statsmodels" in tops:
+        raise Refused("it holds a result of statsmodels, which no exporter knows", SAME_IN_SKLEARN)
+    if tops.isdisjoint(PLAIN_PACKAGES):
+        raise Refused(
+            f"the file asks for {asked}, of a library that no exporter knows",
+            f"if you trust that library: python -m convert {shlex.quote(file)} --trust-code --data ROWS.csv, with rows"
+            " as the model was fitted on. It runs confined, and what it does with numpy and pandas is recorded as the"
+            ' graph (docs/convert.md, "Your own code"); --converters FILE.py teaches any class',
+        )
+    raise Refused(
+        f"the file asks for {asked}, which a model does not need",
+        "if you made this file yourself and know that code, allow it: "
+        + " ".join(f"--trust {shlex.quote(name)}" for name in unique)
+        + ". A trusted name is run with whatever arguments the file gives it",
+    )

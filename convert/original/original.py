@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from sklearn import base, isotonic, preprocessing
-from sklearn.feature_extraction import DictVectorizer, FeatureHasher, text
 
 from convert.errors import Refused
-from convert.exporters.records import words_by_name
-from convert.inside import DEEPEST, inwards, is_bottomless
-from convert.original.columns.hints import ColumnHint
-from convert.original.columns.own import learn_columns
-from convert.original.columns.usual import usual_row
-from convert.original.columns.visiting import find_hints
+from convert.inside import DEEPEST, is_bottomless
+from convert.original.hints.column_hints import ColumnHint
+from convert.original.hints.own_columns import learn_columns
+from convert.original.hints.visiting import find_hints
+from convert.original.hints.wordlist import invented
+from convert.original.self_description import Form, form_of, given_names, kind_of, width_of
 from convert.original.table import Table, length
-from convert.original.wordlist import invented
+from convert.original.usual import usual_row
 from convert.tracing.inputs import infer_columns
 from convert.tracing.steps import own_steps
 from convert.witness import answers
@@ -31,15 +29,7 @@ from server.artefact.metadata import Kind, Scalar
 ANYTHING = ("whatever it was", None, 1.5, True)  # what a client may send in a column that the model drops
 ANY_TEXT = ANYTHING[:2]  # of it what a table can carry to another process
 NO_DATA: Mapping[str, bool] = MappingProxyType({})
-DOCUMENT, LABEL = "text", "label"  # the name of the one column of a model of texts, and of labels
 SAMPLE_ROWS = 40  # over which a person's own steps are recorded
-Form = Literal["table", "texts", "labels", "records"]
-BOOSTER = "Booster"  # of XGBoost or LightGBM, by itself
-VALUED = frozenset((BOOSTER, "LGBMRanker", "XGBRanker"))  # they answer values, and say of themselves nothing
-OF_ANY_NAMES = {
-    FeatureHasher: "give rows with those names where it reads dicts: --data ROWS.csv; or use a DictVectorizer",
-    preprocessing.MultiLabelBinarizer: "leave it out: a file of several labels answers them already",
-}
 Answers = answers.Answers
 
 
@@ -136,32 +126,32 @@ def _opened(model: Any, witness: Witness | None, data: Mapping[str, bool]) -> Or
             f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
             "fit and pickle it again with fewer layers, each an estimator of its own",
         )
-    form, alone = _form(model, tuple(data))
+    form, alone = form_of(model, tuple(data))
     if form != "table":
         hints = tuple(find_hints(model, len(alone)))
         for name, hint in zip(alone, hints, strict=True):
             if form == "records" and data.get(name) and not hint.known:
                 hint.text, hint.words = True, invented()
-        return Original(model, _kind(model), alone, form == "records", hints, form, witness=witness)
+        return Original(model, kind_of(model), alone, form == "records", hints, form, witness=witness)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise Refused(
             f"the file holds a {type(model).__module__}.{type(model).__qualname__}, not a scikit-learn estimator",
             "pickle the fitted estimator itself",
         )
-    width, given = _width(model), _given_names(model)
+    width, given = width_of(model), given_names(model)
     texts: tuple[str, ...] = ()
     if width is None:
         width, given, texts = _inferred(model, data)
     names = tuple(f"x{i}" for i in range(width)) if given is None else tuple(str(name) for name in given)
     if len(set(names)) != len(names) or "" in names:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
-    return _with_hints(Original(model, _kind(model), names, given is not None, (), witness=witness), texts)
+    return _with_hints(Original(model, kind_of(model), names, given is not None, (), witness=witness), texts)
 
 
 def _inferred(model: Any, data: Mapping[str, bool]) -> tuple[int, Any, tuple[str, ...]]:
     """How many columns there are, their names, and which hold texts, where own steps see them first. Raises Refused."""
     found = infer_columns(
-        model, lambda reader: [at for at, h in enumerate(find_hints(reader, _width(reader) or 0)) if h.text]
+        model, lambda reader: [at for at, h in enumerate(find_hints(reader, width_of(reader) or 0)) if h.text]
     )
     if found is not None and isinstance(found[0], int):
         return found[0], None, ()
@@ -192,71 +182,3 @@ def _with_hints(original: Original, texts: Sequence[str]) -> Original:
         return replace(original, hints=tuple(hints)).ask({name: np.resize(v, SAMPLE_ROWS) for name, v in row.items()})
 
     return replace(original, hints=tuple(learn_columns(original.model, find, ask)))
-
-
-def _form(model: Any, data: tuple[str, ...]) -> tuple[Form, tuple[str, ...]]:
-    """What a row is to a model, and the names of its columns where that is no table: ``data`` where it knows none."""
-    if reads_documents(model):
-        return "texts", (DOCUMENT,)
-    if isinstance(model, preprocessing.LabelEncoder | preprocessing.LabelBinarizer) and hasattr(model, "classes_"):
-        return "labels", (LABEL,)
-    for reader in inwards(model):
-        if isinstance(reader, FeatureHasher) and reader.input_type == "dict" and data:
-            return "records", data
-        if type(reader) in OF_ANY_NAMES:
-            raise Refused(
-                f"a {type(reader).__name__} reads rows of any names or labels, and a file has a schema",
-                OF_ANY_NAMES[type(reader)],
-            )
-        if isinstance(reader, DictVectorizer) and hasattr(reader, "feature_names_"):
-            return "records", tuple(words_by_name(reader))
-    return "table", ()
-
-
-def reads_documents(model: Any) -> bool:
-    """Whether a row of this model is one text: a text vectorizer is the first to see it."""
-    return any(isinstance(reader, text.CountVectorizer | text.HashingVectorizer) for reader in inwards(model))
-
-
-def _width(model: Any) -> int | None:
-    """How many columns; a CatBoost model that was unpickled says 0, but has their names."""
-    for counted in ("num_features", "num_feature"):  # XGBoost's own Booster, LightGBM's
-        if type(model).__name__ == BOOSTER and hasattr(model, counted):
-            return int(getattr(model, counted)())
-    if isinstance(model, isotonic.IsotonicRegression):
-        return 1 if hasattr(model, "X_min_") else None
-    for reader in inwards(model):
-        if width := getattr(reader, "n_features_in_", 0) or len(getattr(reader, "feature_names_", ())):
-            return int(width)
-    return None
-
-
-def _given_names(model: Any) -> Any:
-    """The column names it was fitted on; None where it was fitted on an array."""
-    if type(model).__name__ == BOOSTER:
-        named = model.feature_name() if hasattr(model, "feature_name") else model.feature_names
-        return None if named is None or list(named) == [f"Column_{i}" for i in range(len(named))] else named
-    for reader in inwards(model):
-        if (names := getattr(reader, "feature_names_in_", None)) is not None:
-            return names
-        counted = getattr(reader, "feature_names_", None)  # CatBoost's: "0", "1", ... where there were none
-        if counted is not None and list(counted) != [str(i) for i in range(len(counted))]:
-            return counted
-    return None
-
-
-def _kind(model: Any) -> Kind:
-    if type(model).__name__ in VALUED:
-        return "regressor"
-    if not hasattr(model, "__sklearn_tags__"):  # a class of a person's own that inherits nothing
-        told = getattr(model, "_estimator_type", None)
-        if told in ("classifier", "regressor"):
-            return "classifier" if told == "classifier" else "regressor"
-        return "clusterer" if hasattr(model, "predict") else "transformer"
-    if base.is_classifier(model):
-        return "classifier"
-    if base.is_regressor(model):
-        return "regressor"
-    if base.is_outlier_detector(model):
-        return "outlier_detector"
-    return "clusterer" if hasattr(model, "predict") else "transformer"

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from convert.original.columns.hints import ColumnHint
-from convert.original.columns.usual import UNSEEN_TEXT, is_missing, usual_row
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.original import ANYTHING, Original
 from convert.original.table import Table
+from convert.original.usual import UNSEEN_TEXT, is_missing, usual_row
 from server.artefact.metadata import SINCE_1970, Dtype, Feature, Scalar
 
 MATRIX = "X"

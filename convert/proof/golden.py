@@ -11,7 +11,7 @@ from convert.graph.graph import Array
 from convert.original.original import Answers
 from convert.original.table import Table, as_json, length, rows_at, stacked
 from convert.proof.parity import TIE, margins
-from convert.proof.usual_rows import ODD_TEXTS
+from convert.proof.rows.usual import ODD_TEXTS
 from server.artefact.metadata import Golden, Output
 
 GOLDEN_ROWS = 16

@@ -22,6 +22,10 @@ from server.artefact.parity import worst_excess
 from server.artefact.runtime import Runtime
 
 TIE = 1e-6
+MIDDLE, WIDEST = (
+    (0.05, 0.95),
+    3.0,
+)  # a spread of three times what lies between is one of few answers far away; usual is a third
 LIKELY = ("remembered", "beside", "data")  # groups whose rows a client may well send
 SHOWN = 5  # worst rows of a failure
 TOLD_EVERY = 250  # rows
@@ -82,6 +86,12 @@ class Proof:
         """How many rows have an answer that is an accident."""
         first = self.lines[0]
         return sum(line.accidents for line in self.lines if (line.output, line.way) == (first.output, first.way))
+
+    @property
+    def tie_share(self) -> float:
+        """The share of rows whose labels differ and are excused, as the two best scores tie."""
+        lines = [line for line in self.lines if line.output == "label"]
+        return max((line.ties / line.rows for line in lines), default=0.0)
 
     @property
     def accident_share(self) -> float:
@@ -204,12 +214,19 @@ def _by_column(expected: Array, got: Array) -> list[Array]:
 
 
 def scale_of(values: Array) -> float:
-    """The standard deviation of the finite values; their size where they do not vary."""
+    """The standard deviation of the finite values, but no more than the width of the nine tenths in the middle allows.
+
+    So a few answers that are far from all others do not loosen the measure for these. Their size where none varies.
+    """
     finite = values[np.isfinite(values)]
     if not finite.size:
         return 1.0
     size = float(np.max(np.abs(finite)))
-    return float(np.std(finite / size)) * size or size if size else 1.0
+    if not size:
+        return 1.0
+    low, high = np.quantile(finite / size, MIDDLE)
+    whole, middle = float(np.std(finite / size)), float(high - low) * WIDEST
+    return (min(whole, middle) or whole or 1.0) * size
 
 
 def _scales(expected: Mapping[str, Answers]) -> dict[str, float]:

@@ -14,11 +14,11 @@ import numpy as np
 from convert.errors import Refused
 from convert.original.original import Answers, Original
 from convert.original.table import Table, length, rows_at, stacked
+from convert.proof.rows.synthetic import ROWS, synthesise
+from convert.proof.rows.usual import usual
 from convert.proof.spread import spread_of
 from convert.proof.steering import steer
-from convert.proof.synthetic_rows import ROWS, synthesise
 from convert.proof.user_rows import fit_to_schema
-from convert.proof.usual_rows import usual
 from server.artefact.metadata import Feature
 
 FEW_ROWS = (10, 1000)

@@ -9,10 +9,15 @@ from functools import partial
 from convert.original.original import Original
 from convert.original.table import Table, for_graph, rows_at
 from server.artefact.metadata import Feature
-from server.artefact.runtime import Runtime
+from server.artefact.runtime import Feed, Runtime
 
 ROWS = (1, 1000)
 REPEATS = 5
+
+
+def feeds_of(table: Table, features: Sequence[Feature]) -> dict[str, Feed]:
+    """The first rows of a table as a graph takes them, by how many they are."""
+    return {str(rows): for_graph(rows_at(table, slice(0, rows)), features) for rows in ROWS}
 
 
 def ratios(original: Original, runtime: Runtime, features: Sequence[Feature], table: Table) -> dict[str, float]:

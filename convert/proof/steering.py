@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from convert.graph.graph import Array
-from convert.original.columns.hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.original import Answers
 from convert.original.table import Table, length, rows_at, stacked
 from convert.proof.spread import keys_of

@@ -45,7 +45,7 @@ class Job:
     ``allow_ties``: also where many answers are accidents; ``unconfined``: also where a wall is missing. With ``code``
     what the model has of a person's own code is run and traced; ``paths`` are folders, scripts and notebooks with it.
     The ``witness`` answers as the original, where that is another scikit-learn's. ``method``: "transform" of what also
-    predicts. ``origin`` says where the file came from, if not from a person's disk.
+    predicts. ``origin`` says where the file came from, if not from a person's disk. ``optimise``: "safe", or "fast".
     """
 
     model: Path
@@ -65,6 +65,7 @@ class Job:
     witness: WitnessEnds | None = None
     method: str = ""
     origin: str = ""
+    optimise: str = "safe"
 
     def to_bytes(self) -> bytes:
         """The job as JSON, its paths absolute: the child has a folder of its own."""

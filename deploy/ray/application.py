@@ -67,6 +67,7 @@ class Replica:
         """The application, whose lifespan opens and closes the endpoints on the loop of the requests."""
         app = App(self._endpoints)
         app.line = LINE
+        app.assemble()
         return Door(app)
 
     def check_health(self) -> None:

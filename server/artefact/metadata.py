@@ -70,7 +70,8 @@ class Artefact:
     """The metadata of a file. ``classes`` keep their JSON type; several targets have a tuple each.
 
     ``ignored`` names columns that the model was fitted with and does not read: a client may send them, as anything.
-    ``origin``: where the pickle came from, in words; empty for a file of a person's own.
+    ``origin``: where the pickle came from, in words; empty for a file of a person's own. ``optimisation``: where faster
+    graphs were asked for, which was kept and what it gained.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Artefact:
     parity: Mapping[str, Any] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     origin: str = ""
+    optimisation: Mapping[str, Any] = field(default_factory=dict)
 
     def output_names(self, role: Role) -> tuple[str, ...]:
         """The names of the graph outputs with a role, in target order."""
@@ -110,6 +112,7 @@ def to_metadata(artefact: Artefact) -> dict[str, str]:
         "parity": dict(artefact.parity),
         **({"ignored": artefact.ignored} if artefact.ignored else {}),
         **({"origin": artefact.origin} if artefact.origin else {}),
+        **({"optimisation": dict(artefact.optimisation)} if artefact.optimisation else {}),
     }
     return {PREFIX + key: orjson.dumps(value).decode() for key, value in values.items()}
 
@@ -156,6 +159,9 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
         parity=_mapping(_value(metadata, "parity"), "parity"),
         ignored=_ignored(metadata, {feature.name for feature in features}),
         origin=str(_value(metadata, "origin"))[:LONGEST_ORIGIN] if PREFIX + "origin" in metadata else "",
+        optimisation=_mapping(_value(metadata, "optimisation"), "optimisation")
+        if PREFIX + "optimisation" in metadata
+        else {},
     )
 
 

@@ -13,8 +13,8 @@ RELATIVE_TOLERANCE = 1e-5
 def worst_excess(expected: npt.NDArray[Any], got: npt.NDArray[Any], scale: float) -> npt.NDArray[np.float64]:
     """The element-wise difference of two arrays as a multiple of what parity allows (at most 1: equal); their shape.
 
-    The rule: ``|a-b| <= 1e-5 * max(|a|, scale)``, with ``scale`` 1 for probabilities, else the standard deviation of
-    the original's output. NaN equals NaN and an infinity equals itself; nothing else equals either.
+    The rule: ``|a-b| <= 1e-5 * max(|a|, scale)``, with ``scale`` 1 for probabilities, else how far the
+    original's output spreads. NaN equals NaN and an infinity equals itself; nothing else equals either.
     """
     a, b = np.asarray(expected, np.float64), np.asarray(got, np.float64)
     with np.errstate(invalid="ignore", over="ignore"):

@@ -1,33 +1,26 @@
-"""Owns the assembly of door one: FastAPI with our routes, and the checks and errors round every request."""
+"""Owns door one: the checks and errors round every request that FastAPI answers, which is assembled for the first.
+
+docs/decisions.md: "FastAPI waits for a cold request".
+"""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
-from copy import deepcopy
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import orjson
-from fastapi import FastAPI
-from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-
-from server.asgi.live import build_live_router
-from server.asgi.openapi import document
-from server.asgi.page_routes import build_page_router, is_open_page
-from server.asgi.repository_routes import build_repository_router
-from server.asgi.routes import build_router
-from server.asgi.v2_routes import build_v2_router
-from server.codecs.refusals import no_route, shown
 from server.endpoints.framing import Headers, check_framing
 from server.endpoints.lifecycle import Endpoints
-from server.endpoints.reads import JSON
 from server.endpoints.serving import HotRoute
-from server.errors import CODE_OF_STATUS, STATUS, ServerError, envelope
+from server.errors import ServerError
 from server.logs import log
 from server.models.repository import Repository
+
+if TYPE_CHECKING:
+    from server.asgi.framework import Framework
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -35,25 +28,54 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class App:
-    """The ASGI application. ``line``: the process's line on the scoreboard."""
+    """The ASGI application.
+
+    ``line``: the process's line on the scoreboard. ``assembled``: called once FastAPI was assembled for a request.
+    """
 
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
         self.line = 0
-        self._inner = _build(endpoints)
-        self._operations = self._inner.openapi()["paths"]
-        self._document()
+        self.assembled: Callable[[], object] | None = None
+        self._framework: Framework | None = None
+        self._lock = threading.Lock()
+        self._assembling: asyncio.Future[Framework] | None = None
 
     def replace_models(self, repository: Repository) -> None:
         """Raises as `Endpoints.replace_models`. The routes stay: FastAPI never frees one, nor what it refers to."""
         self.endpoints.replace_models(repository)
-        self._document()
+        if self._framework is not None:
+            self._framework.document(self.endpoints)
 
-    def _document(self) -> None:
-        endpoints = self.endpoints
-        keyed = bool(endpoints.settings.api_keys)
-        described = document(endpoints.repository, deepcopy(self._operations), keyed)
-        endpoints.openapi_document = orjson.dumps(described)
+    def assemble(self) -> Framework:
+        """Imports FastAPI and makes the routes, if that was not done: 0.3 s of a processor."""
+        with self._lock:
+            if self._framework is None:
+                from server.asgi.framework import Framework
+
+                framework = Framework(self.endpoints)
+                framework.document(self.endpoints)
+                self._framework = framework
+            return self._framework
+
+    async def _assemble_apart(self) -> Framework:
+        """Has a thread assemble, once for all who wait; others are served meanwhile."""
+        if self._assembling is None:
+            threads = ThreadPoolExecutor(1, "assembling")
+            self._assembling = asyncio.get_running_loop().run_in_executor(threads, self._assemble_late)
+            threads.shutdown(wait=False)
+        assembling = self._assembling
+        try:
+            return await asyncio.shield(assembling)
+        finally:
+            if assembling.done():
+                self._assembling = None
+
+    def _assemble_late(self) -> Framework:
+        framework = self.assemble()
+        if self.assembled is not None:
+            self.assembled()
+        return framework
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request; the lifespan opens and closes the endpoints."""
@@ -95,21 +117,22 @@ class App:
         # HEAD is routed as GET; uvicorn omits the body.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         gate = self.endpoints.gate
+        framework = self._framework or await self._assemble_apart()
         try:
             check_framing(scope["headers"], scope["http_version"])
             gate.check_host(scope["headers"], scope["http_version"])
-            if not self._is_preflight(scope) and not is_open_page(scope):
+            if not self._is_preflight(scope) and not framework.is_open_page(scope):
                 gate.authorise(scope["path"], scope["headers"])
             gate.check_lengths(scope["headers"])
-            await self._inner(inner, receive, send_with_id)
-        except ClientDisconnect:
+            await framework.app(inner, receive, send_with_id)
+        except framework.disconnected:
             return  # within its body: nobody waits for an answer
         except Exception as error:  # noqa: BLE001  every error reaches the client as an envelope
             if not isinstance(error, ServerError):
                 log.exception("a request failed", extra={"request_id": request_id.decode()})
                 error = ServerError("internal", "the server failed on this request; its log says why")
             if not started:
-                await _respond(self.endpoints, error, request_id.decode())(inner, receive, send_with_id)
+                await framework.respond(error, request_id.decode())(inner, receive, send_with_id)
 
     def _count(self, scope: Scope, status: int, method: str) -> None:
         """Counts how long a request took whose answer begins, and tells it in the access log."""
@@ -137,57 +160,3 @@ class App:
 def _asks_to_upgrade(headers: Headers) -> bool:
     values = dict(headers)
     return b"upgrade" in values and b"upgrade" in values.get(b"connection", b"").lower()
-
-
-def _build(endpoints: Endpoints) -> FastAPI:
-    # A redirect to the path without its slash would name the host that the client sent.
-    app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    app.include_router(build_page_router(endpoints.gate.keyed))
-    app.include_router(build_router(endpoints))
-    app.include_router(build_live_router(endpoints))
-    app.include_router(build_repository_router(endpoints))
-    app.include_router(build_v2_router(endpoints))
-    app.add_exception_handler(ServerError, _on_server_error(endpoints))
-    app.add_exception_handler(HTTPException, _on_http_exception(endpoints))
-    if endpoints.settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=endpoints.settings.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=["x-request-id", "retry-after", "server-timing"],
-        )
-    return app
-
-
-def _respond(endpoints: Endpoints, error: ServerError, request_id: str) -> Response:
-    endpoints.metrics.error(error.code)
-    return Response(envelope(error, request_id), error.status, headers=dict(error.headers), media_type=JSON)
-
-
-def _on_server_error(endpoints: Endpoints) -> Any:
-    async def handle(request: Request, error: ServerError) -> Response:
-        return _respond(endpoints, error, request.state.request_id)
-
-    return handle
-
-
-def _on_http_exception(endpoints: Endpoints) -> Any:
-    """Handles what the framework refuses: an unknown route, a wrong method."""
-
-    async def handle(request: Request, error: HTTPException) -> Response:
-        return _respond(endpoints, _refusal(request, error), request.state.request_id)
-
-    return handle
-
-
-def _refusal(request: Request, error: HTTPException) -> ServerError:
-    """What the framework refuses, in our words."""
-    path = request.url.path
-    if error.status_code == STATUS["not_found"]:
-        return no_route(path)
-    if error.status_code == STATUS["method_not_allowed"]:
-        takes = (error.headers or {}).get("Allow", "another")
-        message = f"{shown(path)} does not take {request.method[:16]}; it takes {takes}"
-        return ServerError("method_not_allowed", message, error.headers)
-    return ServerError(CODE_OF_STATUS.get(error.status_code, "bad_request"), str(error.detail), error.headers)

@@ -143,6 +143,7 @@ class _AwaitedEntry(Entry):
     timed_by_door = True
 
     def __init__(self, deadline: float, lease: Lease) -> None:
+        super().__init__()
         self.deadline = deadline
         self._lease = lease
         self.arrived = monotonic()

@@ -72,15 +72,16 @@ class Entry:
     A door makes it and overrides `answer`, `answer_in_pieces` and `refuse`. Exactly one of them is called, once, unless
     ``done`` is set before: the door sets it when the client disconnects. A codec sets ``group``, ``request`` and
     ``rows``. ``arrived`` is when the body was complete; where stages are timed, when it was decoded. Defaults stand on
-    the class, as most entries keep them.
+    the class, as most entries keep them, but for what each request sets: CPython finds an attribute slowly that its
+    class has too.
     """
 
     group: BatchGroup
     rows: int
-    request: Any = None  # for its codec and group alone: what `Codec.read_headers` returned, then the decoded body
+    request: Any  # for its codec and group alone: None, then what `Codec.read_headers` returned, then the decoded body
     deadline: float
     arrived: float
-    done = False
+    done: bool
     timed_by_door = False  # the door counts how long it took; else the batch does, as soon as it is answered
     no_store = False  # the client wants a run of its own, and that nothing of it is kept
     decode_seconds = 0.0  # where stages are timed
@@ -90,6 +91,10 @@ class Entry:
     ticket = 0  # its place among those that wait
     waiting_rows = 0  # rows that the queue still counts
     plan: Any = None  # the queue's, while it waits
+
+    def __init__(self) -> None:
+        self.request = None
+        self.done = False
 
     def hold(self, size: int) -> None:
         """Counts ``size`` more bytes that a codec unpacked for this request, until it is done.

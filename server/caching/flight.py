@@ -52,6 +52,7 @@ class Flight(Entry):
 
     def __init__(self, first: Entry, question: bytes, to: Landing) -> None:
         """``question``: what they are equal by."""
+        super().__init__()
         self.question = question
         self.group = group = first.group
         self.rows = first.rows

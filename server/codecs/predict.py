@@ -11,6 +11,7 @@ from server.codecs.codec import ENCODING_LENGTH, Headers, NoRowsCodec, check_enc
 from server.codecs.json.answers import group_of_outputs, groups_of
 from server.codecs.json.group import JsonGroup
 from server.codecs.json.long_lists import CutBody, NotCut, cut_out, opening_of, or_not_cut
+from server.codecs.json.matrix import MatrixReader
 from server.codecs.json.parser import parse
 from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.refusals import refuse, shown, too_many_rows
@@ -34,6 +35,7 @@ class PredictCodec:
         self, reader: RowReader, group: JsonGroup, probabilities_group: JsonGroup | None, max_rows: int
     ) -> None:
         self._reader = reader
+        self._matrix = reader.matrix
         self._group = group
         self._probabilities_group = probabilities_group
         self._max_rows = max_rows
@@ -48,6 +50,9 @@ class PredictCodec:
         """Parses and checks a body. Raises ServerError: bad_json, too_deep, too_many_rows, invalid_input, ..."""
         if len(body) > LARGE_BYTES:
             return self._decode_in_slices(entry, body)
+        matrix = self._matrix
+        if matrix is not None and len(body) >= matrix.least and self._read_numbers(matrix, entry, bytes(body)):
+            return None
         document = parse(body)
         if type(document) is dict and len(document) == 1 and "features" in document:
             # "true" and "null" have a u, "false" an l; the key "features" has one u and no l. (A search for a byte as
@@ -66,6 +71,20 @@ class PredictCodec:
             entry.request = self._reader.read_row(features, clean), True
             entry.rows = 1
         return None
+
+    def _read_numbers(self, matrix: MatrixReader, entry: Entry, body: bytes) -> bool:
+        """Reads a body of numbers without parsing it; False for what is to be parsed."""
+        found = matrix.read_object(body, "features", "probabilities")
+        if found is None:
+            return False
+        rows, buffer, wanted = found
+        group = self._probabilities_group if wanted else self._group
+        if group is None or rows > self._max_rows:
+            return False
+        entry.group = group
+        entry.rows = rows or 1
+        entry.request = (buffer,), not rows
+        return True
 
     def _decode_in_slices(self, entry: Entry, body: bytes | bytearray) -> Slices[None]:
         try:

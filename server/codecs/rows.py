@@ -19,7 +19,8 @@ import numpy as np
 
 from server.artefact.metadata import Feature
 from server.artefact.tensors import Buffer, InputLayout
-from server.codecs.json.long_lists import LongList, NotCut
+from server.codecs.json.long_lists import LongList, NotCut, parsed
+from server.codecs.json.matrix import matrix_reader
 from server.codecs.json.parser import Allowance
 from server.codecs.row_checks import STRUCT_CODES, Locate, RowChecker
 from server.codecs.slices import Slices, join, ranges, rows_per_slice
@@ -71,6 +72,7 @@ class RowReader:
         )
         nullable = tuple(feature.nullable for feature in features)
         self._gaps = nullable if any(nullable) else ()
+        self.matrix = matrix_reader(self.layouts[0].dtype, self.width, gaps=bool(self._gaps)) if plain else None
 
     def read_row(self, row: Any, clean: bool) -> tuple[Buffer, ...]:
         """Packs one row, a list in schema order or an object by feature name.
@@ -149,7 +151,16 @@ class RowReader:
         count = 0
         if not rows.nested:
             raise NotCut
-        for values, clean in rows.pieces():
+        matrix = self.matrix if order is None else None
+        for text in rows.texts():
+            if matrix is not None and (numbers := matrix.read_list(text)) is not None:
+                count += numbers[0]
+                if count > max_rows:
+                    raise NotCut
+                parts[0].append(numbers[1])
+                yield
+                continue
+            values, clean = parsed(text)
             if count + len(values) > max_rows:
                 raise NotCut
             for start, stop in ranges(len(values), rows_per_slice(self.width)):

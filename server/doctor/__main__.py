@@ -18,6 +18,7 @@ from server.doctor.memory import SIZES, size_named
 from server.doctor.trying import try_models
 from server.fetching.address import read_addresses
 from server.fetching.apart import fetch_apart
+from server.logs.formats import told
 from server.settings import BadSetting, read_settings
 
 GOOD, BAD, USAGE = 0, 1, 2
@@ -62,17 +63,19 @@ def _examine(given: argparse.Namespace) -> int:
     try:
         config_vars = read_config_vars(_config_vars(given.config))
     except (OSError, ValueError) as error:
-        print(f"error: --config {given.config}: {error}", file=sys.stderr)
+        print(told(f"error: --config {given.config}: {error}"), file=sys.stderr)
         return USAGE
     try:
         examined = examine(Path.cwd(), Asked(os.environ, config_vars, given.dyno, given.open))
     except NoCheckout as error:
-        print(f"1. no git repository is here, and a push needs one: {error}\n   git init && git add . && git commit")
+        print(
+            told(f"1. no git repository is here, and a push needs one: {error}\n   git init && git add . && git commit")
+        )
         return BAD
     for number, finding in enumerate(examined.findings, 1):
-        print(f"{number}. {finding.what}\n   {finding.remedy}")
+        print(told(f"{number}. {finding.what}\n   {finding.remedy}"))
     if not examined.findings:
-        print(f"good: {examined.summary}")
+        print(told(f"good: {examined.summary}"))
     return BAD if examined.findings else GOOD
 
 
@@ -103,7 +106,7 @@ def _check(memory_bytes: int | None) -> int:
             return BAD
         tried = try_models(settings.models, settings, memory_bytes)
     except BadSetting as error:
-        print(error, file=sys.stderr)
+        print(told(error), file=sys.stderr)
         return USAGE
     for model in tried.models:
         rows = model.verdict.golden_rows
@@ -113,7 +116,7 @@ def _check(memory_bytes: int | None) -> int:
             else f"{model.name} {model.version}: opens"
         )
     for reason in tried.refused.values():
-        print(f"refused: {reason}")
+        print(told(f"refused: {reason}"))
     names = {model.name for model in tried.models}
     if settings.default_model is not None and settings.default_model not in names:
         print(f"DYNONNX_DEFAULT_MODEL is {settings.default_model}, and no such model serves")

@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
+from server.artefact.footprint import Footprint, footprint_of, footprint_of_all
+from server.artefact.onnxfile import BadFile, read_onnxfile
 from server.doctor.buildpack import find_in_build, pinned
 from server.doctor.checkout import Checkout, look_at_models, read_checkout
 from server.doctor.configuration import Configuration, find_in_configuration, read_configuration
@@ -77,8 +79,17 @@ def _all(checkout: Checkout, models: str, configuration: Configuration, asked: A
     yield from find_in_slug(checkout, models, _installed(checkout), functools.partial(_packed_share, checkout.root))
     served = names_of(committed, models) | names_fetched(settings)
     yield from find_in_configuration(checkout, configuration, served, asked.is_open)
-    yield from find_in_memory(settings, size, sum(checkout.committed[path].size for path in committed))
+    yield from find_in_memory(settings, size, footprint_of_all(_footprint(checkout, path) for path in committed))
     yield from _packages(checkout)
+
+
+def _footprint(checkout: Checkout, path: str) -> Footprint:
+    """By what the file here uses, of the size that git holds; one that is not here, or no model, is of no kind."""
+    size = checkout.committed[path].size
+    try:
+        return footprint_of(size, read_onnxfile((checkout.root / path).read_bytes()).operators)
+    except (OSError, BadFile):
+        return footprint_of(size, ())
 
 
 def _files(root: Path, models: str) -> list[str]:

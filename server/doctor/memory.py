@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from server.artefact.footprint import DYNO_BYTES, Footprint
 from server.doctor.finding import Finding
 from server.processes.plan import MIB, Box, make_plan
 from server.settings import Settings
 
 BASE_BYTES = 88 * MIB  # arbiter, libraries
 WORKER_BYTES = 8 * MIB  # a further worker, without what its requests hold
-PER_MODEL_BYTE = 2  # of a file, once it is opened
 
 
 class Size(NamedTuple):
@@ -25,17 +25,8 @@ class Size(NamedTuple):
     cores: int
 
 
-SIZES = {
-    "eco": Size(512 * MIB, 8),
-    "basic": Size(512 * MIB, 8),
-    "standard-1x": Size(512 * MIB, 8),
-    "standard-2x": Size(1024 * MIB, 8),
-    "performance-m": Size(2560 * MIB, 2),
-    "performance-l": Size(14 * 1024 * MIB, 8),
-    "performance-l-ram": Size(30 * 1024 * MIB, 4),
-    "performance-xl": Size(62 * 1024 * MIB, 8),
-    "performance-2xl": Size(126 * 1024 * MIB, 16),
-}
+CORES = {"performance-m": 2, "performance-l-ram": 4, "performance-2xl": 16}  # of the others it is 8
+SIZES = {name: Size(memory_bytes, CORES.get(name, 8)) for name, memory_bytes in DYNO_BYTES.items()}
 FIR = re.compile(r"dyno-(\d+)c-(\d+(?:\.\d+)?)gb")  # Fir's sizes say what they are: dyno-2c-8gb
 DEFAULT_SIZE = "basic"
 
@@ -46,18 +37,18 @@ def size_named(name: str) -> Size | None:
     return Size(int(float(fir[2]) * 1024) * MIB, int(fir[1])) if fir else SIZES.get(name.lower())
 
 
-def find_in_memory(settings: Settings, size: str, model_bytes: int) -> Iterator[Finding]:
-    """Whether the plan fits a dyno of a size; ``model_bytes``: of all model files that a push takes."""
+def find_in_memory(settings: Settings, size: str, models: Footprint) -> Iterator[Finding]:
+    """Whether the plan fits a dyno of a size; ``models``: what all model files that a push takes do."""
     have = size_named(size)
     if have is None:
         names = f"{', '.join(SIZES)}, and Fir's like dyno-2c-8gb"
         yield Finding(f"there is no dyno size {size}; there are {names}", "edit `formation` in app.json")
         return
     workers = make_plan(Box(have.memory_bytes, have.cores), settings.workers, settings.ort_threads).workers
-    needs = _at_worst(settings, workers, model_bytes)
+    needs = _at_worst(settings, workers, models)
     if needs <= have.memory_bytes:
         return
-    most = _most_workers(settings, have, model_bytes)
+    most = _most_workers(settings, have, models)
     larger = next((name for name, other in SIZES.items() if needs <= other.memory_bytes), "performance-2xl")
     remedy = f"heroku config:set WEB_CONCURRENCY={most}" if most and most < workers else f"heroku ps:type web={larger}"
     yield Finding(
@@ -67,11 +58,11 @@ def find_in_memory(settings: Settings, size: str, model_bytes: int) -> Iterator[
     )
 
 
-def _most_workers(settings: Settings, have: Size, model_bytes: int) -> int:
-    each = _at_worst(settings, 1, 0) - _at_worst(settings, 0, 0)
-    return max(0, (have.memory_bytes - _at_worst(settings, 0, model_bytes)) // each)
+def _most_workers(settings: Settings, have: Size, models: Footprint) -> int:
+    each = _at_worst(settings, 1, models) - _at_worst(settings, 0, models)
+    return max(0, (have.memory_bytes - _at_worst(settings, 0, models)) // each)
 
 
-def _at_worst(settings: Settings, workers: int, model_bytes: int) -> int:
+def _at_worst(settings: Settings, workers: int, models: Footprint) -> int:
     held = settings.inflight_bytes + settings.cache_bytes
-    return BASE_BYTES + PER_MODEL_BYTE * model_bytes + workers * (WORKER_BYTES + held)
+    return BASE_BYTES + models.opening + workers * (WORKER_BYTES + held)

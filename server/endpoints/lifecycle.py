@@ -6,6 +6,7 @@ Knows neither ASGI nor sockets. Both doors hold one `Endpoints`; their operation
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from time import time
 from typing import Literal
@@ -72,6 +73,7 @@ class Endpoints:
         self.shared_reads = SharedReads()
         self.draining = False
         self.control: Control = _refuse_control
+        self._calls: set[asyncio.Future[None]] = set()
         self._line = 0
         self.repository = Repository((), {})
         self.replace_models(repository)
@@ -155,11 +157,28 @@ class Endpoints:
 
     async def load(self, name: str) -> None:
         """Returns once every accepting worker serves the model's files in the folder. Raises ServerError."""
-        await self.control("load", name)
+        await self._call("load", name)
 
     async def unload(self, name: str) -> None:
         """Returns once no accepting worker serves the model. Raises ServerError."""
-        await self.control("unload", name)
+        await self._call("unload", name)
+
+    async def _call(self, action: Literal["load", "unload"], name: str) -> None:
+        call = asyncio.ensure_future(self.control(action, name))
+        self._calls.add(call)
+        try:
+            await asyncio.wait([call])
+        finally:
+            self._calls.discard(call)
+        if call.cancelled():
+            raise ServerError("draining", "this worker is stopping; what was asked for may still be done")
+        call.result()
+
+    def abandon(self) -> None:
+        """Refuses what still runs, and calls that wait: this worker has no time left."""
+        self.serving.abandon()
+        for call in self._calls:
+            call.cancel()
 
 
 async def _refuse_control(action: str, name: str) -> None:

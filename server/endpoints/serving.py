@@ -6,6 +6,7 @@ Knows neither ASGI nor sockets: both doors call `enter` with a body. Only `codec
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Literal, NamedTuple
@@ -45,7 +46,8 @@ class Bodies(NamedTuple):
     large: SliceQueue
 
 
-class HotRoute(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class HotRoute:
     """A path whose POST is a prediction with one model by one protocol; its batcher runs in this worker.
 
     ``timed``: `enter` measures decoding, for Server-Timing or for statistics. ``bodies``: where those that are not easy
@@ -159,7 +161,7 @@ class Serving:
         }
 
     def hot_routes(self) -> dict[bytes, HotRoute]:
-        """Every predict and infer path, as in a request line."""
+        """Every path of a prediction, as in a request line."""
         routes: list[HotRoute] = []
         for name, versions in self._repository.models.items():
             newest = next(iter(versions.values()))
@@ -169,7 +171,9 @@ class Serving:
                 routes.append(self._route("predict", model, f"/models/{name}/versions/{version}/predict"))
                 routes.append(self._route("v2", model, f"/v2/models/{name}/versions/{version}/infer"))
         if self._repository.default_model in self._repository.models:
-            routes.append(self._route("predict", self._repository.get_default(), "/predict"))
+            default = self._repository.get_default()
+            routes.append(self._route("predict", default, "/predict"))
+            routes.append(self._route("mlflow", default, "/invocations"))
         return {route.path.encode(): route for route in routes}
 
     def find(self, protocol: ProtocolName, name: str | None = None, version: str | None = None) -> HotRoute:

@@ -24,7 +24,6 @@ from time import monotonic
 
 from server.endpoints.framing import body_length, check_framing
 from server.endpoints.ledger import SMALL_BODY_BYTES
-from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import HotRoute, enter
 from server.errors import ServerError
 from server.http.exchange import Exchange
@@ -42,11 +41,10 @@ from server.http.limits import (
 from server.http.places import KEPT_PATHS, no_place
 from server.http.targets import origin_form
 from server.http.timeouts import BODY, HEAD, IDLE
-from server.http.worker_state import WorkerState
 
 
 class Connection(ReadingConnection):
-    """One client connection. uvicorn makes the instances."""
+    """One client connection. uvicorn makes the instances, of a class of `keyed`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called when a client has connected."""
@@ -143,11 +141,14 @@ class Connection(ReadingConnection):
         if not self.parser.should_keep_alive():
             exchange.close = True
         elif self.worker.knows_heads and not route.codec.reads_headers:
-            self.worker.head_cache.learn(self.headers, route)
+            self._learn(route)
         exchange.request = described
         exchange.no_store = no_store
         self.exchanges.append(exchange)
         self._exchange, self._route, self._body = exchange, route, b""
+
+    def _learn(self, route: HotRoute) -> None:
+        self.worker.head_cache.learn(self.headers, route)
 
     def _go_known(self, known: Recognised[HotRoute]) -> None:
         """Enters a whole hot request with a known head; the parser stays between two messages."""
@@ -242,8 +243,3 @@ class Connection(ReadingConnection):
         enter(route, exchange, body)
         if len(self.exchanges) > MAX_PIPELINED or (len(body) > MAX_PIPELINED_BYTES and self.exchanges):
             self.flow.pause_reading()
-
-
-def connection_class(endpoints: Endpoints) -> type[Connection]:
-    """Makes the protocol class of one worker."""
-    return type("Connection", (Connection,), {"worker": WorkerState(endpoints)})

@@ -50,7 +50,7 @@ class Exchange(Entry):
     ``output``: the bytes of its answer, None until it has one; ``pieces``: of a large answer, what follows them.
     """
 
-    output: bytes | None = None
+    output: bytes | None
     pieces: Sequence[bytes | memoryview] = ()
     pieces_bytes = 0
     close = False  # the connection ends with this answer
@@ -66,6 +66,8 @@ class Exchange(Entry):
         arrived: float = 0.0,
     ) -> None:
         """``route``: None for a request that is refused before it is known; ``arrived``: 0 until it is complete."""
+        self.request = self.output = None  # and not by the base's own, which is a call more for each request
+        self.done = False
         self.connection = connection
         self.request_id = request_id
         self.deadline = deadline

@@ -6,6 +6,7 @@ It knows connections only as what the sweep asks of them.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -16,10 +17,14 @@ from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import HotRoute
 from server.http.debts import Debts
 from server.http.exchange import Exchange, LoggedExchange
-from server.http.head_cache import HeadCache
+from server.http.head_cache import HeadCache, Recognised
 from server.http.places import places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 from server.http.turn_queue import TurnQueue
+
+
+def _none(data: bytes) -> None:
+    """No head is known."""
 
 
 class WorkerState:
@@ -29,7 +34,7 @@ class WorkerState:
         self.endpoints = endpoints
         self.hot: dict[bytes, HotRoute] = {}
         self.head_cache = HeadCache(self.hot)
-        self.recognise = self.head_cache.recognise
+        self.recognise: Callable[[bytes], Recognised[HotRoute] | None] = _none
         self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
         self.places = places()
         self.debts = Debts(endpoints.ledger.limit)
@@ -37,8 +42,8 @@ class WorkerState:
         self.parsing = TurnQueue(endpoints.turns)
         self.writing = TurnQueue(endpoints.turns)
         self.quota = endpoints.quota
-        # Whether heads are recognised without a look at what says who the client is.
-        self.knows_heads = not endpoints.gate.keyed and not (self.quota is not None and self.quota.reads_headers)
+        # Whether heads are recognised without a look at what says who the client is, but for its key.
+        self.knows_heads = not (self.quota is not None and self.quota.reads_headers)
         self.now = monotonic()
         self.retiring = False
         self._closes_idle = False
@@ -58,7 +63,8 @@ class WorkerState:
                 {path: route for path, route in self.hot.items() if not route.codec.reads_headers},
                 lambda route: id(route.codec),
             )
-            self.recognise = self.head_cache.recognise
+            if not self.endpoints.gate.keyed:  # else each connection looks at the key first
+                self.recognise = self.head_cache.recognise
             self.ok_start = self.start_of(200)
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 

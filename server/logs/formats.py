@@ -23,6 +23,11 @@ _ESCAPES = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 16
 _ESCAPES_OF_LINES = {code: escape for code, escape in _ESCAPES.items() if chr(code) != "\n"}
 
 
+def told(text: object) -> str:
+    """A message for a terminal, which may hold the names of strangers' files: what cannot be printed is escaped."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(text))
+
+
 def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -9,6 +9,7 @@ import errno
 import itertools
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
@@ -151,9 +152,9 @@ class _Scan:
     def _tell(self, pickles: list[Path], versions: list[VersionFile]) -> None:
         for path in pickles:
             # By its whole path, which is no model's name: the versions beside it serve on.
-            place = _shown(str(path.relative_to(self._folder)))
+            place, file = _shown(str(path.relative_to(self._folder))), shlex.quote(_shown(str(path)))
             self._misplaced[place, "1"] = (
-                f"{place} is a pickle, and no server opens one: python -m convert {_shown(str(path))}, then remove it"
+                f"{place} is a pickle, and no server opens one: python -m convert {file}, then remove it"
             )
         for version in versions:
             if wrong := _misnamed(self._folder, version):
@@ -204,5 +205,6 @@ def _misnamed(folder: Path, version: VersionFile) -> str | None:
 
 
 def _shown(name: str) -> str:
-    """A file name as text, its invalid bytes escaped."""
-    return name.encode("utf-8", "backslashreplace").decode()
+    """A file name as text on one line: invalid bytes and what cannot be printed are escaped."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -108,8 +108,14 @@ class Server(BaseApplication):  # type: ignore[misc]
             raise BadRepository(str(error)) from None
         self._versions = _versions(repository)
         app = App(endpoints)
-        _freeze()
+        self._assemble_for_several(app)
+        gc.freeze()  # not collected before: imports leave nothing to find, and looking takes 50 ms
         return app
+
+    def _assemble_for_several(self, app: App) -> None:
+        """What a single worker may never need, several share by having it before they are forked."""
+        if self._plan.workers > 1:
+            app.assemble()
 
     def renew(self) -> bool:
         """Gives the present models to workers that are forked from now on; whether all of them found a place.
@@ -125,6 +131,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         gc.unfreeze()
         try:
             app.replace_models(repository)
+            self._assemble_for_several(app)
             self._versions = places
         finally:
             _freeze()

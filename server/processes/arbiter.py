@@ -195,6 +195,7 @@ class ReloadingArbiter(ForkingArbiter):
                 graceful = False
                 self.kill_workers(signal.SIGQUIT)
                 ends = monotonic() + HURRIED_SECONDS
+            self.control_server.receive([worker.channel for worker in self.WORKERS.values()])
             self.reap_workers()
             sleep(POLL_SECONDS)
         late = len(self.WORKERS)

@@ -111,10 +111,15 @@ class ControlServer:
         self._watcher = watcher
         self._lift_quarantine = lift_quarantine
         self._open: list[tuple[ControlChannel, ControlRequest]] = []
+        self._is_closed = False
 
     def receive(self, channels: Iterable[ControlChannel]) -> None:
         """Begins the calls that workers have sent, after one look at the folder for all of them."""
         calls = [(channel, call) for channel in channels for call in channel.receive()]
+        if self._is_closed:
+            self._open = calls
+            self.close()
+            return
         if calls:
             self._watcher.scan()
         waiting = Counter(channel for channel, _ in self._open)
@@ -155,7 +160,8 @@ class ControlServer:
         self._open = [(other, call) for other, call in self._open if other is not channel]
 
     def close(self) -> None:
-        """Refuses every open call: the server stops."""
+        """Refuses every open call, and those that are received from now on: the server stops."""
+        self._is_closed = True
         for channel, call in self._open:
             channel.reply(ControlReply(call.number, "draining", "this server is stopping"))
         self._open = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -18,7 +19,8 @@ from uvicorn_worker import UvicornWorker
 
 from server.asgi.app import App
 from server.batching.runs.quarantine import Record
-from server.http.connection import Connection, connection_class
+from server.http.connection import Connection
+from server.http.keyed import connection_class
 from server.http.timeouts import let_kernel_end
 from server.logs import handler as logs
 from server.logs import log
@@ -58,14 +60,14 @@ class _Server(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts the backlog, then stops as uvicorn does."""
         loop = asyncio.get_running_loop()
-        for listener in sockets or ():
-            for client in _backlog(listener):
-                await loop.connect_accepted_socket(self._connection, client)
-        for server in self.servers:
+        accepted = [client for listener in sockets or () for client in _backlog(listener)]
+        for server in self.servers:  # nothing is waited for since the last look: who comes in between is reset
             server.close()
+        for client in accepted:
+            await loop.connect_accepted_socket(self._connection, client)
         app: App = self.config.loaded_app
         app.endpoints.stop_accepting()
-        loop.call_later(ABANDON_SECONDS, app.endpoints.serving.abandon)
+        loop.call_later(ABANDON_SECONDS, app.endpoints.abandon)
         await super().shutdown(sockets)
 
     def _connection(self) -> asyncio.Protocol:
@@ -120,6 +122,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         """Serves until a stop signal."""
         app: App = self.wsgi
         app.line = self.line
+        app.assembled = gc.freeze  # else each full collection from then on would walk what FastAPI is made of
         app.endpoints.control = ControlClient(self.channel.workers).ask
         self.config.http = connection_class(app.endpoints)
         super().run()

@@ -21,8 +21,8 @@ from sklearn.utils import all_estimators
 from convert.errors import Refused
 from convert.inside import DEEPEST, WRAPPERS, Inner, inside, is_bottomless
 from convert.job import Converted
-from convert.original.columns.visiting import find_hints
 from convert.original.drawing import draw
+from convert.original.hints.visiting import find_hints
 from convert.original.original import open_original
 from tests.campaigns.coverage.data import COLUMNS, Case, labels, mixed, numbers
 from tests.campaigns.coverage.wrappers import FORMS, every_wrapper

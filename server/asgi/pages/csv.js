@@ -71,8 +71,16 @@ export const csvLine = (cells) => `${cells.map(quote).join(",")}\r\n`;
 
 const quote = (cell) => (/[",;\t\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
 
+// What begins a formula: at the start of a text and, as a spreadsheet may split at another sign than ours, behind each such
+// sign in it. An apostrophe before it, and one more where there are some, makes it a text.
+const START = /^'*(?=[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])/;
+const WITHIN = /[,;|\t\r\n]"*'*(?=[=+@\uff1d\uff0b\uff0d\uff20-])/g;
+
 // A text of the server's as a cell that no spreadsheet takes for a formula.
-export const harmless = (text) => (/^[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text);
+export const harmless = (text) => (Number.isNaN(Number(text)) ? text.replace(WITHIN, "$&'").replace(START, "$&'") : text);
 
 // What such a cell stands for.
-export const meant = (cell) => (cell.startsWith("'") && harmless(cell.slice(1)) === cell ? cell.slice(1) : cell);
+export function meant(cell) {
+  const text = cell.replace(WITHIN, (found) => found.replace(/'$/, "")).replace(START, (found) => found.replace(/'$/, ""));
+  return harmless(text) === cell ? text : cell;
+}

@@ -51,17 +51,14 @@ class LongList:
 
     def pieces(self) -> Iterator[Piece]:
         """Parses the list, some WINDOW_BYTES at a time. Raises NotCut."""
+        return map(parsed, self.texts())
+
+    def texts(self) -> Iterator[bytes]:
+        """The list in pieces of some WINDOW_BYTES, each a list that is to be `parsed`. Raises NotCut."""
         at, view = self._start, memoryview(self._body)
         while True:
             stop = self._cut(at)
-            text = b"".join((b"[", view[at:stop], b"]"))
-            try:
-                values = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                raise NotCut from None
-            if not values:
-                raise NotCut
-            yield Piece(values, _T not in text and _F not in text)
+            yield b"".join((b"[", view[at:stop], b"]"))
             if stop == self._end:
                 return
             at = stop + 1
@@ -77,6 +74,17 @@ class LongList:
             if found < 0:
                 raise NotCut
         return found + len(separator) - 1
+
+
+def parsed(text: bytes) -> Piece:
+    """Parses one of the `LongList.texts`. Raises NotCut, also where it is empty."""
+    try:
+        values = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise NotCut from None
+    if not values:
+        raise NotCut
+    return Piece(values, _T not in text and _F not in text)
 
 
 class CutBody:

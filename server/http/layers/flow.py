@@ -43,9 +43,10 @@ class ReadAhead(FlowControl):
 
 
 class FlowingConnection(HttpToolsProtocol):
-    """A connection as its buffers see it. ``worker`` is set on a subclass, one per process."""
+    """A connection as its buffers see it. ``shared`` is set on a subclass, one per process."""
 
-    worker: WorkerState
+    shared: WorkerState
+    worker: WorkerState  # the same: CPython finds an attribute of the instance faster than one of its class
     flow: ReadAhead
     exchanges: deque[Exchange]  # hot requests, in order
     _exchange: Exchange | None  # the request being read, if hot
@@ -53,6 +54,7 @@ class FlowingConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called when a client has connected."""
         super().connection_made(transport)
+        self.worker = self.shared
         self.flow = ReadAhead(transport)
         self.flow.may_read = self._may_read
         self.worker.watch(self.server_state, self.loop)

@@ -18,10 +18,12 @@ needs_wrk = pytest.mark.skipif(wrk.executable() is None, reason="wrk is not inst
 
 
 def test_a_script_holds_every_case_as_a_lua_string(tmp_path: Path) -> None:
-    wrk.write_script([Case("/predict", '{"features":["Größe",1]}'.encode(), {})], tmp_path / "x.lua")
+    cases = [Case("/predict", b'{"features":["a",1]}', {}), Case("/v2", "Ö\0".encode(), {}, headers={"X-A": "1"})]
+    wrk.write_script(cases, tmp_path / "x.lua")
     script = (tmp_path / "x.lua").read_text("utf-8")
     assert script.startswith(
-        'local skew = nil\nlocal cases = {\n  {"/predict", "{\\"features\\":[\\"Größe\\",1]}"}\n}\n'
+        'local skew = nil\nlocal cases = {\n  {"/predict", "{\\"features\\":[\\"a\\",1]}"},\n'
+        '  {"/v2", "\\195\\150\\000", {["X-A"] = "1"}}\n}\n'
     )
     assert "done = function" in script
 

@@ -16,7 +16,8 @@ from bench.load.cases import Case, make_cases
 from bench.load.client import Address, Connection
 from bench.load.models import ModelUnderTest, heavy, rows_for, wide
 from bench.turns import bare
-from bench.turns.micro import Pairing, pairings_of
+from bench.turns.closed_loop import Pairing
+from bench.turns.micro import pairings_of
 
 
 @pytest.fixture(scope="session")

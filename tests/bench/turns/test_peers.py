@@ -12,7 +12,8 @@ from bench.load import wrk
 from bench.load.cases import Case
 from bench.turns import peers
 from bench.turns.bench import Bench
-from bench.turns.micro import MicroOptions, Pairing
+from bench.turns.closed_loop import Pairing
+from bench.turns.micro import MicroOptions
 
 STANDIN = Path(__file__).resolve().parents[2] / "support" / "bench" / "standin.py"
 ONE_ROUND = MicroOptions((), rounds=1, seconds=0.1, connections=(1,))

@@ -6,6 +6,7 @@ Needs what a dyno has and the example models, nothing more: atheris runs on an o
 from __future__ import annotations
 
 import contextlib
+import copy
 import gzip
 import io
 import json
@@ -18,6 +19,7 @@ from pathlib import Path
 from server.artefact.metadata import PREFIX, BadArtefact, from_metadata
 from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
 from server.codecs.codec import Codec
+from server.codecs.predict import PredictCodec
 from server.endpoints.gate import Gate
 from server.errors import ServerError
 from server.fetching.address import read_addresses
@@ -52,7 +54,7 @@ class Target:
 
 
 class Wrong(Exception):
-    """A refusal that no client's bytes may cause."""
+    """A refusal that no client's bytes may cause, or two answers to the same."""
 
 
 def packed(kind: bytes) -> bytes:
@@ -97,6 +99,29 @@ def tensors(codec: Codec, *headers: tuple[bytes, bytes]) -> Callable[[bytes], No
     def run(body: bytes) -> None:
         length = b"%d" % (len(body) if headers else len(body.partition(b"\0")[0]))
         decoding(codec, (b"inference-header-content-length", length), *headers)(body)
+
+    return run
+
+
+def numbers(codec: PredictCodec | None) -> Callable[[bytes], None]:
+    """A body that is read straight into a buffer, where it can be, and by the parser."""
+    assert codec is not None
+    ways = copy.copy(codec), copy.copy(codec)
+    ways[1]._matrix = None
+    if ways[0]._matrix is not None:
+        ways[0]._matrix = copy.copy(ways[0]._matrix)
+        ways[0]._matrix.least = 0
+
+    def told(way: PredictCodec, body: bytes) -> object:
+        try:
+            entry = decode(way, body)
+        except ServerError as error:
+            return error.code, error.message
+        return entry.rows, entry.buffers, entry.single, id(entry.group)
+
+    def run(body: bytes) -> None:
+        if told(ways[0], body) != told(ways[1], body):
+            raise Wrong(body)
 
     return run
 
@@ -189,6 +214,7 @@ def make_targets() -> Mapping[str, Target]:
     files = tuple((ROOT / "examples" / "models" / name / "1" / "model.onnx").read_bytes() for name in ("iris", "churn"))
     return {
         "predict": Target(decoding(iris.predict), (plain, deep, many, b"", b'{"features":[NaN]}', b"\xef\xbb\xbf{}")),
+        "numbers": Target(numbers(iris.predict), (plain, plain.replace(b"3.5", b"-1E-400"), b'{"features":[1,2,3,4]}')),
         "predict-mixed": Target(decoding(churn.predict), (by_name, by_name.replace(b":", b":null,", 1))),
         "invocations": Target(decoding(churn.mlflow), (records, b'{"instances":[]}', b'{"inputs":{"a":[1]}}')),
         "csv": Target(decoding(churn.mlflow, (b"content-type", b"text/csv")), (table.encode(), b'"', b",,,\n,,,\n")),

@@ -14,8 +14,8 @@ from server.errors import ServerError
 from tests.campaigns.fuzz.targets import Target, Wrong, decoding, make_targets
 
 NAMES = (
-    "predict", "predict-mixed", "invocations", "csv", "infer", "infer-gzip", "onnx", "metadata", "settings", "headers",
-    "addresses", "redirects", "archive",
+    "predict", "numbers", "predict-mixed", "invocations", "csv", "infer", "infer-gzip", "onnx", "metadata", "settings",
+    "headers", "addresses", "redirects", "archive",
 )  # fmt: skip
 Change = tuple[int, int, bytes]  # where, how many bytes go, what comes
 

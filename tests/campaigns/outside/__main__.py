@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from convert.proof.synthetic_rows import ROWS
+from convert.proof.rows.synthetic import ROWS
 from tests.campaigns.coverage.data import Case
 from tests.campaigns.coverage.measure import measure
 from tests.campaigns.outside.dumps import Dump, find

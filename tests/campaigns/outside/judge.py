@@ -17,11 +17,11 @@ from convert.errors import UNFORESEEN, Refused
 from convert.inspection import inspect
 from convert.job import Converted, convert
 from convert.opening.opener import OpenPolicy
-from convert.original.original import DOCUMENT
+from convert.original.self_description import DOCUMENT
 from convert.original.table import Table, as_json, rows_at
 from convert.proof import questions
 from convert.proof.parity import batched, compare
-from convert.proof.synthetic_rows import ROWS
+from convert.proof.rows.synthetic import ROWS
 from convert.proof.user_rows import fit_to_schema
 from convert.witness.answers import Answers, answer
 from server.artefact.metadata import Feature

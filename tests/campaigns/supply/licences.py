@@ -14,6 +14,8 @@ PERMISSIVE = frozenset(
 )
 # Whoever changes a file of the package must publish that file. We change none.
 FILE_BY_FILE = {"orjson": "MPL-2.0"}
+# Whose metadata says nothing, by the text of its LICENSE.
+BY_TEXT = {"pysimdjson": "MIT"}
 # Words of older metadata, as SPDX has them.
 SPDX = {
     "Apache 2.0": "Apache-2.0",
@@ -54,7 +56,8 @@ def licence_of(name: str) -> str | None:
         told = metadata(name)
     except PackageNotFoundError:
         return None
-    return licence({field: told.get_all(field) or [] for field in ("License-Expression", "License", "Classifier")})
+    fields = {field: told.get_all(field) or [] for field in ("License-Expression", "License", "Classifier")}
+    return BY_TEXT.get(name, "unknown") if (found := licence(fields)) == "unknown" else found
 
 
 def licence(fields: Mapping[str, Sequence[str]]) -> str:

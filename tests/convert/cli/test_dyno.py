@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from convert.cli.dyno import DYNOS, MIB, SERVER_BYTES, memory_line, smallest_dyno
-from server.doctor.memory import SIZES
+from convert.cli.dyno import SERVER_BYTES, SMALLEST_FIRST, memory_line, smallest_dyno
+from server.artefact.footprint import DYNO_BYTES, MIB
 
 
 def test_the_smallest_that_it_fits_is_named() -> None:
@@ -16,8 +16,6 @@ def test_the_smallest_that_it_fits_is_named() -> None:
     )
 
 
-def test_sizes_are_those_that_the_server_knows() -> None:
-    assert {name: size * MIB for name, size in DYNOS.items()}.items() <= {
-        name: size.memory_bytes for name, size in SIZES.items()
-    }.items()
-    assert {size.memory_bytes for size in SIZES.values()} == {size * MIB for size in DYNOS.values()}
+def test_each_size_is_named_once_and_the_cheaper_first() -> None:
+    sizes = [DYNO_BYTES[name] for name in SMALLEST_FIRST]
+    assert sizes == sorted(set(DYNO_BYTES.values()))

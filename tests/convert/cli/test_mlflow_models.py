@@ -124,6 +124,27 @@ def test_what_is_no_model_of_scikit_learn_is_refused(folder: Path, text: str, sa
         pass
 
 
+def test_long_runs_of_blanks_are_read_at_once(folder: Path) -> None:
+    """Patterns took the square of their length: hours for the megabyte that is read."""
+    blank = " " * (1 << 19)
+    text = MLMODEL.format(file="model.pkl", run=f"0a{blank}1b")
+    (folder / "MLmodel").write_text(text.replace("flavors:", f"flavors:{blank}") + "\n" * 1000)
+    with fetched(str(folder)) as found:
+        assert found.file == (folder / "model.pkl").resolve()
+        assert found.origin.startswith("MLflow run 0a")
+
+
+def test_code_that_a_link_leads_to_is_not_the_models(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (folder / "code").symlink_to(tmp_path / "elsewhere")
+    with fetched(str(folder)) as found:
+        assert found.code is None
+    (folder / "code").unlink()
+    (folder / "code").mkdir()
+    with fetched(str(folder)) as found:
+        assert found.code == (folder / "code").resolve()
+
+
 def test_mlflow_brings_what_only_it_can_find(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

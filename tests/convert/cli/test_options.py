@@ -22,8 +22,11 @@ def test_every_option() -> None:
     words = ["m.pkl", "--name", "n", "--version", "2.0", "--data", "d.csv", "--out", "here", "--replace", "--json"]
     words += ["--trust", "a.B", "--trust", "c.D", "--key", "k", "--allow-version-mismatch", "--converters", "t.py"]
     words += ["--timeout", "7.5", "--memory-gb", "0.5", "--allow-ties", "--unconfined", "--method", "transform"]
+    words += ["--optimise", "fast"]
     more = (Path("t.py"), 7.5, 1 << 29, True, True)
-    job = Job(Path("m.pkl"), "n", None, Path("d.csv"), ("a.B", "c.D"), "k", True, *more, method="transform")
+    job = Job(
+        Path("m.pkl"), "n", None, Path("d.csv"), ("a.B", "c.D"), "k", True, *more, method="transform", optimise="fast"
+    )
     assert parse(words) == ConvertCommand(job, "2.0", Path("here"), True, True)
 
 

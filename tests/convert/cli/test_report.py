@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convert.cli.report import SHOWN_FEATURES, description
+from convert.cli.report import LONGEST_CELL, SHOWN_FEATURES, description, proof_table
 from server.artefact.metadata import Artefact, Feature, Golden, Output
 
 
@@ -14,3 +14,16 @@ def test_a_wide_model_is_described_in_part_unless_all_is_asked_for() -> None:
     assert shown[-2].split()[0] == f"f{SHOWN_FEATURES - 1}"
     assert shown[-1] == "and 2,960 more"
     assert description(wide).splitlines()[-1].split()[0] == "f2999"
+
+
+def test_one_long_name_does_not_make_every_line_as_long() -> None:
+    """A file of some megabytes would take a machine's memory: a name of 5 MB beside 100,000 others."""
+    long = "n" * 1_000_000
+    features = tuple(Feature(name, "float64", "X") for name in (long, *(f"f{number}" for number in range(3_000))))
+    wide = Artefact(
+        "wide", "regressor", features, (Output("value", "value"),), None, Golden((), {}), {}, "now", "0" * 64
+    )
+    assert max(map(len, description(wide).splitlines())) < 2 * LONGEST_CELL
+    line = {"rows": 1, "wrong": 0, "ties": 0, "worst": 0.0, "output": "value"}
+    lines = [{**line, "group": group, "way": way} for group in (long, "usual") for way in ("batched", "alone")]
+    assert len(proof_table({"lines": lines})) < 10 * LONGEST_CELL

@@ -20,7 +20,7 @@ from convert.original.original import open_original
 from convert.original.schema import describe
 from convert.proof.parity import batched, compare
 from convert.proof.questions import ask_by_halves
-from convert.proof.synthetic_rows import synthesise
+from convert.proof.rows.synthetic import synthesise
 from server.artefact.runtime import Runtime
 
 ROWS, COLUMNS = 10_000, 6

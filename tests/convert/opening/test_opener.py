@@ -71,6 +71,28 @@ def test_a_call_of_any_other_name_is_refused_and_not_made(
     assert not list(tmp_path.iterdir())
 
 
+def asking_for(module: str, name: str) -> bytes:
+    """A pickle of one global name."""
+    return f"c{module}\n{name}\n.".encode()
+
+
+def test_a_class_of_another_library_is_refused_with_what_records_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convert.opening.refusal.is_own", lambda name: False)  # it is installed
+    with pytest.raises(Refused, match="of a library that no exporter knows") as refusal:
+        opener.open_model(asking_for("somelibrary.steps", "Capper"))
+    assert "--trust-code --data ROWS.csv" in refusal.value.remedy
+
+
+def test_a_result_of_statsmodels_is_refused_with_the_same_model_of_scikit_learn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("convert.opening.refusal.is_own", lambda name: False)
+    with pytest.raises(Refused, match="statsmodels") as refusal:
+        opener.open_model(asking_for("statsmodels.regression.linear_model", "RegressionResultsWrapper"))
+    assert "LinearRegression for OLS" in refusal.value.remedy
+    assert "--trust" not in refusal.value.remedy
+
+
 def test_a_dotted_name_is_refused() -> None:
     program = b"\x80\x04\x8c\x14numpy._core._methods\x8c\x09os.system\x93\x8c\x04true\x85R."
     with pytest.raises(Refused, match=r"numpy._core._methods.os.system"):

@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 
 from convert.errors import Refused
 from convert.job import Converted
-from convert.original.columns.hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint
 from convert.original.original import Original, open_original
 from convert.original.schema import MOST_TRIED, describe
 from convert.original.table import Table

@@ -20,7 +20,7 @@ from convert.original.original import open_original
 from convert.original.schema import describe
 from convert.original.table import rows_at
 from convert.proof.company import refuse_company
-from convert.proof.synthetic_rows import synthesise
+from convert.proof.rows.synthetic import synthesise
 
 X = pandas.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from convert.proof.parity import compare, margins, scale_of
+from convert.errors import Refused
+from convert.job import refuse_ties
+from convert.proof.parity import Line, Proof, compare, margins, scale_of
 
 P = np.array([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]])
 LABEL = np.array(["a", "a", "b"], object)
@@ -48,6 +50,31 @@ def test_another_shape_is_wrong() -> None:
 )
 def test_the_scale_of_a_column(values: list[float], scale: float) -> None:
     assert scale_of(np.array(values)) == pytest.approx(scale)
+
+
+def test_a_few_answers_far_away_do_not_loosen_the_measure_for_the_rest() -> None:
+    """A thousandth of rows answered with 1e12, as where a target was filled up, excused differences of 300,000."""
+    usual = np.random.default_rng(0).normal(size=10_000)
+    far = usual.copy()
+    far[:10] = 1e12
+    assert scale_of(far) == pytest.approx(10.0, rel=0.05)
+    assert scale_of(usual) == pytest.approx(np.std(usual))
+    got = far.copy()
+    got[5000] += 1.0
+    assert (compare("value", {"value": far}, got)[0] > 1).sum() == 1
+    mostly_nothing = np.where(np.arange(10_000) < 200, usual, 0.0)
+    assert scale_of(mostly_nothing) == pytest.approx(np.std(mostly_nothing))
+
+
+@pytest.mark.parametrize(("ties", "refused"), [(200, False), (201, True)])
+def test_labels_that_differ_in_many_ties_are_refused(ties: int, refused: bool) -> None:
+    """A model whose scores are all alike excuses every label of its file."""
+    proof = Proof((Line("usual", "batched", "label", 10_000, 0, ties, 0, 0.0),), (), {})
+    if not refused:
+        refuse_ties(proof)
+        return
+    with pytest.raises(Refused, match="hardly compared at all"):
+        refuse_ties(proof)
 
 
 def test_margins_of_binary_scores_are_their_distance_from_zero() -> None:

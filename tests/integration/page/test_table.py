@@ -94,7 +94,7 @@ def test_no_cell_of_ours_is_a_formula(modules: Page) -> None:
     harmless = """async (texts) => texts.map((await import("/static/csv.js")).harmless)"""
     told = modules.evaluate(harmless, texts)
     assert told[:7] == ["'=1+1", "'+cmd", "'@x", "'-2+3", "-2.5", "setosa", "'\tx"]
-    assert told[7:] == ["'\r=1", "'\n=1", "'\uff1d1+1", "'a", ""]
+    assert told[7:] == ["'\r'=1", "'\n'=1", "'\uff1d1+1", "'a", ""]
     meant = """async (cells) => cells.map((await import("/static/csv.js")).meant)"""
     assert modules.evaluate(meant, told) == texts, "a table of ours is read as it was meant"
 

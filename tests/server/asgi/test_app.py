@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
+import subprocess
+import sys
+import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
 import pytest
 
+from server.asgi import framework
 from server.asgi.app import App
+from server.asgi.framework import Framework
 from server.endpoints.lifecycle import Endpoints
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
@@ -19,10 +26,13 @@ from tests.support.server import models
 from tests.support.server.doors import DOORS, ROW, get, load, open_door, post
 from tests.support.server.models import classifier, plain
 
+ROOT = Path(__file__).parents[3]
+
 
 def test_other_models_take_their_place_and_leave_nothing_behind(tmp_path: Path) -> None:
     settings = Settings()
     app = App(Endpoints(load(tmp_path / "a", {"iris": classifier()}, settings), settings, Scoreboard(1, 4), 1))
+    app.assemble()
     gone = weakref.ref(app.endpoints.repository.get("iris").runtime)
     before = orjson.loads(app.endpoints.openapi_document)
     assert "/models/iris/predict" in before["paths"]
@@ -37,6 +47,47 @@ def test_other_models_take_their_place_and_leave_nothing_behind(tmp_path: Path) 
     paths = orjson.loads(app.endpoints.openapi_document)["paths"]
     assert "/models/plain/predict" not in paths
     assert "/models" in paths
+
+
+def test_what_serves_predictions_imports_no_framework() -> None:
+    code = "import sys, server.processes.application; print(*{name.partition('.')[0] for name in sys.modules})"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"fastapi", "starlette", "pydantic"} & {*told.stdout.split()} == set()
+
+
+def test_the_first_cold_requests_have_it_assembled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def make(endpoints: Endpoints) -> Framework:
+        made.append(threading.current_thread().name)
+        return Framework(endpoints)
+
+    with open_door("two", tmp_path, {"iris": classifier()}) as door:
+        monkeypatch.setattr(framework, "Framework", make)
+        door.app.assembled = lambda: made.append("told")
+        assert door.ask(post(ROW)).status == 200
+        assert not made, "a prediction needs none"
+        with ThreadPoolExecutor(8) as clients:
+            answers = list(clients.map(lambda _: door.ask(get("/health")).status, range(8)))
+        assert answers == [200] * 8
+        assert door.ask(get("/openapi.json")).body == door.app.endpoints.openapi_document
+    assert len(made) == 2
+    assert made[0].startswith("assembling")
+    assert made[1] == "told"
+
+
+def test_what_cannot_be_assembled_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(endpoints: Endpoints) -> Framework:
+        raise MemoryError
+
+    settings = Settings()
+    app = App(Endpoints(load(tmp_path, {"iris": classifier()}, settings), settings, Scoreboard(1, 4), 1))
+    with monkeypatch.context() as patch:
+        patch.setattr(framework, "Framework", fail)
+        for _ in range(2):
+            with pytest.raises(MemoryError):
+                asyncio.run(app._assemble_apart())
+    assert asyncio.run(app._assemble_apart()) is app.assemble()
 
 
 @pytest.mark.parametrize("name", DOORS)

@@ -14,6 +14,7 @@ class Refusable(Entry):
     """An entry that keeps its errors."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.errors: list[ServerError] = []
 
     def refuse(self, error: ServerError) -> None:

@@ -82,6 +82,7 @@ class WordsEntry(Entry):
     """What a third door would wait with."""
 
     def __init__(self, words: int) -> None:
+        super().__init__()
         self.request = WordsCodec().read_headers([(b"words", b"%d" % words)])
         self.deadline, self.arrived = 1e9, 0.0
         self.outcome: asyncio.Future[PiecedAnswer | ServerError] = asyncio.get_running_loop().create_future()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,25 @@ async def test_load_and_unload_go_to_the_arbiter_and_hand_its_refusal_on() -> No
     with pytest.raises(ServerError, match="not loaded"):
         await endpoints.load("bad")
     assert calls == [("load", "iris"), ("unload", "iris"), ("load", "bad")]
+
+
+@in_loop
+async def test_a_call_that_waits_when_the_worker_has_no_time_left_is_refused() -> None:
+    endpoints = Endpoints(Repository([], {}), Settings(), Scoreboard(1, 1), 1)
+    endpoints.open(0)
+
+    async def control(action: str, name: str) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    endpoints.control = control
+    call = asyncio.ensure_future(endpoints.load("iris"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    endpoints.abandon()
+    with pytest.raises(ServerError) as caught:
+        await call
+    assert caught.value.code == "draining"
+    endpoints.close()
 
 
 def test_a_version_from_another_file_is_held_against_nothing_and_the_others_stay_quarantined(tmp_path: Path) -> None:

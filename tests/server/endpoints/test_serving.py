@@ -248,6 +248,7 @@ class Asked(Entry):
     """An entry that keeps what it is answered with."""
 
     def __init__(self, codec: Codec, headers: Sequence[tuple[bytes, bytes]] = (), arrived: float = 0.0) -> None:
+        super().__init__()
         self.arrived = arrived
         self.deadline = float("inf")
         self.request = codec.read_headers(headers)
@@ -288,6 +289,7 @@ async def test_hot_are_the_paths_of_every_version_and_of_the_default(tmp_path: P
     model_of = {path.decode(): (route.batcher.name, type(route.codec).__name__) for path, route in routes.items()}
     assert model_of == {
         "/predict": ("iris", "PredictCodec"),
+        "/invocations": ("iris", "MlflowCodec"),
         "/models/iris/predict": ("iris", "PredictCodec"),
         "/models/iris/versions/1/predict": ("iris", "PredictCodec"),
         "/v2/models/iris/infer": ("iris", "TensorCodec"),

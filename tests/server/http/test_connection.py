@@ -129,7 +129,7 @@ CHUNKED = post(b"", "/predict", *UPGRADE).replace(b"Content-Length: 0", b"Transf
 UPGRADING = {
     "a hot one": (post(ROW, "/predict", *UPGRADE), post(ROW)),
     "websocket": (post(ROW, "/predict", b"Upgrade: websocket", b"Connection: keep-alive, upgrade"), post(ROW)),
-    "a cold one": (post(ROW, "/invocations", *UPGRADE), post(ROW, "/invocations")),
+    "a cold one": (post(ROW, "/predict?x", *UPGRADE), post(ROW, "/predict?x")),
     "without a body": (get("/health", "GET", *UPGRADE), get("/health")),
     "a chunked one": (CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(ROW), ROW), post(ROW)),
     "a chunked one with a trailer": (CHUNKED + b"%x\r\n%b\r\n0\r\nA: b\r\n\r\n" % (len(ROW), ROW), post(ROW)),
@@ -316,7 +316,7 @@ def test_a_retiring_worker_answers_what_still_comes(tmp_path: Path) -> None:
         idle, used = door.connect(), door.connect()
         assert used.send(post(ROW)).read().status == 200
         door.server.should_exit = True
-        while not door.protocol.worker.retiring:
+        while not door.protocol.shared.retiring:
             pass
         for client in (used, idle):
             answer = client.send(post(ROW)).read()

@@ -17,8 +17,9 @@ from uvicorn.server import ServerState
 
 from server.endpoints.lifecycle import Endpoints
 from server.http import head_cache
-from server.http.connection import Connection, connection_class
+from server.http.connection import Connection
 from server.http.head_cache import HeadCache
+from server.http.keyed import connection_class
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
 from server.settings import read_settings

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.logs.formats import MOST_BYTES, JsonFormatter, TextFormatter
+from server.logs.formats import MOST_BYTES, JsonFormatter, TextFormatter, told
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
 
@@ -97,3 +97,8 @@ def test_a_long_record_keeps_both_its_ends() -> None:
     entry = orjson.loads(JsonFormatter().format(given_record))
     assert entry["message"].startswith("the start xxx")
     assert entry["traceback"].endswith("yyy the end")
+
+
+def test_what_is_told_at_a_terminal_holds_nothing_that_it_obeys() -> None:
+    assert told("caf\u00e9 \x1b[2J \u202e \x9b \r") == "caf\u00e9 \\x1b[2J \\u202e \\x9b \\r"
+    assert told(ValueError("one\n  two")) == "one\n  two"

@@ -37,13 +37,28 @@ def renewing(wanted: list[list[str]], served: list[str]) -> Any:
         scoreboard.assign_all([(model.name, model.version) for model in repository])
         app.endpoints.repository = repository
 
-    app = SimpleNamespace(replace_models=replace_models, endpoints=SimpleNamespace(repository=_repository(served)))
+    def assemble() -> None:
+        server.assembled += 1
+
+    app = SimpleNamespace(
+        replace_models=replace_models, assemble=assemble, endpoints=SimpleNamespace(repository=_repository(served))
+    )
     server: Any = Server.__new__(Server)
+    server._plan, server.assembled = SimpleNamespace(workers=1), 0
     server._settings = SimpleNamespace(models="models")
     server.scoreboard, server._versions = scoreboard, {(name, "1") for name in served}
     server.watcher = SimpleNamespace(repository=lambda: _repository(next(repositories)))
     server.callable = app
     return server
+
+
+@pytest.mark.parametrize(("workers", "assembled"), [(1, 0), (2, 1)])
+def test_several_workers_share_what_a_single_one_may_never_need(workers: int, assembled: int) -> None:
+    server = renewing([["a"]], ["a"])
+    server._plan = SimpleNamespace(workers=workers)
+    assert server.renew()
+    assert server.assembled == assembled
+    gc.unfreeze()
 
 
 def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:

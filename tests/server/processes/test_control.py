@@ -209,6 +209,19 @@ def test_a_worker_that_sends_without_end_has_a_few_calls_taken_in_a_turn() -> No
     assert len(channel.receive()) == flood.taken == CALLS_AT_ONCE
 
 
+@in_loop
+async def test_a_server_that_stops_refuses_the_calls_that_wait_and_those_that_come_now(ends: Ends) -> None:
+    ends.fake.pending = True
+    waiting = await ends.begin("load", "iris")
+    unread = asyncio.create_task(ends.client.ask("load", "iris"))
+    await turns()
+    ends.control_server.close()
+    late = await ends.begin("unload", "iris")
+    for task in (waiting, unread, late):
+        assert (await refusal(task)).code == "draining"
+    assert ends.lifted == ["iris"]
+
+
 def test_calls_that_come_together_share_one_look_at_the_folder(ends: Ends) -> None:
     ends.control_server.receive([ends.channel])
     assert not ends.fake.scans

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
+from types import SimpleNamespace
 
 import pytest
 from uvicorn.config import Config
@@ -21,6 +23,39 @@ def test_every_connection_in_the_backlog_is_accepted_and_none_is_waited_for(wait
         assert {connection.getpeername() for connection in accepted} == {client.getsockname() for client in clients}
         for connection in (*accepted, *clients):
             connection.close()
+
+
+@in_loop
+async def test_nothing_is_waited_for_between_the_last_look_at_the_backlog_and_the_end_of_listening(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever connects in between is reset by the kernel, though it was told that it is connected."""
+    order: list[str] = []
+    client, accepted = socket.socketpair()
+    server = _Server(Config(app="none", log_config=None), lambda: None, os.getppid())
+    server.servers = [SimpleNamespace(close=lambda: order.append("closed"))]  # type: ignore[list-item]
+    endpoints = SimpleNamespace(stop_accepting=lambda: order.append("told"), abandon=lambda: None)
+    server.config.loaded_app = SimpleNamespace(endpoints=endpoints)
+
+    def connection() -> asyncio.Protocol:
+        order.append("connected")
+        return asyncio.Protocol()
+
+    def backlog(listener: socket.socket) -> list[socket.socket]:
+        asyncio.get_running_loop().call_soon(order.append, "turned")
+        order.append("looked")
+        return [accepted]
+
+    async def ended(server: object, sockets: object) -> None:
+        order.append("ended")
+
+    monkeypatch.setattr(server, "_connection", connection)
+    monkeypatch.setattr("server.processes.worker._backlog", backlog)
+    monkeypatch.setattr("server.processes.worker.Server.shutdown", ended)
+    await server.shutdown([client])
+    assert order[:2] == ["looked", "closed"]
+    assert sorted(order[2:]) == ["connected", "ended", "told", "turned"]
+    client.close()
 
 
 def test_the_signals_that_stop_a_worker_are_blocked_while_it_is_forked() -> None:

@@ -37,6 +37,7 @@ class Heard(Entry):
     """A request whose outcome is kept: the whole answer as bytes with its media type and headers, or the error."""
 
     def __init__(self, told: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
         self.deadline, self.arrived = 1e12, 0.0
         self.outcome: Any = None
         self._told = told

@@ -20,7 +20,8 @@ from uvicorn.server import Server
 
 from server.asgi.app import App
 from server.endpoints.lifecycle import Endpoints
-from server.http.connection import Connection, connection_class
+from server.http.connection import Connection
+from server.http.keyed import connection_class
 from server.metrics.scoreboard import Scoreboard
 from server.models.folder import scan
 from server.models.repository import Repository

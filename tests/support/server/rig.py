@@ -115,6 +115,7 @@ class NumbersEntry(Entry):
     """A request for some numbers."""
 
     def __init__(self, *numbers: int, group: JsonGroup = GROUPS[0], deadline: float = ALL_TIME) -> None:
+        super().__init__()
         self.numbers = numbers
         self.group = group
         self.request = (np.array(numbers, np.int64).tobytes(),), False

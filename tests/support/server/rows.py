@@ -24,6 +24,7 @@ class NumbersEntry(Entry):
 
     def __init__(self, number: int, rows: int, group: JsonGroup = GROUPS[0], single: bool = False) -> None:
         own = [[float(number), float(row)] for row in range(rows)]
+        super().__init__()
         self.number = number
         self.group = group
         self.request = ((np.array(own).tobytes(), [f"{number}/{row}" for row in range(rows)]), single)

@@ -15,7 +15,8 @@ from uvicorn.server import ServerState
 
 from server.asgi.app import App
 from server.endpoints.lifecycle import Endpoints
-from server.http.connection import Connection, connection_class
+from server.http.connection import Connection
+from server.http.keyed import connection_class
 from server.metrics.scoreboard import Scoreboard
 from server.settings import read_settings
 from tests.support.server.doors import Wire, load

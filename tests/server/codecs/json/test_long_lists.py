@@ -52,9 +52,9 @@ def check_alike(numbers: Iterator[int], monkeypatch: pytest.MonkeyPatch) -> tupl
     """Reads bodies in pieces and whole; returns how many came apart, and how many of those had several pieces."""
     pieces: list[int] = []
     cut = apart = several = 0
-    read = LongList.pieces
+    read = LongList.texts
 
-    def counted(self: LongList) -> Iterator[Any]:
+    def counted(self: LongList) -> Iterator[bytes]:
         for piece in read(self):
             pieces[-1] += 1
             yield piece
@@ -69,7 +69,7 @@ def check_alike(numbers: Iterator[int], monkeypatch: pytest.MonkeyPatch) -> tupl
         return parse(*given)
 
     parse = sliced_parser.parse_in_slices
-    monkeypatch.setattr(LongList, "pieces", counted)
+    monkeypatch.setattr(LongList, "texts", counted)
     for module in CODECS:
         monkeypatch.setattr(module, "LARGE_BYTES", -1)
         monkeypatch.setattr(module, "parse_in_slices", parse_whole)

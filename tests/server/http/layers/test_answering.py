@@ -40,7 +40,7 @@ BAD = {
     "no Host": (b"GET /health HTTP/1.1\r\n\r\n", 400),
     "a bad chunk": (post(b"").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"zz\r\n", 400),
     "a bad chunk of a cold one": (
-        post(b"", "/invocations").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"zz\r\n",
+        post(b"", "/predict?x").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked") + b"zz\r\n",
         400,
     ),
     "a version": (get("/health").replace(b"1.1", b"2.0"), 400),
@@ -74,7 +74,7 @@ def test_a_bad_request_is_told_after_the_answers_before_it(door: Door, good: str
 
 
 def test_a_bad_body_of_the_cold_request_itself_is_told_once(door: Door) -> None:
-    head = post(b"", "/invocations").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    head = post(b"", "/predict?x").replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
     client = door.connect().send(head)
     assert door.ask(get("/health")).status == 200  # by then its body is awaited
     answer = client.send(b"zz\r\n").read()
@@ -192,7 +192,7 @@ def test_cold_bodies_in_flight_are_bounded_too(tmp_path: Path) -> None:
     async def act(connect: Connect) -> None:
         clients = [connect() for _ in range(8)]
         for connection, _ in clients:
-            connection.data_received(post(b"", "/invocations", length=90_000) + b" " * 80_000)
+            connection.data_received(post(b"", "/predict?x", length=90_000) + b" " * 80_000)
             await settle()
         assert [statuses(wire.written) for _, wire in clients] == [[]] * 5 + [[503]] * 3
         for connection, _ in clients:
@@ -344,7 +344,7 @@ def test_hot_requests_run_while_the_cold_one_before_them_is_unanswered(tmp_path:
 
 def test_a_client_that_leaves_takes_all_its_requests_with_it(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
-        connection.data_received(post(ROW, "/invocations") + post(ROW) + get("/health") + get("/models"))
+        connection.data_received(post(ROW, "/predict?x") + post(ROW) + get("/health") + get("/models"))
         places = list(connection.exchanges)
         assert len(places) == 4
         connection.connection_lost(None)

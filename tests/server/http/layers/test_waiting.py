@@ -16,7 +16,7 @@ from tests.support.server.wired import settle, statuses, with_connection
 GRACE = timeouts.BODY_GRACE_SECONDS
 
 
-COLD = post(b"", "/invocations", length=100_000)
+COLD = post(b"", "/predict?x", length=100_000)
 
 
 @pytest.mark.fault(9)

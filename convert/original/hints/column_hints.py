@@ -1,0 +1,97 @@
+"""Owns what is known of one column of a model's input: text or number, known categories, thresholds, spread.
+
+Knows nothing of estimators. A hint only makes the proof rows sharper; nothing is believed that the original model does
+not confirm when asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from convert.errors import Refused
+from convert.graph.graph import Array
+from convert.original.hints.ways import Split, Stretch
+
+
+@dataclass(slots=True)
+class ColumnHint:
+    """One column of the model's input. ``points`` are numbers at which the model changes its mind."""
+
+    readers: list[int] = field(default_factory=list)  # estimators that see it; a ColumnTransformer may drop it before
+    text: bool = False
+    fill: str | None = None  # what an imputer puts where nothing is: with it alone numbers stay numbers
+    boolean: bool = False
+    known: list[Any] = field(default_factory=list)
+    points: list[float] = field(default_factory=list)
+    centre: float | None = None
+    spread: float | None = None
+    positive: bool = False  # the model refuses negative numbers
+    nonzero: bool = False  # and zero
+    remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
+    words: list[str] = field(default_factory=list)  # of texts: what the model knows
+    hashed_by: list[Any] = field(default_factory=list)  # and the vectorizers that know none
+    by_word: dict[str, ColumnHint] = field(default_factory=dict)  # and what it gives away of the column of each
+    missing: Any = math.nan  # how a missing text is put to the model: None where that is among its categories
+    markers: list[Any] = field(default_factory=list)  # values that the model takes for missing
+    native: bool = False  # a pandas column of categories, the known ones
+    closed: bool = False  # and the model takes no others
+    dates: str = ""  # where it holds dates, numpy's unit of them; `known` are seconds since 1970
+    ways: dict[Split, Stretch] = field(default_factory=dict)  # where it lies in rows that reach a split of a tree
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnView:
+    """A column as an estimator deep inside sees it; ``inverse`` leads from its values to those of the input column."""
+
+    hint: ColumnHint
+    inverse: Callable[[Array], Array]
+
+
+Views = list["ColumnView | None"]  # None stands for a column of which nothing is known
+
+
+def note_read(reader: Any, views: Views) -> None:
+    """Notes who sees these columns."""
+    for view in filter(None, views):
+        view.hint.readers.append(id(reader))
+
+
+def note_values(view: ColumnView, values: Array) -> None:
+    """Notes categories, one of which may be the missing one. Raises Refused for two kinds of that."""
+    nothing = [value for value in values if value is None or value != value]
+    if any(value is None for value in nothing):
+        if len(nothing) > 1:
+            raise Refused(
+                "a column has both None and NaN among its categories, and a file knows one missing value",
+                "make one of the other before fitting, with fillna",
+            )
+        view.hint.missing = None
+    there = [value for value in values if not (value is None or value != value)]
+    numbers = bool(there) and all(isinstance(value, int | float | np.number | np.bool_) for value in there)
+    if numbers and view.hint.fill is not None:
+        view.hint.known = [value for value in view.hint.known if value != view.hint.fill]
+        view.hint.text, view.hint.fill = False, None
+    view.hint.text = view.hint.text or (values.dtype.kind in "OUS" and not numbers)
+    view.hint.boolean = not nothing and all(isinstance(value, bool | np.bool_) for value in there)
+    view.hint.known += list(values)
+
+
+def note_marker(view: ColumnView, marker: Any) -> None:
+    """Notes what stands for a missing value: None, NaN, or a number or text that is replaced like it."""
+    if marker is None:
+        view.hint.missing = None
+    elif isinstance(marker, str):
+        view.hint.markers.append(marker)
+    elif isinstance(marker, int | float | np.number) and np.isfinite(marker):
+        view.hint.markers += view.inverse(np.array([marker], np.float64)).tolist()
+
+
+def note_points(view: ColumnView, points: Sequence[float] | Array) -> None:
+    """Notes numbers, as the estimator compares with them, at which it changes its mind."""
+    numbers = view.inverse(np.asarray(points, np.float64))
+    view.hint.points += [float(value) for value in numbers if np.isfinite(value)]

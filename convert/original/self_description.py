@@ -1,0 +1,94 @@
+"""Owns what a fitted model says of itself: what a row is to it, how wide, by which names, what kind of model it is.
+
+Knows nothing of its answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sklearn import base, isotonic, preprocessing
+from sklearn.feature_extraction import DictVectorizer, FeatureHasher, text
+
+from convert.errors import Refused
+from convert.exporters.records import words_by_name
+from convert.inside import inwards
+from server.artefact.metadata import Kind
+
+DOCUMENT, LABEL = "text", "label"  # the name of the one column of a model of texts, and of labels
+Form = Literal["table", "texts", "labels", "records"]
+BOOSTER = "Booster"  # of XGBoost or LightGBM, by itself
+VALUED = frozenset((BOOSTER, "LGBMRanker", "XGBRanker"))  # they answer values, and say of themselves nothing
+OF_ANY_NAMES = {
+    FeatureHasher: "give rows with those names where it reads dicts: --data ROWS.csv; or use a DictVectorizer",
+    preprocessing.MultiLabelBinarizer: "leave it out: a file of several labels answers them already",
+}
+
+
+def form_of(model: Any, data: tuple[str, ...]) -> tuple[Form, tuple[str, ...]]:
+    """What a row is to a model, and the names of its columns where that is no table: ``data`` where it knows none."""
+    if reads_documents(model):
+        return "texts", (DOCUMENT,)
+    if isinstance(model, preprocessing.LabelEncoder | preprocessing.LabelBinarizer) and hasattr(model, "classes_"):
+        return "labels", (LABEL,)
+    for reader in inwards(model):
+        if isinstance(reader, FeatureHasher) and reader.input_type == "dict" and data:
+            return "records", data
+        if type(reader) in OF_ANY_NAMES:
+            raise Refused(
+                f"a {type(reader).__name__} reads rows of any names or labels, and a file has a schema",
+                OF_ANY_NAMES[type(reader)],
+            )
+        if isinstance(reader, DictVectorizer) and hasattr(reader, "feature_names_"):
+            return "records", tuple(words_by_name(reader))
+    return "table", ()
+
+
+def reads_documents(model: Any) -> bool:
+    """Whether a row of this model is one text: a text vectorizer is the first to see it."""
+    return any(isinstance(reader, text.CountVectorizer | text.HashingVectorizer) for reader in inwards(model))
+
+
+def width_of(model: Any) -> int | None:
+    """How many columns; a CatBoost model that was unpickled says 0, but has their names."""
+    for counted in ("num_features", "num_feature"):  # XGBoost's own Booster, LightGBM's
+        if type(model).__name__ == BOOSTER and hasattr(model, counted):
+            return int(getattr(model, counted)())
+    if isinstance(model, isotonic.IsotonicRegression):
+        return 1 if hasattr(model, "X_min_") else None
+    for reader in inwards(model):
+        if width := getattr(reader, "n_features_in_", 0) or len(getattr(reader, "feature_names_", ())):
+            return int(width)
+    return None
+
+
+def given_names(model: Any) -> Any:
+    """The column names it was fitted on; None where it was fitted on an array."""
+    if type(model).__name__ == BOOSTER:
+        named = model.feature_name() if hasattr(model, "feature_name") else model.feature_names
+        return None if named is None or list(named) == [f"Column_{i}" for i in range(len(named))] else named
+    for reader in inwards(model):
+        if (names := getattr(reader, "feature_names_in_", None)) is not None:
+            return names
+        counted = getattr(reader, "feature_names_", None)  # CatBoost's: "0", "1", ... where there were none
+        if counted is not None and list(counted) != [str(i) for i in range(len(counted))]:
+            return counted
+    return None
+
+
+def kind_of(model: Any) -> Kind:
+    """What it predicts, or that it transforms."""
+    if type(model).__name__ in VALUED:
+        return "regressor"
+    if not hasattr(model, "__sklearn_tags__"):  # a class of a person's own that inherits nothing
+        told = getattr(model, "_estimator_type", None)
+        if told in ("classifier", "regressor"):
+            return "classifier" if told == "classifier" else "regressor"
+        return "clusterer" if hasattr(model, "predict") else "transformer"
+    if base.is_classifier(model):
+        return "classifier"
+    if base.is_regressor(model):
+        return "regressor"
+    if base.is_outlier_detector(model):
+        return "outlier_detector"
+    return "clusterer" if hasattr(model, "predict") else "transformer"

@@ -1,0 +1,1 @@
+"""The rows that a proof is about, made up from the model."""

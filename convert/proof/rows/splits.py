@@ -1,0 +1,89 @@
+"""Owns the proof rows that reach the splits of trees, however deep, and lie at them. Knows nothing of whose trees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from convert.graph.graph import Array
+from convert.original.hints.column_hints import ColumnHint
+from convert.original.hints.ways import Stretch
+from convert.original.table import Table
+from convert.proof.rows.usual import known_numbers, scale, usual, within
+from server.artefact.metadata import Feature
+
+ANYWHERE = Stretch(-np.inf, np.inf, np.nan)
+
+
+def at_splits(
+    random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
+) -> Table | None:
+    """Usual rows, moved to where a split is asked: there some go left, some right, and some have no value.
+
+    Each split has a row before any has a second one.
+    """
+    splits = list(dict.fromkeys(split for hint in hints for split in hint.ways))
+    if not splits:
+        return None
+    turns, places = np.divmod(np.arange(rows), len(splits))
+    ways = random.integers(0, 3, len(splits))[places] + turns
+    order = random.permutation(len(splits))
+    chosen = [splits[at] for at in order[places].tolist()]
+    table = dict(usual(random, features, hints, rows))
+    for feature, hint in zip(features, hints, strict=True):
+        if hint.ways and feature.dtype == "float64":
+            stretches = np.array([hint.ways.get(split, ANYWHERE) for split in chosen], np.float64)
+            table[feature.name] = _moved(random, feature, hint, table[feature.name], stretches, ways)
+    return table
+
+
+def _moved(
+    random: np.random.Generator, feature: Feature, hint: ColumnHint, values: Array, stretches: Array, ways: Array
+) -> Array:
+    low, high, at = stretches.T
+    known = np.array(known_numbers(feature, hint), np.float64)
+    if len(known):  # nothing else may stand there
+        return _known_inside(random, known, values, low, high)
+    inside = within(hint, np.where((values > low) & (values <= high), values, _between(random, hint, low, high)))
+    ways = ways % 3 if feature.nullable else ways % 2
+    asked = within(hint, beside(random, np.where(np.isfinite(at), at, scale(hint)[0]), ways % 2))
+    if feature.nullable:
+        inside = np.where(low < high, inside, np.nan)
+        asked = np.where(ways == 2, np.nan, asked)
+    return np.where(np.isnan(at), inside, asked)
+
+
+def _between(random: np.random.Generator, hint: ColumnHint, low: Array, high: Array) -> Array:
+    """A number above ``low`` and not above ``high``: near the end where there is but one."""
+    share, spread = random.random(len(low)), scale(hint)[1]
+    bottom = np.where(np.isfinite(low), low, np.where(np.isfinite(high), high - spread, 0.0))
+    top = np.where(np.isfinite(high), high, bottom + spread)
+    return np.asarray(np.clip(top - share * (top - bottom), np.nextafter(bottom, np.inf), top))
+
+
+def _known_inside(random: np.random.Generator, known: Array, values: Array, low: Array, high: Array) -> Array:
+    ordered = np.sort(known)
+    first, last = np.searchsorted(ordered, low, "right"), np.searchsorted(ordered, high, "right")
+    picked = first + (random.random(len(values)) * (last - first)).astype(np.int64)
+    return np.where(last > first, ordered[np.minimum(picked, len(ordered) - 1)], values)
+
+
+def beside(random: np.random.Generator, chosen: Array, above: Array | None = None) -> Array:
+    """Each number or one step beside it, in float64 or in float32: above it, or not, where that is said [rows]."""
+    with np.errstate(over="ignore"):  # 1e300 is beyond float32; its neighbours there are left out below
+        single = chosen.astype(np.float32)
+    around = np.sort(
+        [
+            chosen,
+            np.nextafter(chosen, np.inf),
+            np.nextafter(chosen, -np.inf),
+            single.astype(np.float64),
+            np.nextafter(single, np.float32(np.inf)).astype(np.float64),
+            np.nextafter(single, np.float32(-np.inf)).astype(np.float64),
+        ],
+        axis=0,
+    )
+    half = random.integers(0, 2, len(chosen)) if above is None else above
+    values = np.choose(random.integers(0, 3, len(chosen)) + 3 * half, around)
+    return np.where(np.isfinite(values), values, chosen)

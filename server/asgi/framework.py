@@ -1,0 +1,102 @@
+"""Owns FastAPI within door one: our routes and how it refuses. Imported by the first request that needs it.
+
+With pydantic it takes 0.3 s of a processor and 18 MB. docs/decisions.md: "FastAPI waits for a cold request".
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from server.asgi.live import build_live_router
+from server.asgi.openapi import document
+from server.asgi.page_routes import build_page_router, is_open_page
+from server.asgi.repository_routes import build_repository_router
+from server.asgi.routes import build_router
+from server.asgi.v2_routes import build_v2_router
+from server.codecs.refusals import no_route, shown
+from server.endpoints.lifecycle import Endpoints
+from server.endpoints.reads import JSON
+from server.errors import CODE_OF_STATUS, STATUS, ServerError, envelope
+
+
+class Framework:
+    """FastAPI for the endpoints, and what of it App needs. ``app``: the ASGI application, whose errors App answers."""
+
+    disconnected = ClientDisconnect
+    is_open_page = staticmethod(is_open_page)
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._endpoints = endpoints
+        self.app = _build(endpoints)
+        self._operations = self.app.openapi()["paths"]
+
+    def document(self, endpoints: Endpoints) -> None:
+        """Makes the OpenAPI document of the models that are served now."""
+        keyed = bool(endpoints.settings.api_keys)
+        endpoints.openapi_document = orjson.dumps(document(endpoints.repository, deepcopy(self._operations), keyed))
+
+    def respond(self, error: ServerError, request_id: str) -> Response:
+        """The answer to a refusal, which is counted."""
+        return _respond(self._endpoints, error, request_id)
+
+
+def _build(endpoints: Endpoints) -> FastAPI:
+    # A redirect to the path without its slash would name the host that the client sent.
+    app = FastAPI(title="dynonnx", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.include_router(build_page_router(endpoints.gate.keyed))
+    app.include_router(build_router(endpoints))
+    app.include_router(build_live_router(endpoints))
+    app.include_router(build_repository_router(endpoints))
+    app.include_router(build_v2_router(endpoints))
+    app.add_exception_handler(ServerError, _on_server_error(endpoints))
+    app.add_exception_handler(HTTPException, _on_http_exception(endpoints))
+    if endpoints.settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=endpoints.settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["x-request-id", "retry-after", "server-timing"],
+        )
+    return app
+
+
+def _respond(endpoints: Endpoints, error: ServerError, request_id: str) -> Response:
+    endpoints.metrics.error(error.code)
+    return Response(envelope(error, request_id), error.status, headers=dict(error.headers), media_type=JSON)
+
+
+def _on_server_error(endpoints: Endpoints) -> Any:
+    async def handle(request: Request, error: ServerError) -> Response:
+        return _respond(endpoints, error, request.state.request_id)
+
+    return handle
+
+
+def _on_http_exception(endpoints: Endpoints) -> Any:
+    """Handles what the framework refuses: an unknown route, a wrong method."""
+
+    async def handle(request: Request, error: HTTPException) -> Response:
+        return _respond(endpoints, _refusal(request, error), request.state.request_id)
+
+    return handle
+
+
+def _refusal(request: Request, error: HTTPException) -> ServerError:
+    """What the framework refuses, in our words."""
+    path = request.url.path
+    if error.status_code == STATUS["not_found"]:
+        return no_route(path)
+    if error.status_code == STATUS["method_not_allowed"]:
+        takes = (error.headers or {}).get("Allow", "another")
+        message = f"{shown(path)} does not take {request.method[:16]}; it takes {takes}"
+        return ServerError("method_not_allowed", message, error.headers)
+    return ServerError(CODE_OF_STATUS.get(error.status_code, "bad_request"), str(error.detail), error.headers)
