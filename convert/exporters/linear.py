@@ -12,6 +12,7 @@ from convert.exporters.parts.affine import unscaled
 from convert.exporters.parts.links import inverse_link
 from convert.exporters.parts.shapes import column_of, pair, sigmoid
 from convert.exporters.parts.text.occurrences import occurrences_of
+from convert.exporters.parts.text.weighted import product_of
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Tensor
@@ -31,6 +32,9 @@ def product(x: Tensor, weights: Array, bias: Array | float) -> Tensor:
     """
     if (found := occurrences_of(x)) is not None:
         return found.times(np.asarray(weights, np.float64)) + np.asarray(bias, np.float64)
+    weighted = product_of(x, np.asarray(weights, np.float64).reshape(len(weights), -1))
+    if weighted is not None:
+        return (weighted.reshape(-1) if np.ndim(weights) == 1 else weighted) + np.asarray(bias, np.float64)
     x, weights, bias = unscaled(x, np.asarray(weights, np.float64), np.asarray(bias, np.float64))
     if weights.ndim == 1:
         return x @ weights + bias

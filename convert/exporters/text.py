@@ -13,6 +13,7 @@ from convert.exporters.parts.text import characters
 from convert.exporters.parts.text.ngrams import counted, without
 from convert.exporters.parts.text.occurrences import as_columns, occurrences_of
 from convert.exporters.parts.text.patterns import tokens_of
+from convert.exporters.parts.text.weighted import weighted_rows
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import MICROSOFT, Tensor
@@ -139,9 +140,11 @@ def weighted(model: Any, counts: Tensor, idf: Tensor | None = None) -> Tensor:
     if model.sublinear_tf:
         there = counts > 0.0
         counts = there.where(there.where(counts, np.float64(1.0)).unary("Log") + 1.0, counts)
-    if model.use_idf:
-        counts = counts * (np.asarray(model.idf_) if idf is None else idf)
-    return of_one_length(counts, model.norm)
+    if not model.use_idf:
+        return of_one_length(counts, model.norm)
+    if idf is not None or model.norm is None:
+        return of_one_length(counts * (np.asarray(model.idf_) if idf is None else idf), model.norm)
+    return weighted_rows(counts, np.asarray(model.idf_), model.norm)
 
 
 def of_one_length(counts: Tensor, norm: str | None) -> Tensor:

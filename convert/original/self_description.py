@@ -20,7 +20,8 @@ Form = Literal["table", "texts", "labels", "records"]
 BOOSTER = "Booster"  # of XGBoost or LightGBM, by itself
 VALUED = frozenset((BOOSTER, "LGBMRanker", "XGBRanker"))  # they answer values, and say of themselves nothing
 OF_ANY_NAMES = {
-    FeatureHasher: "give rows with those names where it reads dicts: --data ROWS.csv; or use a DictVectorizer",
+    FeatureHasher: "give rows with those names where it reads dicts: --data ROWS.csv; or use a DictVectorizer, and a"
+    " HashingVectorizer over texts in place of lists of words",
     preprocessing.MultiLabelBinarizer: "leave it out: a file of several labels answers them already",
 }
 

@@ -14,7 +14,7 @@ from convert.errors import Refused
 from convert.graph.graph import Array
 from convert.original.original import Answers, Original
 from convert.original.table import Table, length, rows_at
-from convert.proof.parity import compare
+from convert.proof.measure import compare
 from convert.tracing.steps import own_steps
 
 ALONE = 3  # rows of each group
@@ -63,8 +63,9 @@ def _compare(original: Original, table: Table, answers: Answers, rows: Array) ->
     known = {output: _comparable(values) for output, values in answers.items()}
     for output, values in again.items():
         got = known[output].copy()
-        if values.shape[1:] != got.shape[1:]:
+        if values.size != got[rows].size:
             raise _hanging(len(rows))
+        values = values.reshape(got[rows].shape)  # scikit-learn's SparsePCA answers one row with a vector
         for start in range(0, len(rows), len(got)):  # a row may have been asked more than once
             got[rows[start : start + len(got)]] = _comparable(values)[start : start + len(got)]
             if (compare(output, known, got)[0] > 1).any():

@@ -10,7 +10,7 @@ import numpy as np
 from convert.graph.graph import Array
 from convert.original.original import Answers
 from convert.original.table import Table, as_json, length, rows_at, stacked
-from convert.proof.parity import TIE, margins
+from convert.proof.measure import TIE, margins
 from convert.proof.rows.usual import ODD_TEXTS
 from server.artefact.metadata import Golden, Output
 

@@ -1,7 +1,5 @@
-"""Owns the proof: the original's answers against the runtime's, row by row, batched and alone. Knows nothing of files.
-
-The measure is `server.artefact.parity.worst_excess`. Its scale is 1 for probabilities, else the standard deviation of
-the original's output over the rows of the same group, so that extreme rows do not loosen the measure for usual ones.
+"""Owns the proof: the original's answers against the runtime's, row by row, batched and alone. Knows nothing of files
+and leaves it to `measure` what is equal.
 """
 
 from __future__ import annotations
@@ -11,21 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from convert.graph.graph import Array
 from convert.original.original import Answers
 from convert.original.table import Table, as_json, for_graph, length, rows_at
+from convert.proof.measure import compare, scale_of
 from convert.proof.spread import Spread, spread_of
 from server.artefact.metadata import Feature
-from server.artefact.parity import worst_excess
 from server.artefact.runtime import Runtime
 
-TIE = 1e-6
-MIDDLE, WIDEST = (
-    (0.05, 0.95),
-    3.0,
-)  # a spread of three times what lies between is one of few answers far away; usual is a third
 LIKELY = ("remembered", "beside", "data")  # groups whose rows a client may well send
 SHOWN = 5  # worst rows of a failure
 TOLD_EVERY = 250  # rows
@@ -193,42 +185,6 @@ def alone(runtime: Runtime, features: Sequence[Feature], table: Table, tell: Cal
     return {name: np.concatenate([run[position] for run in runs]) for position, name in enumerate(names)}
 
 
-def compare(output: str, answers: Answers, got: Array) -> tuple[npt.NDArray[np.float64], int]:
-    """Per row how far off this output is (above 1: wrong), and how many labels differ in rows that are ties."""
-    expected = answers[output]
-    if got.shape != expected.shape:
-        return np.full(len(expected), np.inf), 0
-    if output == "label":
-        differ = _by_row(np.asarray(expected != got, np.float64))
-        tied = margins(answers) < TIE
-        return np.where(tied, 0.0, differ * 2), int(np.sum(tied & (differ > 0)))
-    if expected.dtype.kind == "O":
-        return _by_row(np.asarray(expected != got, np.float64)) * 2, 0
-    excess = [worst_excess(expected, got, 1.0)] if output.startswith("probabilities") else _by_column(expected, got)
-    return _by_row(np.concatenate([part.reshape(len(expected), -1) for part in excess], axis=1)), 0
-
-
-def _by_column(expected: Array, got: Array) -> list[Array]:
-    a, b = expected.reshape(len(expected), -1), got.reshape(len(expected), -1)
-    return [worst_excess(a[:, [i]], b[:, [i]], scale_of(a[:, i])) for i in range(a.shape[1])]
-
-
-def scale_of(values: Array) -> float:
-    """The standard deviation of the finite values, but no more than the width of the nine tenths in the middle allows.
-
-    So a few answers that are far from all others do not loosen the measure for these. Their size where none varies.
-    """
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return 1.0
-    size = float(np.max(np.abs(finite)))
-    if not size:
-        return 1.0
-    low, high = np.quantile(finite / size, MIDDLE)
-    whole, middle = float(np.std(finite / size)), float(high - low) * WIDEST
-    return (min(whole, middle) or whole or 1.0) * size
-
-
 def _scales(expected: Mapping[str, Answers]) -> dict[str, float]:
     """The scale of each output over the usual rows: what a golden check needs."""
     answers = next(iter(expected.values()))
@@ -237,29 +193,6 @@ def _scales(expected: Mapping[str, Answers]) -> dict[str, float]:
         for name, values in answers.items()
         if name != "label" and values.dtype.kind != "O"
     }
-
-
-def margins(answers: Answers) -> npt.NDArray[np.float64]:
-    """By how much the best class leads in each row; infinite where the model gives no scores."""
-    scores = [values for name, values in answers.items() if name == "scores" or name.startswith("probabilities")]
-    sets = answers["label"].ndim == 2  # each label of a set has a score of its own
-    leads = [np.abs(s).min(axis=1) if sets and s.shape == answers["label"].shape else _lead(s) for s in scores]
-    rows = len(answers["label"])
-    return np.min(leads, axis=0) if leads else np.full(rows, np.inf)
-
-
-def _lead(scores: Array) -> Array:
-    if scores.ndim == 1:
-        return np.abs(scores)
-    if scores.shape[1] < 2:
-        return np.full(len(scores), np.inf)
-    best = np.sort(scores, axis=1)
-    return np.asarray(best[:, -1] - best[:, -2])
-
-
-def _by_row(values: Array) -> npt.NDArray[np.float64]:
-    flat = values.reshape(len(values), -1)
-    return np.asarray(flat.max(axis=1) if flat.shape[1] else np.zeros(len(values)), np.float64)
 
 
 def _worst(table: Table, output: str, way: str, expected: Array, got: Array, excess: Array) -> list[BadRow]:

@@ -53,7 +53,7 @@ class Exchange(Entry):
     output: bytes | None
     pieces: Sequence[bytes | memoryview] = ()
     pieces_bytes = 0
-    close = False  # the connection ends with this answer
+    close: bool  # the connection ends with this answer
     waits = False  # it is a cold request that has not begun
     _lease: Lease | None = None  # of a request whose bytes are counted
 
@@ -67,7 +67,7 @@ class Exchange(Entry):
     ) -> None:
         """``route``: None for a request that is refused before it is known; ``arrived``: 0 until it is complete."""
         self.request = self.output = None  # and not by the base's own, which is a call more for each request
-        self.done = False
+        self.done = self.close = False
         self.connection = connection
         self.request_id = request_id
         self.deadline = deadline

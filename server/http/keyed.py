@@ -5,6 +5,7 @@ It knows the line with its key that has passed (see `credentials`), and no keys.
 
 from __future__ import annotations
 
+import asyncio
 from hmac import compare_digest
 
 from server.endpoints.lifecycle import Endpoints
@@ -22,10 +23,14 @@ class KeyedConnection(Connection):
     What it remembers never leaves it, and ends with it: the keys are those of the worker's start.
     """
 
-    _credentials: Credentials | None = None  # of the last hot request that passed the gate
-    _head = b""  # the last that was recognised with them, whole, without ids of its own
-    _head_route: HotRoute | None = None
-    _head_body = 0  # bytes of the body that it announces
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Called when a client has connected."""
+        super().connection_made(transport)
+        # Lifetime: the connection
+        self._credentials: Credentials | None = None  # of the last hot request that passed the gate
+        self._head = b""  # the last that was recognised with them, whole, without ids of its own
+        self._head_route: HotRoute | None = None
+        self._head_body = 0  # bytes of the body that it announces
 
     def data_received(self, data: bytes) -> None:
         """Enters a whole request with the line that has passed and a head known without it; else as for all."""

@@ -17,6 +17,9 @@ from array import array
 SWEEP_SECONDS = 1.0  # between two checks of the time limits
 HEAD_SECONDS = 10.0  # for the first byte of a connection, and for a whole head
 BODY_GRACE_SECONDS = 10.0  # a body must bring BYTES_PER_SECOND in every window of so long
+GROWTH = (
+    64  # and a 64th of what came before: what is held of large bodies is bounded for all, and must be worth its room
+)
 BYTES_PER_SECOND = 500.0  # least rate of bodies and of acknowledged answers; slow mobile connections are faster
 WRITE_SECONDS = 10.0  # a client that acknowledges answers slower than that for so long is disconnected
 KERNEL_SECONDS = 30.0  # the same for what the kernel holds of a connection that we have closed
@@ -28,21 +31,23 @@ FRESH, IDLE, HEAD, BODY = range(4)
 _ACKNOWLEDGED = struct.Struct("=120xQ")  # tcpi_bytes_acked in Linux's struct tcp_info
 
 
-def overdue(waits_for: int, seconds: float, received: int) -> str | None:
+def overdue(waits_for: int, seconds: float, received: int, before: int) -> str | None:
     """The message for a connection that has waited for ``seconds``; None if in time.
 
-    Of a body, ``seconds`` are those of the present window and ``received`` its bytes: see `fills_window`.
+    Of a body, ``seconds`` are those of the present window, ``received`` its bytes and ``before`` those that came
+    before it: see `fills_window`.
     """
     if waits_for in (FRESH, HEAD) and seconds > HEAD_SECONDS:
         return "the head of the request did not come in time"
-    if waits_for == BODY and seconds > BODY_GRACE_SECONDS and not fills_window(received):
+    if waits_for == BODY and seconds > BODY_GRACE_SECONDS and not fills_window(received, before):
         return "the body of the request did not come in time"
     return None
 
 
-def fills_window(received: int) -> bool:
-    """Whether ``received`` bytes of a body are enough for one window: then the next begins."""
-    return received >= BYTES_PER_SECOND * BODY_GRACE_SECONDS
+def fills_window(received: int, before: int) -> bool:
+    """Whether ``received`` bytes of a body, behind those from ``before``, are enough for one window: then the next
+    begins."""
+    return received >= max(BYTES_PER_SECOND * BODY_GRACE_SECONDS, before // GROWTH)
 
 
 def let_kernel_end(listener: socket.socket) -> None:

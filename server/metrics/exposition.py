@@ -14,7 +14,7 @@ from server import __version__
 from server.metrics.families import MODEL_FAMILIES, SERVER_FAMILIES, Family
 from server.metrics.scoreboard import Scoreboard
 
-PIECE_SAMPLES = 1000  # of one piece, about 0.2 ms of work: the loop turns between two
+PIECE_SAMPLES = 1000  # lines of one piece, about 0.2 ms of work: the loop turns between two
 
 
 def exposition(scoreboard: Scoreboard, workers: int) -> bytes:
@@ -29,26 +29,31 @@ def exposition_pieces(
 
     ``gauges``: by name, the help and the number of what does not stand on the scoreboard; names may have labels.
     """
+    piece: list[str] = []
+    for lines in _parts(scoreboard, workers, gauges):
+        if len(piece) + len(lines) >= PIECE_SAMPLES:
+            yield "".join(piece).encode()
+            piece = []
+        piece += lines
+    yield "".join(piece).encode()
+
+
+def _parts(scoreboard: Scoreboard, workers: int, gauges: Mapping[str, tuple[str, float]]) -> Iterator[Sequence[str]]:
+    """The lines, those of one version and family at a time."""
     totals = scoreboard.totals_of_asked()
     labels = [f'model="{model}",version="{version}"' for model, version in totals]
-    yield _head("dynonnx_build_info", "gauge", "Version of the server").encode()
-    yield f'dynonnx_build_info{{version="{__version__}"}} 1\n'.encode()
-    yield _head("dynonnx_workers", "gauge", "Worker processes that should serve").encode()
-    yield f"dynonnx_workers {workers}\n".encode()
+    build = f'{{version="{__version__}"}}'
+    yield [*_head("dynonnx_build_info", "gauge", "Version of the server"), f"dynonnx_build_info{build} 1\n"]
+    yield [*_head("dynonnx_workers", "gauge", "Worker processes that should serve"), f"dynonnx_workers {workers}\n"]
     for name, (text, number) in gauges.items():
-        yield f"{_head(name.partition('{')[0], 'gauge', text)}{name} {number!r}\n".encode()
+        yield [*_head(name.partition("{")[0], "gauge", text), f"{name} {number!r}\n"]
     for family in SERVER_FAMILIES:
-        lines = _lines(family, "", scoreboard.server_totals(family.name))
-        yield (_head(family.name, family.kind, family.text) + "".join(lines)).encode()
+        yield _head(family.name, family.kind, family.text)
+        yield _lines(family, "", scoreboard.server_totals(family.name))
     for family in MODEL_FAMILIES:
-        piece: list[str] = [_head(family.name, family.kind, family.text)]
+        yield _head(family.name, family.kind, family.text)
         for label, own in zip(labels, totals.values(), strict=True):
-            lines = _lines(family, label, own.of(family.name))
-            if len(piece) + len(lines) >= PIECE_SAMPLES:
-                yield "".join(piece).encode()
-                piece = []
-            piece += lines
-        yield "".join(piece).encode()
+            yield _lines(family, label, own.of(family.name))
 
 
 def _lines(family: Family, of: str, cells: Sequence[float]) -> list[str]:
@@ -85,8 +90,8 @@ def _template(family: Family, labelled: bool) -> tuple[str, ...]:
     return (*buckets, f"{family.name}_sum{plain}", f"{family.name}_count{plain}")
 
 
-def _head(name: str, kind: str, text: str) -> str:
-    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
+def _head(name: str, kind: str, text: str) -> tuple[str, str]:
+    return f"# HELP {name} {text}\n", f"# TYPE {name} {kind}\n"
 
 
 _TEMPLATES = {

@@ -24,6 +24,7 @@ from server.http.keyed import connection_class
 from server.http.timeouts import let_kernel_end
 from server.logs import handler as logs
 from server.logs import log
+from server.processes.accepting import Acceptor
 from server.processes.control import ControlChannel, ControlClient
 
 # Blocked while a worker is forked: until it has handlers of its own, its copy of the arbiter's would swallow them.
@@ -46,6 +47,27 @@ class _Server(Server):
         super().__init__(config)
         self._notify = notify
         self._parent = parent
+        self._acceptor: Acceptor | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts as uvicorn does; beside other workers it accepts by an acceptor of our own."""
+        app: App = self.config.loaded_app
+        if app.endpoints.workers == 1:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        if self.should_exit:
+            return
+        board, line, metrics = app.endpoints.scoreboard, app.line, app.endpoints.metrics
+
+        def count() -> int:
+            number = len(self.server_state.connections)
+            metrics.connections(number)
+            return number
+
+        listeners = [getattr(listener, "sock", listener) for listener in sockets or ()]  # gunicorn wraps them
+        self._acceptor = Acceptor(listeners, self._connection, count, lambda: board.fewest_connections(line))
+        self._acceptor.start()
 
     async def on_tick(self, counter: int) -> bool:
         """Called ten times a second."""
@@ -60,6 +82,8 @@ class _Server(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts the backlog, then stops as uvicorn does."""
         loop = asyncio.get_running_loop()
+        if self._acceptor is not None:
+            await self._acceptor.stop()
         accepted = [client for listener in sockets or () for client in _backlog(listener)]
         for server in self.servers:  # nothing is waited for since the last look: who comes in between is reset
             server.close()

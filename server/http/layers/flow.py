@@ -74,6 +74,7 @@ class FlowingConnection(HttpToolsProtocol):
         self._portions = None
         self.worker.debts.settle(self)
         super().connection_lost(exc)
+        self.worker.endpoints.metrics.connections(len(self.connections))
         self.flow.may_read = bool
         del self.parser
 

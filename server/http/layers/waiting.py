@@ -27,6 +27,7 @@ class WaitingConnection(AnsweringConnection):
 
     def check_time(self, now: float) -> None:
         """Ends a connection that has exceeded a time limit. Called by the sweep with the monotonic time."""
+        received = self._received - self._window
         if self._is_stalled(now):
             self.transport.abort()
         elif self._waits_for == IDLE:
@@ -34,9 +35,9 @@ class WaitingConnection(AnsweringConnection):
                 self._since = now  # it is idle from its answer on
             elif now - self._since > self.timeout_keep_alive:
                 self.transport.close()
-        elif self._is_held() or (self._waits_for == BODY and fills_window(self._received - self._window)):
+        elif self._is_held() or (self._waits_for == BODY and fills_window(received, self._window)):
             self._since, self._window = now, self._received
-        elif message := overdue(self._waits_for, now - self._since, self._received - self._window):
+        elif message := overdue(self._waits_for, now - self._since, received, self._window):
             if self._waits_for == FRESH:
                 self.transport.close()
             else:

@@ -30,7 +30,7 @@ from convert.opening.own_code import OwnCode
 from convert.original.original import Original, open_original
 from convert.original.schema import describe
 from convert.original.table import Table, for_graph
-from convert.proof.parity import compare
+from convert.proof.measure import compare
 from convert.proof.questions import ask_by_halves, ask_proof_rows
 from convert.tracing.steps import own_steps
 from server.artefact.metadata import BadArtefact, Feature, from_metadata
@@ -167,10 +167,10 @@ def _answer(make: bytes, way: Callable[[Any], Outcome], seconds: int, pipe: Any)
         pipe.send(Outcome("breaks", repr(error)))
 
 
-def measure(case: Case, way: Callable[[Any], Outcome], seconds: int = SECONDS) -> Outcome:
+def measure(case: Case, way: Callable[[Any], Outcome], seconds: float = SECONDS) -> Outcome:
     """One case, one way, in a child of its own."""
     reading, writing = multiprocessing.Pipe(duplex=False)
-    child = CONTEXT.Process(target=_answer, args=(cloudpickle.dumps(case.make), way, seconds, writing))
+    child = CONTEXT.Process(target=_answer, args=(cloudpickle.dumps(case.make), way, int(seconds), writing))
     child.start()
     writing.close()
     try:
@@ -180,7 +180,7 @@ def measure(case: Case, way: Callable[[Any], Outcome], seconds: int = SECONDS) -
     except EOFError:
         child.join()
         if child.exitcode in (-signal.SIGXCPU, -signal.SIGKILL):
-            return Outcome("hangs", f"more than {seconds} s")
+            return Outcome("hangs", f"more than {seconds:.0f} s")
         return Outcome("breaks", "the process died")
     else:
         return outcome

@@ -25,7 +25,7 @@ OF_FRAMES = (
     "fill_by_column", "has_cabin", "deck", "married", "name_length", "clean_sex", "title", "surname",
     "fare_per_person", "between_and_isin", "apply_age", "apply_rows", "renamed", "frame_statistics", "replaced",
     "masked", "loops", "square_root", "text_sum", "with_math", "title_by_split", "stages", "in_place", "located",
-    "by_class", "several_columns", "buckets", "fare_band",
+    "by_class", "several_columns", "buckets",
 )  # fmt: skip
 
 # Made-up texts are not so shaped as the first needs them; of the second only the index of a Series tells the columns.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas
 from sklearn import (
     base,
     calibration,
@@ -199,9 +200,16 @@ def _made(name: str, form: Form, kind: str, wrap: Wrap) -> Callable[[], Any]:
         last = linear_model.Ridge() if value else linear_model.LogisticRegression(max_iter=1000)
         y = _target(kind, _value(name, form.x))
         inner = form.inner(last)
-        return wrap(inner.fit(form.x, y) if wrap is frozen.FrozenEstimator else inner).fit(form.x, y)
+        model = wrap(inner.fit(form.x, y) if wrap is frozen.FrozenEstimator else inner).fit(form.x, y)
+        (model.predict if hasattr(model, "predict") else model.transform)(_whole_rows(form.x))  # else it is no case
+        return model
 
     return make
+
+
+def _whole_rows(x: Any) -> Any:
+    """Rows that it was fitted on, without missing values."""
+    return x[:5] if np.ndim(x) == 1 else x[~np.asarray(pandas.isna(x)).any(axis=1)][:5]
 
 
 def wrapped() -> Iterator[Case]:

@@ -20,7 +20,8 @@ from convert.opening.opener import OpenPolicy
 from convert.original.self_description import DOCUMENT
 from convert.original.table import Table, as_json, rows_at
 from convert.proof import questions
-from convert.proof.parity import batched, compare
+from convert.proof.measure import compare
+from convert.proof.parity import batched
 from convert.proof.rows.synthetic import ROWS
 from convert.proof.user_rows import fit_to_schema
 from convert.witness.answers import Answers, answer

@@ -21,7 +21,8 @@ from convert.opening.opener import OpenPolicy
 from convert.original.original import Answers, open_original
 from convert.original.self_description import DOCUMENT
 from convert.original.table import Table, as_json, length, rows_at
-from convert.proof.parity import BadRow, Proof, batched, compare, find_accidents
+from convert.proof.measure import compare
+from convert.proof.parity import BadRow, Proof, batched, find_accidents
 from convert.proof.user_rows import fit_to_schema
 from server.artefact.metadata import Artefact
 from server.artefact.runtime import Runtime

@@ -18,7 +18,8 @@ from convert.export import export
 from convert.graph.graph import OPSETS, Array
 from convert.original.original import open_original
 from convert.original.schema import describe
-from convert.proof.parity import batched, compare
+from convert.proof.measure import compare
+from convert.proof.parity import batched
 from convert.proof.questions import ask_by_halves
 from convert.proof.rows.synthetic import synthesise
 from server.artefact.runtime import Runtime

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+from sklearn.decomposition import SparsePCA
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 from sklearn.neighbors import KNeighborsClassifier
@@ -59,5 +60,6 @@ def test_models_that_answer_each_row_by_itself_are_not() -> None:
     targets = (X["a"] > 0).astype(int)
     look(make_pipeline(StandardScaler(), KNeighborsClassifier(3)).fit(X, targets))
     look(FunctionTransformer(lambda x: x.assign(c=x["a"] * x["b"])).fit(X))
+    look(SparsePCA(2, random_state=0).fit(X), rows=40)
     gaps = X.mask(np.random.default_rng(1).random(X.shape) < 0.2)
     look(IterativeImputer(tol=0.1).fit(gaps), rows=40)  # of a row that is nothing but gaps docs/convert.md speaks

@@ -15,22 +15,33 @@ GRACE = timeouts.BODY_GRACE_SECONDS
 
 
 @pytest.mark.parametrize(
-    ("waits_for", "seconds", "received", "what"),
+    ("waits_for", "seconds", "received", "before", "what"),
     [
-        (FRESH, timeouts.HEAD_SECONDS, 0, None),
-        (FRESH, timeouts.HEAD_SECONDS + 0.1, 0, "head"),
-        (HEAD, timeouts.HEAD_SECONDS, 0, None),
-        (HEAD, timeouts.HEAD_SECONDS + 0.1, 10**9, "head"),
-        (BODY, GRACE, 0, None),
-        (BODY, GRACE + 0.1, 0, "body"),
-        (BODY, GRACE + 10, 10 * int(timeouts.BYTES_PER_SECOND), None),
-        (BODY, GRACE + 10, 10 * int(timeouts.BYTES_PER_SECOND) - 1, "body"),
-        (IDLE, 10**9, 0, None),
+        (FRESH, timeouts.HEAD_SECONDS, 0, 0, None),
+        (FRESH, timeouts.HEAD_SECONDS + 0.1, 0, 0, "head"),
+        (HEAD, timeouts.HEAD_SECONDS, 0, 0, None),
+        (HEAD, timeouts.HEAD_SECONDS + 0.1, 10**9, 0, "head"),
+        (BODY, GRACE, 0, 0, None),
+        (BODY, GRACE + 0.1, 0, 0, "body"),
+        (BODY, GRACE + 10, 10 * int(timeouts.BYTES_PER_SECOND), 0, None),
+        (BODY, GRACE + 10, 10 * int(timeouts.BYTES_PER_SECOND) - 1, 0, "body"),
+        (BODY, GRACE + 10, 1_000_000, 64_000_000, None),
+        (BODY, GRACE + 10, 999_999, 64_000_000, "body"),
+        (IDLE, 10**9, 0, 0, None),
     ],
 )
-def test_what_is_overdue(waits_for: int, seconds: float, received: int, what: str | None) -> None:
-    message = overdue(waits_for, seconds, received)
+def test_what_is_overdue(waits_for: int, seconds: float, received: int, before: int, what: str | None) -> None:
+    message = overdue(waits_for, seconds, received, before)
     assert message == (what and f"the {what} of the request did not come in time")
+
+
+def test_what_is_held_of_a_body_grows_with_every_window() -> None:
+    """Four bodies of 16 MB, of which 500 bytes came a second, held all of INFLIGHT_BYTES for hours."""
+    held, windows = 8_000_000, 0
+    while held < 16_000_000:
+        need = next(size for size in range(5000, 300_000) if timeouts.fills_window(size, held))
+        held, windows = held + need, windows + 1
+    assert windows < 50
 
 
 def progress_of(wire: Wire, now: float) -> WriteProgress:

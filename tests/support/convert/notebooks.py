@@ -167,12 +167,6 @@ def age_group(df):
     return df[["group", "fare"]].fillna(-1)
 
 
-def fare_band(df):
-    df = df.copy()
-    df["band"] = pd.cut(df["fare"], [-1, 7.91, 14.454, 31, 1000], labels=[0, 1, 2, 3]).astype(int)
-    return df[["band", "pclass"]]
-
-
 def age_labels(df):
     groups = pd.cut(df["age"].fillna(30), bins=[-1, 16, 40, 200], labels=["young", "middle", "old"])
     return pd.get_dummies(groups).astype(float)

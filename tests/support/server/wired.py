@@ -53,7 +53,9 @@ def with_connections(
         endpoints = Endpoints(load(folder, {"iris": classifier()}, settings), settings, Scoreboard(1, 1), 1)
         endpoints.open(0)
         protocol_class: type[Any] = HttpToolsProtocol if door == "one" else connection_class(endpoints)
-        config = Config(App(endpoints), http=protocol_class, ws="none", log_config=None, timeout_keep_alive=95)
+        app = App(endpoints)
+        app.assemble()  # else the first cold request waits for a thread, which turns of the loop do not
+        config = Config(app, http=protocol_class, ws="none", log_config=None, timeout_keep_alive=95)
         config.load()
         state = ServerState()
 

@@ -18,7 +18,8 @@ new rows, with each kind of target, and what people build of them. Each case is 
 original over at least 10,000 rows made up from it (thresholds and their neighbours, missing values, unknown categories,
 extremes), together and alone. Beside it plain skl2onnx {skl2onnx} on the same rows, in float32 as its documentation
 shows, allowed ten times our tolerance. What is refused writes no file; so would what differs, with exit status 1.
-What scikit-learn itself does not fit, such as a wrapper that asks for numbers round a column of words, is no case.
+What scikit-learn itself does not fit, such as a wrapper that asks for numbers round a column of words, or cannot ask
+once it is fitted, such as SelectFromModel round encoded words, is no case.
 
 Where skl2onnx differs, much is a missing value: scikit-learn's trees take one even if they never saw one, and the file
 sends it elsewhere; some is the sign of a two-class decision value. Behind a scaler, float32 falls on the other side of

@@ -7,7 +7,8 @@ import pytest
 
 from convert.errors import Refused
 from convert.job import refuse_ties
-from convert.proof.parity import Line, Proof, compare, margins, scale_of
+from convert.proof.measure import compare, margins, scale_of
+from convert.proof.parity import Line, Proof
 
 P = np.array([[0.5, 0.5], [0.9, 0.1], [0.2, 0.8]])
 LABEL = np.array(["a", "a", "b"], object)

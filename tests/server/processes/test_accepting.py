@@ -1,0 +1,137 @@
+"""Accepting beside others: even shares, nothing lost, and nobody waits for a worker that does not come."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack
+from math import inf
+from typing import cast
+
+import pytest
+import uvloop
+
+from server.processes.accepting import Acceptor
+
+
+class Share(asyncio.Protocol):
+    """Counts the connections of one worker, and tells each that it is there."""
+
+    def __init__(self, open_connections: list[asyncio.BaseTransport]) -> None:
+        self._open = open_connections
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._open.append(transport)
+        cast(asyncio.WriteTransport, transport).write(b"!")
+
+
+Clients = Callable[[int], list[socket.socket]]
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as made:
+        yield made
+
+
+@pytest.fixture
+def clients(listener: socket.socket) -> Iterator[Clients]:
+    """Makes so many clients, which wait in the backlog."""
+    with ExitStack() as stack:
+        yield lambda number: [
+            stack.enter_context(socket.create_connection(listener.getsockname())) for _ in range(number)
+        ]
+
+
+def run(act: Coroutine[None, None, None]) -> None:
+    uvloop.run(asyncio.wait_for(act, 60))
+
+
+async def answered(some: list[socket.socket]) -> None:
+    """Until each has been accepted; then it leaves, and its transport with it."""
+    loop = asyncio.get_running_loop()
+    for client in some:
+        client.setblocking(False)
+        assert await loop.sock_recv(client, 1) == b"!"
+    for client in some:
+        client.close()
+
+
+def beside(listener: socket.socket, mine: list[asyncio.BaseTransport], other: list[asyncio.BaseTransport]) -> Acceptor:
+    return Acceptor([listener], lambda: Share(mine), lambda: len(mine), lambda: len(other))
+
+
+def test_workers_get_even_shares(listener: socket.socket, clients: Clients) -> None:
+    async def act() -> None:
+        shares: list[list[asyncio.BaseTransport]] = [[], []]
+        second = listener.dup()  # the same backlog
+        acceptors = [beside(listener, *shares), beside(second, *shares[::-1])]
+        for acceptor in acceptors:
+            acceptor.start()
+        await answered(clients(40))
+        assert max(map(len, shares)) <= 23  # 1.3 times an even share and less
+        for acceptor in acceptors:
+            await acceptor.stop()
+        second.close()
+
+    run(act())
+
+
+@pytest.mark.parametrize("fewest", [0, inf])
+def test_what_nobody_takes_is_accepted(fewest: float, listener: socket.socket, clients: Clients) -> None:
+    """Another has fewer connections and does not come, or there is no other."""
+
+    async def act() -> None:
+        mine: list[asyncio.BaseTransport] = []
+        acceptor = Acceptor([listener], lambda: Share(mine), lambda: 5 + len(mine), lambda: fewest)
+        acceptor.start()
+        await answered(clients(5))
+        assert len(mine) == 5
+        await acceptor.stop()
+
+    run(act())
+
+
+def test_what_waits_stays_in_the_backlog_when_it_stops(listener: socket.socket, clients: Clients) -> None:
+    async def act() -> None:
+        acceptor = Acceptor([listener], lambda: Share([]), lambda: 1, lambda: 0)
+        acceptor.start()
+        (client,) = clients(1)
+        await acceptor.stop()
+        accepted, address = listener.accept()
+        accepted.close()
+        assert address == client.getsockname()
+
+    run(act())
+
+
+def test_a_system_that_is_full_is_asked_again(
+    listener: socket.socket, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        """A listener whose first attempt fails."""
+
+        attempts = 0
+
+        def fileno(self) -> int:
+            return listener.fileno()
+
+        def setblocking(self, flag: bool) -> None:
+            listener.setblocking(flag)
+
+        def accept(self) -> tuple[socket.socket, object]:
+            Full.attempts += 1
+            if Full.attempts == 1:
+                raise OSError(24, "Too many open files")
+            return listener.accept()
+
+    async def act() -> None:
+        mine: list[asyncio.BaseTransport] = []
+        acceptor = Acceptor([Full()], lambda: Share(mine), lambda: 0, lambda: inf)  # type: ignore[list-item]
+        acceptor.start()
+        await answered(clients(2))
+        assert len(mine) == 2
+        await acceptor.stop()
+
+    run(act())
