@@ -150,7 +150,9 @@ def test_every_connection_in_the_backlog_is_accepted_and_none_is_waited_for(wait
 def test_a_stop_takes_what_the_system_has_descriptors_for() -> None:
     """And goes on: those who are served already get their answers."""
     first, second = (socket.socketpair() for _ in range(2))
-    outcomes = iter([first[0], ConnectionAbortedError(), second[0], OSError(24, "Too many open files")])
+    outcomes: Iterator[socket.socket | Exception] = iter(
+        [first[0], ConnectionAbortedError(), second[0], OSError(24, "Too many open files")]
+    )
 
     class Full:
         """A listener behind which more waits than there are descriptors."""
