@@ -85,6 +85,9 @@ class _Server(Server):
         if self._acceptor is not None:
             await self._acceptor.stop()
         accepted = [client for listener in sockets or () for client in backlog(listener)]
+        if self._acceptor is not None:
+            for listener in sockets or ():
+                listener.close()
         for server in self.servers:  # nothing is waited for since the last look: who comes in between is reset
             server.close()
         for client in accepted:
