@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from server.http.connection import Connection
+from server.http.limits import MAX_HEADERS
 from tests.support.server.doors import ROW, Wire, post
 from tests.support.server.wired import Connect, with_connections
 
@@ -74,6 +75,19 @@ def test_a_key_that_passed_lets_no_other_request_pass(tmp_path: Path) -> None:
             assert await answer(connection, wire, data) == status, data
         fresh, wire = connect()
         assert await answer(fresh, wire, post(ROW)) == 401  # a head that is known without its key
+
+    with_connections(tmp_path, act, API_KEYS=KEYS)
+
+
+def test_a_known_head_has_no_header_more_with_its_key(tmp_path: Path) -> None:
+    async def act(connect: Connect) -> None:
+        connection, wire = connect()
+        usual = keyed(KEY).split(b"\r\n\r\n")[0].count(b"\r\n")  # headers
+        lines = [b"X-%d: 1" % number for number in range(MAX_HEADERS - usual + 1)]
+        most, one_more = keyed(KEY, *lines[:-1]), keyed(KEY, *lines)
+        assert [await answer(connection, wire, data) for data in (most, most)] == [200, 200]
+        assert await answer(connection, wire, keyed(KEY, lines[-1])) == 200  # now each line is known
+        assert await answer(connection, wire, one_more) == 431
 
     with_connections(tmp_path, act, API_KEYS=KEYS)
 
