@@ -63,8 +63,12 @@ class App:
         """Has a thread assemble, once for all who wait; others are served meanwhile."""
         if self._assembling is None:
             threads = ThreadPoolExecutor(1, "assembling")
-            self._assembling = asyncio.get_running_loop().run_in_executor(threads, self._assemble_late)
-            threads.shutdown(wait=False)
+            try:
+                self._assembling = asyncio.get_running_loop().run_in_executor(threads, self._assemble_late)
+            except RuntimeError:  # the system has no more threads: better late than no answer to whether we live
+                return self._assemble_late()
+            finally:
+                threads.shutdown(wait=False)
         assembling = self._assembling
         try:
             return await asyncio.shield(assembling)

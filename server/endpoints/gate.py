@@ -13,7 +13,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from server.codecs.refusals import no_route
-from server.endpoints.framing import BLANKS, CLOSE, Headers, check_coding, one_coding, says_no_store
+from server.endpoints.framing import BLANKS, CLOSE, Headers, check_coding, check_framing, one_coding, says_no_store
 from server.endpoints.router_clock import RouterClock
 from server.errors import ServerError
 
@@ -123,6 +123,15 @@ class Gate:
         if len(credentials) == 1 and _is_one_of(self._digests, credentials[0]):
             return
         raise _unauthorized("a key")
+
+    def authorise_hot(self, path: str, headers: Headers) -> None:
+        """Raises as `authorise` does, or rather what ends the connection: where others may see another request."""
+        try:
+            self.authorise(path, headers)
+        except ServerError:
+            check_framing(headers, "1.1")
+            self.check_host(headers, "1.1")
+            raise
 
     def _is_hirefire(self, path: str) -> bool:
         token = self._hirefire_token

@@ -122,7 +122,7 @@ class Connection(ReadingConnection):
         gate = self.worker.endpoints.gate
         try:
             if gate.keyed:
-                gate.authorise(route.path, self._lowered())
+                gate.authorise_hot(route.path, self._lowered())
             request_id, deadline, cold, has_host, no_store = gate.admit(self.headers)
             if cold or not has_host:
                 self._go_cold("1.1")

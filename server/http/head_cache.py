@@ -88,7 +88,8 @@ class HeadCache(Generic[Route]):
 
     ``judge``: what looked at a route's headers; a line that has passed one judge says nothing to another. ``reader``:
     what it reads from them, None for nothing. It gives the same for the same headers, which is never changed, and
-    raises ServerError; Content-Length and what tells clients apart it is not told.
+    raises ServerError; Content-Length and what tells clients apart it is not told. ``most_headers``: of a head as it is
+    shown to the cache, which may be without its key.
     """
 
     def __init__(
@@ -96,9 +97,11 @@ class HeadCache(Generic[Route]):
         routes: Mapping[bytes, Route],
         judge: Callable[[Route], Hashable] = _one,
         reader: Callable[[Route], Reader | None] = _reads_nothing,
+        most_headers: int = MAX_HEADERS,
     ) -> None:
         self._passed = {judge(route): _Passed(reader(route)) for route in routes.values()}
         self._judge = judge
+        self._most_headers = most_headers
         self._routes = {
             b"POST %b HTTP/1.1" % path: (route, self._passed[judge(route)]) for path, route in routes.items()
         }
@@ -150,7 +153,7 @@ class HeadCache(Generic[Route]):
     def _recognise_lines(self, head: bytes, body: bytes) -> Recognised[Route] | None:
         first, *lines = head.split(b"\r\n")
         found = self._routes.get(first)
-        if found is None or len(lines) > MAX_HEADERS:
+        if found is None or len(lines) > self._most_headers:
             return None
         route, passed = found
         known = passed.lines

@@ -18,6 +18,7 @@ from server.endpoints.serving import HotRoute
 from server.http.debts import Debts
 from server.http.exchange import Exchange, LoggedExchange
 from server.http.head_cache import HeadCache, Recognised
+from server.http.limits import MAX_HEADERS
 from server.http.places import places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 from server.http.turn_queue import TurnQueue
@@ -62,6 +63,7 @@ class WorkerState:
                 self.hot,
                 lambda route: id(route.codec),
                 lambda route: route.codec.read_headers if route.codec.reads_headers else None,
+                MAX_HEADERS - 1 if self.endpoints.gate.keyed else MAX_HEADERS,
             )
             if not self.endpoints.gate.keyed:  # else each connection looks at the key first
                 self.recognise = self.head_cache.recognise

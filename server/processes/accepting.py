@@ -1,7 +1,8 @@
 """Owns who of several workers accepts a connection: each leaves it a moment to one that has fewer. Knows no HTTP.
 
 Workers accept from one backlog, and whoever wakes first takes all that is there: of 32 connections that stay, one of
-two workers had up to 32. Nothing is handed over or refused: what nobody has taken after a moment is accepted.
+two workers had up to 32. Nothing is handed over or refused: what nobody has taken after a moment is accepted. Where
+connections do not stay there is nothing to share out, and each moment would be lost.
 """
 
 from __future__ import annotations
@@ -15,7 +16,31 @@ from server.logs import log
 # docs/decisions.md: "A worker with more connections lets the others accept"
 LEAVE_SECONDS = 0.002
 SPARE = 8  # so many connections of the other worker allow one more here
+STAY_SECONDS = 0.1  # after so long it is told whether connections stay,
+LEAST_TAKEN = 8  # if so many were taken: fewer moments are not worth it
 _FULL_SECONDS = 0.1  # until the next attempt, where the system has no more descriptors or memory
+
+
+class Stay:
+    """Judges whether connections stay: by how many of those that were taken in a window of time are still there."""
+
+    def __init__(self) -> None:
+        self._ends = 0.0
+        self._taken = 0  # in this window
+        self._before = 0  # open connections when it began
+        self._stayed = True  # those of the window before
+
+    def take(self, now: float, count: int) -> None:
+        """Called before one more is taken. ``count``: open connections."""
+        if now >= self._ends:
+            told = now < self._ends + STAY_SECONDS and self._taken >= LEAST_TAKEN
+            self._stayed = self.judge(count) if told else True
+            self._ends, self._taken, self._before = now + STAY_SECONDS, 0, count
+        self._taken += 1
+
+    def judge(self, count: int) -> bool:
+        """Whether at least half stay."""
+        return self._stayed if self._taken < LEAST_TAKEN else 2 * (count - self._before) >= self._taken
 
 
 class Acceptor:
@@ -36,6 +61,7 @@ class Acceptor:
         self._count = count
         self._fewest = fewest
         self._loop = asyncio.get_running_loop()
+        self._stay = Stay()
         self._beginning: set[asyncio.Task[object]] = set()  # accepted, and not yet counted
         self._timers: dict[socket.socket, asyncio.TimerHandle] = {}
 
@@ -57,9 +83,9 @@ class Acceptor:
         self._loop.add_reader(listener, self._ready, listener)
 
     def _ready(self, listener: socket.socket) -> None:
-        """A connection waits: takes it, or leaves it a moment to one that has fewer."""
+        """A connection waits: takes it, or leaves it a moment to one that has fewer of those that stay."""
         fewest, count = self._fewest(), self._count() + len(self._beginning)
-        if count > fewest + fewest // SPARE:
+        if count > fewest + fewest // SPARE and self._stay.judge(count):
             self._rest(listener, LEAVE_SECONDS)
         else:
             self._accept(listener)
@@ -83,6 +109,7 @@ class Acceptor:
             log.warning("no connection can be accepted: %s", error)
             self._rest(listener, _FULL_SECONDS)
             return
+        self._stay.take(self._loop.time(), self._count() + len(self._beginning))
         task = self._loop.create_task(begin(client, self._connect))
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
@@ -88,6 +88,18 @@ def test_what_cannot_be_assembled_is_tried_again(tmp_path: Path, monkeypatch: py
             with pytest.raises(MemoryError):
                 asyncio.run(app._assemble_apart())
     assert asyncio.run(app._assemble_apart()) is app.assemble()
+
+
+def test_it_is_assembled_in_place_where_no_thread_can_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(ThreadPoolExecutor):
+        """Of a system at its limit of processes and threads."""
+
+        def submit(self, *_: object, **__: object) -> Future[object]:  # type: ignore[override]
+            raise RuntimeError("can't start new thread")
+
+    with open_door("two", tmp_path, {"iris": classifier()}) as door:
+        monkeypatch.setattr("server.asgi.app.ThreadPoolExecutor", Full)
+        assert [door.ask(get("/health")).status for _ in range(2)] == [200, 200]
 
 
 def test_where_it_cannot_be_assembled_each_request_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from server.http.connection import Connection
-from tests.support.server.doors import ROW, Wire, post
+from server.http.limits import MAX_HEADERS
+from tests.support.server.doors import DOORS, ROW, Wire, open_door, post
+from tests.support.server.models import classifier
 from tests.support.server.wired import Connect, with_connections
 
 KEY, OTHER = "k" * 20, "o" * 20
@@ -76,6 +78,34 @@ def test_a_key_that_passed_lets_no_other_request_pass(tmp_path: Path) -> None:
         assert await answer(fresh, wire, post(ROW)) == 401  # a head that is known without its key
 
     with_connections(tmp_path, act, API_KEYS=KEYS)
+
+
+def test_a_known_head_has_no_header_more_with_its_key(tmp_path: Path) -> None:
+    async def act(connect: Connect) -> None:
+        connection, wire = connect()
+        usual = keyed(KEY).split(b"\r\n\r\n")[0].count(b"\r\n")  # headers
+        lines = [b"X-%d: 1" % number for number in range(MAX_HEADERS - usual + 1)]
+        most, one_more = keyed(KEY, *lines[:-1]), keyed(KEY, *lines)
+        assert [await answer(connection, wire, data) for data in (most, most)] == [200, 200]
+        assert await answer(connection, wire, keyed(KEY, lines[-1])) == 200  # now each line is known
+        assert await answer(connection, wire, one_more) == 431
+
+    with_connections(tmp_path, act, API_KEYS=KEYS)
+
+
+@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("line", [b"Host: other", b"Transfer-Encoding: gzip, chunked"])
+def test_a_head_that_others_may_read_otherwise_ends_the_connection_also_without_a_key(
+    name: str, line: bytes, tmp_path: Path
+) -> None:
+    length = b"" if line.startswith(b"Transfer") else b"Content-Length: 5\r\n"
+    request = b"POST /predict HTTP/1.1\r\nHost: test\r\n%b\r\n%b\r\n0\r\n\r\n" % (line, length)
+    with open_door(name, tmp_path, {"iris": classifier()}, API_KEYS=KEYS) as door:
+        client = door.connect().send(request)
+        answered = client.read()
+        assert (answered.status, answered.headers["connection"]) == (400, "close")
+        assert client.ended()
+        assert door.ask(post(ROW)).status == 401
 
 
 def test_a_key_in_the_body_opens_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 import uvloop
 
-from server.processes.accepting import Acceptor, backlog, begin
+from server.processes.accepting import LEAST_TAKEN, STAY_SECONDS, Acceptor, Stay, backlog, begin
 
 
 class Share(asyncio.Protocol):
@@ -91,6 +91,60 @@ def test_what_nobody_takes_is_accepted(fewest: float, listener: socket.socket, c
         await acceptor.stop()
 
     run(act())
+
+
+def test_connections_that_do_not_stay_are_taken_at_once(
+    listener: socket.socket, clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers that leave each other every second one do nothing for most of the time."""
+
+    async def act() -> None:
+        mine: list[asyncio.BaseTransport] = []
+        acceptor = Acceptor([listener], lambda: Share(mine), lambda: 5, lambda: 0)
+        monkeypatch.setattr(acceptor._stay, "judge", lambda count: False)
+        monkeypatch.setattr(acceptor, "_rest", None)
+        acceptor.start()
+        await answered(clients(20))
+        await acceptor.stop()
+
+    run(act())
+
+
+def test_whether_connections_stay_is_told_by_those_taken_lately() -> None:
+    stay, now = Stay(), 100.0
+    for count in range(LEAST_TAKEN):
+        assert stay.judge(count), "nothing is known yet"
+        stay.take(now, count)
+    assert stay.judge(LEAST_TAKEN), "all are there"
+    assert stay.judge(LEAST_TAKEN // 2)
+    assert not stay.judge(LEAST_TAKEN // 2 - 1)
+
+    for count in (1, 2, 1):  # the next window: what was told of the last one holds until this one tells
+        now += STAY_SECONDS
+        stay.take(now, count)
+        assert not stay.judge(count)
+        for _ in range(LEAST_TAKEN):
+            stay.take(now, count)
+        assert not stay.judge(count)
+
+    now += STAY_SECONDS
+    stay.take(now, 500)
+    for count in range(500, 500 + LEAST_TAKEN):
+        stay.take(now, count)
+    assert stay.judge(500 + LEAST_TAKEN), "others that stay have come"
+    assert not stay.judge(501), "and they have left"
+
+
+@pytest.mark.parametrize("pause", [STAY_SECONDS, 2 * STAY_SECONDS])
+def test_a_few_that_do_not_stay_are_soon_forgotten(pause: float) -> None:
+    stay, now = Stay(), 100.0
+    for _ in range(LEAST_TAKEN + 1):
+        stay.take(now, 0)
+    assert not stay.judge(0)
+    for _ in range(2):  # few are taken, or none for long
+        now += pause
+        stay.take(now, 0)
+    assert stay.judge(1)
 
 
 def test_what_waits_stays_in_the_backlog_when_it_stops(listener: socket.socket, clients: Clients) -> None:
