@@ -1,24 +1,23 @@
-"""Measures the processor time that a worker takes for a request with open pages and without, in turns, and prints it.
+"""Counts the processor time that open pages take of a worker, idle and beside wrk at 32 connections, and prints it.
 
-wrk asks over 32 connections meanwhile; a page is one reader of `GET /live`. Needs the example models and wrk.
+A page is one reader of `GET /live`. Needs the example models and wrk.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 import selectors
 import socket
-import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.integration.running import ROOT, Running, poll
+from tests.support.integration.running import ROOT, Running, poll, running
 
 CONNECTIONS = 32
 SCRIPT = """\
@@ -76,74 +75,53 @@ def open_pages(port: int, count: int) -> Iterator[None]:
         pages.close()
 
 
-def idle_milliseconds(server: Running, seconds: int) -> float:
-    """Of the worker's processor time in a second in which nobody asks anything."""
-    (worker,) = server.workers()
-    before = _processor_seconds(worker)
+def taken_milliseconds(file: Path, seconds: float) -> float:
+    """Of the processor in a second, by beats and open pages."""
+    before, began = _taken_seconds(file), time.monotonic()
     time.sleep(seconds)
-    return (_processor_seconds(worker) - before) / seconds * 1e3
+    return (_taken_seconds(file) - before) / (time.monotonic() - began) * 1e3
 
 
-def microseconds_a_request(server: Running, script: Path, seconds: int) -> float:
-    """Of the worker's processor time, over one turn of wrk."""
-    (worker,) = server.workers()
-    before = _processor_seconds(worker)
-    command = [
-        "wrk",
-        "-t1",
-        f"-c{CONNECTIONS}",
-        f"-d{seconds}",
-        "-s",
-        str(script),
-        f"http://127.0.0.1:{server.port}/predict",
-    ]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in said, said
-    requests = re.search(r"(\d+) requests in", said)
-    assert requests is not None, said
-    return (_processor_seconds(worker) - before) / int(requests[1]) * 1e6
+def _taken_seconds(file: Path) -> float:
+    """What the server has counted so far; it writes this anew each second."""
+    text = ""
+    while not text:
+        text = file.read_text()
+    return float(text.split()[0])
 
 
-def _processor_seconds(pid: int) -> float:
-    """All threads' time on a processor, to the nanosecond."""
-    return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
-
-
-def compare(server: Running, script: Path, pages: int, turns: int, seconds: int) -> Iterator[tuple[float, float]]:
-    """Microseconds a request without and with open pages, turn by turn, each order as often as the other."""
-    for turn in range(turns):
-        took = {}
-        for count in (0, pages) if turn % 2 else (pages, 0):
-            with open_pages(server.port, count):
-                took[count] = microseconds_a_request(server, script, seconds)
-        print(f"without {took[0]:.2f} us, with {pages} pages {took[pages]:.2f} us")
-        yield took[0], took[pages]
+@contextlib.contextmanager
+def asked(server: Running, script: Path) -> Iterator[None]:
+    """While wrk asks as much as it can."""
+    address = f"http://127.0.0.1:{server.port}/predict"
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", "-d3600", "-s", str(script), address]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as wrk:
+        try:
+            time.sleep(SETTLE_SECONDS)
+            yield
+        finally:
+            wrk.terminate()
 
 
 def main() -> None:
-    """Prints each turn, the medians, and what the pages cost an idle worker."""
+    """Prints what the stream takes of an idle and of a busy worker, without pages and with them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=100)
-    parser.add_argument("--turns", type=int, default=12)
-    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--seconds", type=int, default=10)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        script = Path(place, "ask.lua")
+        script, file = Path(place, "ask.lua"), Path(place, "taken")
         script.write_text(SCRIPT)
-        server = Running(SETTINGS, Path(place, "log"))
-        try:
-            server.wait_until_live()
-            microseconds_a_request(server, script, given.seconds)  # until it has learned what a row costs
-            both = [*compare(server, script, given.pages, given.turns, given.seconds)]
-            for count in (0, given.pages):
+        command = (sys.executable, "-m", "tests.campaigns.watching.counted", str(file))
+        with running(SETTINGS, Path(place, "log"), command) as server:
+            poll(file.exists, "the server has counted")
+            for count in [0, given.pages] * given.turns:
                 with open_pages(server.port, count):
-                    print(f"idle, {count} pages: {idle_milliseconds(server, 2 * given.seconds):.2f} ms a second")
-        finally:
-            server.process.terminate()
-            server.process.wait(30)
-    without, with_pages = (statistics.median(turn[at] for turn in both) for at in (0, 1))
-    ratio = statistics.median(turn[1] / turn[0] for turn in both)
-    print(f"medians {without:.2f} and {with_pages:.2f} us, of the ratios {ratio:.4f}")
+                    idle = taken_milliseconds(file, given.seconds)
+                    with asked(server, script):
+                        busy = taken_milliseconds(file, given.seconds)
+                print(f"{count} pages: {idle:.2f} ms of the processor a second, beside wrk {busy:.2f} ms")
 
 
 if __name__ == "__main__":
