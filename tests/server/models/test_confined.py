@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import resource
 import select
 import signal
 import socket
@@ -197,3 +198,10 @@ def test_the_child_works_behind_the_walls(tmp_path: Path) -> None:
     attempts = (socket.socket, os.fork, lambda: (tmp_path / "x").write_bytes(b""), lambda: os.kill(os.getppid(), 0))
     assert outcome(lambda: str([refused(attempt) for attempt in attempts]).encode()) == b"[True, True, True, True]"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_child_has_less_stack_than_the_parent_that_opens_the_file_after_it() -> None:
+    here = resource.getrlimit(resource.RLIMIT_STACK)[0]
+    if here == resource.RLIM_INFINITY or here <= 4 << 20:
+        pytest.skip("a stack without end, or a tiny one, is left as it is")
+    assert int(outcome(lambda: str(resource.getrlimit(resource.RLIMIT_STACK)[0]).encode())) == here - here // 4
