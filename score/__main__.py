@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from score import errors, options
 from server.logs.formats import told
 
 DONE, REFUSED, USAGE, SOME_REFUSED = 0, 1, 2, 3
@@ -14,17 +15,21 @@ MISSING = "error: scoring needs pyarrow and tqdm: .venv/bin/python -m pip instal
 
 def main(words: Sequence[str]) -> int:
     """Runs one command; answers the exit status."""
+    began = time.monotonic()
     try:
-        from score import errors, job, options
+        wanted = options.parse(words)
+    except errors.UsageError as error:
+        print(told(f"error: {error}"), file=sys.stderr)
+        return USAGE
+    try:
+        from score import job
         from score.progress import Progress
     except ModuleNotFoundError as error:
         if error.name not in ("pyarrow", "tqdm"):
             raise
         print(MISSING, file=sys.stderr)
         return REFUSED
-    began = time.monotonic()
     try:
-        wanted = options.parse(words)
         with Progress(sys.stderr) as progress:
             summary = job.run(wanted, progress.tell)
     except errors.UsageError as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,33 +17,13 @@ from score.errors import Refused
 from score.scorer import Scorer, find_model, open_model
 from score.sink import Part
 from score.state import State
+from score.wanted import SUFFIXES, Job
 from server.codecs.refusals import listed
 from server.models.folder import VersionFile
 from server.models.repository import Model
 
-EngineName = Literal["local", "ray"]
 Engine = Callable[[Sequence[Stretch], TellStretch], Iterator[tuple[int, Done | None]]]  # `score_stretches` and its like
 Tell = Callable[[str, float, int, int], None]  # the file, how much of all is done, rows, refused rows
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What is scored by which model, and where the answers go: a file, or a folder that is filled in parts.
-
-    ``engine``: who does it, this process or the tasks of a Ray cluster.
-    """
-
-    source: str
-    out: Path
-    models: Path
-    model: str | None
-    version: str | None
-    keys: tuple[str, ...]
-    probabilities: bool
-    part_rows: int
-    threads: int
-    replace: bool
-    engine: EngineName = "local"
 
 
 @dataclass(slots=True)
@@ -75,7 +55,7 @@ class Summary:
 def run(job: Job, tell: Tell) -> Summary:
     """Scores every row. Raises Refused; parts that are whole stay, and the same command goes on behind them."""
     files = source.find(job.source)
-    to_file = job.out.suffix in source.SUFFIXES
+    to_file = job.out.suffix in SUFFIXES
     if to_file and job.engine == "ray":
         raise Refused(f"--engine ray writes parts: name a folder instead of {job.out}")
     if to_file and job.out.exists() and not job.replace:

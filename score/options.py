@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from score.errors import UsageError
-from score.job import EngineName, Job
-from score.source import SUFFIXES
+from score.wanted import SUFFIXES, EngineName, Job
 
 HELP = """\
 Scores a table of any length with a model of the models folder: Parquet or CSV in, the same out.
@@ -23,6 +22,8 @@ a file of its own, OUT.refused.csv, with its number and the reason; all others a
   python -m score 'year/2026-*.parquet' answers/               those that match
 
 Into a folder answers are written in parts. After an interruption the same command goes on behind the last whole part.
+
+It needs pyarrow and tqdm: python -m pip install -r requirements-scale.txt
 
 Exit status: 0 all rows are answered, 1 refused, 2 the command line is wrong, 3 some rows are refused."""
 PART_ROWS = 1_000_000

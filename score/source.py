@@ -14,12 +14,12 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
 from score.errors import Refused
+from score.wanted import SUFFIXES
 from server.artefact.tensors import Array
 
 BATCH_ROWS = 16_384
 CSV_BLOCK_BYTES = 1 << 20
 MAX_HEADER_BYTES = 1 << 20
-SUFFIXES = (".parquet", ".csv")
 
 
 class Piece(NamedTuple):

@@ -126,7 +126,8 @@ def _output(output: Output) -> str:
 
 def feature_cells(feature: Feature) -> tuple[str, ...]:
     """A line of the schema: name, type, input, whether it may be missing, its values."""
-    values = "any" if feature.categories is None else _few([str(value) for value in feature.categories])
+    named = _few([str(value) for value in (feature.known if feature.categories is None else feature.categories)])
+    values = named if feature.categories is not None else f"any; known: {named}" if named else "any"
     return (feature.name, feature.dtype, feature.input, "allowed" if feature.nullable else "no", values)
 
 

@@ -12,6 +12,7 @@ from convert.original.hints.column_hints import ColumnHint
 from convert.original.original import ANYTHING, Original
 from convert.original.table import Table
 from convert.original.usual import UNSEEN_TEXT, is_missing, usual_row
+from server.artefact.known import within_bounds
 from server.artefact.metadata import SINCE_1970, Dtype, Feature, Scalar
 
 MATRIX = "X"
@@ -28,7 +29,7 @@ def describe(original: Original) -> tuple[Feature, ...]:
     free = _accepting(original, usual, [_unseen(hint) for hint in hints])
     dtypes = [_dtype(hint) for hint in hints]
     single = len(set(dtypes)) == 1 and dtypes[0] == "float64"
-    return tuple(
+    return within_bounds(
         Feature(
             name=name,
             dtype=dtype,
@@ -36,6 +37,7 @@ def describe(original: Original) -> tuple[Feature, ...]:
             nullable=nullable[i],
             categories=_categories(hint) if hint.known and (hint.closed or not free[i]) else None,
             unit=SINCE_1970 if hint.dates else None,
+            known=_categories(hint) if free[i] and _is_told_apart(hint) else (),
         )
         for i, (name, hint, dtype) in enumerate(zip(original.names, hints, dtypes, strict=True))
     )
@@ -146,6 +148,12 @@ def _dtype(hint: ColumnHint) -> Dtype:
     if hint.text:
         return "string"
     return "bool" if hint.boolean else "float64"
+
+
+def _is_told_apart(hint: ColumnHint) -> bool:
+    """Whether the column is read by its known values only, not also as a number, a date or words."""
+    read_otherwise = hint.points or hint.centre is not None or hint.words or hint.hashed_by or hint.dates
+    return not (hint.closed or hint.boolean or read_otherwise)
 
 
 def _categories(hint: ColumnHint) -> tuple[Scalar, ...]:

@@ -13,6 +13,8 @@ from typing import Any, Literal, get_args
 
 import orjson
 
+from server.artefact.known import read_known, within_bounds
+
 FORMAT = 1
 PREFIX = "dynonnx."
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -35,7 +37,8 @@ class Feature:
 
     ``input`` names its graph input: the features of one input are the columns of its ``[rows, k]`` matrix, in order.
     ``nullable``: a missing value is allowed. ``categories``: the only values the model accepts; None: it accepts any.
-    ``unit``: what its numbers count, where that is known; of dates it is `SINCE_1970`.
+    ``unit``: what its numbers count, where known; of dates `SINCE_1970`. ``known``: values that the model was fitted
+    with where it takes any others too, a hint that forbids nothing.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Feature:
     nullable: bool = False
     categories: tuple[Scalar, ...] | None = None
     unit: str | None = None
+    known: tuple[Scalar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
     if model["kind"] not in get_args(Kind):
         raise BadArtefact(f"dynonnx.model: unknown kind {model['kind']!r}")
     golden = _value(metadata, "golden")
-    features = tuple(_feature(entry) for entry in _value(metadata, "features"))
+    features = within_bounds(_feature(entry) for entry in _value(metadata, "features"))
     outputs = tuple(_output(entry) for entry in _value(metadata, "outputs"))
     classes = _classes(_value(metadata, "classes"))
     _check_features(features)
@@ -215,9 +219,10 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
     categories, unit = entry["categories"], entry.get("unit")
     if categories is not None and not _are_scalars(categories):
         raise BadArtefact(f"dynonnx.features: the categories of {entry['name']!r} are no list of values")
-    if unit is not None and not isinstance(unit, str):
+    if not isinstance(unit, str | None):
         raise BadArtefact(f"dynonnx.features: the unit of {entry['name']!r} is not a text")
-    return Feature(entry["name"], entry["dtype"], entry["input"], bool(entry["nullable"]), _frozen(categories), unit)
+    named, known = (entry["name"], entry["dtype"], entry["input"]), read_known(entry.get("known", []), entry["dtype"])
+    return Feature(*named, bool(entry["nullable"]), _frozen(categories), unit, known)
 
 
 def _check_features(features: tuple[Feature, ...]) -> None:

@@ -16,9 +16,10 @@ parquet = pytest.importorskip("pyarrow.parquet", reason="scoring needs pyarrow: 
 from score import job as jobs  # noqa: E402
 from score import source  # noqa: E402
 from score.errors import Refused  # noqa: E402
-from score.job import Job, Summary, run  # noqa: E402
+from score.job import Summary, run  # noqa: E402
 from score.scorer import Scorer  # noqa: E402
 from score.state import STATE  # noqa: E402
+from score.wanted import Job  # noqa: E402
 from tests.score.tables import MODELS, example, rows_like_golden  # noqa: E402
 from tests.score.test_scorer import batch_of  # noqa: E402
 

@@ -70,13 +70,6 @@ def test_without_ray_it_says_what_to_install(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_without_pyarrow_it_says_what_to_install() -> None:
-    code = "import sys; sys.modules['pyarrow'] = None; from score.__main__ import main; sys.exit(main(['a', 'b']))"
-    run = call(code=code)
-    assert run.returncode == 1
-    assert "requirements-scale.txt" in run.stderr
-
-
 def test_a_killed_command_goes_on_where_it_was(table: Path, tmp_path: Path) -> None:
     """The kill comes when the second part begins; whatever it left, every row is answered once."""
     out = tmp_path / "out"

@@ -94,10 +94,11 @@ export class RowForm {
       this.changed();
     });
     judge();
-    const hint = field.long || field.texts || field.categories ? field.unit || "" : [rangeOf(field), field.unit].filter(Boolean).join(", ");
-    const list = field.texts && !field.categories ? h("datalist", { id: `${id}-list` }, field.texts.map((text) => h("option", { value: text }))) : null;
+    const hint = [field.knows ? `knows ${count(field.knows.size)}` : field.categories ? "" : rangeOf(field), field.unit].filter(Boolean).join(", ");
+    const offered = field.categories ? null : field.knows ? [...field.knows].map(textOf) : field.texts;
+    const list = offered && h("datalist", { id: `${id}-list` }, offered.map((text) => h("option", { value: text })));
     return h("div", { class: field.long ? "field long" : "field" },
-      h("div", { class: "label" }, h("label", { for: id }, field.name), hint && h("span", { class: "hint", title: "from the smallest to the largest value in the golden rows" }, hint)),
+      h("div", { class: "label" }, h("label", { for: id }, field.name), hint && h("span", { class: "hint", title: field.knows ? "how many values the model was fitted with; it takes any" : "from the smallest to the largest value in the golden rows" }, hint)),
       control, list, note);
   }
 
@@ -113,7 +114,7 @@ export class RowForm {
     const kept = { ...shared, autocomplete: "off", spellcheck: "false", placeholder: field.nullable ? "missing" : "" };
     const control = field.long
       ? h("textarea", { ...kept, rows: this.fields.length > 1 ? 3 : 7, spellcheck: "true" })
-      : h("input", { ...kept, type: "text", inputmode: { string: "text", int64: "numeric" }[field.dtype] || "decimal", list: field.texts ? `${id}-list` : null });
+      : h("input", { ...kept, type: "text", inputmode: { string: "text", int64: "numeric" }[field.dtype] || "decimal", list: field.knows || field.texts ? `${id}-list` : null });
     control.value = text;
     return control;
   }

@@ -8,7 +8,7 @@ import { bodyOf, fieldsOf, rangeOf } from "./row.js";
 import { hasKey, predict } from "./server.js";
 import { snippets } from "./snippets.js";
 import { tableNode } from "./table.js";
-import { count, counted, duration, few, shown } from "./words.js";
+import { count, counted, duration, few, named, shown } from "./words.js";
 
 const KINDS = {
   classifier: "Classifier: says which class a row belongs to",
@@ -129,7 +129,8 @@ function takes(model, fields) {
 }
 
 function valuesOf(field) {
-  if (field.categories) return few(field.categories.map(shown), 40);
+  if (field.categories) return few(field.categories.map(named), 40);
+  if (field.knows) return `any; knows ${few(field.known.map(named), 40)}`;
   if (field.texts) return `golden rows hold ${few(field.texts)}`;
   return rangeOf(field) ? `golden rows hold ${rangeOf(field)}` : "any";
 }

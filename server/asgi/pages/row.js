@@ -1,6 +1,6 @@
 // Owns what a row is: its fields, what may stand in each, its JSON. Pure: knows no page and no server.
 
-import { count, few, figure, shown } from "./words.js";
+import { count, few, figure, named, shown } from "./words.js";
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const WHOLE = /^[+-]?\d+$/;
@@ -8,8 +8,9 @@ const MANY_TEXTS = 12; // distinct golden texts above which a column is taken fo
 const MOST_NAMED = 50; // features that a request names
 const ENOUGH_ROWS = 8; // golden rows below which they say nothing of a range
 
-// The fields of a model's row, in order: {name, dtype, nullable, categories, texts, low, high, long, bool};
-// null where a row is not what the model takes. `categories`: all that it takes; `texts`: what golden rows hold.
+// The fields of a model's row, in order: {name, dtype, nullable, categories, known, texts, low, high, long};
+// null where a row is not what the model takes. `categories`: all that it takes; `known`: what it was fitted with, where
+// it takes more (the texts and numbers of these: `knows`); `texts`: what golden rows hold.
 export function fieldsOf(model) {
   if (model.features) return model.features.map((feature, at) => ({ ...feature, ...seenOf(feature, at, model.examples || []) }));
   const [input] = model.inputs;
@@ -18,6 +19,7 @@ export function fieldsOf(model) {
 }
 
 function seenOf(feature, at, examples) {
+  if (feature.known?.length) return { knows: new Set(feature.known) };
   const values = examples.map((row) => row[at]).filter((value) => value != null);
   if (feature.dtype === "string") {
     const texts = [...new Set(values)];
@@ -29,10 +31,13 @@ function seenOf(feature, at, examples) {
   return numbers.length >= ENOUGH_ROWS && feature.dtype !== "bool" && low < high ? { low, high } : {};
 }
 
-// Which golden row stands there at first: of documents the plainest, as made-up ones have accents, blanks and capitals on purpose.
+// Which golden row stands there at first: made-up ones have accents, blanks, capitals and unknown values on purpose, so of
+// documents the plainest, and the one with the fewest values that the model does not know.
 export function firstExample(model, fields) {
   const rows = model.examples || [], long = fields.flatMap((field, at) => (field.long ? [at] : []));
-  const odd = rows.map((row) => long.reduce((sum, at) => sum + (row[at] ?? "").replace(/[a-z ,.]/g, "").length, 0));
+  const known = fields.flatMap((field, at) => (field.knows ? [at] : []));
+  const oddity = (row) => long.reduce((sum, at) => sum + (row[at] ?? "").replace(/[a-z ,.]/g, "").length, 0) + known.filter((at) => !fields[at].knows.has(row[at])).length;
+  const odd = rows.map(oddity);
   return Math.max(0, odd.indexOf(Math.min(...odd)));
 }
 
@@ -60,20 +65,25 @@ export function jsonOf(field, text) {
   return trimmed.replace(/^\+/, "").replace(/^(-?)0+(?=\d)/, "$1").replace(/^(-?)\./, "$10.").replace(/\.(?=$|[eE])/, "");
 }
 
-// What is wrong with a typed text: {error} where the server refuses it, {warning} where it only looks odd, or null.
+const unknown = (field) => ({ unknown: true, warning: `the model does not know this value: it knows ${few(field.known.map(named), 6)}` });
+
+// What is wrong with a typed text: {error} where the server refuses it, {warning} where it only looks odd, or null;
+// `unknown` where the model answers as for any value that it was not fitted with.
 export function faultOf(field, text) {
   if (text === "" && field.dtype !== "string") return field.nullable ? null : { error: "a value is due here" };
   if (text === "" && field.nullable) return null;
   if (field.categories && !field.categories.some((category) => textOf(category) === text)) {
-    return { error: `the model knows only ${few(field.categories.map(shown))}` };
+    return { error: `the model knows only ${few(field.categories.map(named))}` };
   }
   if (field.dtype === "string") {
+    if (field.knows && !field.knows.has(text)) return unknown(field);
     return field.texts && !field.texts.includes(text) ? { warning: "in no golden row: the model may not know it" } : null;
   }
   if (field.dtype === "bool") return /^(true|false)$/i.test(text) ? null : { error: "true or false is due" };
   const number = text.trim();
   if (field.dtype === "int64" && !WHOLE.test(number)) return { error: "a whole number is due" };
   if (!NUMBER.test(number)) return { error: number.includes(",") ? "a number is due, with a point: 1.5" : "a number is due" };
+  if (field.knows && !field.knows.has(Number(number))) return unknown(field);
   if (field.low == null) return null;
   const room = field.high - field.low; // golden rows are a sample: only what lies far out looks odd
   if (number >= field.low - room && number <= field.high + room) return null;

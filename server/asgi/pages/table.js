@@ -19,6 +19,7 @@ export class TableRun {
   halvings = 0;
   rows = 0;
   wrong = 0;
+  unknown = new Map(); // by feature: how many cells hold a value that the model does not know
   seconds = 0;
   shown = [];
   faulty = [];
@@ -86,6 +87,7 @@ export class TableRun {
     if (cells.length !== this.header.length) return `${counted(cells.length, "cell")} where the first line has ${this.header.length}`;
     for (const [at, field] of this.fields.entries()) {
       const fault = faultOf(field, meant(cells[this.places[at]]));
+      if (fault?.unknown) this.unknown.set(field.name, (this.unknown.get(field.name) || 0) + 1);
       if (fault?.error) return `${field.name}: ${fault.error}`;
     }
     return "";
@@ -187,11 +189,13 @@ function result(run) {
     ...(chance ? [row.probability === undefined || row.probability === "" ? "" : percent(Number(row.probability))] : []),
     ...row.cells.slice(0, SHOWN_COLUMNS),
   ]));
+  const cells = [...run.unknown.values()].reduce((sum, each) => sum + each, 0), places = [...run.unknown].map(([name, each]) => `${name} (${count(each)})`);
   const notes = [
     run.unused.length ? `Not used: ${few(run.unused)}.` : "",
     run.rows > SHOWN_ROWS ? `The first ${SHOWN_ROWS} rows; the saved table has all.` : "",
   ].filter(Boolean);
   return [
+    cells ? h("p", { class: "warn" }, `${counted(cells, "cell")} ${cells === 1 ? "holds a value" : "hold values"} that the model does not know: ${few(places)}. The answers are those for any unknown value.`) : null,
     run.wrong ? h("details", { open: run.wrong < 6 }, h("summary", null, `Rows with an error (${count(run.wrong)})`), lines(run.faulty)) : null,
     lines(run.shown),
     notes.length ? h("p", { class: "soft" }, notes.join(" ")) : null,

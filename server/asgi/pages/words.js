@@ -6,6 +6,9 @@ export const count = (number) => whole.format(number);
 export const counted = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 export const shown = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 
+// A value among others; an empty text is seen.
+export const named = (value) => (value === "" ? '""' : shown(value));
+
 // A number with three digits that say something: 0, 0.012, 3.4, 128, 1,204.
 export function figure(number) {
   if (number == null) return "–";

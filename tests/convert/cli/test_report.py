@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convert.cli.report import LONGEST_CELL, SHOWN_FEATURES, description, proof_table
+from convert.cli.report import LONGEST_CELL, SHOWN_FEATURES, description, feature_cells, proof_table
 from server.artefact.metadata import Artefact, Feature, Golden, Output
 
 
@@ -27,3 +27,9 @@ def test_one_long_name_does_not_make_every_line_as_long() -> None:
     line = {"rows": 1, "wrong": 0, "ties": 0, "worst": 0.0, "output": "value"}
     lines = [{**line, "group": group, "way": way} for group in (long, "usual") for way in ("batched", "alone")]
     assert len(proof_table({"lines": lines})) < 10 * LONGEST_CELL
+
+
+def test_known_values_are_told_apart_from_the_only_ones() -> None:
+    assert feature_cells(Feature("a", "string", "a"))[-1] == "any"
+    assert feature_cells(Feature("a", "string", "a", known=("x", "y")))[-1] == "any; known: x, y"
+    assert feature_cells(Feature("a", "string", "a", categories=("x", "y")))[-1] == "x, y"

@@ -12,8 +12,15 @@ from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, PowerTransformer, StandardScaler
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from convert.errors import Refused
 from convert.job import Converted
@@ -21,6 +28,7 @@ from convert.original.hints.column_hints import ColumnHint
 from convert.original.original import Original, open_original
 from convert.original.schema import MOST_TRIED, describe
 from convert.original.table import Table
+from server.artefact.known import MOST_KNOWN
 from server.artefact.metadata import Feature
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -60,6 +68,33 @@ def test_categories_are_the_only_values_unless_others_are_taken() -> None:
     free = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     relaxed, _ = schema(make_pipeline(free, LogisticRegression()).fit(words, Y))
     assert [feature.categories for feature in relaxed] == [None, None]
+
+
+def test_what_an_encoder_knows_is_told_where_it_takes_anything() -> None:
+    words = pandas.DataFrame({"a": ["x", "é"] * 30, "n": [1, 2] * 30})
+    for free in (
+        OneHotEncoder(handle_unknown="ignore"),
+        OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+        TargetEncoder(cv=2),
+    ):
+        features, _ = schema(make_pipeline(free, LogisticRegression()).fit(words, Y))
+        assert [(feature.categories, feature.known) for feature in features] == [(None, ("x", "é")), (None, (1, 2))]
+    strict, _ = schema(make_pipeline(OneHotEncoder(), LogisticRegression()).fit(words, Y))
+    assert [feature.known for feature in strict] == [(), ()]
+
+
+def test_a_column_that_is_read_as_a_number_too_has_no_known_values() -> None:
+    numbers = pandas.DataFrame({"n": [1.0, 2.0] * 30})
+    both = FeatureUnion([("one", OneHotEncoder(handle_unknown="ignore")), ("as it is", StandardScaler())])
+    features, _ = schema(make_pipeline(both, LogisticRegression()).fit(numbers, Y))
+    assert [(feature.categories, feature.known) for feature in features] == [(None, ())]
+
+
+def test_of_too_many_known_values_none_is_told() -> None:
+    words = pandas.DataFrame({"a": [f"w{at}" for at in range(MOST_KNOWN + 1)]})
+    labels = np.arange(len(words)) % 2
+    features, _ = schema(make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()).fit(words, labels))
+    assert features[0].known == ()
 
 
 def test_a_model_that_refuses_negative_numbers_is_asked_no_more_of_them() -> None:

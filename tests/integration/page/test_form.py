@@ -81,6 +81,36 @@ def test_categories_are_choices_and_unknown_ones_are_warned_of(door: Door, visit
     page.locator(".prediction").wait_for()
 
 
+def test_what_a_model_was_fitted_with_is_offered_and_other_values_are_warned_of(door: Door, visit: Visit) -> None:
+    page = visit(door, "/#mixed")
+    plan = page.get_by_label("plan")
+    offered = page.locator(f"datalist#{plan.get_attribute('list')} option")
+    assert [option.get_attribute("value") for option in offered.all()] == ["", "gold", "tin, 2"]
+    note = page.locator(f"#{plan.get_attribute('aria-describedby')}")
+    plan.fill("gold")
+    assert note.inner_text() == ""
+    plan.fill("lead")
+    assert note.inner_text() == 'the model does not know this value: it knows "", gold, tin, 2'
+    assert "warn" in str(note.get_attribute("class"))
+    assert plan.get_attribute("aria-invalid") == "false"
+    page.get_by_role("button", name="Predict").click()
+    page.locator(".prediction").wait_for()
+
+
+def test_a_number_among_known_ones_is_known_however_it_is_written(modules: Page) -> None:
+    unknown = """async ([known, dtype, texts]) => {
+      const { faultOf, fieldsOf } = await import("/static/row.js");
+      const [field] = fieldsOf({ features: [{ name: "a", dtype, categories: null, known }], examples: [] });
+      return texts.map((text) => Boolean(faultOf(field, text)?.unknown));
+    }"""
+    assert modules.evaluate(unknown, [[1.0, 2.5], "float64", ["1", "1.0", " 2.50", "3", "x"]]) == [
+        *(False, False, False),
+        *(True, False),
+    ]
+    assert modules.evaluate(unknown, [["a", "1"], "string", ["a", "1", "1.0", "A"]]) == [False, False, True, True]
+    assert modules.evaluate(unknown, [[], "string", ["a"]]) == [False], "of a file that tells of none"
+
+
 def test_three_thousand_features_are_searched_and_pasted(door: Door, visit: Visit) -> None:
     page = visit(door, "/#genes")
     assert page.locator(".field").count() == 12

@@ -39,6 +39,7 @@ def test_axe_finds_nothing(door: Door, visit: Visit, axe: str, size: dict[str, i
     page.get_by_role("button", name="Predict").click()
     page.locator(".prediction").wait_for()
     page.get_by_label("visits").fill("many")
+    page.get_by_label("plan").fill("lead")
     page.get_by_role("button", name="Paste a row").click()
     page.get_by_text("When something is wrong").click()
     assert faults(page, axe) == []

@@ -67,6 +67,18 @@ def test_what_only_the_server_refuses_is_found_in_halves(door: Door, visit: Visi
     assert orjson.loads(found[0]["prediction"]) == {"doubled": [3, 5, 7]}
 
 
+PLANS = ["lead", "gold", "", "x"]  # of which the model knows the second; the third is missing
+
+
+def test_cells_that_the_model_does_not_know_are_counted(door: Door, visit: Visit) -> None:
+    page = visit(door, "/#mixed")
+    city = page.get_by_label("city").locator("option").first.inner_text()
+    drop(page, "\n".join(["plan,age,city,visits,member", *(f"{plan},1,{city},2,true" for plan in PLANS)]))
+    page.get_by_text("4 rows in").wait_for()
+    assert "2 cells hold values that the model does not know: plan (2)" in page.locator(".many .warn").inner_text()
+    assert {row["error"] for row in saved(page)} == {""}
+
+
 @pytest.mark.slow
 def test_a_file_without_the_columns_is_told_which(door: Door, visit: Visit) -> None:
     page = visit(door, "/#iris")

@@ -18,8 +18,9 @@ import pyarrow.parquet as parquet  # noqa: E402
 from score import job as jobs  # noqa: E402
 from score.engines import cluster as on_ray  # noqa: E402
 from score.errors import Refused  # noqa: E402
-from score.job import Job, run  # noqa: E402
+from score.job import run  # noqa: E402
 from score.state import STATE  # noqa: E402
+from score.wanted import Job  # noqa: E402
 from tests.score.tables import MODELS, example, rows_like_golden  # noqa: E402
 from tests.score.test_scorer import batch_of  # noqa: E402
 from tests.support.ray.cluster import Nodes, cluster  # noqa: E402

@@ -279,7 +279,7 @@ def transformer() -> Made:
 CITIES = ("Bern", "Oslo", "Rome")
 MIXED_FEATURES = (
     Feature("city", "string", "city", categories=CITIES),
-    Feature("plan", "string", "plan", nullable=True),
+    Feature("plan", "string", "plan", nullable=True, known=("", "gold", "tin, 2")),
     Feature("age", "float64", "age", nullable=True),
     Feature("visits", "int64", "visits"),
     Feature("member", "bool", "member"),
