@@ -15,8 +15,9 @@ from server.caching.question import MARK_BYTES, packed
 from server.codecs.slices import Slices, finish, ranges
 from server.codecs.v2.body import behind, pack
 from server.codecs.v2.classes import ENCODED_ITEMS, Encode, classify
-from server.codecs.v2.datatypes import NAMES, to_binary, to_json
+from server.codecs.v2.datatypes import NAMES, described, to_binary, to_json
 from server.codecs.v2.outputs import RequestedOutput
+from server.codecs.v2.small_answers import small_answers
 from server.metrics.families import RouteName
 
 COPIED_ITEMS = 32_768  # values that one slice copies
@@ -70,11 +71,17 @@ class TensorGroup:
     def deliver(self, entries: Sequence[Entry], outputs: Sequence[Array]) -> None:
         """Answers every entry that is not done with its own rows, in its own format."""
         row = 0
+        small = small_answers(outputs) if self.rows_first else None
         for entry in entries:
             end = row + entry.rows
             if not entry.done:
-                own = [output[row:end] for output in outputs] if self.rows_first else outputs
-                answer = finish(render(entry.request[1], own, self.rows_first))
+                wanted: OutputFormat = entry.request[1]
+                answer = None
+                if small is not None and wanted.compression is None:
+                    answer = small.answer(wanted.start, wanted.outputs, row, end)
+                if answer is None:
+                    own = [output[row:end] for output in outputs] if self.rows_first else outputs
+                    answer = finish(render(wanted, own, self.rows_first))
                 entry.done = True
                 entry.answer_in_pieces(answer)
             row = end
@@ -124,7 +131,7 @@ def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bo
             data = yield from (_binary(output) if requested.binary else _pieces(output, to_json))
         if len(json) > 1:
             json.append(b",")
-        json.append(_DESCRIBED % (orjson.dumps(requested.name), datatype.encode(), orjson.dumps(shape)))
+        json.append(described(requested.name, datatype, shape))
         if requested.binary:
             json.append(b',"parameters":{"binary_data_size":%d}}' % sum(map(len, data)))
             binary += data
@@ -164,9 +171,6 @@ def _pieces(array: Array, encode: Encode, items: int = ENCODED_ITEMS) -> Slices[
         pieces.append(encode(flat[start:stop]))
         yield
     return pieces
-
-
-_DESCRIBED = b'{"name":%b,"datatype":"%b","shape":%b'
 
 
 def start_of(model: str, version: str, request_id: str | None) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any, cast
 
 from server.artefact.metadata import Artefact
@@ -12,24 +11,23 @@ from server.artefact.tensors import Buffer, InputLayout, TensorSpec
 from server.batching.entry import Entry
 from server.codecs.codec import Headers
 from server.codecs.json.long_lists import MAX_CUT, CutBody, NotCut, cut_out, opening_of, or_not_cut
-from server.codecs.json.parser import Allowance, BadJson, parse
+from server.codecs.json.parser import BadJson, parse
 from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.refusals import too_many_rows
-from server.codecs.rows import OTHERS
 from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish
 from server.codecs.v2.answer import Labels, OutputFormat, TensorGroup, start_of
 from server.codecs.v2.body import TensorHead, read_head, split, unpack
 from server.codecs.v2.datatypes import Shape, bad
-from server.codecs.v2.parameters import MAX_PARAMETERS
-from server.codecs.v2.request import InferRequest, read, read_raw
+from server.codecs.v2.envelopes import Envelopes, RequestPlan, envelope_of, plan_of
+from server.codecs.v2.outputs import RequestedOutput
+from server.codecs.v2.request import InferRequest, allowance_of, read, read_raw
+from server.codecs.v2.verbatim import Verbatim
 
 NOT_FINITE = re.compile(rb"-?(NaN|Infinity)\b")  # as some clients write them in JSON, which has neither
 NOT_FINITE_INSIDE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")
 _DATA = opening_of("data")
 MAX_GROUPS = 256  # remembered at a time; at the limit all are dropped, and those in use are made again
-UNBOUNDED = 2**48  # values, where only the size of the body bounds them
 TEXT_BYTES = 64  # of memory that a short text takes
-MAX_LISTS = 131_072  # of nested data of a tensor whose shape is open
 
 
 def has_rows(inputs: Sequence[TensorSpec]) -> bool:
@@ -73,8 +71,10 @@ class TensorCodec:
         self._labels = labels
         self._max_rows = max_rows
         self._max_body_bytes = max_body_bytes
-        self._allowance = _allowance(inputs, len(outputs), max_rows)
+        self._allowance = allowance_of(inputs, len(outputs), max_rows)
         self._groups: dict[tuple[tuple[Shape, ...], tuple[str, ...]], TensorGroup] = {}
+        self._envelopes = Envelopes()
+        self._verbatim = Verbatim()
         self._start = start_of(model, version, None)
 
     @property
@@ -89,22 +89,55 @@ class TensorCodec:
     def decode(self, entry: Entry, body: bytes | bytearray) -> Slices[None] | None:
         """Parses and checks a body. Raises ServerError: bad_request, bad_json, too_deep, too_many_rows, ..."""
         head: TensorHead = entry.request
-        slices = self._decode(entry, head, body)
-        if head.encoding is not None or len(body) > LARGE_BYTES:
-            return slices
-        finish(slices)
-        return None
+        if head.encoding is None and len(body) <= LARGE_BYTES:
+            self._decode_small(entry, head, body)
+            return None
+        return self._decode(entry, head, body)
 
     def _decode(self, entry: Entry, head: TensorHead, body: bytes | bytearray) -> Slices[None]:
         if head.encoding is not None:
             body = yield from unpack(body, head.encoding, self._max_body_bytes, entry.hold)
-        if head.json_bytes == 0:
-            infer = read_raw(memoryview(body), self._inputs, self._rows_first, tuple(self._outputs))
+        if len(body) <= LARGE_BYTES:
+            self._decode_small(entry, head, body)
+        elif head.json_bytes == 0:
+            self._fill(entry, head, self._read_raw(body), body)
+        else:
+            json, binary = split(body, head.json_bytes)
+            infer = yield from self._read_any(json, binary, body)
             self._fill(entry, head, infer, body)
+
+    def _decode_small(self, entry: Entry, head: TensorHead, body: bytes | bytearray) -> None:
+        if head.json_bytes == 0:
+            self._fill(entry, head, self._read_raw(body), body)
             return
         json, binary = split(body, head.json_bytes)
-        infer = yield from self._read_any(json, binary, body)
+        text = bytes(json)
+        known = self._verbatim.read(text, binary)
+        if known is not None:
+            self._fill_planned(entry, head, *known, None)
+            return
+        document = finish(self._parse(json))
+        envelope = envelope_of(document) if self._row_independent else None
+        plan = None if envelope is None else self._envelopes.find(envelope, len(binary))
+        if envelope is not None and plan is not None:
+            clean = b"true" not in body and b"false" not in body
+            self._fill_planned(entry, head, plan, plan.read(envelope.data, binary, clean), document.get("id"))
+            self._verbatim.remember(text, document, envelope, plan)
+            return
+        infer = finish(self._read(document, binary))
         self._fill(entry, head, infer, body)
+        if envelope is not None:
+            group = cast("TensorGroup", entry.group)
+            self._envelopes.remember(envelope, plan_of(document["inputs"], infer, self._inputs, entry.rows, group))
+
+    def _fill_planned(
+        self, entry: Entry, head: TensorHead, plan: RequestPlan, buffers: tuple[Buffer, ...], request_id: str | None
+    ) -> None:
+        entry.rows, entry.group = plan.rows, plan.group
+        self._fill_wanted(entry, head, buffers, plan.outputs, request_id, plan.timeout)
+
+    def _read_raw(self, body: bytes | bytearray) -> InferRequest:
+        return read_raw(memoryview(body), self._inputs, self._rows_first, tuple(self._outputs))
 
     def _read_any(self, json: memoryview, binary: memoryview, body: bytes | bytearray) -> Slices[InferRequest]:
         if len(json) <= LARGE_BYTES:
@@ -143,13 +176,24 @@ class TensorCodec:
         shapes = [tensor.shape for tensor in tensors]
         entry.rows = self._rows(shapes)
         entry.group = self._group(shapes, tuple([output.name for output in infer.outputs]))
-        has_id = infer.request_id is not None
-        start = start_of(self._model, self._version, infer.request_id) if has_id else self._start
-        output_format = OutputFormat(start, infer.outputs, self._labels, head.wants)
         buffers = tuple([tensor.buffer for tensor in tensors])
-        entry.request = buffers if len(body) <= LARGE_BYTES else kept(entry, buffers, body), output_format
-        if infer.timeout is not None:
-            entry.deadline = min(entry.deadline, entry.arrived + infer.timeout)
+        if len(body) > LARGE_BYTES:
+            buffers = kept(entry, buffers, body)
+        self._fill_wanted(entry, head, buffers, infer.outputs, infer.request_id, infer.timeout)
+
+    def _fill_wanted(
+        self,
+        entry: Entry,
+        head: TensorHead,
+        buffers: tuple[Buffer, ...],
+        outputs: tuple[RequestedOutput, ...],
+        request_id: str | None,
+        timeout: float | None,
+    ) -> None:
+        start = self._start if request_id is None else start_of(self._model, self._version, request_id)
+        entry.request = buffers, OutputFormat(start, outputs, self._labels, head.wants)
+        if timeout is not None:
+            entry.deadline = min(entry.deadline, entry.arrived + timeout)
 
     def _rows(self, shapes: Sequence[Shape]) -> int:
         """The rows of the request; 1 for a model without rows."""
@@ -174,27 +218,14 @@ class TensorCodec:
         if group is None:
             if len(self._groups) >= MAX_GROUPS:
                 self._groups.clear()
+                self._envelopes.clear()  # they know groups
+                self._verbatim.clear()
             group = self._groups[row_shapes, outputs] = TensorGroup(outputs, self._layouts(row_shapes), True)
         return group
 
     def _layouts(self, row_shapes: Sequence[Shape]) -> tuple[InputLayout, ...]:
         pairs = zip(self._inputs.values(), row_shapes, strict=True)
         return tuple(InputLayout(spec.name, spec.dtype, shape) for spec, shape in pairs)
-
-
-def _allowance(inputs: Sequence[TensorSpec], outputs: int, max_rows: int) -> Allowance:
-    """What the JSON of ``max_rows`` rows may have."""
-    values = lists = members = 16 * (len(inputs) + outputs) + MAX_PARAMETERS + OTHERS
-    for spec in inputs:
-        first, *others = spec.shape or (None,)
-        sizes = [max_rows if first is None else first, *others]
-        values += _product(sizes) if None not in sizes else UNBOUNDED
-        lists += sum(_product(sizes[:level]) for level in range(1, len(sizes))) if None not in sizes[:-1] else MAX_LISTS
-    return Allowance(values, lists, members, max_rows)
-
-
-def _product(sizes: Sequence[int | None]) -> int:
-    return prod(size or 0 for size in sizes)
 
 
 def kept(entry: Entry, buffers: Sequence[Buffer], body: bytes | bytearray) -> tuple[Buffer, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,3 +76,8 @@ def to_json(array: Array) -> bytes:
     if flat.dtype == np.float16:
         flat = flat.astype(np.float32)
     return orjson.dumps(flat, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def described(name: str, datatype: str, shape: Sequence[int]) -> bytes:
+    """The JSON of an output up to its data."""
+    return b'{"name":%b,"datatype":"%b","shape":%b' % (orjson.dumps(name), datatype.encode(), orjson.dumps(shape))

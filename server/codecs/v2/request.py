@@ -10,11 +10,14 @@ from math import prod
 from typing import Any, NamedTuple
 
 from server.artefact.tensors import Buffer, TensorSpec
+from server.codecs.json.parser import Allowance
 from server.codecs.refusals import listed, shown, shown_shape, too_many_rows
+from server.codecs.rows import OTHERS
 from server.codecs.slices import Slices, finish
 from server.codecs.v2.datatypes import BYTES, DTYPES, NAMES, Shape, bad, widens
 from server.codecs.v2.outputs import RequestedOutput, Specs, read_outputs
 from server.codecs.v2.parameters import (
+    MAX_PARAMETERS,
     no_shared_memory,
     parameters_of_request,
     read_flag,
@@ -25,6 +28,8 @@ from server.codecs.v2.values import check_size, from_binary, from_json
 
 MAX_RANK = 32
 MAX_SIZE = 2**48  # elements of a tensor, empty dimensions left out: no body holds more
+UNBOUNDED = 2**48  # values, where only the size of the body bounds them
+MAX_LISTS = 131_072  # of nested data of a tensor whose shape is open
 MAX_TEXTS = 1_000_000  # of an input: a text takes far more memory and time than a number
 
 
@@ -193,3 +198,18 @@ def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:
 
 def _dims(spec: TensorSpec) -> list[int]:
     return [-1 if size is None else size for size in spec.shape]
+
+
+def allowance_of(inputs: Sequence[TensorSpec], outputs: int, max_rows: int) -> Allowance:
+    """What the JSON of ``max_rows`` rows may have."""
+    values = lists = members = 16 * (len(inputs) + outputs) + MAX_PARAMETERS + OTHERS
+    for spec in inputs:
+        first, *others = spec.shape or (None,)
+        sizes = [max_rows if first is None else first, *others]
+        values += _product(sizes) if None not in sizes else UNBOUNDED
+        lists += sum(_product(sizes[:level]) for level in range(1, len(sizes))) if None not in sizes[:-1] else MAX_LISTS
+    return Allowance(values, lists, members, max_rows)
+
+
+def _product(sizes: Sequence[int | None]) -> int:
+    return prod(size or 0 for size in sizes)
