@@ -29,6 +29,7 @@ from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
 from convert.proof.company import refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
+from convert.proof.enough import refuse_sameness, refuse_ties
 from convert.proof.golden import golden
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_by_halves, ask_few_rows, ask_proof_rows
@@ -36,11 +37,9 @@ from convert.proof.rows.usual import usual
 from convert.proof.speed import feeds_of, ratios
 from convert.proof.user_rows import column_names, kinds_of
 from convert.tracing.steps import Traced, capture, own_steps, sharing
-from server.artefact.metadata import Artefact, Feature, to_metadata
+from server.artefact.metadata import Artefact, Feature, Golden, Output, to_metadata
 from server.artefact.runtime import Runtime
 
-MOST_ACCIDENTS = 0.02  # of rows like those that the model remembers: KNN on iris has 1.3 %, on a survey 3 to 38 %
-MOST_ALIKE = 0.99  # of the rows may have one answer; a tree of two leaves has 0.5
 COMPARING_FROM = 0.4  # of all the work, when the comparison begins
 
 Tell = Callable[[str, float], None]  # what is under way, and how much of all is done
@@ -54,6 +53,17 @@ class Converted:
     artefact: Artefact
     proof: Proof
     speed: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the original was asked for the proof and what it answered, by group; which answers are accidents [rows]."""
+
+    original: Original
+    features: tuple[Feature, ...]
+    groups: Groups
+    expected: Mapping[str, Answers]
+    accidents: Mapping[str, Array]
 
 
 def convert(
@@ -81,31 +91,16 @@ def convert(
     few = _ask_few_rows(original, features, own)
     tell("building the graph", 0.15)
     exported = export(original, features, few, own)
-    outputs = exported.outputs
     tell("asking for the answers to 10,000 rows", 0.2)
-    groups, expected = ask_proof_rows(original, features, data)
-    runtime = Runtime(exported.model.SerializeToString())
-    accidents = find_accidents(_opened(exported.accidents), features, groups)
-    refuse_company(original, groups, expected, accidents)
-    tell_share = tell_of_comparison(tell, groups)
-    proven = functools.partial(
-        prove, features=features, groups=groups, expected=expected, accidents=accidents, tell=tell_share
-    )
-    kept = Proven(exported.model, runtime, proven(runtime))
-    if not allow_ties:
-        refuse_ties(kept.proof)
-    if data is None:
-        refuse_sameness(kept.proof, is_constant(exported.model) or has_one_answer(original.model, features))
-    optimisation: Mapping[str, Any] = {}
-    if optimise == "fast" and not kept.proof.wrong:
-        kept, optimisation = fastest(kept, proven, feeds_of(groups["usual"], features), candidates(kept.model))
+    asked = _ask(original, features, data, exported.accidents)
+    kept, optimisation = _prove(exported.model, asked, tell, data is not None, allow_ties, optimise == "fast")
     artefact = Artefact(
         name=name,
         kind=original.kind,
         features=features,
-        outputs=outputs,
+        outputs=exported.outputs,
         classes=original.classes(few),
-        golden=golden(groups, expected, accidents, outputs, _labels_by(kept.runtime, features)),
+        golden=_golden(asked, exported.outputs, kept.runtime),
         producer=_producer(policy),
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         source_sha256=hashlib.sha256(pickled).hexdigest(),
@@ -114,8 +109,45 @@ def convert(
         origin=origin,
         optimisation=optimisation,
     )
-    kept.model.doc_string = draw(original.model)
-    speed = ratios(original, kept.runtime, features, groups["usual"])
+    return _finished(kept, artefact, asked)
+
+
+def _ask(original: Original, features: tuple[Feature, ...], data: Any | None, accidents: ModelProto | None) -> _Asked:
+    groups, expected = ask_proof_rows(original, features, data)
+    marked = find_accidents(_opened(accidents), features, groups)
+    refuse_company(original, groups, expected, marked)
+    return _Asked(original, features, groups, expected, marked)
+
+
+def _prove(
+    model: ModelProto, asked: _Asked, tell: Tell, has_data: bool, allow_ties: bool, fast: bool
+) -> tuple[Proven, dict[str, Any]]:
+    """What is kept, proven, and what the file says of faster graphs: nothing unless ``fast`` asks for them.
+
+    Raises Refused where the proof says too little.
+    """
+    proven = functools.partial(
+        prove,
+        features=asked.features,
+        groups=asked.groups,
+        expected=asked.expected,
+        accidents=asked.accidents,
+        tell=tell_of_comparison(tell, asked.groups),
+    )
+    runtime = Runtime(model.SerializeToString())
+    safe = Proven(model, runtime, proven(runtime))
+    if not allow_ties:
+        refuse_ties(safe.proof)
+    if not has_data:
+        refuse_sameness(safe.proof, is_constant(model) or has_one_answer(asked.original.model, asked.features))
+    if not fast or safe.proof.wrong:
+        return safe, {}
+    return fastest(safe, proven, feeds_of(asked.groups["usual"], asked.features), candidates(model))
+
+
+def _finished(kept: Proven, artefact: Artefact, asked: _Asked) -> Converted:
+    kept.model.doc_string = draw(asked.original.model)
+    speed = ratios(asked.original, kept.runtime, asked.features, asked.groups["usual"])
     return Converted(_with_metadata(kept.model, to_metadata(artefact)), artefact, kept.proof, speed)
 
 
@@ -140,39 +172,16 @@ def own_steps_of(original: Original, features: Sequence[Feature]) -> Traced | No
     return Traced(samples, set(sharing(original.model)))
 
 
-def _labels_by(runtime: Runtime, features: Sequence[Feature]) -> Callable[[Table], Array]:
-    """What the file answers first, which are labels where there are any."""
-    return lambda table: next(iter(batched(runtime, features, table).values()))
+def _golden(asked: _Asked, outputs: Sequence[Output], runtime: Runtime) -> Golden:
+    def labels(table: Table) -> Array:
+        """What the file answers first, which are labels where there are any."""
+        return next(iter(batched(runtime, asked.features, table).values()))
+
+    return golden(asked.groups, asked.expected, asked.accidents, outputs, labels)
 
 
 def _opened(model: ModelProto | None) -> Runtime | None:
     return None if model is None else Runtime(model.SerializeToString())
-
-
-def refuse_ties(proof: Proof) -> None:
-    """Raises Refused where answers that are accidents are common, or labels that differ where the best scores tie."""
-    if not proof.wrong and proof.tie_share > MOST_ACCIDENTS:
-        raise Refused(
-            f"in {proof.tie_share:.1%} of rows its two best classes have one score and the file would choose the other,"
-            " so that its labels are hardly compared at all",
-            "fit it so that its scores tell the classes apart, or take such labels as they fall with --allow-ties",
-        )
-    if not proof.wrong and proof.accident_share > MOST_ACCIDENTS:
-        raise Refused(
-            f"of rows like those it remembers {proof.accident_share:.1%} have more neighbours at one distance than it "
-            "asks: which of them it takes is an accident of scikit-learn's search, which no file can repeat",
-            "use more or finer columns, or take such answers as they fall with --allow-ties",
-        )
-
-
-def refuse_sameness(proof: Proof, by_nature: bool) -> None:
-    """Raises Refused where nearly all rows have one answer, unless the model has no other ``by_nature``."""
-    if not proof.wrong and proof.spread.commonest > MOST_ALIKE and not by_nature:
-        raise Refused(
-            f"{proof.spread.commonest:.2%} of the rows made up from it have one and the same answer "
-            f"({proof.spread.distinct:,} in all), so that comparing them would prove nothing",
-            "give rows that it answers differently: --data ROWS.csv",
-        )
 
 
 def _with_names(original: Original, data: Any | None) -> Original:

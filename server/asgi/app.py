@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from server.endpoints.framing import Headers, check_framing
 from server.endpoints.lifecycle import Endpoints
+from server.endpoints.reads import JSON
 from server.endpoints.serving import HotRoute
-from server.errors import ServerError
+from server.errors import ServerError, envelope
 from server.logs import log
 from server.models.repository import Repository
 
@@ -117,22 +118,31 @@ class App:
         # HEAD is routed as GET; uvicorn omits the body.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         gate = self.endpoints.gate
-        framework = self._framework or await self._assemble_apart()
         try:
+            framework = self._framework or await self._assemble_apart()
             check_framing(scope["headers"], scope["http_version"])
             gate.check_host(scope["headers"], scope["http_version"])
             if not self._is_preflight(scope) and not framework.is_open_page(scope):
                 gate.authorise(scope["path"], scope["headers"])
             gate.check_lengths(scope["headers"])
             await framework.app(inner, receive, send_with_id)
-        except framework.disconnected:
-            return  # within its body: nobody waits for an answer
         except Exception as error:  # noqa: BLE001  every error reaches the client as an envelope
+            if self._framework is not None and isinstance(error, self._framework.disconnected):
+                return  # within its body: nobody waits for an answer
             if not isinstance(error, ServerError):
                 log.exception("a request failed", extra={"request_id": request_id.decode()})
                 error = ServerError("internal", "the server failed on this request; its log says why")
             if not started:
-                await framework.respond(error, request_id.decode())(inner, receive, send_with_id)
+                await self._refuse(error, request_id, send_with_id)
+
+    async def _refuse(self, error: ServerError, request_id: bytes, send: Send) -> None:
+        """Answers a refusal, also where FastAPI could not be assembled."""
+        self.endpoints.metrics.error(error.code)
+        body = envelope(error, request_id.decode())
+        headers = [(name.encode(), value.encode()) for name, value in error.headers.items()]
+        headers += [(b"content-length", b"%d" % len(body)), (b"content-type", JSON.encode())]
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     def _count(self, scope: Scope, status: int, method: str) -> None:
         """Counts how long a request took whose answer begins, and tells it in the access log."""

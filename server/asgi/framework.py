@@ -34,7 +34,6 @@ class Framework:
     is_open_page = staticmethod(is_open_page)
 
     def __init__(self, endpoints: Endpoints) -> None:
-        self._endpoints = endpoints
         self.app = _build(endpoints)
         self._operations = self.app.openapi()["paths"]
 
@@ -42,10 +41,6 @@ class Framework:
         """Makes the OpenAPI document of the models that are served now."""
         keyed = bool(endpoints.settings.api_keys)
         endpoints.openapi_document = orjson.dumps(document(endpoints.repository, deepcopy(self._operations), keyed))
-
-    def respond(self, error: ServerError, request_id: str) -> Response:
-        """The answer to a refusal, which is counted."""
-        return _respond(self._endpoints, error, request_id)
 
 
 def _build(endpoints: Endpoints) -> FastAPI:

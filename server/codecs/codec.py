@@ -15,13 +15,17 @@ Headers = Iterable[tuple[bytes, bytes]]  # names in any case
 class Codec(Protocol):
     """Decodes the requests of one protocol for one model; its `BatchGroup`s encode the answers."""
 
-    # `decode` needs what `read_headers` returns. If False, ``request`` may be None, and `read_headers` must check as
-    # that of `/predict` does: such codecs share the head cache, which remembers a line for all of their routes.
+    # `decode` needs what `read_headers` returns. If False, ``request`` may be None, and what `read_headers` lets pass
+    # line by line must pass together: the head cache remembers lines.
     reads_headers: bool
     counts_stages: bool  # as of its `BatchGroup`s
 
     def read_headers(self, headers: Headers) -> Any:
-        """Checks the headers; returns what they say of the body, for the entry's ``request``. Raises ServerError."""
+        """Checks the headers; returns what they say of the body, for the entry's ``request``. Raises ServerError.
+
+        The head cache remembers it for heads with the same lines: it depends on the headers alone, and is never
+        changed. Content-Length and what proxies write anew for each request say nothing here.
+        """
 
     def decode(self, entry: Entry, body: bytes | bytearray) -> Slices[None] | None:
         """Parses and checks a body: sets the entry's ``group``, ``request`` and ``rows``. Raises ServerError.

@@ -140,7 +140,7 @@ class Connection(ReadingConnection):
         exchange = self.worker.make_exchange(self, request_id or gate.next_id(), deadline, route)
         if not self.parser.should_keep_alive():
             exchange.close = True
-        elif self.worker.knows_heads and not route.codec.reads_headers:
+        elif self.worker.knows_heads:
             self._learn(route)
         exchange.request = described
         exchange.no_store = no_store
@@ -152,13 +152,14 @@ class Connection(ReadingConnection):
 
     def _go_known(self, known: Recognised[HotRoute]) -> None:
         """Enters a whole hot request with a known head; the parser stays between two messages."""
-        route, request_id, start, body = known
+        route, request_id, start, body, described = known
         worker = self.worker
         gate = worker.endpoints.gate
         self._waits_for = IDLE
         self._since = worker.now
         now = monotonic()
         exchange = worker.make_exchange(self, request_id or gate.next_id(), gate.deadline(now, start), route, now)
+        exchange.request = described
         self.exchanges.append(exchange)
         try:
             if worker.quota is not None:

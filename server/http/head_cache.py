@@ -3,7 +3,8 @@
 The heads of a client's hot requests differ at most in ids and length. The parser and the gate see a line first; once
 both have passed it, the cache remembers it. A head is recognised only if its request line is that of a hot path, each
 header line is remembered or is one of a few that are looked at here, and there is one Host and one Content-Length. The
-parser decides on every other head.
+parser decides on every other head. What a route reads from its headers is read again from the remembered lines of a
+head, in their order, and remembered by these lines: it may refuse together what has passed apart.
 
 What tells one client or one request from another is never remembered: behind a router, lines that do not return would
 push out those that do.
@@ -12,9 +13,10 @@ push out those that do.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from server.endpoints.framing import says_no_store
+from server.endpoints.framing import Headers, says_no_store
+from server.errors import ServerError
 from server.http.limits import MAX_HEAD_BYTES, MAX_HEADERS
 
 # docs/decisions.md: "Heads whose lines have passed need no parser"
@@ -46,7 +48,9 @@ _VISIBLE = bytes(range(32, 127))
 _OF_IDS = bytes(byte for byte in range(128) if chr(byte).isalnum()) + b"-"
 
 # Headers that are remembered with one value only, or never: they change how a message is parsed or who may send it.
-_ONLY = {b"connection": b"keep-alive", b"content-encoding": b"identity"}
+# (A route that reads headers says itself which codings it takes.)
+_ONLY = {b"connection": b"keep-alive"}
+_ONLY_UNREAD = _ONLY | {b"content-encoding": b"identity"}
 _NEVER = _VARIED | {
     *(b"authorization", b"expect", b"origin", b"transfer-encoding", b"upgrade", b"x-request-id", b"x-request-start")
 }
@@ -54,57 +58,83 @@ _NEVER = _VARIED | {
 Route = TypeVar("Route")
 
 
-# A whole request: route, client's request id, router's X-Request-Start, body. Not a NamedTuple, which costs 0.2 us more
-# per request; docs/decisions.md: "What a request costs in Python was cut by a fifth".
-Recognised = tuple[Route, bytes | None, bytes | None, bytes]
+# A whole request: route, client's request id, router's X-Request-Start, body, what the route reads from the headers.
+# Not a NamedTuple, which costs 0.2 us more per request; docs/decisions.md: "What a request costs in Python was cut by a
+# fifth".
+Recognised = tuple[Route, bytes | None, bytes | None, bytes, Any]
+Reader = Callable[[Headers], Any]
 
 
 def _one(route: object) -> Hashable:
     return None
 
 
+def _reads_nothing(route: object) -> Reader | None:
+    return None
+
+
+class _Passed:
+    """The lines that have passed one judge, with their kinds; ``read``: what it reads from headers, if it does."""
+
+    __slots__ = ("lines", "read")
+
+    def __init__(self, read: Reader | None) -> None:
+        self.lines: dict[bytes, int] = {}
+        self.read = read
+
+
 class HeadCache(Generic[Route]):
     """The lines and whole heads that have passed. ``routes``: by path as in a request line.
 
-    ``judge``: what looked at a route's headers; a line that has passed one judge says nothing to another.
+    ``judge``: what looked at a route's headers; a line that has passed one judge says nothing to another. ``reader``:
+    what it reads from them, None for nothing. It gives the same for the same headers, which is never changed, and
+    raises ServerError; Content-Length and what tells clients apart it is not told.
     """
 
-    def __init__(self, routes: Mapping[bytes, Route], judge: Callable[[Route], Hashable] = _one) -> None:
-        self._lines: dict[Hashable, dict[bytes, int]] = {judge(route): {} for route in routes.values()}
+    def __init__(
+        self,
+        routes: Mapping[bytes, Route],
+        judge: Callable[[Route], Hashable] = _one,
+        reader: Callable[[Route], Reader | None] = _reads_nothing,
+    ) -> None:
+        self._passed = {judge(route): _Passed(reader(route)) for route in routes.values()}
         self._judge = judge
         self._routes = {
-            b"POST %b HTTP/1.1" % path: (route, self._lines[judge(route)]) for path, route in routes.items()
+            b"POST %b HTTP/1.1" % path: (route, self._passed[judge(route)]) for path, route in routes.items()
         }
-        self._heads: dict[bytes, tuple[Route, int]] = {}  # whole heads without ids, with the body's bytes
+        # Whole heads without ids, with the body's bytes and what was read; and what was read by the lines that say it.
+        self._heads: dict[bytes, tuple[Route, int, Any]] = {}
+        self._read: dict[tuple[_Passed, tuple[bytes, ...]], Any] = {}
 
     def learn(self, headers: Iterable[tuple[bytes, bytes]], route: Route) -> None:
         """Remembers the lines of a head that has passed the parser, the gate and the judge of ``route``.
 
         Names in the client's case.
         """
-        known = self._lines[self._judge(route)]
+        passed = self._passed[self._judge(route)]
         for name, value in headers:
             line = b"%b: %b" % (name, value)
-            if len(line) <= MAX_LINE_BYTES and line not in known:
-                self._remember(known, name.lower(), value, line)
+            if len(line) <= MAX_LINE_BYTES and line not in passed.lines:
+                self._remember(passed, name.lower(), value, line)
 
-    def _remember(self, known: dict[bytes, int], name: bytes, value: bytes, line: bytes) -> None:
-        if name in _NEVER or value.lower() != _ONLY.get(name, value.lower()):
+    def _remember(self, passed: _Passed, name: bytes, value: bytes, line: bytes) -> None:
+        only = _ONLY_UNREAD if passed.read is None else _ONLY
+        if name in _NEVER or value.lower() != only.get(name, value.lower()):
             return
         if name == b"cache-control" and says_no_store(value):
             return
         if self.remembered() >= MAX_LINES:
-            for lines in self._lines.values():
-                lines.clear()
+            for known in self._passed.values():
+                known.lines.clear()
         if name == b"content-length":
             if value.isdigit() and len(value) <= _LONGEST_LENGTH:
-                known[line] = int(value)
+                passed.lines[line] = int(value)
         else:
-            known[line] = _HOST if name == b"host" else _PASSED
+            passed.lines[line] = _HOST if name == b"host" else _PASSED
 
     def remembered(self) -> int:
         """The lines in the cache."""
-        return sum(map(len, self._lines.values()))
+        return sum(len(passed.lines) for passed in self._passed.values())
 
     def recognise(self, data: bytes) -> Recognised[Route] | None:
         """The request in ``data`` if that is exactly one request with a known head; else None."""
@@ -113,8 +143,8 @@ class HeadCache(Generic[Route]):
             return None
         head = data[:end]
         if (known := self._heads.get(head)) is not None:
-            route, length = known
-            return (route, None, None, data[end + 4 :]) if length == len(data) - end - 4 else None
+            route, length, read = known
+            return (route, None, None, data[end + 4 :], read) if length == len(data) - end - 4 else None
         return self._recognise_lines(head, data[end + 4 :])
 
     def _recognise_lines(self, head: bytes, body: bytes) -> Recognised[Route] | None:
@@ -122,7 +152,8 @@ class HeadCache(Generic[Route]):
         found = self._routes.get(first)
         if found is None or len(lines) > MAX_HEADERS:
             return None
-        route, known = found
+        route, passed = found
+        known = passed.lines
         hosts, length, returns = 0, -1, True
         request_id = start = None
         for line in lines:
@@ -152,8 +183,25 @@ class HeadCache(Generic[Route]):
                     return None
         if hosts != 1 or length != len(body):
             return None
+        try:
+            read = None if passed.read is None else self._read_lines(passed, passed.read, lines)
+        except ServerError:
+            return None
         if returns and request_id is None and start is None and len(head) <= MAX_LINE_BYTES:
             if len(self._heads) >= MAX_LINES:
                 self._heads.clear()
-            self._heads[head] = route, length
-        return route, request_id, start, body
+            self._heads[head] = route, length, read
+        return route, request_id, start, body, read
+
+    def _read_lines(self, passed: _Passed, read: Reader, lines: Iterable[bytes]) -> Any:
+        """What the remembered ones of ``lines`` say. Raises ServerError."""
+        told = tuple([line for line in lines if passed.lines.get(line, 0) < 0])
+        found = self._read.get((passed, told))
+        if found is None:
+            pairs = [line.partition(b": ") for line in told]
+            found = read([(name, value) for name, _, value in pairs])
+            if sum(map(len, told)) <= MAX_LINE_BYTES:
+                if len(self._read) >= MAX_LINES:
+                    self._read.clear()
+                self._read[passed, told] = found
+        return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from hmac import compare_digest
+from typing import Any
 
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import HotRoute
@@ -31,6 +32,7 @@ class KeyedConnection(Connection):
         self._head = b""  # the last that was recognised with them, whole, without ids of its own
         self._head_route: HotRoute | None = None
         self._head_body = 0  # bytes of the body that it announces
+        self._head_read: Any = None  # what its route reads from it
 
     def data_received(self, data: bytes) -> None:
         """Enters a whole request with the line that has passed and a head known without it; else as for all."""
@@ -46,13 +48,14 @@ class KeyedConnection(Connection):
     def _recognise(self, data: bytes) -> Recognised[HotRoute] | None:
         end, route = len(self._head), self._head_route
         if route is not None and len(data) - end == self._head_body and compare_digest(data[:end], self._head):
-            return route, None, None, data[end:]
+            return route, None, None, data[end:], self._head_read
         bare = None if self._credentials is None else without(self._credentials, data)
         known = None if bare is None else self.worker.head_cache.recognise(bare)
         if known is not None and known[1] is known[2] is None:
             size = len(data) - len(known[3])
             if size <= MAX_LINE_BYTES:
                 self._head, self._head_route, self._head_body = data[:size], known[0], len(known[3])
+                self._head_read = known[4]
         return known
 
     def _learn(self, route: HotRoute) -> None:

@@ -58,10 +58,10 @@ class WorkerState:
             self._server_state = server_state
             self.places = places()
             self.hot = self.endpoints.serving.hot_routes()
-            # A codec that needs the headers parses them for each request.
             self.head_cache = HeadCache(
-                {path: route for path, route in self.hot.items() if not route.codec.reads_headers},
+                self.hot,
                 lambda route: id(route.codec),
+                lambda route: route.codec.read_headers if route.codec.reads_headers else None,
             )
             if not self.endpoints.gate.keyed:  # else each connection looks at the key first
                 self.recognise = self.head_cache.recognise

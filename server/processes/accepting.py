@@ -83,14 +83,32 @@ class Acceptor:
             log.warning("no connection can be accepted: %s", error)
             self._rest(listener, _FULL_SECONDS)
             return
-        task = self._loop.create_task(self._begin(client))
+        task = self._loop.create_task(begin(client, self._connect))
         self._beginning.add(task)
         task.add_done_callback(self._beginning.discard)
 
-    async def _begin(self, client: socket.socket) -> None:
+
+async def begin(client: socket.socket, connect: Callable[[], asyncio.Protocol]) -> None:
+    """Gives an accepted client a connection, unless it has gone."""
+    try:
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().connect_accepted_socket(connect, client)
+    except OSError:
+        client.close()
+
+
+def backlog(listener: socket.socket) -> list[socket.socket]:
+    """Accepts all that waits, or as many as the system has descriptors for."""
+    clients: list[socket.socket] = []
+    listener.setblocking(False)
+    while True:
         try:
-            client.setblocking(False)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await self._loop.connect_accepted_socket(self._connect, client)
-        except OSError:  # it has gone
-            client.close()
+            clients.append(listener.accept()[0])
+        except BlockingIOError:
+            return clients
+        except ConnectionAbortedError:  # one that has gone, before those behind it
+            continue
+        except OSError as error:
+            log.warning("no connection can be accepted: %s", error)
+            return clients

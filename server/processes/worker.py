@@ -24,7 +24,7 @@ from server.http.keyed import connection_class
 from server.http.timeouts import let_kernel_end
 from server.logs import handler as logs
 from server.logs import log
-from server.processes.accepting import Acceptor
+from server.processes.accepting import Acceptor, backlog, begin
 from server.processes.control import ControlChannel, ControlClient
 
 # Blocked while a worker is forked: until it has handlers of its own, its copy of the arbiter's would swallow them.
@@ -84,14 +84,14 @@ class _Server(Server):
         loop = asyncio.get_running_loop()
         if self._acceptor is not None:
             await self._acceptor.stop()
-        accepted = [client for listener in sockets or () for client in _backlog(listener)]
+        accepted = [client for listener in sockets or () for client in backlog(listener)]
         if self._acceptor is not None:
             for listener in sockets or ():
                 listener.close()
         for server in self.servers:  # nothing is waited for since the last look: who comes in between is reset
             server.close()
         for client in accepted:
-            await loop.connect_accepted_socket(self._connection, client)
+            await begin(client, self._connection)
         app: App = self.config.loaded_app
         app.endpoints.stop_accepting()
         loop.call_later(ABANDON_SECONDS, app.endpoints.abandon)
@@ -100,16 +100,6 @@ class _Server(Server):
     def _connection(self) -> asyncio.Protocol:
         connection: type[Connection] = self.config.http_protocol_class  # type: ignore[assignment]
         return connection(self.config, self.server_state, self.lifespan.state)
-
-
-def _backlog(listener: socket.socket) -> list[socket.socket]:
-    clients: list[socket.socket] = []
-    listener.setblocking(False)
-    while True:
-        try:
-            clients.append(listener.accept()[0])
-        except (BlockingIOError, ConnectionAbortedError):
-            return clients
 
 
 class Worker(UvicornWorker):  # type: ignore[misc]

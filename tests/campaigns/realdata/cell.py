@@ -16,11 +16,12 @@ import pandas
 
 from convert.errors import Refused
 from convert.export import export
-from convert.job import MOST_ACCIDENTS, Converted, convert, refuse_ties
+from convert.job import Converted, convert
 from convert.opening.opener import OpenPolicy
 from convert.original.original import Answers, open_original
 from convert.original.self_description import DOCUMENT
 from convert.original.table import Table, as_json, length, rows_at
+from convert.proof.enough import MOST_ACCIDENTS, refuse_ties
 from convert.proof.measure import compare
 from convert.proof.parity import BadRow, Proof, batched, find_accidents
 from convert.proof.user_rows import fit_to_schema

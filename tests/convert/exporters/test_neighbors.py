@@ -17,9 +17,9 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 from convert.errors import Refused
 from convert.export import export
 from convert.graph.graph import Array
-from convert.job import MOST_ACCIDENTS, refuse_ties
 from convert.original.original import open_original
 from convert.original.schema import describe
+from convert.proof.enough import MOST_ACCIDENTS, refuse_ties
 from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import ask_few_rows, ask_proof_rows
 from server.artefact.runtime import Runtime

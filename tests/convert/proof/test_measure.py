@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convert.errors import Refused
-from convert.job import refuse_ties
+from convert.proof.enough import refuse_ties
 from convert.proof.measure import compare, margins, scale_of
 from convert.proof.parity import Line, Proof
 

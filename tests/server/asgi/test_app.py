@@ -90,6 +90,24 @@ def test_what_cannot_be_assembled_is_tried_again(tmp_path: Path, monkeypatch: py
     assert asyncio.run(app._assemble_apart()) is app.assemble()
 
 
+def test_where_it_cannot_be_assembled_each_request_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk has gone, say: predictions go on, and cold requests fail as a request does that meets a fault."""
+
+    def fail(endpoints: Endpoints) -> Framework:
+        raise ImportError
+
+    with open_door("two", tmp_path, {"iris": classifier()}) as door:
+        with monkeypatch.context() as patch:
+            patch.setattr(framework, "Framework", fail)
+            for _ in range(2):
+                told = door.ask(get("/health", "GET", b"X-Request-Id: mine"))
+                assert (told.status, told.headers["x-request-id"]) == (500, "mine")
+                assert orjson.loads(told.body)["code"] == "internal"
+            assert door.ask(post(ROW)).status == 200
+        assert door.ask(get("/health")).status == 200
+        assert b'dynonnx_errors_total{code="internal"} 2' in door.ask(get("/metrics")).body
+
+
 @pytest.mark.parametrize("name", DOORS)
 def test_keys_guard_everything_but_health(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     key = "k" * 32

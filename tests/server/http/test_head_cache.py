@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gzip
+import zlib
+from collections import Counter
 from collections.abc import Callable
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +19,9 @@ from hypothesis import strategies as st
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from server.endpoints.framing import Headers
 from server.endpoints.lifecycle import Endpoints
+from server.errors import ServerError
 from server.http import head_cache
 from server.http.connection import Connection
 from server.http.head_cache import HeadCache
@@ -26,6 +32,7 @@ from server.settings import read_settings
 from tests.support.server import models
 from tests.support.server.doors import ROW, Wire, load, masked, post
 from tests.support.server.rig import Curve
+from tests.support.server.wired import Connect, with_connections
 
 HEADERS = ((b"Host", b"test"), (b"Content-Type", b"application/json"), (b"Content-Length", b"30"))
 
@@ -43,7 +50,7 @@ def request(*headers: tuple[bytes, bytes], body: bytes = ROW, line: bytes = b"PO
 
 def test_a_head_whose_lines_have_passed_is_recognised_again_and_again(known: HeadCache[str]) -> None:
     for _ in range(3):
-        assert known.recognise(request(*HEADERS)) == ("iris", None, None, ROW)
+        assert known.recognise(request(*HEADERS)) == ("iris", None, None, ROW, None)
 
 
 @pytest.mark.parametrize("value", [b"no-store", b"NO-STORE", b"max-age=0,no-store", b" no-store"])
@@ -61,7 +68,7 @@ def test_ids_and_lengths_are_read_where_they_differ(known: HeadCache[str]) -> No
     for number in range(3):
         body = ROW + b" " * number
         headers = (*HEADERS[:2], (b"Content-Length", b"%d" % len(body)), *own)
-        assert known.recognise(request(*headers, body=body)) == ("iris", b"a-1", b"1790000000000", body)
+        assert known.recognise(request(*headers, body=body)) == ("iris", b"a-1", b"1790000000000", body, None)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +157,55 @@ def test_what_is_remembered_is_bounded(known: HeadCache[str]) -> None:
     assert len(known._heads) <= head_cache.MAX_LINES
 
 
+def media(headers: Headers) -> bytes:
+    """What a route reads: its one X-Media, as a new object each time."""
+    values = [value for name, value in headers if name == b"X-Media"]
+    if len(values) > 1:
+        raise ServerError("bad_request", "one X-Media")
+    return b"as " + b"".join(values)
+
+
+@pytest.fixture
+def read() -> HeadCache[str]:
+    cache: HeadCache[str] = HeadCache({b"/predict": "iris"}, reader=lambda route: media)
+    for value in (b"a", b"b"):
+        cache.learn((*HEADERS, (b"X-Media", value)), "iris")
+    return cache
+
+
+def test_what_a_route_reads_is_read_of_the_lines_of_each_head(read: HeadCache[str]) -> None:
+    for value in (b"a", b"b") * 2:
+        found = read.recognise(request(*HEADERS, (b"X-Media", value)))
+        assert found == ("iris", None, None, ROW, b"as " + value)
+    assert read.recognise(request(*HEADERS)) == ("iris", None, None, ROW, b"as ")
+
+
+def test_lines_that_passed_apart_and_not_together_are_the_parsers(read: HeadCache[str]) -> None:
+    for _ in range(2):
+        assert read.recognise(request(*HEADERS, (b"X-Media", b"a"), (b"X-Media", b"b"))) is None
+
+
+def test_what_was_read_is_remembered_by_its_lines_beside_those_that_differ(read: HeadCache[str]) -> None:
+    told = [
+        read.recognise(request(*HEADERS, (b"X-Media", b"a"), (b"X-Request-Id", b"%d" % number))) for number in range(9)
+    ]
+    assert [found and found[1] for found in told] == [b"%d" % number for number in range(9)]
+    assert len({id(found and found[4]) for found in told}) == 1
+    assert len(read._read) == 1
+
+
+def test_what_was_read_is_bounded(read: HeadCache[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_cache, "MAX_LINES", 8)
+    for number in range(50):
+        head = (*HEADERS, (b"X-Media", b"%d" % number))
+        for _ in range(2):  # the first may have ended with all lines cleared but its last
+            read.learn(head, "iris")
+        found = read.recognise(request(*head, (b"X-Request-Id", b"1")))
+        assert found is not None
+        assert found[4] == b"as %d" % number
+        assert len(read._read) <= 8
+
+
 # The same bytes to a connection that recognises heads and to one that never does.
 
 Mutation = Callable[[list[bytes], int, bytes], list[bytes]]
@@ -195,6 +251,34 @@ MUTATIONS: tuple[Mutation, ...] = (
 )
 
 
+V2 = b'{"inputs":[{"name":"X","shape":[1,4],"datatype":"FP32","data":[5.1,3.5,1.4,0.2]}]}'
+READ_LINES = (
+    b"Content-Encoding: gzip",
+    b"content-encoding: GZIP",
+    b"Content-Encoding: deflate",
+    b"Content-Encoding: identity",
+    b"Accept-Encoding: gzip",
+    b"Accept-Encoding: gzip, deflate",
+    b"Inference-Header-Content-Length: %d" % len(V2),
+    b"Inference-Header-Content-Length: 1",
+    b"Inference-Header-Content-Length: x",
+    b"Content-Type: text/csv",
+    b"Content-Type: application/json; charset=utf-8",
+    b"Content-Type: application/json; charset=latin-1",
+)
+CSV = b"sepal length (cm),sepal width (cm),petal length (cm),petal width (cm)\n5.1,3.5,1.4,0.2\n"
+ASKED = (
+    *(("/v2/models/iris/infer", body) for body in (V2, gzip.compress(V2, mtime=0), zlib.compress(V2))),
+    *(("/invocations", body) for body in (b'{"inputs":[[5.1,3.5,1.4,0.2]]}', CSV)),
+)
+
+
+def reading() -> list[bytes]:
+    """Requests of protocols that read headers: each line above, so that it is known; then each beside each other."""
+    alone = [post(body, path, line) for path, body in ASKED for line in READ_LINES]
+    return alone + [post(body, path, *pair) for path, body in ASKED for pair in permutations(READ_LINES, 2)]
+
+
 def warming() -> list[bytes]:
     """Requests that bring every line above to a place where it may pass, so that it is known if it ever can be."""
     whole = [post(ROW), post(ROW), post(ROW).replace(b"Host: test", b"host: other")]
@@ -230,6 +314,40 @@ def test_every_line_in_every_place_is_answered_as_by_the_parser(ask: Ask) -> Non
     recognised, parsed = (ask(recognising, [[request] for request in requests]) for recognising in (True, False))
     answers = zip(requests, recognised, parsed, strict=True)
     assert [request for request, answer, by_parser in answers if answer != by_parser] == []
+
+
+def test_what_is_read_from_remembered_heads_is_what_their_lines_say(ask: Ask) -> None:
+    requests = reading()
+    recognised, parsed = (ask(recognising, [[request] for request in requests]) for recognising in (True, False))
+    answers = zip(requests, recognised, parsed, strict=True)
+    assert [request for request, answer, by_parser in answers if answer != by_parser] == []
+    statuses = Counter(raw.split(b" ", 2)[1] for raw, _ in recognised)
+    assert {b"200", b"400", b"415"} <= statuses.keys()
+
+
+def test_every_way_to_send_a_row_is_recognised_the_second_time(tmp_path: Path) -> None:
+    async def act(connect: Connect) -> None:
+        connection, wire = connect()
+        for path, body, *lines in (
+            ("/predict", ROW),
+            ("/invocations", ASKED[3][1]),
+            ("/invocations", ASKED[4][1], b"Content-Type: text/csv"),
+            ("/v2/models/iris/infer", V2),
+            ("/v2/models/iris/infer", V2, READ_LINES[6]),
+            ("/v2/models/iris/infer", ASKED[1][1], b"Content-Encoding: gzip"),
+        ):
+            data = post(body, path, *lines)
+            assert connection.worker.recognise(data) is None
+            wire.written = b""
+            connection.data_received(data)
+            for _ in range(1_000_000):  # turns of the loop
+                if wire.written:
+                    break
+                await asyncio.sleep(0)
+            assert wire.written.startswith(b"HTTP/1.1 200 ")
+            assert connection.worker.recognise(data) is not None
+
+    with_connections(tmp_path, act)
 
 
 @given(st.lists(streams(), min_size=1, max_size=3))

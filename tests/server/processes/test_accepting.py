@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 import uvloop
 
-from server.processes.accepting import Acceptor
+from server.processes.accepting import Acceptor, backlog, begin
 
 
 class Share(asyncio.Protocol):
@@ -133,5 +133,47 @@ def test_a_system_that_is_full_is_asked_again(
         await answered(clients(2))
         assert len(mine) == 2
         await acceptor.stop()
+
+    run(act())
+
+
+@pytest.mark.parametrize("waiting", [0, 1, 5])
+def test_every_connection_in_the_backlog_is_accepted_and_none_is_waited_for(waiting: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(waiting)]
+        accepted = backlog(listener)
+        assert {connection.getpeername() for connection in accepted} == {client.getsockname() for client in clients}
+        for connection in (*accepted, *clients):
+            connection.close()
+
+
+def test_a_stop_takes_what_the_system_has_descriptors_for() -> None:
+    """And goes on: those who are served already get their answers."""
+    first, second = (socket.socketpair() for _ in range(2))
+    outcomes: Iterator[socket.socket | Exception] = iter(
+        [first[0], ConnectionAbortedError(), second[0], OSError(24, "Too many open files")]
+    )
+
+    class Full:
+        """A listener behind which more waits than there are descriptors."""
+
+        def setblocking(self, flag: bool) -> None:
+            pass
+
+        def accept(self) -> tuple[socket.socket, object]:
+            if isinstance(outcome := next(outcomes), Exception):
+                raise outcome
+            return outcome, None
+
+    assert backlog(Full()) == [first[0], second[0]]  # type: ignore[arg-type]
+    for end in (*first, *second):
+        end.close()
+
+
+def test_a_client_that_has_gone_is_let_go() -> None:
+    async def act() -> None:
+        client = socket.socket()
+        client.close()
+        await begin(client, asyncio.Protocol)
 
     run(act())

@@ -1,4 +1,4 @@
-"""A worker's own parts: the listen backlog that it accepts before it stops. Whole workers are tested as processes."""
+"""A worker's own parts: in which order it stops. Whole workers are tested as processes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,8 @@ from types import SimpleNamespace
 import pytest
 from uvicorn.config import Config
 
-from server.processes.worker import FORK_SIGNALS, Worker, _backlog, _Server
+from server.processes.worker import FORK_SIGNALS, Worker, _Server
 from tests.support.server.rig import in_loop
-
-
-@pytest.mark.parametrize("waiting", [0, 1, 5])
-def test_every_connection_in_the_backlog_is_accepted_and_none_is_waited_for(waiting: int) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        clients = [socket.create_connection(listener.getsockname()) for _ in range(waiting)]
-        accepted = _backlog(listener)
-        assert {connection.getpeername() for connection in accepted} == {client.getsockname() for client in clients}
-        for connection in (*accepted, *clients):
-            connection.close()
 
 
 @in_loop
@@ -31,7 +21,9 @@ async def test_nothing_is_waited_for_between_the_last_look_at_the_backlog_and_th
 ) -> None:
     """Whoever connects in between is reset by the kernel, though it was told that it is connected."""
     order: list[str] = []
-    client, accepted = socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
     server = _Server(Config(app="none", log_config=None), lambda: None, os.getppid())
     server.servers = [SimpleNamespace(close=lambda: order.append("closed"))]  # type: ignore[list-item]
     endpoints = SimpleNamespace(stop_accepting=lambda: order.append("told"), abandon=lambda: None)
@@ -50,7 +42,7 @@ async def test_nothing_is_waited_for_between_the_last_look_at_the_backlog_and_th
         order.append("ended")
 
     monkeypatch.setattr(server, "_connection", connection)
-    monkeypatch.setattr("server.processes.worker._backlog", backlog)
+    monkeypatch.setattr("server.processes.worker.backlog", backlog)
     monkeypatch.setattr("server.processes.worker.Server.shutdown", ended)
     await server.shutdown([client])
     assert order[:2] == ["looked", "closed"]
