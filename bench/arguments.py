@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from argparse import ArgumentParser
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,9 @@ def parser() -> ArgumentParser:
     whole = ArgumentParser(prog="python -m bench", description="Measure dynonnx beside two baselines.")
     commands = whole.add_subparsers(required=True, dest="command", metavar="COMMAND")
     for name, command in _GRAMMAR["commands"].items():
-        subparser = commands.add_parser(name, help=command["help"])
+        subparser = commands.add_parser(
+            name, help=command["help"], description=command["about"], formatter_class=RawDescriptionHelpFormatter
+        )
         groups = [_GRAMMAR["groups"][group] for group in command.get("groups", [])]
         for options in (*groups, command.get("options", {})):
             for flag, option in options.items():

@@ -65,6 +65,8 @@ STATUS: Mapping[Code, int] = {
 }
 CODE_OF_STATUS: Mapping[int, Code] = {status: code for code, status in reversed(list(STATUS.items()))}
 
+STOPPING = "this server is stopping; send the request again in a moment"
+
 
 class ServerError(Exception):
     """The refusal of a request. ``message``: one sentence for the client, without secrets; ``headers``: to add."""
@@ -75,6 +77,11 @@ class ServerError(Exception):
         self.status = STATUS[code]
         self.message = message
         self.headers = headers or {}
+
+
+def draining() -> ServerError:
+    """The error of what is not served because the server stops."""
+    return ServerError("draining", STOPPING)
 
 
 def overloaded(seconds: float) -> ServerError:

@@ -6,10 +6,10 @@ What becomes of an entry that waits: see `dispatch`.
 from __future__ import annotations
 
 from server.batching.answers import fail
-from server.batching.dispatch import Dispatcher, draining
+from server.batching.dispatch import Dispatcher
 from server.batching.entry import Entry
 from server.batching.queue import NEVER
-from server.errors import ServerError
+from server.errors import ServerError, draining
 
 
 class Batcher(Dispatcher):

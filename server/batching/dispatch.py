@@ -26,7 +26,7 @@ from server.batching.runs.run import Outcome, Runs, timed_run
 from server.batching.runs.threaded import ThreadedRun
 from server.batching.runs.watchdog import Watchdog
 from server.batching.turns import Turns
-from server.errors import ServerError
+from server.errors import ServerError, draining
 from server.logs import log
 from server.metrics.counters import ModelMetrics
 
@@ -215,8 +215,3 @@ class Dispatcher:
         for entry in self._queue.clear():
             self._answers.refuse(entry, error)
         self.metrics.pending(len(self._run.entries))
-
-
-def draining() -> ServerError:
-    """The error of all requests once the server stops."""
-    return ServerError("draining", "this server is stopping")

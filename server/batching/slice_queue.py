@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 
 from server.batching.entry import Entry
 from server.batching.turns import Turns
-from server.errors import ServerError, overloaded
+from server.errors import ServerError, draining, overloaded
 from server.logs import log
 
 LEARNED_SHARE = 0.2  # of a new measurement in what one entry is expected to take
@@ -50,7 +50,7 @@ class SliceQueue:
         ``draining``.
         """
         if self._closed:
-            raise _draining()
+            raise draining()
         if (seconds := len(self._jobs) * self._expected_seconds) > self._max_seconds:
             raise overloaded(seconds)
         self._jobs.append(_Job(entry, slices, then))
@@ -63,7 +63,7 @@ class SliceQueue:
         self._closed = True
         jobs, self._jobs = self._jobs, deque()
         for job in jobs:
-            _end(job, _draining())
+            _end(job, draining())
 
     def work_on(self, until: float) -> bool:
         """Does slices until a time; returns whether there are more."""
@@ -106,7 +106,3 @@ def _end(job: _Job, error: ServerError | None) -> None:
     if not job.ended:
         job.ended = True
         job.then(error)
-
-
-def _draining() -> ServerError:
-    return ServerError("draining", "this server is stopping")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import itertools
 import re
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 from server.codecs.refusals import no_route
 from server.endpoints.framing import BLANKS, CLOSE, Headers, check_coding, check_framing, one_coding, says_no_store
+from server.endpoints.keys import check_key, digests_of
 from server.endpoints.router_clock import RouterClock
 from server.errors import ServerError
 
@@ -82,8 +82,8 @@ class Gate:
         against its own deadline, and in nobody's numbers.
         """
         self._hirefire_token = hirefire_token
-        self._admin_digests = _digests(admin_keys)
-        self._digests = (*_digests(keys), *self._admin_digests) if keys else ()
+        self._admin_digests = digests_of(admin_keys)
+        self._digests = (*digests_of(keys), *self._admin_digests) if keys else ()
         self._max_body_bytes = max_body_bytes
         self._deadline_seconds = deadline_seconds
         self._clock = RouterClock()
@@ -120,9 +120,7 @@ class Gate:
         if not self._digests or path in OPEN_PATHS or self._is_hirefire(path):
             return
         credentials = [value for name, value in headers if name == b"authorization"]
-        if len(credentials) == 1 and _is_one_of(self._digests, credentials[0]):
-            return
-        raise _unauthorized("a key")
+        check_key(self._digests, credentials, "a key")
 
     def authorise_hot(self, path: str, headers: Headers) -> None:
         """Raises as `authorise` does, or rather what ends the connection: where others may see another request."""
@@ -153,8 +151,7 @@ class Gate:
                 "unsupported", "this server is not controlled by HTTP; DYNONNX_ADMIN_KEYS switches that on"
             )
         credentials = [value for name, value in headers if name == b"authorization"]
-        if len(credentials) != 1 or not _is_one_of(self._admin_digests, credentials[0]):
-            raise _unauthorized("an admin key")
+        check_key(self._admin_digests, credentials, "an admin key")
 
     @property
     def controlled(self) -> bool:
@@ -239,23 +236,6 @@ class Gate:
                 f"the body is larger than the {self._max_body_bytes} bytes allowed: send several requests",
                 CLOSE,  # instead of reading the rest of the body
             )
-
-
-def _digests(keys: Sequence[str]) -> tuple[bytes, ...]:
-    return tuple(hashlib.sha256(key.encode()).digest() for key in keys)
-
-
-def _is_one_of(digests: Sequence[bytes], authorization: bytes) -> bool:
-    scheme, _, key = authorization.partition(b" ")
-    digest = hashlib.sha256(key.strip()).digest()
-    matches = [hmac.compare_digest(digest, known) for known in digests]  # all, so that timing reveals nothing
-    return scheme.lower() == b"bearer" and any(matches)
-
-
-def _unauthorized(what: str) -> ServerError:
-    return ServerError(
-        "unauthorized", f"send {what} of this server as 'Authorization: Bearer KEY'", {"www-authenticate": "Bearer"}
-    )
 
 
 def _one_host() -> ServerError:

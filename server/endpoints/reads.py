@@ -17,7 +17,7 @@ from server import __version__
 from server.artefact.metadata import Artefact
 from server.artefact.tensors import TensorSpec
 from server.endpoints.lifecycle import Endpoints
-from server.errors import ServerError
+from server.errors import ServerError, draining
 from server.metrics.demand import Demand
 from server.metrics.exposition import exposition_pieces
 from server.metrics.sampling import Load
@@ -136,7 +136,7 @@ def ready(endpoints: Endpoints) -> Answer:
 
 def _unready(endpoints: Endpoints) -> ServerError | None:
     if endpoints.draining:
-        return ServerError("draining", "this server is stopping")
+        return draining()
     if not any(True for _ in endpoints.repository):
         return ServerError("model_unavailable", NO_MODEL)
     if all(endpoints.quarantined(model) for model in endpoints.repository):

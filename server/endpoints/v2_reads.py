@@ -11,7 +11,7 @@ from server.artefact.tensors import TensorSpec
 from server.codecs.v2.datatypes import BYTES, NAMES
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import Answer, json_answer, spread
-from server.errors import ServerError
+from server.errors import ServerError, draining
 from server.metrics.statistics import statistics
 from server.models.repository import Model
 
@@ -29,7 +29,7 @@ def server_metadata(endpoints: Endpoints) -> Answer:
 def model_ready(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
     """`GET /v2/models/{name}/ready`. Raises ServerError."""
     if endpoints.draining:
-        raise ServerError("draining", "this server is stopping")
+        raise draining()
     model = endpoints.repository.get(name, version)
     if (reason := endpoints.quarantined(model)) is not None:
         raise ServerError("model_unavailable", f"this model is {reason}")

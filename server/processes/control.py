@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 import orjson
 
-from server.errors import Code, ServerError
+from server.errors import STOPPING, Code, ServerError, draining
 from server.logs import log
 from server.models.watcher import RepositoryWatcher
 
@@ -163,7 +163,7 @@ class ControlServer:
         """Refuses every open call, and those that are received from now on: the server stops."""
         self._is_closed = True
         for channel, call in self._open:
-            channel.reply(ControlReply(call.number, "draining", "this server is stopping"))
+            channel.reply(ControlReply(call.number, "draining", STOPPING))
         self._open = []
 
 
@@ -190,7 +190,7 @@ class ControlClient:
             message = "too many calls to load or unload a model wait; try again in 1 s"
             raise ServerError("overloaded", message, {"retry-after": "1"}) from None
         except OSError:
-            raise ServerError("draining", "this server is stopping") from None
+            raise draining() from None
         finally:
             del self._waiting[call.number]
         if reply.code is not None:

@@ -21,6 +21,9 @@ function fill(node, attributes, children) {
   return node;
 }
 
+// A name that may go on in the next line behind its signs, rather than within a word.
+export const breakable = (name) => name.split(/(?<=[_/.:-])/).flatMap((part, at) => (at ? [h("wbr"), part] : [part]));
+
 export const byId = (id) => document.getElementById(id);
 
 let made = 0;

@@ -1,6 +1,6 @@
 // Owns the form of one row: a control for each field, search among thousands, a pasted row. Knows no server.
 
-import { h, newId } from "./dom.js";
+import { breakable, h, newId } from "./dom.js";
 import { exampleTexts, faultOf, firstExample, rangeOf, readRow, textOf } from "./row.js";
 import { count, few, shown } from "./words.js";
 
@@ -94,11 +94,11 @@ export class RowForm {
       this.changed();
     });
     judge();
-    const hint = [field.knows ? `knows ${count(field.knows.size)}` : field.categories ? "" : rangeOf(field), field.unit].filter(Boolean).join(", ");
+    const hint = [field.knows ? `${count(field.knows.size)} known` : field.categories ? "" : rangeOf(field), field.unit].filter(Boolean).join(", ");
     const offered = field.categories ? null : field.knows ? [...field.knows].map(textOf) : field.texts;
     const list = offered && h("datalist", { id: `${id}-list` }, offered.map((text) => h("option", { value: text })));
     return h("div", { class: field.long ? "field long" : "field" },
-      h("div", { class: "label" }, h("label", { for: id }, field.name), hint && h("span", { class: "hint", title: field.knows ? "how many values the model was fitted with; it takes any" : "from the smallest to the largest value in the golden rows" }, hint)),
+      h("div", { class: "label" }, h("label", { for: id }, breakable(field.name)), hint && h("span", { class: "hint", title: field.knows ? "how many values the model was fitted with; it takes any" : "from the smallest to the largest value in the golden rows" }, hint)),
       control, list, note);
   }
 

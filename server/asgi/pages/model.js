@@ -114,7 +114,7 @@ function takes(model, fields) {
   const tensors = (of) => table(["Name", "Type", "Shape"], of.map((spec) => [h("code", null, spec.name), spec.dtype, spec.shape.map((size) => (size < 0 ? "rows" : size)).join(" × ")]));
   const inside = h("details", null, h("summary", null, "Tensors, for the Open Inference Protocol"), h("h4", null, "In"), tensors(model.inputs), h("h4", null, "Out"), tensors(model.outputs));
   if (!model.features) return [inside];
-  const place = h("div");
+  const place = h("div", { class: "schema" });
   const draw = (wanted) => {
     const found = fields.map((field, at) => [field, at]).filter(([field]) => field.name.toLowerCase().includes(wanted));
     place.replaceChildren(table(["Place", "Feature", "Type", "Missing", "Values"], found.slice(0, FEATURES_SHOWN).map(([field, at]) => [

@@ -62,7 +62,7 @@ function mark() {
     if (name === current?.name) {
       link.setAttribute("aria-current", "true");
       const row = link.closest("ul"); // on a phone a row that is wider than the screen
-      row.scrollLeft += link.getBoundingClientRect().left - row.getBoundingClientRect().left;
+      row.scrollLeft += link.getBoundingClientRect().left - row.getBoundingClientRect().left - parseFloat(getComputedStyle(row).paddingLeft);
     } else link.removeAttribute("aria-current");
   }
 }

@@ -79,7 +79,8 @@ def test_a_moment_is_said_where_one_points(door: Door, visit: Visit) -> None:
     assert box is not None
     drawing.hover(position={"x": box["width"] / 2, "y": 20})
     figure = page.locator("#figures figure").first.inner_text().split("\n")
-    assert figure[:3] == ["Requests a second", "5", "5 min 00 s ago"]
+    assert figure[:2] == ["Requests a second", "5"]
+    assert "5 min 00 s ago" in figure
 
 
 @pytest.mark.slow

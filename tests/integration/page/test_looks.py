@@ -63,6 +63,15 @@ def test_nothing_sticks_out_on_a_phone(door: Door, visit: Visit) -> None:
         check_width(page)
 
 
+def test_a_schema_is_seen_whole_on_a_phone(door: Door, visit: Visit) -> None:
+    page = visit(door, "/#mixed", viewport=PHONE)
+    values = page.locator(".schema tbody tr").nth(1).locator("td").last
+    assert values.inner_text() == 'any; knows "", gold, tin, 2'
+    box = values.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= PHONE["width"]
+
+
 def check_width(page: Page) -> None:
     """Asserts that nothing is broader than the phone, and that it does not zoom in on a field."""
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -289,6 +289,24 @@ def test_health_needs_no_key(path: str) -> None:
     assert allowed(made(KEY), b"Bearer wrong", path=path)
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([], "KEY'"),
+        ([b"Basic dTpw"], "does not begin with 'Bearer '"),
+        ([b"Bearer wrong"], "the key that came is not one"),
+        ([b"Bearer"], "the key that came is not one"),
+        ([b"Bearer " + KEY.encode()] * 2, "once: there are 2 such headers"),
+    ],
+)
+def test_who_has_no_key_is_told_what_is_wrong_and_never_a_key(values: list[bytes], said: str) -> None:
+    with pytest.raises(ServerError) as caught:
+        made(KEY).authorise("/predict", [HOST, *((b"authorization", value) for value in values)])
+    assert caught.value.message.startswith("send a key of this server as 'Authorization: Bearer KEY'")
+    assert caught.value.message.endswith(said)
+    assert KEY not in caught.value.message
+
+
 def test_without_keys_all_is_open() -> None:
     gate = made()
     assert not gate.keyed
