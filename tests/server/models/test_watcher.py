@@ -286,8 +286,11 @@ def test_a_start_goes_on_with_the_models_after_one_that_cannot_be_tried_yet(
 ) -> None:
     put(folder, "plain.onnx")
     fail_forks(monkeypatch, True)
+    now = [1000.0]
+    monkeypatch.setattr(watching, "monotonic", lambda: now[0])
     watched = started(folder)
     assert len(served(watched)) == 1
+    now[0] += watching.RETRY_SECONDS
     until(watched, lambda: len(served(watched)) == 2)
 
 
