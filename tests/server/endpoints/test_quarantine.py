@@ -21,6 +21,7 @@ OTHER_ROW = b'{"features":[[1,2,3]]}'
 def door(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Door]:
     models = {"counting": counting(), "plain": plain()}
     with open_door(request.param, tmp_path, models, DEADLINE_MS="200") as opened:
+        opened.app.assemble()  # else a client who leaves at once has left before its request is read
         yield opened
 
 

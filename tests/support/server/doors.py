@@ -219,7 +219,6 @@ def open_door(door: str, folder: Path, models: Mapping[str, Made], **environment
     settings = read_settings({f"DYNONNX_{name}": value for name, value in environment.items()})
     endpoints = Endpoints(load(folder, models, settings), settings, Scoreboard(2, 2 * len(models)), 1)
     app = App(endpoints)
-    app.assemble()  # else a client who leaves at once has left before its request is read
     protocol: type[Any] = HttpToolsProtocol if door == "one" else connection_class(endpoints)
     listener = socket.create_server(("127.0.0.1", 0))
     config = Config(
