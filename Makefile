@@ -12,6 +12,8 @@ EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=examples/models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 SOURCES := dynonnx server convert bench score deploy examples tests
+# A suite starts a thousand processes: what one has compiled no other compiles again, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 ENVIRONMENT := $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv,$(PYTHON) -m venv .venv)
 INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(PY),$(PY) -m pip install --quiet --disable-pip-version-check)
 
@@ -146,8 +148,15 @@ fmt: develop ## puts the style right
 	$(PY) -m ruff check --fix $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
-test: lint models ## style, types, tests; on WORKERS=2 cores one more at once, as a quarter of their time is waiting
-	$(PY) -m pytest --numprocesses $(shell expr $(WORKERS) + 1) --dist loadfile --no-loadscope-reorder
+# Style and types beside the tests, which wait a good deal; what they say comes last, and either fails the whole.
+test: develop models ## style, types, tests; on WORKERS=2 cores three processes of tests
+	@mkdir -p build
+	@$(MAKE) --no-print-directory lint >build/lint.txt 2>&1 & lint=$$!; \
+	echo "lint runs beside the tests; what it says follows them"; \
+	$(PY) -m pytest --numprocesses $(shell expr $(WORKERS) + 1) --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$lint; lint=$$?; cat build/lint.txt; \
+	test $$lint -eq 0 || echo "lint failed" >&2; test $$tests -eq 0 || echo "tests failed" >&2; \
+	exit $$((lint || tests))
 
 AXE := 4.14.1
 
