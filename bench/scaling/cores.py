@@ -140,9 +140,9 @@ def targets(
     for scenario, count, connections in product((WHOLE, HELD), several, asked):
         rounds = turns.get((scenario, count, connections), ())
         where = f"{scenario}, {count} workers, {connections} connections"
-        names = f"{count} workers", "1 worker"
-        rate = results.ratio(scenario, connections, *names, "rate")
-        cpu = results.ratio(scenario, connections, *reversed(names), "cpu_us")
+        many, one = f"{count} workers", "1 worker"
+        rate = results.ratio(scenario, connections, many, one, "rate")
+        cpu = results.ratio(scenario, connections, one, many, "cpu_us")
         gain = None if cpu is None else cpu * count
         yield Target(f"{where}: requests/s against 1", LEAST_GAIN * count, True, rate, gain)
         held = max((each.connections for each in rounds if each.connections is not None), default=None)
