@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe buildpack help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-peers bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
+.PHONY: axe buildpack help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-peers bench-compare bench-workers bench-cores bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -181,7 +181,7 @@ bench-quick: develop models ## the same without a dyno, within three minutes
 bench-micro: develop models ## peak rates on one core beside baselines and nginx, by wrk: ARGS="--quick"
 	$(PY) -m bench micro $(ARGS)
 
-PEERS := mosec triton litserve mlserver
+PEERS := mosec triton litserve mlserver bentoml rayserve
 PEER_PYTHON ?= python3.11
 build/peers/triton/.installed build/peers/mlserver/.installed: PEER = $(PEER_PYTHON)# neither runs on Python 3.13
 PEER = $(PYTHON)
@@ -192,9 +192,12 @@ build/peers/%/.installed: bench/peers/%.txt
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r $<
 	@touch $@
 
-bench-peers: develop models ## peak rates on one core beside mosec, Triton's Python backend, LitServe and MLServer, each in build/peers/NAME; what does not install is left out
+bench-peers: develop models ## peak rates on one core beside mosec, Triton's Python backend, LitServe, MLServer, BentoML and Ray Serve, each in build/peers/NAME; what does not install is left out
 	@mkdir -p build/peers
-	@for peer in $(PEERS); do $(MAKE) --no-print-directory build/peers/$$peer/.installed >build/peers/$$peer.log 2>&1 || echo "$$peer is left out: build/peers/$$peer.log says why"; done
+	@for peer in $(PEERS); do \
+		test -e build/peers/$$peer/.installed || echo "$$peer: installing by bench/peers/$$peer.txt"; \
+		$(MAKE) --no-print-directory build/peers/$$peer/.installed >build/peers/$$peer.log 2>&1 || echo "$$peer is left out: build/peers/$$peer.log says why"; \
+	done
 	$(PY) -m bench peers $(ARGS)
 
 bench-compare: develop ## two runs side by side: A=bench/results/... B=bench/results/...
@@ -202,6 +205,9 @@ bench-compare: develop ## two runs side by side: A=bench/results/... B=bench/res
 
 bench-workers: develop models ## 1, 2, 4 and 8 workers in one dyno: SIZE, CPU
 	$(PY) -m bench workers $(if $(SIZE),--size $(SIZE)) $(if $(CPU),--cpu $(CPU))
+
+bench-cores: develop models ## 1 worker on a core, 2 on two, 4 on four, the load on the same: shares, processor time, what a core brings: ARGS="--rounds 5"
+	$(PY) -m bench cores $(ARGS)
 
 plan: develop ## which dyno and how many, from measured results: RATE=5000 P99=50
 	$(PY) -m bench plan --rate $(RATE) --p99 $(or $(P99),50)
