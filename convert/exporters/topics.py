@@ -12,6 +12,7 @@ import numpy as np
 from sklearn import decomposition
 
 from convert.errors import Refused
+from convert.exporters.parts.text.products import multiplied
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
@@ -82,7 +83,7 @@ def factors(e: Exporter, model: Any, x: Columns) -> Columns:
         raise Refused(
             "its components depend on each other, so that many answers are as good", "fit with fewer components"
         )
-    return columns(_least_squares(x.numbers() @ parts.T - float(l1), gram), len(parts))
+    return columns(_least_squares(multiplied(x.numbers(), parts.T) - float(l1), gram), len(parts))
 
 
 def _least_squares(aims: Tensor, gram: Array) -> Tensor:
