@@ -23,7 +23,7 @@ DIGITS = 12  # of a number that a person wrote; a double has 15 to 17
 def note_remembered(model: Any, views: Views) -> None:
     """Notes the rows that the model compares others with, column by column; the first to tell is believed."""
     names = ("components_",) if isinstance(model, Nystroem) else REMEMBERED  # rows there, directions elsewhere
-    points = next((getattr(m, name) for m in _holders(model) for name in names if hasattr(m, name)), None)
+    points: Any = next((getattr(m, name) for m in _holders(model) for name in names if hasattr(m, name)), None)
     points = points.toarray() if sparse.issparse(points) else points
     if not isinstance(points, np.ndarray) or points.ndim != 2 or points.shape[1] != len(views):
         return
