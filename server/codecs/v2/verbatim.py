@@ -6,13 +6,22 @@ What has an id, data of several inputs, or texts, has an envelope alone (see `en
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
 from server.artefact.tensors import Buffer
-from server.codecs.v2.envelopes import MAX_ENVELOPE_BYTES, MAX_ENVELOPES, Envelope, RequestPlan, envelope_of
+from server.codecs.json.parser import NUMERALS
+from server.codecs.v2.envelopes import (
+    MAX_ENVELOPE_BYTES,
+    MAX_ENVELOPES,
+    Envelope,
+    InputPlan,
+    RequestPlan,
+    envelope_of,
+)
 from server.errors import ServerError
 
 _NUMBERS = re.compile(rb"\[[-+0-9.eE, \t\r\n\[\]]*\]")
@@ -21,11 +30,15 @@ _MARK_JSON = orjson.dumps(_MARK)
 
 
 class _Known(NamedTuple):
-    """``suffix``: the JSON after the list. ``place``: of the input with the list, None where all data is binary."""
+    """``suffix``: the JSON after the list. ``place``: of the input with the list, None where all data is binary.
+
+    ``only``: the only input, if there is one.
+    """
 
     suffix: bytes
     place: int | None
     plan: RequestPlan
+    only: InputPlan | None
 
 
 class Verbatim:
@@ -43,13 +56,29 @@ class Verbatim:
 
     def read(self, json: bytes, binary: memoryview) -> tuple[RequestPlan, tuple[Buffer, ...]] | None:
         """The plan and the buffers of a request; None where it is to be parsed, or refused."""
-        start = _list_in(json)
-        known = self._known.get(json[:start])
+        at = json.find(b'"data":')
+        start = json.find(b"[", at) if at >= 0 else -1
+        known = self._known.get(json[:start] if start >= 0 else json)
         if known is None:
             return None
-        suffix, place, plan = known
+        suffix, place, plan, only = known
         if plan.binary_bytes != len(binary) or (place is not None and not json.endswith(suffix)):
             return None
+        if only is not None:
+            if place is None:
+                if only.as_sent:
+                    return plan, (binary,)
+            elif (text := json[start : len(json) - len(suffix)]).translate(None, NUMERALS) == b"[]":
+                try:
+                    return plan, (only.read_numbers(text),)
+                except (ValueError, OverflowError, struct.error, ServerError):
+                    return None
+        return self._read_any(json, start, known, binary)
+
+    def _read_any(
+        self, json: bytes, start: int, known: _Known, binary: memoryview
+    ) -> tuple[RequestPlan, tuple[Buffer, ...]] | None:
+        suffix, place, plan, _ = known
         lists: list[list[Any] | None] = [None] * len(plan.inputs)
         clean = True
         try:
@@ -81,7 +110,8 @@ class Verbatim:
         if start + len(suffix) <= MAX_ENVELOPE_BYTES:
             if len(self._known) >= MAX_ENVELOPES:
                 self._known.clear()
-            self._known[json[:start]] = _Known(suffix, places[0] if places else None, plan)
+            only = plan.inputs[0] if len(plan.inputs) == 1 else None
+            self._known[json[:start]] = _Known(suffix, places[0] if places else None, plan, only)
 
 
 def _list_in(json: bytes) -> int:
