@@ -124,9 +124,13 @@ class TensorCodec:
             return
         known = self._verbatim.read(text, binary)
         if known is not None:
-            same, buffers = known
+            same, buffers, request_id = known
             entry.rows, entry.group = same.rows, same.group
-            entry.request = buffers, same.formats.get(wants) or self._format(same, wants)
+            if request_id is None:
+                entry.request = buffers, same.formats.get(wants) or self._format(same, wants)
+            else:
+                start = b'{"id":"%b",%b' % (request_id, self._start[1:])  # as `start_of` makes it
+                entry.request = buffers, OutputFormat(start, same.outputs, self._labels, wants)
             if same.timeout is not None:
                 entry.deadline = min(entry.deadline, entry.arrived + same.timeout)
             return
