@@ -14,6 +14,7 @@ from convert.job import Tell, own_steps_of, tell_of_comparison
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.original import Answers, Original, open_original
 from convert.original.schema import describe, without_unread
+from convert.proof.company import ask_alone, measure_company
 from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import Groups, ask_proof_rows
 from server.artefact.metadata import Feature, from_metadata
@@ -31,7 +32,10 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, te
     original = without_unread(original) if artefact is not None and artefact.ignored else original
     if artefact is not None and not original.named and len(artefact.features) == len(original.names):
         original = replace(original, names=tuple(feature.name for feature in artefact.features))
+    if artefact is not None and artefact.parity.get("company"):
+        original = ask_alone(original)
     features = describe(original)
+    company = measure_company(original, features, allowed=True)
     groups, expected = ask_proof_rows(original, features, data)
     features = artefact.features if artefact is not None else _by_signature(runtime, features)
     if tuple(feature.name for feature in features) != original.names:
@@ -43,7 +47,7 @@ def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, te
             "convert the pickle again",
         )
     accidents = _find_accidents(original, groups, expected)
-    return prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups))
+    return prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups), company)
 
 
 def _find_accidents(original: Original, groups: Groups, expected: Mapping[str, Answers]) -> dict[str, Array]:
