@@ -104,7 +104,8 @@ def _bentoml(model: ModelUnderTest, folder: Path, home: Path) -> System:
 
 def _rayserve(model: ModelUnderTest, folder: Path, home: Path) -> System:
     ports = {f"RAY_SERVE_HAPROXY_{what}_PORT": str(free_port()) for what in ("METRICS", "STATS")}
-    return System("rayserve", (*_program(home, "rayserve"), "{port}"), {**_told(model), **_RAY, **ports})
+    command = (*_program(home, "rayserve"), "{port}")  # its ingress knows no route until the replica is there
+    return System("rayserve", command, {**_told(model), **_RAY, **ports}, not_yet=404)
 
 
 def _mlserver(model: ModelUnderTest, folder: Path, home: Path) -> System:
