@@ -38,8 +38,9 @@ def compared(wanted: Sequence[RequestedOutput], arrays: Sequence[Any]) -> int:
     """Compares all answers of a batch of four requests with their own; how many were cut out."""
     small = small_answers(arrays)
     assert small is not None
-    start, taken = start_of("m", "1", '%b "'), 0
+    starts, taken = [start_of("m", "1", own) for own in ('%b "', "another")], 0
     for first, end in pairwise(ENDS):
+        start = starts[first == 1]
         answer = small.answer(start, wanted, first, end)
         if answer is None:
             continue
