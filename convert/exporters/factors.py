@@ -14,6 +14,7 @@ import numpy as np
 from sklearn import decomposition
 
 from convert.errors import Refused
+from convert.exporters.parts.text.products import multiplied
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.exporters.stopping import is_settled
 from convert.graph.columns import Columns, columns
@@ -35,7 +36,7 @@ def factors(e: Exporter, model: Any, x: Columns) -> Columns:
         _check_rounds(model, int(model.max_iter), len(parts))
         return columns(_multiplied(x.numbers(), update, int(model.max_iter), float(model.tol)), len(parts))
     gram = parts @ parts.T + float(l2) * np.eye(len(parts))
-    aims = x.numbers() @ parts.T - float(l1)
+    aims = multiplied(x.numbers(), parts.T) - float(l1)
     if not is_settled(model):
         _check_rounds(model, int(model.max_iter), len(parts))
         return columns(_descended(aims, gram, _orders(model, len(parts)), float(model.tol)), len(parts))
@@ -154,7 +155,7 @@ class _Multiplying:
 
     def _quotient(self, x: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
         if self.beta == 2:
-            return x @ self.parts.T, found @ (self.parts @ self.parts.T)
+            return multiplied(x, self.parts.T), found @ (self.parts @ self.parts.T)
         made = found @ self.parts
         above = x * (made if self.beta >= 2 else _at_least(made, EPSILON)) ** (self.beta - 2)
         if self.beta == 1:

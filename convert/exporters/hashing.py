@@ -17,7 +17,7 @@ from convert.exporters.parts.text.ngrams import counted
 from convert.exporters.parts.text.occurrences import as_columns, summed
 from convert.exporters.parts.text.own_tokens import understood
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.exporters.text import PADDING, check_tokens, kept_pattern, of_one_length, tokenised
+from convert.exporters.text import PADDING, check_tokens, kept_pattern, length_of, of_one_length, tokenised
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import MICROSOFT, Tensor
 from server.artefact.metadata import MISSING_TEXT
@@ -89,7 +89,7 @@ def _as_occurrences(model: Any, column: Tensor, negative: Tensor, none: Tensor) 
     found = summed(none.where(np.int64(model.n_features), column), none.where(np.float64(0.0), sign), model.n_features)
     found = replace(found, amounts=found.there) if model.binary else found
     return as_columns(
-        replace(found, amounts=of_one_length(found.amounts, model.norm)),
+        replace(found, length=length_of(found.amounts, model.norm)),
         too_wide(model, "a TfidfVectorizer with max_features"),
     )
 

@@ -34,9 +34,9 @@ _MARK_JSON = orjson.dumps(_MARK)
 
 
 class _Known(NamedTuple):
-    """``suffix``: the JSON after the list. ``place``: of the input with the list, None where all data is binary.
+    """``suffix``: the JSON after the list. ``place``: of the input with the list. ``only``: the input, if there is one.
 
-    ``only``: the only input, if there is one.
+    Without a place all data is binary: then the JSON before a list is all there is.
     """
 
     suffix: bytes
@@ -70,7 +70,7 @@ class Verbatim:
         if known is None:
             return None
         suffix, place, plan, only = known
-        if plan.binary_bytes != len(binary) or (place is not None and not json.endswith(suffix)):
+        if plan.binary_bytes != len(binary) or (start >= 0 if place is None else not json.endswith(suffix)):
             return None
         if only is not None:
             if place is None:
