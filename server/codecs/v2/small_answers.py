@@ -75,7 +75,9 @@ class SmallAnswers:
     def _form(self, wanted: Sequence[RequestedOutput], rows: int) -> _Form | None:
         if any(requested.classes for requested in wanted):
             return None
-        parts, json, binary = [], list[list[bytes]](), list[tuple[bytes, int]]()
+        parts: list[bytes] = []
+        json: list[list[bytes]] = []
+        binary: list[tuple[bytes, int]] = []
         for at, (requested, output) in enumerate(zip(wanted, self._outputs, strict=True)):
             head = described(requested.name, NAMES[output.dtype], (rows, *output.shape[1:])).replace(b"%", b"%%")
             if requested.binary:
