@@ -34,9 +34,9 @@ _MARK_JSON = orjson.dumps(_MARK)
 
 
 class _Known(NamedTuple):
-    """``suffix``: the JSON after the list. ``place``: of the input with the list. ``only``: the input, if there is one.
+    """``suffix``: the JSON after the list. ``place``: of the input with the list. ``only``: the only input.
 
-    Without a place all data is binary: then the JSON before a list is all there is.
+    Without a place all data is binary: then the JSON before a list is all there is. Several inputs have no ``only``.
     """
 
     suffix: bytes
