@@ -44,7 +44,8 @@ def serve(job: Job, contents: Contents, pipe: BinaryIO) -> None:
             done = convert(contents.model, job.name, rows, policy, _teller(pipe), *way)
             proof, speed, onnx = done.proof, done.speed, b"" if done.proof.wrong else done.onnx
         else:
-            proof, speed, onnx = verify(contents.model, contents.onnx, rows, policy, _teller(pipe)), {}, b""
+            proof = verify(contents.model, contents.onnx, rows, policy, _teller(pipe), job.allow_ties)
+            speed, onnx = {}, b""
         job_messages.write(pipe, "done", onnx, parity=proof.as_json(), bad=list(proof.bad), speed=speed)
 
 

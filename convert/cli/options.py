@@ -25,6 +25,7 @@ and not at all where the system cannot see to that.
   python -m convert model.pkl --name churn           models/churn/1/model.onnx
   python -m convert model.pkl --data sample.csv      checks your own rows, too
   python -m convert model.pkl --out churn.onnx       one file, just there
+  python -m convert net.pkl --optimise fast          a network in float32, if it is faster and passes the same check
   python -m convert model.pkl --trust-code           runs and records functions and classes of your own in it
   python -m convert models/build                     every model file in a folder, side by side
   python -m convert --mlflow models:/churn/3         models/churn/3/model.onnx, from MLflow's registry
@@ -105,7 +106,7 @@ def parse(words: Sequence[str]) -> Command:
         return DoctorCommand(given.model, given.json, given.debug)
     if words and words[0] == "verify":
         given = _verify_parser().parse_args(words[1:])
-        job = replace(_job(given), onnx=given.file)
+        job = replace(_job(given), onnx=given.file, allow_ties=given.allow_ties)
         return VerifyCommand(job, given.json, given.debug, _python(given))
     if words and words[0] == "sign":
         given = _sign_parser().parse_args(words[1:])
@@ -194,11 +195,7 @@ def _convert_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report", type=Path, metavar="FILE.html", help="write a page with the pipeline, the schema and the proof, too"
     )
-    parser.add_argument(
-        "--allow-ties",
-        action="store_true",
-        help="write a model also where many rows have neighbours that are equally near; those answers may differ",
-    )
+    _add_ties(parser, "write a model")
     parser.add_argument(
         "--alone",
         action="store_true",
@@ -242,8 +239,17 @@ def _verify_parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("file", type=Path, metavar="FILE")
     _add_data(parser)
+    _add_ties(parser, "call a file equal")
     _add_trust(parser)
     return parser
+
+
+def _add_ties(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--allow-ties",
+        action="store_true",
+        help=f"{what} also where many rows have neighbours that are equally near; those answers may differ",
+    )
 
 
 def _sign_parser() -> argparse.ArgumentParser:

@@ -71,7 +71,7 @@ def _equality(parity: Mapping[str, Any]) -> str:
     if parity.get("accidents"):
         return (
             f"equal: {parity['rows']:,} rows, together and alone, but for {parity['accidents']:,} whose neighbours "
-            f"tie ({parity['accident_share']:.1%} of rows like those that the model remembers)"
+            f"tie ({parity['accident_share']:.1%} of usual rows, or such as the model remembers)"
         )
     ties = f" ({parity['ties']:,} labels differ where two classes tie within 1e-6)" if parity["ties"] else ""
     return f"equal: {parity['rows']:,} rows, together and alone, answered as scikit-learn answers them{ties}"
@@ -133,7 +133,8 @@ def optimised(told: Mapping[str, Any]) -> str:
         f"{times:.2f} times at {int(rows):,} row{'s' * (rows != '1')}" for rows, times in told["times_faster"].items()
     )
     worst, before = _share(told["worst"]), _share(told["worst_safe"])
-    return f"{told['kept']}: {gains}; answers differ by at most {worst} of what the rule allows, else {before}"
+    cut = f"; a number beyond {told['cut_at']:g} counts as that where it is multiplied" if "cut_at" in told else ""
+    return f"{told['kept']}: {gains}; answers differ by at most {worst} of what the rule allows, else {before}{cut}"
 
 
 def _output(output: Output) -> str:

@@ -19,7 +19,7 @@ from convert.proof.spread import Spread, spread_of
 from server.artefact.metadata import Feature
 from server.artefact.runtime import Runtime
 
-LIKELY = ("remembered", "beside", "data")  # groups whose rows a client may well send
+LIKELY = ("usual", "remembered", "beside", "data")  # groups whose rows a client may well send
 SHOWN = 5  # worst rows of a failure
 TOLD_EVERY = 250  # rows
 PIECE = 1000  # rows that are looked through for accidents at once
@@ -89,7 +89,7 @@ class Proof:
 
     @property
     def accident_share(self) -> float:
-        """The share of such rows among those like the ones that the model remembers, or your own if that is more."""
+        """The share of such rows among usual ones, those like the ones that the model remembers, or yours: the most."""
         shares = [line.accidents / line.rows for line in self.lines if line.group in LIKELY]
         return max(shares, default=0.0)
 

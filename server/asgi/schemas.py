@@ -5,6 +5,7 @@ As strict as the codecs, as far as JSON Schema can express it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from server.artefact.metadata import SINCE_1970, Artefact, Feature, Scalar
@@ -162,13 +163,17 @@ def prediction_schema(model: Model) -> Schema:
         fields["prediction"] = _predicted(artefact, "label" if artefact.output_names("label") else "value")
     if artefact.output_names("probabilities"):
         fields["probability"] = _per_target(artefact, [NUMBER] * len(_targets(artefact)))
-        probabilities = [
-            record({class_key(label).decode()[1:-1]: NUMBER for label in labels}) for labels in _targets(artefact)
-        ]
+        probabilities = [_by_class(labels) for labels in _targets(artefact)]
         fields["probabilities"] = _per_target(artefact, probabilities)
     fields |= {role: _predicted(artefact, role) for role in ("scores", "transformed") if artefact.output_names(role)}
     fields = {name: {"anyOf": [schema, list_of(schema, minItems=1)]} for name, schema in fields.items()}
     return record(fields | version, optional=("probabilities",))
+
+
+def _by_class(labels: Sequence[Scalar]) -> Schema:
+    if not labels:  # too many to be told
+        return {"type": "object", "additionalProperties": NUMBER}
+    return record({class_key(label).decode()[1:-1]: NUMBER for label in labels})
 
 
 def mlflow_answer_schema(model: Model) -> Schema:
