@@ -21,6 +21,7 @@ from server.artefact.runtime import Runtime
 LIKELY = ("remembered", "beside", "data")  # groups whose rows a client may well send
 SHOWN = 5  # worst rows of a failure
 TOLD_EVERY = 250  # rows
+ALONE, LEAST_ALONE = 0.1, 100  # of the rows of a group, asked alone where the graph is known to keep rows apart
 PIECE = 1000  # rows that are looked through for accidents at once
 
 
@@ -82,14 +83,19 @@ class Proof:
     @property
     def tie_share(self) -> float:
         """The share of rows whose labels differ and are excused, as the two best scores tie."""
-        lines = [line for line in self.lines if line.output == "label"]
+        lines = [line for line in self._over_all_rows() if line.output == "label"]
         return max((line.ties / line.rows for line in lines), default=0.0)
 
     @property
     def accident_share(self) -> float:
         """The share of such rows among those like the ones that the model remembers, or your own if that is more."""
-        shares = [line.accidents / line.rows for line in self.lines if line.group in LIKELY]
+        shares = [line.accidents / line.rows for line in self._over_all_rows() if line.group in LIKELY]
         return max(shares, default=0.0)
+
+    def _over_all_rows(self) -> list[Line]:
+        """The lines but for those of a few rows of a group, whose shares are chance."""
+        rows = {line.group: line.rows for line in self.lines if line.way == self.lines[0].way}
+        return [line for line in self.lines if line.rows == rows[line.group]]
 
     def as_json(self) -> dict[str, Any]:
         """What stands in the file."""
@@ -114,11 +120,13 @@ def prove(
     expected: Mapping[str, Answers],
     accidents: Mapping[str, Array],
     tell: Callable[[float], None] = lambda _: None,
+    apart: bool = False,
 ) -> Proof:
     """Compares every output on every row of every group. ``expected`` has the original's answers by group.
 
     ``accidents`` [rows] by group: to which rows the original's answer is an accident; a group without any is not in it.
-    ``tell`` is told the share of rows that are compared, now and then.
+    ``tell`` is told the share of rows that are compared, now and then. ``apart``: the graph itself shows that a row is
+    answered alone as beside others, up to rounding; then some rows of each group are asked alone, else all.
     """
     lines: list[Line] = []
     bad: list[BadRow] = []
@@ -126,22 +134,43 @@ def prove(
     for group, table in groups.items():
         answers = expected[group]
         excused = accidents.get(group, np.zeros(length(table), np.bool_))
-        single = alone(runtime, features, table, _later(tell, before, rows))
+        few = _asked_alone(length(table), apart)
+        told = _later(tell, before, rows, length(table) / max(1, len(few)))
         before += length(table)
-        for way, got in (("batched", batched(runtime, features, table)), ("alone", single)):
+        together = batched(runtime, features, table)
+        single = alone(runtime, features, rows_at(table, few), told)
+        everywhere = {name: _in_place(together[name], values, few) for name, values in single.items()}
+        for way, got, chosen in (("batched", together, slice(None)), ("alone", everywhere, few)):
             named = {name: _like(raw, answers[name]) for name, raw in zip(answers, got.values(), strict=True)}
             for output, values in answers.items():
-                excess, ties = compare(output, answers, named[output])
-                excess = np.where(excused, 0.0, excess)
+                excess, ties = compare(output, answers, named[output], chosen)
+                excess = np.where(excused[chosen], 0.0, excess)
                 wrong = excess > 1
-                lines.append(_line(group, way, output, excess, wrong, (ties, int(excused.sum()))))
-                bad += _worst(table, output, way, values, named[output], np.where(wrong, excess, 0))
+                lines.append(_line(group, way, output, excess, wrong, (ties, int(excused[chosen].sum()))))
+                shown = np.zeros(length(table))
+                shown[chosen] = np.where(wrong, excess, 0)
+                bad += _worst(table, output, way, values, named[output], shown)
     bad.sort(key=lambda row: -row.excess)
     return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected), spread_of(expected))
 
 
-def _later(tell: Callable[[float], None], before: int, rows: int) -> Callable[[int], None]:
-    return lambda done: tell((before + done) / rows)
+def _asked_alone(rows: int, apart: bool) -> Array:
+    """The positions of the rows that are asked alone: all, or evenly chosen ones, the first among them."""
+    few = min(rows, max(LEAST_ALONE, int(rows * ALONE))) if apart else rows
+    return np.arange(few) * rows // max(1, few)
+
+
+def _in_place(together: Array, single: Array, few: Array) -> Array:
+    """All answers of a group, those of rows that were asked alone in their places."""
+    if single.shape != (len(few), *together.shape[1:]):
+        return single  # of another shape, which no comparison takes for equal
+    merged = together.astype(np.result_type(together, single))
+    merged[few] = single
+    return merged
+
+
+def _later(tell: Callable[[float], None], before: int, rows: int, each: float) -> Callable[[int], None]:
+    return lambda done: tell((before + done * each) / rows)
 
 
 def _like(got: Array, expected: Array) -> Array:
