@@ -15,6 +15,7 @@ from sklearn.utils import murmurhash3_32
 from convert.errors import Refused
 from convert.exporters.parts.text.ngrams import counted
 from convert.exporters.parts.text.occurrences import as_columns, summed
+from convert.exporters.parts.text.own_tokens import understood
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.exporters.text import PADDING, check_tokens, kept_pattern, length_of, of_one_length, tokenised
 from convert.graph.columns import Columns, columns
@@ -27,6 +28,7 @@ MOST_COLUMNS = 1 << 12  # rows are as wide as there are columns; of wider ones t
 
 def hashed(e: Exporter, model: Any, x: Columns) -> Columns:
     """How often each column's tokens occur, those of a negative hash counted downwards: [rows, n_features]."""
+    model = understood(model)
     _check(model)
     tokens = tokenised(model, x.text().reshape(-1))
     hashes = _hashes(tokens)

@@ -14,6 +14,7 @@ from convert.exporters.parts.text import characters
 from convert.exporters.parts.text.distinct import distinct
 from convert.exporters.parts.text.ngrams import counted, numbered, without
 from convert.exporters.parts.text.occurrences import Occurrences, as_columns, note, occurrences_of
+from convert.exporters.parts.text.own_tokens import understood
 from convert.exporters.parts.text.patterns import tokens_of
 from convert.exporters.parts.text.weighted import weighted_rows
 from convert.exporters.registry import TRANSFORMS, Exporter
@@ -28,6 +29,7 @@ PADDING = "\ufdd1"  # stands behind the last token of a short text; a noncharact
 
 def vectorizer(e: Exporter, model: Any, x: Columns) -> Columns:
     """Counts of the vocabulary's n-grams, weighted where it is a TfidfVectorizer: [rows, vocabulary]."""
+    model = understood(model)
     _check(model)
     vocabulary = {str(term): int(column) for term, column in model.vocabulary_.items()}
     documents = x.text().reshape(-1)
@@ -65,7 +67,7 @@ def _counts(model: Any, documents: Tensor, vocabulary: dict[str, int]) -> Tensor
     if model.analyzer == "char_wb":
         return characters.characters_in_words(model, documents, vocabulary)
     if model.strip_accents is not None:
-        tokens = tokens_of(pattern_of(model))
+        tokens = tokens_of(model.token_pattern)
         return characters.words_without_accents(model, documents, vocabulary, tokens.shortest if tokens else 1)
     words = _Words.of(model, vocabulary)
     return counted(_ids(documents, model, words), words.grams, len(vocabulary))
@@ -83,24 +85,16 @@ def _check(model: Any) -> None:
         )
 
 
-def pattern_of(model: Any) -> Any:
-    """What a token is, as a pattern of Python's; ``str.split`` parts texts where there is white space."""
-    return r"\S+" if model.tokenizer is str.split else model.token_pattern
-
-
 def check_tokens(model: Any) -> None:
     """Refuses, by name, what the tokens of a graph cannot follow."""
-    for name in ("preprocessor", "tokenizer"):
-        if getattr(model, name) is not None and not (name == "tokenizer" and model.tokenizer is str.split):
-            raise Refused(f"it has a {name} of your own", "use lowercase and token_pattern instead")
-    if callable(model.analyzer) or callable(model.strip_accents):
-        raise Refused("it has an analyzer or strip_accents of your own", "use one of scikit-learn's")
+    if callable(model.strip_accents):
+        raise Refused("it has a strip_accents of your own", "use one of scikit-learn's")
     if model.analyzer == "word":
         _check_words(model)
 
 
 def _check_words(model: Any) -> None:
-    tokens = tokens_of(pattern_of(model))
+    tokens = tokens_of(model.token_pattern)
     if tokens is None or (model.strip_accents and not (tokens.are_words and tokens.shortest < 3)):
         raise Refused(
             f"token_pattern={model.token_pattern!r} may mean something else to ONNX Runtime",
@@ -132,13 +126,13 @@ def tokenised(model: Any, words: Tensor) -> Tensor:
 
 
 def _expression(model: Any) -> str:
-    tokens = tokens_of(pattern_of(model))
-    return pattern_of(model) if tokens is None else tokens.expression
+    tokens = tokens_of(model.token_pattern)
+    return model.token_pattern if tokens is None else tokens.expression
 
 
 def kept_pattern(model: Any) -> str | None:
     """What of the tokens is one, as a whole; None: all of them are."""
-    wanted = tokens_of(pattern_of(model))
+    wanted = tokens_of(model.token_pattern)
     return None if wanted is None else wanted.kept
 
 

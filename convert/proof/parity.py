@@ -13,12 +13,13 @@ import numpy as np
 from convert.graph.graph import Array
 from convert.original.original import Answers
 from convert.original.table import Table, as_json, for_graph, length, rows_at
+from convert.proof.company import Company
 from convert.proof.measure import compare, scale_of
 from convert.proof.spread import Spread, spread_of
 from server.artefact.metadata import Feature
 from server.artefact.runtime import Runtime
 
-LIKELY = ("remembered", "beside", "data")  # groups whose rows a client may well send
+LIKELY = ("usual", "remembered", "beside", "data")  # groups whose rows a client may well send
 SHOWN = 5  # worst rows of a failure
 TOLD_EVERY = 250  # rows
 ALONE, LEAST_ALONE = 0.1, 100  # of the rows of a group, asked alone where the graph is known to keep rows apart
@@ -62,6 +63,7 @@ class Proof:
     bad: tuple[BadRow, ...]
     scale: Mapping[str, float]
     spread: Spread = Spread(0, 0.0)
+    company: Company | None = None
 
     @property
     def rows(self) -> int:
@@ -88,7 +90,7 @@ class Proof:
 
     @property
     def accident_share(self) -> float:
-        """The share of such rows among those like the ones that the model remembers, or your own if that is more."""
+        """The share of such rows among usual ones, those like the ones that the model remembers, or yours: the most."""
         shares = [line.accidents / line.rows for line in self._over_all_rows() if line.group in LIKELY]
         return max(shares, default=0.0)
 
@@ -98,8 +100,10 @@ class Proof:
         return [line for line in self.lines if line.rows == rows[line.group]]
 
     def as_json(self) -> dict[str, Any]:
-        """What stands in the file."""
+        """What stands in the file; of company only where each row was asked alone."""
+        company = {} if self.company is None else {"company": asdict(self.company)}
         return {
+            **company,
             "rows": self.rows,
             "wrong": self.wrong,
             "ties": max(line.ties for line in self.lines),
@@ -120,6 +124,7 @@ def prove(
     expected: Mapping[str, Answers],
     accidents: Mapping[str, Array],
     tell: Callable[[float], None] = lambda _: None,
+    company: Company | None = None,
     apart: bool = False,
 ) -> Proof:
     """Compares every output on every row of every group. ``expected`` has the original's answers by group.
@@ -127,6 +132,7 @@ def prove(
     ``accidents`` [rows] by group: to which rows the original's answer is an accident; a group without any is not in it.
     ``tell`` is told the share of rows that are compared, now and then. ``apart``: the graph itself shows that a row is
     answered alone as beside others, up to rounding; then some rows of each group are asked alone, else all.
+    ``company``: what others beside a row do to it.
     """
     lines: list[Line] = []
     bad: list[BadRow] = []
@@ -140,18 +146,15 @@ def prove(
         together = batched(runtime, features, table)
         single = alone(runtime, features, rows_at(table, few), told)
         everywhere = {name: _in_place(together[name], values, few) for name, values in single.items()}
-        for way, got, chosen in (("batched", together, slice(None)), ("alone", everywhere, few)):
+        for way, got, chosen in (("batched", together, np.arange(length(table))), ("alone", everywhere, few)):
             named = {name: _like(raw, answers[name]) for name, raw in zip(answers, got.values(), strict=True)}
             for output, values in answers.items():
                 excess, ties = compare(output, answers, named[output], chosen)
                 excess = np.where(excused[chosen], 0.0, excess)
-                wrong = excess > 1
-                lines.append(_line(group, way, output, excess, wrong, (ties, int(excused[chosen].sum()))))
-                shown = np.zeros(length(table))
-                shown[chosen] = np.where(wrong, excess, 0)
-                bad += _worst(table, output, way, values, named[output], shown)
+                lines.append(_line(group, way, output, excess, (ties, int(excused[chosen].sum()))))
+                bad += _worst(table, output, way, values, named[output], (chosen, excess))
     bad.sort(key=lambda row: -row.excess)
-    return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected), spread_of(expected))
+    return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected), spread_of(expected), company)
 
 
 def _asked_alone(rows: int, apart: bool) -> Array:
@@ -178,9 +181,9 @@ def _like(got: Array, expected: Array) -> Array:
     return got.reshape(-1) if expected.ndim == 1 and got.shape[1:] == (1,) else got
 
 
-def _line(group: str, way: str, output: str, excess: Array, wrong: Array, excused: tuple[int, int]) -> Line:
+def _line(group: str, way: str, output: str, excess: Array, excused: tuple[int, int]) -> Line:
     worst = 0.0 if output == "label" else float(min(np.max(excess, initial=0.0), 1e308))
-    return Line(group, way, output, len(excess), int(wrong.sum()), *excused, worst)
+    return Line(group, way, output, len(excess), int((excess > 1).sum()), *excused, worst)
 
 
 def find_accidents(graph: Runtime | None, features: Sequence[Feature], groups: Mapping[str, Table]) -> dict[str, Array]:
@@ -224,12 +227,17 @@ def _scales(expected: Mapping[str, Answers]) -> dict[str, float]:
     }
 
 
-def _worst(table: Table, output: str, way: str, expected: Array, got: Array, excess: Array) -> list[BadRow]:
-    order = [i for i in np.argsort(-excess)[:SHOWN] if excess[i] > 1]
-    rows = as_json(rows_at(table, order))
+def _worst(
+    table: Table, output: str, way: str, expected: Array, got: Array, differ: tuple[Array, Array]
+) -> list[BadRow]:
+    """The worst of some rows; ``differ``: which these are, and by how much [rows]."""
+    chosen, excess = differ
+    order = [at for at in np.argsort(-excess)[:SHOWN] if excess[at] > 1]
+    positions = chosen[order]
+    rows = as_json(rows_at(table, positions))
     return [
-        BadRow(dict(zip(table, row, strict=True)), output, way, _item(expected, i), _item(got, i), float(excess[i]))
-        for row, i in zip(rows, order, strict=True)
+        BadRow(dict(zip(table, row, strict=True)), output, way, _item(expected, i), _item(got, i), float(excess[at]))
+        for row, i, at in zip(rows, positions, order, strict=True)
     ]
 
 
