@@ -37,6 +37,13 @@ def part(graph: Graph, x: str, start: int, end: int) -> str:
     return graph.add("Slice", x, *(graph.constant(np.array([bound])) for bound in (start, end, 1)))
 
 
+def moved(graph: Graph, ids: str) -> str:
+    """All but the last, behind a column of their number's sort that hangs on the width."""
+    first = graph.add("Cast", graph.add("Shape", ids, start=1, end=2), to=TensorProto.INT64)
+    column = graph.add("Mul", filled(graph, 1), first)
+    return graph.add("Concat", column, part(graph, ids, 0, -1), axis=1)
+
+
 def amounts_of(graph: Graph, spoilt: Spoilt) -> tuple[str, str]:
     """The codes and the counts."""
     ids = graph.tokens()
@@ -58,6 +65,11 @@ def amounts_of(graph: Graph, spoilt: Spoilt) -> tuple[str, str]:
     ones = graph.add("Add", nothing, graph.constant(np.int64(spoilt.of("one", 1))))
     lengths = graph.add("ScatterElements", nothing, runs, ones, axis=1, reduction=spoilt.of("adds", "add"))
     counts = graph.add("Cast", lengths, to=TensorProto.DOUBLE)
+    if beside := spoilt.of("beside", ""):
+        weights = graph.add("Cast", ids if beside != "shifted" else moved(graph, ids), to=TensorProto.DOUBLE)
+        own = graph.add("GatherElements", weights, ordered if beside == "by code" else ordered[:-1] + "1", axis=1)
+        zeros = graph.add("Cast", nothing if beside != "by place" else at, to=TensorProto.DOUBLE)
+        counts = graph.add("ScatterElements", zeros, runs, own, axis=1, reduction="add")
     if spoilt.of("masked", True):
         is_less = graph.add("Less", at, graph.constant(np.int64(spoilt.of("below", MOST))))
         counts = graph.add("Where", is_less, counts, graph.constant(np.float64(spoilt.of("else", 0.0))))
@@ -116,3 +128,14 @@ def test_what_is_not_proven_does_mix(name: str) -> None:
 
 def test_the_largest_count_is_a_reduction_that_no_rule_knows() -> None:
     assert "longest text" in str(find_mixing(squared(Spoilt({"reduce": "ReduceMean"}))))
+
+
+def test_what_occurs_adds_what_stands_beside_it() -> None:
+    data = weighed(Spoilt({"beside": "usual"}))
+    assert find_mixing(data) is None
+    assert not mixes(data)
+
+
+@pytest.mark.parametrize("way", ["shifted", "by code", "by place"])
+def test_what_stands_elsewhere_is_not_proven(way: str) -> None:
+    assert find_mixing(weighed(Spoilt({"beside": way}))) is not None
