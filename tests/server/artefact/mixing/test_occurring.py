@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,31 @@ def test_what_is_not_proven_does_mix(name: str) -> None:
 
 def test_the_largest_count_is_a_reduction_that_no_rule_knows() -> None:
     assert "longest text" in str(find_mixing(squared(Spoilt({"reduce": "ReduceMean"}))))
+
+
+CHANGES: dict[str, list[Any]] = {
+    **{name: [MOST - 1, MOST, MOST, MOST + 1] for name in ("most", "rest", "below")},
+    "table": [TABLE, TABLE, FULL, TABLE * 0.0],
+    "masked": [True, True, False],
+    "beside": ["", "", "usual", "shifted"],
+    "filled": [True, False],
+    "largest": [0, 0, 0, 1],
+    "first": [0, 0, 0, 1],
+    "adds": ["add", "add", "max"],
+    "else": [0.0, 0.0, 1.0],
+}
+
+
+def test_what_is_proven_of_any_changes_holds() -> None:
+    chance, proven, mixing = Random(0), 0, 0
+    for seed in range(60):
+        spoilt = Spoilt({name: chance.choice(values) for name, values in CHANGES.items() if chance.random() < 0.3})
+        data = chance.choice([weighed, squared])(spoilt)
+        is_proven, mixed = find_mixing(data) is None, mixes(data)
+        assert not (is_proven and mixed), (seed, spoilt)
+        proven, mixing = proven + is_proven, mixing + mixed
+    assert proven > 8
+    assert mixing > 8
 
 
 def test_what_occurs_adds_what_stands_beside_it() -> None:
