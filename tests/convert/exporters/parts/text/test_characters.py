@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
-import unicodedata
 
-from convert.exporters.parts.text.characters import PLANES, SPACES, UNUSED
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+
+from convert.exporters.parts.text.characters import SPACES, _folding
 
 
 def test_every_space_of_python_is_known() -> None:
@@ -14,6 +15,11 @@ def test_every_space_of_python_is_known() -> None:
     assert SPACES[0] == " "
 
 
-def test_every_character_of_unicode_stands_in_the_planes_that_are_looked_at() -> None:
-    beyond = set(range(sys.maxunicode + 1)).difference(itertools.chain(*PLANES))
-    assert {unicodedata.category(chr(number)) for number in beyond} <= set(UNUSED)
+@pytest.mark.slow
+@pytest.mark.parametrize("accents", [None, "unicode", "ascii"])
+def test_what_folds_by_blocks_is_what_folds_one_by_one(accents: str | None) -> None:
+    fold = CountVectorizer(strip_accents=accents).build_preprocessor()
+    known = dict.fromkeys("é日\u0301ß", 0)
+    found = set(_folding(fold, known, accents == "ascii"))
+    for c in map(chr, range(sys.maxunicode + 1)):
+        assert c in found or (fold(c) == ("" if accents == "ascii" else c) and c not in known), hex(ord(c))
