@@ -27,7 +27,7 @@ from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
-from convert.proof.company import refuse_company
+from convert.proof.company import Company, ask_alone, measure_company, refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.enough import refuse_sameness, refuse_ties
 from convert.proof.golden import golden
@@ -64,6 +64,7 @@ class _Asked:
     groups: Groups
     expected: Mapping[str, Answers]
     accidents: Mapping[str, Array]
+    company: Company | None
 
 
 def convert(
@@ -76,23 +77,26 @@ def convert(
     method: str = "",
     origin: str = "",
     optimise: str = "safe",
+    alone: bool = False,
 ) -> Converted:
     """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused.
 
     ``method`` "transform": of a model that predicts and transforms, what it transforms. ``origin``: where the pickle
-    came from. ``optimise`` "fast": of graphs that may be faster the fastest that passes the proof.
+    came from. ``optimise`` "fast": of graphs that may be faster the fastest that passes the proof. ``alone``: what a
+    model answers to a row alone counts, where others beside it change that.
     """
     tell("opening the pickle", 0.0)
     original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data))
-    original = without_unread(with_booleans(_with_names(original, data), _booleans_of(data)))
+    original = ask_alone(without_unread(with_booleans(_with_names(original, data), _booleans_of(data))))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
+    company = measure_company(original, features, alone)
     own = own_steps_of(original, features)
     few = _ask_few_rows(original, features, own)
     tell("building the graph", 0.15)
     exported = export(original, features, few, own)
     tell("asking for the answers to 10,000 rows", 0.2)
-    asked = _ask(original, features, data, exported.accidents)
+    asked = _ask(original, features, data, exported.accidents, company)
     kept, optimisation = _prove(exported.model, asked, tell, allow_ties, optimise == "fast")
     artefact = Artefact(
         name=name,
@@ -112,11 +116,17 @@ def convert(
     return _finished(kept, artefact, asked)
 
 
-def _ask(original: Original, features: tuple[Feature, ...], data: Any | None, accidents: ModelProto | None) -> _Asked:
+def _ask(
+    original: Original,
+    features: tuple[Feature, ...],
+    data: Any | None,
+    accidents: ModelProto | None,
+    company: Company | None,
+) -> _Asked:
     groups, expected = ask_proof_rows(original, features, data)
     marked = find_accidents(_opened(accidents), features, groups)
     refuse_company(original, groups, expected, marked)
-    return _Asked(original, features, groups, expected, marked)
+    return _Asked(original, features, groups, expected, marked, company)
 
 
 def _prove(model: ModelProto, asked: _Asked, tell: Tell, allow_ties: bool, fast: bool) -> tuple[Proven, dict[str, Any]]:
@@ -130,6 +140,7 @@ def _prove(model: ModelProto, asked: _Asked, tell: Tell, allow_ties: bool, fast:
         groups=asked.groups,
         expected=asked.expected,
         accidents=asked.accidents,
+        company=asked.company,
         tell=tell_of_comparison(tell, asked.groups),
     )
     runtime = Runtime(model.SerializeToString())

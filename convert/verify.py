@@ -14,7 +14,7 @@ from convert.opening.opener import OpenPolicy, open_model
 from convert.original.original import Answers, Original, open_original
 from convert.original.schema import describe, without_unread
 from convert.proof.claims import AGAIN, refuse_false_claims
-from convert.proof.company import refuse_company
+from convert.proof.company import ask_alone, measure_company, refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.enough import refuse_sameness, refuse_ties
 from convert.proof.parity import Proof, find_accidents, prove
@@ -36,6 +36,7 @@ def verify(
     tell("opening the pickle", 0.0)
     original = _original(pickled, artefact, policy)
     known = describe(original)
+    company = measure_company(original, known, allowed=True)
     seed = int.from_bytes(hashlib.sha256(onnx).digest())
     groups, expected = ask_proof_rows(original, known, data, seed)
     answers = expected["usual"]
@@ -52,7 +53,7 @@ def verify(
     ours = _ours(original, known, answers)
     accidents = find_accidents(_opened(ours), known, groups)
     refuse_company(original, groups, expected, accidents)
-    proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups))
+    proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups), company)
     if not allow_ties:
         refuse_ties(proof)
     by_nature = (ours is not None and is_constant(ours.model)) or has_one_answer(original.model, known)
@@ -77,7 +78,8 @@ def _original(pickled: bytes, artefact: Artefact | None, policy: OpenPolicy) -> 
     if not original.named and len(told) == len(original.names):
         original = replace(original, names=tuple(feature.name for feature in told))
     booleans = {feature.name for feature in told if feature.dtype == "bool"}
-    return with_booleans(original, booleans)
+    original = with_booleans(original, booleans)
+    return ask_alone(original) if artefact is not None and artefact.parity.get("company") else original
 
 
 def _ours(original: Original, features: tuple[Feature, ...], answers: Answers) -> Exported | None:

@@ -123,7 +123,8 @@ def parse(words: Sequence[str]) -> Command:
         name, registered = name_and_version(given.mlflow)
         given.model, version = Path(name), version or registered
     name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
-    job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method, optimise=given.optimise)
+    ways = {"allow_ties": given.allow_ties, "alone": given.alone, "method": given.method, "optimise": given.optimise}
+    job = replace(_job(given), name=name, **ways)
     command = ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
     return replace(command, mlflow=given.mlflow, report=given.report, more=tuple(more))
 
@@ -195,6 +196,12 @@ def _convert_parser() -> argparse.ArgumentParser:
         "--report", type=Path, metavar="FILE.html", help="write a page with the pipeline, the schema and the proof, too"
     )
     _add_ties(parser, "write a model")
+    parser.add_argument(
+        "--alone",
+        action="store_true",
+        help="of a model that answers a row otherwise beside others (NMF with its usual tolerance) take what it answers"
+        " to a row alone",
+    )
     parser.add_argument(
         "--method",
         choices=("transform",),

@@ -52,6 +52,22 @@ def verdict(parity: Mapping[str, Any]) -> str:
     """One line for a person in a hurry."""
     if parity["wrong"]:
         return f"NOT EQUAL: {parity['wrong']:,} answers differ from scikit-learn's over {parity['rows']:,} rows"
+    return _equality(parity) + _company(parity)
+
+
+def _company(parity: Mapping[str, Any]) -> str:
+    company = parity.get("company")
+    return (
+        ""
+        if company is None
+        else (
+            f"; that is what it answers to each row alone: of {company['rows']:,} rows together it answers "
+            f"{company['differ']:,} otherwise, by up to {company['worst']:.2g} of their size"
+        )
+    )
+
+
+def _equality(parity: Mapping[str, Any]) -> str:
     if parity.get("accidents"):
         return (
             f"equal: {parity['rows']:,} rows, together and alone, but for {parity['accidents']:,} whose neighbours "

@@ -6,6 +6,7 @@ docs/decisions.md: "FastAPI waits for a cold request".
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,10 @@ from server.models.repository import Repository
 
 if TYPE_CHECKING:
     from server.asgi.framework import Framework
+
+# After a run and after each wait for sockets the loop waits so long for a thread that assembles, which 5 ms are usually.
+# docs/decisions.md: "The interpreter changes hands often while FastAPI is assembled"
+SWITCH_SECONDS = 0.0002
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -77,9 +82,15 @@ class App:
                 self._assembling = None
 
     def _assemble_late(self) -> Framework:
-        framework = self.assemble()
-        if self.assembled is not None:
-            self.assembled()
+        """Assembles beside the loop, which so often has the interpreter back that predictions hardly wait."""
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            framework = self.assemble()
+            if self.assembled is not None:
+                self.assembled()
+        finally:
+            sys.setswitchinterval(usual)
         return framework
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

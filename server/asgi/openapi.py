@@ -7,7 +7,9 @@ from typing import Any
 
 from server import __version__
 from server.artefact.metadata import NAME_PATTERN, Artefact
+from server.asgi.brief import in_brief
 from server.asgi.schemas import (
+    TEXT,
     Schema,
     error_schema,
     list_of,
@@ -50,15 +52,17 @@ def document(repository: Repository, operations: dict[str, Any], keyed: bool) ->
     """Makes the document. ``operations``: the paths that do not depend on models; ``keyed``: clients need a key."""
     schemas: Schema = {"Error": error_schema()}
     paths: dict[str, Any] = {}
+    newest = [next(iter(versions.values())) for versions in repository.models.values()]
+    briefs = in_brief(model for model in newest if model.predict is not None)
     if repository.default_model in repository.models:
         default = repository.get_default()
         if default.predict is not None:
-            schemas["Rows"] = list_of({"anyOf": row_schemas(default)}, minItems=1)
-            paths["/predict"] = {"post": _predict(default, f"{default.name}, the default", "predict")}
-            paths["/invocations"] = {"post": _invocations(default)}
-    for model in repository:
-        if model.predict is not None and model is repository.get(model.name):
-            paths[f"/models/{model.name}/predict"] = {"post": _predict(model, model.name, f"predict_{model.name}")}
+            brief = briefs[default.name]
+            schemas["Rows"] = list_of({"anyOf": row_schemas(brief)} if brief else {}, minItems=1)
+            paths["/predict"] = {"post": _predict(brief, f"{default.name}, the default", "predict")}
+            paths["/invocations"] = {"post": _invocations(brief, default.name)}
+    for name, brief in briefs.items():
+        paths[f"/models/{name}/predict"] = {"post": _predict(brief, name, f"predict_{name}")}
     described: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "dynonnx", "version": __version__, "description": DESCRIPTION},
@@ -102,37 +106,41 @@ def _path_schema(name: str, repository: Repository) -> Schema:
     return {"type": "string", "pattern": f"^{NAME_PATTERN.pattern}$", **({"examples": known} if known else {})}
 
 
-def _predict(model: Model, title: str, operation: str) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": predict_schema(model)}
-    if model.artefact:
+def _predict(model: Model | None, title: str, operation: str) -> dict[str, Any]:
+    """``model``: in brief."""
+    content: dict[str, Any] = {"schema": predict_schema(model) if model else {"type": "object"}}
+    if model and model.artefact:
         content["examples"] = _examples(model.artefact)
     return {
         "tags": ["predictions"],
         "operationId": operation,
         "summary": f"Predict with {title}",
         "requestBody": {"required": True, "content": {"application/json": content}},
-        "responses": _responses("The prediction of each row", prediction_schema(model)),
+        "responses": _responses("The prediction of each row", prediction_schema(model) if model else {}),
     }
 
 
-def _invocations(model: Model) -> dict[str, Any]:
+def _invocations(model: Model | None, name: str) -> dict[str, Any]:
+    """``model``: in brief."""
     rows = {"$ref": "#/components/schemas/Rows"}
     content: dict[str, Any] = {
-        "application/json": {"schema": mlflow_request_schema(model, rows)},
+        "application/json": {"schema": mlflow_request_schema(model, rows) if model else {"type": "object"}},
         "text/csv": _csv(model),
     }
-    if model.artefact and model.artefact.golden.rows:
+    if model and model.artefact and model.artefact.golden.rows:
         content["application/json"]["examples"] = _scoring_examples(model.artefact)
     return {
         "tags": ["predictions"],
         "operationId": "invocations",
-        "summary": f"Predict with {model.name}, the default, by the protocol of MLflow and SageMaker",
+        "summary": f"Predict with {name}, the default, by the protocol of MLflow and SageMaker",
         "requestBody": {"required": True, "content": content},
-        "responses": _responses("The prediction of each row", mlflow_answer_schema(model)),
+        "responses": _responses("The prediction of each row", mlflow_answer_schema(model) if model else {}),
     }
 
 
-def _csv(model: Model) -> dict[str, Any]:
+def _csv(model: Model | None) -> dict[str, Any]:
+    if model is None:
+        return {"schema": TEXT}
     width = model.layouts[0].row_items
     names = [feature.name for feature in model.artefact.features] if model.artefact else [*map(str, range(width))]
     return {"schema": {"type": "string", "description": f"a header with the names {', '.join(names)}, and rows"}}

@@ -115,8 +115,11 @@ def _add_reads(router: APIRouter, endpoints: Endpoints) -> None:
 
 
 def respond(answer: Answer) -> Response:
-    """An answer of the endpoints as an ASGI response."""
-    return Response(answer.body, answer.status, media_type=answer.media_type if answer.body else None)
+    """An answer of the endpoints as an ASGI response; a large one in portions."""
+    if len(answer.body) + len(answer.more) > PORTION_BYTES:
+        return _PiecedResponse(PiecedAnswer([answer.body, answer.more], answer.media_type.encode(), ()), {})
+    whole = b"".join([answer.body, answer.more])
+    return Response(whole, answer.status, media_type=answer.media_type if whole else None)
 
 
 class _PiecedResponse(Response):

@@ -21,6 +21,10 @@ from server.errors import ServerError
 
 DTYPE_OF_NUMPY = {dtype: name for name, dtype in NUMPY_OF_DTYPE.items()}
 KEYS = frozenset({"features", "probabilities"})
+MOST_NAMELESS, MOST_NAME_BYTES = (
+    65_536,
+    4_194_304,
+)  # columns of a file that names none; their names, made of its input's
 _FEATURES = opening_of("features")
 _U, _L = b"ul"
 
@@ -189,11 +193,14 @@ def codec_of_signature(
 
 
 def features_of_signature(inputs: tuple[TensorSpec, ...]) -> tuple[Feature, ...]:
-    """The columns of a file's only input ``[rows, fixed width]`` as features; empty for other inputs."""
+    """The columns of a file's only input ``[rows, fixed width]`` as features; empty for other inputs.
+
+    For more than MOST_NAMELESS as well: a few bytes may claim any width, and each column takes half a kilobyte.
+    """
     if len(inputs) != 1 or len(inputs[0].shape) != 2 or inputs[0].shape[0] is not None:
         return ()
     spec, width = inputs[0], inputs[0].shape[1]
     dtype: Any = DTYPE_OF_NUMPY.get(spec.dtype)
-    if dtype is None or not width:
+    if dtype is None or not width or width > MOST_NAMELESS or width * len(spec.name) > MOST_NAME_BYTES:
         return ()
     return tuple(Feature(f"{spec.name}[{column}]", dtype, spec.name) for column in range(width))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
@@ -22,6 +23,7 @@ BURST_SECONDS = 1.0  # a client that paused may send so many seconds' worth at o
 MAX_CLIENTS = 1 << 17  # beyond these, new clients share one allowance: more than a worker answers within BURST_SECONDS
 MAX_ADDRESS = 64  # characters; no address has more
 _OTHERS = b"others"
+_WITH_PORT = re.compile(r"\[([^]]+)](?::\d+)?|([\d.]+):\d+")  # some routers write the port of each connection behind it
 
 
 class Quota:
@@ -86,14 +88,15 @@ def make_quota(settings: Settings) -> Quota | None:
 
 
 def client_at(address: str | None) -> bytes:
-    """The client at an address; of IPv6 its network of 64 bits, which one client has whole."""
+    """The client at an address, with or without a port; of IPv6 its network of 64 bits, which one client has whole."""
     return _client_at((address or "")[:MAX_ADDRESS])
 
 
 @lru_cache(4096)  # parsing takes ten times as long as all else
 def _client_at(address: str) -> bytes:
+    ported = _WITH_PORT.fullmatch(address)
     try:
-        parsed = ip_address(address)
+        parsed = ip_address(ported[1] or ported[2] if ported else address)
     except ValueError:  # a socket file, or no address that a router writes
         return address.encode()
     if isinstance(parsed, IPv6Address):

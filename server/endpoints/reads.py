@@ -26,17 +26,17 @@ from server.models.repository import NO_MODEL, Model
 
 JSON = "application/json"
 DOUBTED = "a run of several requests failed in this worker, though each succeeded by itself"
-EXAMPLE_VALUES = 8192  # of golden rows that a description shows, at least one row
 Piece = TypeVar("Piece")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer: status, media type, body."""
+    """A whole answer: status, media type, body; ``more``: of the body, what is not copied to each who asks."""
 
     body: bytes
     status: int = 200
     media_type: str = JSON
+    more: bytes | memoryview = b""
 
 
 def json_answer(value: Any) -> Answer:
@@ -86,11 +86,15 @@ def repository_index(endpoints: Endpoints, only_ready: bool) -> Answer:
 
 def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer:
     """`GET /models/{name}`: the description of one version. Raises ServerError."""
-    return json_answer(describe(endpoints, endpoints.repository.get(name, version)))
+    found = endpoints.repository.get(name, version)
+    present = orjson.dumps(_present(endpoints, found))
+    if not found.description:
+        return Answer(present)
+    return Answer(present[:-1] + b",", more=memoryview(found.description)[1:])
 
 
-def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
-    """Schema, classes, parity, golden check, cost and batching of a version."""
+def _present(endpoints: Endpoints, model: Model) -> dict[str, Any]:
+    """What is told of a version beside its description: state, golden check, cost, batching, tensors."""
     block, batched = endpoints.scoreboard.blocks[model.name, model.version], endpoints.batches(model)
     described: dict[str, Any] = {
         "name": model.name,
@@ -111,7 +115,7 @@ def describe(endpoints: Endpoints, model: Model) -> dict[str, Any]:
     }
     if (reason := endpoints.quarantined(model)) is not None:
         described["reason"] = reason
-    return described | (_described(model.artefact) if model.artefact else {})
+    return described
 
 
 def health() -> Answer:
@@ -226,19 +230,3 @@ def _tensor(spec: TensorSpec) -> dict[str, Any]:
 def _role(artefact: Artefact | None, name: str) -> dict[str, str]:
     roles = {output.name: output.role for output in artefact.outputs} if artefact else {}
     return {"role": roles[name]} if name in roles else {}
-
-
-def _described(artefact: Artefact) -> dict[str, Any]:
-    names = [feature.name for feature in artefact.features]
-    return {
-        "features": artefact.features,
-        **({"ignored": artefact.ignored} if artefact.ignored else {}),
-        "classes": artefact.classes,
-        "example": dict(zip(names, artefact.golden.rows[0], strict=True)) if artefact.golden.rows else None,
-        "examples": artefact.golden.rows[: max(1, EXAMPLE_VALUES // len(names))],
-        "producer": artefact.producer,
-        "created": artefact.created,
-        "source_sha256": artefact.source_sha256,
-        **({"origin": artefact.origin} if artefact.origin else {}),
-        "parity": artefact.parity,
-    }

@@ -9,9 +9,8 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from server.logs import handler
+from server.logs.formats import json_line
 from server.logs.output import LINE_BYTES
 
 PATH_CHARACTERS = 200  # of a path, which a client chooses
@@ -47,6 +46,6 @@ class AccessLog:
             "ms": round(seconds * 1e3, 3),
             **{name: value for name, value in more.items() if value is not None},
         }
-        data = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+        data = json_line(line) + b"\n"
         if len(data) <= LINE_BYTES and (present := handler.present()) is not None:
             present.write_at_once(data)

@@ -7,6 +7,7 @@ MOST_BYTES; what is longer loses its middle.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,9 +19,13 @@ MOST_BYTES = LINE_BYTES - 1  # and a line end
 VALUE_BYTES = (2048, 1024, 512, 256, 128, 64, 32)  # of each value of a JSON record: the first of these that fits
 _CUT = " ... "
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_LINE_ENDS = (0x2028, 0x2029)  # no control characters, but many readers end a line there
-_ESCAPES = {code: ascii(chr(code))[1:-1] for code in (*range(32), *range(127, 160), *_LINE_ENDS)}
+# No control characters, but many readers end a line there; and these turn round the order in which others are shown.
+_LINE_ENDS = (0x2028, 0x2029)
+_TURNS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_UNSEEN = (*range(127, 160), *_LINE_ENDS, *_TURNS)
+_ESCAPES = {code: ascii(chr(code))[1:-1] for code in (*range(32), *_UNSEEN)}
 _ESCAPES_OF_LINES = {code: escape for code, escape in _ESCAPES.items() if chr(code) != "\n"}
+_ESCAPES_OF_JSON = {code: f"\\u{code:04x}" for code in _UNSEEN}  # what else it leaves as it is
 
 
 def told(text: object) -> str:
@@ -82,11 +87,19 @@ def _shorten(text: str, most: int) -> str:
     return data.decode()
 
 
+def json_line(entry: Mapping[str, Any]) -> bytes:
+    """JSON in which nothing ends a line for anybody or moves a terminal. Raises TypeError for what is no JSON."""
+    data = orjson.dumps(entry, default=str)
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    return data.decode().translate(_ESCAPES_OF_JSON).encode()  # such stand within texts alone
+
+
 def _dumps(entry: dict[str, Any]) -> bytes:
     try:
-        return orjson.dumps(entry, default=str)
+        return json_line(entry)
     except TypeError:  # a number beyond 64 bits or a text that is not UTF-8
-        return orjson.dumps({key: _encodable(value) for key, value in entry.items()}, default=str)
+        return json_line({key: _encodable(value) for key, value in entry.items()})
 
 
 def _encodable(value: Any) -> Any:

@@ -26,10 +26,14 @@ class Bulletin:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, BYTES)
         self._read: tuple[bytes, dict[Key, str]] = b"", {}  # what was read last, behind its head
+        self._published: Mapping[Key, str] | None = None
         self.publish({})
 
     def publish(self, reasons: Mapping[Key, str]) -> None:
-        """Replaces all reasons. Drops the last ones that do not fit in BYTES."""
+        """Replaces all reasons, which do not change later. Drops the last ones that do not fit in BYTES."""
+        if reasons == self._published:
+            return
+        self._published = reasons
         rows: list[bytes] = []
         room = BYTES - HEAD.size - len(b"[]")
         for key, reason in reasons.items():

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import process_time
 from typing import Any, NamedTuple
 
+from server.artefact.description import description_of
 from server.artefact.metadata import Artefact, BadArtefact, from_metadata
 from server.artefact.mixing.analysis import find_mixing
 from server.artefact.onnxfile import BadFile, check_known, read_onnxfile
@@ -66,6 +67,7 @@ def load_model(
     began = process_time()
     runtime = Runtime(data, ort_threads)
     artefact = from_metadata(runtime.metadata)
+    description = b"" if artefact is None else description_of(artefact)
     predict, mlflow = _row_codecs(runtime, artefact, file.version, max_rows)
     if tried is None:
         _check_opening(process_time() - began, len(data))
@@ -104,6 +106,7 @@ def load_model(
         cost_by_rows=cost_by_rows,
         repeatable=_is_repeatable(data, proven=batch == "proven" and verdict.row_independent),
         pads_texts=pads,
+        description=description,
     )
 
 

@@ -45,6 +45,7 @@ class Model:
     cost_by_rows: bool  # nothing but their number decides how long a run takes
     repeatable: bool = True  # nothing in it may draw by chance: equal questions have equal answers
     pads_texts: bool = False  # a run takes as much for each of its texts as for the longest
+    description: bytes = b""  # of the artefact, as JSON
 
     def findings(self) -> Findings:
         """What another process needs to open the same file without a trial."""

@@ -23,6 +23,7 @@ from server.models.version import Version
 LOOK_SECONDS = 0.5  # between two scans of the folder
 RESTS, DISK_RESTS = 30, 4  # times as long as a scan took, of processor and of all time, until the next
 RETRY_SECONDS = 1.0  # to the next try, where no process could be started for a trial
+GATHER_SECONDS = 2.0  # of trials whose models are one reload
 UNLOADED = "unloaded by an operator; a load call brings it back"
 
 
@@ -39,10 +40,10 @@ class RepositoryWatcher:
         self.box_bytes = box_bytes  # of memory; None without a limit
         self._versions: dict[tuple[str, str], Version] = {}
         self._misplaced: dict[tuple[str, str], str] = {}
-        self._published: dict[tuple[str, str], str] = {}
         self._unloaded: set[str] = set()
         self._trial: tuple[Version, TrialProcess] | None = None
         self._changed = False
+        self._gathers_since = math.inf  # the first trial since somebody fetched the models
         self._next_scan = 0.0
         self._complaint = ""
         self._strict = False
@@ -62,12 +63,12 @@ class RepositoryWatcher:
 
     def repository(self) -> Repository:
         """The models that serve now; resets `has_changed`."""
-        self._changed = False
+        self._changed, self._gathers_since = False, math.inf
         models = [version.model for version in self._versions.values() if version.model]
         return Repository(models, self._bulletin, self._default_model)
 
     def step(self) -> bool:
-        """Does what it can without waiting; returns whether models have changed and no trial runs."""
+        """Does what it can without waiting; returns whether models have changed and are to be fetched."""
         now = monotonic()
         self._collect()
         if self._trial is None:
@@ -78,7 +79,12 @@ class RepositoryWatcher:
             if (version := min(self._due(now), key=lambda due: due.since, default=None)) is not None:
                 self._begin(version)
         self._publish()
-        return self._changed and self._trial is None
+        return self._changed and not self.gathers
+
+    @property
+    def gathers(self) -> bool:
+        """Whether more may come of a trial soon: one that lasts, and all behind it, keep no other from serving."""
+        return self._trial is not None and monotonic() - self._gathers_since < GATHER_SECONDS
 
     @property
     def has_changed(self) -> bool:
@@ -122,9 +128,8 @@ class RepositoryWatcher:
     def is_pending(self, name: str) -> bool:
         """Whether a trial of a name runs or is due."""
         running = self._trial is not None and self._trial[1].file.name == name
-        return running or any(
-            version.seen != version.acted for version in self._named(name) if name not in self._unloaded
-        )
+        due = (version.seen != version.acted for version in self._named(name))
+        return running or (name not in self._unloaded and any(due))
 
     def reasons(self, name: str | None = None) -> list[str]:
         """The reasons why versions of a name, or of all, do not serve."""
@@ -205,13 +210,12 @@ class RepositoryWatcher:
             reason = UNLOADED if version.file.name in self._unloaded else version.reason
             if reason is not None:
                 reasons[key] = reason
-        if reasons != self._published:
-            self._published = reasons
-            self._bulletin.publish(reasons)
+        self._bulletin.publish(reasons)
 
     # Trials
 
     def _begin(self, version: Version) -> None:
+        self._gathers_since = min(self._gathers_since, monotonic())
         limits = trial_limits(version.begin(), self.box_bytes)
         try:
             self._trial = version, TrialProcess(self._load, version.file, limits)

@@ -21,6 +21,7 @@ from server.processes.box import BoxWatch
 from server.processes.control import ControlServer
 from server.processes.exits import crash_of
 from server.processes.forking import ForkingArbiter
+from server.processes.signals import once
 
 if TYPE_CHECKING:
     from server.processes.application import Server
@@ -31,6 +32,9 @@ STALL_SECONDS = 5  # between two turns of the arbiter's loop: the whole box stoo
 HURRIED_SECONDS = 2  # for a worker to stop after a second Ctrl-C
 MEASURE_SECONDS = 30  # between two looks at what this process holds
 POLL_SECONDS = 0.02  # between two looks at the scoreboard while workers change
+# Times as many workers as serve that may be on their way out: whoever reloads again and again, while slow clients hold
+# each worker for as long as they can, would else fill the memory with them.
+MOST_RETIRING = 4
 
 
 class ReloadingArbiter(ForkingArbiter):
@@ -44,6 +48,7 @@ class ReloadingArbiter(ForkingArbiter):
         self.control_server = ControlServer(server.watcher, server.lift_quarantine)
         self._restart = False  # fork fresh workers, even if no model has changed
         self._is_partial = False  # versions wait for the blocks of workers that end
+        self._is_stale = False  # the last renewal failed: workers have the models from before
         self._box_watch = BoxWatch(server.box)
         self._wake, waker = os.pipe()
         os.set_blocking(self._wake, False)
@@ -62,7 +67,7 @@ class ReloadingArbiter(ForkingArbiter):
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
 
     def reload(self) -> None:
-        """SIGHUP: announces the whole folder; fresh workers are forked once the last trial has ended."""
+        """SIGHUP: announces the whole folder; fresh workers wait a moment for its trials."""
         self._restart = True
         self.server.lift_quarantine()
         self.server.watcher.announce()
@@ -79,8 +84,7 @@ class ReloadingArbiter(ForkingArbiter):
         waiting.poll(math.ceil(wait * 1000))
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake, 1 << 16)
-        signals: list[int] = super().wait_for_signals(timeout=0.0)
-        return signals
+        return once(super().wait_for_signals(timeout=0.0))
 
     def manage_workers(self) -> None:
         """Called at every turn of the loop, at least twice a second: updates models, forks and retires workers."""
@@ -101,7 +105,7 @@ class ReloadingArbiter(ForkingArbiter):
                 self._retire(pid)
         for pid in [pid for pid, since in self.retiring.items() if now - since > GRACEFUL_SECONDS]:
             self.kill_worker(pid, signal.SIGKILL)
-        self.control_server.answer(settled=not self._is_changing())
+        self.control_server.answer(settled=not self._is_changing(), stale=self._is_stale)
 
     def _measure(self) -> None:
         """Tells now and then what this process holds, and has used."""
@@ -139,14 +143,20 @@ class ReloadingArbiter(ForkingArbiter):
         try:
             self.control_server.receive([worker.channel for worker in self.WORKERS.values()])
             changed = self.server.watcher.step()
-            idle = not self.server.watcher.waits_for()
+            gathers = self.server.watcher.gathers
             rest = self._is_partial and not self.retiring
-            if not self.outgoing and idle and (changed or self._restart or rest):
+            if not (self.outgoing or gathers or self._is_crowded()) and (changed or self._restart or rest):
                 self._restart = self._is_partial = False
+                self._is_stale = True
                 self._is_partial = not self.server.renew()
+                self._is_stale = False
                 self.outgoing |= dict.fromkeys(self._current(), monotonic())
         except Exception:  # noqa: BLE001
             log.exception("the models could not be renewed, those from before go on")
+
+    def _is_crowded(self) -> bool:
+        """Whether so many workers are on their way out that one must go before the next reload."""
+        return len(self.retiring) >= MOST_RETIRING * max(1, int(self.num_workers))
 
     def _is_changing(self) -> bool:
         """Whether outgoing or retiring workers still accept, or current ones do not yet."""

@@ -23,6 +23,7 @@ MAX_MESSAGE_BYTES = 1 << 16
 MAX_TEXT = 4000  # characters of a refusal
 CALLS_AT_ONCE = 16  # of one worker in one turn of the arbiter; what is beyond waits in the socket
 OPEN_CALLS = 256  # of one worker that are not answered yet
+STALE = "the models could not be renewed, those from before serve on; the server's log says why"
 
 Action = Literal["load", "unload"]
 
@@ -135,16 +136,19 @@ class ControlServer:
                 self._watcher.unload(call.name)
             self._open.append((channel, call))
 
-    def answer(self, settled: bool) -> None:
-        """Replies to the calls that are decided. ``settled``: every accepting worker has the present models."""
+    def answer(self, settled: bool, *, stale: bool = False) -> None:
+        """Replies to the calls that are decided. ``settled``: every accepting worker has the present models.
+
+        ``stale``: or those from before, as the present ones could not be given to any.
+        """
         undecided: list[tuple[ControlChannel, ControlRequest]] = []
         for channel, call in self._open:
-            reply = self._outcome(call, settled)
+            reply = self._outcome(call, settled, stale)
             if reply is None or not channel.reply(reply):
                 undecided.append((channel, call))
         self._open = undecided
 
-    def _outcome(self, call: ControlRequest, settled: bool) -> ControlReply | None:
+    def _outcome(self, call: ControlRequest, settled: bool, stale: bool) -> ControlReply | None:
         watcher = self._watcher
         if not watcher.knows(call.name):
             return ControlReply(call.number, "not_found", "there is no such model in the models folder")
@@ -153,6 +157,8 @@ class ControlServer:
                 return None
             if reasons := watcher.reasons(call.name):
                 return ControlReply(call.number, "bad_request", f"not loaded: {'; '.join(reasons)}"[:MAX_TEXT])
+        if settled and stale:
+            return ControlReply(call.number, "model_unavailable", STALE)
         return ControlReply(call.number) if settled else None
 
     def forget(self, channel: ControlChannel) -> None:

@@ -21,7 +21,10 @@ _MARK_JSON = orjson.dumps(_MARK)
 
 
 class _Known(NamedTuple):
-    """``suffix``: the JSON after the list. ``place``: of the input with the list, None where all data is binary."""
+    """``suffix``: the JSON after the list. ``place``: of the input with the list.
+
+    None where all data is binary: then the JSON before a list is all there is.
+    """
 
     suffix: bytes
     place: int | None
@@ -48,7 +51,7 @@ class Verbatim:
         if known is None:
             return None
         suffix, place, plan = known
-        if plan.binary_bytes != len(binary) or (place is not None and not json.endswith(suffix)):
+        if plan.binary_bytes != len(binary) or (start < len(json) if place is None else not json.endswith(suffix)):
             return None
         lists: list[list[Any] | None] = [None] * len(plan.inputs)
         clean = True

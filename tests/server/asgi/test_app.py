@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from server.asgi import framework
-from server.asgi.app import App
+from server.asgi.app import SWITCH_SECONDS, App
 from server.asgi.framework import Framework
 from server.endpoints.lifecycle import Endpoints
 from server.metrics.scoreboard import Scoreboard
@@ -88,6 +88,28 @@ def test_what_cannot_be_assembled_is_tried_again(tmp_path: Path, monkeypatch: py
             with pytest.raises(MemoryError):
                 asyncio.run(app._assemble_apart())
     assert asyncio.run(app._assemble_apart()) is app.assemble()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_loop_has_the_interpreter_back_often_while_it_is_assembled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    seen: list[float] = []
+
+    def make(endpoints: Endpoints) -> Framework:
+        seen.append(sys.getswitchinterval())
+        if fails:
+            raise MemoryError
+        return Framework(endpoints)
+
+    settings, usual = Settings(), sys.getswitchinterval()
+    app = App(Endpoints(load(tmp_path, {"iris": classifier()}, settings), settings, Scoreboard(1, 4), 1))
+    monkeypatch.setattr(framework, "Framework", make)
+    with pytest.raises(MemoryError) if fails else contextlib.nullcontext():
+        asyncio.run(app._assemble_apart())
+    assert seen == [pytest.approx(SWITCH_SECONDS)]
+    assert usual > SWITCH_SECONDS
+    assert sys.getswitchinterval() == usual
 
 
 def test_it_is_assembled_in_place_where_no_thread_can_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 from sklearn.datasets import load_iris
 
 from server import __version__
+from server.artefact.metadata import to_metadata
+from server.endpoints.portions import PORTION_BYTES
 from tests.support.server import models
 from tests.support.server.doors import DOORS, Door, Reply, get, open_door
+from tests.support.server.models import mixed, with_metadata
 
 ROWS = [[5.1, 3.5, 1.4, 0.2], [6.9, 3.2, 5.7, 2.3]]
 CSV = b"0,1,2,3\n5.1,3.5,1.4,0.2\n6.9,3.2,5.7,2.3\n"
@@ -92,6 +96,25 @@ def test_a_large_table_is_served_in_pieces(tmp_path: Path) -> None:
     with open_door("two", tmp_path, {"iris": made}, MAX_BATCH_ROWS="7") as door:
         reply = door.ask(invocation(body, b"Content-Type: text/csv"))
     assert orjson.loads(reply.body) == {"predictions": made.original.predict(rows).tolist()}
+
+
+@pytest.mark.parametrize("kind", DOORS)
+def test_a_description_of_many_values_is_written_in_portions(kind: str, tmp_path: Path) -> None:
+    made = mixed()
+    assert made.artefact is not None
+    city, *others = made.artefact.features
+    known = (*{row[0] for row in made.artefact.golden.rows}, *(f"<b>city {number:06d}</b>" for number in range(30_000)))
+    features = (replace(city, categories=known), *others)
+    data = with_metadata(made.data, to_metadata(replace(made.artefact, features=features)))
+    with open_door(kind, tmp_path, {"m": replace(made, data=data)}) as door:
+        reply = door.ask(get("/models/m"))
+        assert len(reply.body) > 2 * PORTION_BYTES
+        assert orjson.loads(reply.body)["features"][0]["categories"] == list(known)
+        head = door.ask(get("/models/m").replace(b"GET", b"HEAD", 1), head_only=True)
+        assert (head.status, head.headers["content-length"]) == (200, str(len(reply.body)))
+        client = door.connect().send(get("/models/m") * 3)
+        assert [client.read().body for _ in range(3)] == [reply.body] * 3
+        client.close()
 
 
 def test_refusals_of_a_model_count_as_its_failures(door: Door) -> None:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from server.artefact.metadata import Artefact
 from server.artefact.tensors import TensorSpec, concatenate
 from server.codecs.json.group import JsonGroup
-from server.codecs.predict import NO_ROWS, PredictCodec, codec_of_artefact, codec_of_signature
+from server.codecs.predict import (
+    MOST_NAME_BYTES,
+    MOST_NAMELESS,
+    NO_ROWS,
+    PredictCodec,
+    codec_of_artefact,
+    codec_of_signature,
+)
 from server.errors import ServerError
 from tests.support.server.decoding import Decoded, decode
 from tests.support.server.models import classifier, mixed, regressor
@@ -210,8 +217,11 @@ OUTPUT = (spec("y", np.float32, None, 1),)
         (spec("a", np.float32, None, 2, 2),),
         (spec("a", np.float32, None, 0),),
         (spec("a", np.uint8, None, 2),),
+        (spec("a", np.float32, None, MOST_NAMELESS + 1),),
+        (spec("a" * MOST_NAME_BYTES, np.float32, None, 2),),
         (),
     ],
+    ids=range(10),
 )
 def test_signatures_that_cannot_be_asked_in_rows(inputs: tuple[TensorSpec, ...]) -> None:
     assert codec_of_signature(inputs, OUTPUT, "1", 5) is None

@@ -120,6 +120,10 @@ def test_addresses_of_one_network_are_one_client() -> None:
     assert client_at("2001:db8:1:2::1") == client_at("2001:db8:1:2:ffff::9") != client_at("2001:db8:1:3::1")
     assert client_at("::ffff:192.0.2.1") == client_at("192.0.2.1") != client_at("192.0.2.2")
     assert client_at(None) == client_at("")
+    for ported in ("192.0.2.1:80", "192.0.2.1:54321", "[::ffff:192.0.2.1]:443"):
+        assert client_at(ported) == client_at("192.0.2.1"), "each connection has another port"
+    for ported in ("[2001:db8:1:2::7]", "[2001:db8:1:2::7]:443", "2001:db8:1:2::7%eth0", "[2001:db8:1:2::8%1]:9"):
+        assert client_at(ported) == client_at("2001:db8:1:2::1")
     assert len(client_at("x" * 10_000)) <= 64
 
 

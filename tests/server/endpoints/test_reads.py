@@ -28,7 +28,15 @@ REFUSED = {("iris", "1"): "iris/1/model.onnx is empty", ("bad", "2"): "bad/2/mod
 def document(answer: Answer) -> Any:
     """The JSON of a 200."""
     assert (answer.status, answer.media_type) == (200, "application/json")
-    return orjson.loads(answer.body)
+    return orjson.loads(answer.body + answer.more)
+
+
+def test_what_a_file_lists_is_encoded_once_and_copied_to_nobody(endpoints: Endpoints) -> None:
+    first, second = reads.model(endpoints, "iris"), reads.model(endpoints, "iris")
+    assert isinstance(first.more, memoryview)
+    assert isinstance(second.more, memoryview)
+    assert first.more.obj is second.more.obj is endpoints.repository.get("iris").description
+    assert len(first.body) < 2000
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.logs.formats import MOST_BYTES, JsonFormatter, TextFormatter, told
+from server.logs.formats import MOST_BYTES, JsonFormatter, TextFormatter, json_line, told
 
+# U+009B is one character that a terminal takes for ESC [; some end a line, some turn the order of those behind them.
+UNSEEN = {*map(chr, (*range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)))}
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
 
 
@@ -36,14 +38,25 @@ def test_text_is_one_line_whatever_a_client_sends(message: str, value: str) -> N
     line = TextFormatter().format(record("got %s", message, path=value))
     assert len(line.splitlines()) == 1
     assert all(character.isprintable() or not character.isascii() for character in line)
-    assert "\x9b" not in line  # one character that a terminal takes for ESC [
+    assert not set(line) & UNSEEN
+
+
+def test_no_character_ends_a_line_for_anybody_or_moves_a_terminal() -> None:
+    for text in UNSEEN:
+        told_of = record("got %s", text, path=text)
+        line = JsonFormatter().format(told_of)
+        assert line.isascii()
+        assert TextFormatter().format(told_of).isascii()
+        assert orjson.loads(line)["path"] == text
+        assert orjson.loads(json_line({"path": text})) == {"path": text}
 
 
 @pytest.mark.fault(58)
 @given(ANY_TEXT, ANY_TEXT)
 def test_json_is_one_object_whatever_a_client_sends(message: str, value: str) -> None:
     line = JsonFormatter().format(record("got %s", message, path=value, size=2**70))
-    assert "\n" not in line
+    assert len(line.splitlines()) == 1
+    assert not set(line) & UNSEEN
     entry = orjson.loads(line)
     assert entry["level"] == "info"
     if not any("\ud800" <= character <= "\udfff" for character in message + value):

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from server.models.files import ChangedMeanwhile
 from server.models.folder import Listing, VersionFile, scan
 from server.models.repository import BadRepository, Model
 from server.models.trial import Findings
-from server.models.watcher import LOOK_SECONDS
+from server.models.watcher import GATHER_SECONDS, LOOK_SECONDS
 from tests.support.models.bad_models import BAD, endless
 from tests.support.models.loading import crash, greedy, load_version
 from tests.support.models.watching import put, served, started, until, watcher
@@ -88,6 +89,21 @@ def test_one_that_never_ends_is_ended_while_others_go_on(folder: Path, monkeypat
     assert watched.waits_for(), "a step waits for nobody"
     until(watched, lambda: bool(watched.reasons("endless")))
     assert re.search("took more than 1 s of processor time|did not end within 3 s", watched.reasons()[0])
+
+
+def test_a_trial_that_lasts_keeps_no_other_model_from_serving(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = started(folder)
+    put(folder, "a.onnx")
+    put(folder, "endless.onnx", endless())
+    until(watched, lambda: watched.has_changed and bool(watched.waits_for()))
+    assert not watched.step(), "more may come soon"
+    later = time.monotonic() + GATHER_SECONDS
+    monkeypatch.setattr(watching, "monotonic", lambda: later)
+    assert watched.step()
+    assert watched.waits_for(), "it goes on"
+    assert served(watched) == [("a", "1"), ("iris", "1")]
+    assert not watched.step(), "nothing has changed since"
+    watched.close()
 
 
 @pytest.mark.fault(50, 53)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from server.processes.arbiter import SILENT_SECONDS, STALL_SECONDS, ReloadingArbiter
+from server.processes.arbiter import MOST_RETIRING, SILENT_SECONDS, STALL_SECONDS, ReloadingArbiter
 
 
+@pytest.mark.fault(41)
 def test_silent_workers_are_not_killed_for_a_time_in_which_the_arbiter_stood_still_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -31,8 +33,58 @@ def test_silent_workers_are_not_killed_for_a_time_in_which_the_arbiter_stood_sti
     assert kills[1] == stalled + SILENT_SECONDS, "then they have had their time"
 
 
-def test_what_waits_for_blocks_is_renewed_when_no_worker_retires_any_more() -> None:
+def renewing(renew: Callable[[], bool], workers: int = 1) -> Any:
+    """An arbiter that is about to renew its models, and has no worker yet."""
     made: Any = ReloadingArbiter.__new__(ReloadingArbiter)
+    made.WORKERS, made.outgoing, made.retiring = {}, {}, {}
+    made._num_workers = workers
+    made._restart, made._is_partial, made._is_stale = True, False, False
+    made.control_server = SimpleNamespace(receive=lambda channels: None)
+    made.server = SimpleNamespace(
+        watcher=SimpleNamespace(step=lambda: False, gathers=False, has_changed=False),
+        renew=renew,
+        scoreboard=SimpleNamespace(serves=lambda line: True),
+    )
+    return made
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_workers_that_are_held_on_their_way_out_never_pile_up(workers: int) -> None:
+    generations: list[int] = []
+
+    def renew() -> bool:
+        generations.append(len(made.retiring))
+        return True
+
+    made = renewing(renew, workers)
+    for generation in range(20):  # clients hold each worker of every generation
+        made._restart = True
+        made._update_models()
+        made.retiring |= {1000 * generation + each: 0.0 for each in range(max(1, workers)) if not made._restart}
+    assert len(generations) == MOST_RETIRING
+    assert made._is_changing(), "a load call waits, too"
+    made.retiring.popitem()
+    made._update_models()
+    assert len(generations) == MOST_RETIRING + 1
+
+
+def test_models_that_could_not_be_renewed_are_known_until_some_are() -> None:
+    def fail() -> bool:
+        raise ValueError("more than 512 model versions cannot be served at a time")
+
+    made = renewing(fail)
+    made._update_models()
+    assert made._is_stale
+    assert not made._is_changing(), "workers have what they had"
+    made.server.renew = lambda: True
+    made._update_models()
+    assert made._is_stale, "nothing has changed since"
+    made._restart = True
+    made._update_models()
+    assert not made._is_stale
+
+
+def test_what_waits_for_blocks_is_renewed_when_no_worker_retires_any_more() -> None:
     whole = iter([False, True])
     renewed: list[bool] = []
 
@@ -40,14 +92,7 @@ def test_what_waits_for_blocks_is_renewed_when_no_worker_retires_any_more() -> N
         renewed.append(next(whole))
         return renewed[-1]
 
-    made.WORKERS, made.outgoing, made.retiring = {}, {}, {}
-    made._restart, made._is_partial = True, False
-    made.control_server = SimpleNamespace(receive=lambda channels: None)
-    made.server = SimpleNamespace(
-        watcher=SimpleNamespace(step=lambda: False, waits_for=list, has_changed=False),
-        renew=renew,
-        scoreboard=SimpleNamespace(serves=lambda line: True),
-    )
+    made = renewing(renew)
     made._update_models()
     assert renewed == [False]
     made.retiring = {4711: 0.0}

@@ -14,6 +14,7 @@ from server.errors import ServerError
 from server.processes.control import (
     CALLS_AT_ONCE,
     OPEN_CALLS,
+    STALE,
     ControlChannel,
     ControlClient,
     ControlReply,
@@ -108,6 +109,21 @@ def test_a_load_is_answered_once_only_fresh_workers_accept(ends: Ends) -> None:
         ends.control_server.answer(settled=True)
         await asyncio.wait_for(task, 5)
         assert ends.control_server._open == []
+
+    run()
+
+
+@pytest.mark.parametrize("action", ["load", "unload"])
+def test_a_call_that_no_worker_could_be_given_is_not_told_as_done(ends: Ends, action: str) -> None:
+    @in_loop
+    async def run() -> None:
+        task = await ends.begin(action, "iris")
+        ends.control_server.answer(settled=False, stale=True)
+        await turns()
+        assert not task.done(), "what has changed since may be given yet"
+        ends.control_server.answer(settled=True, stale=True)
+        error = await refusal(task)
+        assert (error.code, error.message) == ("model_unavailable", STALE)
 
     run()
 

@@ -107,6 +107,19 @@ def test_it_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(parsed) == 4
 
 
+@pytest.mark.parametrize("more", [b"[", b"[1,2]", b" [", b"[]}", b""])
+def test_nothing_follows_a_request_whose_data_is_binary(more: bytes) -> None:
+    tensor = b'{"name":"x","shape":[1,2],"datatype":"FP64","parameters":{"binary_data_size":16}}'
+    for json in (
+        b'{"inputs":[%b],"parameters":{"data":5}}' % tensor,
+        b'{"parameters":{"data":"\\"data\\":"},"inputs":[%b],"outputs":[{"name":"y","parameters":{}}]}' % tensor,
+    ):
+        target = codec()
+        for _ in range(3):
+            assert told(target, json, bytes(16))[2] == 1
+        assert told(target, json + more, bytes(16)) == told(codec(), json + more, bytes(16))
+
+
 @pytest.mark.parametrize("binary", [b"", bytes(15), bytes(16), bytes(17)])
 def test_binary_data_has_the_size_that_its_json_says(binary: bytes) -> None:
     json = b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","parameters":{"binary_data_size":16}}]}'
