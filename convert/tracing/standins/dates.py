@@ -76,9 +76,9 @@ class Times(StandIn):
         with quietly():
             concrete = act(shown(left), shown(right))
         sides = [_Side(self.recorder, side, concrete) for side in (left, right)]
-        for side, other in (sides, sides[::-1]):
-            if side.constant is not None and other.stand_in is not None:
-                self.recorder.note(other.stand_in.tensor, points=[side.constant])
+        for side, beside in (sides, sides[::-1]):
+            if side.constant is not None and beside.stand_in is not None:
+                self.recorder.note(beside.stand_in.tensor, points=[side.constant])
         there = sides[0].there & sides[1].there
         one, other = (side.ticks for side in sides)
         graph = self.recorder.graph
@@ -111,8 +111,8 @@ class Times(StandIn):
         with quietly():
             concrete = self.concrete.fillna(shown(value))
         side = _Side(self.recorder, value, concrete)
-        other = side.constant if side.stand_in is None else side.stand_in.tensor
-        made = self.there.where(self.tensor, np.float64(other) if side.stand_in is None else other)
+        filling = np.float64(side.constant) if side.stand_in is None else side.stand_in.tensor
+        made = self.there.where(self.tensor, filling)
         return self.like(concrete, column(self.recorder.keep_origin(made, self.tensor)))
 
     def copy(self, *_: Any, **__: Any) -> Any:

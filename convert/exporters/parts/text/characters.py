@@ -7,7 +7,7 @@ own rules for spaces, words and n-grams, over codes.
 
 from __future__ import annotations
 
-import sys
+import itertools
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +22,7 @@ OTHER, LETTER, GONE, EDGE = -1, -2, -3, -4  # unknown; unknown, but of a word; n
 SPACES = [" ", *(c for c in map(chr, range(1 << 16)) if c.isspace() and c != " ")]  # beyond there is none, by test
 STRANGE = "\U000e0fff"  # assigned to nothing
 UNUSED = ("Cn", "Co", "Cs")  # no characters: nothing folds to them or from them
+PLANES = (range(0x40000), range(0xE0000, 0xF0000))  # beyond all are unused, by test
 
 Codes = Mapping[str, int]
 
@@ -115,10 +116,13 @@ def _smallest(codes: int) -> type[np.signedinteger[Any]]:
 def _folded(fold: Callable[[str], str], codes: Codes, unknown: int, ascii_only: bool) -> dict[str, tuple[int, ...]]:
     """The codes of every character that is not what a character is that nothing is known of."""
     folded = {}
-    for c in map(chr, range(sys.maxunicode + 1)):
-        if unicodedata.category(c) in UNUSED and c not in codes:
+    for c in {**codes, **dict.fromkeys(map(chr, itertools.chain(*PLANES)))}:
+        if c not in codes and unicodedata.category(c) in UNUSED:
             continue
-        whole = _short(tuple(_code(part, codes, unknown) for part in fold(c)))
+        made = fold(c)
+        if made == ("" if ascii_only else c) and c not in codes:  # nearly all
+            continue
+        whole = _short(tuple(_code(part, codes, unknown) for part in made))
         if whole != (() if ascii_only else (_code(c, {}, unknown),)):
             folded[c] = whole
     return folded

@@ -165,7 +165,8 @@ def _of_list(made: list[Any]) -> Any:
 def _patched(function: Any) -> Callable[[Any], Any]:
     """A function that finds stand-ins where it looks for expressions; methods of str are those of the stand-in."""
     if function in (str.lower, str.split):
-        return getattr(Text, str(function.__name__))
+        method: Callable[[Any], Any] = getattr(Text, str(function.__name__))
+        return method
     owner = getattr(function, "__self__", None)
     if isinstance(owner, re.Pattern):
         return functools.partial(_searched, str(function.__name__), owner)

@@ -145,6 +145,22 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(target._verbatim) == remembered
 
 
+def test_of_what_ends_otherwise_the_newest_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, parsed = codec(), list[bytes]()
+    original = target._parse
+
+    def counting(json: memoryview) -> Any:
+        parsed.append(bytes(json))
+        return original(json)
+
+    monkeypatch.setattr(target, "_parse", counting)
+    forms = (SPELLINGS[0], SPELLINGS[0][:-1] + b',"outputs":[{"name":"y"}]}', SPELLINGS[0])
+    for form in forms:
+        for _ in range(5):
+            assert told(target, form % b"[3,4]") == told(codec(), form % b"[3,4]")
+    assert len(parsed) <= 2 + 2 + 1
+
+
 IDS = (
     *(
         b'"a"',
