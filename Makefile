@@ -12,13 +12,18 @@ EXAMPLES := iris diabetes breast-cancer churn
 ARTEFACTS := $(EXAMPLES:%=examples/models/%/1/model.onnx)
 LOCK := build/lock/bin/uv pip compile --quiet --system-certs --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock"
 SOURCES := dynonnx server convert bench score deploy examples tests
+LINT := $(PY) -m ruff check $(SOURCES) && $(PY) -m ruff format --check $(SOURCES) && $(PY) -m mypy
 ENVIRONMENT := $(if $(UV),$(UV) venv --quiet --seed --allow-existing --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv,$(PYTHON) -m venv .venv)
 INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(PY),$(PY) -m pip install --quiet --disable-pip-version-check)
+UNCOMPILED := $(if $(UV),,--no-compile)# as uv leaves it: most of a package is never imported
+
+# Tests start hundreds of processes: what one has compiled no other compiles again, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: axe buildpack help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-peers bench-compare bench-workers bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
+.PHONY: axe buildpack help picture run install develop lock licences sbom faults fuzz boosters libraries mlflow models serve convert score test test-kubernetes test-scale test-slow doctor lint fmt bench bench-quick bench-micro bench-peers bench-compare bench-workers bench-cores bench-score plan footprint coverage-models coverage-data coverage-outside old-pickles clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -35,12 +40,11 @@ develop: .venv/.installed ## the same, and what testing and measuring need
 .venv/.serving: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dynonnx needs Python 3.11 or newer; set PYTHON=/path/to/it" >&2; exit 1; }
 	$(ENVIRONMENT)
-	$(INSTALL) --require-hashes -r requirements.txt
+	$(INSTALL) $(UNCOMPILED) --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/.converting: .venv/.serving requirements.in requirements-convert.txt
-	$(INSTALL) -r requirements-convert.txt
-	@$(PY) -c 'import convert.serving'  # compiled here once: the child that converts may write nothing
+	$(INSTALL) $(UNCOMPILED) -r requirements-convert.txt
 	@touch $@
 
 .venv/.installed: .venv/.converting requirements-signing.in requirements-dev.txt
@@ -89,8 +93,9 @@ mlflow: ## MLflow's command, in build/mlflow, with which `make convert MLFLOW=mo
 
 models: $(ARTEFACTS) ## the example models, in examples/models/, their pickles in build/
 
+# The other core compiles what converts and serves meanwhile: nothing was imported here yet.
 build/.trained: examples/train.py .venv/.converting
-	$(PY) examples/train.py --out build
+	$(PY) -c 'import server.processes.application, convert.serving' & $(PY) examples/train.py --out build; status=$$?; wait; exit $$status
 	@touch $@
 
 # One rule for all four, which a pattern of several targets is: they are converted side by side, and what that needs is imported once.
@@ -138,16 +143,20 @@ bench-score: models build/scale/.installed ## ROWS (1,000,000) rows scored, besi
 	build/scale/bin/python -m tests.campaigns.scoring $(ROWS)
 
 lint: develop ## style and types; edits nothing
-	$(PY) -m ruff check $(SOURCES)
-	$(PY) -m ruff format --check $(SOURCES)
-	$(PY) -m mypy
+	$(LINT)
 
 fmt: develop ## puts the style right
 	$(PY) -m ruff check --fix $(SOURCES)
 	$(PY) -m ruff format $(SOURCES)
 
-test: lint models ## style, types, tests; on WORKERS=2 cores one more at once, as a quarter of their time is waiting
-	$(PY) -m pytest --numprocesses $(shell expr $(WORKERS) + 1) --dist loadfile --no-loadscope-reorder
+# Style and types beside the tests, which wait a good deal. What they say comes last, and either fails the whole.
+test: develop models ## style, types, tests; on WORKERS=2 cores three processes of tests
+	@mkdir -p build
+	@($(LINT)) >build/lint.txt 2>&1 & lint=$$!; \
+	$(PY) -m pytest --numprocesses $(shell expr $(WORKERS) + 1) --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$lint; lint=$$?; cat build/lint.txt; \
+	test $$tests -eq 0 || echo "tests failed" >&2; test $$lint -eq 0 || echo "lint failed" >&2; \
+	exit $$((lint || tests))
 
 AXE := 4.14.1
 
@@ -172,7 +181,7 @@ bench-quick: develop models ## the same without a dyno, within three minutes
 bench-micro: develop models ## peak rates on one core beside baselines and nginx, by wrk: ARGS="--quick"
 	$(PY) -m bench micro $(ARGS)
 
-PEERS := mosec triton litserve mlserver
+PEERS := mosec triton litserve mlserver bentoml rayserve
 PEER_PYTHON ?= python3.11
 build/peers/triton/.installed build/peers/mlserver/.installed: PEER = $(PEER_PYTHON)# neither runs on Python 3.13
 PEER = $(PYTHON)
@@ -183,9 +192,12 @@ build/peers/%/.installed: bench/peers/%.txt
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r $<
 	@touch $@
 
-bench-peers: develop models ## peak rates on one core beside mosec, Triton's Python backend, LitServe and MLServer, each in build/peers/NAME; what does not install is left out
+bench-peers: develop models ## peak rates on one core beside mosec, Triton's Python backend, LitServe, MLServer, BentoML and Ray Serve, each in build/peers/NAME; what does not install is left out
 	@mkdir -p build/peers
-	@for peer in $(PEERS); do $(MAKE) --no-print-directory build/peers/$$peer/.installed >build/peers/$$peer.log 2>&1 || echo "$$peer is left out: build/peers/$$peer.log says why"; done
+	@for peer in $(PEERS); do \
+		test -e build/peers/$$peer/.installed || echo "$$peer: installing by bench/peers/$$peer.txt"; \
+		$(MAKE) --no-print-directory build/peers/$$peer/.installed >build/peers/$$peer.log 2>&1 || echo "$$peer is left out: build/peers/$$peer.log says why"; \
+	done
 	$(PY) -m bench peers $(ARGS)
 
 bench-compare: develop ## two runs side by side: A=bench/results/... B=bench/results/...
@@ -193,6 +205,9 @@ bench-compare: develop ## two runs side by side: A=bench/results/... B=bench/res
 
 bench-workers: develop models ## 1, 2, 4 and 8 workers in one dyno: SIZE, CPU
 	$(PY) -m bench workers $(if $(SIZE),--size $(SIZE)) $(if $(CPU),--cpu $(CPU))
+
+bench-cores: develop models ## 1 worker on a core, 2 on two, 4 on four, the load on the same: shares, processor time, what a core brings: ARGS="--rounds 5"
+	$(PY) -m bench cores $(ARGS)
 
 plan: develop ## which dyno and how many, from measured results: RATE=5000 P99=50
 	$(PY) -m bench plan --rate $(RATE) --p99 $(or $(P99),50)

@@ -17,12 +17,16 @@ from bench.baselines.serving import OURS, Placement, System, meet, systems_for
 from bench.dyno import router
 from bench.dyno.dyno import dyno, size_named
 from bench.errors import BenchError
+from bench.load import models
 from bench.load.cases import load_model, make_cases, write_cases
 from bench.load.client import Address
-from bench.machine.processes import end_all
+from bench.machine.processes import available, end_all
+from bench.peers.systems import PEERS
 from bench.record import results
 from bench.record.findings import missed_goals
-from bench.report import capacity, compare, page, rates, table
+from bench.record.targets import FASTAPI_ONNX, NGINX
+from bench.report import capacity, compare, page, rates, summary, table
+from bench.scaling import cores
 from bench.turns import footprint, micro, peers, session
 from bench.turns.autoscale import SMALL_SHARE
 from bench.turns.bench import Bench, Progress
@@ -115,6 +119,21 @@ def run_peers(given: argparse.Namespace) -> int:
         options = micro.MicroOptions((), given.rounds, given.seconds, given.connections)
         peers.compare(bench, options, given.pickles, given.models, given.environments)
     print(rates.write(bench.results, bench.folder))
+    status = show(bench)
+    names = {FASTAPI_ONNX: "FastAPI, pydantic, one `session.run` a request", NGINX: "nginx, a constant"}
+    print(f"\n{summary.markdown(bench.results, names | {peer.name: peer.said for peer in PEERS})}")
+    return status
+
+
+def run_cores(given: argparse.Namespace) -> int:
+    """Several workers on as many cores beside one on one, the load on the same; a target missed is no fault."""
+    options = cores.CoresOptions(given.counts, given.connections, given.rounds, given.seconds, given.part)
+    settings = {"counts": options.counts, "rounds": options.rounds, "seconds": options.seconds, "part": options.part}
+    here = sorted(available())  # before this process keeps to one of them
+    bench = session.open_bench(given.results, settings, _command(), _progress())
+    bench.results.notes[:] = [f"wrk on the workers' own cores, a thread each, of {len(here)} cores in all"]
+    with session.keeping(bench):
+        cores.cores(bench, models.example(given.model, given.pickles, given.models), options, here)
     return show(bench)
 
 
@@ -191,6 +210,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | str]] = {  # an exit st
     "micro": run_micro,
     "peers": run_peers,
     "workers": run_workers,
+    "cores": run_cores,
     "host": run_host,
     "compare": lambda given: compare.render(results.read(given.before), results.read(given.after)),
     "footprint": lambda given: footprint.table(given.models, given.requirements),

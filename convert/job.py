@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -27,7 +27,7 @@ from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
 from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
-from convert.proof.company import refuse_company
+from convert.proof.company import Company, ask_alone, measure_company, refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.enough import refuse_sameness, refuse_ties
 from convert.proof.golden import golden
@@ -64,6 +64,7 @@ class _Asked:
     groups: Groups
     expected: Mapping[str, Answers]
     accidents: Mapping[str, Array]
+    company: Company | None
 
 
 def convert(
@@ -76,24 +77,27 @@ def convert(
     method: str = "",
     origin: str = "",
     optimise: str = "safe",
+    alone: bool = False,
 ) -> Converted:
     """Makes the artefact of a pickle. ``allow_ties``: also where many answers are accidents. Raises Refused.
 
     ``method`` "transform": of a model that predicts and transforms, what it transforms. ``origin``: where the pickle
-    came from. ``optimise`` "fast": of graphs that may be faster the fastest that passes the proof.
+    came from. ``optimise`` "fast": of graphs that may be faster the fastest that passes the proof. ``alone``: what a
+    model answers to a row alone counts, where others beside it change that.
     """
     tell("opening the pickle", 0.0)
     original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data))
-    original = without_unread(_with_booleans(_with_names(original, data), data))
+    original = ask_alone(without_unread(with_booleans(_with_names(original, data), _booleans_of(data))))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
+    company = measure_company(original, features, alone)
     own = own_steps_of(original, features)
     few = _ask_few_rows(original, features, own)
     tell("building the graph", 0.15)
     exported = export(original, features, few, own)
     tell("asking for the answers to 10,000 rows", 0.2)
-    asked = _ask(original, features, data, exported.accidents)
-    kept, optimisation = _prove(exported.model, asked, tell, data is not None, allow_ties, optimise == "fast")
+    asked = _ask(original, features, data, exported.accidents, company)
+    kept, optimisation = _prove(exported.model, asked, tell, allow_ties, optimise == "fast")
     artefact = Artefact(
         name=name,
         kind=original.kind,
@@ -112,16 +116,20 @@ def convert(
     return _finished(kept, artefact, asked)
 
 
-def _ask(original: Original, features: tuple[Feature, ...], data: Any | None, accidents: ModelProto | None) -> _Asked:
+def _ask(
+    original: Original,
+    features: tuple[Feature, ...],
+    data: Any | None,
+    accidents: ModelProto | None,
+    company: Company | None,
+) -> _Asked:
     groups, expected = ask_proof_rows(original, features, data)
     marked = find_accidents(_opened(accidents), features, groups)
     refuse_company(original, groups, expected, marked)
-    return _Asked(original, features, groups, expected, marked)
+    return _Asked(original, features, groups, expected, marked, company)
 
 
-def _prove(
-    model: ModelProto, asked: _Asked, tell: Tell, has_data: bool, allow_ties: bool, fast: bool
-) -> tuple[Proven, dict[str, Any]]:
+def _prove(model: ModelProto, asked: _Asked, tell: Tell, allow_ties: bool, fast: bool) -> tuple[Proven, dict[str, Any]]:
     """What is kept, proven, and what the file says of faster graphs: nothing unless ``fast`` asks for them.
 
     Raises Refused where the proof says too little.
@@ -132,14 +140,15 @@ def _prove(
         groups=asked.groups,
         expected=asked.expected,
         accidents=asked.accidents,
+        company=asked.company,
         tell=tell_of_comparison(tell, asked.groups),
     )
     runtime = Runtime(model.SerializeToString())
     safe = Proven(model, runtime, proven(runtime))
     if not allow_ties:
         refuse_ties(safe.proof)
-    if not has_data:
-        refuse_sameness(safe.proof, is_constant(model) or has_one_answer(asked.original.model, asked.features))
+    by_nature = is_constant(model) or has_one_answer(asked.original.model, asked.features)
+    refuse_sameness(safe.proof, by_nature, asked.expected.get("data"))
     if not fast or safe.proof.wrong:
         return safe, {}
     return fastest(safe, proven, feeds_of(asked.groups["usual"], asked.features), candidates(model))
@@ -192,13 +201,17 @@ def _with_names(original: Original, data: Any | None) -> Original:
     return original if names is None else replace(original, names=names)
 
 
-def _with_booleans(original: Original, data: Any | None) -> Original:
-    """A model does not remember which of its numbers were booleans; --data shows it."""
-    columns = {} if data is None else {str(name): column for name, column in data.items()}
+def with_booleans(original: Original, booleans: Collection[str]) -> Original:
+    """A model does not remember which of its numbers were booleans; that these columns were is said elsewhere."""
     for name, hint in zip(original.names, original.hints, strict=True):
-        if name in columns and _holds_booleans(columns[name]) and not hint.text and {*hint.known} <= {0, 1}:
+        if name in booleans and not hint.text and {*hint.known} <= {0, 1}:
             hint.boolean, hint.known = True, []
     return original
+
+
+def _booleans_of(data: Any | None) -> set[str]:
+    columns = {} if data is None else {str(name): column for name, column in data.items()}
+    return {name for name, column in columns.items() if _holds_booleans(column)}
 
 
 def _holds_booleans(column: Any) -> bool:

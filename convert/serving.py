@@ -40,11 +40,12 @@ def serve(job: Job, contents: Contents, pipe: BinaryIO) -> None:
         code = OwnCode(job.paths or (job.model.parent,)) if job.code else None
         policy = OpenPolicy((*job.trusted, *taught), job.key, job.any_version, _witness(job), code, str(job.model))
         if job.onnx is None:
-            way = (job.allow_ties, job.method, job.origin, job.optimise)
+            way = (job.allow_ties, job.method, job.origin, job.optimise, job.alone)
             done = convert(contents.model, job.name, rows, policy, _teller(pipe), *way)
             proof, speed, onnx = done.proof, done.speed, b"" if done.proof.wrong else done.onnx
         else:
-            proof, speed, onnx = verify(contents.model, contents.onnx, rows, policy, _teller(pipe)), {}, b""
+            proof = verify(contents.model, contents.onnx, rows, policy, _teller(pipe), job.allow_ties)
+            speed, onnx = {}, b""
         job_messages.write(pipe, "done", onnx, parity=proof.as_json(), bad=list(proof.bad), speed=speed)
 
 

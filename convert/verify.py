@@ -2,58 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
 from dataclasses import replace
 from typing import Any
 
 from convert.errors import Refused
-from convert.export import export
-from convert.graph.graph import Array
+from convert.export import Exported, export
 from convert.inspection import open_runtime
-from convert.job import Tell, own_steps_of, tell_of_comparison
+from convert.job import Tell, own_steps_of, tell_of_comparison, with_booleans
 from convert.opening.opener import OpenPolicy, open_model
 from convert.original.original import Answers, Original, open_original
 from convert.original.schema import describe, without_unread
+from convert.proof.claims import AGAIN, refuse_false_claims
+from convert.proof.company import ask_alone, measure_company, refuse_company
+from convert.proof.constancy import has_one_answer, is_constant
+from convert.proof.enough import refuse_sameness, refuse_ties
 from convert.proof.parity import Proof, find_accidents, prove
-from convert.proof.questions import Groups, ask_proof_rows
-from server.artefact.metadata import Feature, from_metadata
+from convert.proof.questions import ask_proof_rows
+from server.artefact.metadata import Artefact, BadArtefact, Feature, from_metadata
 from server.artefact.runtime import Runtime
 
 
-def verify(pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, tell: Tell) -> Proof:
-    """Compares all proof rows. A file of ours is fed by its own schema, any other by its signature. Raises Refused."""
+def verify(
+    pickled: bytes, onnx: bytes, data: Any | None, policy: OpenPolicy, tell: Tell, allow_ties: bool = False
+) -> Proof:
+    """Compares all proof rows, and judges them as converting does. Raises Refused.
+
+    A file of ours is fed by its own schema, which must be the model's, any other by its signature. The rows hang on the
+    file's bytes, so that none can be made to answer just these.
+    """
     runtime = open_runtime(onnx)
-    artefact = from_metadata(runtime.metadata)
+    artefact = _artefact(runtime)
     tell("opening the pickle", 0.0)
-    method = "transform" if artefact is not None and artefact.kind == "transformer" else ""
-    named = {} if artefact is None else {feature.name: feature.dtype == "string" for feature in artefact.features}
-    original = open_original(open_model(pickled, policy), policy.witness, method, named)
-    original = without_unread(original) if artefact is not None and artefact.ignored else original
-    if artefact is not None and not original.named and len(artefact.features) == len(original.names):
-        original = replace(original, names=tuple(feature.name for feature in artefact.features))
-    features = describe(original)
-    groups, expected = ask_proof_rows(original, features, data)
-    features = artefact.features if artefact is not None else _by_signature(runtime, features)
-    if tuple(feature.name for feature in features) != original.names:
-        raise Refused("the file and the pickle have different columns", "give the pickle that this file was made from")
+    original = _original(pickled, artefact, policy)
+    known = describe(original)
+    company = measure_company(original, known, allowed=True)
+    seed = int.from_bytes(hashlib.sha256(onnx).digest())
+    groups, expected = ask_proof_rows(original, known, data, seed)
     answers = expected["usual"]
     if len(answers) != len(runtime.outputs):
         raise Refused(
             f"the file has {len(runtime.outputs)} outputs, the model gives {len(answers)}: {', '.join(answers)}",
             "convert the pickle again",
         )
-    accidents = _find_accidents(original, groups, expected)
-    return prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups))
+    features = _by_signature(runtime, known) if artefact is None else artefact.features
+    if tuple(feature.name for feature in features) != original.names:
+        raise Refused("the file and the pickle have different columns", "give the pickle that this file was made from")
+    if artefact is not None:
+        refuse_false_claims(artefact, original, known, answers, [node.name for node in runtime.outputs])
+    ours = _ours(original, known, answers)
+    accidents = find_accidents(_opened(ours), known, groups)
+    refuse_company(original, groups, expected, accidents)
+    proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups), company)
+    if not allow_ties:
+        refuse_ties(proof)
+    by_nature = (ours is not None and is_constant(ours.model)) or has_one_answer(original.model, known)
+    refuse_sameness(proof, by_nature, expected.get("data"))
+    return proof
 
 
-def _find_accidents(original: Original, groups: Groups, expected: Mapping[str, Answers]) -> dict[str, Array]:
-    """Which answers of the original are accidents, by our own graph of it; none are known where there is no such."""
-    features = describe(original)
+def _artefact(runtime: Runtime) -> Artefact | None:
     try:
-        graph = export(original, features, expected["usual"], own_steps_of(original, features)).accidents
+        return from_metadata(runtime.metadata)
+    except BadArtefact as error:
+        raise Refused(f"the file: {error}", AGAIN) from error
+
+
+def _original(pickled: bytes, artefact: Artefact | None, policy: OpenPolicy) -> Original:
+    """The model, with what only a person's rows told when the file was made: names, and which columns are booleans."""
+    told = () if artefact is None else artefact.features
+    method = "transform" if artefact is not None and artefact.kind == "transformer" else ""
+    texts = {feature.name: feature.dtype == "string" for feature in told}
+    original = open_original(open_model(pickled, policy), policy.witness, method, texts)
+    original = without_unread(original) if artefact is not None and artefact.ignored else original
+    if not original.named and len(told) == len(original.names):
+        original = replace(original, names=tuple(feature.name for feature in told))
+    booleans = {feature.name for feature in told if feature.dtype == "bool"}
+    original = with_booleans(original, booleans)
+    return ask_alone(original) if artefact is not None and artefact.parity.get("company") else original
+
+
+def _ours(original: Original, features: tuple[Feature, ...], answers: Answers) -> Exported | None:
+    """Our own graph of the original, which tells which of its answers are accidents; None where there is none."""
+    try:
+        return export(original, features, answers, own_steps_of(original, features))
     except Refused:
-        return {}
-    return find_accidents(None if graph is None else Runtime(graph.SerializeToString()), features, groups)
+        return None
+
+
+def _opened(ours: Exported | None) -> Runtime | None:
+    return None if ours is None or ours.accidents is None else Runtime(ours.accidents.SerializeToString())
 
 
 def _by_signature(runtime: Runtime, features: tuple[Feature, ...]) -> tuple[Feature, ...]:

@@ -16,16 +16,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from score.errors import Refused
-from server.artefact.metadata import MISSING_TEXT, Feature
+from server.artefact.metadata import MISSING_TEXT, SINCE_1970, Feature
 from server.artefact.tensors import Array, concatenate
 from server.codecs.cells import BOOLEANS, NUMBER, converters
+from server.codecs.dates import seconds_of
 from server.codecs.refusals import few, listed
-from server.codecs.row_checks import EXPECTED
+from server.codecs.row_checks import DATE, EXPECTED
 from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
 from server.errors import ServerError
 
 SHORT_WHOLE_NUMBER = r"^[+-]?[0-9]{1,18}$"  # of so many digits none is too large
 INFINITE = "expected a finite number"
+PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+DAY = 86_400.0  # seconds
 
 
 class Refusal(NamedTuple):
@@ -77,16 +80,16 @@ class ColumnReader:
         if self._texts:
             return
         unfit = [
-            f"'{feature.name}' is {schema.field(feature.name).type}, expected {EXPECTED[feature.dtype]}"
+            f"'{feature.name}' is {schema.field(feature.name).type}, expected {_expected(feature)}"
             for feature in self._features
-            if not _fits(feature.dtype, schema.field(feature.name).type)
+            if not _fits(feature, schema.field(feature.name).type)
         ]
         if unfit:
             raise Refused(f"columns of another type: {few(unfit)}. Cast them first")
 
     def read(self, batch: pa.RecordBatch) -> Rows:
         """Reads the rows of a batch whose schema was checked."""
-        arrays = [_plain(batch.column(name)) for name in self.names]
+        arrays = [_plain(feature, batch.column(feature.name)) for feature in self._features]
         read = _read_text if self._texts else _read_typed
         columns = [read(feature, array) for feature, array in zip(self._features, arrays, strict=True)]
         feed = {
@@ -127,19 +130,36 @@ class ColumnReader:
         return cell
 
 
-def _plain(array: pa.Array) -> pa.Array:
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+def _plain(feature: Feature, array: pa.Array) -> pa.Array:
+    decoded = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    if feature.unit == SINCE_1970 and pa.types.is_timestamp(decoded.type):
+        counts = decoded.cast(pa.int64()).cast(pa.float64(), safe=False)
+        return pc.divide(counts, PER_SECOND[decoded.type.unit])
+    if feature.unit == SINCE_1970 and pa.types.is_date(decoded.type):
+        return pc.multiply(decoded.cast(pa.date32()).cast(pa.int32()).cast(pa.float64()), DAY)
+    return decoded
 
 
-def _fits(dtype: str, given: pa.DataType) -> bool:
+def _expected(feature: Feature) -> str:
+    return DATE if feature.unit == SINCE_1970 else EXPECTED[feature.dtype]
+
+
+def _fits(feature: Feature, given: pa.DataType) -> bool:
     plain = given.value_type if pa.types.is_dictionary(given) else given
+    dtype = feature.dtype
     if pa.types.is_null(plain):
         return True
-    if dtype == "string":
-        return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_string_view(plain))
+    if feature.unit == SINCE_1970 and (pa.types.is_timestamp(plain) or pa.types.is_date(plain)):
+        return getattr(plain, "tz", None) is None
+    if dtype == "string" or (feature.unit == SINCE_1970 and _is_text(plain)):
+        return _is_text(plain)
     if dtype == "bool":
         return bool(pa.types.is_boolean(plain))
     return bool(pa.types.is_integer(plain) or (dtype != "int64" and pa.types.is_floating(plain)))
+
+
+def _is_text(given: pa.DataType) -> bool:
+    return bool(pa.types.is_string(given) or pa.types.is_large_string(given) or pa.types.is_string_view(given))
 
 
 def _read_typed(feature: Feature, array: pa.Array) -> _Column:
@@ -147,6 +167,10 @@ def _read_typed(feature: Feature, array: pa.Array) -> _Column:
     valid: Array = array.is_valid().to_numpy(zero_copy_only=False)
     if feature.dtype == "string":
         return _texts(feature, array.cast(pa.string()), valid)
+    if _is_text(array.type):  # of dates: all others were refused
+        seconds = [math.nan if text is None else seconds_of(text) for text in array.to_pylist()]
+        numbers = np.array([math.nan if number is None else number for number in seconds], np.float64)
+        return _numbers(feature, numbers, ~np.isnan(numbers), missing=~valid)
     values: Array = array.cast(array.type if pa.types.is_floating(array.type) else _carrier(feature, array.type))
     numbers = pc.fill_null(values, False if feature.dtype == "bool" else 0).to_numpy(zero_copy_only=False)
     if numbers.dtype.kind == "f":

@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+from typing import NoReturn
 
 import orjson
 
@@ -53,8 +54,13 @@ def main() -> int:
     return _serve(settings, plan)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(f"{message}; settings are variables of the environment: PORT=8080 python -m server")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m server",
         description="Serves the ONNX models of a folder over HTTP.\n\n"
         "  python -m server doctor   says before a push what would go wrong; --help tells more\n"

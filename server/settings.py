@@ -6,6 +6,7 @@ A value in the mapping overrides the default. The first bad value stops the star
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -200,7 +201,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     fields = {environment_name(field): field for field in dataclasses.fields(Settings)}
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in fields and not SERVICE_LINK.fullmatch(f"{name}={environment[name]}"):
-            raise BadSetting(f"{name}: there is no such setting; `python -m server --help` lists them")
+            raise BadSetting(f"{name}: there is no such setting{_instead(name, fields)}")
     values: dict[str, Any] = {}
     for name, field in fields.items():
         if environment.get(name) == "" and field.name in NEVER_EMPTY:
@@ -208,6 +209,12 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         if environment.get(name, "") != "" and not _set_by_buildpack(name, environment):
             values[field.name] = _parse(name, field, environment[name])
     return Settings(**values)
+
+
+def _instead(name: str, fields: Mapping[str, dataclasses.Field[Any]]) -> str:
+    known = {bare: name for name, field in fields.items() for bare in (name.removeprefix(PREFIX), field.name.upper())}
+    alike = difflib.get_close_matches(name.removeprefix(PREFIX)[:64], [*known], 1, 0.7)
+    return f": did you mean {known[alike[0]]}?" if alike else "; `python -m server --help` lists them"
 
 
 def _set_by_buildpack(name: str, environment: Mapping[str, str]) -> bool:
@@ -237,10 +244,7 @@ def help_text() -> str:
     """One line per setting: name, meaning, default."""
     lines = []
     for field in dataclasses.fields(Settings):
-        default = "" if field.default in (None, ()) else f" ({_shown_default(field.default)})"
+        value = int(field.default) if isinstance(field.default, bool) else field.default
+        default = "" if value in (None, ()) else f" ({value})"
         lines.append(f"  {environment_name(field):<26}{field.metadata['help']}{default}")
     return "\n".join(lines)
-
-
-def _shown_default(value: Any) -> str:
-    return str(int(value)) if isinstance(value, bool) else str(value)

@@ -67,3 +67,29 @@ def test_uv_installs_where_it_is_there(bare: Path) -> None:
     installs = [line for line in lines if line.startswith("/usr/bin/uv pip install ")]
     assert [re.sub(r".* -r ", "", line) for line in installs] == ALL
     assert "--require-hashes" in installs[0]
+
+
+PYTHON = """#!/bin/sh
+echo "$2 ran"
+case "$2" in pytest) exit $TESTS ;; mypy) exit $TYPES ;; ruff) test "$3" != format || exit $STYLE ;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("style", "types", "tests"), [(0, 0, 0), (0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 1, 2)], ids=lambda status: str(status)
+)
+def test_style_types_and_tests_each_fail_the_whole(bare: Path, style: int, types: int, tests: int) -> None:
+    """What does the work is a stand-in here."""
+    python = bare / "python"
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    statuses = {"STYLE": str(style), "TYPES": str(types), "TESTS": str(tests)}
+    command = ["make", "test", f"PY={python}", "--old-file", "develop", "--old-file", "models"]
+    done = subprocess.run(
+        command, cwd=bare, env=ENVIRONMENT | statuses, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode == 0) == (style == types == tests == 0), done.stdout
+    assert ("lint failed" in done.stderr) == bool(style or types)
+    assert ("tests failed" in done.stderr) == bool(tests)
+    said = ["pytest ran", "ruff ran", "ruff ran", *([] if style else ["mypy ran"])]
+    assert done.stdout.splitlines() == said, "what lint says comes last"

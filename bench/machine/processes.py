@@ -118,6 +118,7 @@ class Child(AbstractContextManager["Child"]):
         self._log = log
         self._grace_s = grace_s
         self._members = members  # processes beyond the group that belong to it, as those of a dyno do
+        self._seen: set[psutil.Process] = set()  # below this one, those among them that lead groups of their own
         self.killed = False
         with log.open("ab") as sink:
             self._process = subprocess.Popen(  # noqa: S603 - commands are the suite's own, never a stranger's
@@ -150,6 +151,8 @@ class Child(AbstractContextManager["Child"]):
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to every process of the group and to every member, as a dyno does."""
+        with suppress(psutil.NoSuchProcess):
+            self._seen.update(psutil.Process(self.pid).children(recursive=True))
         with suppress(ProcessLookupError):  # gone already, which is what a signal to end it wants
             os.killpg(self.pid, number)
         for stray in self._strays():
@@ -177,9 +180,9 @@ class Child(AbstractContextManager["Child"]):
         return not self._strays()
 
     def _strays(self) -> list[psutil.Process]:
-        """Members that have left the group, zombies apart."""
+        """Members and those once seen below this process that have left the group, zombies apart."""
         strays = []
-        for pid in self._members():
+        for pid in {*self._members(), *(process.pid for process in self._seen if process.is_running())}:
             with suppress(ProcessLookupError, psutil.NoSuchProcess):
                 process = psutil.Process(pid)
                 if os.getpgid(pid) != self.pid and process.status() != psutil.STATUS_ZOMBIE:

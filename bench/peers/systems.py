@@ -7,6 +7,7 @@ A peer has a program in its own file here, beside it the list of what that needs
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import orjson
 from bench.baselines.serving import System
 from bench.load.cases import Case
 from bench.load.models import ModelUnderTest
+from bench.machine.processes import free_port
 
 ENVIRONMENTS = Path("build/peers")
 _HERE = Path(__file__).parent
@@ -29,16 +31,47 @@ _MLSERVER_MODEL: Mapping[str, Any] = {
     "max_batch_size": 32,
     "max_batch_time": 0.001,
 }
+_RAY_PLACE = f"{tempfile.gettempdir()}/haproxy-{{port}}"  # a socket's path must be short
+_RAY: Mapping[str, str] = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+    "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{_RAY_PLACE}/admin.sock",
+    "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{_RAY_PLACE}/haproxy.cfg",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 Cases = Callable[[ModelUnderTest], list[Case]]
+
+
+class ListedCase(Case):
+    """A request of one row, whose answer is a list of one."""
+
+    __slots__ = ()
+
+    def fault(self, status: int, body: bytes) -> str | None:
+        """As of the only answer in the list."""
+        is_list = status == 200 and body[:1] == b"[" and body[-1:] == b"]"
+        return super().fault(status, body[1:-1] if is_list else body)
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A name, how it is started (model, folder of its own, environment), and a model's requests as it takes them."""
+    """A name, how it is started (model, folder of its own, environment), and a model's requests as it takes them.
+
+    ``title``: what people call it, with the version of ``package`` in it.
+    """
 
     name: str
+    package: str
+    title: str
     start: Callable[[ModelUnderTest, Path, Path], System]
     cases: Cases
+
+    @property
+    def said(self) -> str:
+        """Its title with the version that is pinned."""
+        pins = dict(line.split("==") for line in _pins(self.name) if "==" in line)
+        return self.title.format(version=pins[self.package])
 
     def missing(self, environments: Path = ENVIRONMENTS) -> str | None:
         """Why it is left out; None where it is installed."""
@@ -46,7 +79,8 @@ class Peer:
         if (home / ".installed").exists():
             return None
         log = environments / f"{self.name}.log"
-        said = [line for line in log.read_text("utf-8").splitlines() if "ERROR" in line] if log.exists() else []
+        lines = log.read_text("utf-8").splitlines() if log.exists() else []
+        said = [line for line in lines if "ERROR" in line or "not found" in line]
         return f"{self.name} is left out: {said[0] if said else 'not installed (`make bench-peers` installs it)'}"
 
 
@@ -57,6 +91,17 @@ def _mosec(model: ModelUnderTest, folder: Path, home: Path) -> System:
 
 def _litserve(model: ModelUnderTest, folder: Path, home: Path) -> System:
     return System("litserve", (*_program(home, "litserve"), "{port}"), _told(model))
+
+
+def _bentoml(model: ModelUnderTest, folder: Path, home: Path) -> System:
+    command = (str(home.absolute() / "bin" / "bentoml"), "serve", "bench.peers.bentoml:Model")
+    place = {"BENTOML_HOME": str(folder.resolve() / "bentoml"), "BENTOML_DO_NOT_TRACK": "true"}
+    return System("bentoml", (*command, "--host", "127.0.0.1", "--port", "{port}"), {**_told(model), **place})
+
+
+def _rayserve(model: ModelUnderTest, folder: Path, home: Path) -> System:
+    ports = {f"RAY_SERVE_HAPROXY_{what}_PORT": str(free_port()) for what in ("METRICS", "STATS")}
+    return System("rayserve", (*_program(home, "rayserve"), "{port}"), {**_told(model), **_RAY, **ports})
 
 
 def _mlserver(model: ModelUnderTest, folder: Path, home: Path) -> System:
@@ -113,6 +158,13 @@ def mlserver_cases(model: ModelUnderTest) -> list[Case]:
     return [_v2_case(case, typed=True) for case in model.cases]
 
 
+def bentoml_cases(model: ModelUnderTest) -> list[Case]:
+    """The same row in a list, as an endpoint that batches takes it."""
+    rows = [orjson.loads(case.body)["features"] for case in model.cases]
+    bodies = [orjson.dumps({"features": [row]}) for row in rows]
+    return [ListedCase(case.path, body, case.expected) for case, body in zip(model.cases, bodies, strict=True)]
+
+
 def _v2_case(case: Case, *, typed: bool) -> Case:
     row = orjson.loads(case.body)["features"]
     asked = {"inputs": [{"name": "X", "shape": [1, len(row)], "datatype": "FP64", "data": row}]}
@@ -144,9 +196,16 @@ def _plain(model: ModelUnderTest) -> list[Case]:
     return model.cases
 
 
+def _pins(name: str) -> list[str]:
+    return (_HERE / f"{name}.txt").read_text("utf-8").splitlines()
+
+
+_TRITON_TITLE = "Triton, Python backend (of PyTriton {version})"
 PEERS: Sequence[Peer] = (
-    Peer("mosec", _mosec, _plain),
-    Peer("triton", _triton, triton_cases),
-    Peer("litserve", _litserve, _plain),
-    Peer("mlserver", _mlserver, mlserver_cases),
+    Peer("mosec", "mosec", "mosec {version}", _mosec, _plain),
+    Peer("triton", "nvidia-pytriton", _TRITON_TITLE, _triton, triton_cases),
+    Peer("litserve", "litserve", "LitServe {version}", _litserve, _plain),
+    Peer("mlserver", "mlserver", "MLServer {version}", _mlserver, mlserver_cases),
+    Peer("bentoml", "bentoml", "BentoML {version}", _bentoml, bentoml_cases),
+    Peer("rayserve", "ray", "Ray Serve {version}", _rayserve, _plain),
 )

@@ -10,6 +10,7 @@ from bench.record.results import Results
 KEPT, MADE = "kept", "made anew"  # the same server, with a cache and without
 HIT_SHARES = "hit_shares"  # of the settings: scenario -> the part of its questions that were hits
 CONNECTIONS = 32
+ALONE, NEVER_AGAIN = "one question", "no question again"  # what is asked where no skew is
 _SKEWED = re.compile(r"cache: (?P<model>.+), skew (?P<skew>[0-9.]+)")
 
 
@@ -22,9 +23,9 @@ class Skewed(NamedTuple):
     by_cpu: float | None
 
 
-def scenario_of(model: str, skew: float | None) -> str:
-    """The scenario of a model asked with a skew; None: about one row alone."""
-    return f"cache: {model}, one question" if skew is None else f"cache: {model}, skew {skew:g}"
+def scenario_of(model: str, asked: float | str) -> str:
+    """The scenario of a model asked with a skew, or as the words say."""
+    return f"cache: {model}, {asked if isinstance(asked, str) else f'skew {asked:g}'}"
 
 
 def gained(results: Results, scenario: str) -> float | None:

@@ -125,7 +125,7 @@ def caches(results: Results) -> Iterator[Chart]:
         rates.line(model, [(point.skew, point.gained) for point in points])
         rates.line(model, [(point.skew, point.by_cpu) for point in points], thin=True)
     rates.goal(1.0, "no cache")
-    asked = "20,000 questions, of which the store has room for a part; the higher the skew, the fewer make up most."
+    asked = "20,000 questions, 5,000 texts; the higher the skew, the fewer of them make up most that is asked."
     for chart, text in ((hits, asked), (rates, "Requests a second solid, by processor time for a request dashed.")):
         chart.from_zero()
         yield Chart(chart.title, text, chart.svg(), list(models))

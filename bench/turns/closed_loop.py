@@ -70,7 +70,8 @@ def closed_loop(
     after = runs_of(running)
     if child.status() is not None:
         raise ServerFailed(f"{running.system.name} died under load.", child.log_tail())
-    taken = None if idle is None else lasted * len(cores.server) - rested  # by whatever ran there
+    beside = bool(cores.server & cores.generator)  # then the load is among what ran there
+    taken = None if idle is None or beside else lasted * len(cores.server) - rested
     requests, took_s = counters["requests"] + checks.asked - 1, counters["us"] / 1e6
     peak = Peak(
         scenario=scenario,

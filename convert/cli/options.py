@@ -25,6 +25,7 @@ and not at all where the system cannot see to that.
   python -m convert model.pkl --name churn           models/churn/1/model.onnx
   python -m convert model.pkl --data sample.csv      checks your own rows, too
   python -m convert model.pkl --out churn.onnx       one file, just there
+  python -m convert net.pkl --optimise fast          a network in float32, if it is faster and passes the same check
   python -m convert model.pkl --trust-code           runs and records functions and classes of your own in it
   python -m convert models/build                     every model file in a folder, side by side
   python -m convert --mlflow models:/churn/3         models/churn/3/model.onnx, from MLflow's registry
@@ -105,7 +106,7 @@ def parse(words: Sequence[str]) -> Command:
         return DoctorCommand(given.model, given.json, given.debug)
     if words and words[0] == "verify":
         given = _verify_parser().parse_args(words[1:])
-        job = replace(_job(given), onnx=given.file)
+        job = replace(_job(given), onnx=given.file, allow_ties=given.allow_ties)
         return VerifyCommand(job, given.json, given.debug, _python(given))
     if words and words[0] == "sign":
         given = _sign_parser().parse_args(words[1:])
@@ -122,7 +123,8 @@ def parse(words: Sequence[str]) -> Command:
         name, registered = name_and_version(given.mlflow)
         given.model, version = Path(name), version or registered
     name = _free(_checked("--name", given.name) if given.name is not None else default_name(given.model))
-    job = replace(_job(given), name=name, allow_ties=given.allow_ties, method=given.method, optimise=given.optimise)
+    ways = {"allow_ties": given.allow_ties, "alone": given.alone, "method": given.method, "optimise": given.optimise}
+    job = replace(_job(given), name=name, **ways)
     command = ConvertCommand(job, version, given.out, given.replace, given.json, given.debug, _python(given))
     return replace(command, mlflow=given.mlflow, report=given.report, more=tuple(more))
 
@@ -193,10 +195,12 @@ def _convert_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--report", type=Path, metavar="FILE.html", help="write a page with the pipeline, the schema and the proof, too"
     )
+    _add_ties(parser, "write a model")
     parser.add_argument(
-        "--allow-ties",
+        "--alone",
         action="store_true",
-        help="write a model also where many rows have neighbours that are equally near; those answers may differ",
+        help="of a model that answers a row otherwise beside others (NMF with its usual tolerance) take what it answers"
+        " to a row alone",
     )
     parser.add_argument(
         "--method",
@@ -235,8 +239,17 @@ def _verify_parser() -> argparse.ArgumentParser:
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("file", type=Path, metavar="FILE")
     _add_data(parser)
+    _add_ties(parser, "call a file equal")
     _add_trust(parser)
     return parser
+
+
+def _add_ties(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--allow-ties",
+        action="store_true",
+        help=f"{what} also where many rows have neighbours that are equally near; those answers may differ",
+    )
 
 
 def _sign_parser() -> argparse.ArgumentParser:

@@ -52,10 +52,26 @@ def verdict(parity: Mapping[str, Any]) -> str:
     """One line for a person in a hurry."""
     if parity["wrong"]:
         return f"NOT EQUAL: {parity['wrong']:,} answers differ from scikit-learn's over {parity['rows']:,} rows"
+    return _equality(parity) + _company(parity)
+
+
+def _company(parity: Mapping[str, Any]) -> str:
+    company = parity.get("company")
+    return (
+        ""
+        if company is None
+        else (
+            f"; that is what it answers to each row alone: of {company['rows']:,} rows together it answers "
+            f"{company['differ']:,} otherwise, by up to {company['worst']:.2g} of their size"
+        )
+    )
+
+
+def _equality(parity: Mapping[str, Any]) -> str:
     if parity.get("accidents"):
         return (
             f"equal: {parity['rows']:,} rows, together and alone, but for {parity['accidents']:,} whose neighbours "
-            f"tie ({parity['accident_share']:.1%} of rows like those that the model remembers)"
+            f"tie ({parity['accident_share']:.1%} of usual rows, or such as the model remembers)"
         )
     ties = f" ({parity['ties']:,} labels differ where two classes tie within 1e-6)" if parity["ties"] else ""
     return f"equal: {parity['rows']:,} rows, together and alone, answered as scikit-learn answers them{ties}"
@@ -117,7 +133,8 @@ def optimised(told: Mapping[str, Any]) -> str:
         f"{times:.2f} times at {int(rows):,} row{'s' * (rows != '1')}" for rows, times in told["times_faster"].items()
     )
     worst, before = _share(told["worst"]), _share(told["worst_safe"])
-    return f"{told['kept']}: {gains}; answers differ by at most {worst} of what the rule allows, else {before}"
+    cut = f"; a number beyond {told['cut_at']:g} counts as that where it is multiplied" if "cut_at" in told else ""
+    return f"{told['kept']}: {gains}; answers differ by at most {worst} of what the rule allows, else {before}{cut}"
 
 
 def _output(output: Output) -> str:

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from convert.doctor.program import ARRAY_IN_FILE, Made, Program, read_program
+from convert.doctor.notes import ARRAY_IN_FILE, Made, Program
+from convert.doctor.program import read_program
 from convert.opening.allowlist import CALLED, ESTIMATORS, FUNCTIONS, INERT, NATIVES, PARTS, SEARCH, TYPES, full_names
 from convert.opening.earlier.names import INERT_NAMES, LOSSES, MOVED, REMAINDER
 

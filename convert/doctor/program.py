@@ -1,6 +1,6 @@
 """Owns the reading of a pickle as a text: its opcodes build notes of objects, and nothing is imported or called.
 
-Bounded by a count of opcodes. Knows nothing of what names mean.
+Bounded by a count of opcodes. Knows nothing of what names mean, nor of what becomes of the notes.
 """
 
 from __future__ import annotations
@@ -8,41 +8,14 @@ from __future__ import annotations
 import pickletools
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
+from convert.doctor.notes import ARRAY_IN_FILE, Made, Name, Program
+
 MOST_OPCODES = 1_500_000  # some two seconds
-ARRAY_IN_FILE = "joblib.numpy_pickle.NumpyArrayWrapper"
 MARK = object()
 BLOBS = (bytes, bytearray)
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """What the file would import."""
-
-    full: str
-
-
-@dataclass(slots=True, eq=False)
-class Made:
-    """What the file would make by calling ``of``; ``state`` is what it would fill it with."""
-
-    of: str
-    arguments: Any = ()
-    state: Any = None
-
-
-@dataclass(slots=True)
-class Program:
-    """What was read: the object at the end (None where the end was not reached), the names, the text's protocol."""
-
-    content: Any = None
-    names: dict[str, None] = field(default_factory=dict)  # in the order of the file
-    protocol: int = 0
-    why_stopped: str = ""
-    strings: set[str] = field(default_factory=set)  # behind the key of a version
 
 
 def read_program(data: bytes) -> Program:

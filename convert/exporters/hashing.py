@@ -15,8 +15,9 @@ from sklearn.utils import murmurhash3_32
 from convert.errors import Refused
 from convert.exporters.parts.text.ngrams import counted
 from convert.exporters.parts.text.occurrences import as_columns, summed
+from convert.exporters.parts.text.own_tokens import understood
 from convert.exporters.registry import TRANSFORMS, Exporter
-from convert.exporters.text import PADDING, check_tokens, kept_pattern, of_one_length, tokenised
+from convert.exporters.text import PADDING, check_tokens, kept_pattern, length_of, of_one_length, tokenised
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import MICROSOFT, Tensor
 from server.artefact.metadata import MISSING_TEXT
@@ -27,6 +28,7 @@ MOST_COLUMNS = 1 << 12  # rows are as wide as there are columns; of wider ones t
 
 def hashed(e: Exporter, model: Any, x: Columns) -> Columns:
     """How often each column's tokens occur, those of a negative hash counted downwards: [rows, n_features]."""
+    model = understood(model)
     _check(model)
     tokens = tokenised(model, x.text().reshape(-1))
     hashes = _hashes(tokens)
@@ -87,7 +89,7 @@ def _as_occurrences(model: Any, column: Tensor, negative: Tensor, none: Tensor) 
     found = summed(none.where(np.int64(model.n_features), column), none.where(np.float64(0.0), sign), model.n_features)
     found = replace(found, amounts=found.there) if model.binary else found
     return as_columns(
-        replace(found, amounts=of_one_length(found.amounts, model.norm)),
+        replace(found, length=length_of(found.amounts, model.norm)),
         too_wide(model, "a TfidfVectorizer with max_features"),
     )
 

@@ -11,8 +11,7 @@ from sklearn import cross_decomposition, discriminant_analysis, linear_model, sv
 from convert.exporters.parts.affine import unscaled
 from convert.exporters.parts.links import inverse_link
 from convert.exporters.parts.shapes import column_of, pair, sigmoid
-from convert.exporters.parts.text.occurrences import occurrences_of
-from convert.exporters.parts.text.weighted import product_of
+from convert.exporters.parts.text.products import of_what_occurs
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Tensor
@@ -30,12 +29,10 @@ def product(x: Tensor, weights: Array, bias: Array | float) -> Tensor:
 
     An affine step in front (a scaler) is folded into the weights where that loses no digits.
     """
-    if (found := occurrences_of(x)) is not None:
-        return found.times(np.asarray(weights, np.float64)) + np.asarray(bias, np.float64)
-    weighted = product_of(x, np.asarray(weights, np.float64).reshape(len(weights), -1))
-    if weighted is not None:
-        return (weighted.reshape(-1) if np.ndim(weights) == 1 else weighted) + np.asarray(bias, np.float64)
     x, weights, bias = unscaled(x, np.asarray(weights, np.float64), np.asarray(bias, np.float64))
+    few = of_what_occurs(x, weights)
+    if few is not None:
+        return few + bias
     if weights.ndim == 1:
         return x @ weights + bias
     return x.graph.op("Gemm", x, *map(x.graph.constant, (weights, np.broadcast_to(bias, weights.shape[1:]))))

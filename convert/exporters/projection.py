@@ -18,6 +18,7 @@ from sklearn import (
 )
 
 from convert.errors import Refused
+from convert.exporters.parts.text.products import multiplied
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array
@@ -27,7 +28,7 @@ def _projected(x: Columns, shift: Array | None, weights: Any) -> Columns:
     """``(x - shift) @ weights``."""
     matrix = np.asarray(weights.toarray() if hasattr(weights, "toarray") else weights, np.float64)
     moved = x.numbers() if shift is None else x.numbers() - np.asarray(shift, np.float64)
-    return columns(moved @ matrix, matrix.shape[1])
+    return columns(multiplied(moved, matrix), matrix.shape[1])
 
 
 def principal(e: Exporter, model: Any, x: Columns) -> Columns:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ from sklearn.feature_extraction import text
 
 from convert.errors import Refused
 from convert.exporters.parts.text import characters
-from convert.exporters.parts.text.ngrams import counted, without
-from convert.exporters.parts.text.occurrences import as_columns, occurrences_of
+from convert.exporters.parts.text.distinct import distinct
+from convert.exporters.parts.text.ngrams import counted, numbered, without
+from convert.exporters.parts.text.occurrences import Occurrences, as_columns, note, occurrences_of
+from convert.exporters.parts.text.own_tokens import understood
 from convert.exporters.parts.text.patterns import tokens_of
 from convert.exporters.parts.text.weighted import weighted_rows
 from convert.exporters.registry import TRANSFORMS, Exporter
@@ -20,31 +23,54 @@ from convert.graph.graph import MICROSOFT, Tensor
 
 UNKNOWN = -1
 STOPPED = -2
+MANY = 2048  # columns; of fewer, rows of all of them cost less than to find out which occur
 PADDING = "\ufdd1"  # stands behind the last token of a short text; a noncharacter, so it is no token itself
 
 
 def vectorizer(e: Exporter, model: Any, x: Columns) -> Columns:
     """Counts of the vocabulary's n-grams, weighted where it is a TfidfVectorizer: [rows, vocabulary]."""
+    model = understood(model)
     _check(model)
     vocabulary = {str(term): int(column) for term, column in model.vocabulary_.items()}
-    counts = _counts(model, x, vocabulary).cast(np.float64)
+    documents = x.text().reshape(-1)
+    found = _occurring(model, documents, vocabulary)
+    counts = _counts(model, documents, vocabulary).cast(np.float64)
     if model.binary:
         counts = (counts > 0.0).cast(np.float64)
     if isinstance(model, text.TfidfVectorizer):
         counts = weighted(model._tfidf, counts)
+        found = found and weighted_occurrences(model._tfidf, found)
+    if found is not None:
+        note(counts, found)
     return columns(counts, len(vocabulary))
 
 
-def _counts(model: Any, x: Columns, vocabulary: dict[str, int]) -> Tensor:
-    documents = x.text().reshape(-1)
+def _occurring(model: Any, documents: Tensor, vocabulary: dict[str, int]) -> Occurrences | None:
+    """What occurs in a text, for a linear model right behind; None where that is not worth it."""
+    if len(vocabulary) < MANY or model.analyzer != "word" or model.strip_accents is not None:
+        return None
+    words, width = _Words.of(model, vocabulary), len(vocabulary)
+    if not words.grams:
+        return None
+    if model.ngram_range[1] == 1:
+        columns_of = {word: vocabulary[word] for word in words.codes if word in vocabulary}
+        at = tokenised(model, documents).coded(columns_of, width)
+    else:
+        at = numbered(_ids(documents, model, words), words.grams, words.count, width)
+    found = distinct(at, width)
+    return replace(found, amounts=found.there) if model.binary else found
+
+
+def _counts(model: Any, documents: Tensor, vocabulary: dict[str, int]) -> Tensor:
     if model.analyzer == "char":
         return characters.characters(model, documents, vocabulary)
     if model.analyzer == "char_wb":
         return characters.characters_in_words(model, documents, vocabulary)
     if model.strip_accents is not None:
-        tokens = tokens_of(pattern_of(model))
+        tokens = tokens_of(model.token_pattern)
         return characters.words_without_accents(model, documents, vocabulary, tokens.shortest if tokens else 1)
-    return _counted(tokenised(model, documents), model, vocabulary)
+    words = _Words.of(model, vocabulary)
+    return counted(_ids(documents, model, words), words.grams, len(vocabulary))
 
 
 def _check(model: Any) -> None:
@@ -59,24 +85,16 @@ def _check(model: Any) -> None:
         )
 
 
-def pattern_of(model: Any) -> Any:
-    """What a token is, as a pattern of Python's; ``str.split`` parts texts where there is white space."""
-    return r"\S+" if model.tokenizer is str.split else model.token_pattern
-
-
 def check_tokens(model: Any) -> None:
     """Refuses, by name, what the tokens of a graph cannot follow."""
-    for name in ("preprocessor", "tokenizer"):
-        if getattr(model, name) is not None and not (name == "tokenizer" and model.tokenizer is str.split):
-            raise Refused(f"it has a {name} of your own", "use lowercase and token_pattern instead")
-    if callable(model.analyzer) or callable(model.strip_accents):
-        raise Refused("it has an analyzer or strip_accents of your own", "use one of scikit-learn's")
+    if callable(model.strip_accents):
+        raise Refused("it has a strip_accents of your own", "use one of scikit-learn's")
     if model.analyzer == "word":
         _check_words(model)
 
 
 def _check_words(model: Any) -> None:
-    tokens = tokens_of(pattern_of(model))
+    tokens = tokens_of(model.token_pattern)
     if tokens is None or (model.strip_accents and not (tokens.are_words and tokens.shortest < 3)):
         raise Refused(
             f"token_pattern={model.token_pattern!r} may mean something else to ONNX Runtime",
@@ -108,53 +126,89 @@ def tokenised(model: Any, words: Tensor) -> Tensor:
 
 
 def _expression(model: Any) -> str:
-    tokens = tokens_of(pattern_of(model))
-    return pattern_of(model) if tokens is None else tokens.expression
+    tokens = tokens_of(model.token_pattern)
+    return model.token_pattern if tokens is None else tokens.expression
 
 
 def kept_pattern(model: Any) -> str | None:
     """What of the tokens is one, as a whole; None: all of them are."""
-    wanted = tokens_of(pattern_of(model))
+    wanted = tokens_of(model.token_pattern)
     return None if wanted is None else wanted.kept
 
 
-def _counted(tokens: Tensor, model: Any, vocabulary: dict[str, int]) -> Tensor:
-    least, most = model.ngram_range
-    grams = {term: term.split(" ") for term in vocabulary}
-    stops = model.get_stop_words() or frozenset()
-    known = sorted({word for words in grams.values() for word in words} - set(stops))
-    codes = {word: code for code, word in enumerate(known)} | dict.fromkeys(stops, STOPPED)
-    ids = tokens.coded(codes, UNKNOWN)
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The words of a vocabulary by their codes, below ``count``, and its n-grams as codes by column."""
+
+    codes: dict[str, int]
+    count: int
+    grams: Mapping[int, Sequence[int]]
+
+    @classmethod
+    def of(cls, model: Any, vocabulary: Mapping[str, int]) -> _Words:
+        least, most = model.ngram_range
+        terms = {column: term.split(" ") for term, column in vocabulary.items()}
+        stops = model.get_stop_words() or frozenset()
+        known = sorted({word for words in terms.values() for word in words} - set(stops))
+        codes = {word: code for code, word in enumerate(known)}
+        grams = {
+            column: [codes[word] for word in words]
+            for column, words in terms.items()
+            if least <= len(words) <= most and codes.keys() >= set(words)
+        }
+        return cls(codes, len(known), grams)
+
+
+def _ids(documents: Tensor, model: Any, words: _Words) -> Tensor:
+    """[rows, longest]: the codes of the words of a text, others `UNKNOWN`; stop words are taken out."""
+    tokens, stops = tokenised(model, documents), sorted(model.get_stop_words() or ())
     kept = kept_pattern(model)
-    if kept and most > 1:  # one word alone is not in the vocabulary anyway
+    if model.ngram_range[1] == 1 or not (stops or kept):  # one word alone is not in the vocabulary anyway
+        return tokens.coded(words.codes, UNKNOWN)
+    ids = tokens.coded(words.codes | dict.fromkeys((*stops, PADDING), STOPPED), UNKNOWN)
+    if kept:
         whole = tokens.graph.op("RegexFullMatch", tokens, dtype=np.bool_, pattern=kept)
         ids = whole.where(ids, np.int64(STOPPED))
-    if (stops or kept) and most > 1:
-        ids = without(ids, STOPPED)
-    produced = {vocabulary[t]: [codes[w] for w in words] for t, words in grams.items() if least <= len(words) <= most}
-    return counted(ids, produced, len(vocabulary))
+    return without(ids, STOPPED)
 
 
-def weighted(model: Any, counts: Tensor, idf: Tensor | None = None) -> Tensor:
-    """What a TfidfTransformer makes of counts; ``idf`` where they are not in the order of its own."""
+def weighted(model: Any, counts: Tensor) -> Tensor:
+    """What a TfidfTransformer makes of counts."""
     if model.sublinear_tf:
         there = counts > 0.0
         counts = there.where(there.where(counts, np.float64(1.0)).unary("Log") + 1.0, counts)
     if not model.use_idf:
         return of_one_length(counts, model.norm)
-    if idf is not None or model.norm is None:
-        return of_one_length(counts * (np.asarray(model.idf_) if idf is None else idf), model.norm)
+    if model.norm is None:
+        return counts * np.asarray(model.idf_)
     return weighted_rows(counts, np.asarray(model.idf_), model.norm)
+
+
+def weighted_occurrences(model: Any, found: Occurrences) -> Occurrences:
+    """What a TfidfTransformer makes of counts, each of a column that occurs."""
+    amounts = found.shares
+    if model.sublinear_tf:
+        there = amounts > 0.0
+        amounts = there.where(there.where(amounts, np.float64(1.0)).unary("Log") + 1.0, amounts)
+    if model.use_idf:
+        amounts = amounts * found.of_column(model.idf_)
+    return replace(found, amounts=amounts, length=length_of(amounts, model.norm))
 
 
 def of_one_length(counts: Tensor, norm: str | None) -> Tensor:
     """Rows divided by their length; a row of nothing stays."""
+    length = length_of(counts, norm)
+    return counts if length is None else counts / length
+
+
+def length_of(counts: Tensor, norm: str | None) -> Tensor | None:
+    """[rows, 1]: what rows of such a norm are divided by; 1 for a row of nothing, None without a norm."""
     if norm is None:
-        return counts
+        return None
     size = counts.unary("Abs") if norm == "l1" else counts * counts
     length = size.reduce("ReduceSum")
     length = length if norm == "l1" else length.unary("Sqrt")
-    return counts / length.equals(0.0).where(np.float64(1.0), length)
+    return length.equals(0.0).where(np.float64(1.0), length)
 
 
 def tfidf(e: Exporter, model: Any, x: Columns) -> Columns:
@@ -162,9 +216,12 @@ def tfidf(e: Exporter, model: Any, x: Columns) -> Columns:
     found = occurrences_of(x.numbers())
     if found is None:
         return columns(weighted(model, x.numbers()), x.width)
-    idf = found.of_column(model.idf_) if model.use_idf else None
-    amounts = replace(found, amounts=weighted(model, found.amounts, idf))
-    return columns(as_columns(amounts, e.graph.forbidden(x.numbers())), x.width)
+    found, refusal = weighted_occurrences(model, found), e.graph.forbidden(x.numbers())
+    if refusal is not None:
+        return columns(as_columns(found, refusal), x.width)
+    whole = weighted(model, x.numbers())
+    note(whole, found)
+    return columns(whole, x.width)
 
 
 TRANSFORMS.update({text.CountVectorizer: vectorizer, text.TfidfVectorizer: vectorizer, text.TfidfTransformer: tfidf})

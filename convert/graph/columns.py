@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,10 @@ from typing import Any
 import numpy as np
 
 from convert.graph.graph import Graph, Tensor
+
+Parts = tuple[tuple[Tensor, int], ...]
+
+_parts: weakref.WeakKeyDictionary[Graph, dict[str, Parts]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class Columns:
     """
 
     graph: Graph
-    parts: tuple[tuple[Tensor, int], ...]
+    parts: Parts
     sparse: bool = False
 
     @property
@@ -47,7 +52,10 @@ class Columns:
 
     def numbers(self, dtype: Any = np.float64) -> Tensor:
         """All columns as one matrix of numbers."""
-        return self.graph.concat([tensor.cast(dtype) for tensor, _ in self.parts])
+        parts = tuple((tensor.cast(dtype), width) for tensor, width in self.parts)
+        joined = self.graph.concat([tensor for tensor, _ in parts])
+        _parts.setdefault(self.graph, {})[joined.name] = parts
+        return joined
 
     def text(self) -> Tensor:
         """All columns as one matrix of strings; they are strings already."""
@@ -74,3 +82,8 @@ def replaced(x: Columns, new: Mapping[int, Tensor]) -> Columns:
 def columns(tensor: Tensor, width: int) -> Columns:
     """One tensor as columns."""
     return Columns(tensor.graph, ((tensor, width),))
+
+
+def parts_of(tensor: Tensor) -> Parts:
+    """The tensors with their widths that `Columns.numbers` put side by side in this one; nothing of any other."""
+    return _parts.get(tensor.graph, {}).get(tensor.name, ())

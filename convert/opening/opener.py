@@ -144,7 +144,7 @@ def unpack(data: bytes) -> bytes:
         if data.startswith(magic):
             try:
                 return _read_capped(opener(io.BytesIO(data)))
-            except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            except (OSError, EOFError, RuntimeError, lzma.LZMAError, zlib.error) as error:  # lz4 raises RuntimeError
                 raise Refused(f"the compressed file is damaged: {error}", "write it again") from error
     return data
 

@@ -45,11 +45,12 @@ PLACES: dict[str, frozenset[str]] = {
     "interval": frozenset(("interval_y_pred", "interval_y_true")),
     "kernel": frozenset(("kernel", "kernel_", "k1", "k2", "kernels")),
     "link": frozenset(("link",)),
+    "lowering": frozenset(("preprocessor",)),
     "loss": frozenset(("_loss", "_base_loss")),
     "neighbours": frozenset(("_tree", "tree_")),
     "predictor": frozenset(("_predictors",)),
     "spline": frozenset(("bsplines_",)),
-    "splitting": frozenset(("tokenizer",)),
+    "splitting": frozenset(("analyzer", "tokenizer")),
     "tree": frozenset(("tree_",)),
     "type": frozenset(
         (
@@ -71,6 +72,7 @@ LEAVES = frozenset(
         "catboost",
         "frame",
         "function",
+        "lowering",
         "neighbours",
         "predictor",
         "series",

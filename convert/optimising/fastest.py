@@ -10,7 +10,8 @@ from typing import Any
 
 from onnx import ModelProto
 
-from convert.optimising.single import in_single
+from convert.optimising.single import FARTHEST, in_single
+from convert.proof.enough import MOST_ACCIDENTS as MOST_TIES
 from convert.proof.parity import Proof
 from server.artefact.runtime import Feed, Runtime
 
@@ -40,8 +41,8 @@ def fastest(
     """The fastest of ``safe`` and those ``models`` that pass, and what the file says of it.
 
     ``feeds``: by how many rows they are. What a file says: what was ``kept`` (empty: what is safe), how many times
-    faster it is by rows, the largest difference as a share of what the rule allows, in it and in the safe graph, and
-    why others were not kept.
+    faster it is by rows, the largest difference as a share of what the rule allows, in it and in the safe graph, why
+    others were not kept, and of what is kept beyond which number its products take another for it (``cut_at``).
     """
     best, kept, gained, left = safe, "", dict.fromkeys(feeds, 1.0), {}
     for name, model in models.items():
@@ -49,13 +50,13 @@ def fastest(
         gains = {rows: round(_times_faster(safe.runtime, runtime, feed), 2) for rows, feed in feeds.items()}
         if min(gains.values()) < MOST_LOSS or _mean(gains) < LEAST_GAIN * _mean(gained):
             left[name] = "not faster"
-        elif (proof := prove(runtime)).wrong:
+        elif (proof := prove(runtime)).wrong or proof.tie_share > max(MOST_TIES, safe.proof.tie_share):
             left[name] = "not equal"
         else:
             best, kept, gained = Proven(model, runtime, proof), name, gains
     worst, before = (max(line.worst for line in proven.proof.lines) for proven in (best, safe))
     told = {"asked": "fast", "kept": kept, "times_faster": gained, "worst": worst, "worst_safe": before, "left": left}
-    return best, told
+    return best, {**told, "cut_at": FARTHEST} if kept else told
 
 
 def _mean(gains: Mapping[str, float]) -> float:

@@ -48,17 +48,22 @@ class Original:
     form: Form = "table"  # what a row is to it: those of texts and of labels have one column
     unread: tuple[tuple[int, str], ...] = ()  # columns that it drops, which are not in ``names``: where, and their name
     witness: Witness | None = None
+    alone: bool = False  # whether each row is asked by itself, as those beside it change its answer
 
     def ask(self, table: Table) -> Answers:
         """Everything a file of this model answers, for these rows. Raises what the model raises."""
-        return self._ask(table)[0]
+        return self._ask(table, self.alone)[0]
+
+    def ask_together(self, table: Table) -> Answers:
+        """The same in one question about all rows, whatever their company does to them."""
+        return self._ask(table, alone=False)[0]
 
     def seconds(self, table: Table) -> float:
-        """How long the model itself takes to answer these rows."""
-        return self._ask(table)[1]
+        """How long the model itself takes to answer these rows, in one question."""
+        return self._ask(table, alone=False)[1]
 
-    def _ask(self, table: Table) -> tuple[Answers, float]:
-        question = Question(self.kind, self.named, self.form, self._native(), self._nones(), self._dates())
+    def _ask(self, table: Table, alone: bool) -> tuple[Answers, float]:
+        question = Question(self.kind, self.named, self.form, self._native(), self._nones(), self._dates(), alone)
         if self.witness is not None:
             return self.witness.ask(question, self._whole(table, ANY_TEXT))
         return answers.ask(self.model, question, self._whole(table, ANYTHING))

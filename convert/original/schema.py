@@ -63,7 +63,10 @@ def without_unread(original: Original) -> Original:
 
 
 def _find_domain(original: Original, hints: Sequence[ColumnHint]) -> None:
-    """Marks the free numbers that the model refuses if they are negative, or zero: before a logarithm, a power."""
+    """Marks the free numbers that the model refuses if they are negative, or zero: before a logarithm, a power.
+
+    All of them where it refuses negative ones all at once, though it takes each beside others that are positive.
+    """
     free = [hint for hint in hints if _is_free(hint)]
     if not free:
         return
@@ -74,8 +77,12 @@ def _find_domain(original: Original, hints: Sequence[ColumnHint]) -> None:
         usual = usual_row(original.names, hints)
     if original.accepts(usual):
         negative, zero = (_taking(original, usual, hints, value) for value in (-1.5, 0.0))
-        for hint, below, at in zip(hints, negative, zero, strict=True):
-            hint.positive, hint.nonzero = _is_free(hint) and not below, _is_free(hint) and not at
+        if sum(map(_is_free, hints)) == sum(negative):
+            columns = zip(original.names, hints, strict=True)
+            below = {name: np.array([-1.5]) for name, hint in columns if _is_free(hint)}
+            negative = negative if original.accepts({**usual, **below}) else [False] * len(hints)
+        for hint, below_zero, at in zip(hints, negative, zero, strict=True):
+            hint.positive, hint.nonzero = _is_free(hint) and not below_zero, _is_free(hint) and not at
 
 
 def _taking(original: Original, usual: Table, hints: Sequence[ColumnHint], value: float) -> list[bool]:

@@ -1,27 +1,76 @@
 """Owns whether the original answers a row by itself, whichever rows are beside it. Knows nothing of graphs.
 
 A graph answers each row alone. An original that looks at the number of rows, at their order, or at what it answered
-before is one that no file repeats, though over the rows of a proof the two may agree.
+before is one that no file repeats, though over the rows of a proof the two may agree. One that stops when all rows of
+a call rest is repeated as it answers a row alone, if a person says so; by how much that differs is measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from convert.errors import Refused
+from convert.exporters.stopping import stops_together
 from convert.graph.graph import Array
 from convert.original.original import Answers, Original
 from convert.original.table import Table, length, rows_at
 from convert.proof.measure import compare
+from convert.proof.questions import ask_by_halves
+from convert.proof.rows.usual import usual
 from convert.tracing.steps import own_steps
+from server.artefact.metadata import Feature
+from server.artefact.parity import RELATIVE_TOLERANCE
 
 ALONE = 3  # rows of each group
 REVERSED = 200  # rows
 SIZES = (2, 5, 17, 65, 257, 1025, 4097, 16385)  # rows of the questions to a person's own code
 PLAIN = ("usual", "thresholds", "splits", "whole", "data")  # elsewhere the last digit of a product may decide
 WITH_MISSING = ("missing",)
+TOGETHER = 200  # rows that are asked together and alone
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """How an original that stops when all rows of a call rest answers ``rows`` together: ``differ`` of them otherwise
+    than alone, by up to ``worst``, a share of the answer or of how far answers spread."""
+
+    rows: int
+    differ: int
+    worst: float
+
+
+def ask_alone(original: Original) -> Original:
+    """The original, asked about one row after another where it stops when all rows of a call rest."""
+    return original if stops_together(original.model) is None else replace(original, alone=True)
+
+
+def measure_company(original: Original, features: tuple[Feature, ...], allowed: bool) -> Company | None:
+    """How much usual rows hang on each other where the original is asked about each alone; else None.
+
+    Raises Refused where it is and that is not ``allowed``.
+    """
+    if not original.alone:
+        return None
+    rows = usual(np.random.default_rng(0), features, original.hints, TOGETHER)
+    accepted = ask_by_halves(original, rows)
+    rows, alone = accepted if accepted is not None else ({}, {})
+    together = original.ask_together(rows) if accepted is not None else {}
+    excess = {output: compare(output, alone, together[output])[0] for output in alone}
+    differ = int(np.sum(np.any([far > 1 for far in excess.values()], axis=0))) if excess else 0
+    numbers = [np.max(far, initial=0.0) for output, far in excess.items() if output != "label"]
+    found = Company(length(rows) if excess else 0, differ, float(max(numbers, default=0.0)) * RELATIVE_TOLERANCE)
+    if allowed:
+        return found
+    raise Refused(
+        f"{type(stops_together(original.model)).__name__} stops looking when all rows of a call together hardly change:"
+        f" of {found.rows} rows asked together scikit-learn answers {found.differ} otherwise than alone, by up to"
+        f" {found.worst:.2g} of their size, and no file can answer both ways",
+        "take what it answers to a row alone with --alone, or fit NMF with solver='cd', tol=1e-9, max_iter=5000 and"
+        " at most 10 components",
+    )
 
 
 def refuse_company(

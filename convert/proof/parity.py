@@ -13,12 +13,13 @@ import numpy as np
 from convert.graph.graph import Array
 from convert.original.original import Answers
 from convert.original.table import Table, as_json, for_graph, length, rows_at
+from convert.proof.company import Company
 from convert.proof.measure import compare, scale_of
 from convert.proof.spread import Spread, spread_of
 from server.artefact.metadata import Feature
 from server.artefact.runtime import Runtime
 
-LIKELY = ("remembered", "beside", "data")  # groups whose rows a client may well send
+LIKELY = ("usual", "remembered", "beside", "data")  # groups whose rows a client may well send
 SHOWN = 5  # worst rows of a failure
 TOLD_EVERY = 250  # rows
 PIECE = 1000  # rows that are looked through for accidents at once
@@ -61,6 +62,7 @@ class Proof:
     bad: tuple[BadRow, ...]
     scale: Mapping[str, float]
     spread: Spread = Spread(0, 0.0)
+    company: Company | None = None
 
     @property
     def rows(self) -> int:
@@ -87,13 +89,15 @@ class Proof:
 
     @property
     def accident_share(self) -> float:
-        """The share of such rows among those like the ones that the model remembers, or your own if that is more."""
+        """The share of such rows among usual ones, those like the ones that the model remembers, or yours: the most."""
         shares = [line.accidents / line.rows for line in self.lines if line.group in LIKELY]
         return max(shares, default=0.0)
 
     def as_json(self) -> dict[str, Any]:
-        """What stands in the file."""
+        """What stands in the file; of company only where each row was asked alone."""
+        company = {} if self.company is None else {"company": asdict(self.company)}
         return {
+            **company,
             "rows": self.rows,
             "wrong": self.wrong,
             "ties": max(line.ties for line in self.lines),
@@ -114,11 +118,12 @@ def prove(
     expected: Mapping[str, Answers],
     accidents: Mapping[str, Array],
     tell: Callable[[float], None] = lambda _: None,
+    company: Company | None = None,
 ) -> Proof:
     """Compares every output on every row of every group. ``expected`` has the original's answers by group.
 
     ``accidents`` [rows] by group: to which rows the original's answer is an accident; a group without any is not in it.
-    ``tell`` is told the share of rows that are compared, now and then.
+    ``tell`` is told the share of rows that are compared, now and then. ``company``: what others beside a row do to it.
     """
     lines: list[Line] = []
     bad: list[BadRow] = []
@@ -137,7 +142,7 @@ def prove(
                 lines.append(_line(group, way, output, excess, wrong, (ties, int(excused.sum()))))
                 bad += _worst(table, output, way, values, named[output], np.where(wrong, excess, 0))
     bad.sort(key=lambda row: -row.excess)
-    return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected), spread_of(expected))
+    return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected), spread_of(expected), company)
 
 
 def _later(tell: Callable[[float], None], before: int, rows: int) -> Callable[[int], None]:

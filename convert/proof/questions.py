@@ -52,22 +52,25 @@ def _hardly_any(*reasons: str) -> str:
 
 
 def ask_proof_rows(
-    original: Original, features: tuple[Feature, ...], data: Any | None
+    original: Original, features: tuple[Feature, ...], data: Any | None, seed: int = 0
 ) -> tuple[Groups, Mapping[str, Answers]]:
     """The proof rows by group, and the original's answers to them. Raises Refused.
 
-    ``data`` is a person's own table. Made-up rows that the original itself does not accept are left out.
+    ``data`` is a person's own table. Made-up rows, which hang on the ``seed``, are left out where the original itself
+    does not accept them.
     """
-    groups, expected = _ask_synthetic_rows(original, features)
+    groups, expected = _ask_synthetic_rows(original, features, seed)
     if data is not None:
         groups["data"] = fit_to_schema(data, features)
         expected["data"] = _ask_user_rows(original, groups["data"])
     return groups, expected
 
 
-def _ask_synthetic_rows(original: Original, features: tuple[Feature, ...]) -> tuple[Groups, dict[str, Answers]]:
+def _ask_synthetic_rows(
+    original: Original, features: tuple[Feature, ...], seed: int
+) -> tuple[Groups, dict[str, Answers]]:
     for more in (1, 2, MOST):
-        made = synthesise(features, original.hints, ROWS * more)
+        made = synthesise(features, original.hints, ROWS * more, seed)
         asked = {group: _asked_by_halves(original, table) for group, table in made.items()}
         accepted = {group: (found.table(), found.answers()) for group, found in asked.items() if found.pieces}
         if "usual" in accepted and sum(found.rows for found in asked.values()) >= ROWS:

@@ -29,9 +29,14 @@ def read_rows(name: str, content: bytes) -> Any:
     if reader is None:
         raise Refused(f"--data {name}: unknown kind of file", f"give one of {', '.join(READERS)}")
     try:
-        return reader(io.BytesIO(content))
-    except (OSError, ValueError, ImportError) as error:
+        table = reader(io.BytesIO(content))
+    except MemoryError:
+        raise
+    except Exception as error:  # a reader of another's library raises what it likes
         raise Refused(f"--data {name} does not read: {error}", "check the file") from error
+    if not isinstance(table, pandas.DataFrame) or table.empty:
+        raise Refused(f"--data {name} holds no rows", "give a header and at least one row behind it")
+    return table
 
 
 def kinds_of(table: Any | None) -> dict[str, bool]:

@@ -46,6 +46,7 @@ class Job:
     what the model has of a person's own code is run and traced; ``paths`` are folders, scripts and notebooks with it.
     The ``witness`` answers as the original, where that is another scikit-learn's. ``method``: "transform" of what also
     predicts. ``origin`` says where the file came from, if not from a person's disk. ``optimise``: "safe", or "fast".
+    ``alone``: what a model answers to a row alone counts, where others beside it change that.
     """
 
     model: Path
@@ -66,6 +67,7 @@ class Job:
     method: str = ""
     origin: str = ""
     optimise: str = "safe"
+    alone: bool = False
 
     def to_bytes(self) -> bytes:
         """The job as JSON, its paths absolute: the child has a folder of its own."""

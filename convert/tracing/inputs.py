@@ -17,7 +17,7 @@ from convert.errors import Refused
 from convert.exporters.registry import Exporter
 from convert.graph.graph import Graph
 from convert.inside import inside, is_idle
-from convert.tracing.recorder.recorder import NeedsText
+from convert.tracing.recorder.recorder import NeedsDates, NeedsText
 from convert.tracing.recording import SIZES, Recording, columns_of, record, recorder_for
 from convert.tracing.standins.frames import MissingColumn
 from convert.tracing.steps import call_of, functions_of, is_own
@@ -99,15 +99,21 @@ def _completed(
     chain: Sequence[Any], names: list[str], texts: list[str]
 ) -> tuple[Recording, list[str], list[str]] | None:
     """A recording over a frame of these columns, to which those that are asked for are added; None where none is."""
+    dates: set[str] = set()
     for _ in range(MOST_TRIED):
         size = next(size for size in SIZES if size != len(names))
-        concrete = pd.DataFrame({name: _values(name in texts, size) for name in names}, index=range(size))
+        kinds = {name: "dates" if name in dates else "texts" if name in texts else "" for name in names}
+        concrete = pd.DataFrame({name: _values(kind, size) for name, kind in kinds.items()}, index=range(size))
         try:
             return _run(chain, concrete), names, texts
         except MissingColumn as error:
             if not isinstance(error.args[0], str) or error.args[0] in names:
                 return None
             names.append(error.args[0])
+        except NeedsDates as error:
+            if names[error.column] in dates:
+                return None
+            dates.add(names[error.column])
         except NeedsText as error:
             texts.append(names[error.column])
         except Refused:
@@ -115,8 +121,10 @@ def _completed(
     return None
 
 
-def _values(text: bool, size: int) -> Any:
-    return np.resize(np.array(WORDS, object), size) if text else np.linspace(0.5, 1.5, size)
+def _values(kind: str, size: int) -> Any:
+    if kind == "dates":
+        return pd.date_range("2024-01-01", periods=size, unit="us")
+    return np.resize(np.array(WORDS, object), size) if kind else np.linspace(0.5, 1.5, size)
 
 
 def _run(chain: Sequence[Any], concrete: Any) -> Recording:

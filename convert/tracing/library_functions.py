@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import sklearn.utils.validation
 
+from convert.tracing import kernels
 from convert.tracing.recorder import texts
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, refuse
@@ -153,7 +154,7 @@ def replacements() -> Iterator[Pair]:
     """Each function or class that is replaced, and what records in its place."""
     for own in (np.asarray, np.array, np.asanyarray, np.ascontiguousarray):
         yield own, dispatching(own, functools.partial(_array, own))
-    for own, ours in pandas_functions.FUNCTIONS.items():
+    for own, ours in (pandas_functions.FUNCTIONS | kernels.FUNCTIONS).items():
         yield own, dispatching(own, ours)
     for own, ufunc in MATHEMATICS.items():
         yield own, dispatching(own, functools.partial(_of_cells(ufunc), own))

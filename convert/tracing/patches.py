@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import sklearn.metrics.pairwise
 import sklearn.utils
 import sklearn.utils.validation
 
@@ -33,8 +34,8 @@ from convert.tracing import library_functions, surroundings
 from convert.tracing.recorder.refusals import is_a_persons
 
 NAMESPACES: tuple[ModuleType, ...] = (
-    np, pd, math, random, np.random, time, datetime, sklearn.utils, sklearn.utils.validation, os, platform, getpass,
-    secrets, socket, uuid, warnings,
+    np, pd, math, random, np.random, time, datetime, sklearn.metrics, sklearn.metrics.pairwise, sklearn.utils,
+    sklearn.utils.validation, os, platform, getpass, secrets, socket, uuid, warnings,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from convert.tracing.patches import in_place
 from convert.tracing.recorder.recorder import Learned, NeedsText, Recorder, storage
 from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed, nothing_hidden
 from convert.tracing.standins.arrays import Array
+from convert.tracing.standins.dates import Times
 from convert.tracing.standins.frames import Frame, MissingColumn
 from convert.tracing.standins.series import Series, plain
 from convert.tracing.standins.standin import StandIn
@@ -107,6 +108,8 @@ def record_twice(graph: Graph, call: Call, samples: Any, x: Columns, *functions:
 
 def make(recorder: Recorder, concrete: Any, made: Columns) -> StandIn:
     """The stand-in of what sample rows are."""
+    if isinstance(concrete, pd.Series) and isinstance(concrete.dtype, np.dtype) and concrete.dtype.kind in "mM":
+        return Times(recorder, concrete, made)
     kind = next((kind for kind in KINDS if isinstance(concrete, kind)), None)
     if kind is None:
         raise Untraceable(f"it makes a {type(concrete).__name__}, which is not recorded", RECORDED)

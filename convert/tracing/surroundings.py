@@ -29,7 +29,7 @@ import pandas as pd
 
 from convert.tracing.library_functions import Pair, Shim, takes_stand_in
 from convert.tracing.recorder.refusals import OURS, asked_by_a_person, is_a_persons, refuse
-from convert.tracing.standins import pandas_functions
+from convert.tracing.standins.dates import to_datetime
 
 CLOCKS = tuple(
     getattr(time, name)
@@ -127,7 +127,7 @@ def _moment_of(value: Any = None, *args: Any, **keywords: Any) -> Any:
     """pandas.to_datetime: "now" is a moment that passes, and rows hold none."""
     if isinstance(value, str) and value in NOW:
         raise refuse(PRESENT, TIMELESS)
-    moments = pandas_functions.to_datetime if takes_stand_in([value, *args]) else OWN_MOMENTS
+    moments = to_datetime if takes_stand_in([value, *args]) else OWN_MOMENTS
     return moments(value, *args, **keywords)
 
 

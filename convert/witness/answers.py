@@ -24,7 +24,7 @@ Answers = Dict[str, "Array"]  # noqa: UP006
 class Question(NamedTuple):
     """How a model is asked: its kind, as in a file's metadata; whether it was fitted on column names; what its rows are
     to it ("table", "texts", "labels" or "records", which are dicts); its columns of pandas categories; those where a
-    missing value is None; and those that hold dates, with numpy's unit of them."""
+    missing value is None; and those that hold dates, with numpy's unit of them. ``alone``: each row by itself."""
 
     kind: str
     named: bool
@@ -32,6 +32,7 @@ class Question(NamedTuple):
     native: Mapping[str, Categories]
     nones: Collection[str]
     dates: Mapping[str, str] = MappingProxyType({})
+    alone: bool = False
 
 
 def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
@@ -47,8 +48,15 @@ def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
         elif question.form == "table":
             x = for_model(table, question.named, question.native, question.nones, question.dates)
         began = time.perf_counter()
-        answers = answer(model, question.kind, x)
+        answers = (_each if question.alone else answer)(model, question.kind, x)
         return answers, time.perf_counter() - began
+
+
+def _each(model: Any, kind: str, x: Any) -> Answers:
+    """As `answer`, asked about one row after another; about no row as about none."""
+    rows = [x.iloc[at : at + 1] if hasattr(x, "iloc") else x[at : at + 1] for at in range(len(x))]
+    answers = [answer(model, kind, row) for row in rows or [x]]
+    return {name: np.concatenate([of_row[name] for of_row in answers]) for name in answers[0]}
 
 
 def answer(model: Any, kind: str, x: Any) -> Answers:

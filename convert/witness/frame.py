@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 PER_SECOND = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # pandas' units of dates
+MOST_TICKS = 9.2e18  # of a unit: what is farther away is no date
 Table = Mapping[str, "Array"]  # by feature name: float64 (NaN = missing), bool, or objects of str (None = missing)
 
 
@@ -80,10 +81,11 @@ def _categorical(values: Array, known: Categories) -> Any:
 
 
 def dates_of(seconds: Array, unit: str) -> Array:
-    """Numpy's dates of seconds since 1970, to the nearest ``unit``; a missing number is NaT."""
-    counts = np.round(np.nan_to_num(seconds) * PER_SECOND[unit]).astype(np.int64)
-    dates: Array = counts.astype("datetime64[" + unit + "]")
-    dates[np.isnan(seconds)] = np.datetime64("NaT")
+    """Numpy's dates of seconds since 1970, to the nearest ``unit``; a missing number, or one too large, is NaT."""
+    counts = np.round(np.nan_to_num(seconds) * PER_SECOND[unit])
+    there = ~np.isnan(seconds) & (np.abs(counts) <= MOST_TICKS)
+    dates: Array = np.where(there, counts, 0).astype(np.int64).astype("datetime64[" + unit + "]")
+    dates[~there] = np.datetime64("NaT")
     return dates
 
 

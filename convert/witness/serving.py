@@ -47,7 +47,8 @@ def serve(questions: BinaryIO, replies: BinaryIO) -> None:
 
 def _question(head: dict[str, Any]) -> Question:
     native = {name: Categories(tuple(values), closed) for name, (values, closed) in head["native"].items()}
-    return Question(head["kind"], head["named"], head["form"], native, frozenset(head["nones"]), head["dates"])
+    nones, dates = frozenset(head["nones"]), head["dates"]
+    return Question(head["kind"], head["named"], head["form"], native, nones, dates, head["alone"])
 
 
 def _open(pickled: bytes, head: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from server.artefact.metadata import Artefact, Feature, Scalar
+from server.artefact.metadata import SINCE_1970, Artefact, Feature, Scalar
 from server.codecs.json.fields import class_key
 from server.codecs.mlflow.codec import PREDICTIONS
 from server.codecs.predict import DTYPE_OF_NUMPY
@@ -75,6 +75,8 @@ def row_schemas(model: Model) -> list[Schema]:
 
 def _feature_schema(feature: Feature) -> Schema:
     schema = dict(OF_DTYPE[feature.dtype])
+    if feature.unit == SINCE_1970:
+        return _date_schema(feature)
     if feature.nullable:
         schema["type"] = [schema["type"], "null"]
     if feature.categories is not None:
@@ -82,6 +84,14 @@ def _feature_schema(feature: Feature) -> Schema:
     if feature.unit is not None:
         schema["description"] = feature.unit
     return schema
+
+
+def _date_schema(feature: Feature) -> Schema:
+    """A number, of the known ones where there are no others, or such a date as a text."""
+    number = {"type": "number"} if feature.categories is None else {"enum": list(feature.categories)}
+    text = {"type": "string", "examples": ["2024-02-29", "2024-02-29T10:30:00"]}
+    forms: list[Schema] = [number, text, *([{"type": "null"}] if feature.nullable else [])]
+    return {"anyOf": forms, "description": f"{feature.unit}, or a date in ISO 8601 without a time zone"}
 
 
 def predict_schema(model: Model) -> Schema:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Any, NoReturn
 
-from server.artefact.metadata import MISSING_TEXT, Feature
+from server.artefact.metadata import MISSING_TEXT, SINCE_1970, Feature
+from server.codecs.dates import seconds_of
 from server.codecs.refusals import counted, few, lacking, listed, refuse, shown
 from server.errors import ServerError
 
 Locate = Callable[[int, str], str]  # where a value is, by row number and feature name; "": the whole row
 
 STRUCT_CODES = {"float64": "d", "float32": "f", "int64": "q", "bool": "?"}
+DATE = "seconds since 1970, or a date as 2024-02-29T10:30:00 without a time zone"
 EXPECTED = {
     "float64": "a number",
     "float32": "a number",
@@ -45,6 +47,7 @@ class RowChecker:
             for index, feature in enumerate(self._features)
             if feature.categories is not None
         }
+        self._dates = frozenset(index for index, feature in enumerate(features) if feature.unit == SINCE_1970)
 
     def checked(self, row: Any, where: str) -> list[Any]:
         """The values of a row, which errors say is at ``where``."""
@@ -84,6 +87,8 @@ class RowChecker:
         feature = self._features[index]
         if value is None and feature.nullable:
             return MISSING_TEXT if feature.dtype == "string" else math.nan
+        if type(value) is str and index in self._dates:
+            value = _seconds(value, where)
         checked = _typed(feature.dtype, value, where)
         allowed = self._categories.get(index)
         if allowed is not None and checked not in allowed:
@@ -93,6 +98,13 @@ class RowChecker:
         if checked == MISSING_TEXT and not feature.nullable:
             raise ServerError("invalid_input", f"{where}: a missing value, which U+FDD0 stands for, is not taken here")
         return checked
+
+
+def _seconds(text: str, where: str) -> float:
+    seconds = seconds_of(text)
+    if seconds is None:
+        refuse(text, f"{where}: expected {DATE}, got {shown(text)}")
+    return seconds
 
 
 def _typed(dtype: str, value: Any, where: str) -> Any:

@@ -68,9 +68,7 @@ def _examine(given: argparse.Namespace) -> int:
     try:
         examined = examine(Path.cwd(), Asked(os.environ, config_vars, given.dyno, given.open))
     except NoCheckout as error:
-        print(
-            told(f"1. no git repository is here, and a push needs one: {error}\n   git init && git add . && git commit")
-        )
+        print(told(f"1. {error}\n   {error.remedy}"))
         return BAD
     for number, finding in enumerate(examined.findings, 1):
         print(told(f"{number}. {finding.what}\n   {finding.remedy}"))

@@ -6,21 +6,31 @@ The rules are those of lib/python_version.sh, lib/package_manager.sh and lib/che
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
+from server.doctor.procfile import find_in_procfile
+from server.doctor.requirements import find_in_requirements
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # this server's and the buildpack's
 STACKS = ("heroku-22", "heroku-24", "heroku-26", "cnb")  # cnb: Fir
 OTHER_LOCKS = ("Pipfile.lock", "poetry.lock", "uv.lock")
-VIRTUAL_ENVIRONMENTS = (".venv/pyvenv.cfg", "venv/pyvenv.cfg")
+BUILT = {  # folders that the build makes itself, by a file in them
+    ".venv": ".venv/pyvenv.cfg",
+    "venv": "venv/pyvenv.cfg",
+    ".heroku/python": ".heroku/python/",
+}
+OTHER_LANGUAGES = {"Gemfile": "Ruby", "package.json": "Node.js", "project.clj": "Clojure"}  # looked for before Python
 MISSPELT = {
     ".python-version": re.compile(r"[.,]?[ ]?'?[.]?python[-_. ]?version[.']?( |txt|\.txt|\.py|\.rtf)?", re.IGNORECASE),
     "Procfile": re.compile(r"procfile(\.txt)?", re.IGNORECASE),
     "requirements.txt": re.compile(r"require?i?e?ments?(\.txt|\.text)?(\.txt)?", re.IGNORECASE),
+    ".slugignore": re.compile(r"\.?slug[-_. ]?ignore(\.txt)?", re.IGNORECASE),
+    "app.json": re.compile(r"app[-_.]?json(\.txt)?", re.IGNORECASE),
 }
-NEEDED = ("fastapi", "gunicorn", "httptools", "numpy", "onnxruntime", "orjson", "uvicorn", "uvloop")
+UNFINISHED = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)  # what git leaves of a merge
 COMMIT = 'git commit -m "Mend the build"'
 
 
@@ -29,27 +39,16 @@ def find_in_build(checkout: Checkout) -> Iterator[Finding]:
     yield from _names(checkout)
     yield from _python(checkout.texts)
     yield from _locks(checkout)
-    if (text := checkout.texts.get("requirements.txt")) is not None:
-        yield from _requirements(text)
-    yield from _procfile(checkout.texts.get("Procfile"))
-
-
-def pinned(text: str) -> dict[str, str]:
-    """The packages of a requirements file and their versions, "" for one that is not pinned."""
-    found = (re.match(r"([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==\s*([^\s;]+))?", line) for line in _lines(text))
-    return {normal(match[1]): match[2] or "" for match in found if match}
-
-
-def normal(name: str) -> str:
-    """A package's name as registries compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _lines(text: str) -> list[str]:
-    """The requirements of a file, each whole; options are left out."""
-    whole = re.sub(r"\\\n", " ", text).splitlines()
-    bare = (re.sub(r"(^|\s)#.*", "", line).strip() for line in whole)
-    return [line for line in bare if line and not line.startswith("-")]
+    merged = {name for name, text in checkout.texts.items() if UNFINISHED.search(text)}
+    for name in sorted(merged):
+        yield Finding(
+            f"{name} holds both sides of a merge, as git left them",
+            f"edit {name} (keep one side, no line of <<<<<<<, ======= and >>>>>>>), then git add {name} && {COMMIT}",
+        )
+    if "requirements.txt" in checkout.texts.keys() - merged:
+        yield from find_in_requirements(checkout)
+    if "Procfile" not in merged:
+        yield from find_in_procfile(checkout.texts.get("Procfile"))
 
 
 def _names(checkout: Checkout) -> Iterator[Finding]:
@@ -58,14 +57,21 @@ def _names(checkout: Checkout) -> Iterator[Finding]:
         for path in top:
             if path != right and pattern.fullmatch(path):
                 yield Finding(
-                    f"'{path}' is read by nobody: it is called {right}", f"git mv '{path}' {right} && {COMMIT}"
+                    f"'{path}' is read by nobody: it is called {right}",
+                    f"git mv {shlex.quote(path)} {right} && {COMMIT}",
                 )
-    for path in VIRTUAL_ENVIRONMENTS:
-        if path in checkout.committed:
-            folder = path.partition("/")[0]
+    for folder, sign in BUILT.items():
+        if any(path.startswith(sign) for path in checkout.committed):
             yield Finding(
-                f"{folder}/ is committed, and the build refuses a virtual environment",
-                f"git rm -r --cached --quiet {folder} && echo {folder}/ >> .gitignore && {COMMIT}",
+                f"{folder}/ is committed, and the build refuses what it makes itself",
+                f"git rm -r --cached --quiet {folder} && echo {folder}/ >> .gitignore && git add .gitignore"
+                f" && {COMMIT}",
+            )
+    for path, language in OTHER_LANGUAGES.items():
+        if path in checkout.committed:
+            yield Finding(
+                f"{path} is committed at the top, and Heroku takes that for an app in {language}, not in Python",
+                f"git rm --quiet {path} && {COMMIT} (to keep it: heroku buildpacks:set heroku/python)",
             )
 
 
@@ -80,7 +86,7 @@ def _python(texts: Mapping[str, str]) -> Iterator[Finding]:
         return
     lines = [line.strip() for line in texts[".python-version"].splitlines()]
     versions = [line for line in lines if line and not line.startswith("#")]
-    if len(versions) != 1 or not re.fullmatch(r"\d+\.\d+(\.\d+)?", versions[0]):
+    if len(versions) != 1 or not re.fullmatch(r"[1-9]\d*\.(0|[1-9]\d*)(\.(0|[1-9]\d*))?", versions[0]):
         yield Finding(f".python-version holds {', '.join(versions) or 'nothing'}, and not one version like 3.13", mend)
     elif ".".join(versions[0].split(".")[:2]) not in PYTHONS:
         yield Finding(f"Python {versions[0]} is none of {', '.join(PYTHONS)}, which run here and on Heroku", mend)
@@ -96,31 +102,3 @@ def _locks(checkout: Checkout) -> Iterator[Finding]:
         )
     if "requirements.txt" not in checkout.committed:
         yield Finding("no requirements.txt is committed", f"make lock && git add requirements.txt && {COMMIT}")
-
-
-def _requirements(text: str) -> Iterator[Finding]:
-    names = pinned(text)
-    lacking = [name for name in NEEDED if name not in names]
-    if lacking:
-        yield Finding(
-            f"requirements.txt lacks {', '.join(lacking)}, without which no server starts",
-            f"make lock && git add requirements.txt && {COMMIT}",
-        )
-    bare = [line.split()[0] for line in _lines(text) if "--hash=" not in line]
-    if bare and "--hash=" in text:
-        yield Finding(
-            f"requirements.txt has hashes, but none for {', '.join(bare)}: pip installs nothing then",
-            f"move that into requirements.in, then make lock && git add requirements.in requirements.txt && {COMMIT}",
-        )
-
-
-def _procfile(text: str | None) -> Iterator[Finding]:
-    mend = f"echo 'web: python -m server' > Procfile && git add Procfile && {COMMIT}"
-    if text is None:
-        yield Finding("no Procfile is committed: Heroku would start nothing", mend)
-        return
-    web = re.search(r"^web:(.*)$", text, re.MULTILINE)
-    if not web:
-        yield Finding("Procfile has no line `web: ...`: nothing would get HTTP", mend)
-    elif not re.search(r"-m server\b|\bdynonnx serve\b", web[1]):
-        yield Finding(f"Procfile starts `{web[1].strip()}`, which is not this server", mend)

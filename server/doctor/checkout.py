@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-TEXTS = ("Procfile", "app.json", ".slugignore", ".python-version", "runtime.txt", "requirements.txt")
+TEXTS = (
+    "Procfile", "app.json", ".slugignore", ".python-version", "runtime.txt", "requirements.txt",
+    "requirements-signing.txt",
+)  # fmt: skip
 POINTER = "version https://git-lfs.github.com/spec/"  # how a Git LFS pointer begins
 MAX_POINTER_BYTES = 1024
+PRIVATE_KEY = "PRIVATE " + "KEY-----"  # in two parts, as this file is in git too
 GIT_SECONDS = 60
+NO_PROGRAM = 127  # what env answers where there is no git
 
 
 class NoCheckout(Exception):
-    """There is no git repository here; the message is git's."""
+    """There is no git repository here that git reads; ``remedy``: the command that mends it."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.remedy = remedy
 
 
 class Blob(NamedTuple):
@@ -27,18 +38,21 @@ class Blob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A checkout as git sees it; every path is relative to ``root``."""
+    """A checkout as git sees it; every path is relative to ``root``. `look_at_models` tells the last five."""
 
     root: Path
     committed: Mapping[str, Blob]
     changed: frozenset[str]  # other here, or in the index, than committed
     untracked: frozenset[str]
-    ignored: frozenset[str]  # of the models folder
-    rewritten: frozenset[str]  # of the models folder: git keeps other bytes than are here
-    pointers: frozenset[str]  # of the models folder: git holds the pointer of Git LFS, not the file
     texts: Mapping[str, str]  # the committed content of `TEXTS`
+    private_keys: frozenset[str]  # committed files with a private key in them
     shallow: bool
     pushes_to_heroku: bool  # a remote of Heroku's is set up
+    ignored: frozenset[str] = frozenset()
+    rewritten: frozenset[str] = frozenset()  # git keeps other bytes than are here
+    pointers: frozenset[str] = frozenset()  # git holds the pointer of Git LFS, not the file
+    unwatched: frozenset[str] = frozenset()  # other here than committed, and git was told not to look
+    nested: frozenset[str] = frozenset()  # folders that are repositories of their own
 
 
 def read_checkout(folder: Path) -> Checkout:
@@ -51,10 +65,8 @@ def read_checkout(folder: Path) -> Checkout:
         committed=committed,
         changed=frozenset(_paths(root, "diff", "--name-only", "--no-renames", "-z", "HEAD")) if begun else frozenset(),
         untracked=frozenset(_paths(root, "ls-files", "--others", "--exclude-standard", "-z")),
-        ignored=frozenset(),
-        rewritten=frozenset(),
-        pointers=frozenset(),
         texts={name: _git(root, "cat-file", "blob", committed[name].name) for name in TEXTS if name in committed},
+        private_keys=frozenset(_holding(root, PRIVATE_KEY)) if begun else frozenset(),
         shallow=_git(root, "rev-parse", "--is-shallow-repository").strip() == "true",
         pushes_to_heroku="heroku" in _git(root, "remote", "--verbose"),
     )
@@ -63,25 +75,22 @@ def read_checkout(folder: Path) -> Checkout:
 def look_at_models(checkout: Checkout, folder: str) -> Checkout:
     """The same checkout with what git says of the files of the models folder."""
     root = checkout.root
-    ignored = _paths(root, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", folder)
     inside = [path for path in checkout.committed if path.startswith(f"{folder}/")]
     small = [path for path in inside if checkout.committed[path].size <= MAX_POINTER_BYTES]
-    pointers = [path for path in small if _blob(root, checkout.committed[path].name).startswith(POINTER)]
-    return Checkout(
-        root=root,
-        committed=checkout.committed,
-        changed=checkout.changed,
-        untracked=checkout.untracked,
-        ignored=frozenset(ignored),
-        rewritten=frozenset(_rewritten(checkout, inside)) - frozenset(pointers),
-        pointers=frozenset(pointers),
-        texts=checkout.texts,
-        shallow=checkout.shallow,
-        pushes_to_heroku=checkout.pushes_to_heroku,
+    pointers = frozenset(path for path in small if _blob(root, checkout.committed[path].name).startswith(POINTER))
+    other = frozenset(_of_other_bytes(checkout, inside)) - pointers
+    unlooked = frozenset(_unlooked(root, folder))
+    return replace(
+        checkout,
+        ignored=frozenset(_paths(root, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", folder)),
+        rewritten=other - unlooked,
+        pointers=pointers,
+        unwatched=frozenset(path for path in unlooked if path in other or not (root / path).is_file()),
+        nested=frozenset(str(found.parent.relative_to(root)) for found in (root / folder).rglob(".git")),
     )
 
 
-def _rewritten(checkout: Checkout, paths: Iterable[str]) -> Iterable[str]:
+def _of_other_bytes(checkout: Checkout, paths: Iterable[str]) -> Iterator[str]:
     """Files that are as committed by git's word, yet of other bytes: a filter or an end of line lies between."""
     here = [path for path in paths if path not in checkout.changed and (checkout.root / path).is_file()]
     if not here:
@@ -90,6 +99,19 @@ def _rewritten(checkout: Checkout, paths: Iterable[str]) -> Iterable[str]:
     for path, name in zip(here, names, strict=True):
         if name != checkout.committed[path].name:
             yield path
+
+
+def _unlooked(root: Path, folder: str) -> Iterator[str]:
+    """Files that git was told to take for unchanged (a small letter) or for absent (S)."""
+    for line in _paths(root, "ls-files", "-v", "-z", "--", folder):
+        if line[0].islower() or line[0] == "S":
+            yield line[2:]
+
+
+def _holding(root: Path, text: str) -> Iterator[str]:
+    """The committed text files that hold a text."""
+    for line in _paths(root, "grep", "-I", "-l", "-z", "-F", "-e", text, "HEAD", none=1):
+        yield line.partition(":")[2]
 
 
 def _tree(root: Path) -> Iterable[tuple[str, Blob]]:
@@ -104,8 +126,8 @@ def _blob(root: Path, name: str) -> str:
     return _git(root, "cat-file", "blob", name)
 
 
-def _paths(root: Path, *words: str) -> list[str]:
-    return [path for path in _git(root, *words).split("\0") if path]
+def _paths(root: Path, *words: str, none: int = 0) -> list[str]:
+    return [path for path in _git(root, *words, none=none).split("\0") if path]
 
 
 def _succeeds(root: Path, *words: str) -> bool:
@@ -116,14 +138,32 @@ def _succeeds(root: Path, *words: str) -> bool:
     return True
 
 
-def _git(root: Path, *words: str, given: str | None = None) -> str:
-    command = ["git", "-C", str(root), *words]
+def _git(root: Path, *words: str, given: str | None = None, none: int = 0) -> str:
+    """What git prints. ``none``: the status by which it says that there is nothing. Raises NoCheckout."""
+    command = ["env", "LC_ALL=C", "git", "-C", str(root), *words]  # its words are read below
     try:
         run = subprocess.run(  # noqa: S603  our own words; paths go in behind `--` or by standard input
             command, input=given, capture_output=True, timeout=GIT_SECONDS, encoding="utf-8", errors="surrogateescape"
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoCheckout(f"git cannot be asked: {error}") from None
-    if run.returncode:
-        raise NoCheckout(run.stderr.strip().partition("\n")[0] or f"git {words[0]} failed")
+        raise NoCheckout(f"git cannot be asked: {error}", "git status") from None
+    if run.returncode not in (0, none):
+        raise _refusal(run.returncode, run.stderr.strip().partition("\n")[0] or f"git {words[0]} failed")
     return run.stdout
+
+
+def _refusal(status: int, said: str) -> NoCheckout:
+    if status == NO_PROGRAM:
+        return NoCheckout(
+            "git is not installed here, and a push needs it", "install git: https://git-scm.com/downloads"
+        )
+    if strange := re.search(r"dubious ownership in repository at '(.*)'", said):
+        return NoCheckout(
+            "git reads no repository that somebody else owns",
+            f"git config --global --add safe.directory {shlex.quote(strange[1])}",
+        )
+    if "not a git repository" in said:
+        return NoCheckout(
+            f"no git repository is here, and a push needs one: {said}", 'git init && git add . && git commit -m "Begin"'
+        )
+    return NoCheckout(f"git cannot be asked: {said}", "git status")

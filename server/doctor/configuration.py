@@ -1,9 +1,8 @@
-"""Owns what the app will be told: settings from Procfile, app.json, the environment and the app's config vars. Pure."""
+"""Owns what the app will be told: settings from app.json, the environment, the app's config vars, Procfile. Pure."""
 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -11,13 +10,21 @@ from typing import Any, NamedTuple
 from server.doctor.buildpack import STACKS
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
-from server.fetching.address import read_addresses
+from server.doctor.procfile import inline_settings
+from server.doctor.requirements import pinned
+from server.fetching.address import is_loopback, read_addresses
 from server.settings import PREFIX, BadSetting, Settings, read_settings
 
-OURS = ("WEB_CONCURRENCY", "WEB_CONCURRENCY_SET_BY")
-ASSIGNMENT = re.compile(r"([A-Z_][A-Z0-9_]*)=(.*)")
+WORKERS = ("WEB_CONCURRENCY", "WEB_CONCURRENCY_SET_BY")
+AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 KEYS, DEFAULT_MODEL = "DYNONNX_API_KEYS", "DYNONNX_DEFAULT_MODEL"
+HOST, MODELS_FROM, VERIFY_KEY = "DYNONNX_HOST", "DYNONNX_MODELS_FROM", "DYNONNX_VERIFY_KEY"
+OURS_TO_MAKE = (KEYS, "DYNONNX_ADMIN_KEYS")
+SECRETS = (*OURS_TO_MAKE, "HIREFIRE_TOKEN", "AWS_SECRET_ACCESS_KEY")
+SINGLE = ("eco", "basic")  # sizes of which Heroku runs one dyno a process
+BUILDPACK = "heroku/python"
 NEW_KEYS = f"heroku config:set {KEYS}=$(openssl rand -hex 32)"
+APP, PROCFILE, HERE, APPS = "app.json", "Procfile", "the environment", "the app's config vars"
 
 
 class Source(NamedTuple):
@@ -34,7 +41,7 @@ class Configuration(NamedTuple):
     sources: tuple[Source, ...]
     size: str | None  # of the dyno, as app.json has it
     makes_keys: bool
-    broken: str = ""  # what app.json is not
+    broken: tuple[str, ...] = ()  # what app.json is not
 
     @property
     def settings(self) -> Settings:
@@ -47,28 +54,34 @@ class Configuration(NamedTuple):
         except BadSetting:
             return Settings()
 
+    def mend(self, name: str, value: str = "") -> str:
+        """What takes a setting back where it is said, or gives it another value."""
+        source = next((source for source in reversed(self.sources) if name in source.values), None)
+        if value and (source is None or source.name == APPS):
+            return f"heroku config:set {name}={value}"
+        return source.mend.format(name) if source else f"unset {name}"
+
 
 def read_configuration(
     texts: Mapping[str, str], environment: Mapping[str, str], config_vars: Mapping[str, str]
 ) -> Configuration:
     """``config_vars``: those of the app, as `heroku config` shows them; empty where nobody can tell."""
     try:
-        app = json.loads(texts.get("app.json", "{}"))
-        broken = "" if isinstance(app, dict) else "no object"
+        said = json.loads(texts.get(APP, "{}"))
+        broken = () if isinstance(said, dict) else ("no object",)
     except ValueError as error:
-        app, broken = {}, str(error)
-    app = app if isinstance(app, dict) else {}
-    env = _object(app.get("env"))
+        said, broken = {}, (str(error),)
+    app = _object(said)
+    env = {name: _value(said) for name, said in _object(app.get("env")).items()}
     sources = (
-        Source(
-            "app.json", _ours({name: _value(said) for name, said in env.items()}), "edit app.json, then commit it: {}"
-        ),
-        Source("Procfile", _ours(_inline(texts.get("Procfile", ""))), "edit Procfile, then commit it: {}"),
-        Source("the environment", _ours(environment), "unset {}"),
-        Source("the app's config vars", _ours(config_vars), "heroku config:unset {}"),
+        Source(APP, _ours(env, "PORT"), "edit app.json, then commit it: {}"),
+        Source(HERE, _ours(environment), "unset {}"),
+        Source(APPS, _ours(config_vars, "PORT"), "heroku config:unset {}"),
+        Source(PROCFILE, _ours(inline_settings(texts.get(PROCFILE, "")), "PORT"), "edit Procfile, then commit it: {}"),
     )
     web = _object(_object(app.get("formation")).get("web"))
-    return Configuration(sources, web.get("size"), _makes(env.get(KEYS)), broken or _stack(app))
+    size = str(web["size"]) if "size" in web else None
+    return Configuration(sources, size, _makes(_object(app.get("env")).get(KEYS)), (*broken, *_refused(app, web)))
 
 
 def read_config_vars(text: str) -> dict[str, str]:
@@ -82,8 +95,8 @@ def find_in_configuration(
     checkout: Checkout, configuration: Configuration, served: set[str], is_open: bool
 ) -> Iterator[Finding]:
     """What the settings would do. ``served``: names of the committed models; ``is_open``: meant to answer anyone."""
-    if configuration.broken:
-        yield Finding(f"app.json: {configuration.broken}", "python -m json.tool app.json")
+    for reason in configuration.broken:
+        yield Finding(f"app.json: {reason}", "edit app.json (python -m json.tool app.json shows it), then commit it")
     for source in configuration.sources:
         yield from _bad_settings(source)
         name = source.values.get(DEFAULT_MODEL, "")
@@ -93,14 +106,24 @@ def find_in_configuration(
                 f"{source.name}: {DEFAULT_MODEL} is {name}, and no such model is committed: {there}",
                 source.mend.format(DEFAULT_MODEL),
             )
-    given = any(source.values.get(KEYS) for source in configuration.sources)
-    # A push does not read app.json: what that promises holds for an app that the button makes.
+        yield from _unreachable(source)
+        yield from _told_to_all(source)
+    yield from _signing(checkout, configuration)
+    yield from _fetching(configuration)
+    # A push does not read app.json: what that says holds for an app that the button makes. No dyno sees this shell.
+    given = any(source.values.get(KEYS) for source in configuration.sources if source.name in (APPS, PROCFILE))
     if not (given or is_open or (configuration.makes_keys and not checkout.pushes_to_heroku)):
         yield Finding(
             "the app answers anyone: it has no keys",
             f"{NEW_KEYS} (meant to be open: python -m server doctor --open;"
             " set already: heroku config --shell | python -m server doctor --config -)",
         )
+
+
+def key_lost(checkout: Checkout, settings: Settings) -> bool:
+    """Whether the public key is said to be in a file that no push takes."""
+    key = settings.verify_key
+    return key is not None and not key.startswith("-----") and key.removeprefix("./") not in checkout.committed
 
 
 def _bad_settings(source: Source) -> Iterator[Finding]:
@@ -112,20 +135,65 @@ def _bad_settings(source: Source) -> Iterator[Finding]:
             yield Finding(f"{source.name}: {error}", source.mend.format(name))
 
 
-def _ours(values: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if name.startswith(PREFIX) or name in OURS}
+def _unreachable(source: Source) -> Iterator[Finding]:
+    """Where the router would look for the server in vain. In a shell here these are this machine's."""
+    if source.name == HERE:
+        return
+    if port := source.values.get("PORT"):
+        yield Finding(
+            f"{source.name}: PORT is {port}, and Heroku's router asks the port that it chose itself",
+            source.mend.format("PORT"),
+        )
+    host = source.values.get(HOST, "").strip("[]")
+    if host and is_loopback(host):
+        yield Finding(
+            f"{source.name}: {HOST} is {host}, where nobody but the dyno itself asks", source.mend.format(HOST)
+        )
 
 
-def _inline(procfile: str) -> dict[str, str]:
-    """``NAME=value`` before the web command."""
-    web = re.search(r"^web:(.*)$", procfile, re.MULTILINE)
-    words = web[1].split() if web else []
-    found = {}
-    for word in words[1:] if words[:1] == ["env"] else words:
-        if not (match := ASSIGNMENT.fullmatch(word)):
-            break
-        found[match[1]] = match[2].strip("'\"")
-    return found
+def _told_to_all(source: Source) -> Iterator[Finding]:
+    if source.name not in (APP, PROCFILE):
+        return
+    for name in SECRETS:
+        if source.values.get(name):
+            new = "$(openssl rand -hex 32)" if name in OURS_TO_MAKE else "..."
+            yield Finding(
+                f"{source.name}: {name} is written out, where everybody who has the code reads it",
+                f"{source.mend.format(name)}, and heroku config:set {name}={new}",
+            )
+
+
+def _signing(checkout: Checkout, configuration: Configuration) -> Iterator[Finding]:
+    settings = configuration.settings
+    if settings.verify_key is None:
+        return
+    if key_lost(checkout, settings):
+        file = shlex.quote(settings.verify_key)
+        yield Finding(
+            f"{VERIFY_KEY} names {settings.verify_key}, which is not committed: the dyno has no such file",
+            f'heroku config:set {VERIFY_KEY}="$(cat {file})"',
+        )
+    if "pynacl" not in pinned(checkout.texts):
+        yield Finding(
+            f"{VERIFY_KEY} is set, and requirements.txt lacks PyNaCl, which checks signatures",
+            'echo "-r requirements-signing.txt" >> requirements.txt'
+            " && git add requirements.txt requirements-signing.txt && git commit -m 'Check signatures'",
+        )
+
+
+def _fetching(configuration: Configuration) -> Iterator[Finding]:
+    """Where what is fetched is the app's own config, what it needs is known as well."""
+    told = next(source.values for source in configuration.sources if source.name == APPS)
+    if "s3://" in told.get(MODELS_FROM, "") and (lacking := [name for name in AWS if not told.get(name)]):
+        yield Finding(
+            f"{MODELS_FROM} has an s3:// address, and the app has no {' and no '.join(lacking)} to sign it with",
+            f"heroku config:set {' '.join(f'{name}=...' for name in lacking)}",
+        )
+
+
+def _ours(values: Mapping[str, str], *more: str) -> dict[str, str]:
+    names = (*WORKERS, *AWS, "HIREFIRE_TOKEN", *more)
+    return {name: value for name, value in values.items() if name.startswith(PREFIX) or name in names}
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -138,10 +206,20 @@ def _value(said: Any) -> str:
 
 
 def _makes(said: Any) -> bool:
-    about = _object(said)
-    return about.get("generator") == "secret" or bool(_value(said))
+    return _object(said).get("generator") == "secret" or bool(_value(said))
 
 
-def _stack(app: Mapping[str, Any]) -> str:
+def _refused(app: Mapping[str, Any], web: Mapping[str, Any]) -> Iterator[str]:
+    """What Heroku does not take, or what would serve nothing."""
     stack = app.get("stack", STACKS[0])
-    return "" if stack in STACKS else f"the stack {stack!r} is none of {', '.join(STACKS)}"
+    if stack not in STACKS:
+        yield f"the stack {stack!r} is none of {', '.join(STACKS)}"
+    buildpacks = app.get("buildpacks")
+    urls = [str(_object(each).get("url")) for each in buildpacks] if isinstance(buildpacks, list) else []
+    if buildpacks is not None and not any(BUILDPACK in url or "heroku-buildpack-python" in url for url in urls):
+        yield f"its buildpacks are {', '.join(urls) or 'none'}, and not {BUILDPACK}, which builds this"
+    quantity = web.get("quantity", 1)
+    if not isinstance(quantity, int) or quantity < 1:
+        yield f"`formation` has {quantity!r} dynos of web: nothing would get HTTP"
+    elif quantity > 1 and str(web.get("size", "")).lower() in SINGLE:
+        yield f"`formation` has {quantity} dynos of web, and Heroku runs one of the size {web['size']}"

@@ -6,6 +6,7 @@ Everything that waits stands here and in checkout.py; the rules themselves are p
 from __future__ import annotations
 
 import functools
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from importlib import metadata
@@ -14,12 +15,19 @@ from typing import NamedTuple
 
 from server.artefact.footprint import Footprint, footprint_of, footprint_of_all
 from server.artefact.onnxfile import BadFile, read_onnxfile
-from server.doctor.buildpack import find_in_build, pinned
+from server.doctor.buildpack import find_in_build
 from server.doctor.checkout import Checkout, look_at_models, read_checkout
-from server.doctor.configuration import Configuration, find_in_configuration, read_configuration
+from server.doctor.configuration import (
+    VERIFY_KEY,
+    Configuration,
+    find_in_configuration,
+    key_lost,
+    read_configuration,
+)
 from server.doctor.finding import Finding
 from server.doctor.memory import DEFAULT_SIZE, find_in_memory, size_named
 from server.doctor.models import committed_models, find_in_models, names_fetched, names_of
+from server.doctor.requirements import pinned
 from server.doctor.slug import find_in_slug
 from server.doctor.trying import try_models
 from server.models.folder import scan
@@ -27,6 +35,8 @@ from server.models.signed import signature_path
 from server.settings import BadSetting, Settings
 
 SAME_THERE = ("numpy", "onnxruntime")  # of other versions a trial here says little of there
+ENTRY = "server/__main__.py"
+MODELS = "DYNONNX_MODELS"
 SAMPLE_BYTES = 1 << 16  # of each end of a file, compressed to reckon with the whole
 
 
@@ -49,12 +59,14 @@ class Examined(NamedTuple):
 def examine(folder: Path, asked: Asked) -> Examined:
     """Examines the checkout round a folder. Raises NoCheckout."""
     checkout = read_checkout(folder)
+    if larger := _larger(checkout, folder.resolve()):
+        return Examined((larger,), "")
     configuration = read_configuration(checkout.texts, asked.environment, asked.config_vars)
     models = configuration.settings.models
-    inside = models if not models.is_absolute() else _relative(models, checkout.root)
+    inside = _relative(models, checkout.root)
     if inside is None:
         lost = Finding(
-            f"the models folder {models} is outside of the repository: no push takes it", "unset DYNONNX_MODELS"
+            f"the models folder {models} is outside of the repository: no push takes it", configuration.mend(MODELS)
         )
         return Examined((lost,), "")
     checkout = look_at_models(checkout, str(inside))
@@ -71,15 +83,20 @@ def _all(checkout: Checkout, models: str, configuration: Configuration, asked: A
         return
     if checkout.shallow:
         yield Finding("this clone is shallow, and Heroku refuses to be pushed one", "git fetch --unshallow")
-    refused = _refused(checkout, models, settings, size)
-    yield from find_in_models(
-        checkout, models, _files(checkout.root, models), refused, elsewhere=bool(settings.models_from)
-    )
+    try:
+        refused = _refused(checkout, models, settings, size)
+    except BadSetting as error:
+        refused = {}
+        if not key_lost(checkout, settings):
+            yield Finding(str(error), configuration.mend(VERIFY_KEY))
+    files, mend = _files(checkout.root, models), configuration.mend(MODELS)
+    yield from find_in_models(checkout, models, files, refused, elsewhere=bool(settings.models_from), mend=mend)
     yield from find_in_build(checkout)
     yield from find_in_slug(checkout, models, _installed(checkout), functools.partial(_packed_share, checkout.root))
     served = names_of(committed, models) | names_fetched(settings)
     yield from find_in_configuration(checkout, configuration, served, asked.is_open)
-    yield from find_in_memory(settings, size, footprint_of_all(_footprint(checkout, path) for path in committed))
+    footprint = footprint_of_all(_footprint(checkout, path) for path in committed)
+    yield from find_in_memory(settings, size, footprint, configuration.mend)
     yield from _packages(checkout)
 
 
@@ -100,13 +117,11 @@ def _files(root: Path, models: str) -> list[str]:
 
 
 def _refused(checkout: Checkout, models: str, settings: Settings, size: str) -> dict[str, str]:
+    """The reasons by the path of a model's file. Raises BadSetting for a bad public key."""
     folder = checkout.root / models
     paths = {(file.name, file.version): file.path for file in scan(folder).files}
     dyno = size_named(size)
-    try:
-        tried = try_models(folder, settings, dyno.memory_bytes if dyno else None)
-    except BadSetting as error:
-        return {f"{models}/": str(error)}
+    tried = try_models(folder, settings, dyno.memory_bytes if dyno else None)
     return {
         str(paths.get(key, folder / key[0]).relative_to(checkout.root)): f"{models}/{reason}"
         for key, reason in tried.refused.items()
@@ -116,7 +131,7 @@ def _refused(checkout: Checkout, models: str, settings: Settings, size: str) -> 
 def _installed(checkout: Checkout) -> dict[str, int]:
     """Bytes of the required packages that are installed here."""
     found = {}
-    for name in pinned(checkout.texts.get("requirements.txt", "")):
+    for name in pinned(checkout.texts):
         try:
             found[name] = sum(file.size or 0 for file in metadata.files(name) or ())
         except metadata.PackageNotFoundError:
@@ -125,7 +140,7 @@ def _installed(checkout: Checkout) -> dict[str, int]:
 
 
 def _packages(checkout: Checkout) -> Iterator[Finding]:
-    wanted = pinned(checkout.texts.get("requirements.txt", ""))
+    wanted = pinned(checkout.texts)
     for name in SAME_THERE:
         here = metadata.version(name)
         if wanted.get(name) and wanted[name] != here:
@@ -148,5 +163,18 @@ def _packed_share(root: Path, path: str) -> float:
     return len(zlib.compress(sample)) / len(sample) if sample else 1.0
 
 
-def _relative(folder: Path, root: Path) -> Path | None:
+def _relative(models: Path, root: Path) -> Path | None:
+    """The models folder as seen from the root; None where it is outside."""
+    folder = Path(os.path.normpath(root / models))
     return folder.relative_to(root) if folder.is_relative_to(root) else None
+
+
+def _larger(checkout: Checkout, folder: Path) -> Finding | None:
+    """Whether the server is in a folder of somebody's larger repository, whose root a push would build."""
+    if (checkout.root / ENTRY).is_file() or not (folder / ENTRY).is_file():
+        return None
+    inside = str(folder.relative_to(checkout.root))
+    what = f"this is the folder {inside}/ of a larger repository, and a push builds the root of that"
+    if any(path.startswith(f"{inside}/") for path in checkout.committed):
+        return Finding(what, f'git -C "$(git rev-parse --show-toplevel)" subtree push --prefix {inside} heroku main')
+    return Finding(what, 'git init && git add . && git commit -m "Begin"')

@@ -1,7 +1,8 @@
-"""Owns what would go wrong with the models of a push: not in git, other in git, refused by their trial. Pure."""
+"""Owns what would go wrong with the models of a push: not in git, other there, misplaced, refused by a trial. Pure."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -12,40 +13,40 @@ from server.models.folder import PICKLES
 from server.settings import BadSetting, Settings
 
 Refusals = Mapping[str, str]  # reasons by the path of a model's file
+USUAL = "models"  # the folder, without a setting
+COMMIT = "git commit -m 'Add the model'"
 
 
 def find_in_models(
-    checkout: Checkout, folder: str, files: Sequence[str], refused: Refusals, *, elsewhere: bool
+    checkout: Checkout, folder: str, files: Sequence[str], refused: Refusals, *, elsewhere: bool, mend: str
 ) -> Iterator[Finding]:
     """``files``: the model files here and what signs them; every path is relative to the checkout.
 
-    ``elsewhere``: others are fetched before the start.
+    ``elsewhere``: others are fetched before the start; ``mend``: what takes the folder's setting back.
     """
-    committed = committed_models(checkout, folder)
     yield from _pickles(checkout, folder)
+    yield from _misplaced(checkout, folder)
     for path in files:
         yield from _left_behind(checkout, path)
-    for path in committed:
-        if not (checkout.root / path).is_file():
+    for path in committed_models(checkout, folder):
+        if not (checkout.root / path).is_file() and path not in checkout.unwatched:
             yield Finding(
-                f"{path} is gone here, but a push still brings it", f"git rm '{path}' && git commit -m 'Remove it'"
+                f"{path} is gone here, but a push still brings it",
+                f"git rm {shlex.quote(path)} && git commit -m 'Remove it'",
             )
     for path, reason in refused.items():
         if path not in checkout.pointers and PurePosixPath(path).suffix.lower() not in PICKLES:
             yield Finding(
                 f"the server refuses {reason}",
-                f"convert it again (make convert MODEL=...), or: git rm -r '{_model_folder(path, folder)}'",
+                f"convert it again (make convert MODEL=...), or: git rm -r {shlex.quote(_model_folder(path, folder))}",
             )
-    if not committed and not files and not elsewhere:
-        yield Finding(
-            f"no model is committed in {folder}/: the app would serve none",
-            f"make convert MODEL=path/to/model.pkl, then git add {folder} && git commit -m 'Add a model'",
-        )
+    if not _onnx(checkout, folder) and not files and not elsewhere:
+        yield _none(checkout, folder, mend)
 
 
 def committed_models(checkout: Checkout, folder: str) -> list[str]:
-    """The model files that a push takes."""
-    return [path for path in checkout.committed if path.startswith(f"{folder}/") and path.endswith(".onnx")]
+    """The model files that a push takes, at places where the server looks."""
+    return [path for path in _onnx(checkout, folder) if path in checkout.committed and _place(path, folder) is None]
 
 
 def names_fetched(settings: Settings) -> set[str]:
@@ -62,13 +63,52 @@ def names_of(paths: Sequence[str], folder: str) -> set[str]:
     return {PurePosixPath(path).relative_to(folder).parts[0].removesuffix(".onnx") for path in paths}
 
 
+def _onnx(checkout: Checkout, folder: str) -> list[str]:
+    """Whatever is called so in the models folder, in git or beside it."""
+    everything = sorted({*checkout.committed, *checkout.untracked, *checkout.ignored})
+    return [path for path in everything if path.startswith(f"{folder}/") and path.lower().endswith(".onnx")]
+
+
+def _place(path: str, folder: str) -> str | None:
+    """Where in the models folder a file would be looked for, if it is not where it is."""
+    parts = PurePosixPath(path).relative_to(folder).parts
+    if (len(parts) == 1 and path.endswith(".onnx")) or (len(parts) == 3 and parts[2] == "model.onnx"):
+        return None
+    if len(parts) == 1:
+        return f"{folder}/{PurePosixPath(path).stem}/1/model.onnx"
+    return f"{folder}/{parts[0]}/{parts[1] if len(parts) > 2 else '1'}/model.onnx"
+
+
+def _misplaced(checkout: Checkout, folder: str) -> Iterator[Finding]:
+    for path in _onnx(checkout, folder):
+        if place := _place(path, folder):
+            yield Finding(
+                f"{path} is where no server looks for a model: that is {place}",
+                f"mkdir -p {shlex.quote(str(PurePosixPath(place).parent))}"
+                f" && mv {shlex.quote(path)} {shlex.quote(place)} && git add --all {shlex.quote(folder)} && {COMMIT}",
+            )
+
+
 def _left_behind(checkout: Checkout, path: str) -> Iterator[Finding]:
     """Whether a push takes a file as it is here."""
-    commit = f"git add '{path}' && git commit -m 'Add the model'"
-    if path in checkout.ignored:
-        yield Finding(f"{path} is ignored by git, so a push leaves it", f"git add --force '{path}' && {commit}")
+    file = shlex.quote(path)
+    commit = f"git add {file} && {COMMIT}"
+    inside = next((nested for nested in sorted(checkout.nested) if path.startswith(f"{nested}/")), None)
+    if inside is not None:
+        where = shlex.quote(inside)
+        yield Finding(
+            f"{inside}/ is a git repository of its own, so a push leaves what is in it",
+            f"git rm -r --cached --quiet --ignore-unmatch {where} ; rm -rf {where}/.git && git add {where} && {COMMIT}",
+        )
+    elif path in checkout.ignored:
+        yield Finding(f"{path} is ignored by git, so a push leaves it", f"git add --force {file} && {COMMIT}")
     elif path not in checkout.committed:
         yield Finding(f"{path} is not committed, so a push leaves it", commit)
+    elif path in checkout.unwatched:
+        yield Finding(
+            f"{path} is other here than committed, and git was told not to look at it: a push takes the old",
+            f"git update-index --no-skip-worktree {file} && git update-index --no-assume-unchanged {file} && {commit}",
+        )
     elif path in checkout.changed:
         yield Finding(f"{path} is other here than committed: a push takes the old", commit)
     elif path in checkout.pointers:
@@ -87,14 +127,25 @@ def _pickles(checkout: Checkout, folder: str) -> Iterator[Finding]:
     everything = {*checkout.committed, *checkout.untracked, *checkout.ignored}
     for path in sorted(everything):
         if path.startswith(f"{folder}/") and PurePosixPath(path).suffix.lower() in PICKLES:
-            forget = f" && git rm --cached '{path}'" if path in checkout.committed else ""
+            file, moved = shlex.quote(path), shlex.quote(f"build/{PurePosixPath(path).name}")
+            forget = f"git rm --cached --quiet {file} && git commit -m 'Remove a pickle' && "
+            forget *= path in checkout.committed
             yield Finding(
                 f"{path} is a pickle: the server opens none",
-                f"mkdir -p build && mv '{path}' build/{forget} && make convert MODEL=build/{PurePosixPath(path).name}",
+                f"mkdir -p build && mv {file} build/ && {forget}make convert MODEL={moved}",
             )
+
+
+def _none(checkout: Checkout, folder: str, mend: str) -> Finding:
+    add = f"git add {shlex.quote(folder)} && git commit -m 'Add a model'"
+    what = f"no model is committed in {folder}/: the app would serve none"
+    if folder == USUAL:
+        return Finding(what, f"make convert MODEL=path/to/model.pkl, then {add}")
+    if _onnx(checkout, USUAL):
+        return Finding(f"{what}; there are some in {USUAL}/", mend)
+    return Finding(what, f'make convert MODEL=path/to/model.pkl ARGS="--out {shlex.quote(folder)}", then {add}')
 
 
 def _model_folder(path: str, folder: str) -> str:
     """What of the models folder is this model's."""
-    name = PurePosixPath(path).relative_to(folder).parts[0]
-    return f"{folder}/{name}"
+    return f"{folder}/{PurePosixPath(path).relative_to(folder).parts[0]}"

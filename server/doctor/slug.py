@@ -1,4 +1,4 @@
-"""Owns the slug: which committed files get into it, which of them should not, and how large it becomes. Pure.
+"""Owns the slug: which committed files get into it, which must, and how large it becomes. Pure.
 
 docs/decisions.md: "What the doctor reckons".
 """
@@ -6,26 +6,24 @@ docs/decisions.md: "What the doctor reckons".
 from __future__ import annotations
 
 import fnmatch
+import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import PurePosixPath
 
-from server.doctor.buildpack import pinned
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
-from server.models.folder import PICKLES
+from server.doctor.requirements import files_named, pinned
+from server.doctor.strays import MB, find_strays
 
-MB = 1_000_000
 LIMIT_BYTES = 500 * MB  # Heroku's documents; build logs of 2026 tell of 1,000
 PYTHON_BYTES = 10 * MB  # Heroku's own Python, compressed
 PACKED = 0.33  # what is left of installed packages when compressed: 194 MB become 62
 UNKNOWN_BYTES = 6 * MB  # installed, of a package that is not installed here
 HEAVY = {"torch": 5500 * MB, "tensorflow": 1800 * MB, "jax": 900 * MB, "nvidia-cudnn-cu12": 1100 * MB}  # installed
 
-DATA = frozenset(
-    {".csv", ".tsv", ".parquet", ".feather", ".arrow", ".h5", ".hdf5", ".npy", ".npz", ".jsonl", ".xlsx"}
-    | {".xls", ".sqlite", ".sqlite3", ".db", ".zip", ".gz", ".tar", ".7z"}
-)
-MUST_SHIP = ("Procfile", "requirements.txt", ".python-version", "server/__main__.py")
+MUST_SHIP = ("Procfile", "requirements.txt", ".python-version")
+CODE, CODE_ENDS = "server/", (".py", ".html", ".css", ".js", ".svg", ".woff2", ".txt")
+MODEL_ENDS = (".onnx", ".onnx.sig")
 USUAL = "bench convert score docs deploy examples tests build"
 COMMIT = 'git commit -m "Mend the slug"'
 
@@ -45,7 +43,8 @@ def find_in_slug(
     """
     inside = shipped(checkout)
     yield from _slugignore(checkout, models, set(inside))
-    yield from _strays(inside, models)
+    yield from find_strays(checkout, inside, models)
+    yield from _new_code(checkout)
     dirty = sorted(path for path in inside if path in checkout.changed and not path.startswith(f"{models}/"))
     if dirty:
         more = f" and {len(dirty) - 3} more" if len(dirty) > 3 else ""
@@ -53,7 +52,7 @@ def find_in_slug(
             f"{', '.join(dirty[:3])}{more}: changed here, but not committed: a push takes the old",
             'git commit --all -m "Say what changed"',
         )
-    yield from _size(checkout, inside, packages, packed)
+    yield from _size(checkout, models, inside, packages, packed)
 
 
 def _slugignore(checkout: Checkout, models: str, inside: set[str]) -> Iterator[Finding]:
@@ -71,59 +70,65 @@ def _slugignore(checkout: Checkout, models: str, inside: set[str]) -> Iterator[F
             f"sed -i '/^!/d' .slugignore && git add .slugignore && {COMMIT}",
         )
     for pattern in _patterns(text):
-        out = [path for path in (*MUST_SHIP, *_of(checkout, models)) if path not in inside and _covers(pattern, path)]
+        out = [path for path in _needed(checkout, models) if path not in inside and _covers(pattern, path)]
         if out:
             yield Finding(
                 f".slugignore's line `{pattern}` keeps {out[0]} from the dyno",
-                f"sed -i '\\|^{pattern}$|d' .slugignore && git add .slugignore && {COMMIT}",
+                f"sed -i {_without(pattern)} .slugignore && git add .slugignore && {COMMIT}",
             )
 
 
-def _of(checkout: Checkout, models: str) -> list[str]:
-    return [path for path in checkout.committed if path.startswith(f"{models}/") and path.endswith(".onnx")]
+def _needed(checkout: Checkout, models: str) -> list[str]:
+    """What the build and the dyno read."""
+    code = [path for path in checkout.committed if path.startswith(CODE) and path.endswith(CODE_ENDS)]
+    files = [path for path in checkout.committed if path.startswith(f"{models}/") and path.endswith(MODEL_ENDS)]
+    return [*MUST_SHIP, *files_named(checkout.texts), *code, *files]
 
 
-def _strays(inside: list[str], models: str) -> Iterator[Finding]:
-    for path in inside:
-        suffix = PurePosixPath(path).suffix.lower()
-        if suffix in PICKLES and not path.startswith(f"{models}/"):
-            yield Finding(
-                f"{path} is a pickle and would ship, where nothing opens it",
-                f"git rm --cached '{path}' && echo '/{path}' >> .gitignore && {COMMIT}",
-            )
-        elif suffix in DATA:
-            yield Finding(
-                f"{path} looks like data and would ship",
-                f"echo '/{path}' >> .slugignore && git add .slugignore && {COMMIT}",
-            )
-        elif PurePosixPath(path).name == ".env":
-            yield Finding(
-                f"{path} is committed, with the keys in it",
-                f"git rm --cached {path} && echo {path} >> .gitignore && {COMMIT}",
-            )
+def _new_code(checkout: Checkout) -> Iterator[Finding]:
+    new = sorted(path for path in checkout.untracked if path.startswith(CODE) and path.endswith(".py"))
+    if new:
+        more = f" and {len(new) - 3} more" if len(new) > 3 else ""
+        yield Finding(
+            f"{', '.join(new[:3])}{more}: not committed, so a push leaves it",
+            f"git add {CODE} && git commit -m 'Add what is new'",
+        )
 
 
 def _size(
-    checkout: Checkout, inside: list[str], packages: Mapping[str, int], packed: Callable[[str], float]
+    checkout: Checkout, models: str, inside: list[str], packages: Mapping[str, int], packed: Callable[[str], float]
 ) -> Iterator[Finding]:
     files = {path: int(checkout.committed[path].size * packed(path)) for path in inside}
-    names = pinned(checkout.texts.get("requirements.txt", ""))
+    names = pinned(checkout.texts)
     wheels = {name: int(PACKED * packages.get(name, HEAVY.get(name, UNKNOWN_BYTES))) for name in names}
     total = sum(files.values()) + sum(wheels.values()) + PYTHON_BYTES
     if total <= LIMIT_BYTES:
         return
     everything = {**files, **wheels}
     largest = max(everything, key=lambda name: everything[name])
-    remedy = (
-        f"sed -i '/^{largest}\\b/d' requirements.in && make lock && git add requirements.* && {COMMIT}"
-        if largest in wheels
-        else f"echo '/{largest}' >> .slugignore && git add .slugignore && {COMMIT}"
-    )
     yield Finding(
         f"the slug would have about {total // MB:,} MB compressed, and Heroku takes {LIMIT_BYTES // MB}; the largest"
         f" part is {largest}, {everything[largest] // MB:,} MB",
-        remedy,
+        _smaller(largest, models, is_package=largest in wheels),
     )
+
+
+def _smaller(largest: str, models: str, *, is_package: bool) -> str:
+    file = shlex.quote(largest)
+    if is_package:
+        return f"sed -i '/^{largest}\\b/d' requirements.in && make lock && git add requirements.* && {COMMIT}"
+    if largest.startswith(f"{models}/"):
+        return (
+            f"git rm --cached --quiet {file} && {COMMIT}, and have it fetched: heroku config:set"
+            f" DYNONNX_MODELS_FROM=\"https://YOUR-HOST/{largest}#sha256=$(sha256sum {file} | cut -d' ' -f1)\""
+        )
+    return f"echo {shlex.quote(f'/{largest}')} >> .slugignore && git add .slugignore && {COMMIT}"
+
+
+def _without(pattern: str) -> str:
+    """For sed: without the lines that are a pattern."""
+    literal = re.sub(r"([.\[\]*^$\\|])", r"\\\1", pattern)
+    return shlex.quote(rf"\|^[[:space:]]*{literal}[[:space:]]*$|d")
 
 
 def _patterns(text: str) -> list[str]:

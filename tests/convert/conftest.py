@@ -33,10 +33,10 @@ def trained() -> dict[str, Any]:
 def converted() -> Callable[..., Converted]:
     """Makes the artefact of a fitted model, through its pickle, as the child process does, from fewer proof rows."""
 
-    def run(model: Any, data: Any = None) -> Converted:
+    def run(model: Any, data: Any = None, alone: bool = False) -> Converted:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("convert.proof.questions.ROWS", 3000)
-            return convert(pickle.dumps(model), "m", data, OpenPolicy(), lambda *_: None)
+            return convert(pickle.dumps(model), "m", data, OpenPolicy(), lambda *_: None, alone=alone)
 
     return run
 
@@ -45,8 +45,8 @@ def converted() -> Callable[..., Converted]:
 def agrees(converted: Callable[..., Converted]) -> Callable[..., Converted]:
     """The same, and no row may differ."""
 
-    def run(model: Any, data: Any = None) -> Converted:
-        done = converted(model, data)
+    def run(model: Any, data: Any = None, alone: bool = False) -> Converted:
+        done = converted(model, data, alone)
         assert not done.proof.bad, done.proof.bad
         assert done.proof.wrong == 0
         return done

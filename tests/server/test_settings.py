@@ -141,10 +141,24 @@ def test_an_unknown_name_stops_the_start() -> None:
     }
     more = {"DYNONNX_SERVICE_PORT_HTTP": "80", "DYNONNX_IRIS_PREDICTOR_PORT": "tcp://10.0.0.2:80"}
     assert read_settings({**links, **more}) == Settings()  # of services called dynonnx... beside us on Kubernetes
-    with pytest.raises(BadSetting, match=r"^DYNONNX_PORT: there is no such setting"):
-        read_settings({"DYNONNX_PORT": "8001"})
-    with pytest.raises(BadSetting, match=r"^DYNONNX_API_KEY: there is no such setting"):
-        read_settings({"DYNONNX_API_KEY": KEY})
+    with pytest.raises(BadSetting, match=r"^DYNONNX_COLOUR: there is no such setting; `python -m server --help` lists"):
+        read_settings({"DYNONNX_COLOUR": "8001"})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DYNONNX_PORT", "PORT"),
+        ("DYNONNX_API_KEY", "DYNONNX_API_KEYS"),
+        ("DYNONNX_DEFUALT_MODEL", "DYNONNX_DEFAULT_MODEL"),
+        ("DYNONNX_MODEL", "DYNONNX_MODELS"),
+        ("DYNONNX_WORKERS", "WEB_CONCURRENCY"),
+        ("DYNONNX_WEB_CONCURENCY", "WEB_CONCURRENCY"),
+    ],
+)
+def test_a_name_that_is_misspelt_is_told_the_right_one(name: str, meant: str) -> None:
+    with pytest.raises(BadSetting, match=rf"^{name}: there is no such setting: did you mean {meant}\?"):
+        read_settings({name: KEY})
 
 
 @pytest.mark.parametrize("key", ["", " ", "\n", "\x00"])

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from onnx import numpy_helper
 
+from convert.errors import Refused
 from convert.graph.graph import ML, Array, Tensor
 
 PART_NODES = 1 << 19  # of one operator: while ONNX Runtime makes it, it takes 200 bytes a node beside those it keeps
+MOST_LEVELS = 7000  # a server's trial ends at some 8,100: docs/decisions.md, "A trial has less stack than the process"
 SUM, NO_TRANSFORM, LESS_OR_EQUAL = 1, 0, 0  # as TreeEnsemble numbers them
 
 
@@ -53,6 +55,7 @@ class Forest:
         self, *, features: Array, thresholds: Array, left: Array, right: Array, missing_left: Array, leaves: Leaves
     ) -> None:
         """One tree of ``nodes`` nodes, the first its root; all arrays [nodes]. What a leaf has of them is not read."""
+        _check_levels(left, right, leaves.at)
         inner, values = ~leaves.at, leaves.values[leaves.at]
         missing_left = np.asarray(missing_left, np.bool_) & inner
         thresholds = np.where(inner, thresholds, thresholds.dtype.type(0))
@@ -91,6 +94,18 @@ class Forest:
             part.append(tree)
             count += len(tree.leaf)
         yield part
+
+
+def _check_levels(left: Array, right: Array, leaf: Array) -> None:
+    """Refuses a tree that ONNX Runtime, which goes down it function in function, would end the process with."""
+    levels, here = 0, np.zeros(1, np.int64)
+    while len(here := here[~leaf[here]]):
+        levels, here = levels + 1, np.concatenate([left[here], right[here]])
+    if levels > MOST_LEVELS:
+        raise Refused(
+            f"one of its trees is {levels:,} levels deep, and ONNX Runtime opens none of more than {MOST_LEVELS:,}",
+            f"fit it with max_depth={MOST_LEVELS} or less: so deep a tree has learned its rows by heart",
+        )
 
 
 def _joined(trees: Sequence[_Nodes]) -> _Nodes:

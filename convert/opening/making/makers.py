@@ -115,10 +115,14 @@ def _fill_partial(made: functools.partial[Any], state: Any) -> None:
     made.__setstate__((check_array, (), kept, None))  # type: ignore[attr-defined]
 
 
+OF_TEXTS = {"lower": str.lower, "split": str.split}
+
+
 def _attribute(arguments: tuple[Any, ...]) -> Any:
-    """``str.split``, by which people take texts apart; of what does nothing, as scipy's distributions hold, nothing."""
-    if len(arguments) == 2 and arguments[0] is str and type(arguments[1]) is str and arguments[1] == "split":
-        return str.split
+    """``str.split`` and ``str.lower``, by which people read texts; of what does nothing, as scipy's distributions hold,
+    nothing."""
+    if len(arguments) == 2 and arguments[0] is str and type(arguments[1]) is str and arguments[1] in OF_TEXTS:
+        return OF_TEXTS[arguments[1]]
     stand_in = arguments[0] if len(arguments) == 2 else None
     return stand_in if isinstance(stand_in, Inert) else Absent("builtins.getattr")
 

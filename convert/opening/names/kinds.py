@@ -34,6 +34,7 @@ MADE_KINDS = {
     **dict.fromkeys(natives.NEIGHBOURS.values(), "neighbours"),
     ImputerStep: "imputer step",
     Tree: "tree",
+    str.lower: "lowering",
     str.split: "splitting",
 }
 

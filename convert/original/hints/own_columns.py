@@ -16,7 +16,7 @@ import numpy as np
 from convert.errors import Refused
 from convert.exporters.registry import Exporter
 from convert.graph.graph import Graph
-from convert.tracing.recorder.recorder import Learned, NeedsText
+from convert.tracing.recorder.recorder import Learned, NeedsDates, NeedsText
 from convert.tracing.recording import SIZES, columns_of, record, recorder_for
 from convert.tracing.standins.frames import MissingColumn
 from convert.tracing.steps import call_of, capture, functions_of, is_own, own_steps
@@ -25,6 +25,16 @@ if TYPE_CHECKING:
     from convert.original.hints.column_hints import ColumnHint, Views
 
 MOST_ROUNDS = 200
+UNIT = "us"  # of dates that own code reads: finer than float64 tells them apart, and it holds any year
+TURNS = (
+    "1999-12-31",
+    "2000-02-29",
+    "2019-12-30",
+    "2020-01-01",
+    "2020-12-31 23:59:59",
+    "2024-02-29",
+    "2024-07-01 12:00",
+)
 
 
 class OwnColumns:
@@ -53,6 +63,8 @@ class OwnColumns:
             if view is not None:
                 view.hint.text = view.hint.text or learned.text
                 view.hint.known += [value for value in learned.known if value not in view.hint.known]
+                if learned.dates:
+                    note_dates(view.hint)
                 if not view.hint.text:
                     numbers = view.inverse(np.asarray(learned.points, np.float64))
                     view.hint.points += [float(value) for value in numbers]
@@ -77,7 +89,8 @@ class OwnColumns:
                 recorder, call_of(step, Exporter(graph)), sample[:rows], columns_of(sample, graph), *functions_of(step)
             )
         except NeedsText as error:
-            return self._add(step, error.column, Learned(text=True))
+            dates = isinstance(error, NeedsDates)
+            return self._add(step, error.column, Learned(text=not dates, dates=dates))
         except (Refused, MissingColumn):
             return self._add_all(step, recorder.learned)
         new = self._passed.get(id(step)) != found.origins
@@ -91,10 +104,19 @@ class OwnColumns:
 
     def _add(self, step: Any, column: int, learned: Learned) -> bool:
         before = self._learned.get((id(step), column))
-        if before == learned or (before is not None and before.text and not learned.text):
+        if before == learned or (before is not None and (before.text, before.dates) > (learned.text, learned.dates)):
             return False
         self._learned[id(step), column] = learned
         return True
+
+
+def note_dates(hint: ColumnHint) -> None:
+    """Notes that a column holds dates, which own code takes apart: days at which years, months and weeks turn."""
+    if hint.dates:
+        return
+    hint.dates = UNIT
+    turns = np.array(TURNS, "datetime64[s]").astype(np.float64)
+    hint.points += turns.tolist()
 
 
 _KNOWN: ContextVar[OwnColumns | None] = ContextVar("own columns", default=None)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy import sparse
+from sklearn.kernel_approximation import Nystroem
 
 from convert.graph.graph import Array
 from convert.original.hints.column_hints import Views
@@ -20,7 +22,9 @@ DIGITS = 12  # of a number that a person wrote; a double has 15 to 17
 
 def note_remembered(model: Any, views: Views) -> None:
     """Notes the rows that the model compares others with, column by column; the first to tell is believed."""
-    points = next((getattr(m, name) for m in _holders(model) for name in REMEMBERED if hasattr(m, name)), None)
+    names = ("components_",) if isinstance(model, Nystroem) else REMEMBERED  # rows there, directions elsewhere
+    points: Any = next((getattr(m, name) for m in _holders(model) for name in names if hasattr(m, name)), None)
+    points = points.toarray() if sparse.issparse(points) else points
     if not isinstance(points, np.ndarray) or points.ndim != 2 or points.shape[1] != len(views):
         return
     for column, view in enumerate(views):

@@ -14,6 +14,8 @@ from convert.proof.rows.usual import known_numbers, scale, usual, within
 from server.artefact.metadata import Feature
 
 ANYWHERE = Stretch(-np.inf, np.inf, np.nan)
+MOVED = 0.5  # of the numbers that a row's own split does not ask for
+MISSING = 0.2  # of those that are moved anywhere
 
 
 def at_splits(
@@ -45,13 +47,39 @@ def _moved(
     known = np.array(known_numbers(feature, hint), np.float64)
     if len(known):  # nothing else may stand there
         return _known_inside(random, known, values, low, high)
-    inside = within(hint, np.where((values > low) & (values <= high), values, _between(random, hint, low, high)))
+    inside = np.where((values > low) & (values <= high), values, _between(random, hint, low, high))
+    inside = within(hint, _at_other_splits(random, feature, hint, inside, low, high))
     ways = ways % 3 if feature.nullable else ways % 2
     asked = within(hint, beside(random, np.where(np.isfinite(at), at, scale(hint)[0]), ways % 2))
     if feature.nullable:
         inside = np.where(low < high, inside, np.nan)
         asked = np.where(ways == 2, np.nan, asked)
     return np.where(np.isnan(at), inside, asked)
+
+
+def _at_other_splits(
+    random: np.random.Generator, feature: Feature, hint: ColumnHint, inside: Array, low: Array, high: Array
+) -> Array:
+    """Half of the numbers moved to where other splits are asked: those on the way, which still answer as they did, and
+    where a column is not asked on the way at all those of other trees. So each row asks several splits sharply.
+    """
+    free, points = np.isneginf(low) & np.isposinf(high), np.unique(hint.points)
+    anywhere = beside(random, points[random.integers(0, len(points), len(low))]) if len(points) else inside
+    if feature.nullable:
+        anywhere = np.where(random.random(len(low)) < MISSING, np.nan, anywhere)
+    edges = _ends(random, low, high)
+    moved = np.where(free, anywhere, np.where((edges > low) & (edges <= high), edges, inside))
+    return np.where(random.random(len(low)) < MOVED, moved, inside)
+
+
+def _ends(random: np.random.Generator, low: Array, high: Array) -> Array:
+    """The last number at either end of a stretch, in float64 or in float32; NaN where it has no end there."""
+    low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
+    with np.errstate(over="ignore"):
+        bottom, top = low.astype(np.float32), high.astype(np.float32)
+    bottom = np.where(bottom > low, bottom, np.nextafter(bottom, np.float32(np.inf))).astype(np.float64)
+    top = np.where(top <= high, top, np.nextafter(top, np.float32(-np.inf))).astype(np.float64)
+    return np.choose(random.integers(0, 4, len(low)), [np.nextafter(low, np.inf), bottom, high, top])
 
 
 def _between(random: np.random.Generator, hint: ColumnHint, low: Array, high: Array) -> Array:

@@ -32,9 +32,11 @@ ZEROS = 0.3  # of the cells of a row in the group "whole"
 TOUCHED = 0.3  # of the cells of a row in the groups "missing" and "extremes"
 
 
-def synthesise(features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int = ROWS) -> dict[str, Table]:
+def synthesise(
+    features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int = ROWS, seed: int = 0
+) -> dict[str, Table]:
     """At least ``rows`` rows by group; a group that this model cannot have is left out and its rows are usual ones."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     makers = {
         "thresholds": _at_thresholds,
         "missing": _with_missing,

@@ -28,9 +28,11 @@ TEXT, NUMBER = "text", "number"
 
 @dataclass(slots=True)
 class Learned:
-    """What a recording learns of one input column: that it holds text, values it knows, numbers it compares with."""
+    """What a recording learns of one input column: that it holds text or dates, values it knows, numbers it compares
+    with."""
 
     text: bool = False
+    dates: bool = False
     known: list[Any] = field(default_factory=list)
     points: list[float] = field(default_factory=list)
 
@@ -42,6 +44,10 @@ class NeedsText(Exception):
         super().__init__(column)
         self.column = column
         remember(self)
+
+
+class NeedsDates(NeedsText):
+    """The code takes an input column for one of dates whose sample rows hold others."""
 
 
 class Recorder:
@@ -71,6 +77,8 @@ class Recorder:
         made = Columns(self.graph, tuple(parts))
         for position in range(made.width):
             self._origins[made.take([position]).parts[0][0].name] = position
+            if isinstance(kind := _dtype_of(concrete, position), np.dtype) and kind.kind == "M":
+                self.learned[position] = Learned(dates=True)
         self._given.update(self._origins)
         return self.wrap(concrete.copy(), made)  # code may write into it
 
@@ -109,6 +117,12 @@ class Recorder:
         if x.name in self._origins:
             raise NeedsText(self._origins[x.name])
         raise refuse(f"{what} is asked of a column that holds no texts", "give rows with --data, or check the code")
+
+    def need_dates(self, x: Tensor, what: str) -> None:
+        """Raises NeedsDates, or a refusal, for a column that holds no dates."""
+        if x.name in self._origins:
+            raise NeedsDates(self._origins[x.name])
+        raise refuse(f"{what} is asked of a column that holds no dates", "let it be a column of dates in the rows")
 
     def wrap(self, concrete: Any, made: Columns) -> Any:
         """The stand-in for a result: sample rows, and columns that hold what those hold."""
@@ -199,6 +213,8 @@ def storage(dtype: Any) -> np.dtype[Any]:
         return np.dtype(object)
     if isinstance(dtype, np.dtype) and dtype.kind in "biuf" and dtype != np.float16:  # which rounds after each step
         return dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
+        return np.dtype(np.float64)  # seconds
     raise refuse(f"a column of {dtype} is not recorded", "make numbers or texts of it: astype(float), astype(str)")
 
 

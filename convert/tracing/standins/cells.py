@@ -14,9 +14,9 @@ import numpy as np
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import arithmetic, elements, nodes, texts
+from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder
 from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
-from convert.tracing.standins.operators import COMPARISONS, OPERATORS
 from convert.tracing.standins.standin import ufunc_node
 
 MOST_WAYS = 256

@@ -10,11 +10,11 @@ import pandas as pd
 from pandas.api.types import is_scalar
 
 from convert.graph.columns import Columns
+from convert.tracing.recorder.operators import COMPARISONS
 from convert.tracing.recorder.recorder import column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, only, refuse
 from convert.tracing.standins.cells import Cell, RowOfCells, Ways, put_together
-from convert.tracing.standins.operators import COMPARISONS
 from convert.tracing.standins.series import ARITHMETIC, Series, plain
 from convert.tracing.standins.standin import StandIn, shown
 

@@ -14,6 +14,7 @@ from convert.tracing.recorder import elements
 from convert.tracing.recorder.recorder import column, quietly
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins.cells import Cell, is_cell
+from convert.tracing.standins.dates import Times
 from convert.tracing.standins.frames import Frame
 from convert.tracing.standins.functions import as_edges, compared_with, counted, recorder_of
 from convert.tracing.standins.series import Series
@@ -112,16 +113,11 @@ def to_numeric(x: Any, errors: str = "raise", **others: Any) -> Any:
     return x.like(pd.to_numeric(x.concrete), x.columns_)
 
 
-def to_datetime(*_: Any, **__: Any) -> Any:
-    """A graph knows no calendar."""
-    raise refuse("pandas.to_datetime is not recorded", "make numbers of it before the model: year, month, days")
-
-
 def isna(x: Any) -> Any:
     """Where a value is missing."""
     if is_cell(x):
         return x.of(lambda: elements.missing(x.tensor))
-    if isinstance(x, Series | Frame):
+    if isinstance(x, Series | Frame) or type(x) is Times:
         return x.isna()
     return x.like(pd.isna(x.concrete), x.recorder.each(elements.missing, x.columns_))
 

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
+from convert.tracing.recorder.operators import OPERATORS
 from convert.tracing.recorder.refusals import asked_by_a_person, refuse
-from convert.tracing.standins.operators import OPERATORS
 
 COUNTING = (
     *(f"__{side}{name}__" for name in OPERATORS for side in ("", "r")),

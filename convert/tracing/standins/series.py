@@ -14,13 +14,14 @@ from pandas.api.types import is_scalar
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import arithmetic, elements, nodes, texts
+from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder, coded, column, quietly
 from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.standins import functions
 from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
 from convert.tracing.standins.arrays import astype
 from convert.tracing.standins.cells import Cell, Ways, put_together
-from convert.tracing.standins.operators import COMPARISONS, OPERATORS
+from convert.tracing.standins.dates import dates_in
 from convert.tracing.standins.row_count import RowCount, labels_of
 from convert.tracing.standins.standin import StandIn, alike, shown
 
@@ -98,6 +99,11 @@ class Series(StandIn):
         """Functions of texts."""
         self.recorder.need_text(self.tensor, ".str")
         return TextAccessor(self)
+
+    @property
+    def dt(self) -> Any:
+        """Parts of dates, which this column does not hold: it says so, or that it is one of the input."""
+        return dates_in(self, ".dt").dt
 
     @property
     def cat(self) -> CategoryAccessor:

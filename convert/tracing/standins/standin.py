@@ -16,6 +16,7 @@ import pandas as pd
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements, nodes
+from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder, quietly
 from convert.tracing.recorder.refusals import (
     BY_VALUE,
@@ -25,7 +26,6 @@ from convert.tracing.recorder.refusals import (
     asked_by_a_person,
     refuse,
 )
-from convert.tracing.standins.operators import COMPARISONS, OPERATORS
 from convert.tracing.standins.row_count import RowCount
 from convert.tracing.standins.unrecorded import unrecorded
 

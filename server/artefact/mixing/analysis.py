@@ -12,6 +12,7 @@ from dataclasses import replace
 from server.artefact.mixing.graph import Constant, Extent, Graph, ModelGraph, Node, Unclear
 from server.artefact.mixing.loops import captured, check_order, origin, stacked
 from server.artefact.mixing.node import Applied, Rule
+from server.artefact.mixing.occurring import occurring
 from server.artefact.mixing.patterns import looked_up, put_last
 from server.artefact.mixing.reader import read_model
 from server.artefact.mixing.rules.axes import ALONG_AXES
@@ -119,6 +120,11 @@ class _Analysis:
                 return [move_last(parts[0].texts, parts[1].fill)]
             except NotProven as reason:
                 return [Mixed(f"{shown(node.operator)} makes {shown(node.outputs[0])}: {reason}")]
+        if (found := occurring(node, makers, self._constants)) and not self._model.functions:
+            parts = _all_of((found.codes, found.first), known)
+            value = found.value(*parts) if parts else None
+            if value is not None:
+                return [value]
         return self._outputs(node, known)
 
     def _outputs(self, node: Node, known: Mapping[str, Known]) -> Iterator[Known]:

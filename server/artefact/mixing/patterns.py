@@ -20,18 +20,18 @@ def put_last(node: Node, makers: Makers, constants: Mapping[str, Constant]) -> t
     if node.operator != "GatherElements" or node.domain or len(node.inputs) != 2 or node.attributes.get("axis") != 1:
         return None
     ids, order = node.inputs
-    top = _made(makers, order, "TopK", 2)
+    top = made(makers, order, "TopK", 2)
     if top is None or len(top.outputs) != 2 or top.outputs[1] != order:
         return None
     if (top.attributes.get("axis"), top.attributes.get("largest"), top.attributes.get("sorted", 1)) != (1, 0, 1):
         return None
-    keys, length = _made(makers, top.inputs[0], "Where", 3), top.inputs[1]
-    is_code = _made(makers, keys.inputs[0], "Equal", 2) if keys else None
-    later = _made(makers, keys.inputs[1], "Add", 2) if keys else None
+    keys, length = made(makers, top.inputs[0], "Where", 3), top.inputs[1]
+    is_code = made(makers, keys.inputs[0], "Equal", 2) if keys else None
+    later = made(makers, keys.inputs[1], "Add", 2) if keys else None
     if keys is None or is_code is None or later is None or is_code.inputs[0] != ids:
         return None
     places = keys.inputs[2]
-    if later.inputs != (places, length) or not _is_length(makers, length, ids):
+    if later.inputs != (places, length) or not is_length(makers, length, ids):
         return None
     return (ids, is_code.inputs[1]) if _count_places(makers, constants, places, ids) else None
 
@@ -48,23 +48,25 @@ def looked_up(node: Node, makers: Makers) -> tuple[str, str, str] | None:
     return *line.inputs, node.inputs[1]  # type: ignore[return-value]
 
 
-def _made(makers: Makers, name: str, operator: str, inputs: int) -> Node | None:
+def made(makers: Makers, name: str, operator: str, inputs: int) -> Node | None:
+    """The node that makes this tensor, if it is of this operator and has so many inputs."""
     node = makers.get(name)
     fits = node is not None and node.operator == operator and not node.domain and len(node.inputs) == inputs
     return node if fits else None
 
 
-def _is_length(makers: Makers, name: str, ids: str) -> bool:
-    node = _made(makers, name, "Shape", 1)
+def is_length(makers: Makers, name: str, ids: str) -> bool:
+    """Whether this is the width of ``ids``."""
+    node = made(makers, name, "Shape", 1)
     wanted = (ids,), 1, 2
     return node is not None and (node.inputs, node.attributes.get("start"), node.attributes.get("end")) == wanted
 
 
 def _count_places(makers: Makers, constants: Mapping[str, Constant], name: str, ids: str) -> bool:
     """Whether this is ``CumSum(ids * 0 + 1)`` along the row, for whole numbers."""
-    sums = _made(makers, name, "CumSum", 2)
-    ones = _made(makers, sums.inputs[0], "Add", 2) if sums else None
-    noughts = _made(makers, ones.inputs[0], "Mul", 2) if ones else None
+    sums = made(makers, name, "CumSum", 2)
+    ones = made(makers, sums.inputs[0], "Add", 2) if sums else None
+    noughts = made(makers, ones.inputs[0], "Mul", 2) if ones else None
     if sums is None or ones is None or noughts is None or noughts.inputs[0] != ids:
         return False
     if sums.attributes.get("exclusive", 0) or sums.attributes.get("reverse", 0):

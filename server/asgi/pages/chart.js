@@ -1,10 +1,10 @@
-// Owns the drawing of a time series of ten minutes: lines of SVG that are made anew with each sample. Knows no numbers.
+// Owns the drawing of a time series of some minutes: lines of SVG that are made anew with each sample. Knows no numbers.
 
 import { h, svg } from "./dom.js";
 import { ago } from "./words.js";
 
-const WIDTH = 600, HEIGHT = 100, SECONDS = 600;
-const STEP = 4, SPARK_STEP = 12; // seconds of which a mean is drawn
+const WIDTH = 600, HEIGHT = 100;
+const MEANS = 150, SPARK_MEANS = 50; // points of a whole line
 
 // One figure: a title, a number in large digits, lines under it.
 // `lines`: functions from a sample to a value or null, the main one first. `says(sample)`: [large, small] texts.
@@ -29,12 +29,12 @@ export class Figure {
   // Draws what `history` has now.
   draw(history) {
     this.history = history;
-    const { samples, last, every } = history;
+    const { samples, last } = history;
     if (!last) return;
-    const series = this.lines.map((line) => means(samples, line, STEP));
+    const step = stepOf(history, MEANS), series = this.lines.map((line) => means(samples, line, step));
     const most = Math.max(this.least, this.lines[0](last) ?? 0, ...series.flat().map(({ value }) => value));
-    series.forEach((points, at) => this.paths[at].setAttribute("d", path(points, last.time, most, gapOf(every))));
-    this.area.setAttribute("d", area(series[0], last.time, most, gapOf(every)));
+    series.forEach((points, at) => this.paths[at].setAttribute("d", path(points, history, most, step)));
+    this.area.setAttribute("d", area(series[0], history, most, step));
     this.most.textContent = most ? `top ${this.scale(most)}` : "";
     this.node.classList.toggle("flat", !most);
     this.say();
@@ -47,12 +47,12 @@ export class Figure {
   }
 
   say() {
-    const { samples, last } = this.history;
+    const { samples, last, span } = this.history;
     let sample = last;
     if (this.share != null) {
-      const time = last.time - SECONDS * (1 - this.share);
+      const time = last.time - span * (1 - this.share);
       sample = samples.reduce((best, other) => (Math.abs(other.time - time) < Math.abs(best.time - time) ? other : best));
-      const x = WIDTH * (1 - (last.time - sample.time) / SECONDS);
+      const x = WIDTH * (1 - (last.time - sample.time) / span);
       for (const end of ["x1", "x2"]) this.cursor.setAttribute(end, x);
     }
     this.node.classList.toggle("pointed", this.share != null);
@@ -62,7 +62,8 @@ export class Figure {
   }
 }
 
-const gapOf = (every) => Math.max(2 * STEP, 3 * every) + 1; // seconds without a value, beyond which a line is broken
+// Seconds of which a mean is drawn.
+const stepOf = ({ span }, points) => Math.max(1, span / points);
 
 // The means of a line over `step` seconds each, as {time, value}; what is null counts for nothing. Single seconds of
 // a little traffic would be a comb of zeros and ones.
@@ -82,19 +83,23 @@ function means(samples, line, step) {
 }
 
 // The stretches without a hole, as lists of "x,y".
-function stretches(points, end, most, gap) {
-  const found = [];
+function stretches(points, { last, span, every }, most, step) {
+  const found = [], gap = Math.max(2 * step, 3 * every) + 1; // seconds without a value, beyond which a line is broken
   let before = -Infinity;
   for (const { time, value } of points) {
     if (time - before > gap) found.push([]);
-    const x = WIDTH * (1 - (end - time) / SECONDS), y = HEIGHT - 1 - (HEIGHT - 4) * (most ? value / most : 0);
+    const x = WIDTH * (1 - (last.time - time) / span), y = HEIGHT - 1 - (HEIGHT - 4) * (most ? value / most : 0);
     found.at(-1).push(`${x.toFixed(1)},${y.toFixed(1)}`);
     before = time;
   }
   return found;
 }
 
-const path = (...given) => stretches(...given).map((points) => `M${[points[0], ...points].join("L")}`).join("");
+// A moment alone is a dash as long as itself, which is seen.
+function path(points, history, most, step) {
+  const dash = (WIDTH * step) / history.span;
+  return stretches(points, history, most, step).map((points) => `M${points.join("L")}${points.length > 1 ? "" : `h${-dash}`}`).join("");
+}
 
 function area(...given) {
   const x = (point) => point.split(",")[0];
@@ -109,11 +114,11 @@ export class Spark {
     this.node = svg("svg", { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" }, this.path);
   }
 
-  draw({ samples, last, every }) {
-    if (!last) return;
-    const points = means(samples, this.line, SPARK_STEP);
+  draw(history) {
+    if (!history.last) return;
+    const step = stepOf(history, SPARK_MEANS), points = means(history.samples, this.line, step);
     const most = Math.max(0, ...points.map(({ value }) => value));
-    this.path.setAttribute("d", path(points, last.time, most, gapOf(every) + SPARK_STEP));
+    this.path.setAttribute("d", path(points, history, most, step));
     this.node.classList.toggle("flat", !most);
   }
 }

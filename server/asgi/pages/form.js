@@ -1,7 +1,7 @@
 // Owns the form of one row: a control for each field, search among thousands, a pasted row. Knows no server.
 
 import { breakable, h, newId } from "./dom.js";
-import { exampleTexts, faultOf, firstExample, rangeOf, readRow, textOf } from "./row.js";
+import { exampleTexts, faultOf, firstExample, isDate, rangeOf, readRow, textFor } from "./row.js";
 import { count, few, shown } from "./words.js";
 
 const ALL_SHOWN = 36; // fields up to which all are shown
@@ -94,8 +94,8 @@ export class RowForm {
       this.changed();
     });
     judge();
-    const hint = [field.knows ? `${count(field.knows.size)} known` : field.categories ? "" : rangeOf(field), field.unit].filter(Boolean).join(", ");
-    const offered = field.categories ? null : field.knows ? [...field.knows].map(textOf) : field.texts;
+    const hint = [field.knows ? `${count(field.knows.size)} known` : field.categories ? "" : rangeOf(field), isDate(field) ? "a date, or seconds since 1970" : field.unit].filter(Boolean).join(", ");
+    const offered = field.categories ? null : field.knows ? [...field.knows].map((value) => textFor(field, value)) : field.texts;
     const list = offered && h("datalist", { id: `${id}-list` }, offered.map((text) => h("option", { value: text })));
     return h("div", { class: field.long ? "field long" : "field" },
       h("div", { class: "label" }, h("label", { for: id }, breakable(field.name)), hint && h("span", { class: "hint", title: field.knows ? "how many values the model was fitted with; it takes any" : "from the smallest to the largest value in the golden rows" }, hint)),
@@ -106,7 +106,7 @@ export class RowForm {
     const text = this.texts[at], shared = { id, "aria-describedby": `${id}-note` };
     const choices = field.categories || (field.dtype === "bool" ? [true, false] : null);
     if (choices && choices.length <= MOST_CHOICES) {
-      const options = choices.map((choice) => h("option", { value: textOf(choice), selected: textOf(choice) === text }, shown(choice)));
+      const options = choices.map((choice) => h("option", { value: textFor(field, choice), selected: textFor(field, choice) === text }, isDate(field) ? textFor(field, choice) : shown(choice)));
       if (field.nullable) options.unshift(h("option", { value: "", selected: text === "" }, "missing"));
       if (![...options].some((option) => option.value === text)) options.push(h("option", { value: text, selected: true }, `${few([text], 1)} (unknown)`));
       return h("select", shared, options);

@@ -2,7 +2,7 @@
 
 import { Figure } from "./chart.js";
 import { byId, h } from "./dom.js";
-import { count, duration, few, figure, percent, size } from "./words.js";
+import { count, duration, few, figure, percent, rate, size, stretch } from "./words.js";
 
 const total = (errors) => (typeof errors === "number" ? errors : Object.values(errors || {}).reduce((sum, each) => sum + each, 0));
 
@@ -20,8 +20,8 @@ function figuresOf(of) {
     new Figure({
       title: "Requests a second",
       lines: [(sample) => of(sample).requests ?? 0],
-      says: (sample) => [figure(of(sample).requests ?? 0), ""],
-      scale: figure,
+      says: (sample) => [rate(of(sample).requests ?? 0), ""],
+      scale: rate,
       least: 1,
     }),
     new Figure({
@@ -41,8 +41,8 @@ function figuresOf(of) {
     new Figure({
       title: "Errors a second",
       lines: [(sample) => total(of(sample).errors)],
-      says: (sample) => [figure(total(of(sample).errors)), codes(of(sample).errors)],
-      scale: figure,
+      says: (sample) => [rate(total(of(sample).errors)), codes(of(sample).errors)],
+      scale: rate,
       tone: "errors",
     }),
   ];
@@ -65,6 +65,7 @@ export class ServerLive {
     for (const each of this.figures) each.draw(history);
     const { last } = history;
     if (!last) return;
+    byId("span").textContent = stretch(history.span);
     this.workers.say(count(last.workers));
     this.connections.say(count(last.connections));
     this.busy.say(percent(last.busy), last.busy);
@@ -96,10 +97,12 @@ export class ModelLive {
     this.figures = figuresOf((sample) => this.of(sample) || {});
     this.drawn = h("div", { class: "figures", hidden: true }, this.figures.map((each) => each.node));
     this.idle = h("p", { class: "soft" }, "Nobody asked it in this time.");
-    this.node = h("div", null, this.drawn, this.idle);
+    this.span = h("span", null, "ten minutes");
+    this.node = h("section", null, h("h3", null, "The last ", this.span), this.drawn, this.idle);
   }
 
   draw(history) {
+    if (history.last) this.span.textContent = stretch(history.span);
     this.idle.hidden = history.samples.some((sample) => this.of(sample));
     this.drawn.hidden = !this.idle.hidden;
     if (this.drawn.hidden) return;

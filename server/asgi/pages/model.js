@@ -28,7 +28,7 @@ export function modelSection(model, listed, isDefault) {
     heading(model, isDefault), ...refusals(listed),
     certificate(model),
     ...(fields ? trying(model, fields) : [h("p", { class: "soft" }, "This model takes tensors rather than rows: call it by the Open Inference Protocol, ", h("code", null, `/v2/models/${model.name}/infer`), ".")]),
-    h("h3", null, "The last ten minutes"), live.node,
+    live.node,
     h("h3", null, "What it takes"), ...takes(model, fields),
     h("h3", null, "About this file"), facts(model));
   return { node, live, sha256: model.sha256 };
@@ -38,7 +38,7 @@ function heading(model, isDefault) {
   const versions = model.versions.length > 1
     ? h("select", { "aria-label": "version", onchange: (event) => { location.hash = `${model.name}/${event.target.value}`; } },
       model.versions.map((version, at) => h("option", { value: version, selected: version === model.version }, `version ${version}${at ? "" : ", serves"}`)))
-    : h("span", null, `Version ${model.version}`);
+    : h("span", null, `Version\u00a0${model.version}`);
   return h("header", { class: "model-head" }, h("h2", { tabindex: -1 }, model.name),
     h("p", { class: "soft" }, KINDS[model.kind] || model.kind, ". ", versions, isDefault ? h("span", null, ". Answers ", h("code", null, "/predict"), " too.") : "."));
 }

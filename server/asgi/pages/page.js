@@ -6,7 +6,7 @@ import { ServerLive } from "./live.js";
 import { modelSection } from "./model.js";
 import { hasKey, keepKey, read } from "./server.js";
 import { follow, History } from "./stream.js";
-import { counted, figure } from "./words.js";
+import { counted, rate } from "./words.js";
 
 const SAMPLES_TO_LOOK = 30; // after that many, whether other models serve
 const MANY_MODELS = 12;
@@ -50,11 +50,11 @@ function drawList() {
 }
 
 function entry(name) {
-  const rate = h("span", { class: "rate" }), spark = new Spark((sample) => sample.models?.[name]?.requests ?? 0);
+  const pace = h("span", { class: "rate" }), spark = new Spark((sample) => sample.models?.[name]?.requests ?? 0);
   const newest = rowsOf(name).find((row) => row.kind), refused = rowsOf(name).some((row) => row.reason);
   const told = newest ? newest.kind.replace("_", " ") : "refused";
-  const link = h("a", { href: `#${encodeURIComponent(name)}` }, h("span", { class: "name" }, name), rate, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a version refused") : null), spark.node);
-  return { node: h("li", null, link), link, spark, rate };
+  const link = h("a", { href: `#${encodeURIComponent(name)}` }, h("span", { class: "name" }, name), pace, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a version refused") : null), spark.node);
+  return { node: h("li", null, link), link, spark, pace };
 }
 
 function mark() {
@@ -118,10 +118,10 @@ function noteChange() {
 function drawSample() {
   server.draw(past);
   current?.live?.draw(past);
-  for (const [name, { spark, rate }] of entries) {
+  for (const [name, { spark, pace }] of entries) {
     spark.draw(past);
     const requests = past.last?.models?.[name]?.requests;
-    rate.textContent = requests ? `${figure(requests)}/s` : "";
+    pace.textContent = requests ? `${rate(requests)}/s` : "";
   }
   if (++sinceLook >= SAMPLES_TO_LOOK) look().catch(() => {});
 }

@@ -6,6 +6,8 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const WHOLE = /^[+-]?\d+$/;
 const MANY_TEXTS = 12; // distinct golden texts above which a column is taken for free text
 const MOST_NAMED = 50; // features that a request names
+const SINCE_1970 = "seconds since 1970-01-01T00:00:00"; // the unit of a field of dates
+const DATE = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?)?$/;
 const ENOUGH_ROWS = 8; // golden rows below which they say nothing of a range
 
 // The fields of a model's row, in order: {name, dtype, nullable, categories, known, texts, low, high, long};
@@ -45,7 +47,7 @@ export function firstExample(model, fields) {
 export function exampleTexts(model, fields, at = 0) {
   const row = (model.examples || [])[at];
   return fields.map((field, position) => {
-    if (row) return textOf(row[position]);
+    if (row) return textFor(field, row[position]);
     return { string: "a", bool: "false" }[field.dtype] ?? "0";
   });
 }
@@ -53,10 +55,21 @@ export function exampleTexts(model, fields, at = 0) {
 // A value as it is typed; a missing one is empty.
 export const textOf = (value) => (value == null ? "" : shown(value));
 
+export const isDate = (field) => field.unit === SINCE_1970;
+
+// A value of a field as it is typed: seconds since 1970 as the date that they are, if that says it all.
+export function textFor(field, value) {
+  if (!isDate(field) || value == null || !Number.isInteger(value * 1000) || Math.abs(value) > 6e10) return textOf(value);
+  return new Date(value * 1000).toISOString().replace(/(T00:00:00|:00)?\.000Z$|Z$/, "");
+}
+
+// The number that a typed text is; of a date its seconds, NaN for no such.
+const numberOf = (field, text) => (isDate(field) && DATE.test(text) ? Date.parse(`${text.replace(" ", "T")}${text.length === 10 ? "T00:00" : ""}Z`) / 1000 : Number(text));
+
 // A typed text as JSON; what does not fit the field goes out as text, and the server says why.
 export function jsonOf(field, text) {
   if (text === "" && (field.nullable || field.dtype !== "string")) return "null";
-  const known = field.categories?.find((category) => textOf(category) === text);
+  const known = field.categories?.find((category) => textFor(field, category) === text);
   if (known !== undefined || field.dtype === "string") return JSON.stringify(known ?? text);
   if (field.dtype === "bool") return /^(true|false)$/i.test(text) ? text.toLowerCase() : JSON.stringify(text);
   const trimmed = text.trim();
@@ -72,8 +85,8 @@ const unknown = (field) => ({ unknown: true, warning: `the model does not know t
 export function faultOf(field, text) {
   if (text === "" && field.dtype !== "string") return field.nullable ? null : { error: "a value is due here" };
   if (text === "" && field.nullable) return null;
-  if (field.categories && !field.categories.some((category) => textOf(category) === text)) {
-    return { error: `the model knows only ${few(field.categories.map(named))}` };
+  if (field.categories && !field.categories.some((category) => textFor(field, category) === text)) {
+    return { error: `the model knows only ${few(field.categories.map((category) => (isDate(field) ? textFor(field, category) : named(category))))}` };
   }
   if (field.dtype === "string") {
     if (field.knows && !field.knows.has(text)) return unknown(field);
@@ -82,16 +95,23 @@ export function faultOf(field, text) {
   if (field.dtype === "bool") return /^(true|false)$/i.test(text) ? null : { error: "true or false is due" };
   const number = text.trim();
   if (field.dtype === "int64" && !WHOLE.test(number)) return { error: "a whole number is due" };
-  if (!NUMBER.test(number)) return { error: number.includes(",") ? "a number is due, with a point: 1.5" : "a number is due" };
-  if (field.knows && !field.knows.has(Number(number))) return unknown(field);
+  const value = numberOf(field, number);
+  if (isDate(field) ? Number.isNaN(value) : !NUMBER.test(number)) {
+    if (isDate(field)) return { error: "a date is due, as 2024-02-29T10:30, or seconds since 1970" };
+    return { error: number.includes(",") ? "a number is due, with a point: 1.5" : "a number is due" };
+  }
+  if (field.knows && !field.knows.has(value)) return unknown(field);
   if (field.low == null) return null;
   const room = field.high - field.low; // golden rows are a sample: only what lies far out looks odd
-  if (number >= field.low - room && number <= field.high + room) return null;
+  if (value >= field.low - room && value <= field.high + room) return null;
   return { warning: `far from golden rows, ${rangeOf(field)}` };
 }
 
 // The range of a number in golden rows; "" where they say nothing.
-export const rangeOf = (field) => (field.low == null ? "" : `${figure(field.low)} to ${figure(field.high)}`);
+export function rangeOf(field) {
+  if (field.low == null) return "";
+  return isDate(field) ? `${textFor(field, field.low)} to ${textFor(field, field.high)}` : `${figure(field.low)} to ${figure(field.high)}`;
+}
 
 // A pasted row as texts by position: JSON (a list, an object, a whole request) or a line of a table, with a header
 // or without. Raises Error with a sentence.

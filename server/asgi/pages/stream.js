@@ -2,7 +2,8 @@
 
 import { refusal, request } from "./server.js";
 
-const SECONDS = 600;
+const SPANS = [60, 120, 300, 600]; // seconds that charts are drawn over
+const SECONDS = SPANS.at(-1);
 const LARGEST_EVENT = 8 * 2 ** 20; // characters; what is longer is no event of ours
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 20_000;
@@ -14,6 +15,12 @@ export class History {
 
   get last() {
     return this.samples.at(-1);
+  }
+
+  // The seconds that all samples fit into: a server that has just begun has more to show than a spike at the edge.
+  get span() {
+    const there = this.last.time - this.samples[0].time;
+    return SPANS.find((span) => span >= there) || SECONDS;
   }
 
   replace({ every, samples }) {

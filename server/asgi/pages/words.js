@@ -17,6 +17,9 @@ export function figure(number) {
   return number.toLocaleString("en", { maximumSignificantDigits: size < 1 ? 2 : 3 });
 }
 
+// So many a second: seconds are never quite of one length, so that one request in each would be 0.99, then 1.01.
+export const rate = (number) => figure(number == null || number < 0.1 || number >= 100 ? number : Math.round(number * 10) / 10);
+
 // Seconds in the unit that suits them.
 export function duration(seconds) {
   if (seconds == null) return "–";
@@ -39,6 +42,9 @@ export function ago(seconds) {
   if (passed < 2) return "now";
   return passed < 60 ? `${passed} s ago` : `${Math.floor(passed / 60)} min ${String(passed % 60).padStart(2, "0")} s ago`;
 }
+
+// The stretch of time that charts show, behind "the last".
+export const stretch = (seconds) => ({ 60: "minute", 120: "two minutes", 300: "five minutes" })[seconds] || "ten minutes";
 
 // The first of many texts.
 export const few = (texts, most = 8) =>

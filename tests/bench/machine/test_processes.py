@@ -48,6 +48,22 @@ def test_a_group_that_ignores_sigterm_is_killed_grandchildren_too(tmp_path: Path
     wait_until_dead(grandchild)
 
 
+def test_what_left_the_group_is_ended_too(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    leaving = STUBBORN.replace("signal.signal(signal.SIGTERM, signal.SIG_IGN)\n", "", 1)
+    leaving = leaving.replace("signal.signal(15, signal.SIG_IGN)", "import os; os.setsid()")
+    with Child([sys.executable, "-c", leaving], log, os.environ) as child:
+        grandchild = psutil.Process(int(wait_for_line(log, "child").split()[1]))
+        while os.getpgid(grandchild.pid) == child.pid:  # until it has left
+            pass
+        child.signal(signal.SIGSTOP)
+        while grandchild.status() != psutil.STATUS_STOPPED:
+            pass
+        child.signal(signal.SIGCONT)
+    assert not child.killed
+    wait_until_dead(grandchild.pid)
+
+
 def test_a_child_that_obeys_is_not_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     obey = "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); print('ready', flush=True); signal.pause()"

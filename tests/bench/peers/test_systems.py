@@ -11,7 +11,7 @@ from bench.load.cases import Case
 from bench.load.models import ModelUnderTest
 from bench.peers import systems
 from bench.peers.answering import as_answers
-from bench.peers.systems import PEERS, mlserver_cases, triton_cases
+from bench.peers.systems import PEERS, bentoml_cases, mlserver_cases, triton_cases
 
 PROGRAMS = Path(systems.__file__).parent
 CLASSIFIER = Case("/predict", b'{"features":[1.5,2.0]}', {"prediction": "setosa", "probability": 0.9})
@@ -46,6 +46,17 @@ def test_a_v2_answer_is_held_to_label_and_probability(asked: systems.Cases, tmp_
     assert case.fault(200, right.replace(b"setosa", b"virginica")) == "wrong answer: outputs"
 
 
+def test_an_answer_in_a_list_of_one_is_held_to_label_and_probability(tmp_path: Path) -> None:
+    (case,) = bentoml_cases(model(CLASSIFIER, tmp_path))
+    assert orjson.loads(case.body) == {"features": [[1.5, 2.0]]}
+    right = b'[{"prediction":"setosa","probability":0.9}]'
+    assert case.fault(200, right) is None
+    assert case.fault(200, right.replace(b"0.9", b"0.91")) == "wrong answer: probability"
+    assert case.fault(200, b"[]") == "wrong answer: not JSON"
+    assert case.fault(200, b"[%b,%b]" % (right[1:-1], right[1:-1])) == "wrong answer: not JSON"
+    assert case.fault(503, b'{"error":"overloaded"}') == "http 503"
+
+
 def test_a_regressor_has_one_output(tmp_path: Path) -> None:
     (case,) = triton_cases(model(REGRESSOR, tmp_path))
     assert case.expected["outputs"] == [{"name": "prediction", "datatype": "FP64", "shape": [1, 1], "data": [3.5]}]
@@ -78,6 +89,8 @@ def test_what_is_not_installed_says_why(tmp_path: Path) -> None:
     assert "make bench-peers" in (peer.missing(tmp_path) or "")
     (tmp_path / f"{peer.name}.log").write_text("WARNING: slow\nERROR: No matching distribution found\nmake: ***\n")
     assert peer.missing(tmp_path) == f"{peer.name} is left out: ERROR: No matching distribution found"
+    (tmp_path / f"{peer.name}.log").write_text("/bin/sh: 1: python3.11: not found\nmake: *** [x] Error 127\n")
+    assert peer.missing(tmp_path) == f"{peer.name} is left out: /bin/sh: 1: python3.11: not found"
     environment(peer.name, tmp_path)
     assert peer.missing(tmp_path) is None
 
@@ -89,3 +102,5 @@ def test_a_peer_has_a_program_and_pins_all_it_needs(peer: systems.Peer) -> None:
     pins = [line for line in lines if not line.startswith("#")]
     assert pins
     assert all(line.count("==") == 1 and "://" not in line for line in pins)
+    (version,) = (pin.partition("==")[2] for pin in pins if pin.startswith(f"{peer.package}=="))
+    assert version in peer.said

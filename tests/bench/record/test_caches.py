@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.record import results
-from bench.record.caches import CONNECTIONS, HIT_SHARES, KEPT, MADE, Skewed, by_skew, gained, scenario_of
+from bench.record.caches import ALONE, CONNECTIONS, HIT_SHARES, KEPT, MADE, Skewed, by_skew, gained, scenario_of
 from bench.record.results import Peak, Results
 
 
@@ -21,7 +21,7 @@ def record() -> Results:
         name = scenario_of("iris", skew)
         made.settings.setdefault(HIT_SHARES, {})[name] = skew / 2
         made.peaks += [peak(name, MADE, 100.0), peak(name, KEPT, 100.0 * factor)]
-    made.settings[HIT_SHARES][scenario_of("iris", None)] = 1.0
+    made.settings[HIT_SHARES][scenario_of("iris", ALONE)] = 1.0
     return made
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.record import results
+from bench.record import caches, results
 from bench.record.findings import missed_goals, standings
 from bench.record.results import Knee
 from bench.report import page
@@ -93,6 +93,11 @@ def test_the_page_needs_no_network_and_its_charts_are_whole() -> None:
     assert html.index("<h1>") < html.index("<svg") < html.index("<table>")
     for said in ("8,000/s", "4,000", "p99 900 ms", "76 MB", "goal: 50 ms"):
         assert said in html
+
+
+def test_charts_are_shown_where_no_turn_was_of_open_load() -> None:
+    run = results.new("run", {caches.HIT_SHARES: {caches.scenario_of("iris", skew): skew / 2 for skew in (0.6, 1.0)}})
+    assert page.page(run).count("<svg") == 2
 
 
 def test_what_comes_from_outside_is_escaped() -> None:

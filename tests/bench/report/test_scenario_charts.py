@@ -11,6 +11,7 @@ from bench.record import caches
 from bench.record.formations import targets
 from bench.record.results import ROUTED, Peak, Results, Turn
 from bench.report import page, scenario_charts
+from bench.report.scenario_charts import Chart
 from tests.support.bench.runs import FIGURES, SERIES, a_run
 
 MEMORY = [(0.0, 80.0), (1.0, 81.0)]
@@ -26,22 +27,34 @@ def a_run_of(*scenarios: str) -> Results:
     return run
 
 
-@pytest.mark.parametrize(
-    ("scenario", "title"),
-    [
-        ("deploy", "A deploy"),
-        ("swap", "A new version"),
-        ("spike", "A spike"),
-        ("soak", "A long run"),
-        ("models", "Many models"),
-        ("badclients", "Bad company"),
-    ],
-)
-def test_a_scenario_is_drawn_where_it_was_measured(scenario: str, title: str) -> None:
-    assert title not in page.page(a_run())
-    (chart,) = [chart for chart in scenario_charts.charts(a_run_of(scenario)) if chart.title == title]
+TITLES = {
+    "deploy": "A deploy",
+    "swap": "A new version",
+    "spike": "A spike",
+    "soak": "A long run",
+    "models": "Many models",
+    "badclients": "Bad company",
+}
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[Chart]:
+    """All charts of a run that measured these scenarios."""
+    return scenario_charts.charts(a_run_of(*TITLES))
+
+
+@pytest.mark.parametrize(("scenario", "title"), TITLES.items())
+def test_a_scenario_is_drawn_where_it_was_measured(scenario: str, title: str, drawn: list[Chart]) -> None:
+    (chart,) = [chart for chart in drawn if chart.title == title]
     assert "dynonnx 0 failed, longest wait 1.2 s" in chart.text
     ElementTree.fromstring(chart.svg)  # noqa: S314 - our own text
+
+
+def test_a_scenario_that_was_not_measured_is_not_drawn() -> None:
+    html = page.page(a_run())
+    assert not [title for title in TITLES.values() if title in html]
+    over_time = [chart.title for chart in scenario_charts.over_time(a_run_of("spike"))]
+    assert [title for title in over_time if title in TITLES.values()] == ["A spike"]
 
 
 def test_a_new_version_tells_how_soon_it_answered() -> None:
@@ -94,6 +107,7 @@ def test_bodies_are_drawn_by_their_rows() -> None:
 
 def test_what_heroku_would_have_logged_is_in_the_page() -> None:
     run = a_run()
+    run.turns, run.peaks = run.turns[:1], []  # hardly anything to draw
     assert "Heroku would have logged" not in page.page(run)
     run.count("dynonnx", {"H12": 0})
     assert "No H-code of the router" in page.page(run)

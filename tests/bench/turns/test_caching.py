@@ -11,7 +11,7 @@ import pytest
 from bench.load import models, texts, wrk
 from bench.load.cases import Case
 from bench.load.models import ModelUnderTest, example, forest
-from bench.record.caches import HIT_SHARES, scenario_of
+from bench.record.caches import ALONE, HIT_SHARES, NEVER_AGAIN, scenario_of
 from bench.record.results import Results
 from bench.turns import caching
 from bench.turns.bench import Bench
@@ -20,7 +20,8 @@ from tests.bench.turns.test_micro import model  # noqa: F401  its fixture
 from tests.conftest import ROOT
 
 NEEDED = [
-    *("iris, skew 0.6", "iris, skew 0.8", "iris, skew 1", "iris, skew 1.2", "iris, one question"),
+    *("iris, skew 0.6", "iris, skew 0.8", "iris, skew 1", "iris, skew 1.2"),
+    *("iris, one question", "iris, no question again"),
     *("forest-4, skew 0.6", "forest-4, skew 0.8", "forest-4, skew 1", "forest-4, skew 1.2"),
     "text, skew 1",
 ]
@@ -60,15 +61,17 @@ def test_every_skew_is_asked_of_all_models(
 ) -> None:
     monkeypatch.setattr(models, "FOREST_TREES", 4)
     monkeypatch.setattr(caching, "WARM_UP_S", 0.3)
+    monkeypatch.setattr(caching, "KEPT_BYTES", 1_000_000)
     monkeypatch.setattr(texts, "DOCUMENTS", 200)
     monkeypatch.setattr(texts, "WORDS", 500)
     caching.cache(made_bench, example("iris", ROOT / "build", ROOT / "examples" / "models"), 0.2)
     record: Results = made_bench.results
     shares: dict[str, Any] = record.settings[HIT_SHARES]
     assert list(shares) == [f"cache: {name}" for name in NEEDED]
-    assert shares[scenario_of("iris", None)] > 0.99
+    assert shares[scenario_of("iris", ALONE)] > 0.99
+    assert shares[scenario_of("iris", NEVER_AGAIN)] < 0.2
     assert record.faults == {}
-    assert [target.measured is not None for target in record.targets] == [True, True, True]
+    assert [target.measured is not None for target in record.targets] == [True] * 4
 
 
 def test_a_forest_is_made_as_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

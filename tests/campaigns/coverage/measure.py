@@ -56,11 +56,11 @@ class Outcome:
 
 
 def ours(model: Any) -> Outcome:
-    """This converter, proof and all."""
+    """This converter, proof and all; of a model that answers a row otherwise beside others what it answers alone."""
     try:
         own = any(own_steps(model))
         pickled = cloudpickle.dumps(model) if own else pickle.dumps(model)
-        done = convert(pickled, "m", None, OpenPolicy(code=OwnCode(()) if own else None), lambda *_: None)
+        done = convert(pickled, "m", None, OpenPolicy(code=OwnCode(()) if own else None), lambda *_: None, alone=True)
     except Refused as refusal:
         status: Status = "breaks" if refusal.remedy == UNFORESEEN else "refused"
         return Outcome(status, f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from convert.cli.report import LONGEST_CELL, SHOWN_FEATURES, description, feature_cells, proof_table
+from convert.cli.report import LONGEST_CELL, SHOWN_FEATURES, description, feature_cells, proof_table, verdict
 from server.artefact.metadata import Artefact, Feature, Golden, Output
 
 
@@ -33,3 +33,8 @@ def test_known_values_are_told_apart_from_the_only_ones() -> None:
     assert feature_cells(Feature("a", "string", "a"))[-1] == "any"
     assert feature_cells(Feature("a", "string", "a", known=("x", "y")))[-1] == "any; known: x, y"
     assert feature_cells(Feature("a", "string", "a", categories=("x", "y")))[-1] == "x, y"
+
+
+def test_what_is_answered_alone_is_said_with_how_much_company_changes() -> None:
+    parity = {"wrong": 0, "rows": 10_000, "ties": 0, "company": {"rows": 200, "differ": 187, "worst": 0.0123}}
+    assert verdict(parity).endswith("of 200 rows together it answers 187 otherwise, by up to 0.012 of their size")

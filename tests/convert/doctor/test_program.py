@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from convert.doctor import program
-from convert.doctor.program import Made, Name, read_program
+from convert.doctor.notes import Made, Name
+from convert.doctor.program import read_program
 from tests.support.convert.hostile import END, Calls
 
 

@@ -14,6 +14,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from convert.errors import Refused
 from convert.job import Converted
@@ -65,13 +66,18 @@ def test_two_columns_that_meet_are_one(agrees: Agrees) -> None:
 
 
 @pytest.mark.slow
+def test_a_scaler_of_a_million_columns_is_folded_into_the_weights(agrees: Agrees) -> None:
+    agrees(make_pipeline(text.HashingVectorizer(), MaxAbsScaler(), LogisticRegression()).fit(DOCUMENTS, LABELS))
+
+
+@pytest.mark.slow
 def test_weights_of_a_million_columns(agrees: Agrees) -> None:
     steps = text.HashingVectorizer(alternate_sign=False), text.TfidfTransformer(sublinear_tf=True)
     agrees(make_pipeline(*steps, LogisticRegression()).fit(DOCUMENTS, LABELS))
 
 
 def test_who_needs_a_million_columns_is_refused_by_name(agrees: Agrees) -> None:
-    model = make_pipeline(text.HashingVectorizer(), MaxAbsScaler(), LogisticRegression()).fit(DOCUMENTS, LABELS)
+    model = make_pipeline(text.HashingVectorizer(), DecisionTreeClassifier(max_depth=3)).fit(DOCUMENTS, LABELS)
     with pytest.raises(Refused, match="1,048,576") as told:
         agrees(model)
     assert "4096" in told.value.remedy

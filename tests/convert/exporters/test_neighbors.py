@@ -12,7 +12,7 @@ from sklearn.impute import KNNImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder, StandardScaler
 
 from convert.errors import Refused
 from convert.export import export
@@ -63,6 +63,8 @@ def half_missing() -> Array:
         make_pipeline(StandardScaler(), KNeighborsClassifier()),
         make_pipeline(MinMaxScaler(), KNeighborsRegressor(weights="distance")),
         make_pipeline(MIXED, KNeighborsRegressor()),
+        make_pipeline(OneHotEncoder(sparse_output=False), KNeighborsClassifier()),  # no way leads back to its rows
+        make_pipeline(KBinsDiscretizer(3, encode="ordinal"), KNeighborsRegressor(3)),
     ],
     ids=lambda model: str(model).replace("\n", "")[:60],
 )

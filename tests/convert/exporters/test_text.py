@@ -8,15 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.decomposition import NMF, TruncatedSVD
 from sklearn.feature_extraction import text
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from convert.errors import Refused
 from convert.export import export
+from convert.exporters import text as exporter
 from convert.job import Converted
 from convert.original.original import open_original
 from convert.original.schema import describe
+from server.artefact.mixing.analysis import find_mixing
 from server.artefact.runtime import Runtime
 from tests.campaigns.coverage.data import documents
 
@@ -107,3 +113,57 @@ def test_greek_final_sigma_is_refused(converted: Agrees) -> None:
 def test_texts_that_str_split_takes_apart(agrees: Agrees) -> None:
     vectorizer = text.TfidfVectorizer(tokenizer=str.split, token_pattern=None, ngram_range=(1, 2))
     agrees(make_pipeline(vectorizer, LogisticRegression()).fit(DOCUMENTS, LABELS))
+
+
+TFIDF = text.TfidfVectorizer
+FEW = [
+    pytest.param(TFIDF(), LogisticRegression(), id="tfidf"),
+    pytest.param(TFIDF(sublinear_tf=True, ngram_range=(1, 3)), SGDClassifier(loss="log_loss"), id="sublinear-3"),
+    pytest.param(TFIDF(norm="l1", stop_words="english", ngram_range=(2, 2)), Ridge(), id="l1-stops-2"),
+    pytest.param(TFIDF(norm=None, use_idf=False, binary=True), TruncatedSVD(3), id="plain-svd"),
+    pytest.param(text.CountVectorizer(ngram_range=(1, 2)), MultinomialNB(), id="counts-bayes"),
+    pytest.param(TFIDF(norm="l2", token_pattern=r"\b[a-z]{2,}\b"), NMF(3, tol=1e-9, max_iter=5000), id="pattern-nmf"),  # noqa: S106
+    pytest.param(FeatureUnion([("a", TFIDF()), ("b", TFIDF(analyzer="char"))]), Ridge(), id="union"),
+    pytest.param(make_pipeline(text.CountVectorizer(), text.TfidfTransformer()), Ridge(), id="in-two-steps"),
+    pytest.param(make_pipeline(TFIDF(), MaxAbsScaler()), LogisticRegression(), id="scaled"),
+]
+
+
+def answered(model: Any, texts: Any) -> tuple[dict[str, Any], bytes]:
+    """The answers of the file to texts, and the file."""
+    original = open_original(model)
+    expected = original.ask({"text": texts})
+    graph = export(original, describe(original), expected).model
+    got = Runtime(graph.SerializeToString()).run(list(expected), {"text": texts.reshape(-1, 1)})
+    return dict(zip(expected, got, strict=True)), graph.SerializeToString()
+
+
+@pytest.mark.parametrize(("vectorizer", "last"), FEW)
+def test_what_occurs_in_a_text_answers_as_its_whole_row_does(
+    monkeypatch: pytest.MonkeyPatch, vectorizer: Any, last: Any
+) -> None:
+    model = make_pipeline(vectorizer, last).fit(DOCUMENTS, LABELS)
+    texts = np.array([*ODD, *DOCUMENTS[:60], " ".join(DOCUMENTS[:20]), "good " * 300], object)
+    slow, whole = answered(model, texts)
+    monkeypatch.setattr(exporter, "MANY", 1)
+    fast, few = answered(model, texts)
+    original = open_original(model).ask({"text": texts})
+    assert b"TfIdfVectorizer" in whole
+    assert b"Einsum" in few
+    assert (b"TfIdfVectorizer" in few) is (vectorizer.__class__ is FeatureUnion)
+    for name, values in original.items():
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(fast[name], values, rtol=1e-9, atol=1e-10)
+            np.testing.assert_allclose(fast[name], slow[name], rtol=1e-9, atol=1e-10)
+        else:
+            assert fast[name].tolist() == values.tolist()
+    assert find_mixing(few) is None or find_mixing(whole) is not None
+
+
+def test_who_needs_whole_rows_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporter, "MANY", 1)
+    model = make_pipeline(TFIDF(), DecisionTreeClassifier(random_state=0)).fit(DOCUMENTS, LABELS)
+    texts = np.array(DOCUMENTS, object)
+    got, graph = answered(model, texts)
+    assert b"TopK" not in graph
+    assert got["label"].tolist() == model.predict(texts).tolist()

@@ -158,7 +158,10 @@ def test_another_scikit_learn_may_be_allowed(model: LogisticRegression) -> None:
 def test_lz4_files_open(model: LogisticRegression, tmp_path: Any) -> None:
     pytest.importorskip("lz4", reason="lz4 is an optional extra")
     joblib.dump(model, tmp_path / "m.pkl", compress="lz4")
-    np.testing.assert_array_equal(opener.open_model((tmp_path / "m.pkl").read_bytes()).coef_, model.coef_)
+    written = (tmp_path / "m.pkl").read_bytes()
+    np.testing.assert_array_equal(opener.open_model(written).coef_, model.coef_)
+    with pytest.raises(Refused, match="the compressed file is damaged"):
+        opener.open_model(written[:40] + bytes(40) + written[80:])
 
 
 def test_cloudpickle_files_open_but_code_in_them_is_refused(model: LogisticRegression) -> None:

@@ -62,10 +62,11 @@ def test_the_fastest_that_passes_is_kept(paces: dict[float, float]) -> None:
         "worst": 0.25,
         "worst_safe": 0.0,
         "left": {"wrong": "not equal", "late": "not faster"},
+        "cut_at": 1e20,
     }
     assert optimised(told) == (
         "kept: 2.50 times at 1 row, 2.50 times at 1,000 rows; answers differ by at most 25.0% of what the rule allows,"
-        " else 0"
+        " else 0; a number beyond 1e+20 counts as that where it is multiplied"
     )
 
 
@@ -78,6 +79,16 @@ def test_where_none_gains_or_passes_it_is_the_safe_one(paces: dict[float, float]
     assert optimised(fastest(safe, lambda _: proof(), FEEDS, {})[1]) == (
         "no, the graph is as ever (there is nothing to try)"
     )
+
+
+def test_what_excuses_more_labels_than_may_be_is_not_kept(paces: dict[float, float]) -> None:
+    paces[1.0] = 3.0
+    safe = proven(adding(0.0))
+    tied = Proof((Line("usual", "alone", "label", 100, 0, 3, 0, 0.0),), (), {})
+    best, told = fastest(safe, lambda _: tied, FEEDS, {"loose": adding(1.0)})
+    assert best is safe
+    assert told["left"] == {"loose": "not equal"}
+    assert "cut_at" not in told
 
 
 def test_what_loses_at_one_row_is_not_kept_for_what_it_gains_at_many(monkeypatch: pytest.MonkeyPatch) -> None:

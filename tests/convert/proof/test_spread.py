@@ -104,4 +104,6 @@ def test_rows_that_are_all_answered_alike_prove_nothing(
     with pytest.raises(Refused, match="one and the same answer") as refused:
         converted(model)
     assert "--data" in refused.value.remedy
+    with pytest.raises(Refused, match="one and the same answer"):
+        converted(model, pandas.DataFrame({"text": DOCUMENTS[:1]}))
     assert agrees(model, pandas.DataFrame({"text": DOCUMENTS})).proof.spread.distinct == 2

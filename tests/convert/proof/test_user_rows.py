@@ -70,3 +70,19 @@ def test_dates_of_any_kind_are_seconds(column: Any) -> None:
 def test_what_is_no_date_is_refused() -> None:
     with pytest.raises(Refused, match="'at' is no float64"):
         fit_to_schema(pandas.DataFrame({"at": ["soon"]}), [Feature("at", "float64", "X", unit=SINCE_1970)])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"x,y\n"),
+        ("a.csv", b""),
+        ("a.json", b"[]"),
+        ("a.json", b"5"),
+        ("a.json", b"[[[["),
+        ("a.npy", b"\x93NUMPY"),
+    ],
+)
+def test_what_holds_no_rows_is_refused_by_its_name(name: str, content: bytes) -> None:
+    with pytest.raises(Refused, match=f"--data {name}"):
+        read_rows(name, content)

@@ -189,7 +189,7 @@ def test_replicas_follow_the_demand(nodes: Nodes, port: int, questions: dict[byt
         "max_replicas": 2,
         "upscale_delay_s": 1,
         "downscale_delay_s": 5,
-        "look_back_period_s": 3,
+        "look_back_period_s": 11,  # Ray asks that it be longer than the 10 s between its looks
         "policy": {"policy_function": "deploy.ray.policy:scale"},
     }
     deploy(port, settings(), autoscaling_config=scaling, num_replicas=None)

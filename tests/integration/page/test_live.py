@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -10,6 +10,9 @@ import pytest
 from tests.integration.page.conftest import Visit
 from tests.support.integration.running import Running
 from tests.support.server.doors import Door
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 NOW = 1_800_000_000
 
@@ -68,6 +71,31 @@ def test_the_last_sample_is_said_and_all_are_drawn(door: Door, visit: Visit) -> 
     assert "p95 1 ms, p99 2 ms" in page.locator("article .figures").inner_text()
     page.get_by_role("link", name="plain").click()
     page.get_by_text("Nobody asked it in this time.").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said", "points"),
+    [
+        (0, "minute", 1),
+        (59, "minute", 60),
+        (90, "two minutes", 91),
+        (299, "five minutes", 151),
+        (600, "ten minutes", 151),
+    ],
+)
+def test_a_chart_spans_what_there_is(modules: Page, seconds: int, said: str, points: int) -> None:
+    drawn = """async (seconds) => {
+      const { History } = await import("/static/stream.js");
+      const { Figure } = await import("/static/chart.js");
+      const { stretch } = await import("/static/words.js");
+      const history = new History();
+      for (let time = 1200 - seconds; time <= 1200; time += 1) history.add({ time, value: 1 });
+      const figure = new Figure({ title: "", lines: [(sample) => sample.value], says: () => ["", ""] });
+      figure.draw(history);
+      const line = figure.paths[0].getAttribute("d");
+      return [stretch(history.span), line.split(",").length - 1, /^M600.0,[\\d.]+h-10$/.test(line)];
+    }"""
+    assert modules.evaluate(drawn, seconds) == [said, points, seconds == 0], "a moment alone is a dash"
 
 
 @pytest.mark.slow

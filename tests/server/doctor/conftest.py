@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from server.doctor.checkout import Blob, Checkout
 from server.doctor.examination import Asked, examine
 from tests.conftest import ROOT
 from tests.support.models.loading import put
@@ -16,6 +18,21 @@ from tests.support.server.models import classifier
 
 AS_THEY_ARE = ("Procfile", "app.json", ".slugignore", ".python-version", "requirements.txt", ".gitignore")
 MODEL = "models/tickets/1/model.onnx"
+
+
+def checkout_of(texts: Mapping[str, str] = {}, *paths: str, sizes: Mapping[str, int] = {}) -> Checkout:
+    """A checkout that no git was asked of: committed texts, more committed paths, and sizes of some."""
+    names = (*texts, *paths, *sizes)
+    return Checkout(
+        root=Path("/nowhere"),
+        committed={name: Blob("", sizes.get(name, len(texts.get(name, "")))) for name in names},
+        changed=frozenset(),
+        untracked=frozenset(),
+        texts=texts,
+        private_keys=frozenset(),
+        shallow=False,
+        pushes_to_heroku=False,
+    )
 
 
 class Repository:
@@ -29,6 +46,13 @@ class Repository:
         who = ["-c", "user.name=n", "-c", "user.email=n@example.org", "-c", "commit.gpgsign=false"]
         run = subprocess.run(["git", *who, *words], cwd=self.root, capture_output=True, text=True, check=True)
         return run.stdout
+
+    def shell(self, line: str) -> None:
+        """Types a line into a shell, as nobody in particular."""
+        names = {f"GIT_{who}_{what}": "n@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        subprocess.run(
+            ["bash", "-c", line], cwd=self.root, env={**os.environ, **names}, capture_output=True, check=True
+        )
 
     def write(self, path: str, text: str | bytes) -> None:
         """Puts a file, without git's knowledge."""

@@ -31,7 +31,7 @@ def test_a_good_checkout_is_silent(repository: Repository) -> None:
 
 def test_a_file_that_is_no_model(repository: Repository) -> None:
     repository.commit("models/noise/1/model.onnx", b"\x00noise" * 50)
-    repository.only("the server refuses models/noise/1/model.onnx", "git rm -r 'models/noise'")
+    repository.only("the server refuses models/noise/1/model.onnx", "git rm -r models/noise")
 
 
 def test_a_model_that_does_not_give_its_golden_rows_answers(repository: Repository) -> None:
@@ -41,7 +41,7 @@ def test_a_model_that_does_not_give_its_golden_rows_answers(repository: Reposito
 
 def test_a_model_that_is_not_in_git(repository: Repository) -> None:
     repository.write("models/late/1/model.onnx", (repository.root / MODEL).read_bytes())
-    repository.only("models/late/1/model.onnx is not committed", "git add 'models/late/1/model.onnx' && git commit")
+    repository.only("models/late/1/model.onnx is not committed", "git add models/late/1/model.onnx && git commit")
 
 
 def test_a_model_that_is_added_but_not_committed(repository: Repository) -> None:
@@ -88,11 +88,9 @@ def test_models_that_are_fetched_need_not_be_committed(repository: Repository) -
 
 def test_a_pickle_among_the_models(repository: Repository) -> None:
     repository.write("models/churn.pkl", b"\x80\x04N.")
-    repository.only(
-        "models/churn.pkl is a pickle", "mv 'models/churn.pkl' build/", "make convert MODEL=build/churn.pkl"
-    )
+    repository.only("models/churn.pkl is a pickle", "mv models/churn.pkl build/", "make convert MODEL=build/churn.pkl")
     repository.commit("models/churn.pkl", b"\x80\x04N.")
-    repository.only("models/churn.pkl is a pickle", "git rm --cached 'models/churn.pkl'")
+    repository.only("models/churn.pkl is a pickle", "git rm --cached --quiet models/churn.pkl")
 
 
 def test_a_name_that_no_model_can_have(repository: Repository) -> None:
@@ -119,7 +117,11 @@ def test_a_model_that_is_not_signed_though_a_key_asks_for_it(repository: Reposit
     pytest.importorskip("nacl", reason="PyNaCl is not installed")
     from tests.support.models.keys import key_pair
 
-    repository.only("is not signed", config_vars={"DYNONNX_VERIFY_KEY": key_pair()[1]})
+    key = {"DYNONNX_VERIFY_KEY": key_pair()[1]}
+    assert any("requirements.txt lacks PyNaCl" in found for found in repository.found(config_vars=key))
+    repository.commit("requirements-signing.txt", (ROOT / "requirements-signing.txt").read_text())
+    repository.add_line("requirements.txt", "-r requirements-signing.txt")
+    repository.only("is not signed", config_vars=key)
 
 
 # The build
@@ -173,7 +175,7 @@ def test_a_procfile_by_another_name(repository: Repository, name: str) -> None:
 @pytest.mark.parametrize("line", ["worker: python -m server", "web: gunicorn app:app"])
 def test_a_procfile_that_starts_no_server(repository: Repository, line: str) -> None:
     repository.commit("Procfile", line + "\n")
-    repository.only("Procfile", "echo 'web: python -m server' > Procfile")
+    repository.only("Procfile", "printf 'web: python -m server")
 
 
 def test_a_committed_virtual_environment(repository: Repository) -> None:
@@ -201,13 +203,13 @@ def test_no_repository_and_an_empty_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["churn.pkl", "notes/model.joblib", "old/forest.SKOPS"])
 def test_a_pickle_that_would_ship(repository: Repository, path: str) -> None:
     repository.commit(path, b"\x80\x04N.")
-    repository.only(f"{path} is a pickle and would ship", f"git rm --cached '{path}'")
+    repository.only(f"{path} is a pickle and would ship", f"git rm --cached --quiet {path}")
 
 
 @pytest.mark.parametrize("path", ["customers.csv", "data/all.parquet", "models/tickets/1/sample.npy"])
 def test_data_that_would_ship(repository: Repository, path: str) -> None:
     repository.commit(path, "1,2\n")
-    repository.only(f"{path} looks like data and would ship", f"echo '/{path}' >> .slugignore")
+    repository.only(f"{path} looks like data and would ship", f"echo /{path} >> .slugignore")
 
 
 def test_what_does_not_ship_may_be_there(repository: Repository) -> None:
@@ -218,7 +220,7 @@ def test_what_does_not_ship_may_be_there(repository: Repository) -> None:
 
 def test_committed_secrets(repository: Repository) -> None:
     repository.commit(".env", "DYNONNX_API_KEYS=0123456789abcdef\n")
-    repository.only(".env is committed", "git rm --cached .env")
+    repository.only(".env is committed", "git rm --cached --quiet .env")
 
 
 def test_no_slugignore(repository: Repository) -> None:
@@ -244,11 +246,11 @@ def test_packages_that_make_the_slug_too_large(repository: Repository) -> None:
 
 
 def test_files_that_make_the_slug_too_large(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slug, "LIMIT_BYTES", 80 * slug.MB)  # 30 MB in git take no time, 500 take half a minute
+    monkeypatch.setattr(slug, "LIMIT_BYTES", 80_000_000)  # 30 MB in git take no time, 500 take half a minute
     assert repository.found() == []
-    repository.commit("weights.bin", random.Random(0).randbytes(1 << 16) * 480)
-    repository.only("MB compressed, and Heroku takes 80; the largest part is weights.bin, 31 MB", ".slugignore")
-    repository.commit("weights.bin", bytes(31_000_000))  # zeros take no place
+    repository.commit("server/weights.bin", random.Random(0).randbytes(1 << 16) * 480)
+    repository.only("MB compressed, and Heroku takes 80; the largest part is server/weights.bin, 31 MB", ".slugignore")
+    repository.commit("server/weights.bin", bytes(31_000_000))  # zeros take no place
     assert repository.found() == []
 
 
@@ -274,7 +276,8 @@ def test_a_default_model_that_is_none(repository: Repository, where: str, says: 
     if where == "Procfile":
         repository.commit(where, "web: DYNONNX_DEFAULT_MODEL=iris python -m server\n")
     elif where == "app.json":
-        repository.commit(where, f'{{"env": {{"DYNONNX_DEFAULT_MODEL": "iris", "DYNONNX_API_KEYS": "{"k" * 16}"}}}}')
+        keys = '"DYNONNX_API_KEYS": {"generator": "secret"}'
+        repository.commit(where, f'{{"env": {{"DYNONNX_DEFAULT_MODEL": "iris", {keys}}}}}')
     else:
         asked[{"environment": where, "config": "config_vars"}[where]] = {"DYNONNX_DEFAULT_MODEL": "iris"}
     repository.only(says, "DYNONNX_DEFAULT_MODEL is iris, and no such model is committed: there is tickets", **asked)

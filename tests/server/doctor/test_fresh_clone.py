@@ -84,8 +84,76 @@ MISTAKES = {
     "too many workers": ("export WEB_CONCURRENCY=9", "9 workers with these models take"),
     "a dyno that there is not": (f'sed -i \'s/"basic"/"huge"/\' app.json && {COMMIT}', "there is no dyno size huge"),
     "an app.json that is none": (f"echo '{{' > app.json && {COMMIT}", "app.json: "),
+    "a model in a repository of its own": (
+        "cp -r models/iris models/late && git init -q models/late && (git add models/late || true)",
+        "models/late/ is a git repository of its own",
+    ),
+    "a model that git does not look at": (
+        "git update-index --skip-worktree models/iris/1/model.onnx"
+        " && cp $EXAMPLES/churn/1/model.onnx models/iris/1/model.onnx",
+        "git was told not to look at it",
+    ),
+    "a model without a version": (
+        f"mkdir models/late && cp models/iris/1/model.onnx models/late/ && {COMMIT}",
+        "models/late/model.onnx is where no server looks",
+    ),
+    "another folder of models": (
+        "export DYNONNX_MODELS=model",
+        "no model is committed in model/: the app would serve none; there are some in models/",
+    ),
+    "a slug without the page": (f"echo '*.js' >> .slugignore && {COMMIT}", ".slugignore's line `*.js` keeps"),
+    "code that is not in git": ("touch server/mine.py", "server/mine.py: not committed"),
+    "a private key in git": (
+        f"printf '%s %s\\n' '-----BEGIN PRIVATE' 'KEY-----' > key.txt && {COMMIT}",
+        "key.txt is committed, with the keys in it",
+    ),
+    "a notebook that ships": (f"echo '{{}}' > explore.ipynb && {COMMIT}", "explore.ipynb looks like data"),
+    "a large file that ships": (
+        f"head -c 2000000 /dev/zero > customers.json && {COMMIT}",
+        "customers.json has 2.0 MB, is no part of the server",
+    ),
+    "what pip freeze lists": (
+        f"sed -i '/--hash/d; s/ *\\\\$//' requirements.txt && {COMMIT}",
+        "requirements.txt has no hashes",
+    ),
+    "a package twice": (
+        f"printf 'numpy==1.26.0 --hash=sha256:%064d\\n' 0 >> requirements.txt && {COMMIT}",
+        "requirements.txt has numpy twice",
+    ),
+    "a merge that was not finished": (
+        f"printf '<<<<<<< HEAD\\n=======\\n>>>>>>> main\\n' >> requirements.txt && {COMMIT}",
+        "requirements.txt holds both sides of a merge",
+    ),
+    "a server with words": (
+        f"sed -i 's/^web:.*/web: python -m server --port $PORT/' Procfile && {COMMIT}",
+        "its settings are variables of the environment",
+    ),
+    "a release phase that fails": (
+        f"sed -i 's/^release:.*/release: python -m server chek/' Procfile && {COMMIT}",
+        "Procfile's release phase is `python -m server chek`",
+    ),
+    "a port of one's own": (
+        f"sed -i 's/^web:.*/web: PORT=8000 python -m server/' Procfile && {COMMIT}",
+        "Procfile: PORT is 8000",
+    ),
+    "keys in git": (
+        f"sed -i 's/^web:.*/web: DYNONNX_API_KEYS=0123456789abcdef python -m server/' Procfile && {COMMIT}",
+        "Procfile: DYNONNX_API_KEYS is written out",
+    ),
+    "keys of this shell alone": (
+        "export DYNONNX_API_KEYS=0123456789abcdef && git remote add heroku https://git.heroku.com/mine.git",
+        "the app answers anyone",
+    ),
+    "another buildpack": (f"sed -i 's|heroku/python|heroku/nodejs|' app.json && {COMMIT}", "and not heroku/python"),
+    "no dyno at all": (f'sed -i \'s/"quantity": 1/"quantity": 0/\' app.json && {COMMIT}', "has 0 dynos of web"),
+    "an app in another language": (f"echo '{{}}' > package.json && {COMMIT}", "takes that for an app in Node.js"),
+    "a public key that stays here": (
+        "export DYNONNX_VERIFY_KEY=model-key.pub.pem",
+        "names model-key.pub.pem, which is not committed",
+    ),
 }
-CAUSES = {"no .slugignore", "an app.json that is none"}  # what comes of these is told behind them
+# What comes of these is told behind them.
+CAUSES = {"no .slugignore", "an app.json that is none", "a public key that stays here"}
 EXAMPLES = ROOT / "examples" / "models"
 
 

@@ -19,7 +19,7 @@ from convert.graph.graph import MICROSOFT, Tensor
 
 PADDING = "\ufdd1"  # stands behind the last character of a short text; a noncharacter
 OTHER, LETTER, GONE, EDGE = -1, -2, -3, -4  # unknown; unknown, but of a word; not there; before and behind a word
-SPACES = [" ", *(c for c in map(chr, range(sys.maxunicode + 1)) if c.isspace() and c != " ")]
+SPACES = [" ", *(c for c in map(chr, range(1 << 16)) if c.isspace() and c != " ")]  # beyond there is none, by test
 STRANGE = "\U000e0fff"  # assigned to nothing
 UNUSED = ("Cn", "Co", "Cs")  # no characters: nothing folds to them or from them
 

@@ -13,6 +13,7 @@ import numpy as np
 from onnx import numpy_helper
 
 from convert.errors import Refused
+from convert.exporters.parts.text.ngrams import sliced
 from convert.graph.graph import Array, Graph, Tensor
 
 DENSE = 0.25  # of the columns may have weights for them to be looked up; else the weights of all are kept
@@ -20,16 +21,25 @@ DENSE = 0.25  # of the columns may have weights for them to be looked up; else t
 
 @dataclass(frozen=True, slots=True)
 class Occurrences:
-    """Of each row the columns ``at`` [rows, some], each once, and their ``amounts``; ``width`` is none, of amount 0."""
+    """Of each row the columns ``at`` [rows, some], each once, and their ``amounts``; ``width`` is none, of amount 0.
+
+    ``length`` [rows, 1] is what the amounts of a row are yet to be divided by; None: nothing.
+    """
 
     at: Tensor
     amounts: Tensor
     width: int
+    length: Tensor | None = None
 
     @property
     def there(self) -> Tensor:
         """[rows, some]: 1 where there is a column, else 0."""
         return (self.at < self.width).cast(np.float64)
+
+    @property
+    def shares(self) -> Tensor:
+        """[rows, some]: the amounts, divided."""
+        return self.amounts if self.length is None else self.amounts / self.length
 
     def of_column(self, values: Array) -> Tensor:
         """[rows, some]: of ``values`` [width] that of each column; 0 where there is none."""
@@ -48,8 +58,8 @@ class Occurrences:
             matrix = matrix[kept]
         table = graph.constant(np.vstack([matrix, np.zeros((2 if not len(kept) else 1, matrix.shape[1]))]))
         found = graph.op("Gather", table, places, dtype=np.float64, axis=0)
-        weighed = found * graph.op("Unsqueeze", self.amounts, graph.constant(np.array([2])))
-        summed = weighed.reduce("ReduceSum", 1, keep=False)
+        summed = graph.op("Einsum", self.amounts, found, equation="rl,rlk->rk")
+        summed = summed if self.length is None else summed / self.length
         return summed.reshape(-1) if weights.ndim == 1 else summed
 
 
@@ -86,11 +96,16 @@ def as_columns(found: Occurrences, refusal: Refused | None = None) -> Tensor:
     rows = graph.op("Shape", found.at, dtype=np.int64, start=0, end=1)
     shape = graph.op("Concat", rows, graph.constant(np.array([found.width + 1], np.int64)), axis=0)
     empty = graph.op("ConstantOfShape", shape, dtype=np.float64, value=numpy_helper.from_array(np.zeros(1)))
-    whole = _without_last(graph.op("ScatterElements", empty, found.at, found.amounts, axis=1))
+    whole = _without_last(graph.op("ScatterElements", empty, found.at, found.shares, axis=1))
     if refusal is not None:
         graph.forbid(whole, refusal)
-    _occurrences.setdefault(graph, {})[whole.name] = found
+    note(whole, found)
     return whole
+
+
+def note(whole: Tensor, found: Occurrences) -> None:
+    """Notes what occurs in ``whole`` [rows, width], for those who ask `occurrences_of` it."""
+    _occurrences.setdefault(whole.graph, {})[whole.name] = found
 
 
 def occurrences_of(x: Tensor) -> Occurrences | None:
@@ -109,13 +124,8 @@ def _taken(x: Tensor, order: Tensor) -> Tensor:
 
 
 def _without_first(x: Tensor) -> Tensor:
-    return _sliced(x, 1, np.iinfo(np.int64).max)
+    return sliced(x, 1, np.iinfo(np.int64).max)
 
 
 def _without_last(x: Tensor) -> Tensor:
-    return _sliced(x, 0, -1)
-
-
-def _sliced(x: Tensor, start: int, end: int) -> Tensor:
-    bounds = [x.graph.constant(np.array([bound], np.int64)) for bound in (start, end, 1)]
-    return x.graph.op("Slice", x, *bounds)
+    return sliced(x, 0, -1)

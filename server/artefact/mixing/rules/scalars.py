@@ -22,9 +22,13 @@ BINARY: Mapping[str, Callable[..., Scalar]] = {
     "GreaterOrEqual": operator.ge,
     "Less": operator.lt,
     "LessOrEqual": operator.le,
+    "Min": min,
 }
-# All that `apply` knows. What a pattern, a hash or a quotient makes of a value is not computed here: one, but unknown.
-SCALARS = frozenset({*BINARY, "Abs", "And", "Cast", "Div", "MurmurHash3", "Not", "Or", "RegexFullMatch", "Where"})
+# All that `apply` knows. What a pattern, a hash, a quotient or a logarithm makes of a value is not computed here: one,
+# but unknown.
+SCALARS = frozenset(
+    {*BINARY, "Abs", "And", "Cast", "Div", "Log", "MurmurHash3", "Not", "Or", "RegexFullMatch", "Where"}
+)
 
 
 def apply(kind: str, values: Sequence[Maybe], to: int) -> Maybe:
@@ -40,6 +44,8 @@ def apply(kind: str, values: Sequence[Maybe], to: int) -> Maybe:
         return not values[0]
     if kind == "Cast" and len(values) == 1:
         return _cast(values[0], to)
+    if kind == "Abs" and len(values) == 1 and _is_exact(values):
+        return abs(values[0])  # type: ignore[arg-type]  # a number, as it is exact
     if kind in BINARY and len(values) == 2 and not any(isinstance(value, str) for value in values):
         result = BINARY[kind](*values)
         return result if isinstance(result, bool) or _is_exact([*values, result]) else None

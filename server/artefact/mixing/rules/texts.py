@@ -1,6 +1,6 @@
 """Owns the rules of tensors that are as wide as the longest text of a run: what pads a short one must not count.
 
-Every rule keeps what `Texts` says. A tensor of this kind is never an output; n-grams make a usual one of it.
+Every rule keeps what `Texts` says. A tensor of this kind is never an output; sums make a usual one of it.
 docs/decisions.md: "A short text beside a long one".
 """
 
@@ -13,6 +13,7 @@ from itertools import product
 from server.artefact.mixing.graph import Constant
 from server.artefact.mixing.node import Applied, Rule
 from server.artefact.mixing.rules.scalars import SCALARS, Maybe, apply
+from server.artefact.mixing.rules.text_sums import SUMS, texts_of
 from server.artefact.mixing.value import ROWS, NotProven, Scalar, Texts, Value, certain
 
 MAX_TAIL = 32  # different elements behind the texts that are followed
@@ -27,12 +28,6 @@ def tokenizer(node: Applied) -> list[Value]:
 
 def _value(texts: Texts) -> Value:
     return Value((ROWS, None, texts.inner) if texts.inner else (ROWS, None), texts=texts)
-
-
-def _texts(value: Value) -> Texts:
-    if value.texts is None:
-        raise NotProven("it joins texts with what is none")
-    return value.texts
 
 
 def elementwise(operator: str, node: Applied) -> list[Value]:
@@ -95,7 +90,7 @@ def _settled(texts: Texts) -> Texts:
 
 def label_encoder(node: Applied) -> list[Value]:
     """Codes by a dictionary."""
-    texts = _texts(node.input(0))
+    texts = texts_of(node.input(0))
     keys = node.attributes.get("keys_strings", node.attributes.get("keys_int64s"))
     codes = node.attributes.get("values_int64s")
     if not isinstance(keys, tuple) or not isinstance(codes, tuple) or len(keys) != len(codes):
@@ -117,26 +112,29 @@ def shape(node: Applied) -> list[Value]:
 
 
 def gather(node: Applied) -> list[Value]:
-    """Rows of a table in the file, one for each place."""
-    table, texts = node.input(0), _texts(node.input(1))
+    """Rows of a table in the file, or elements of a list, one for each place."""
+    table, texts = node.input(0), texts_of(node.input(1))
     constant = table.constant
     if not isinstance(constant, Constant) or constant.values is None or constant.dims is None or texts.inner:
         raise NotProven("its table is not known")
-    if len(constant.dims) != 2 or constant.dims[1] < 1 or node.integer("axis", 0) or constant.values.dtype.kind != "i":
-        raise NotProven("its table is no table of whole numbers")
+    width = {1: 1, 2: constant.dims[-1] if constant.dims else 0}.get(len(constant.dims), 0)
+    if width < 1 or node.integer("axis", 0) or constant.values.dtype.kind not in "if":
+        raise NotProven("its table is no table of numbers")
     if constant.is_narrow:
         raise NotProven("sums of what its table holds may wrap round")
-    rows = constant.values.reshape(constant.dims)
+    rows = constant.values.reshape(-1, width)
     places = [element for element in texts.tail if type(element) is int and -len(rows) <= element < len(rows)]
-    if len(places) < len(texts.tail) or constant.dims[1] > MAX_TAIL:
+    if len(places) < len(texts.tail):
         raise NotProven("what it makes of the padding is not known")
-    tail = tuple(dict.fromkeys(int(element) for place in places for element in rows[place]))
-    return [_value(replace(texts, tail=tail, origin=object(), inner=constant.dims[1]))]
+    tail = tuple(dict.fromkeys(element for place in places for element in rows[place].tolist()))
+    if len(tail) > MAX_TAIL:
+        raise NotProven("what it makes of the padding is too much to follow")
+    return [_value(replace(texts, tail=tail, origin=object(), inner=width if len(constant.dims) == 2 else 0))]
 
 
 def unsqueeze(node: Applied) -> list[Value]:
     """One element at each place."""
-    texts = _texts(node.input(0))
+    texts = texts_of(node.input(0))
     if texts.inner or certain(node.input(1)) not in ((2,), (-1,)):
         raise NotProven("places may move")
     return [_value(replace(texts, inner=1))]
@@ -144,7 +142,7 @@ def unsqueeze(node: Applied) -> list[Value]:
 
 def reshape(node: Applied) -> list[Value]:
     """The elements of a place one after the other."""
-    texts = _texts(node.input(0))
+    texts = texts_of(node.input(0))
     if not texts.inner or certain(node.input(1)) != (0, -1) or node.integer("allowzero", 0):
         raise NotProven("places may move")
     inner, late = texts.inner, texts.late * texts.inner
@@ -153,7 +151,7 @@ def reshape(node: Applied) -> list[Value]:
 
 def slice_rule(node: Applied) -> list[Value]:
     """All places but the first, or all but the last."""
-    texts = _texts(node.input(0))
+    texts = texts_of(node.input(0))
     start, end, axis = (certain(node.input(place)) for place in (1, 2, 3))
     steps = certain(node.input(4)) if node.has(4) else (1,)
     if axis != (1,) or steps != (1,) or not texts.ordered or texts.more < 1:
@@ -170,9 +168,9 @@ def concat(node: Applied) -> list[Value]:
     values = [node.input(place) for place in range(len(node.inputs))]
     axis = node.integer("axis", 0)
     if all(value.texts is not None and value.texts.inner for value in values):
-        return [_side_by_side([_texts(value) for value in values], axis)]
+        return [_side_by_side([texts_of(value) for value in values], axis)]
     at = next(place for place, value in enumerate(values) if value.texts is not None)
-    texts = _texts(values[at])
+    texts = texts_of(values[at])
     if axis != 1 or texts.inner or any(value.shape != (ROWS, 1) for value in values[:at] + values[at + 1 :]):
         raise NotProven("it joins texts with what is none")
     if any(value.texts is not None for value in values[:at] + values[at + 1 :]):
@@ -213,17 +211,6 @@ def put_last(texts: Texts, code: Scalar) -> Value:
     return _value(_settled(replace(texts, tail=tail, origin=object(), ordered=False, late=0)))
 
 
-def vectorizer(node: Applied) -> list[Value]:
-    """Counts of n-grams, none of which holds an element of the padding."""
-    texts = _texts(node.input(0))
-    pools = [node.attributes[name] for name in ("pool_int64s", "pool_strings") if name in node.attributes]
-    if texts.inner or texts.late > 0 or len(pools) != 1 or not isinstance(pools[0], tuple):
-        raise NotProven("its n-grams are not known")
-    if None in texts.tail or set(texts.tail).intersection(pools[0]):
-        raise NotProven("it counts the padding of short texts")
-    return [Value((ROWS, None))]
-
-
 def same(node: Applied) -> list[Value]:
     """As it is."""
     return [node.input(0)]
@@ -237,7 +224,7 @@ TEXTS: Mapping[str, Rule] = {
     "Reshape": reshape,
     "Slice": slice_rule,
     "Concat": concat,
-    "TfIdfVectorizer": vectorizer,
+    **SUMS,
     **{operator: (lambda node, operator=operator: elementwise(operator, node)) for operator in SCALARS},  # type: ignore[misc]
 }
 TEXTS_ML: Mapping[str, Rule] = {"LabelEncoder": label_encoder}

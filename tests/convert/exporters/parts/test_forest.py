@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto
 
+from convert.errors import Refused
 from convert.exporters.parts import forest as forests
 from convert.exporters.parts.forest import Forest, Leaves
 from convert.graph.graph import Array, Graph
@@ -49,6 +50,19 @@ def walked(tree: dict[str, Any], row: Array) -> Array:
         goes_left = tree["missing_left"][node] if np.isnan(value) else value <= tree["thresholds"][node]
         node = int(tree["left" if goes_left else "right"][node])
     return np.asarray(tree["leaves"].values[node])
+
+
+def chained(levels: int) -> dict[str, Any]:
+    """A tree each of whose branches has one leaf and one branch."""
+    branches = np.arange(levels)
+    left, right = (np.concatenate([of, np.zeros(levels + 1, np.int64)]) for of in (levels + branches, branches + 1))
+    right[levels - 1] = 2 * levels
+    leaf = np.arange(2 * levels + 1) >= levels
+    values = np.where(leaf, np.arange(len(leaf)), 0)[:, None] / 7
+    count = len(leaf)
+    features, thresholds = np.zeros(count, np.int64), np.arange(count, dtype=np.float64)
+    ways = {"features": features, "thresholds": thresholds, "left": left, "right": right}
+    return {**ways, "missing_left": np.zeros(count, np.bool_), "leaves": Leaves(leaf, values)}
 
 
 def made(trees: list[dict[str, Any]], dtype: Any) -> ModelProto:
@@ -113,3 +127,17 @@ def test_equal_leaves_are_one() -> None:
     (weights,) = (a.t for a in model.graph.node[0].attribute if a.name == "leaf_weights")
     assert weights.dims[0] <= 8  # -1, 0 and 1 for two targets, and again where a root has one on both sides
     assert {(opset.domain, opset.version) for opset in model.opset_import} == {("", 18), ("ai.onnx.ml", 5)}
+
+
+def test_a_tree_that_is_too_deep_is_refused_with_its_depth_and_what_helps() -> None:
+    deep = forests.MOST_LEVELS + 1
+    with pytest.raises(Refused, match=f"{deep:,} levels deep") as refusal:
+        Forest().add(**chained(deep))
+    assert f"max_depth={forests.MOST_LEVELS}" in refusal.value.remedy
+
+
+def test_the_deepest_tree_answers_as_walked() -> None:
+    tree = chained(forests.MOST_LEVELS)
+    rows = np.array([[-1.0, 0, 0, 0], [forests.MOST_LEVELS - 1.5, 0, 0, 0], [1e9, 0, 0, 0]])
+    (got,) = Runtime(made([tree], np.float64).SerializeToString()).run(["y"], {"X": rows})
+    np.testing.assert_allclose(got, [walked(tree, row) for row in rows])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
@@ -63,6 +63,30 @@ def test_each_split_of_a_booster_has_rows_on_both_sides_and_without_a_value() ->
             assert (near <= at).any()
             assert (near > at).any()
         assert not asked or np.isnan(values).any()
+
+
+def _floored(thresholds: Any) -> Any:
+    """The last float32 that goes left."""
+    single = thresholds.astype(np.float32)
+    return np.where(single > thresholds, np.nextafter(single, np.float32(-np.inf)), single)
+
+
+def test_a_forest_of_more_splits_than_rows_is_asked_sharply_at_many_of_them() -> None:
+    x, y = _many_columns()
+    model = RandomForestRegressor(10, min_samples_leaf=3, random_state=0).fit(x, y)
+    original = open_original(model)
+    groups = synthesise(describe(original), original.hints)
+    rows = np.concatenate([np.column_stack(list(table.values())) for table in groups.values()]).astype(np.float32)
+    shares = []
+    for tree in (member.tree_ for member in model.estimators_):
+        met, last = tree.decision_path(rows).tocsc(), _floored(tree.threshold)
+        for node in np.flatnonzero(tree.children_left >= 0):
+            values = rows[met.indices[met.indptr[node] : met.indptr[node + 1]], tree.feature[node]]
+            beyond = np.nextafter(last[node], np.float32(np.inf))
+            shares.append([(values == last[node]).any(), (values == beyond).any(), np.isnan(values).any()])
+    assert len(shares) > 3000
+    below, above, missing = np.mean(shares, axis=0)
+    assert (below, above, missing) > (0.4, 0.4, 0.4), (below, above, missing)
 
 
 def test_a_model_without_trees_has_no_such_rows() -> None:

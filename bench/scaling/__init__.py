@@ -1,0 +1,1 @@
+"""One server with several workers: how evenly they share, and what each further core brings."""

@@ -1,0 +1,145 @@
+"""Owns the pattern of the codes that occur in a row, each once, with how often. Knows no values.
+
+Codes, none above ``most``, are put in order (`TopK`), so that equal ones are a run; runs are numbered (`CumSum` of
+where one begins, from 0 on), and `ScatterElements` puts each run's code and length at the place of its number.
+``most`` is what fills up short texts: its run is the last, and its length, which the longest text decides, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from server.artefact.mixing.graph import Constant, Node
+from server.artefact.mixing.patterns import Makers, is_length, made
+from server.artefact.mixing.value import ROWS, Texts, Value
+
+WHOLE, EXACT = 7, (1, 11)  # element types: int64; float32 and float64
+REST = int(np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurring:
+    """The names of the codes and of the number of the first run; ``counts``: whether how often is what is made."""
+
+    codes: str
+    first: str
+    most: int
+    counts: bool
+
+    def value(self, codes: Value, first: Value) -> Value | None:
+        """What the node makes of these; None where they are not as they must be."""
+        texts = codes.texts
+        fits = texts is not None and texts.tail == (self.most,) and texts.late <= 0 and not texts.inner
+        if texts is None or not fits or first.dims != (ROWS, 1) or first.fill != 0 or first.texts is not None:
+            return None
+        tail = (0.0,) if self.counts else (self.most,)
+        return Value((ROWS, None), texts=Texts(texts.source, texts.times, texts.more, object(), tail, texts.late))
+
+
+def occurring(node: Node, makers: Makers, constants: Mapping[str, Constant]) -> Occurring | None:
+    """The pattern that this node ends, if it ends it."""
+    if node.domain or node.operator not in ("ScatterElements", "Where"):
+        return None
+    found = _Pattern(makers, constants)
+    return found.codes_of(node) if node.operator == "ScatterElements" else found.counts_of(node)
+
+
+class _Pattern:
+    def __init__(self, makers: Makers, constants: Mapping[str, Constant]) -> None:
+        self._makers = makers
+        self._constants = constants
+
+    def codes_of(self, node: Node) -> Occurring | None:
+        """Where each run puts its code; elsewhere stands the code that fills up."""
+        places = self._scattered(node, "min")
+        if places is None:
+            return None
+        start, runs, ordered = places
+        most = self._added(start, ordered)
+        top, first = self._made(ordered, "TopK", 2), self._first(runs, ordered)
+        if most is None or first is None or top is None or top.outputs[0] != ordered:
+            return None
+        order = (top.attributes.get("axis"), top.attributes.get("largest"), top.attributes.get("sorted", 1))
+        capped = self._made(top.inputs[0], "Min", 2)
+        if order != (1, 0, 1) or capped is None or not is_length(self._makers, top.inputs[1], top.inputs[0]):
+            return None
+        return Occurring(top.inputs[0], first, most, False) if self._number(capped.inputs[1]) == most else None
+
+    def counts_of(self, node: Node) -> Occurring | None:
+        """Where each run puts its length, but for the one that fills up, and 0 elsewhere."""
+        if len(node.inputs) != 3 or not self._is_zero(node.inputs[2]):
+            return None
+        is_less, cast = self._made(node.inputs[0], "Less", 2), self._made(node.inputs[1], "Cast", 1)
+        codes = self._makers.get(is_less.inputs[0]) if is_less else None
+        lengths = self._makers.get(cast.inputs[0]) if cast and cast.attributes.get("to") in EXACT else None
+        found = self.codes_of(codes) if codes else None
+        counted = self._scattered(lengths, "add") if lengths else None
+        if is_less is None or codes is None or found is None or counted is None:
+            return None
+        start, runs, ones = counted
+        ordered = codes.inputs[2]
+        adds = self._added(start, ordered), self._added(ones, ordered)
+        if runs != codes.inputs[1] or adds != (0, 1) or self._number(is_less.inputs[1]) != found.most:
+            return None
+        return Occurring(found.codes, found.first, found.most, True)
+
+    def _scattered(self, node: Node, how: str) -> tuple[str, ...] | None:
+        fits = (node.operator, node.domain, len(node.inputs)) == ("ScatterElements", "", 3)
+        ways = (node.attributes.get("axis"), node.attributes.get("reduction")) if fits else None
+        return node.inputs if ways == (1, how) else None
+
+    def _first(self, runs: str, ordered: str) -> str | None:
+        """The name of the first run's number, where ``runs`` number the runs of equal elements."""
+        sums = self._made(runs, "CumSum", 2)
+        if sums is None or self._numbers(sums.inputs[1]) != (1,):
+            return None
+        if sums.attributes.get("exclusive", 0) or sums.attributes.get("reverse", 0):
+            return None
+        joined = self._made(sums.inputs[0], "Concat", 2)
+        begins = self._made(joined.inputs[1], "Cast", 1) if joined and joined.attributes.get("axis") == 1 else None
+        differs = self._made(begins.inputs[0], "Not", 1) if begins and begins.attributes.get("to") == WHOLE else None
+        equal = self._made(differs.inputs[0], "Equal", 2) if differs else None
+        if joined is None or equal is None:
+            return None
+        sides = self._part(equal.inputs[0], ordered), self._part(equal.inputs[1], ordered)
+        return joined.inputs[0] if sides == ((1, REST), (0, -1)) else None
+
+    def _part(self, name: str, of: str) -> tuple[int, ...] | None:
+        """The first place and the end of a part of the columns."""
+        node = self._made(name, "Slice", 4)
+        if node is None or node.inputs[0] != of:
+            return None
+        start, end, axis = (self._numbers(bound) for bound in node.inputs[1:])
+        return (*start, *end) if start and end and axis == (1,) else None
+
+    def _added(self, name: str, ordered: str) -> int | None:
+        """The number that stands in every place, where it is ``ordered * 0``, or that and a number."""
+        node = self._makers.get(name)
+        if node is None or node.domain or len(node.inputs) != 2:
+            return None
+        if node.operator == "Mul":
+            return 0 if node.inputs[0] == ordered and self._number(node.inputs[1]) == 0 else None
+        nothing = node.operator == "Add" and self._added(node.inputs[0], ordered) == 0
+        return self._number(node.inputs[1]) if nothing else None
+
+    def _made(self, name: str, operator: str, inputs: int) -> Node | None:
+        return made(self._makers, name, operator, inputs)
+
+    def _numbers(self, name: str) -> tuple[int, ...] | None:
+        constant = self._constants.get(name)
+        return constant.numbers if constant else None
+
+    def _number(self, name: str) -> int | None:
+        """Of a constant of one whole number, which broadcasts to no other shape."""
+        constant = self._constants.get(name)
+        single = constant is not None and constant.dims is not None and len(constant.dims) <= 2
+        numbers = constant.numbers if constant and single else None
+        return numbers[0] if numbers is not None and len(numbers) == 1 else None
+
+    def _is_zero(self, name: str) -> bool:
+        constant = self._constants.get(name)
+        dims = constant.dims if constant else None
+        return constant is not None and dims is not None and len(dims) <= 2 and constant.scalar == 0
