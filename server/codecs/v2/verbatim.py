@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from server.artefact.tensors import Buffer
-from server.codecs.v2.envelopes import MAX_ENVELOPE_BYTES, MAX_ENVELOPES, Envelope, RequestPlan, envelope_of
+from server.codecs.v2.envelopes import MAX_ENVELOPE_BYTES, Envelope, Remembers, RequestPlan, envelope_of
 from server.errors import ServerError
 
 _NUMBERS = re.compile(rb"\[[-+0-9.eE, \t\r\n\[\]]*\]")
@@ -31,10 +31,11 @@ class _Known(NamedTuple):
     plan: RequestPlan
 
 
-class Verbatim:
+class Verbatim(Remembers):
     """The requests of one model that were read."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._known: dict[bytes, _Known] = {}  # by the JSON before the list
 
     def __len__(self) -> int:
@@ -82,8 +83,7 @@ class Verbatim:
             if not _stands_for(json[:start] + _MARK_JSON + suffix, envelope, places[0]):
                 return
         if start + len(suffix) <= MAX_ENVELOPE_BYTES:
-            if len(self._known) >= MAX_ENVELOPES:
-                self._known.clear()
+            self.make_room()
             self._known[json[:start]] = _Known(suffix, places[0] if places else None, plan)
 
 
