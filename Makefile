@@ -186,7 +186,7 @@ PEER_PYTHON ?= python3.11
 build/peers/triton/.installed build/peers/mlserver/.installed: PEER = $(PEER_PYTHON)# neither runs on Python 3.13
 PEER = $(PYTHON)
 
-build/peers/%/.installed: bench/peers/%.txt
+build/peers/%/.installed: bench/peers/pins/%.txt
 	rm -rf $(@D)
 	$(PEER) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: -r $<
@@ -195,7 +195,7 @@ build/peers/%/.installed: bench/peers/%.txt
 bench-peers: develop models ## peak rates on one core beside mosec, Triton's Python backend, LitServe, MLServer, BentoML and Ray Serve, each in build/peers/NAME; what does not install is left out
 	@mkdir -p build/peers
 	@for peer in $(PEERS); do \
-		test -e build/peers/$$peer/.installed || echo "$$peer: installing by bench/peers/$$peer.txt"; \
+		test -e build/peers/$$peer/.installed || echo "$$peer: installing by bench/peers/pins/$$peer.txt"; \
 		$(MAKE) --no-print-directory build/peers/$$peer/.installed >build/peers/$$peer.log 2>&1 || echo "$$peer is left out: build/peers/$$peer.log says why"; \
 	done
 	$(PY) -m bench peers $(ARGS)

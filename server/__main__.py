@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import gc
 import os
 import signal
 import socket
@@ -88,19 +89,23 @@ def _check_addresses(texts: tuple[str, ...]) -> None:
 
 
 def _serve(settings: Settings, plan: DynoPlan) -> int:
-    # Imported here, so that --help and bad settings are answered without loading a web server.
-    from server.fetching.apart import fetch_apart
-    from server.models.repository import BadRepository
-    from server.processes.application import Server
-
+    gc.disable()  # what is imported stays, and is looked at once it is whole: `Server.load`
     try:
-        _check_port(settings.host or default_host(), settings.port)
-        if settings.models_from and (status := fetch_apart()):
-            return status
-        Server(settings, plan).run()
-    except (BadSetting, BadRepository) as error:
-        print(told(error), file=sys.stderr)
-        return 1
+        # Imported here, so that --help and bad settings are answered without loading a web server.
+        from server.fetching.apart import fetch_apart
+        from server.models.repository import BadRepository
+        from server.processes.application import Server
+
+        try:
+            _check_port(settings.host or default_host(), settings.port)
+            if settings.models_from and (status := fetch_apart()):
+                return status
+            Server(settings, plan).run()
+        except (BadSetting, BadRepository) as error:
+            print(told(error), file=sys.stderr)
+            return 1
+    finally:
+        gc.enable()
     return 0
 
 

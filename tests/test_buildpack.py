@@ -88,6 +88,7 @@ def test_a_clean_clone_is_built(build: Build) -> None:
     assert "Using Python 3.13 specified in .python-version" in said
     assert not re.search("Error:|Warning:", said), said
     assert re.search(r"^python .*install .*requirements\.txt", build.notes.read_text(), re.MULTILINE)
+    assert re.search(r"^python -m compileall .* server$", build.notes.read_text(), re.MULTILINE)
     assert (build.app / ".profile.d" / "python.sh").is_file()
     assert (build.app / "server" / "__main__.py").is_file()
 

@@ -35,6 +35,15 @@ def test_procfile_checks_before_it_serves() -> None:
     assert (ROOT / "Procfile").read_text() == f"web: {WEB}\nrelease: {CHECK}\n"
 
 
+def test_a_build_compiles_the_server_for_all_dynos(tmp_path: Path) -> None:
+    (tmp_path / "server").mkdir()
+    (tmp_path / "server" / "module.py").write_text("x = 1\n")
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    subprocess.run([ROOT / "bin" / "post_compile"], cwd=tmp_path, env={"PATH": path}, check=True)
+    (compiled,) = (tmp_path / "server" / "__pycache__").iterdir()
+    assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b01, "by hash, which is not checked at a start"
+
+
 def test_the_button_asks_for_what_there_is() -> None:
     app = json.loads((ROOT / "app.json").read_text())
     assert set(app) <= {

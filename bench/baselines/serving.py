@@ -35,11 +35,15 @@ _SHOWN_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A server to be measured. ``{port}`` in its command and environment becomes the port that it gets."""
+    """A server to be measured. ``{port}`` in its command and environment becomes the port that it gets.
+
+    ``not_yet``: the status with which it answers until it has started.
+    """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    not_yet: int = 503
 
     def with_workers(self, count: int) -> System:
         """The same server with a number of workers, named after it."""
@@ -173,7 +177,7 @@ def serving(
     with Child(command, folder / f"{system.name}.log", environment, cores, members=members) as child:
         try:
             with guarding(dyno, child, codes):
-                await_golden(system.name, child, url, golden)
+                await_golden(system.name, child, url, golden, system.not_yet)
                 yield Running(system, child, url, time.monotonic() - began, dyno, codes)
         finally:
             child.stop()
@@ -201,8 +205,10 @@ def all_serving(
         yield running
 
 
-def await_golden(name: str, child: Child, url: str, golden: Case, limit_s: float = BOOT_LIMIT_S) -> None:
-    """Ask until the golden request is answered; a wrong answer ends the wait at once."""
+def await_golden(
+    name: str, child: Child, url: str, golden: Case, not_yet: int = 503, limit_s: float = BOOT_LIMIT_S
+) -> None:
+    """Ask until the golden request is answered; a wrong answer ends the wait at once, ``not_yet`` does not."""
     address = Address.parse(url)
 
     def serves() -> bool:
@@ -212,7 +218,7 @@ def await_golden(name: str, child: Child, url: str, golden: Case, limit_s: float
             status, body, wrong = ask(address, golden, timeout_s=10.0)
         except (OSError, BrokenAnswer):
             return False
-        if wrong is not None and status != 503:
+        if wrong is not None and status != not_yet:
             sentence = f"{name} answers its golden request {shown(golden.body)} with {shown(body)}: {wrong}."
             raise ServerFailed(sentence, child.log_tail())
         return wrong is None

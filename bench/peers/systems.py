@@ -1,6 +1,6 @@
 """Owns how each peer is started with a model, and what it is asked. Knows nothing of measuring.
 
-A peer has a program in its own file here, beside it the list of what that needs, and an environment of its own in
+A peer has a program in its own file here, in ``pins`` the list of what that needs, and an environment of its own in
 ``build/peers/NAME``, which `make bench-peers` makes where it installs.
 """
 
@@ -38,6 +38,9 @@ _RAY: Mapping[str, str] = {
     "RAY_SERVE_HAPROXY_NBTHREAD": "1",
     "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{_RAY_PLACE}/admin.sock",
     "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{_RAY_PLACE}/haproxy.cfg",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",  # Ray has a core to start on
+    "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+    "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": "60",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 Cases = Callable[[ModelUnderTest], list[Case]]
@@ -101,7 +104,8 @@ def _bentoml(model: ModelUnderTest, folder: Path, home: Path) -> System:
 
 def _rayserve(model: ModelUnderTest, folder: Path, home: Path) -> System:
     ports = {f"RAY_SERVE_HAPROXY_{what}_PORT": str(free_port()) for what in ("METRICS", "STATS")}
-    return System("rayserve", (*_program(home, "rayserve"), "{port}"), {**_told(model), **_RAY, **ports})
+    command = (*_program(home, "rayserve"), "{port}")  # its ingress knows no route until the replica is there
+    return System("rayserve", command, {**_told(model), **_RAY, **ports}, not_yet=404)
 
 
 def _mlserver(model: ModelUnderTest, folder: Path, home: Path) -> System:
@@ -197,7 +201,7 @@ def _plain(model: ModelUnderTest) -> list[Case]:
 
 
 def _pins(name: str) -> list[str]:
-    return (_HERE / f"{name}.txt").read_text("utf-8").splitlines()
+    return (_HERE / "pins" / f"{name}.txt").read_text("utf-8").splitlines()
 
 
 _TRITON_TITLE = "Triton, Python backend (of PyTriton {version})"

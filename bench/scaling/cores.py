@@ -36,7 +36,7 @@ class CoresOptions:
     """What is measured: numbers of workers, connections, rounds, seconds of a turn, the part of a core when held."""
 
     counts: Sequence[int] = (1, 2, 4)
-    connections: Sequence[int] = (8, 32, 128)
+    connections: Sequence[int] = (8, 16, 32, 64, 128)  # doubled, so that two workers meet what one has met
     rounds: int = 3
     seconds: float = 1.0
     part: float = 0.4
@@ -114,7 +114,7 @@ def _turn(
     seconds: float,
     number: int,
 ) -> Shares:
-    """One turn of load. Of the looks at connections that counts which saw most: they come and go at its ends."""
+    """One turn of load. Of the looks at connections one that saw all counts: they come and go at its ends."""
     arbiter, looks = running.child.pid, list[Parts]()
 
     def look() -> bool:
@@ -125,8 +125,8 @@ def _turn(
     with looking(look, seconds / _LOOKS):
         closed_loop(bench, running, scenario, name, cases, connections, seconds, number)
     ran = gained(before, processor_seconds_of(arbiter))
-    fullest = max(looks, key=lambda parts: sum(parts.values()))
-    return Shares(largest_share(fullest, workers), largest_share(ran, workers))
+    whole = [parts for parts in looks if sum(parts.values()) >= connections]
+    return Shares(largest_share(whole[-1], workers) if whole else None, largest_share(ran, workers))
 
 
 def targets(
@@ -145,6 +145,11 @@ def targets(
         cpu = results.ratio(scenario, connections, one, many, "cpu_us")
         gain = None if cpu is None else cpu * count
         yield Target(f"{where}: requests/s against 1", LEAST_GAIN * count, True, rate, gain)
+        if connections // count in asked:
+            alone = results.middle(scenario, one, connections // count, "cpu_us")
+            beside = results.middle(scenario, many, connections, "cpu_us")
+            alike = f"{where}: CPU a request against 1 with {connections // count}"
+            yield Target(alike, 1 / LEAST_GAIN, False, beside / alone if beside and alone else None)
         held = max((each.connections for each in rounds if each.connections is not None), default=None)
         ran = middle(each.processor for each in rounds)
         yield Target(f"{where}: largest share, by connections", MOST_SHARE, False, held, ran)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -77,6 +78,10 @@ def packages_bytes(requirements: Path) -> tuple[int, int]:
 def _serving(models: Path, workers: int, requests: int = 0, pinned: frozenset[int] = frozenset()) -> Iterator[Running]:
     """A server that has answered ``requests`` besides the golden one."""
     system = dynonnx(models, "iris", workers)
+    compiled = {
+        "PYTHONDONTWRITEBYTECODE": ""
+    }  # as on a dyno, whose build has compiled it: the first start does so here
+    system = replace(system, environment={**system.environment, **compiled})
     with tempfile.TemporaryDirectory() as folder, serving(system, GOLDEN, Path(folder), pinned) as running:
         for _ in range(requests):
             ask(Address.parse(running.url), GOLDEN)  # on a new connection, so that every worker gets its share

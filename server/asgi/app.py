@@ -24,7 +24,7 @@ from server.models.repository import Repository
 if TYPE_CHECKING:
     from server.asgi.framework import Framework
 
-# So long the loop waits for a thread that assembles, after each run and each wait for sockets; usually 5 ms.
+# After a run and after each wait for sockets the loop waits so long for a thread that assembles; usually that is 5 ms.
 # docs/decisions.md: "The interpreter changes hands often while FastAPI is assembled"
 SWITCH_SECONDS = 0.0002
 

@@ -33,7 +33,7 @@ def feed_of(batch: Batch) -> Feed:
 
 def decode_seconds_of(batch: Batch) -> float:
     """Seconds spent on decoding the entries of a batch; a large entry counts with its first piece."""
-    return 0.0 if batch.start else sum(entry.decode_seconds for entry in batch.entries)
+    return 0.0 if batch.start else sum([entry.decode_seconds for entry in batch.entries])
 
 
 def check_rows(outputs: Sequence[Any], rows: int) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
+
+import orjson
 
 from server.artefact.metadata import Artefact, Feature
 from server.artefact.tensors import InputLayout, TensorSpec
@@ -12,7 +15,7 @@ from server.codecs.json.answers import group_of_outputs, groups_of
 from server.codecs.json.group import JsonGroup
 from server.codecs.json.long_lists import CutBody, NotCut, cut_out, opening_of, or_not_cut
 from server.codecs.json.matrix import MatrixReader
-from server.codecs.json.parser import parse
+from server.codecs.json.parser import NUMERALS, parse
 from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.refusals import refuse, shown, too_many_rows
 from server.codecs.rows import NUMPY_OF_DTYPE, RowReader
@@ -27,6 +30,9 @@ MOST_NAMELESS, MOST_NAME_BYTES = (
 )  # columns of a file that names none; their names, made of its input's
 _FEATURES = opening_of("features")
 _U, _L = b"ul"
+# What is left of one row of numbers without what numbers are written with; of no other JSON with such a key.
+_BARE_ROW = b'{"features":[]}'.translate(None, NUMERALS)
+_UNFIT = (ValueError, KeyError, OverflowError, struct.error)  # no JSON, another key, another row
 
 
 class PredictCodec:
@@ -40,6 +46,7 @@ class PredictCodec:
     ) -> None:
         self._reader = reader
         self._matrix = reader.matrix
+        self._pack_row = reader.pack_row
         self._group = group
         self._probabilities_group = probabilities_group
         self._max_rows = max_rows
@@ -55,8 +62,17 @@ class PredictCodec:
         if len(body) > LARGE_BYTES:
             return self._decode_in_slices(entry, body)
         matrix = self._matrix
-        if matrix is not None and len(body) >= matrix.least and self._read_numbers(matrix, entry, bytes(body)):
-            return None
+        if matrix is not None and len(body) >= matrix.least:
+            if self._read_numbers(matrix, entry, bytes(body)):
+                return None
+        elif self._pack_row is not None and body.translate(None, NUMERALS) == _BARE_ROW:
+            try:
+                entry.request = (self._pack_row(*orjson.loads(body)["features"]),), True
+                entry.group, entry.rows = self._group, 1
+            except _UNFIT:  # the checks say why
+                pass
+            else:
+                return None
         document = parse(body)
         if type(document) is dict and len(document) == 1 and "features" in document:
             # "true" and "null" have a u, "false" an l; the key "features" has one u and no l. (A search for a byte as

@@ -65,7 +65,7 @@ class RowReader:
         # One matrix of numbers without categories: a row that packs is valid.
         categories = any(feature.categories is not None for feature in features)
         plain = len(self._inputs) == 1 and not categories and features[0].dtype not in ("bool", "string")
-        self._pack_row = self._inputs[0].pack if plain else None
+        self.pack_row = self._inputs[0].pack if plain else None  # raises as in _UNFIT; takes a boolean for a number
         names = [feature.name for feature in features]
         self._pick: Callable[[Any], tuple[Any, ...]] = (
             itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
@@ -79,9 +79,9 @@ class RowReader:
 
         ``clean``: the JSON text has no boolean. Raises ServerError ``invalid_input`` or ``out_of_range``.
         """
-        if self._pack_row is not None and clean and type(row) is list:
+        if self.pack_row is not None and clean and type(row) is list:
             try:
-                return (self._pack_row(*row),)
+                return (self.pack_row(*row),)
             except _UNFIT:
                 pass
         packed = self._pack_others([row], clean)
@@ -94,7 +94,7 @@ class RowReader:
 
         ``locate``: how errors say where a value is.
         """
-        pack = self._pack_row
+        pack = self.pack_row
         if pack is not None and (clean or not _have_boolean(rows)):
             try:
                 return (b"".join([pack(*row) for row in rows]),)
@@ -105,7 +105,7 @@ class RowReader:
 
     def _pack_others(self, rows: Sequence[Any], clean: bool) -> bytes | None:
         """Packs objects of all features, and rows with missing values; None for what is to be checked one by one."""
-        pack = self._pack_row
+        pack = self.pack_row
         is_named = type(rows[0]) is dict
         if pack is None or not (is_named or self._gaps):
             return None

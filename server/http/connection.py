@@ -154,24 +154,28 @@ class Connection(ReadingConnection):
         """Enters a whole hot request with a known head; the parser stays between two messages."""
         route, request_id, start, body, described = known
         worker = self.worker
-        gate = worker.endpoints.gate
+        gate = worker.gate
         self._waits_for = IDLE
         self._since = worker.now
         now = monotonic()
-        exchange = worker.make_exchange(self, request_id or gate.next_id(), gate.deadline(now, start), route, now)
+        deadline = now + gate.deadline_seconds if start is None else gate.deadline(now, start)
+        exchange = worker.make_exchange(self, request_id or gate.next_id(), deadline, route, now)
         exchange.request = described
-        self.exchanges.append(exchange)
+        exchanges = self.exchanges
+        exchanges.append(exchange)
         try:
             if worker.quota is not None:
                 worker.quota.check((), self._address())
             if len(body) > worker.small_body_bytes:
                 gate.check_size(len(body))
                 self._hold(route, exchange, len(body))
-            route.batcher.check_capacity(exchange.deadline)
+            route.batcher.check_capacity(deadline)
         except ServerError as error:
             exchange.fail(error)
             return
-        self._enter(route, exchange, body)
+        enter(route, exchange, body)
+        if len(exchanges) > MAX_PIPELINED or (len(body) > MAX_PIPELINED_BYTES and exchanges):
+            self.flow.pause_reading()
 
     def _address(self) -> str | None:
         return self.client[0] if self.client else None
@@ -238,9 +242,6 @@ class Connection(ReadingConnection):
         self._exchange = None
         exchange.arrived = monotonic()
         body, self._body = self._body, b""
-        self._enter(route, exchange, body)
-
-    def _enter(self, route: HotRoute, exchange: Exchange, body: bytes | bytearray) -> None:
         enter(route, exchange, body)
         if len(self.exchanges) > MAX_PIPELINED or (len(body) > MAX_PIPELINED_BYTES and self.exchanges):
             self.flow.pause_reading()

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from server.http.worker_state import WorkerState
 
 OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
-PLAIN = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n\r\n%b"
 ERROR_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PIECES_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b\r\n"
 CLOSE_HEADER = b"connection: close\r\n"
@@ -97,11 +96,13 @@ class Exchange(Entry):
         connection = self.connection
         worker = connection.worker
         if self.timing is None and not (self.close or worker.retiring):
-            self.output = PLAIN % (worker.ok_start, len(body), self.request_id, body)
+            length = len(body)
+            head = worker.plain_heads.get(length) or worker.plain_head(length)
+            self.output = b"".join((head, self.request_id, b"\r\n\r\n", body))
             if connection.exchanges[0] is self:
                 connection.flush()
             else:
-                self._wait_behind(len(body))
+                self._wait_behind(length)
             return
         start = worker.ok_start
         if self.timing is not None:

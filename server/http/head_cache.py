@@ -147,7 +147,8 @@ class HeadCache(Generic[Route]):
         head = data[:end]
         if (known := self._heads.get(head)) is not None:
             route, length, read = known
-            return (route, None, None, data[end + 4 :], read) if length == len(data) - end - 4 else None
+            body = data[end + 4 :]
+            return (route, None, None, body, read) if len(body) == length else None
         return self._recognise_lines(head, data[end + 4 :])
 
     def _recognise_lines(self, head: bytes, body: bytes) -> Recognised[Route] | None:

@@ -23,6 +23,9 @@ from server.http.places import places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 from server.http.turn_queue import TurnQueue
 
+PLAIN_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: "
+MAX_PLAIN_HEADS = 256
+
 
 def _none(data: bytes) -> None:
     """No head is known."""
@@ -33,6 +36,7 @@ class WorkerState:
 
     def __init__(self, endpoints: Endpoints) -> None:
         self.endpoints = endpoints
+        self.gate = endpoints.gate
         self.hot: dict[bytes, HotRoute] = {}
         self.head_cache = HeadCache(self.hot)
         self.recognise: Callable[[bytes], Recognised[HotRoute] | None] = _none
@@ -51,6 +55,7 @@ class WorkerState:
         self.default_headers: list[tuple[bytes, bytes]] = []
         self._server_state: Any = None
         self.ok_start = b""  # `start_of(200)`
+        self.plain_heads: dict[int, bytes] = {}  # `plain_head` of each length, as long as ``ok_start`` holds
         self._starts: dict[int, bytes] = {}
 
     def watch(self, server_state: Any, loop: asyncio.AbstractEventLoop) -> None:
@@ -79,6 +84,13 @@ class WorkerState:
             self._starts[status] = start
         return start
 
+    def plain_head(self, length: int) -> bytes:
+        """The head of a 200 of JSON of ``length`` bytes, up to its request id."""
+        head = PLAIN_HEAD % (self.ok_start, length)
+        if len(self.plain_heads) < MAX_PLAIN_HEADS:
+            self.plain_heads[length] = head
+        return head
+
     def retire(self, loop: asyncio.AbstractEventLoop) -> None:
         """Answers with ``Connection: close`` from now on; after RETIRE_GRACE_SECONDS closes what is or becomes idle."""
         if not self.retiring:
@@ -95,6 +107,7 @@ class WorkerState:
         self.now = monotonic()
         self._starts.clear()
         self.ok_start = self.start_of(200)
+        self.plain_heads.clear()
         for connection in list(self._server_state.connections):
             connection.check_time(self.now)
         if self._closes_idle:  # one whose last answer was made before it was known to be the last

@@ -110,6 +110,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         app = App(endpoints)
         self._assemble_for_several(app)
         gc.freeze()  # not collected before: imports leave nothing to find, and looking takes 50 ms
+        gc.enable()  # a start goes without
         return app
 
     def _assemble_for_several(self, app: App) -> None:

@@ -12,6 +12,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+# uvicorn would import these by name in each worker: had before the fork, all have them together.
+import uvicorn.lifespan.on
+import uvicorn.loops.uvloop  # noqa: F401
 from gunicorn.arbiter import Arbiter
 from uvicorn.config import Config
 from uvicorn.server import Server

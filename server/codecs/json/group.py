@@ -56,6 +56,7 @@ class JsonGroup:
         version_field = b"" if version is None else b',"model_version":' + orjson.dumps(version)
         self._between = [*keys, closing + version_field + b"}"]  # before, between and behind the values of the fields
         self._template = b"%b".join(map(escaped, self._between))
+        self._list_template = b"[%b]".join(map(escaped, self._between))  # of a row in a list
 
     def feed(self, entries: Sequence[Entry], start: int | None, rows: int) -> Feed:
         """Makes the graph inputs, ``[rows, width]`` each; of the only entry from row ``start`` on, else of all."""
@@ -77,10 +78,11 @@ class JsonGroup:
             return
         columns = self.encode(outputs)
         if len(outputs[0]) == len(entries):
-            for row, (entry, body) in enumerate(zip(entries, self.bodies(columns), strict=True)):
+            alone, listed = self._template, self._list_template
+            for entry, values in zip(entries, zip(*columns, strict=True), strict=True):
                 if not entry.done:
                     entry.done = True
-                    entry.answer(body if entry.request[1] else self.body_of(columns, row, row + 1))
+                    entry.answer((alone if entry.request[1] else listed) % values)
             return
         row = 0
         for entry in entries:

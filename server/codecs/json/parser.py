@@ -11,6 +11,8 @@ from server.errors import ServerError
 # Words in orjson's errors for JSON beyond its limit of 1,024 levels, and for truncated JSON of some 600 levels.
 TOO_DEEP_WORDS = ("depth limit", "allocate memory")
 PARSER_DEPTH = 1024
+# Without these, nothing but brackets is left of a list of numbers: it has neither texts nor booleans nor null.
+NUMERALS = b"0123456789+-.eE, \t\r\n"
 SHOWN = 64  # bytes from where the parser stopped that a refusal may need
 
 

@@ -77,14 +77,16 @@ class TensorGroup:
             end = row + entry.rows
             if not entry.done:
                 wanted: OutputFormat = entry.request[1]
-                answer = None
-                if small is not None and wanted.compression is None:
-                    answer = small.answer(wanted.start, wanted.outputs, row, end)
+                start, requested, _, compression = wanted
+                answer = small.answer(start, requested, row, end) if small is not None and not compression else None
                 if answer is None:
                     own = [output[row:end] for output in outputs] if self.rows_first else outputs
                     answer = finish(render(wanted, own, self.rows_first))
                 entry.done = True
-                entry.answer_in_pieces(answer)
+                if type(answer) is bytes:
+                    entry.answer(answer)
+                else:
+                    entry.answer_in_pieces(cast("PiecedAnswer", answer))
             row = end
 
     def deliver_in_slices(self, entry: Entry, outputs: Sequence[Array]) -> Slices[None]:
@@ -113,7 +115,10 @@ class TensorGroup:
     def repeat(self, entry: Entry, answer: bytes | PiecedAnswer) -> None:
         """Gives the same answer behind what says who asked."""
         wanted = entry.request[1]
-        own = cast("PiecedAnswer", answer)
+        if isinstance(answer, bytes):  # not compressed
+            entry.answer(wanted.start + answer)
+            return
+        own = answer
         entry.answer_in_pieces(own if wanted.compression is not None else behind(wanted.start, own))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from server.batching.entry import PiecedAnswer
-from server.codecs.slices import WINDOW_BYTES, Slices, ranges
+from server.codecs.slices import LARGE_BYTES, WINDOW_BYTES, Slices, ranges
 from server.codecs.v2.datatypes import bad
 from server.errors import ServerError
 
@@ -19,6 +19,7 @@ PACKED_BYTES = (
 )
 # docs/decisions.md: "What is legal and heavy is read in slices"
 MAX_RATIO, FREE_BYTES = 250, 1_048_576
+UNCOUNTED_BYTES = 4096  # of what a body unpacks to: doors do not count plain bodies of so many either
 _NUMBER = re.compile(rb"[0-9]{1,18}")
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}  # deflate means zlib's format
 
@@ -63,6 +64,22 @@ def _encoding(value: bytes, before: bytes | None) -> bytes | None:
     if named not in _WINDOW_BITS or before is not None:
         raise ServerError("unsupported_media_type", "Content-Encoding: expected gzip or deflate, applied once")
     return named
+
+
+def unpack_small(body: bytes | bytearray, encoding: bytes, max_bytes: int, hold: Callable[[int], None]) -> bytes | None:
+    """`unpack` for a body that unpacks to at most LARGE_BYTES; None for what that is to do, or to refuse."""
+    if len(body) > PACKED_BYTES:
+        return None
+    decompressor = zlib.decompressobj(_WINDOW_BITS[encoding])
+    try:
+        unpacked = decompressor.decompress(body, LARGE_BYTES)
+    except zlib.error:
+        return None
+    if not decompressor.eof or decompressor.unused_data or len(unpacked) > max_bytes:
+        return None
+    if len(unpacked) > UNCOUNTED_BYTES:
+        hold(len(unpacked))
+    return unpacked
 
 
 def unpack(

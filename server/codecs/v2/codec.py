@@ -16,18 +16,18 @@ from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.refusals import too_many_rows
 from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish
 from server.codecs.v2.answer import Labels, OutputFormat, TensorGroup, start_of
-from server.codecs.v2.body import TensorHead, read_head, split, unpack
+from server.codecs.v2.body import TensorHead, read_head, split, unpack, unpack_small
 from server.codecs.v2.datatypes import Shape, bad
 from server.codecs.v2.envelopes import Envelopes, RequestPlan, envelope_of, plan_of
 from server.codecs.v2.outputs import RequestedOutput
-from server.codecs.v2.request import InferRequest, allowance_of, read, read_raw
+from server.codecs.v2.request import InferRequest, allowance_of, kept, read, read_raw
 from server.codecs.v2.verbatim import Verbatim
 
 NOT_FINITE = re.compile(rb"-?(NaN|Infinity)\b")  # as some clients write them in JSON, which has neither
 NOT_FINITE_INSIDE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")
 _DATA = opening_of("data")
 MAX_GROUPS = 256  # remembered at a time; at the limit all are dropped, and those in use are made again
-TEXT_BYTES = 64  # of memory that a short text takes
+_NO_BYTES = memoryview(b"")
 
 
 def has_rows(inputs: Sequence[TensorSpec]) -> bool:
@@ -89,10 +89,16 @@ class TensorCodec:
     def decode(self, entry: Entry, body: bytes | bytearray) -> Slices[None] | None:
         """Parses and checks a body. Raises ServerError: bad_request, bad_json, too_deep, too_many_rows, ..."""
         head: TensorHead = entry.request
-        if head.encoding is None and len(body) <= LARGE_BYTES:
-            self._decode_small(entry, head, body)
-            return None
-        return self._decode(entry, head, body)
+        _, encoding, _ = head
+        if encoding is not None:
+            unpacked = unpack_small(body, encoding, self._max_body_bytes, entry.hold)
+            if unpacked is None:
+                return self._decode(entry, head, body)
+            body = unpacked
+        elif len(body) > LARGE_BYTES:
+            return self._decode(entry, head, body)
+        self._decode_small(entry, head, body)
+        return None
 
     def _decode(self, entry: Entry, head: TensorHead, body: bytes | bytearray) -> Slices[None]:
         if head.encoding is not None:
@@ -107,16 +113,28 @@ class TensorCodec:
             self._fill(entry, head, infer, body)
 
     def _decode_small(self, entry: Entry, head: TensorHead, body: bytes | bytearray) -> None:
-        if head.json_bytes == 0:
+        json_bytes, _, wants = head
+        if json_bytes is None:
+            text, binary = body if type(body) is bytes else bytes(body), _NO_BYTES
+        elif json_bytes:
+            json, binary = split(body, json_bytes)
+            text = bytes(json)
+        else:
             self._fill(entry, head, self._read_raw(body), body)
             return
-        json, binary = split(body, head.json_bytes)
-        text = bytes(json)
         known = self._verbatim.read(text, binary)
         if known is not None:
-            self._fill_planned(entry, head, *known, None)
+            same, buffers, request_id = known
+            entry.rows, entry.group = same.rows, same.group
+            if request_id is None:
+                entry.request = buffers, same.formats.get(wants) or self._format(same, wants)
+            else:
+                start = b'{"id":"%b",%b' % (request_id, self._start[1:])  # as `start_of` makes it
+                entry.request = buffers, OutputFormat(start, same.outputs, self._labels, wants)
+            if same.timeout is not None:
+                entry.deadline = min(entry.deadline, entry.arrived + same.timeout)
             return
-        document = finish(self._parse(json))
+        document = finish(self._parse(memoryview(text)))
         envelope = envelope_of(document) if self._row_independent else None
         plan = None if envelope is None else self._envelopes.find(envelope, len(binary))
         if envelope is not None and plan is not None:
@@ -135,6 +153,11 @@ class TensorCodec:
     ) -> None:
         entry.rows, entry.group = plan.rows, plan.group
         self._fill_wanted(entry, head, buffers, plan.outputs, request_id, plan.timeout)
+
+    def _format(self, plan: RequestPlan, wants: bytes | None) -> OutputFormat:
+        """The format of answers to requests without id."""
+        made = plan.formats[wants] = OutputFormat(self._start, plan.outputs, self._labels, wants)
+        return made
 
     def _read_raw(self, body: bytes | bytearray) -> InferRequest:
         return read_raw(memoryview(body), self._inputs, self._rows_first, tuple(self._outputs))
@@ -178,7 +201,7 @@ class TensorCodec:
         entry.group = self._group(shapes, tuple([output.name for output in infer.outputs]))
         buffers = tuple([tensor.buffer for tensor in tensors])
         if len(body) > LARGE_BYTES:
-            buffers = kept(entry, buffers, body)
+            buffers = kept(buffers, body, entry.hold)
         self._fill_wanted(entry, head, buffers, infer.outputs, infer.request_id, infer.timeout)
 
     def _fill_wanted(
@@ -226,18 +249,3 @@ class TensorCodec:
     def _layouts(self, row_shapes: Sequence[Shape]) -> tuple[InputLayout, ...]:
         pairs = zip(self._inputs.values(), row_shapes, strict=True)
         return tuple(InputLayout(spec.name, spec.dtype, shape) for spec, shape in pairs)
-
-
-def kept(entry: Entry, buffers: Sequence[Buffer], body: bytes | bytearray) -> tuple[Buffer, ...]:
-    """The buffers of a large body, copied where views of a small part of it would keep it all.
-
-    The entry holds what texts and wider numbers take beyond the body's size.
-    """
-    viewed = [isinstance(buffer, memoryview) and buffer.obj is body for buffer in buffers]
-    sizes = [TEXT_BYTES * len(buffer) if isinstance(buffer, list) else len(buffer) for buffer in buffers]
-    views = sum(size for size, view in zip(sizes, viewed, strict=True) if view)
-    if (made := sum(sizes) - views) > len(body):
-        entry.hold(made - len(body))
-    if 2 * views > len(body):
-        return tuple(buffers)
-    return tuple([bytes(cast("memoryview", b)) if view else b for b, view in zip(buffers, viewed, strict=True)])

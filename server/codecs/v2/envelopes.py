@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar, NamedTuple
 from weakref import WeakSet
@@ -17,8 +18,8 @@ import orjson
 
 from server.artefact.tensors import Buffer
 from server.codecs.slices import finish
-from server.codecs.v2.answer import TensorGroup
-from server.codecs.v2.datatypes import BYTES, CODES, Shape, widen
+from server.codecs.v2.answer import OutputFormat, TensorGroup
+from server.codecs.v2.datatypes import BYTES, CODES, DTYPES, Shape, widen
 from server.codecs.v2.outputs import RequestedOutput, Specs
 from server.codecs.v2.request import InferRequest
 from server.codecs.v2.values import from_binary, from_json
@@ -63,10 +64,12 @@ def envelope_of(document: Any) -> Envelope | None:
         return None
 
 
-class InputPlan(NamedTuple):
+@dataclass(frozen=True, slots=True)  # whose fields are found faster than those of a named tuple
+class InputPlan:
     """How the values of one input are read. ``dtype``: of the graph; ``size``: of its binary data.
 
-    ``where``: how errors name it. ``pack``: packs all values of JSON data if they are numbers; None where it cannot.
+    ``where``: how errors name it. ``pack``: packs all values of JSON data if they are numbers, else raises as struct.
+    ``as_sent``: numbers in binary are the graph's as they are.
     """
 
     datatype: str
@@ -74,11 +77,20 @@ class InputPlan(NamedTuple):
     dtype: np.dtype[Any]
     size: int
     where: str
-    pack: Callable[..., bytes] | None
+    pack: Callable[..., bytes]
+    as_sent: bool
+
+    def read_numbers(self, text: bytes) -> Buffer:
+        """The buffer of JSON data, a flat list of numbers.
+
+        Raises ValueError, OverflowError, struct.error or ServerError where it is not so many that fit.
+        """
+        packed = self.pack(*orjson.loads(text))
+        return packed if self.as_sent else widen(packed, self.datatype, self.dtype, self.where)
 
     def read_list(self, data: list[Any], clean: bool) -> Buffer:
         """The buffer of JSON data. ``clean``: the body has no boolean. Raises ServerError ``bad_request``."""
-        if self.pack is not None and (clean or bool not in set(map(type, data))):
+        if clean or bool not in set(map(type, data)):
             try:
                 packed = self.pack(*data)
             except (struct.error, OverflowError):  # nested, or wrong
@@ -92,10 +104,12 @@ class InputPlan(NamedTuple):
         return finish(from_binary(data, self.datatype, self.shape, self.dtype, self.where))
 
 
-class RequestPlan(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class RequestPlan:
     """What was read of a request, but for its values and id.
 
     ``inputs``: in the request's order; ``order``: where the graph's inputs stand there. ``timeout``: seconds, or None.
+    ``formats``: of answers to requests without id, by the compression that they want, once one wanted it.
     """
 
     inputs: Sequence[InputPlan]
@@ -105,6 +119,7 @@ class RequestPlan(NamedTuple):
     group: TensorGroup
     outputs: tuple[RequestedOutput, ...]
     timeout: float | None
+    formats: dict[bytes | None, OutputFormat] = field(default_factory=dict)
 
     def read(self, lists: Sequence[list[Any] | None], binary: memoryview, clean: bool) -> tuple[Buffer, ...]:
         """The buffers of a request with the same envelope, in the graph's order. Raises ServerError ``bad_request``."""
@@ -186,5 +201,11 @@ def plan_of(
 
 def _input_plan(datatype: str, shape: Shape, dtype: np.dtype[Any], size: int, name: str) -> InputPlan:
     count = prod(shape)
-    pack = struct.Struct(f"={count}{CODES[datatype]}").pack if count and datatype not in (BYTES, "BOOL") else None
-    return InputPlan(datatype, shape, dtype, size, f"input '{name}'", pack)
+    numbers = bool(count) and datatype not in (BYTES, "BOOL")
+    pack = struct.Struct(f"={count}{CODES[datatype]}").pack if numbers else _pack_nothing
+    as_sent = numbers and DTYPES[datatype] == dtype
+    return InputPlan(datatype, shape, dtype, size, f"input '{name}'", pack, as_sent)
+
+
+def _pack_nothing(*values: Any) -> bytes:
+    raise struct.error

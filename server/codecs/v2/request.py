@@ -5,9 +5,9 @@ Errors are 400 with a sentence that names the tensor. No allocation depends on a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from server.artefact.tensors import Buffer, TensorSpec
 from server.codecs.json.parser import Allowance
@@ -30,6 +30,7 @@ MAX_RANK = 32
 MAX_SIZE = 2**48  # elements of a tensor, empty dimensions left out: no body holds more
 UNBOUNDED = 2**48  # values, where only the size of the body bounds them
 MAX_LISTS = 131_072  # of nested data of a tensor whose shape is open
+TEXT_BYTES = 64  # of memory that a short text takes
 MAX_TEXTS = 1_000_000  # of an input: a text takes far more memory and time than a number
 
 
@@ -213,3 +214,18 @@ def allowance_of(inputs: Sequence[TensorSpec], outputs: int, max_rows: int) -> A
 
 def _product(sizes: Sequence[int | None]) -> int:
     return prod(size or 0 for size in sizes)
+
+
+def kept(buffers: Sequence[Buffer], body: bytes | bytearray, hold: Callable[[int], None]) -> tuple[Buffer, ...]:
+    """The buffers of a large body, copied where views of a small part of it would keep it all.
+
+    ``hold``: told what texts and wider numbers take beyond the body's size; may raise.
+    """
+    viewed = [isinstance(buffer, memoryview) and buffer.obj is body for buffer in buffers]
+    sizes = [TEXT_BYTES * len(buffer) if isinstance(buffer, list) else len(buffer) for buffer in buffers]
+    views = sum(size for size, view in zip(sizes, viewed, strict=True) if view)
+    if (made := sum(sizes) - views) > len(body):
+        hold(made - len(body))
+    if 2 * views > len(body):
+        return tuple(buffers)
+    return tuple([bytes(cast("memoryview", b)) if view else b for b, view in zip(buffers, viewed, strict=True)])

@@ -39,24 +39,32 @@ class SmallAnswers:
         self._outputs = outputs
         self._forms: dict[tuple[int, int], _Form | None] = {}
         self._json: dict[int, list[bytes]] = {}  # by the position of an output, the values of each row
+        # Of the last answer of one row that is all JSON, which most are: what was wanted, its template, and all rows.
+        self._wanted: Sequence[RequestedOutput] | None = None
+        self._template = b""
+        self._rows: list[tuple[bytes, ...]] = []
 
-    def answer(self, start: bytes, wanted: Sequence[RequestedOutput], first: int, end: int) -> PiecedAnswer | None:
+    def answer(
+        self, start: bytes, wanted: Sequence[RequestedOutput], first: int, end: int
+    ) -> bytes | PiecedAnswer | None:
         """The answer with the rows ``first`` to ``end``, not compressed; None for what is not taken here.
 
         ``start``: its JSON up to the outputs. ``wanted``: an object that lives as long as the batch.
         """
+        if wanted is self._wanted and end - first == 1:
+            return self._template % (start, *self._rows[first])
         key = id(wanted), end - first
         if key not in self._forms:
             self._forms[key] = self._form(wanted, end - first)
         form = self._forms[key]
         if form is None:
             return None
-        if end - first == 1:
-            json = form.template % (start, *[rows[first] for rows in form.json])
-        else:
-            json = form.template % (start, *[b",".join(rows[first:end]) for rows in form.json])
+        json = form.template % (start, *[b",".join(rows[first:end]) for rows in form.json])
         if not form.binary:
-            return PiecedAnswer((json,), b"application/json", ())
+            if end - first == 1:
+                self._wanted, self._template = wanted, form.template
+                self._rows = list(zip(*form.json, strict=True))
+            return json
         binary = [data[first * size : end * size] for data, size in form.binary]
         length = (JSON_LENGTH_HEADER, b"%d" % len(json))
         return PiecedAnswer((json, *binary), b"application/octet-stream", (length,))
@@ -95,6 +103,10 @@ def json_rows(output: Array) -> list[bytes]:
     """The values of each row as JSON without brackets; NaN and infinities are null."""
     flat = np.ascontiguousarray(output).reshape(len(output), -1)
     if flat.dtype == np.object_:
+        if flat.shape[1] == 1:  # labels, most of which return
+            texts = flat[:, 0].tolist()
+            json_of = {text: orjson.dumps(text) for text in set(texts)}
+            return [json_of[text] for text in texts]
         return [orjson.dumps(row)[1:-1] for row in flat.tolist()]
     if flat.dtype == np.float16:
         flat = flat.astype(np.float32)

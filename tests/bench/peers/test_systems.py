@@ -98,7 +98,7 @@ def test_what_is_not_installed_says_why(tmp_path: Path) -> None:
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
 def test_a_peer_has_a_program_and_pins_all_it_needs(peer: systems.Peer) -> None:
     assert (PROGRAMS / f"{peer.name}.py").exists()
-    lines = (PROGRAMS / f"{peer.name}.txt").read_text("utf-8").splitlines()
+    lines = (PROGRAMS / "pins" / f"{peer.name}.txt").read_text("utf-8").splitlines()
     pins = [line for line in lines if not line.startswith("#")]
     assert pins
     assert all(line.count("==") == 1 and "://" not in line for line in pins)

@@ -20,14 +20,18 @@ def test_gains_and_shares_are_targets() -> None:
     for number, speed in ((1, 1.0), (2, 0.5)):
         run.peaks.append(peak(WHOLE, "1 worker", 32, number, 30e3 * speed, cpu_us=16.0))
         run.peaks.append(peak(WHOLE, "2 workers", 32, number, 57e3 * speed, cpu_us=17.0))
+        run.peaks.append(peak(WHOLE, "1 worker", 16, number, 28e3 * speed, cpu_us=20.0))
     turns = {(WHOLE, 2, 32): [Shares(1.0, 1.1), Shares(1.4, 1.2)]}
-    gain, share, held_gain, held_share = targets(run, turns, [1, 2], [32])
-    assert gain.what == "cores, 2 workers, 32 connections: requests/s against 1"
+    every = {target.what: target for target in targets(run, turns, [1, 2], [16, 32])}
+    told, held = (f"{scenario}, 2 workers, 32 connections: " for scenario in (WHOLE, HELD))
+    gain, share = every[f"{told}requests/s against 1"], every[f"{told}largest share, by connections"]
     assert (gain.goal, gain.measured, gain.reached) == (1.8, 1.9, True)
     assert gain.by_cpu == pytest.approx(2 * 16 / 17)
     assert (share.goal, share.measured, share.reached) == (1.3, 1.4, False)
     assert share.by_cpu == pytest.approx(1.15)
-    assert (held_gain.measured, held_share.measured) == (None, None)
+    assert every[f"{told}CPU a request against 1 with 16"].measured == 17 / 20
+    assert not any(target.measured for what, target in every.items() if what.startswith(held))
+    assert not any(" 16 connections: CPU" in what for what in every)  # nobody had 8
 
 
 @pytest.mark.slow

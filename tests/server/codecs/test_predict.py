@@ -68,6 +68,58 @@ def test_as_many_rows_as_are_allowed() -> None:
     assert decode(IRIS, body_of([ROW] * 5)).rows == 5
 
 
+BARE_ROWS = (
+    b"[5.1,3.5,1.4,0.2]",
+    b"[ 5,-3.5e+0 ,\n1.4E-1,\t0 ]",
+    b"[1,2,3]",
+    b"[]",
+    b"[1,2,3,4,5]",
+    b"[true,1,2,3]",
+    b"[null,1,2,3]",
+    b'["1",1,2,3]',
+    b"[NaN,1,2,3]",
+    b"[1e400,1,2,3]",
+    b"[9007199254740993,18446744073709551616,-0.0,5e-324]",
+    b"[01,1,2,3]",
+    b"[1,1,2,3,]",
+    b"[1 1,2,3]",
+    b"[1,1,2,3]1",
+    b"[1,1,2,3]]",
+    b"[[1,1,2,3]]",
+    b"[1,[1,2],3]",
+    b'[1,1,2,3],"features":[4,4,4,4]',
+    b"[1,1,2,3",
+    b"-",
+    b"1",
+)
+ROUND_ROWS = (
+    *(b'{"features":%b}', b' {"features" : %b}\n', b'{"fea tures":%b}', b'{"f1eatures":%b}', b'{"fatures":%b}'),
+    *(b'{"features":%b,}', b'1{"features":%b}', b'{"features":%b}-', b'{"features":%b}{}', b'{"feat\\u0075res":%b}'),
+)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_a_bare_row_of_numbers_is_read_as_every_other_body(dtype: Any) -> None:
+    """And what looks like one is refused in the same words."""
+    signature = (TensorSpec("x", np.dtype(dtype), (None, 4)),)
+    quick, slow = (codec_of_signature(signature, signature, "1", max_rows=5) for _ in range(2))
+    assert quick is not None
+    assert slow is not None
+    slow._pack_row = None
+
+    def told(codec: PredictCodec, body: bytes | bytearray) -> Any:
+        try:
+            request = decode(codec, body)
+        except ServerError as error:
+            return error.code, str(error), error.headers
+        return request.buffers, request.single, request.rows, request.group is codec.groups[0]
+
+    for form in ROUND_ROWS:
+        for row in BARE_ROWS:
+            body = form % row
+            assert told(quick, body) == told(quick, bytearray(body)) == told(slow, body), body
+
+
 def test_a_bytearray_is_read_too() -> None:
     assert decode(IRIS, bytearray(body_of(ROW))).buffers == decode(IRIS, body_of(ROW)).buffers
 

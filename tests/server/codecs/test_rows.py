@@ -97,7 +97,7 @@ def test_fast_and_slow_path_agree(dtype: Dtype, nullable: bool, row: list[Any], 
     clean = not any(value is True or value is False for value in row)
     own = features(dtype, len(row), nullable=nullable and dtype != "int64")
     reader, slow = RowReader(own), RowReader(own)
-    slow._pack_row = None
+    slow.pack_row = None
     given_row: Any = dict(zip(names, row, strict=False)) if named else row
     for path in {clean, False}:
         assert told(reader.read_row, given_row, path) == told(slow.read_row, given_row, False)

@@ -168,6 +168,9 @@ def test_any_other_request_id_is_replaced(value: bytes) -> None:
 def test_ids_differ_between_processes() -> None:
     gate = made()
     before = gate.next_id()
+    ids = [before, *(gate.next_id() for _ in range(4200))]
+    prefix = before.split(b"-")[0]
+    assert ids == [b"%b-%x" % (prefix, number) for number in range(1, 4202)]
     gate.renew_ids()
     assert gate.next_id().split(b"-")[0] != before.split(b"-")[0]
 

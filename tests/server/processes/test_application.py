@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import gc
 import signal
+import socket
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from server.__main__ import _serve
 from server.batching.runs.quarantine import Quarantine
 from server.metrics.counters import ModelMetrics
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
+from server.processes import application
 from server.processes.application import Server, changes
+from server.processes.plan import Box, make_plan
+from server.settings import read_settings
 
 
 def _repository(names: Iterable[str], sha256: str = "") -> Repository:
@@ -59,6 +64,31 @@ def test_several_workers_share_what_a_single_one_may_never_need(workers: int, as
     assert server.renew()
     assert server.assembled == assembled
     gc.unfreeze()
+
+
+def test_python_collects_again_once_all_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = renewing([["a"]], ["a"])
+    server._plan = SimpleNamespace(workers=1, core_each=False, memory_bytes=None, cpus=1.0)
+    server._settings.strict = False
+    server.watcher.load_all = lambda strict: None
+    monkeypatch.setattr(application, "Endpoints", lambda *_, **__: None)
+    monkeypatch.setattr(application, "App", lambda _: server.callable)
+    gc.disable()
+    try:
+        server.load()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def test_python_collects_again_where_it_cannot_serve(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = read_settings({"DYNONNX_HOST": "127.0.0.1", "PORT": str(taken.getsockname()[1])})
+        assert _serve(settings, make_plan(Box(None, 1.0), 1, 1)) == 1
+    assert "cannot listen" in capsys.readouterr().err
+    assert gc.isenabled()
 
 
 def test_a_renewal_that_fails_keeps_the_blocks_of_what_is_served() -> None:

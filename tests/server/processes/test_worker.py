@@ -6,13 +6,24 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 from uvicorn.config import Config
 
 from server.processes.worker import FORK_SIGNALS, Worker, _Server
+from tests.conftest import ROOT
 from tests.support.server.rig import in_loop
+
+BY_NAME = {"uvicorn.lifespan.on", "uvicorn.loops.uvloop", "uvloop.loop"}
+
+
+def test_what_a_worker_would_import_by_itself_is_there_before_it_is_forked() -> None:
+    told = "import sys, server.processes.worker; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert set(loaded.split()) >= BY_NAME
 
 
 @in_loop

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import random
 import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
 
-from server.codecs.slices import finish
-from server.codecs.v2.body import TensorHead, pack, read_head, split, unpack
+from server.codecs.slices import LARGE_BYTES, finish
+from server.codecs.v2.body import (
+    PACKED_BYTES,
+    UNCOUNTED_BYTES,
+    TensorHead,
+    pack,
+    read_head,
+    split,
+    unpack,
+    unpack_small,
+)
 from server.errors import ServerError
 
 
@@ -66,6 +77,34 @@ def test_a_body_of_exactly_the_limit_passes() -> None:
     assert finish(unpack(gzip.compress(b"x" * 1000), b"gzip", 1000)) == b"x" * 1000
     with pytest.raises(ServerError, match="more than the 999 bytes"):
         finish(unpack(gzip.compress(b"x" * 1000), b"gzip", 999))
+
+
+@pytest.mark.parametrize(("way", "compress"), [(b"gzip", gzip.compress), (b"deflate", zlib.compress)])
+def test_a_small_body_is_unpacked_at_once_and_what_is_odd_is_left(way: bytes, compress: Any) -> None:
+    held: list[int] = []
+    for size in (0, 1, 100, UNCOUNTED_BYTES, UNCOUNTED_BYTES + 1, LARGE_BYTES - 1):
+        body = random.Random(size).randbytes(size)
+        packed = compress(body)
+        taken = unpack_small(packed, way, 1 << 20, held.append)
+        assert taken == (body if len(packed) <= PACKED_BYTES else None)
+        assert finish(unpack(packed, way, 1 << 20)) == body
+    assert held == [UNCOUNTED_BYTES + 1]
+    packed = compress(b"x" * 1000)
+    odd = [packed[:-1], packed[:5], b"", packed + b"x", packed + packed, b"\0" + packed, b"{}"]
+    bombs = [compress(bytes(LARGE_BYTES + 1)), compress(bytes(5_000_000))]
+    for body in (*odd, *bombs):
+        assert unpack_small(body, way, 1 << 20, held.append) is None
+    assert unpack_small(packed, way, 999, held.append) is None
+    assert unpack_small(packed, way, 1000, held.append) == b"x" * 1000
+
+
+def test_a_bomb_takes_no_more_memory_at_once_than_a_small_body() -> None:
+    bomb = zlib.compress(bytes(5_000_000))
+    tracemalloc.start()
+    assert unpack_small(bomb, b"deflate", 1 << 24, lambda size: None) is None
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * LARGE_BYTES
 
 
 def test_where_json_ends() -> None:

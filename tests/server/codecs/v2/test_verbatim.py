@@ -145,8 +145,38 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(target._verbatim) == remembered
 
 
-def test_what_has_an_id_is_not_remembered() -> None:
+IDS = (
+    *(
+        b'"a"',
+        b'""',
+        b'"7-x ~!"',
+        b'"%b"' % (b"x" * 2000),
+        b'"\\"data\\":[1,2]"',
+        b'"\\u0041"',
+        '"é"'.encode(),
+        b'"\xff"',
+    ),
+    *(b'"\n"', b'"\x7f"', b'"a"b"', b'"a","id":"b"', b'"a","id":null', b'"a', b"null", b"1", b"[1]", b"", b'"\\"'),
+)
+AT_ITS_BEGINNING = (b'{"id":%b,', b'{"id": %b,', b'{ "id":%b,', b'{"id"  :%b,', b'{"id":%b ,')
+
+
+def test_a_request_is_known_whatever_its_id_and_answered_under_its_own() -> None:
+    rest = SPELLINGS[0] % b"[3,4]"
+    for form in AT_ITS_BEGINNING:
+        target = codec()
+        for _ in range(3):
+            told(target, form % b'"first"' + rest[1:])
+            told(target, rest)
+        for own in IDS:
+            body = form % own + rest[1:]
+            for other in (body, body.replace(b"[3,4]", b"[3,true]"), body.replace(b"}]}", b'}],"id":"last"}')):
+                assert told(target, other) == told(codec(), other), other
+
+
+def test_ids_are_no_part_of_what_is_remembered() -> None:
     target = codec()
     for number in range(9):
         told(target, SPELLINGS[9].replace(b'"a"', b'"%d"' % number) % b"[1,2]")
-    assert len(target._verbatim) == 0
+        told(target, SPELLINGS[0][:-1] % b"[1,2]" + b',"id":"%d"}' % number)  # behind: has an envelope alone
+    assert len(target._verbatim) == 1
