@@ -17,9 +17,9 @@ from server.artefact.tensors import Buffer
 from server.codecs.json.parser import NUMERALS
 from server.codecs.v2.envelopes import (
     MAX_ENVELOPE_BYTES,
-    MAX_ENVELOPES,
     Envelope,
     InputPlan,
+    Remembers,
     RequestPlan,
     envelope_of,
 )
@@ -45,10 +45,11 @@ class _Known(NamedTuple):
     only: InputPlan | None
 
 
-class Verbatim:
+class Verbatim(Remembers):
     """The requests of one model that were read."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._known: dict[bytes, _Known] = {}  # by the JSON before the list
         self._last: tuple[bytes, _Known] | None = None  # of them with a list of numbers: most ask the same again
 
@@ -113,8 +114,7 @@ class Verbatim:
             if not _stands_for(json[:start] + _MARK_JSON + suffix, envelope, places[0]):
                 return
         if start + len(suffix) <= MAX_ENVELOPE_BYTES:
-            if len(self._known) >= MAX_ENVELOPES:
-                self._known.clear()
+            self.make_room()
             only = plan.inputs[0] if len(plan.inputs) == 1 else None
             self._last = None
             self._known[json[:start]] = _Known(suffix, places[0] if places else None, plan, only)

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from server.artefact.tensors import TensorSpec
-from server.codecs.v2 import verbatim
+from server.codecs.v2 import envelopes
 from server.codecs.v2.body import TensorHead
 from server.codecs.v2.codec import TensorCodec
 from server.codecs.v2.envelopes import MAX_ENVELOPE_BYTES
@@ -132,7 +132,7 @@ def test_binary_data_has_the_size_that_its_json_says(binary: bytes) -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verbatim, "MAX_ENVELOPES", 4)
+    monkeypatch.setattr(envelopes, "MAX_ENVELOPES", 4)
     target = codec()
     document = orjson.loads(SPELLINGS[0] % b"[1,2]")
     for number in range(30):
