@@ -22,7 +22,7 @@ from convert.cli.options import (
 )
 from convert.cli.outcome import DONE, FAILED, INTERRUPTED, USAGE, NotEqual, Outcome, Report
 from convert.cli.progress import Progress
-from convert.cli.terminal import visible, visible_json
+from convert.cli.terminal import as_started, visible, visible_json
 from convert.errors import Refused, UsageError, unforeseen
 from convert.sandbox import parent
 
@@ -125,7 +125,7 @@ def _refused(refusal: Refused, command: Command) -> Outcome:
 
 
 def _shown(report: Report, as_json: bool) -> str:
-    return _json(report.data) if as_json else visible(report.text)
+    return _json(report.data) if as_json else visible(as_started(report.text, sys.orig_argv))
 
 
 def _json(data: Mapping[str, Any]) -> str:
@@ -133,7 +133,7 @@ def _json(data: Mapping[str, Any]) -> str:
 
 
 def _say(text: str, stream: TextIO) -> None:
-    print(visible(text), file=stream)
+    print(visible(as_started(text, sys.orig_argv)), file=stream)
 
 
 def _report(command: Command, tell: Tell) -> Report:

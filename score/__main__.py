@@ -10,7 +10,7 @@ from score import errors, options
 from server.logs.formats import told
 
 DONE, REFUSED, USAGE, SOME_REFUSED = 0, 1, 2, 3
-MISSING = "error: scoring needs pyarrow and tqdm: .venv/bin/python -m pip install -r requirements-scale.txt"
+MISSING = "error: scoring needs pyarrow and tqdm: {} -m pip install -r requirements-scale.txt"
 
 
 def main(words: Sequence[str]) -> int:
@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("pyarrow", "tqdm"):
             raise
-        print(MISSING, file=sys.stderr)
+        print(told(MISSING.format(sys.orig_argv[0])), file=sys.stderr)
         return REFUSED
     try:
         with Progress(sys.stderr) as progress:

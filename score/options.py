@@ -41,14 +41,18 @@ def parse(words: Sequence[str]) -> Job:
         "source", metavar="IN", help="a .parquet or .csv file, a folder of them, or a pattern in quotes"
     )
     parser.add_argument("out", metavar="OUT", type=Path, help="a .parquet or .csv file, or a folder")
-    parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="the models folder: models")
+    parser.add_argument(
+        "--models", type=Path, default=Path("models"), metavar="DIR", help="the models folder (default: models)"
+    )
     parser.add_argument("--model", metavar="NAME", help="which model; not needed where there is one")
     parser.add_argument("--version", metavar="V", help="which version; the highest without")
     parser.add_argument(
         "--key", action="append", default=[], metavar="COLUMN", help="a column to keep; may be repeated"
     )
     parser.add_argument("--probabilities", action="store_true", help="the probability of every class as well")
-    parser.add_argument("--part-rows", type=int, default=PART_ROWS, metavar="N", help=f"rows of a part: {PART_ROWS:,}")
+    parser.add_argument(
+        "--part-rows", type=int, default=PART_ROWS, metavar="N", help=f"rows of a part (default: {PART_ROWS:,})"
+    )
     parser.add_argument(
         "--engine",
         choices=get_args(EngineName),
@@ -56,7 +60,7 @@ def parse(words: Sequence[str]) -> Job:
         help="ray: the parts by the tasks of a Ray cluster, that of RAY_ADDRESS or one on this machine; IN and OUT must"
         " lie where every node finds them",
     )
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a run: 1")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="threads of a run (default: 1)")
     parser.add_argument("--replace", action="store_true", help="overwrites what is there")
     given = parser.parse_args(words)
     if given.part_rows < 1 or given.threads < 1:

@@ -114,7 +114,7 @@ def parse(words: Sequence[str]) -> Command:
     parser = _convert_parser()
     given = parser.parse_args(words)
     if bool(given.models) == (given.mlflow is not None):
-        parser.error("say which model: a file, a folder, or with --mlflow where MLflow has it; one of these")
+        parser.error("say which model: either files or a folder, or --mlflow ADDRESS")
     given.model, *more = given.models or [None]
     if more and given.name is not None:
         raise UsageError("--name is of one model, and there are several")
@@ -175,7 +175,7 @@ def _checked(option: str, value: str) -> str:
 
 
 def _convert_parser() -> argparse.ArgumentParser:
-    parser = _parser("python -m convert", CONVERT_HELP)
+    parser = _parser("python -m convert", CONVERT_HELP, "%(prog)s MODEL... [options]; --help lists them")
     parser.add_argument(
         "models",
         type=Path,
@@ -210,6 +210,7 @@ def _convert_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--optimise",
+        "--optimize",
         choices=("safe", "fast"),
         default="safe",
         help="fast: also try a graph with products in float32, and keep the fastest that passes the whole proof"
@@ -235,7 +236,11 @@ def _doctor_parser() -> argparse.ArgumentParser:
 
 
 def _verify_parser() -> argparse.ArgumentParser:
-    parser = _parser("python -m convert verify", "Compares an ONNX file with the pickle it is meant to answer for.")
+    parser = _parser(
+        "python -m convert verify",
+        "Compares an ONNX file with the pickle it is meant to answer for.",
+        "%(prog)s MODEL FILE.onnx [options]; --help lists them",
+    )
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("file", type=Path, metavar="FILE")
     _add_data(parser)
@@ -263,9 +268,10 @@ def _sign_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _parser(prog: str, description: str) -> argparse.ArgumentParser:
+def _parser(prog: str, description: str, usage: str | None = None) -> argparse.ArgumentParser:
+    """``usage``: where all options by name would hide what is wrong with a command; ``--help`` has them below."""
     parser = argparse.ArgumentParser(
-        prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog, usage, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the report")
     parser.add_argument("--debug", action="store_true", help="print also where in the code a refusal arose")

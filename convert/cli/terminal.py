@@ -7,6 +7,10 @@ direction of writing, and whatever else is invisible become escapes that a perso
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = "python -m convert"  # as what is said has it
 
 
 def visible(text: str) -> str:
@@ -22,6 +26,20 @@ def on_one_line(text: str) -> str:
 def visible_json(text: str) -> str:
     """A JSON document, which stays the same document."""
     return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in text)
+
+
+def as_started(text: str, words: Sequence[str]) -> str:
+    """Text whose commands begin as this one did, so that they run where it ran.
+
+    ``words``: of this one, its interpreter first (sys.orig_argv).
+    """
+    at = words.index("-m") if "-m" in words else len(words)
+    module = next(iter(words[at + 1 :]), "")
+    if module in ("convert", "dynonnx"):
+        return text.replace(HERE, f"{words[0]} -m {module}{' convert' * (module != 'convert')}")
+    if any(Path(word).name == "dynonnx" for word in words[1:2]):
+        return text.replace(HERE, "dynonnx convert")
+    return text
 
 
 def _escaped(text: str, keep: str) -> str:

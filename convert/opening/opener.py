@@ -41,6 +41,17 @@ OPTIONAL = {
 SHOWN_BYTES = 40
 PROTOCOL_0 = (b"ccopy_reg\n", b"csklearn", b"(", b"]", b"}")  # the oldest pickles are text, too
 ZIP = b"PK\x03\x04"  # a skops file
+PLACE = "put it at models/NAME/1/model.onnx; python -m convert inspect FILE shows what it takes"
+SAVE = "pickle.dump or joblib.dump the fitted model, and give that file"
+OTHERS = {  # what people take for a pickle, by how it begins
+    b"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull brings the file itself"),
+    b"\x89HDF": ("HDF5, as Keras writes it", SAVE),
+    b"PAR1": ("a Parquet table", SAVE),
+    b"<": ("a web page", "download the file itself"),
+    b'{"cells"': ("a notebook", SAVE),
+    b'{\n "cells"': ("a notebook", SAVE),
+}
+CUT_OFF = ("truncated", "exhausted")  # as pickle has it
 DAMAGED = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, EOFError, MemoryError, OverflowError,
     RecursionError,
@@ -68,6 +79,7 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
 
     Raises OtherVersion where another scikit-learn has to answer for it.
     """
+    _refuse_strangers(data, policy.file)
     builder = Builder(policy.trusted, policy.code)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of versions, which are compared below
@@ -93,6 +105,15 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
     return _picked(content, policy.key)
 
 
+def _refuse_strangers(data: bytes, file: str) -> None:
+    """Raises Refused for what people take for a pickle; none begins as these do."""
+    if file.lower().endswith(".onnx"):
+        raise Refused("the file is ONNX by its name, which the server takes as it is", PLACE)
+    for beginning, (what, remedy) in OTHERS.items():
+        if data.startswith(beginning):
+            raise Refused(f"the file is {what}, not a model of scikit-learn's", remedy)
+
+
 def _as_refusal(failure: Exception, data: bytes) -> Refused:
     if isinstance(failure, ModuleNotFoundError) and (group := OPTIONAL.get(str(failure.name))):
         return Refused(
@@ -102,6 +123,8 @@ def _as_refusal(failure: Exception, data: bytes) -> Refused:
     start = data[:SHOWN_BYTES]
     if start and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start) and not start.startswith(PROTOCOL_0):
         why = f"the file holds text, not a model: it begins with {start.decode()!r}"
+    elif isinstance(failure, EOFError) or any(word in str(failure) for word in CUT_OFF):
+        why = "the file ends before its pickle does" if data else "the file is empty"
     else:
         why = f"the file does not open, as it is no pickle or a damaged one ({type(failure).__name__})"
     return Refused(why, "give a file that pickle, joblib or skops wrote, whole as it was written")

@@ -42,7 +42,7 @@ class Witness:
         if "error" in reply:
             raise Refused(
                 f"scikit-learn {self.version} itself does not open the file: {str(reply['error'])[:MOST_CHARACTERS]}",
-                "give an environment in which it opens with --environment DIR, or write it again",
+                "name the environment that the model was made in: --environment DIR, the folder with bin/python in it",
             )
 
     def ask(self, question: Question, table: Table) -> tuple[Answers, float]:

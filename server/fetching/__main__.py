@@ -19,7 +19,8 @@ from server.settings import BadSetting, read_settings
 GOOD, BAD, USAGE = 0, 1, 2
 GRACE_SECONDS = 2  # from the limit that ends between two pieces to the one that ends whatever is waited for
 DESCRIPTION = f"""\
-Fetches the models of {SETTING} into the models folder, each by its SHA-256; what is there already is not fetched again.
+Fetches the models of {SETTING} into the models folder, each by its SHA-256; what is there already is
+not fetched again.
 
 A server does the same before it starts. Run it in the build of an image, a slug or an init container, and the server
 finds them there."""
@@ -28,10 +29,9 @@ finds them there."""
 def main(words: Sequence[str]) -> int:
     """Runs `fetch`; returns the exit status: 0 all is there, 1 something could not be fetched, 2 a bad setting."""
     parser = argparse.ArgumentParser(
-        prog="python -m server", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m server fetch", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["fetch"])
-    parser.parse_args(words)
+    parser.parse_args(words[1:])
     try:
         settings = read_settings(os.environ)
         addresses = read_addresses(settings.models_from)

@@ -111,7 +111,10 @@ class Repository:
             return self.get(self.default_model)
         if not self.models:
             raise ServerError("model_unavailable", NO_MODEL)
-        raise ServerError("not_found", "several models are served: name one as in /models/NAME/predict")
+        names = [*self.models]
+        raise ServerError(
+            "not_found", f"several models are served, {few(names)}: name one as in /models/{names[0]}/predict"
+        )
 
     def __iter__(self) -> Iterator[Model]:
         return (model for versions in self.models.values() for model in versions.values())

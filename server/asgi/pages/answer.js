@@ -27,7 +27,8 @@ function predictionNodes(found) {
     return chances.flatMap((of, at) => [h("h5", null, `Target ${at + 1}`), large(main[at]), bars(of)]);
   }
   if (Array.isArray(main)) {
-    return [table(["Place", found.transformed ? "Value" : "Target"], main.slice(0, 50).map((of, at) => [at, brief(of)])), more(main.length, 50)].filter(Boolean);
+    const [what, first] = found.transformed ? ["Place", 0] : ["Target", 1];
+    return [table([what, "Value"], main.slice(0, 50).map((of, at) => [at + first, brief(of)])), more(main.length, 50)].filter(Boolean);
   }
   return [large(main), chances ? bars(chances) : scores(found.scores)].filter(Boolean);
 }

@@ -1,7 +1,7 @@
 // Owns the section of one model: what it is, what proves it, the form, the calls, what it takes.
 
 import { answerNodes, refusalNodes, table } from "./answer.js";
-import { h, tabs } from "./dom.js";
+import { breakable, h, tabs } from "./dom.js";
 import { RowForm } from "./form.js";
 import { ModelLive } from "./live.js";
 import { bodyOf, fieldsOf, rangeOf } from "./row.js";
@@ -39,7 +39,7 @@ function heading(model, isDefault) {
     ? h("select", { "aria-label": "version", onchange: (event) => { location.hash = `${model.name}/${event.target.value}`; } },
       model.versions.map((version, at) => h("option", { value: version, selected: version === model.version }, `version ${version}${at ? "" : ", serves"}`)))
     : h("span", null, `Version\u00a0${model.version}`);
-  return h("header", { class: "model-head" }, h("h2", { tabindex: -1 }, model.name),
+  return h("header", { class: "model-head" }, h("h2", { tabindex: -1 }, breakable(model.name)),
     h("p", { class: "soft" }, KINDS[model.kind] || model.kind, ". ", versions, isDefault ? h("span", null, ". Answers ", h("code", null, "/predict"), " too.") : "."));
 }
 

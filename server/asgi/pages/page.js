@@ -1,7 +1,7 @@
 // Owns the page as a whole: the list of models, which one is shown, and what happens when the server says something new.
 
 import { Spark } from "./chart.js";
-import { byId, h } from "./dom.js";
+import { breakable, byId, h } from "./dom.js";
 import { ServerLive } from "./live.js";
 import { modelSection } from "./model.js";
 import { hasKey, keepKey, read } from "./server.js";
@@ -53,7 +53,7 @@ function entry(name) {
   const pace = h("span", { class: "rate" }), spark = new Spark((sample) => sample.models?.[name]?.requests ?? 0);
   const newest = rowsOf(name).find((row) => row.kind), refused = rowsOf(name).some((row) => row.reason);
   const told = newest ? newest.kind.replace("_", " ") : "refused";
-  const link = h("a", { href: `#${encodeURIComponent(name)}` }, h("span", { class: "name" }, name), pace, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a version refused") : null), spark.node);
+  const link = h("a", { href: `#${encodeURIComponent(name)}` }, h("span", { class: "name" }, breakable(name)), pace, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a version refused") : null), spark.node);
   return { node: h("li", null, link), link, spark, pace };
 }
 
@@ -106,7 +106,7 @@ async function describe(name, version) {
 
 function refusedSection(name, more) {
   const reasons = rowsOf(name).filter((row) => row.reason).map((row) => [h("strong", null, `Version ${row.version} does not serve. `), row.reason]);
-  return { node: h("article", null, h("header", { class: "model-head" }, h("h2", { tabindex: -1 }, name)), [...reasons, ...more].map((reason) => h("p", { class: "refusal" }, reason))) };
+  return { node: h("article", null, h("header", { class: "model-head" }, h("h2", { tabindex: -1 }, breakable(name))), [...reasons, ...more].map((reason) => h("p", { class: "refusal" }, reason))) };
 }
 
 function noteChange() {

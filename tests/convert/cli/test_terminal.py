@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convert.cli.terminal import on_one_line, visible, visible_json
+from convert.cli.terminal import as_started, on_one_line, visible, visible_json
 
 NASTY = (
     "\x1b[2J",
@@ -51,3 +51,19 @@ def test_json_is_the_same_document(document: dict[str, str]) -> None:
     text = visible_json(json.dumps(document, ensure_ascii=False))
     assert text.isprintable()
     assert json.loads(text) == document
+
+
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        ([".venv/bin/python", "-m", "convert", "m.pkl"], ".venv/bin/python -m convert"),
+        (["python3", "-W", "ignore", "-m", "convert", "m.pkl"], "python3 -W"),
+        (["python", "-m", "dynonnx", "convert", "m.pkl"], "python -m dynonnx convert"),
+        (["/usr/bin/python3", "/home/n/.local/bin/dynonnx", "convert", "m.pkl"], "dynonnx convert"),
+        (["python", "-m", "pytest"], "python -m convert"),
+        (["python", "-c", "..."], "python -m convert"),
+    ],
+)
+def test_a_command_that_is_told_begins_as_the_one_that_tells_it(words: list[str], begins: str) -> None:
+    told = as_started("what helps: python -m convert m.pkl --trust-code", words)
+    assert told == f"what helps: {begins.replace(' -W', ' -m convert')} m.pkl --trust-code"

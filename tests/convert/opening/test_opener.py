@@ -184,8 +184,32 @@ def test_a_text_is_told_from_a_damaged_pickle() -> None:
         opener.open_model(b"# My notes\n")
     with pytest.raises(Refused, match=r"no pickle or a damaged one \(KeyError\)"):
         opener.open_model(b"# \xff")
-    with pytest.raises(Refused, match=r"no pickle or a damaged one"):
+    with pytest.raises(Refused, match=r"the file is empty"):
         opener.open_model(b"")
+    with pytest.raises(Refused, match=r"the file ends before its pickle does"):
+        opener.open_model(pickle.dumps([1.5] * 9)[:-5])
+
+
+@pytest.mark.parametrize(
+    ("data", "what", "remedy"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS", "git lfs pull"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5, as Keras writes it", "joblib.dump"),
+        (b"PAR1\x15", "a Parquet table", "joblib.dump"),
+        (b"<!doctype html>", "a web page", "download the file itself"),
+        (b'{\n "cells": []}', "a notebook", "joblib.dump"),
+    ],
+)
+def test_what_people_take_for_a_pickle_is_told_by_its_name(data: bytes, what: str, remedy: str) -> None:
+    with pytest.raises(Refused, match=f"^the file is {what}, not a model of scikit-learn's") as caught:
+        opener.open_model(data)
+    assert remedy in caught.value.remedy
+
+
+def test_an_onnx_file_needs_no_conversion() -> None:
+    with pytest.raises(Refused, match="which the server takes as it is") as caught:
+        opener.open_model(b"\x08\x08\x12\x07", opener.OpenPolicy(file="churn.onnx"))
+    assert "models/NAME/1/model.onnx" in caught.value.remedy
 
 
 def test_a_booster_that_is_not_installed_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

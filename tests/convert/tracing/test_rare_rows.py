@@ -77,6 +77,26 @@ def test_what_is_written_into_a_view_stands_in_the_array(function: Any) -> None:
     assert_same(answered(function, PAIRS, LARGE), expected)
 
 
+def begun_empty(df: Any) -> Any:
+    out = pd.DataFrame()
+    out["n"] = df["n"] * 2
+    out["word"] = (df["word"] == "c").astype(float)
+    out["one"] = 1.0
+    return out[["n", "word", "one"]]
+
+
+def begun_with_an_index(df: Any) -> Any:
+    out = pd.DataFrame(index=df.index)
+    out["n"] = df["n"] * 2
+    return out.fillna(0)
+
+
+@pytest.mark.parametrize("function", [begun_empty, begun_with_an_index])
+def test_a_frame_begun_empty_is_that_of_its_columns(function: Any) -> None:
+    rare = pd.DataFrame({"word": np.array(WORDS, object), "n": np.linspace(-9, 9, len(WORDS))})
+    assert_same(answered(function, FEW, rare), function(rare)["n"])
+
+
 def test_a_frame_added_to_in_place_is_the_same_frame() -> None:
     def added(df: Any) -> Any:
         kept = df.copy()

@@ -72,6 +72,18 @@ def test_a_schema_is_seen_whole_on_a_phone(door: Door, visit: Visit) -> None:
     assert box["x"] + box["width"] <= PHONE["width"]
 
 
+def test_a_table_that_is_broader_than_a_phone_is_scrolled_by_itself(door: Door, visit: Visit) -> None:
+    page = visit(door, "/#iris", viewport=PHONE)
+    page.get_by_role("tab", name="A table").click()
+    names = page.locator(".schema tbody td:nth-child(2)").all_inner_texts()
+    csv = "\n".join([",".join(names), *[",".join("1" for _ in names)] * 3, ",".join("x" for _ in names)])
+    file: Any = {"name": "rows.csv", "mimeType": "text/csv", "buffer": csv.encode()}
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Save the table").wait_for()
+    assert page.locator(".many .scroll").count() == 2
+    check_width(page)
+
+
 def check_width(page: Page) -> None:
     """Asserts that nothing is broader than the phone, and that it does not zoom in on a field."""
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
