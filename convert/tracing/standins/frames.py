@@ -14,7 +14,7 @@ from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements
 from convert.tracing.recorder.recorder import quietly
-from convert.tracing.recorder.refusals import RECORDED, VECTORISED, only, refuse
+from convert.tracing.recorder.refusals import RECORDED, only, refuse
 from convert.tracing.standins import functions
 from convert.tracing.standins.arrays import filled
 from convert.tracing.standins.frame_values import FrameValues
@@ -24,6 +24,7 @@ from convert.tracing.standins.series import dividend, plain
 from convert.tracing.standins.standin import StandIn, alike, shown
 
 DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
+BEGIN = "set a column of the rows first: out['a'] = df['a'], or begin with pd.DataFrame({'a': df['a']})"
 
 
 EVALUATED = (
@@ -160,7 +161,7 @@ class Frame(FrameValues):
         constant = alike(self.recorder, value)
         values = list(constant) if np.ndim(constant) else [constant] * width
         if not self.columns_.parts:
-            raise refuse("it makes a table without any column of the rows", VECTORISED)
+            raise refuse("what it sets first in an empty DataFrame is no column of the rows", BEGIN)
         like = self.columns_.take([0]).parts[0][0]
         return [self.recorder.node(lambda v=item: filled(like, v)) for item in values]  # type: ignore[misc]
 
