@@ -76,11 +76,6 @@ MIXING = frozenset(
 WALKING = frozenset(["iterrows", "itertuples", "items", "tolist", "to_list", "to_dict", "flat", "iteritems"])
 
 
-INSTEAD = {
-    "dt": "make month, weekday, hour and what else you need columns of the table before the pipeline, and fit on those",
-}
-
-
 def unrecorded(kind: str, name: str) -> Untraceable:
     """The refusal of a method or attribute of this kind of thing."""
     full = f"{kind}.{name}"
@@ -88,4 +83,4 @@ def unrecorded(kind: str, name: str) -> Untraceable:
         return refuse(f"{full}: {MIXES}", IN_FIT)
     if name in WALKING:
         return refuse(f"{full}: it goes through the rows one by one", VECTORISED)
-    return refuse(f"{full} is not recorded", INSTEAD.get(name, RECORDED))
+    return refuse(f"{full} is not recorded", RECORDED)

@@ -113,10 +113,6 @@ def begun_with_a_constant(df: Any) -> Any:
     return out
 
 
-def by_parts_of_dates(df: Any) -> Any:
-    return df["a"].dt.month
-
-
 def into_numbers(df: Any) -> Any:
     return float(df["a"])
 
@@ -145,7 +141,6 @@ def into_numbers(df: Any) -> Any:
         (by_index, "a value of its own for each row", "that row alone"),
         (into_numbers, "one number of a column", "whole columns"),
         (begun_with_a_constant, "no column of the rows", "out['a'] = df['a']"),
-        (by_parts_of_dates, "Series.dt is not recorded", "columns of the table before the pipeline"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused(function: Callable[[Any], Any], reason: str, remedy: str) -> None:
