@@ -137,7 +137,8 @@ def _label(graph: Graph, prediction: Prediction, classes: Any) -> Tensor | None:
     if prediction.label is not None or prediction.index is None:
         return prediction.label
     values = np.asarray(classes)
-    if values.ndim != 1 or any(value is None for value in values):
+    unlike = values.dtype.kind == "O" and not all(isinstance(value, str) for value in values)
+    if values.ndim != 1 or unlike:
         raise Refused("its classes are none that an answer could have", "fit with labels that are numbers or texts")
     if values.dtype.kind in "iu":
         values = values.astype(np.int64)

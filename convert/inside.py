@@ -25,6 +25,8 @@ from sklearn import (
 )
 from sklearn.model_selection._search import BaseSearchCV
 
+from convert.errors import Refused
+
 DEEPEST = 50  # layers of estimators in estimators
 
 
@@ -48,12 +50,17 @@ class Inner:
 
 
 def inside(model: Any) -> tuple[Inner, ...]:
-    """What stands in ``model``, in its own order; empty where it is no wrapper or not fitted."""
+    """What stands in ``model``, in its own order; empty where it is no wrapper or not fitted. Raises Refused."""
     kind = next((kind for kind in type(model).__mro__ if kind in WRAPPERS), None)
     try:
         return () if kind is None else tuple(WRAPPERS[kind](model))
     except AttributeError:  # the ones that are fitted are not there yet
         return ()
+    except (TypeError, ValueError, LookupError) as error:
+        raise Refused(
+            f"what stands in this {type(model).__name__} is not kept as scikit-learn keeps it: {error}",
+            "the file is damaged or was changed: fit and pickle the model again",
+        ) from error
 
 
 def inwards(model: Any) -> Iterator[Any]:

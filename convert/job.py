@@ -38,9 +38,11 @@ from convert.proof.speed import feeds_of, ratios
 from convert.proof.user_rows import column_names, kinds_of
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, Golden, Output, to_metadata
+from server.artefact.mixing.analysis import find_mixing
 from server.artefact.runtime import Runtime
 
 COMPARING_FROM = 0.4  # of all the work, when the comparison begins
+LARGE_BYTES = 1 << 20  # of a file: the rows of a larger one are asked alone here and there if its graph parts them
 
 Tell = Callable[[str, float], None]  # what is under way, and how much of all is done
 
@@ -143,8 +145,9 @@ def _prove(model: ModelProto, asked: _Asked, tell: Tell, allow_ties: bool, fast:
         company=asked.company,
         tell=tell_of_comparison(tell, asked.groups),
     )
-    runtime = Runtime(model.SerializeToString())
-    safe = Proven(model, runtime, proven(runtime))
+    file = model.SerializeToString()
+    runtime = Runtime(file)
+    safe = Proven(model, runtime, proven(runtime, apart=len(file) > LARGE_BYTES and find_mixing(file) is None))
     if not allow_ties:
         refuse_ties(safe.proof)
     by_nature = is_constant(model) or has_one_answer(asked.original.model, asked.features)

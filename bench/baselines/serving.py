@@ -156,11 +156,16 @@ class Running:
 
 @contextmanager
 def serving(
-    system: System, golden: Case, folder: Path, cores: frozenset[int], dyno: Dyno | None = None
+    system: System,
+    golden: Case,
+    folder: Path,
+    cores: frozenset[int],
+    dyno: Dyno | None = None,
+    limit_s: float = BOOT_LIMIT_S,
 ) -> Iterator[Running]:
     """The system, started and found right; ended when the block is left, however it is left.
 
-    Raises ServerFailed with the end of its log when it does not answer ``golden`` rightly within 60 s.
+    Raises ServerFailed with the end of its log when it does not answer ``golden`` rightly within ``limit_s``.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -177,7 +182,7 @@ def serving(
     with Child(command, folder / f"{system.name}.log", environment, cores, members=members) as child:
         try:
             with guarding(dyno, child, codes):
-                await_golden(system.name, child, url, golden, system.not_yet)
+                await_golden(system.name, child, url, golden, system.not_yet, limit_s)
                 yield Running(system, child, url, time.monotonic() - began, dyno, codes)
         finally:
             child.stop()

@@ -1,8 +1,8 @@
 """BentoML in its best form: one worker, its adaptive batching on, an endpoint that needs no thread.
 
 A batchable endpoint takes a list and answers one: each request brings a list of one row. BentoML learns by itself how
-long a batch shall wait; at most 128 rows, and half a second before it refuses. Its metrics and access log are off;
-uvloop and httptools are there, which its uvicorn takes where it finds them.
+long a batch shall wait; at most 128 rows, and half a second before it refuses. Its metrics, spans and access log are
+off; uvloop and httptools are there, which its uvicorn takes where it finds them.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ from bench.turns.bench import Bench
 from bench.turns.closed_loop import Pairing, closed_loop
 from bench.turns.micro import MicroOptions, pairings_of
 
+START_LIMIT_S = 150.0  # Ray Serve is many processes, which have one core to start on
+
 
 def compare(bench: Bench, options: MicroOptions, pickles: Path, repository: Path, environments: Path) -> None:
     """All models, each with servers of its own."""
@@ -59,7 +61,8 @@ def _started(bench: Bench, scenario: str, every: Sequence[Pairing], stack: ExitS
     """Those that answer rightly, stopped until they are asked."""
     for pairing in every:
         bench.say(f"{scenario}: starting {pairing.name}")
-        started = serving(pairing.system, pairing.cases[0], bench.folder / scenario, bench.generator.cores.server)
+        folder, cores = bench.folder / scenario, bench.generator.cores.server
+        started = serving(pairing.system, pairing.cases[0], folder, cores, limit_s=START_LIMIT_S)
         try:
             running = stack.enter_context(started)
         except BenchError as error:

@@ -70,11 +70,20 @@ def _company(parity: Mapping[str, Any]) -> str:
 def _equality(parity: Mapping[str, Any]) -> str:
     if parity.get("accidents"):
         return (
-            f"equal: {parity['rows']:,} rows, together and alone, but for {parity['accidents']:,} whose neighbours "
+            f"equal: {_compared(parity)}, but for {parity['accidents']:,} whose neighbours "
             f"tie ({parity['accident_share']:.1%} of usual rows, or such as the model remembers)"
         )
     ties = f" ({parity['ties']:,} labels differ where two classes tie within 1e-6)" if parity["ties"] else ""
-    return f"equal: {parity['rows']:,} rows, together and alone, answered as scikit-learn answers them{ties}"
+    return f"equal: {_compared(parity)}, answered as scikit-learn answers them{ties}"
+
+
+def _compared(parity: Mapping[str, Any]) -> str:
+    """How many rows, and how many of these alone."""
+    lines, rows = parity.get("lines", ()), parity["rows"]
+    alone = sum(line["rows"] for line in lines if (line["way"], line["output"]) == ("alone", lines[0]["output"]))
+    if not lines or alone == rows:
+        return f"{rows:,} rows, together and alone"
+    return f"{rows:,} rows together, {alone:,} of them alone, as the graph shows that it keeps rows apart"
 
 
 def slowness(speed: Mapping[str, float]) -> list[str]:

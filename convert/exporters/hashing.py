@@ -13,8 +13,9 @@ from sklearn.feature_extraction import FeatureHasher, text
 from sklearn.utils import murmurhash3_32
 
 from convert.errors import Refused
+from convert.exporters.parts.text.distinct import distinct
 from convert.exporters.parts.text.ngrams import counted
-from convert.exporters.parts.text.occurrences import as_columns, summed
+from convert.exporters.parts.text.occurrences import as_columns
 from convert.exporters.parts.text.own_tokens import understood
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.exporters.text import PADDING, check_tokens, kept_pattern, length_of, of_one_length, tokenised
@@ -48,7 +49,7 @@ def hashed_records(e: Exporter, model: Any, x: Columns) -> Columns:
     """Numbers at the column of their name, one for each text at that of ``name=text``; what is missing is nowhere."""
     entries = [_entry(model, name, x.take([at])) for at, name in enumerate(e.names)]
     at, amounts = (e.graph.concat([entry[part] for entry in entries]) for part in (0, 1))
-    found = summed(at, amounts, model.n_features)
+    found = distinct(at, model.n_features, amounts)
     wide = too_wide(model, "a DictVectorizer") if model.n_features > MOST_COLUMNS else None
     return columns(as_columns(found, wide), model.n_features)
 
@@ -86,7 +87,8 @@ def _check(model: Any) -> None:
 def _as_occurrences(model: Any, column: Tensor, negative: Tensor, none: Tensor) -> Tensor:
     """Rows of so many columns, for readers that take them by what occurs; all others are refused."""
     sign = _signs(model, negative)
-    found = summed(none.where(np.int64(model.n_features), column), none.where(np.float64(0.0), sign), model.n_features)
+    codes, amounts = none.where(np.int64(model.n_features), column), none.where(np.float64(0.0), sign)
+    found = distinct(codes, model.n_features, amounts)
     found = replace(found, amounts=found.there) if model.binary else found
     return as_columns(
         replace(found, length=length_of(found.amounts, model.norm)),

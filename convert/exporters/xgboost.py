@@ -64,7 +64,7 @@ def booster_hints(model: Any) -> BoosterHints:
             if node in sets and column not in categories:
                 codes.setdefault(column, []).extend(sets[node])
             elif left >= 0 and node not in sets:
-                points.setdefault(column, []).append(float(np.float32(value)))
+                points.setdefault(column, []).append(float(_last_to_the_left(np.float32(value))))
     sets = {column: sorted(set(members)) for column, members in codes.items()}
     trees = [_asked(tree) for tree, _, _ in _trees(model, learner)]
     return BoosterHints(points, sets, categories, closed=True, trees=trees)
@@ -72,10 +72,15 @@ def booster_hints(model: Any) -> BoosterHints:
 
 def _asked(tree: Any) -> TreeSplits:
     left, right = np.array(tree["left_children"]), np.array(tree["right_children"])
-    thresholds = np.array(tree["split_conditions"], np.float32).astype(np.float64)
+    thresholds = _last_to_the_left(np.array(tree["split_conditions"], np.float32)).astype(np.float64)
     thresholds[left < 0] = np.nan
     thresholds[list(_sets(tree))] = np.nan
     return TreeSplits(np.array(tree["split_indices"]), thresholds, left, right)
+
+
+def _last_to_the_left(conditions: Any) -> Any:
+    """x < t, for float32 numbers, is x <= the one before t."""
+    return np.nextafter(conditions, np.float32(-np.inf))
 
 
 def _sets(tree: Any) -> dict[int, list[int]]:
@@ -119,8 +124,7 @@ def raw(model: Any, x: Columns, learner: Any) -> Tensor:
         conditions = np.array(tree["split_conditions"], np.float32)
         values = np.zeros((len(left), outputs))
         values[:, output] = conditions.astype(np.float64) * weight
-        # x < t, for float32 numbers, is x <= the one before t
-        features, limits = np.array(tree["split_indices"]), np.nextafter(conditions, np.float32(-np.inf))
+        features, limits = np.array(tree["split_indices"]), _last_to_the_left(conditions)
         missing_left = np.array(tree["default_left"], np.bool_)
         for node, members in _sets(tree).items():  # of a set it is the members that go right
             features[node], limits[node] = sets.column(int(features[node]), members), HALF

@@ -22,7 +22,7 @@ def _lines(model: Any, name: str) -> list[str]:
     if isinstance(model, str) or model is None:
         return [f"{label}{model or 'passthrough'}"]
     children = _children(model)
-    plain = type(model).__name__ if children else " ".join(repr(model).split())
+    plain = type(model).__name__ if children else _told(model)
     lines = [(label + plain)[:LONGEST_LINE]]
     for position, (child_name, child) in enumerate(children):
         last = position == len(children) - 1
@@ -30,6 +30,14 @@ def _lines(model: Any, name: str) -> list[str]:
         lines.append(("└─ " if last else "├─ ") + below[0])
         lines += [("   " if last else "│  ") + line for line in below[1:]]
     return lines
+
+
+def _told(model: Any) -> str:
+    """With its parameters; one that lacks some, as a changed file leaves it, does not tell them."""
+    try:
+        return " ".join(repr(model).split())
+    except Exception:  # noqa: BLE001  whatever it raises, a drawing is no reason to refuse a model
+        return type(model).__name__
 
 
 def _children(model: Any) -> list[tuple[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 from sklearn import base, isotonic, preprocessing
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher, text
 
@@ -17,6 +18,7 @@ from server.artefact.metadata import Kind
 
 DOCUMENT, LABEL = "text", "label"  # the name of the one column of a model of texts, and of labels
 Form = Literal["table", "texts", "labels", "records"]
+MOST_COLUMNS = 1 << 20
 BOOSTER = "Booster"  # of XGBoost or LightGBM, by itself
 VALUED = frozenset((BOOSTER, "LGBMRanker", "XGBRanker"))  # they answer values, and say of themselves nothing
 OF_ANY_NAMES = {
@@ -54,13 +56,26 @@ def width_of(model: Any) -> int | None:
     """How many columns; a CatBoost model that was unpickled says 0, but has their names."""
     for counted in ("num_features", "num_feature"):  # XGBoost's own Booster, LightGBM's
         if type(model).__name__ == BOOSTER and hasattr(model, counted):
-            return int(getattr(model, counted)())
+            return _count(model, getattr(model, counted)())
     if isinstance(model, isotonic.IsotonicRegression):
         return 1 if hasattr(model, "X_min_") else None
     for reader in inwards(model):
-        if width := getattr(reader, "n_features_in_", 0) or len(getattr(reader, "feature_names_", ())):
-            return int(width)
+        told = _count(reader, getattr(reader, "n_features_in_", None))
+        if width := told or len(getattr(reader, "feature_names_", ())):
+            return width
     return None
+
+
+def _count(model: Any, told: Any) -> int:
+    """A number of columns, 0 where it is not told: each is named, so that a false one would take all memory."""
+    if told is None:
+        return 0
+    if not isinstance(told, int | np.integer) or not 0 <= told <= MOST_COLUMNS:
+        raise Refused(
+            f"this {type(model).__name__} does not say of how many columns it is, or of more than {MOST_COLUMNS:,}",
+            "the file is damaged or was changed: fit and pickle the model again",
+        )
+    return int(told)
 
 
 def given_names(model: Any) -> Any:

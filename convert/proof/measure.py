@@ -6,6 +6,8 @@ spreads over the rows of the same group, so that extreme rows do not loosen the 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -18,19 +20,24 @@ MIDDLE = (0.05, 0.95)
 WIDEST = 3.0  # times what lies between these: more is the work of a few answers far away; usual is a third of it
 
 
-def compare(output: str, answers: Answers, got: Array) -> tuple[npt.NDArray[np.float64], int]:
-    """Per row how far off this output is (above 1: wrong), and how many labels differ in rows that are ties."""
+def compare(
+    output: str, answers: Answers, got: Array, chosen: Any = slice(None)
+) -> tuple[npt.NDArray[np.float64], int]:
+    """Per row how far off this output is (above 1: wrong), and how many labels differ in rows that are ties.
+
+    ``chosen``: of which rows that is told; the scale is that of all.
+    """
     expected = answers[output]
     if got.shape != expected.shape:
-        return np.full(len(expected), np.inf), 0
+        return np.full(len(expected), np.inf)[chosen], 0
     if output == "label":
         differ = _by_row(np.asarray(expected != got, np.float64))
         tied = margins(answers) < TIE
-        return np.where(tied, 0.0, differ * 2), int(np.sum(tied & (differ > 0)))
+        return np.where(tied, 0.0, differ * 2)[chosen], int(np.sum((tied & (differ > 0))[chosen]))
     if expected.dtype.kind == "O":
-        return _by_row(np.asarray(expected != got, np.float64)) * 2, 0
+        return _by_row(np.asarray(expected != got, np.float64))[chosen] * 2, 0
     excess = [worst_excess(expected, got, 1.0)] if output.startswith("probabilities") else _by_column(expected, got)
-    return _by_row(np.concatenate([part.reshape(len(expected), -1) for part in excess], axis=1)), 0
+    return _by_row(np.concatenate([part.reshape(len(expected), -1) for part in excess], axis=1))[chosen], 0
 
 
 def _by_column(expected: Array, got: Array) -> list[Array]:

@@ -22,6 +22,7 @@ from server.artefact.runtime import Runtime
 LIKELY = ("usual", "remembered", "beside", "data")  # groups whose rows a client may well send
 SHOWN = 5  # worst rows of a failure
 TOLD_EVERY = 250  # rows
+ALONE, LEAST_ALONE = 0.1, 100  # of the rows of a group, asked alone where the graph is known to keep rows apart
 PIECE = 1000  # rows that are looked through for accidents at once
 
 
@@ -84,14 +85,19 @@ class Proof:
     @property
     def tie_share(self) -> float:
         """The share of rows whose labels differ and are excused, as the two best scores tie."""
-        lines = [line for line in self.lines if line.output == "label"]
+        lines = [line for line in self._over_all_rows() if line.output == "label"]
         return max((line.ties / line.rows for line in lines), default=0.0)
 
     @property
     def accident_share(self) -> float:
         """The share of such rows among usual ones, those like the ones that the model remembers, or yours: the most."""
-        shares = [line.accidents / line.rows for line in self.lines if line.group in LIKELY]
+        shares = [line.accidents / line.rows for line in self._over_all_rows() if line.group in LIKELY]
         return max(shares, default=0.0)
+
+    def _over_all_rows(self) -> list[Line]:
+        """The lines but for those of a few rows of a group, whose shares are chance."""
+        rows = {line.group: line.rows for line in self.lines if line.way == self.lines[0].way}
+        return [line for line in self.lines if line.rows == rows[line.group]]
 
     def as_json(self) -> dict[str, Any]:
         """What stands in the file; of company only where each row was asked alone."""
@@ -119,11 +125,14 @@ def prove(
     accidents: Mapping[str, Array],
     tell: Callable[[float], None] = lambda _: None,
     company: Company | None = None,
+    apart: bool = False,
 ) -> Proof:
     """Compares every output on every row of every group. ``expected`` has the original's answers by group.
 
     ``accidents`` [rows] by group: to which rows the original's answer is an accident; a group without any is not in it.
-    ``tell`` is told the share of rows that are compared, now and then. ``company``: what others beside a row do to it.
+    ``tell`` is told the share of rows that are compared, now and then. ``apart``: the graph itself shows that a row is
+    answered alone as beside others, up to rounding; then some rows of each group are asked alone, else all.
+    ``company``: what others beside a row do to it.
     """
     lines: list[Line] = []
     bad: list[BadRow] = []
@@ -131,22 +140,40 @@ def prove(
     for group, table in groups.items():
         answers = expected[group]
         excused = accidents.get(group, np.zeros(length(table), np.bool_))
-        single = alone(runtime, features, table, _later(tell, before, rows))
+        few = _asked_alone(length(table), apart)
+        told = _later(tell, before, rows, length(table) / max(1, len(few)))
         before += length(table)
-        for way, got in (("batched", batched(runtime, features, table)), ("alone", single)):
+        together = batched(runtime, features, table)
+        single = alone(runtime, features, rows_at(table, few), told)
+        everywhere = {name: _in_place(together[name], values, few) for name, values in single.items()}
+        for way, got, chosen in (("batched", together, np.arange(length(table))), ("alone", everywhere, few)):
             named = {name: _like(raw, answers[name]) for name, raw in zip(answers, got.values(), strict=True)}
             for output, values in answers.items():
-                excess, ties = compare(output, answers, named[output])
-                excess = np.where(excused, 0.0, excess)
-                wrong = excess > 1
-                lines.append(_line(group, way, output, excess, wrong, (ties, int(excused.sum()))))
-                bad += _worst(table, output, way, values, named[output], np.where(wrong, excess, 0))
+                excess, ties = compare(output, answers, named[output], chosen)
+                excess = np.where(excused[chosen], 0.0, excess)
+                lines.append(_line(group, way, output, excess, (ties, int(excused[chosen].sum()))))
+                bad += _worst(table, output, way, values, named[output], (chosen, excess))
     bad.sort(key=lambda row: -row.excess)
     return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected), spread_of(expected), company)
 
 
-def _later(tell: Callable[[float], None], before: int, rows: int) -> Callable[[int], None]:
-    return lambda done: tell((before + done) / rows)
+def _asked_alone(rows: int, apart: bool) -> Array:
+    """The positions of the rows that are asked alone: all, or evenly chosen ones, the first among them."""
+    few = min(rows, max(LEAST_ALONE, int(rows * ALONE))) if apart else rows
+    return np.arange(few) * rows // max(1, few)
+
+
+def _in_place(together: Array, single: Array, few: Array) -> Array:
+    """All answers of a group, those of rows that were asked alone in their places."""
+    if single.shape != (len(few), *together.shape[1:]):
+        return single  # of another shape, which no comparison takes for equal
+    merged = together.astype(np.result_type(together, single))
+    merged[few] = single
+    return merged
+
+
+def _later(tell: Callable[[float], None], before: int, rows: int, each: float) -> Callable[[int], None]:
+    return lambda done: tell((before + done * each) / rows)
 
 
 def _like(got: Array, expected: Array) -> Array:
@@ -154,9 +181,9 @@ def _like(got: Array, expected: Array) -> Array:
     return got.reshape(-1) if expected.ndim == 1 and got.shape[1:] == (1,) else got
 
 
-def _line(group: str, way: str, output: str, excess: Array, wrong: Array, excused: tuple[int, int]) -> Line:
+def _line(group: str, way: str, output: str, excess: Array, excused: tuple[int, int]) -> Line:
     worst = 0.0 if output == "label" else float(min(np.max(excess, initial=0.0), 1e308))
-    return Line(group, way, output, len(excess), int(wrong.sum()), *excused, worst)
+    return Line(group, way, output, len(excess), int((excess > 1).sum()), *excused, worst)
 
 
 def find_accidents(graph: Runtime | None, features: Sequence[Feature], groups: Mapping[str, Table]) -> dict[str, Array]:
@@ -200,12 +227,17 @@ def _scales(expected: Mapping[str, Answers]) -> dict[str, float]:
     }
 
 
-def _worst(table: Table, output: str, way: str, expected: Array, got: Array, excess: Array) -> list[BadRow]:
-    order = [i for i in np.argsort(-excess)[:SHOWN] if excess[i] > 1]
-    rows = as_json(rows_at(table, order))
+def _worst(
+    table: Table, output: str, way: str, expected: Array, got: Array, differ: tuple[Array, Array]
+) -> list[BadRow]:
+    """The worst of some rows; ``differ``: which these are, and by how much [rows]."""
+    chosen, excess = differ
+    order = [at for at in np.argsort(-excess)[:SHOWN] if excess[at] > 1]
+    positions = chosen[order]
+    rows = as_json(rows_at(table, positions))
     return [
-        BadRow(dict(zip(table, row, strict=True)), output, way, _item(expected, i), _item(got, i), float(excess[i]))
-        for row, i in zip(rows, order, strict=True)
+        BadRow(dict(zip(table, row, strict=True)), output, way, _item(expected, i), _item(got, i), float(excess[at]))
+        for row, i, at in zip(rows, positions, order, strict=True)
     ]
 
 

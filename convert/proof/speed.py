@@ -12,7 +12,7 @@ from server.artefact.metadata import Feature
 from server.artefact.runtime import Feed, Runtime
 
 ROWS = (1, 1000)
-REPEATS = 5
+REPEATS = 3
 
 
 def feeds_of(table: Table, features: Sequence[Feature]) -> dict[str, Feed]:

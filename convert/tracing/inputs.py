@@ -111,9 +111,7 @@ def _completed(
                 return None
             names.append(error.args[0])
         except NeedsDates as error:
-            if names[error.column] in dates:
-                return None
-            dates.add(names[error.column])
+            dates.update(names[column] for column in error.columns)
         except NeedsText as error:
             texts.append(names[error.column])
         except Refused:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,9 +17,10 @@ import sklearn.utils.validation
 from convert.tracing import kernels
 from convert.tracing.recorder import texts
 from convert.tracing.recorder.recorder import quietly
-from convert.tracing.recorder.refusals import VECTORISED, refuse
+from convert.tracing.recorder.refusals import VECTORISED, asked_by_a_person, refuse
 from convert.tracing.standins import pandas_functions
-from convert.tracing.standins.cells import is_cell
+from convert.tracing.standins.cells import is_cell, searched
+from convert.tracing.standins.frames import DATA_FRAME
 from convert.tracing.standins.functions import bare, beside, holds_stand_in, recorder_of, to_array
 from convert.tracing.standins.row_count import RowCount, is_labels
 from convert.tracing.standins.standin import StandIn
@@ -70,6 +72,15 @@ class Shim(type):
 
     def __getattr__(cls, name: str) -> Any:
         return getattr(cls.own, name)
+
+
+class Frames(Shim):
+    """Stands for pandas' DataFrame: a person's empty one is filled with columns of rows."""
+
+    def __call__(cls, *args: Any, **keywords: Any) -> Any:
+        if not args and keywords.keys() <= {"index"} and asked_by_a_person(1):
+            return pandas_functions.blank()
+        return super().__call__(*args, **keywords)
 
 
 def _array(own: Any, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> Any:
@@ -149,6 +160,12 @@ def length_of(own: Any, x: Any) -> Any:
     return RowCount(own(x)) if isinstance(x, StandIn) or is_labels(x) else own(x)
 
 
+def _search(pattern: Any, text: Any, *flags: Any) -> Any:
+    if flags or not is_cell(text):
+        raise refuse("re.search of whole columns, or with flags, is not recorded", "Series.str.extract is")
+    return searched(pattern, text)
+
+
 def _of_cells(ufunc: np.ufunc) -> Callable[..., Any]:
     return lambda own, *values: values[0].ufunc(ufunc, *values) if is_cell(values[0]) else ufunc(*values)
 
@@ -161,11 +178,13 @@ def replacements() -> Iterator[Pair]:
         yield own, dispatching(own, ours)
     for own, ufunc in MATHEMATICS.items():
         yield own, dispatching(own, functools.partial(_of_cells(ufunc), own))
+    yield re.search, dispatching(re.search, _search)
     for name, check in {"check_array": _check_array, "validate_data": _validate_data}.items():
         own = getattr(sklearn.utils.validation, name)
         yield own, dispatching(own, functools.partial(check, None))
     for own, ours in pandas_functions.CLASSES.items():
+        kind = Frames if own is DATA_FRAME else Shim
         empty = pandas_functions.EMPTY.get(own)
-        yield own, Shim(own.__name__, (), {"own": own, "ours": staticmethod(ours), "empty": empty})
+        yield own, kind(own.__name__, (), {"own": own, "ours": staticmethod(ours), "empty": empty})
     yield OWN_BESIDE, _Beside()
     yield OWN_VECTORIZE, _vectorized

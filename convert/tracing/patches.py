@@ -13,6 +13,7 @@ import math
 import os
 import platform
 import random
+import re
 import secrets
 import socket
 import sys
@@ -34,7 +35,7 @@ from convert.tracing import library_functions, surroundings
 from convert.tracing.recorder.refusals import is_a_persons
 
 NAMESPACES: tuple[ModuleType, ...] = (
-    np, pd, math, random, np.random, time, datetime, sklearn.metrics, sklearn.metrics.pairwise, sklearn.utils,
+    np, pd, math, random, re, np.random, time, datetime, sklearn.metrics, sklearn.metrics.pairwise, sklearn.utils,
     sklearn.utils.validation, os, platform, getpass, secrets, socket, uuid, warnings,
 )  # fmt: skip
 

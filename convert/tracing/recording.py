@@ -12,11 +12,12 @@ from convert.errors import Refused
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph
 from convert.tracing.patches import in_place
-from convert.tracing.recorder.recorder import Learned, NeedsText, Recorder, storage
+from convert.tracing.recorder.recorder import CURRENT, Learned, NeedsDates, NeedsText, Recorder, storage
 from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed, nothing_hidden
 from convert.tracing.standins.arrays import Array
 from convert.tracing.standins.dates import Times
 from convert.tracing.standins.frames import Frame, MissingColumn
+from convert.tracing.standins.pandas_functions import Dummies
 from convert.tracing.standins.series import Series, plain
 from convert.tracing.standins.standin import StandIn
 from convert.tracing.surroundings import without_files
@@ -71,6 +72,7 @@ def record(recorder: Recorder, call: Call, concrete: Any, x: Columns, *functions
     """
     given = recorder.inputs(concrete, x)
     before = given.columns_
+    token = CURRENT.set(recorder)
     try:
         with in_place(*functions), without_files(), nothing_hidden():
             answer = call(given)
@@ -78,6 +80,8 @@ def record(recorder: Recorder, call: Call, concrete: Any, x: Columns, *functions
         raise
     except Exception as error:
         raise failed(error) from error
+    finally:
+        CURRENT.reset(token)
     return Recording(recorder, _answered(answer), given.columns_ is not before)
 
 
@@ -87,9 +91,14 @@ def record_twice(graph: Graph, call: Call, samples: Any, x: Columns, *functions:
     ``shared``: others see the table that it is given, so that it may not write into it.
     """
     sizes = [size for size in SIZES if size != x.width and size <= len(samples)][:2]
-    first, second = (samples[-size:] if at else samples[:size] for at, size in enumerate(sizes))
+    first, second = (_numbered(samples[-size:] if at else samples[:size]) for at, size in enumerate(sizes))
     try:
         one, other = (record(recorder_for(graph, rows), call, rows, x, *functions) for rows in (first, second))
+    except NeedsDates as error:
+        raise Untraceable(
+            f"it takes column {error.column} for dates, which holds others",
+            "let the column be one of dates when the model is fitted and asked, or give rows with --data",
+        ) from error
     except NeedsText as error:
         raise Untraceable(f"it takes column {error.column} for text, which holds numbers", RECORDED) from error
     except MissingColumn as error:
@@ -104,6 +113,11 @@ def record_twice(graph: Graph, call: Call, samples: Any, x: Columns, *functions:
             "it writes into the table that it gets, which steps beside it see, too", "X = X.copy() before it is changed"
         )
     return one.made
+
+
+def _numbered(rows: Any) -> Any:
+    """With labels from 0 on, as every table has them that a model is asked about."""
+    return rows.reset_index(drop=True) if hasattr(rows, "reset_index") else rows
 
 
 def make(recorder: Recorder, concrete: Any, made: Columns) -> StandIn:
@@ -128,6 +142,8 @@ def held(answer: StandIn) -> Columns:
 
 
 def _answered(answer: Any) -> StandIn:
+    if isinstance(answer, Dummies):
+        raise answer.refusal
     if not isinstance(answer, StandIn):
         raise Untraceable(
             f"it answers a {type(answer).__name__} that is not made of the rows", "answer an array or DataFrame of them"

@@ -49,7 +49,12 @@ def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
             x = for_model(table, question.named, question.native, question.nones, question.dates)
         began = time.perf_counter()
         answers = (_each if question.alone else answer)(model, question.kind, x)
-        return answers, time.perf_counter() - began
+        seconds = time.perf_counter() - began
+    rows = len(next(iter(table.values())))
+    for name, values in answers.items():
+        if np.ndim(values) == 0 or len(values) != rows:
+            raise ValueError(f"its {name} of {rows} rows has the shape {np.shape(values)}")
+    return answers, seconds
 
 
 def _each(model: Any, kind: str, x: Any) -> Answers:

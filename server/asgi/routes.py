@@ -183,7 +183,12 @@ async def ask(endpoints: Endpoints, request: Request, route: HotRoute) -> Respon
         entry = _AwaitedEntry(admission.deadline, lease)
         entry.request = described
         entry.no_store = admission.no_store
-        body = await read_body(request, endpoints, lease)
+        try:
+            body = await read_body(request, endpoints, lease)
+        except ServerError as error:
+            if error.code == "overloaded":
+                route.batcher.metrics.failed(error.code)
+            raise
         entry.arrived = request.state.began = monotonic()
         enter(route, entry, body)
         answer = await _answer_of(entry, request)

@@ -21,6 +21,7 @@ from server.metrics.counters import ModelMetrics
 
 # docs/decisions.md: "What is legal and heavy is read in slices"
 ANSWER_VALUES = 16_384  # of outputs; answers of more are encoded in slices, and those of many entries some at a time
+MANY_OUTPUTS, OUTPUT_VALUES = 128, 32  # of so many each counts as some values more
 MAX_VALUES = 1 << 23  # that may wait to be encoded when the next batch is run
 
 
@@ -83,6 +84,8 @@ class Answers:
             return
         whole, results = answers
         values = sum([output.size for output in results])
+        if len(results) > MANY_OUTPUTS:
+            values += OUTPUT_VALUES * len(results)
         if values <= ANSWER_VALUES:
             self._deliver(whole, results)
         elif len(whole.entries) == 1:

@@ -168,7 +168,7 @@ class Connection(ReadingConnection):
                 worker.quota.check((), self._address())
             if len(body) > worker.small_body_bytes:
                 gate.check_size(len(body))
-                exchange.hold(len(body))
+                self._hold(route, exchange, len(body))
             route.batcher.check_capacity(deadline)
         except ServerError as error:
             exchange.fail(error)
@@ -204,9 +204,9 @@ class Connection(ReadingConnection):
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._received += len(body)
-        if self._exchange is not None:
+        if self._exchange is not None and self._route is not None:
             if self._received > self.worker.small_body_bytes:
-                self._weigh(self._exchange, len(body))
+                self._weigh(self._route, self._exchange, len(body))
             if self._received == len(body):
                 self._body = body
             else:
@@ -218,11 +218,11 @@ class Connection(ReadingConnection):
         if self._cold:
             super().on_body(body)
 
-    def _weigh(self, exchange: Exchange, size: int) -> None:
+    def _weigh(self, route: HotRoute, exchange: Exchange, size: int) -> None:
         """Counts ``size`` more bytes of a body that is not small; refuses the request if they are too many."""
         try:
             self.worker.endpoints.gate.check_size(self._received)
-            exchange.hold(size if self._received - size > SMALL_BODY_BYTES else self._received)
+            self._hold(route, exchange, size if self._received - size > SMALL_BODY_BYTES else self._received)
         except ServerError as error:
             self._exchange, self._body = None, b""  # what still comes of it is dropped
             exchange.fail(error)

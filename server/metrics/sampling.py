@@ -33,7 +33,8 @@ class Load(NamedTuple):
 
     Seconds a second: ``loop``, that loops were busy; ``processor``, of all processes; ``run``, of the model that ran
     most; ``learned``, that the rows and runs were expected to take. ``queue``: seconds of work that wait. ``router``:
-    mean seconds of a request at the router. A second: ``answered`` and ``overloaded`` requests.
+    mean seconds of a request at the router. A second: ``answered`` and ``overloaded`` predictions, and no refusals that
+    anybody gets without a key, as for want of a place: who opens connections must not make an autoscaler add dynos.
     """
 
     loop: float
@@ -108,7 +109,7 @@ class Sampler:
             queue=float(gauges[SERVER_OFFSETS["dynonnx_queue_seconds"]]),
             router=waited / routed if routed else 0.0,
             answered=sum(_counts(blocks.sum(axis=0))) / seconds,
-            overloaded=float(server[_ERRORS][_OVERLOADED]) / seconds,
+            overloaded=float(blocks[:, _FAILURES][:, _OVERLOADED].sum()) / seconds,
             workers=self._scoreboard.serving(),
         )
 

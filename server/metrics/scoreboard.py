@@ -8,7 +8,6 @@ is ours".
 
 from __future__ import annotations
 
-import math
 import mmap
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
@@ -138,11 +137,11 @@ class Scoreboard:
         """Whether the line's worker accepts connections."""
         return self.line(number)[STATE] in (SERVING, STUCK)
 
-    def fewest_connections(self, but: int) -> float:
-        """The fewest open connections of a worker that accepts, line ``but`` apart; infinite if there is none."""
+    def connections_beside(self, but: int) -> list[float]:
+        """The open connections of each worker that accepts, line ``but`` apart."""
         at = SERVER_OFFSETS["dynonnx_connections"]
         others = (self.line(number) for number in self._entered_lines().tolist() if number != but)
-        return min((line[at] for line in others if line[STATE] == SERVING), default=math.inf)
+        return [line[at] for line in others if line[STATE] == SERVING]
 
     def has_served(self, number: int) -> bool:
         """Whether the line's worker has ever accepted connections."""

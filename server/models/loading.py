@@ -26,6 +26,7 @@ from server.models.signed import Check, read_signature
 from server.models.trial import Findings, Verdict, examine, warm_up
 from server.settings import BatchRule, Settings
 
+MOST_INPUTS, MOST_OUTPUTS = 16_384, 1024
 # docs/decisions.md: "What is slow to open is refused"
 OPENING_SECONDS, BYTES_PER_SECOND = 3.0, 20_000_000
 
@@ -66,6 +67,7 @@ def load_model(
         raise ChangedMeanwhile
     began = process_time()
     runtime = Runtime(data, ort_threads)
+    _check_tensors(runtime)
     artefact = from_metadata(runtime.metadata)
     description = b"" if artefact is None else description_of(artefact)
     predict, mlflow = _row_codecs(runtime, artefact, file.version, max_rows)
@@ -129,6 +131,13 @@ def loader(settings: Settings, check_signed: Check | None) -> Callable[..., Mode
         batch=settings.batch,
         check_signed=check_signed,
     )
+
+
+def _check_tensors(runtime: Runtime) -> None:
+    """Raises BadFile for a graph of very many tensors: a request of 100 bytes would have an answer of each output."""
+    for what, tensors, most in (("inputs", runtime.inputs, MOST_INPUTS), ("outputs", runtime.outputs, MOST_OUTPUTS)):
+        if len(tensors) > most:
+            raise BadFile(f"has {len(tensors)} {what}, more than {most}: export it with wider ones")
 
 
 def _check_opening(spent: float, size: int) -> None:

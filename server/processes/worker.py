@@ -64,12 +64,13 @@ class _Server(Server):
         board, line, metrics = app.endpoints.scoreboard, app.line, app.endpoints.metrics
 
         def count() -> int:
-            number = len(self.server_state.connections)
-            metrics.connections(number)
-            return number
+            return len(self.server_state.connections)
+
+        def others() -> list[float]:
+            return board.connections_beside(line)
 
         listeners = [getattr(listener, "sock", listener) for listener in sockets or ()]  # gunicorn wraps them
-        self._acceptor = Acceptor(listeners, self._connection, count, lambda: board.fewest_connections(line))
+        self._acceptor = Acceptor(listeners, self._connection, count, metrics.connections, others)
         self._acceptor.start()
 
     async def on_tick(self, counter: int) -> bool:

@@ -21,6 +21,7 @@ def forked() -> Iterator[None]:
     """Children are forked from one process in all tests that ask for it: what they need is imported once."""
     with zygote(parent.IMPORTS[parent.OPENS_PICKLES]) as one, use(one):
         yield
+        assert one.is_there, "a test ended it, and all after that one imported everything again"
 
 
 @pytest.fixture(scope="session")

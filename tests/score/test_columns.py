@@ -13,7 +13,7 @@ pa = pytest.importorskip("pyarrow", reason="scoring needs pyarrow: make test-sca
 
 from score.columns import ColumnReader  # noqa: E402
 from score.errors import Refused  # noqa: E402
-from server.artefact.metadata import Feature  # noqa: E402
+from server.artefact.metadata import SINCE_1970, Feature  # noqa: E402
 from server.artefact.tensors import concatenate  # noqa: E402
 from server.codecs.cells import converters  # noqa: E402
 from server.codecs.rows import RowReader  # noqa: E402
@@ -217,3 +217,31 @@ def test_missing_and_repeated_columns_are_named() -> None:
         reader.check(pa.schema([("a", pa.string()), ("c", pa.string())]))
     with pytest.raises(Refused, match="has 'a' more than once"):
         reader.check(pa.schema([("a", pa.string()), ("b", pa.string()), ("a", pa.string())]))
+
+
+def test_dates_are_read_as_timestamps_days_texts_and_seconds() -> None:
+    features = (Feature("day", "float64", "X", nullable=True, unit=SINCE_1970),)
+    moments = np.array(["2024-02-29T10:30", "1969-12-31", "NaT"], "datetime64[s]")
+    texts = ["2024-02-29T10:30:00", "1969-12-31", None]
+    tables = [pa.array(moments.astype(f"datetime64[{unit}]")) for unit in ("s", "ms", "us", "ns")]
+    tables += [pa.array(texts), pa.array([1709202600.0, -86400.0, None]), pa.array(texts).dictionary_encode()]
+    for array in tables:
+        reader = ColumnReader(features, texts=False)
+        batch = pa.record_batch({"day": array})
+        reader.check(batch.schema)
+        rows = reader.read(batch)
+        assert not rows.refused
+        np.testing.assert_array_equal(rows.feed["X"], [[1709202600.0], [-86400.0], [math.nan]])
+    days = ColumnReader(features, texts=False).read(pa.record_batch({"day": pa.array(moments.astype("datetime64[D]"))}))
+    np.testing.assert_array_equal(days.feed["X"], [[1709164800.0], [-86400.0], [math.nan]])
+    csv = ColumnReader(features, texts=True).read(pa.record_batch({"day": ["2024-02-29T10:30", "-86400", "", "soon"]}))
+    np.testing.assert_array_equal(csv.feed["X"], [[1709202600.0], [-86400.0], [math.nan]])
+    assert [refusal.row for refusal in csv.refused] == [3]
+
+
+def test_dates_in_a_time_zone_and_texts_of_no_date_are_refused() -> None:
+    reader = ColumnReader((Feature("day", "float64", "X", unit=SINCE_1970),), texts=False)
+    with pytest.raises(Refused, match="without a time zone"):
+        reader.check(pa.schema([("day", pa.timestamp("us", "UTC"))]))
+    refused = reader.read(pa.record_batch({"day": pa.array(["2024-02-29", "soon"])})).refused
+    assert [refusal.row for refusal in refused] == [1]

@@ -17,7 +17,9 @@ from onnx import numpy_helper
 from convert.errors import Refused
 from convert.graph.graph import ML, Array, Tensor
 
-PART_NODES = 1 << 19  # of one operator: while ONNX Runtime makes it, it takes 200 bytes a node beside those it keeps
+# Of one operator: while ONNX Runtime makes it, it takes 200 bytes a node beside those it keeps. docs/decisions.md: "A
+# forest is opened in smaller parts".
+PART_NODES = 1 << 17
 MOST_LEVELS = 7000  # a server's trial ends at some 8,100: docs/decisions.md, "A trial has less stack than the process"
 SUM, NO_TRANSFORM, LESS_OR_EQUAL = 1, 0, 0  # as TreeEnsemble numbers them
 

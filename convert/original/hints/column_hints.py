@@ -42,6 +42,7 @@ class ColumnHint:
     closed: bool = False  # and the model takes no others
     dates: str = ""  # where it holds dates, numpy's unit of them; `known` are seconds since 1970
     ways: dict[Split, Stretch] = field(default_factory=dict)  # where it lies in rows that reach a split of a tree
+    measured: tuple[int, float, float] | None = None  # of so many points, where they lie and how far they spread
 
 
 @dataclass(frozen=True, slots=True)

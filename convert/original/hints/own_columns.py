@@ -88,9 +88,10 @@ class OwnColumns:
             found = record(
                 recorder, call_of(step, Exporter(graph)), sample[:rows], columns_of(sample, graph), *functions_of(step)
             )
+        except NeedsDates as error:
+            return self._add_all(step, dict.fromkeys(error.columns, Learned(dates=True)))
         except NeedsText as error:
-            dates = isinstance(error, NeedsDates)
-            return self._add(step, error.column, Learned(text=not dates, dates=dates))
+            return self._add(step, error.column, Learned(text=True))
         except (Refused, MissingColumn):
             return self._add_all(step, recorder.learned)
         new = self._passed.get(id(step)) != found.origins

@@ -9,7 +9,7 @@ import numpy as np
 
 from convert.exporters.registry import TreeSplits
 
-MOST_SPLITS = 3000  # of all the trees of one model are followed, evenly chosen
+MOST_SPLITS = 9000  # of all the trees of one model are followed, evenly chosen
 
 Split = tuple[int, int]  # by id the model, and the how manieth split of it
 

@@ -15,6 +15,8 @@ from convert.original.table import Table
 from convert.proof.rows.usual import usual
 from server.artefact.metadata import Feature
 
+ASIDE = 1e-4  # of the way from one row to another, beside the middle
+
 
 def remembered(
     random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
@@ -45,14 +47,16 @@ def beside(
 def lattice(
     random: np.random.Generator, features: Sequence[Feature], hints: Sequence[ColumnHint], rows: int
 ) -> Table | None:
-    """Between the rows that the model remembers: each cell from another of them, or the middle of two rows."""
+    """Between the rows that the model remembers: each cell from another of them, or the middle of two rows, or a little
+    to either side of it, where one of the two is nearer by next to nothing."""
     drawn = _two_remembered(random, features, hints, rows)
     if drawn is None:
         return None
     table, pairs = drawn
-    middle = np.arange(rows) % 3 == 0
+    middle, aside = np.arange(rows) % 3 == 0, np.resize(np.repeat([0.0, -ASIDE, ASIDE], 3), rows)
     for name, (one, other) in pairs.items():
-        table[name] = np.where(middle, (one + other) / 2, random.permutation(one))
+        between = (one + other) / 2 + (other - one) * aside
+        table[name] = np.where(middle, between, random.permutation(one))
     return table
 
 

@@ -14,6 +14,7 @@ from convert.proof.rows.usual import known_numbers, scale, usual, within
 from server.artefact.metadata import Feature
 
 ANYWHERE = Stretch(-np.inf, np.inf, np.nan)
+MOST = 3
 MOVED = 0.5  # of the numbers that a row's own split does not ask for
 MISSING = 0.2  # of those that are moved anywhere
 
@@ -23,11 +24,13 @@ def at_splits(
 ) -> Table | None:
     """Usual rows, moved to where a split is asked: there some go left, some right, and some have no value.
 
-    Each split has a row before any has a second one.
+    Each split has a row before any has a second one; where there are more splits than ``rows``, up to `MOST` times as
+    many rows are made.
     """
     splits = list(dict.fromkeys(split for hint in hints for split in hint.ways))
     if not splits:
         return None
+    rows = max(rows, min(rows * MOST, len(splits)))
     turns, places = np.divmod(np.arange(rows), len(splits))
     ways = random.integers(0, 3, len(splits))[places] + turns
     order = random.permutation(len(splits))
@@ -50,7 +53,7 @@ def _moved(
     inside = np.where((values > low) & (values <= high), values, _between(random, hint, low, high))
     inside = within(hint, _at_other_splits(random, feature, hint, inside, low, high))
     ways = ways % 3 if feature.nullable else ways % 2
-    asked = within(hint, beside(random, np.where(np.isfinite(at), at, scale(hint)[0]), ways % 2))
+    asked = within(hint, _sharp(random, np.where(np.isfinite(at), at, scale(hint)[0]), ways % 2))
     if feature.nullable:
         inside = np.where(low < high, inside, np.nan)
         asked = np.where(ways == 2, np.nan, asked)
@@ -64,7 +67,8 @@ def _at_other_splits(
     where a column is not asked on the way at all those of other trees. So each row asks several splits sharply.
     """
     free, points = np.isneginf(low) & np.isposinf(high), np.unique(hint.points)
-    anywhere = beside(random, points[random.integers(0, len(points), len(low))]) if len(points) else inside
+    sides = random.integers(0, 2, len(low))
+    anywhere = _sharp(random, points[random.integers(0, len(points), len(low))], sides) if len(points) else inside
     if feature.nullable:
         anywhere = np.where(random.random(len(low)) < MISSING, np.nan, anywhere)
     edges = _ends(random, low, high)
@@ -73,13 +77,20 @@ def _at_other_splits(
 
 
 def _ends(random: np.random.Generator, low: Array, high: Array) -> Array:
-    """The last number at either end of a stretch, in float64 or in float32; NaN where it has no end there."""
+    """The last number at either end of a stretch; NaN where it has no end there."""
     low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
+    upper = random.integers(0, 2, len(low))
+    return _sharp(random, np.where(upper, high, low), 1 - upper)
+
+
+def _sharp(random: np.random.Generator, at: Array, above: Array) -> Array:
+    """The first number above ``at``, or the last that is not, in float64 or in float32: as a split may compare."""
     with np.errstate(over="ignore"):
-        bottom, top = low.astype(np.float32), high.astype(np.float32)
-    bottom = np.where(bottom > low, bottom, np.nextafter(bottom, np.float32(np.inf))).astype(np.float64)
-    top = np.where(top <= high, top, np.nextafter(top, np.float32(-np.inf))).astype(np.float64)
-    return np.choose(random.integers(0, 4, len(low)), [np.nextafter(low, np.inf), bottom, high, top])
+        first = last = at.astype(np.float32)
+    first = np.where(first > at, first, np.nextafter(first, np.float32(np.inf))).astype(np.float64)
+    last = np.where(last <= at, last, np.nextafter(last, np.float32(-np.inf))).astype(np.float64)
+    values = np.choose(random.integers(0, 2, len(at)) + 2 * above, [at, last, np.nextafter(at, np.inf), first])
+    return np.where(np.isfinite(values), values, at)
 
 
 def _between(random: np.random.Generator, hint: ColumnHint, low: Array, high: Array) -> Array:

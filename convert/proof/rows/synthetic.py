@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from convert.original.hints.column_hints import ColumnHint
-from convert.original.table import Table
+from convert.original.table import Table, length
 from convert.proof.rows import remembered, splits
 from convert.proof.rows.usual import scale, usual, within
 from server.artefact.metadata import Feature
@@ -52,7 +52,7 @@ def synthesise(
         table = make(random, features, hints, int(rows * SHARES[group]))
         if table is not None:
             groups[group] = table
-    made = sum(len(next(iter(table.values()))) for table in groups.values())
+    made = sum(min(length(table), int(rows * SHARES[group])) for group, table in groups.items())
     return {"usual": usual(random, features, hints, rows - made), **groups}
 
 

@@ -90,12 +90,19 @@ def scale(hint: ColumnHint) -> tuple[float, float]:
     """Where the column's values lie and how far they spread, as well as the model tells."""
     if hint.centre is not None and hint.spread:
         return hint.centre, hint.spread
-    points = [point for point in hint.points if abs(point) < FARTHEST]
-    if not points and hint.remembered is not None:
-        points = hint.remembered[np.isfinite(hint.remembered)].tolist()
+    if hint.measured is None or hint.measured[0] != len(hint.points):
+        hint.measured = (len(hint.points), *_measured(hint))
+    return hint.measured[1:]
+
+
+def _measured(hint: ColumnHint) -> tuple[float, float]:
+    points = np.asarray(hint.points, np.float64)
+    points = points[np.abs(points) < FARTHEST]
+    if not len(points) and hint.remembered is not None:
+        points = hint.remembered[np.isfinite(hint.remembered)]
     if len(points) > 1:
         return float(np.mean(points)), float(np.std(points)) * 1.5 or 1.0
-    return (points or [0.0])[0], 1.0
+    return float(points[0]) if len(points) else 0.0, 1.0
 
 
 def rounded(values: Array, spread: float) -> Array:

@@ -12,6 +12,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +48,11 @@ class NeedsText(Exception):
 
 
 class NeedsDates(NeedsText):
-    """The code takes an input column for one of dates whose sample rows hold others."""
+    """The code takes input columns for dates whose sample rows hold others."""
+
+    def __init__(self, columns: Sequence[int]) -> None:
+        super().__init__(columns[0])
+        self.columns = columns
 
 
 class Recorder:
@@ -60,13 +65,14 @@ class Recorder:
         self.arrays: weakref.WeakValueDictionary[int, Any] = (
             weakref.WeakValueDictionary()
         )  # stand-ins that code still holds
+        self.index: Any = range(rows)  # the labels of the sample rows
         self._origins: dict[str, int] = {}
         self._given: set[str] = set()  # the input columns as they are
 
     def inputs(self, concrete: Any, x: Columns) -> Any:
         """The stand-in for what the code gets: ``concrete`` [rows, width], and its columns in the graph."""
         parts: list[tuple[Tensor, int]] = []
-        at = 0
+        at, self.index = 0, getattr(concrete, "index", self.index)
         for tensor, wide in x.parts:
             kinds = [_dtype_of(concrete, at + offset) for offset in range(wide)]
             if len(set(kinds)) == 1:
@@ -120,8 +126,10 @@ class Recorder:
 
     def need_dates(self, x: Tensor, what: str) -> None:
         """Raises NeedsDates, or a refusal, for a column that holds no dates."""
-        if x.name in self._origins:
-            raise NeedsDates(self._origins[x.name])
+        known = {column for column, learned in self.learned.items() if learned.dates}
+        read = {self._origins[x.name]} if x.name in self._origins else self.read_by([x])
+        if read - known:
+            raise NeedsDates(sorted(read - known))
         raise refuse(f"{what} is asked of a column that holds no dates", "let it be a column of dates in the rows")
 
     def wrap(self, concrete: Any, made: Columns) -> Any:
@@ -175,6 +183,9 @@ class Recorder:
             return elements.joint_dtype(tensors)
         except elements.NoNode as error:
             raise refuse(f"{error} is not recorded", VECTORISED) from error
+
+
+CURRENT: ContextVar[Recorder | None] = ContextVar("recorder", default=None)  # of the code that now runs
 
 
 def _unmade(recorder: Recorder, concrete: Any, made: Columns) -> Any:

@@ -45,10 +45,15 @@ class Untraceable(Refused):
 
 def refuse(what: str, helps: str) -> Untraceable:
     """The refusal of what the code now does; it names the line, and is remembered should the code catch it."""
-    line = _line(_frames(sys._getframe(1)))
-    made = Untraceable(f"{what}{f' ({line})' if line else ''}", helps)
+    made = prepared(what, helps)
     remember(made)
     return made
+
+
+def prepared(what: str, helps: str) -> Untraceable:
+    """The same of what the code may still put right."""
+    line = _line(_frames(sys._getframe(1)))
+    return Untraceable(f"{what}{f' ({line})' if line else ''}", helps)
 
 
 def remember(error: Exception) -> None:

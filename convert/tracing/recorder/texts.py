@@ -18,6 +18,10 @@ from server.artefact.metadata import MISSING_TEXT
 
 PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
 ANYTHING = "(?s:.)*"
+ESCAPES = re.compile(r"\\[sdwSDW]")
+INSIDE = {"w": r"\p{L}\p{N}_", "d": r"\p{Nd}", "s": SPACES}  # a class, as RE2 spells what Python calls so
+HALVINGS = 24  # of so many pieces at most, 16 million, a text is put together
+SEPARATOR = "\ufdd2"  # stands for one of several characters; a noncharacter
 ALL_I = "iI\u0131\u0130"
 LETTERS = re.compile(rf"\[(?:[^\]\\]|\\.)*\]|[{ALL_I}]")  # a class, or one of them by itself
 EXACT = re.compile(  # what both engines read alike
@@ -48,13 +52,27 @@ def literal(text: str) -> str:
 
 def expression(pattern: str, ignore_case: bool = False) -> str:
     """A person's expression for RE2. Raises NoNode for one that may mean something else there."""
-    if not EXACT.fullmatch(pattern) or re.search(r"\(\?[^:]", pattern):
+    if not EXACT.fullmatch(ESCAPES.sub("a", pattern)) or re.search(r"\(\?[^:]", pattern):
         raise elements.NoNode(f"the regular expression {pattern!r}")
     re.compile(pattern)
     ends = re.sub(r"(?<!\\)\$$", r"\\n?$", pattern) if pattern.endswith("$") else pattern
     if "^" in re.sub(r"\\\^|\[[^\]]*\]", "", pattern)[1:] or "$" in re.sub(r"\\\$|\[[^\]]*\]", "", pattern)[:-1]:
         raise elements.NoNode(f"the regular expression {pattern!r}")
-    return caseless(ends) if ignore_case else ends
+    return _spelled(caseless(ends) if ignore_case else ends)
+
+
+def _spelled(pattern: str) -> str:
+    """With classes as Python has them: RE2 knows letters, digits and spaces of ASCII alone."""
+
+    def outside(found: re.Match[str]) -> str:
+        told = found.group()
+        if told[0] != "[":
+            return f"[{'^' if told[1].isupper() else ''}{INSIDE[told[1].lower()]}]"
+        if re.search(r"\\[SDW]", told):
+            raise elements.NoNode(f"the regular expression {pattern!r}")
+        return ESCAPES.sub(lambda inner: INSIDE[inner.group()[1]], told)
+
+    return re.sub(r"\[(?:[^\]\\]|\\.)*\]|\\[sdwSDW]", outside, pattern)
 
 
 def caseless(expression: str) -> str:
@@ -153,10 +171,62 @@ def extracted(x: Tensor, pattern: str) -> Tensor:
     return first_match(first_match(x, around, None), inner, None)
 
 
+def replaced(x: Tensor, pattern: str, by: str, regex: bool) -> Tensor:
+    """Every piece of a text that a pattern matches as another text; a missing one stays."""
+    made = expression(pattern) if regex else literal(pattern)
+    bare = re.sub(r"\\.|\[(?:[^\]\\]|\\.)*\]", "", pattern) if regex else ""
+    if not pattern or "^" in bare or "$" in bare or "\\" in (by if regex else "") or (regex and re.match(pattern, "")):
+        raise elements.NoNode(f"the regular expression {pattern!r} replaced by {by!r}")
+    pieces = x.graph.op(
+        "Tokenizer", x, domain=MICROSOFT, mark=0, mincharnum=1, pad_value=PADDING, tokenexp=f"(?:{made})|(?s:.)"
+    )
+    found = pieces.graph.op("RegexFullMatch", pieces, dtype=np.bool_, pattern=made)
+    padding = pieces.coded({PADDING: 1}, 0).equals(1)
+    kept = padding.where(np.array("", object), found.where(np.array(by, object), pieces))
+    return elements.missing(x).where(np.array(MISSING_TEXT, object), _put_together(kept, x))
+
+
+def _put_together(pieces: Tensor, like: Tensor) -> Tensor:
+    """[rows, 1, pieces] as [rows, 1]: two and two, until one is left."""
+    graph = pieces.graph
+    none = graph.op("Unsqueeze", elements.constant_like(like, ""), graph.constant(np.array([2])))
+    zero, one, two, last, end = (graph.constant(np.array([n])) for n in (0, 1, 2, -1, 2**62))
+    whole = graph.concat([pieces, none], axis=2)
+    for _ in range(HALVINGS):
+        padded = graph.concat([whole, none], axis=2)
+        whole = graph.op(
+            "StringConcat",
+            graph.op("Slice", padded, zero, last, two, two),
+            graph.op("Slice", padded, one, end, two, two),
+        )
+    return graph.op("Gather", whole, graph.constant(np.int64(0)), axis=2)
+
+
+def count(x: Tensor, pattern: str, regex: bool = True) -> Tensor:
+    """How many pieces of a text a pattern matches; missing for a missing one."""
+    made = expression(pattern) if regex else pattern
+    if regex and re.match(pattern, ""):
+        raise elements.NoNode(f"the regular expression {pattern!r}, which may match between letters,")
+    found = x.graph.op("Tokenizer", x, domain=MICROSOFT, mark=0, mincharnum=1, pad_value=PADDING, tokenexp=made)
+    there = ~found.coded({PADDING: 1}, 0).equals(1)
+    number = there.cast(np.float64).reduce("ReduceSum", axis=2, keep=False)
+    return elements.missing(x).where(np.float64(np.nan), number)
+
+
+NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+
+
+def number(x: Tensor) -> Tensor:
+    """The number that a text is, in float64; missing for a text that is none."""
+    bare = strip(x)
+    sound = matches(bare, NUMBER, whole=True)
+    return sound.where(sound.where(bare, np.array("0", object)).cast(np.float64), np.float64(np.nan))
+
+
 def before(x: Tensor, separator: str) -> Tensor:
     """What stands before the first separator, which is one character; all of a text without it."""
     if len(separator) != 1:
-        raise elements.NoNode(f"the text before {separator!r}")
+        return before(replaced(x, separator, SEPARATOR, regex=False), SEPARATOR)
     begins = matches(x, literal(separator) + ANYTHING, whole=True)
     rest = first_match(x, f"[^{literal(separator)}]+")
     return begins.where(np.array("", object), rest)
@@ -166,6 +236,8 @@ def nth(x: Tensor, separator: str | None, place: int) -> Tensor:
     """A piece between separators of one character, or between spaces for None; missing where there are not so many."""
     if place == 0 and separator is not None:
         return before(x, separator)
+    if separator is not None and len(separator) > 1 and place > 0:
+        return nth(replaced(x, separator, SEPARATOR, regex=False), SEPARATOR, place)
     if place < 0 or (separator is not None and len(separator) != 1):
         raise elements.NoNode(f"piece {place} of texts split at {separator!r}")
     if separator is None:

@@ -57,6 +57,25 @@ class TextAccessor:
         """How many characters."""
         return self._series.made(self._concrete("len"), texts.length)
 
+    def replace(
+        self, pat: Any, repl: Any = None, n: int = -1, case: Any = None, flags: int = 0, regex: bool = False
+    ) -> Any:
+        """Pieces replaced by a constant text."""
+        only({"n": n if n != -1 else 0, "case": case, "flags": flags})
+        if isinstance(pat, re.Pattern):
+            only({"flags": pat.flags & ~re.UNICODE})
+            pat, regex = pat.pattern, True
+        if not isinstance(pat, str) or not isinstance(repl, str):
+            raise refuse("Series.str.replace of several texts, or by a function, is not recorded", "one text at a time")
+        concrete = self._concrete("replace", pat, repl, regex=regex)
+        return self._series.filter(concrete, lambda x: texts.replaced(x, pat, repl, regex))
+
+    def count(self, pat: str, flags: int = 0) -> Any:
+        """How many pieces a pattern matches."""
+        only({"flags": flags})
+        concrete = self._concrete("count", pat).astype(float)
+        return self._series.made(concrete, lambda x: texts.count(x, pat))
+
     def contains(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None, regex: bool = True) -> Any:
         """Where a pattern is found."""
         if isinstance(pat, re.Pattern):
@@ -105,8 +124,6 @@ class TextAccessor:
     def split(self, pat: Any = None, n: int = -1, expand: bool = False, **others: Any) -> Any:
         """Taken apart; of the pieces one is recorded."""
         only(others)
-        if expand:
-            raise refuse("Series.str.split into columns is not recorded", WAYS_OUT)
         return Pieces(self._series, pat, n)
 
     def extract(self, pat: str, flags: int = 0, expand: bool = True) -> Any:
@@ -139,12 +156,24 @@ class Pieces:
         if not isinstance(key, int) or (self._most != -1 and key >= self._most):
             raise refuse(f"piece {key} of Series.str.split is not recorded", "one piece is: .str[1]")
         with quietly():
-            concrete = self._series.concrete.str.split(self._separator, n=self._most).str[0]
+            pieces = self._series.concrete.str.split(self._separator, n=self._most).str
+            concrete = pieces[0] if pieces[key].isna().all() else pieces[key]
         return self._series.made(concrete, lambda x: texts.nth(x, self._separator, key))
 
     def get(self, key: int) -> Any:
         """One piece."""
         return self[key]
+
+    def len(self) -> Any:
+        """How many pieces."""
+        if self._most != -1 or (self._separator is not None and len(self._separator) != 1):
+            raise refuse("how many pieces a text has is not recorded here", "Series.str.count of a pattern is")
+        with quietly():
+            concrete = self._series.concrete.str.split(self._separator).str.len().astype(float)
+        if self._separator is None:
+            return self._series.made(concrete, lambda x: texts.count(x, r"\S+"))
+        separator = re.escape(self._separator)
+        return self._series.made(concrete, lambda x: texts.count(x, separator) + 1.0)
 
     def __getattr__(self, name: Any) -> Any:
         raise refuse(f"{name} of what Series.str.split makes is not recorded", VECTORISED)

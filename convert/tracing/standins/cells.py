@@ -7,6 +7,7 @@ them, so that each row has the answer of its own way. Knows nothing of series an
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -163,6 +164,11 @@ class Cell:
         self.recorder.need_text(self.tensor, "str.split")
         return Pieces(self, separator)
 
+    def replace(self, old: str, new: str) -> Cell:
+        """As str.replace."""
+        self.recorder.need_text(self.tensor, "str.replace")
+        return self.of(lambda: texts.replaced(self.tensor, old, new, regex=False))
+
     def startswith(self, begin: str) -> Cell:
         """As str.startswith."""
         self.recorder.need_text(self.tensor, "str.startswith")
@@ -197,6 +203,42 @@ class Pieces:
 
     def __getattr__(self, name: str) -> Any:
         raise refuse(f"{name} of the pieces of a text is not recorded", VECTORISED)
+
+
+class Found:
+    """What an expression found in a text, where it found something."""
+
+    def __init__(self, cell: Cell, pattern: str) -> None:
+        self._cell, self._pattern = cell, pattern
+
+    def group(self, number: int = 0) -> Cell:
+        """All of it, or its one group."""
+        cell = self._cell
+        if number == 0:
+            return cell.of(lambda: texts.first_match(cell.tensor, texts.expression(self._pattern), None))
+        return cell.of(lambda: texts.extracted(cell.tensor, self._pattern))
+
+    __getitem__ = group
+
+    def groups(self) -> tuple[Cell]:
+        """Its one group."""
+        return (self.group(1),)
+
+    def __getattr__(self, name: str) -> Any:
+        raise refuse(f"{name} of what an expression found is not recorded", VECTORISED)
+
+
+def searched(pattern: Any, cell: Cell) -> Found | None:
+    """As re.search of one value: both ways are followed, that it is found and that it is not."""
+    told, flags = (pattern.pattern, pattern.flags & ~re.UNICODE) if isinstance(pattern, re.Pattern) else (pattern, 0)
+    if flags or re.compile(told).groups > 1:
+        raise refuse("re.search with flags or several groups is not recorded", VECTORISED)
+    cell.recorder.need_text(cell.tensor, "re.search")
+    if re.compile(told).groups:
+        there = cell.recorder.node(lambda: ~elements.missing(texts.extracted(cell.tensor, told)))
+    else:
+        there = cell.recorder.node(lambda: texts.contains(cell.tensor, told, regex=True))
+    return Found(cell, told) if cell.ways.decide(there) else None
 
 
 def is_cell(value: Any) -> bool:

@@ -22,7 +22,6 @@ from convert.witness.frame import PER_SECOND
 WAYS_OUT = ".dt.year, month, day, hour, dayofweek and their kin, differences with .dt.days, comparisons are recorded"
 SERIES = pd.Series
 COMPARED = {ufunc: act for act, ufunc in COMPARISONS.values()}
-FINEST = "ns"  # unit in which two moments are compared
 
 
 class Times(StandIn):
@@ -75,22 +74,23 @@ class Times(StandIn):
         """Differences, sums with times between, and comparisons; shares of times between."""
         with quietly():
             concrete = act(shown(left), shown(right))
-        sides = [_Side(self.recorder, side, concrete) for side in (left, right)]
+        unit = _unit_of(left, right)
+        sides = [_Side(self.recorder, side, unit) for side in (left, right)]
         for side, other in (sides, sides[::-1]):
             if side.constant is not None and other.stand_in is not None:
                 self.recorder.note(other.stand_in.tensor, points=[side.constant])
         there = sides[0].there & sides[1].there
-        one, other = (side.ticks for side in sides)
+        one, two = (side.ticks for side in sides)
         graph = self.recorder.graph
         if ufunc in COMPARED:
-            held = COMPARED[ufunc](one, other) if ufunc not in (np.equal, np.not_equal) else one.equals(other)
+            held = one.equals(two) if ufunc in (np.equal, np.not_equal) else COMPARED[ufunc](one, two)
             held = ~(held & there) if ufunc is np.not_equal else held & there
             return self.like(concrete, column(held))
         if concrete.dtype.kind in "mM" and act in (operator.add, operator.sub):
-            made = one + other if act is operator.add else one - other
-            return self.like(concrete, column(calendar.seconds(made, FINEST, there)))
+            made = one + two if act is operator.add else one - two
+            return self.like(concrete, column(calendar.seconds(made, unit, there)))
         if concrete.dtype.kind not in "mM" and ufunc in (np.divide, np.floor_divide):
-            whole = elements.choose(graph, there, one.cast(np.float64) / other.cast(np.float64), np.nan)
+            whole = elements.choose(graph, there, one.cast(np.float64) / two.cast(np.float64), np.nan)
             whole = whole.unary("Floor") if ufunc is np.floor_divide else whole
             return self.like(concrete.astype(np.float64), column(whole))
         raise refuse(f"numpy.{ufunc.__name__} of dates is not recorded", WAYS_OUT)
@@ -110,9 +110,9 @@ class Times(StandIn):
         only(others)
         with quietly():
             concrete = self.concrete.fillna(shown(value))
-        side = _Side(self.recorder, value, concrete)
-        other = side.constant if side.stand_in is None else side.stand_in.tensor
-        made = self.there.where(self.tensor, np.float64(other) if side.stand_in is None else other)
+        side = _Side(self.recorder, value, _unit_of(self, value))
+        other = np.float64(side.constant) if side.stand_in is None else side.stand_in.tensor
+        made = self.there.where(self.tensor, other)
         return self.like(concrete, column(self.recorder.keep_origin(made, self.tensor)))
 
     def copy(self, *_: Any, **__: Any) -> Any:
@@ -144,25 +144,38 @@ class Times(StandIn):
         raise refuse(f"Series.{name} of dates is not recorded", WAYS_OUT)
 
 
-class _Side:
-    """One side of an operation in the finest unit: a column of times, or one moment or time between for all rows."""
+def _moment(value: Any) -> Any:
+    """A constant moment, or time between. Raises a refusal for a missing one, and for one in a time zone."""
+    between = isinstance(value, datetime.timedelta | np.timedelta64)
+    moment = pd.Timedelta(value) if between else pd.Timestamp(value)
+    if moment is pd.NaT or getattr(moment, "tzinfo", None) is not None:
+        raise refuse("a moment that is missing or has a time zone is not recorded", WAYS_OUT)
+    return moment
 
-    def __init__(self, recorder: Recorder, value: Any, concrete: Any) -> None:
+
+def _unit_of(*sides: Any) -> str:
+    """The finest unit of these, in which pandas puts one beside the other."""
+    columns = [side.unit for side in sides if type(side) is Times]
+    units: list[str] = columns + [_moment(side).unit for side in sides if not isinstance(side, StandIn)]
+    return max(units, key=PER_SECOND.__getitem__)
+
+
+class _Side:
+    """One side of an operation in a ``unit``: a column of times, or one moment or time between for all rows."""
+
+    def __init__(self, recorder: Recorder, value: Any, unit: str) -> None:
         self.stand_in = value if type(value) is Times else None
         self.constant: float | None = None
         if isinstance(value, StandIn) and self.stand_in is None:
             raise refuse("dates beside a column of others is not recorded", WAYS_OUT)
         graph = recorder.graph
         if self.stand_in is not None:
-            rate = np.int64(PER_SECOND[FINEST] / PER_SECOND[self.stand_in.unit])
+            rate = np.int64(PER_SECOND[unit] / PER_SECOND[self.stand_in.unit])
             self.ticks, self.there = self.stand_in.ticks * rate, self.stand_in.there
             return
-        between = isinstance(value, datetime.timedelta | np.timedelta64)
-        moment = pd.Timedelta(value) if between else pd.Timestamp(value)
-        if moment is pd.NaT or getattr(moment, "tzinfo", None) is not None:
-            raise refuse("a moment that is missing or has a time zone is not recorded", WAYS_OUT)
-        count = moment.as_unit(FINEST).value
-        self.constant = count / PER_SECOND[FINEST]
+        moment = _moment(value)
+        count = moment.as_unit(unit).asm8.astype(np.int64).item()
+        self.constant = count / PER_SECOND[unit]
         self.ticks, self.there = graph.constant(np.int64(count)), graph.constant(np.array(True))
 
 
@@ -235,16 +248,16 @@ class Parts:
 
     def __getattr__(self, name: str) -> Any:
         times = self._times
-        if not hasattr(times.concrete.dt, name):
-            raise AttributeError(name)
+        with quietly():  # some of their names will go
+            concrete = getattr(times.concrete.dt, name)
         if self._moments and name in calendar.OF_DAYS:
-            concrete, made = getattr(times.concrete.dt, name), calendar.OF_DAYS[name](self._calendar())
+            made = calendar.OF_DAYS[name](self._calendar())
             return times.flags(concrete, made) if made.dtype == np.bool_ else times.numbers(concrete, made)
         if self._moments and name in calendar.OF_TIMES:
             size, count = calendar.OF_TIMES[name]
             whole = calendar.floored(self._of_day(), self._per(size))
             part = times.recorder.graph.op("Mod", whole, times.recorder.graph.constant(np.int64(count)))
-            return times.numbers(getattr(times.concrete.dt, name), part)
+            return times.numbers(concrete, part)
         raise refuse(f"Series.dt.{name} is not recorded", WAYS_OUT)
 
 

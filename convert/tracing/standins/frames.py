@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -22,6 +24,12 @@ from convert.tracing.standins.series import dividend, plain
 from convert.tracing.standins.standin import StandIn, alike, shown
 
 DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
+
+
+EVALUATED = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Constant, ast.Load, ast.operator, ast.unaryop,
+    ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq,
+)  # fmt: skip
 
 
 class MissingColumn(KeyError, AttributeError):
@@ -75,6 +83,21 @@ class Frame(FrameValues):
         if not name.startswith("_") and not hasattr(DATA_FRAME, name):
             raise MissingColumn(name)
         return StandIn.__getattr__(self, name)
+
+    def eval(self, expr: str, inplace: bool = False, **others: Any) -> Any:
+        """Arithmetic and comparisons of columns in a text; ``name = ...`` makes a column."""
+        only(others)
+        name, _, told = expr.rpartition("=") if re.match(r"\s*\w+\s*=(?!=)", expr) else ("", "", expr)
+        tree = ast.parse(told.strip(), mode="eval")
+        if not all(isinstance(node, EVALUATED) for node in ast.walk(tree)):
+            raise refuse(f"DataFrame.eval({expr!r}) is not recorded", "arithmetic of columns by name is")
+        columns = {node.id: self[node.id] for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        made = eval(compile(tree, "<string>", "eval"), {"__builtins__": {}}, columns)  # noqa: S307  of such nodes alone
+        if not name:
+            return made
+        whole = self if inplace else self.copy()
+        whole[name.strip()] = made
+        return None if inplace else whole
 
     def keys(self) -> Any:
         """Names of columns."""

@@ -10,17 +10,21 @@ import pandas as pd
 
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import elements
-from convert.tracing.recorder.recorder import column, quietly
-from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
+from convert.tracing.recorder import elements, texts
+from convert.tracing.recorder.recorder import CURRENT, column, quietly
+from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, prepared, refuse, remember
 from convert.tracing.standins.cells import Cell, is_cell
 from convert.tracing.standins.dates import Times
-from convert.tracing.standins.frames import Frame
+from convert.tracing.standins.frames import DATA_FRAME, Frame
 from convert.tracing.standins.functions import as_edges, compared_with, counted, recorder_of
 from convert.tracing.standins.series import Series
 from convert.tracing.standins.standin import StandIn, alike, shown
 
 BEGIN = "set a column of the rows first: out['a'] = df['a'], or begin with pd.DataFrame({'a': df['a']})"
+WITH_KNOWN = (
+    "name them: pd.get_dummies(df).reindex(columns=self.columns_, fill_value=0), or astype(pd.CategoricalDtype([...]))"
+    " before; or use OneHotEncoder"
+)
 FIXED = "give the edges themselves, found in fit: pd.cut(x, [0, 12, 18, 65])"
 
 
@@ -81,8 +85,12 @@ def get_dummies(
     with quietly():
         given = {"columns": columns} if columns is not None else {}
         concrete = pd.get_dummies(shown(data), **options, **given)
+    if isinstance(data, Series) and _unknown(data.to_frame(), None) and not drop_first:
+        return Dummies(data, None, prefix, prefix_sep)
     if isinstance(data, Series):
         return data.like(concrete, Columns(data.recorder.graph, _indicators(data, drop_first, dtype)))
+    if not drop_first and _unknown(data, columns):
+        return Dummies(data, columns, prefix, prefix_sep)
     encoded = columns
     if encoded is None:
         encoded = [name for name in data.columns if not pd.api.types.is_numeric_dtype(data.concrete[name].dtype)]
@@ -91,6 +99,67 @@ def get_dummies(
     for name in encoded:
         parts += _indicators(data[name], drop_first, dtype)
     return data.like(concrete, Columns(data.recorder.graph, tuple(parts)))
+
+
+def _unknown(frame: Any, columns: Any) -> bool:
+    """Whether some of the columns that become several hold texts of which it is not said what they may be."""
+    listed = list(frame.columns) if columns is None else list(columns)
+    kinds = [frame.concrete[name].dtype for name in listed]
+    return any(not isinstance(kind, pd.CategoricalDtype) and not pd.api.types.is_numeric_dtype(kind) for kind in kinds)
+
+
+class Dummies:
+    """What `get_dummies` makes of texts: a column for each value among the rows, which `reindex` makes known ones."""
+
+    def __init__(self, data: Any, columns: Any, prefix: Any, separator: str) -> None:
+        self._data, self._separator = data, separator
+        self.refusal = prepared(
+            f"pandas.get_dummies of texts makes a column for each value among the rows: {MIXES}", WITH_KNOWN
+        )
+        self._single = isinstance(data, Series)
+        kinds = {} if self._single else dict(data.concrete.dtypes)
+        texts = [name for name, kind in kinds.items() if not pd.api.types.is_numeric_dtype(kind)]
+        encoded = list(columns) if columns is not None else texts
+        if any(name not in texts for name in encoded) or any(
+            isinstance(kinds[name], pd.CategoricalDtype) for name in encoded
+        ):
+            raise refuse("pandas.get_dummies of numbers, or of texts beside categories, is not recorded", WITH_KNOWN)
+        if self._single:
+            self._prefixes = {None: prefix}
+        elif isinstance(prefix, Mapping):
+            self._prefixes = {name: prefix[name] for name in encoded}
+        else:
+            named = encoded if prefix is None else [prefix] * len(encoded) if isinstance(prefix, str) else prefix
+            self._prefixes = dict(zip(encoded, named, strict=True))
+
+    def reindex(
+        self, labels: Any = None, *, columns: Any = None, axis: Any = None, fill_value: Any = None, **others: Any
+    ) -> Any:
+        """Known columns, in their order; zeros where no row has that value."""
+        only(others)
+        wanted = labels if columns is None and axis in (1, "columns") else columns
+        if wanted is None or isinstance(fill_value, bool) or fill_value != 0:
+            raise refuse("pandas.get_dummies whose columns are not all named, or filled with 0,", WITH_KNOWN)
+        made, held = blank(), {name: self._column(name) for name in wanted}
+        for name in sorted(
+            wanted, key=lambda name: not isinstance(held[name], StandIn)
+        ):  # a constant stands beside others
+            made[name] = held[name]
+        return made[list(wanted)]
+
+    def _column(self, name: Any) -> Any:
+        for of, prefix in self._prefixes.items():
+            start = "" if prefix is None else f"{prefix}{self._separator}"
+            if isinstance(name, str) and name.startswith(start):
+                held = self._data if self._single else self._data[of]
+                return (held == name[len(start) :]).astype(np.int64)
+        return self._data[name] if not self._single and name in self._data.columns else 0
+
+    def _unnamed(self, *_: Any) -> Any:
+        remember(self.refusal)
+        raise self.refusal
+
+    __getattr__ = __getitem__ = __setitem__ = __contains__ = __iter__ = _unnamed
 
 
 def _indicators(series: Any, drop_first: bool, dtype: Any) -> tuple[tuple[Tensor, int], ...]:
@@ -109,8 +178,12 @@ def _indicators(series: Any, drop_first: bool, dtype: Any) -> tuple[tuple[Tensor
 def to_numeric(x: Any, errors: str = "raise", **others: Any) -> Any:
     """Numbers are numbers already."""
     only(others)
+    if elements.is_text(x.tensor) and errors == "coerce":
+        with quietly():
+            concrete = pd.to_numeric(x.concrete, errors="coerce").astype(np.float64)
+        return x.made(concrete, texts.number)
     if elements.is_text(x.tensor):
-        raise refuse("pandas.to_numeric of texts is not recorded", "let the column be one of numbers before the model")
+        return x.astype(np.float64)
     return x.like(pd.to_numeric(x.concrete), x.columns_)
 
 
@@ -143,6 +216,8 @@ def concat(objects: Any, axis: Any = 0, **keywords: Any) -> Any:
 
 def frame_of(data: Any = None, index: Any = None, columns: Any = None, dtype: Any = None, copy: Any = None) -> Any:
     """A DataFrame of arrays, series, or a dict of such."""
+    if data is None and columns is None:
+        return blank()
     recorder = recorder_of(data)
     if isinstance(data, Frame):
         made = data.copy() if columns is None else data[list(columns)]
@@ -157,6 +232,14 @@ def frame_of(data: Any = None, index: Any = None, columns: Any = None, dtype: An
     else:
         raise refuse("a DataFrame of a list of columns is not recorded", "give a dict of columns")
     return made if dtype is None else made.astype(dtype)
+
+
+def blank() -> Any:
+    """A frame of no columns yet, for the rows of the recording that goes on; pandas' own where none does."""
+    recorder = CURRENT.get()
+    if recorder is None:
+        return DATA_FRAME()
+    return Frame(recorder, DATA_FRAME(index=recorder.index), Columns(recorder.graph, ()))
 
 
 def _of_columns(recorder: Any, data: Mapping[Any, Any]) -> Any:

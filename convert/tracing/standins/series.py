@@ -159,7 +159,20 @@ class Series(StandIn):
             return as_category(self, dtype)
         if dtype in (str, "str", "string") or isinstance(dtype, pd.StringDtype):
             return self._as_texts(dtype)
+        if elements.is_text(self.tensor) and isinstance(dtype, type | str) and np.dtype(dtype).kind in "iuf":
+            return self._as_numbers(np.dtype(dtype))
         return astype(plain(self), dtype, self.concrete.astype)
+
+    def _as_numbers(self, dtype: Any) -> Any:
+        try:
+            with quietly():
+                concrete = self.concrete.astype(dtype)
+        except (TypeError, ValueError) as error:
+            raise refuse(
+                f"the rows made up have texts that are no numbers ({str(error)[:100]})",
+                "give rows of yours: --data ROWS.csv",
+            ) from error
+        return self.made(concrete, lambda x: texts.number(x) if dtype.kind == "f" else texts.number(x).cast(dtype))
 
     def _as_texts(self, dtype: Any) -> Any:
         with quietly():

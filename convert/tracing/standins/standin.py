@@ -6,7 +6,9 @@ Knows neither numpy's nor pandas' methods.
 from __future__ import annotations
 
 import builtins
+import datetime
 import operator
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -30,6 +32,7 @@ from convert.tracing.standins.row_count import RowCount
 from convert.tracing.standins.unrecorded import unrecorded
 
 HALF = 0.5
+DATE = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?")  # a text that texts are hardly ordered by
 
 
 class StandIn:
@@ -56,6 +59,7 @@ class StandIn:
             if type(other) is RowCount:
                 other._decides()
             if isinstance(one, StandIn) and not isinstance(other, StandIn):
+                take_for_dates(one, other, ufunc)
                 take_for_text(one, other, ufunc)
         if act is operator.add or ufunc in (np.equal, np.not_equal):
             take_both_for_text(left, right)
@@ -196,6 +200,15 @@ def take_for_text(one: StandIn, other: Any, ufunc: np.ufunc) -> None:
     """A column that is compared with a text, or gets one appended, holds text."""
     if isinstance(other, str) and one.columns_.width == 1:
         one.recorder.need_text(one.tensor, f"numpy.{ufunc.__name__} with {other!r}")
+
+
+def take_for_dates(one: StandIn, other: Any, ufunc: np.ufunc) -> None:
+    """A column that a moment is taken from, or that is before or behind one, holds dates."""
+    ordering = ufunc.__name__ in ("less", "less_equal", "greater", "greater_equal")
+    moment = isinstance(other, datetime.date | np.datetime64)
+    dated = ordering and isinstance(other, str) and bool(DATE.fullmatch(other))
+    if one.columns_.width == 1 and (moment or dated) and one.concrete.dtype.kind not in "mM":
+        one.recorder.need_dates(one.tensor, f"numpy.{ufunc.__name__} with {other!r}")
 
 
 def take_both_for_text(left: Any, right: Any) -> None:

@@ -121,7 +121,7 @@ class _Analysis:
             except NotProven as reason:
                 return [Mixed(f"{shown(node.operator)} makes {shown(node.outputs[0])}: {reason}")]
         if (found := occurring(node, makers, self._constants)) and not self._model.functions:
-            parts = _all_of((found.codes, found.first), known)
+            parts = _all_of(found.parts, known)
             value = found.value(*parts) if parts else None
             if value is not None:
                 return [value]

@@ -1,14 +1,15 @@
-"""Owns the pattern of the codes that occur in a row, each once, with how often. Knows no values.
+"""Owns the pattern of the codes that occur in a row, each once, with how often or how much. Knows no values.
 
 Codes, none above ``most``, are put in order (`TopK`), so that equal ones are a run; runs are numbered (`CumSum` of
-where one begins, from 0 on), and `ScatterElements` puts each run's code and length at the place of its number.
+where one begins, from 0 on), and `ScatterElements` puts each run's code, and its length or the sum of the amounts that
+stand at its codes, at the place of its number.
 ``most`` is what fills up short texts: its run is the last, and its length, which the longest text decides, is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,21 +23,37 @@ REST = int(np.iinfo(np.int64).max)
 
 @dataclass(frozen=True, slots=True)
 class Occurring:
-    """The names of the codes and of the number of the first run; ``counts``: whether how often is what is made."""
+    """The names of the codes, of the number of the first run, and of the amounts where each code has its own.
+
+    ``counts``: whether how often, or how much, is what is made; else it is the codes.
+    """
 
     codes: str
     first: str
     most: int
-    counts: bool
+    counts: bool = False
+    amounts: str = ""
 
-    def value(self, codes: Value, first: Value) -> Value | None:
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of what it is made of."""
+        return (self.codes, self.first, self.amounts) if self.amounts else (self.codes, self.first)
+
+    def value(self, codes: Value, first: Value, amounts: Value | None = None) -> Value | None:
         """What the node makes of these; None where they are not as they must be."""
         texts = codes.texts
+        if amounts is not None and not (texts and texts.ordered and _side_by_side(texts, amounts.texts)):
+            return None
         fits = texts is not None and texts.tail == (self.most,) and texts.late <= 0 and not texts.inner
         if texts is None or not fits or first.dims != (ROWS, 1) or first.fill != 0 or first.texts is not None:
             return None
         tail = (0.0,) if self.counts else (self.most,)
         return Value((ROWS, None), texts=Texts(texts.source, texts.times, texts.more, object(), tail, texts.late))
+
+
+def _side_by_side(codes: Texts, amounts: Texts | None) -> bool:
+    """Whether a code and its amount stand at one place in every run."""
+    return amounts is not None and amounts.ordered and not amounts.inner and codes.same_width(amounts)
 
 
 def occurring(node: Node, makers: Makers, constants: Mapping[str, Constant]) -> Occurring | None:
@@ -66,25 +83,39 @@ class _Pattern:
         capped = self._made(top.inputs[0], "Min", 2)
         if order != (1, 0, 1) or capped is None or not is_length(self._makers, top.inputs[1], top.inputs[0]):
             return None
-        return Occurring(top.inputs[0], first, most, False) if self._number(capped.inputs[1]) == most else None
+        return Occurring(top.inputs[0], first, most) if self._number(capped.inputs[1]) == most else None
 
     def counts_of(self, node: Node) -> Occurring | None:
-        """Where each run puts its length, but for the one that fills up, and 0 elsewhere."""
+        """Where each run puts its length or sum, but for the one that fills up, and 0 elsewhere."""
         if len(node.inputs) != 3 or not self._is_zero(node.inputs[2]):
             return None
-        is_less, cast = self._made(node.inputs[0], "Less", 2), self._made(node.inputs[1], "Cast", 1)
+        is_less, sums = self._made(node.inputs[0], "Less", 2), self._uncast(node.inputs[1])
         codes = self._makers.get(is_less.inputs[0]) if is_less else None
-        lengths = self._makers.get(cast.inputs[0]) if cast and cast.attributes.get("to") in EXACT else None
         found = self.codes_of(codes) if codes else None
-        counted = self._scattered(lengths, "add") if lengths else None
-        if is_less is None or codes is None or found is None or counted is None:
+        added = self._scattered(sums, "add") if sums else None
+        if is_less is None or codes is None or found is None or added is None:
             return None
-        start, runs, ones = counted
-        ordered = codes.inputs[2]
-        adds = self._added(start, ordered), self._added(ones, ordered)
-        if runs != codes.inputs[1] or adds != (0, 1) or self._number(is_less.inputs[1]) != found.most:
+        (start, runs, own), ordered = added, codes.inputs[2]
+        if runs != codes.inputs[1] or self._number(is_less.inputs[1]) != found.most:
             return None
-        return Occurring(found.codes, found.first, found.most, True)
+        if (self._added(start, ordered), self._added(own, ordered)) == (0, 1):
+            return replace(found, counts=True)
+        amounts = self._in_order(own, ordered) if self._is_nothing(start, ordered) else None
+        return None if amounts is None else replace(found, counts=True, amounts=amounts)
+
+    def _in_order(self, own: str, ordered: str) -> str | None:
+        """The name of the amounts, where ``own`` are these in the order of their codes."""
+        taken, top = self._made(own, "GatherElements", 2), self._made(ordered, "TopK", 2)
+        fits = taken is not None and top is not None and taken.attributes.get("axis") == 1
+        return taken.inputs[0] if taken and top and fits and top.outputs[1:] == (taken.inputs[1],) else None
+
+    def _uncast(self, name: str) -> Node | None:
+        cast = self._made(name, "Cast", 1)
+        return self._makers.get(cast.inputs[0] if cast and cast.attributes.get("to") in EXACT else name)
+
+    def _is_nothing(self, name: str, ordered: str) -> bool:
+        cast = self._made(name, "Cast", 1)
+        return cast is not None and cast.attributes.get("to") in EXACT and self._added(cast.inputs[0], ordered) == 0
 
     def _scattered(self, node: Node, how: str) -> tuple[str, ...] | None:
         fits = (node.operator, node.domain, len(node.inputs)) == ("ScatterElements", "", 3)

@@ -21,6 +21,8 @@ from server.codecs.json.fields import Field, escaped, field_in_slices
 from server.codecs.slices import Slices
 from server.metrics.families import RouteName
 
+OUTPUTS_AT_ONCE = 128  # that one slice answers
+
 _marks = itertools.count()  # of groups, each its own
 
 
@@ -94,9 +96,11 @@ class JsonGroup:
         """Answers one entry as `deliver` does, some values at a time."""
         alone = entry.request[1]
         pieces: list[bytes | memoryview] = [self._between[0]]
-        for field, after in zip(self._fields, self._between[1:], strict=True):
+        for number, (field, after) in enumerate(zip(self._fields, self._between[1:], strict=True), start=1):
             pieces += yield from field_in_slices(field, outputs, alone)
             pieces.append(after)
+            if number % OUTPUTS_AT_ONCE == 0:
+                yield
         if not entry.done:
             entry.done = True
             entry.answer_in_pieces(PiecedAnswer(pieces, b"application/json", ()))

@@ -20,6 +20,7 @@ from server.codecs.v2.outputs import RequestedOutput
 from server.codecs.v2.small_answers import small_answers
 from server.metrics.families import RouteName
 
+OUTPUTS_AT_ONCE = 128  # that one slice answers
 COPIED_ITEMS = 32_768  # values that one slice copies
 SMALL_BYTES = 16_384  # of a part of a batch's output that need not be copied: the door joins small pieces
 MANY_PIECES = 256
@@ -125,7 +126,9 @@ def render(output_format: OutputFormat, outputs: Sequence[Array], rows_first: bo
     """Encodes the answer of one request from its own ``outputs``, in the order it asked for."""
     json: list[bytes | memoryview] = [output_format.start]
     binary: list[bytes | memoryview] = []
-    for requested, output in zip(output_format.outputs, outputs, strict=True):
+    for number, (requested, output) in enumerate(zip(output_format.outputs, outputs, strict=True), start=1):
+        if number % OUTPUTS_AT_ONCE == 0:
+            yield
         encode = to_binary if requested.binary else to_json
         datatype, shape = NAMES[output.dtype], output.shape
         if requested.classes:

@@ -10,7 +10,8 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 import orjson
@@ -23,7 +24,8 @@ from server.codecs.v2.outputs import RequestedOutput, Specs
 from server.codecs.v2.request import InferRequest
 from server.codecs.v2.values import from_binary, from_json
 
-MAX_ENVELOPES = 256  # remembered at a time; at the limit all are dropped, and those in use are read again
+MAX_ENVELOPES = 256  # remembered of a model at a time; at the limit all are dropped, and those in use are read again
+MOST_IN_ALL = 2048  # the same for all models of a process: each takes up to 10 KB
 MAX_ENVELOPE_BYTES = 1024
 MAX_INPUTS = 16
 
@@ -133,10 +135,35 @@ class RequestPlan:
         return tuple([buffers[place] for place in self.order])
 
 
-class Envelopes:
+class Remembers:
+    """What is remembered of one model's requests, which counts among that of all models."""
+
+    _present: ClassVar[WeakSet[Remembers]] = WeakSet()
+
+    def __init__(self) -> None:
+        self._present.add(self)
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def clear(self) -> None:
+        """Forgets all."""
+        raise NotImplementedError
+
+    def make_room(self) -> None:
+        """Called before one more is remembered: forgets all where those are too many, and of others as well."""
+        if len(self) >= MAX_ENVELOPES:
+            self.clear()
+        if sum(map(len, self._present)) >= MOST_IN_ALL:
+            for each in list(self._present):
+                each.clear()
+
+
+class Envelopes(Remembers):
     """What was made of the envelopes of one model."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._plans: dict[bytes, RequestPlan] = {}
 
     def __len__(self) -> int:
@@ -150,8 +177,7 @@ class Envelopes:
     def remember(self, envelope: Envelope, plan: RequestPlan) -> None:
         """Remembers what was made of a request that was read without an error."""
         if len(envelope.key) <= MAX_ENVELOPE_BYTES:
-            if len(self._plans) >= MAX_ENVELOPES:
-                self._plans.clear()
+            self.make_room()
             self._plans[envelope.key] = plan
 
     def clear(self) -> None:

@@ -41,7 +41,7 @@ class SmallAnswers:
         self._json: dict[int, list[bytes]] = {}  # by the position of an output, the values of each row
         # Of the last answer of one row that is all JSON, which most are: what was wanted, its template, and all rows.
         self._wanted: Sequence[RequestedOutput] | None = None
-        self._template = b""
+        self._template = self._start = self._whole = b""
         self._rows: list[tuple[bytes, ...]] = []
 
     def answer(
@@ -52,6 +52,8 @@ class SmallAnswers:
         ``start``: its JSON up to the outputs. ``wanted``: an object that lives as long as the batch.
         """
         if wanted is self._wanted and end - first == 1:
+            if start is self._start:
+                return self._whole % self._rows[first]
             return self._template % (start, *self._rows[first])
         key = id(wanted), end - first
         if key not in self._forms:
@@ -63,6 +65,7 @@ class SmallAnswers:
         if not form.binary:
             if end - first == 1:
                 self._wanted, self._template = wanted, form.template
+                self._start, self._whole = start, start.replace(b"%", b"%%") + form.template[2:]
                 self._rows = list(zip(*form.json, strict=True))
             return json
         binary = [data[first * size : end * size] for data, size in form.binary]
@@ -72,7 +75,9 @@ class SmallAnswers:
     def _form(self, wanted: Sequence[RequestedOutput], rows: int) -> _Form | None:
         if any(requested.classes for requested in wanted):
             return None
-        parts, json, binary = [], list[list[bytes]](), list[tuple[bytes, int]]()
+        parts: list[bytes] = []
+        json: list[list[bytes]] = []
+        binary: list[tuple[bytes, int]] = []
         for at, (requested, output) in enumerate(zip(wanted, self._outputs, strict=True)):
             head = described(requested.name, NAMES[output.dtype], (rows, *output.shape[1:])).replace(b"%", b"%%")
             if requested.binary:

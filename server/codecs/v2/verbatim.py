@@ -17,9 +17,9 @@ from server.artefact.tensors import Buffer
 from server.codecs.json.parser import NUMERALS
 from server.codecs.v2.envelopes import (
     MAX_ENVELOPE_BYTES,
-    MAX_ENVELOPES,
     Envelope,
     InputPlan,
+    Remembers,
     RequestPlan,
     envelope_of,
 )
@@ -36,7 +36,7 @@ _MARK_JSON = orjson.dumps(_MARK)
 class _Known(NamedTuple):
     """``suffix``: the JSON after the list. ``place``: of the input with the list. ``only``: the only input.
 
-    No place where all data is binary: then the JSON before a list is all there is. None only where there are several.
+    Without a place all data is binary: then the JSON before a list is all there is. Several inputs have no ``only``.
     """
 
     suffix: bytes
@@ -45,11 +45,13 @@ class _Known(NamedTuple):
     only: InputPlan | None
 
 
-class Verbatim:
+class Verbatim(Remembers):
     """The requests of one model that were read."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._known: dict[bytes, _Known] = {}  # by the JSON before the list
+        self._last: tuple[bytes, _Known] | None = None  # of them with a list of numbers: most ask the same again
 
     def __len__(self) -> int:
         return len(self._known)
@@ -57,18 +59,26 @@ class Verbatim:
     def clear(self) -> None:
         """Forgets all."""
         self._known.clear()
+        self._last = None
 
     def read(self, json: bytes, binary: memoryview) -> tuple[RequestPlan, tuple[Buffer, ...], bytes | None] | None:
         """The plan, the buffers and the id of a request; None where it is to be parsed, or refused."""
         request_id = None
-        if json.startswith(b'{"id":') and (found := _ID.match(json)) is not None:
-            request_id = found[1]
-            json = json[: found.start(1)] + json[found.end(1) :]
-        at = json.find(b'"data":')
-        start = json.find(b"[", at) if at >= 0 else -1
-        known = self._known.get(json[:start] if start >= 0 else json)
-        if known is None:
-            return None
+        if json.startswith(b'{"id":') and (own := _ID.match(json)) is not None:
+            request_id = own[1]
+            json = json[: own.start(1)] + json[own.end(1) :]
+        last = self._last
+        if last is not None and json.startswith(last[0]):
+            start, known = len(last[0]), last[1]
+        else:
+            at = json.find(b'"data":')
+            start = json.find(b"[", at) if at >= 0 else -1
+            found = self._known.get(json[:start] if start >= 0 else json)
+            if found is None:
+                return None
+            known = found
+            if known.only is not None and known.place is not None:
+                self._last = json[:start], known
         suffix, place, plan, only = known
         if plan.binary_bytes != len(binary) or (start >= 0 if place is None else not json.endswith(suffix)):
             return None
@@ -104,9 +114,9 @@ class Verbatim:
             if not _stands_for(json[:start] + _MARK_JSON + suffix, envelope, places[0]):
                 return
         if start + len(suffix) <= MAX_ENVELOPE_BYTES:
-            if len(self._known) >= MAX_ENVELOPES:
-                self._known.clear()
+            self.make_room()
             only = plan.inputs[0] if len(plan.inputs) == 1 else None
+            self._last = None
             self._known[json[:start]] = _Known(suffix, places[0] if places else None, plan, only)
 
 

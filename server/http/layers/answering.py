@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from server.batching.queue import NEVER
 from server.endpoints.framing import has_body
 from server.endpoints.portions import PORTION_BYTES
+from server.endpoints.serving import HotRoute
 from server.errors import ServerError
 from server.http.cold import ColdPlace
 from server.http.exchange import Exchange
@@ -140,6 +141,14 @@ class AnsweringConnection(FlowingConnection):
             self._go_on()
 
     # Refusing
+
+    def _hold(self, route: HotRoute, exchange: Exchange, size: int) -> None:
+        """Counts bytes of a body. Raises ServerError ``overloaded``, and counts that as a failure of the model's."""
+        try:
+            exchange.hold(size)
+        except ServerError as error:
+            route.batcher.metrics.failed(error.code)
+            raise
 
     def _refuse(self, error: ServerError) -> None:
         """Refuses the request being read, after the answers before it, and closes the connection."""

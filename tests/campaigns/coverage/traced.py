@@ -10,10 +10,13 @@ import numpy as np
 from sklearn import compose, ensemble, impute, linear_model, model_selection, pipeline, preprocessing
 
 from tests.campaigns.coverage.data import Case, case
+from tests.support.convert import habits as others
 from tests.support.convert import notebooks as module
 
 cloudpickle.register_pickle_by_value(module)  # as if it stood in a notebook
+cloudpickle.register_pickle_by_value(others)
 notebooks: Any = module  # it is written as notebooks are, without types
+habits: Any = others
 
 OF_ARRAYS = (
     "log_all", "ratio", "interactions", "stacked", "concatenated", "row_statistics", "with_bias", "clipped", "signs",
@@ -28,9 +31,22 @@ OF_FRAMES = (
     "by_class", "several_columns", "buckets",
 )  # fmt: skip
 
-# Made-up texts are not so shaped as the first needs them; of the second only the index of a Series tells the columns.
+OF_TRIPS = (
+    "calendar_parts", "parsed_dates", "month_circle", "duration", "days_since", "rush_hour", "season", "month_ends",
+    "after_opening", "in_days", "drops_dates", "haversine", "manhattan", "bearing", "payment_kind", "zone_side",
+    "zone_number", "zone_dummies", "zone_as_category", "price_bins", "price_levels", "nested_where", "selected",
+    "ratios", "logs", "applied_map", "powers", "products", "counted_missing", "lambda_rows", "columns_by_type",
+)  # fmt: skip
+OF_PASSENGERS = (
+    "titles", "titles_by_search", "titles_extracted", "cabin_letter", "cabin_known", "cleaned", "name_words",
+    "ports_and_sex", "flags",
+)  # fmt: skip
+
+# Made-up texts are not so shaped as most need them; of Standardise only the index of a Series tells the columns.
 # Both ask for rows of a person's own.
-NEED_DATA = frozenset(("title_by_split", "Standardise"))
+NEED_DATA = frozenset(("title_by_split", "Standardise", "zone_number", "zone_side", "titles"))
+# Sines of some months differ by their last digit alone, and a tree finds thresholds between them.
+OF_LAST_DIGITS = frozenset(("month_circle",))
 
 
 def numbers(missing: bool = False) -> tuple[Any, Any]:
@@ -58,13 +74,27 @@ def steps() -> Iterator[tuple[str, Any, Any, Any]]:
     yield "keywords", preprocessing.FunctionTransformer(notebooks.cyclical, kw_args={"period": 12}), x, y
 
 
+def of_habits() -> Iterator[tuple[str, Any, Any, Any]]:
+    """The same of dates, places, cleaned texts, bins and lookups."""
+    for names, (table, y) in ((OF_TRIPS, habits.trips()), (OF_PASSENGERS, notebooks.passengers())):
+        for name in names:
+            yield name, preprocessing.FunctionTransformer(getattr(habits, name)), table, y
+    table, y = habits.trips()
+    for step in (habits.GroupMeans(), habits.Winsorizer(), habits.RareLabels(), habits.FittedDummies()):
+        yield type(step).__name__, step, table, y
+    for step in (habits.ClusterSimilarity(3), habits.Likeness()):
+        yield type(step).__name__, step, table[["lat", "lon"]].to_numpy(), y
+
+
 def traced() -> Iterator[Case]:
     """Each step before a model, and classes among other steps."""
-    for name, step, x, y in steps():
+    for name, step, x, y in (*steps(), *of_habits()):
         if name in NEED_DATA:
             continue
-        boosted = ensemble.HistGradientBoostingClassifier(max_iter=15)
-        yield case("traced code", f"{name} > HistGradientBoosting", pipeline.make_pipeline(step, boosted), x, y)
+        last = ensemble.HistGradientBoostingClassifier(max_iter=15)
+        if name in OF_LAST_DIGITS:
+            last = linear_model.LogisticRegression()
+        yield case("traced code", f"{name} > {type(last).__name__}", pipeline.make_pipeline(step, last), x, y)
     table, y = notebooks.passengers()
     logistic = linear_model.LogisticRegression(max_iter=1000)
     for name, before, more in (

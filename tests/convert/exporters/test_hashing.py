@@ -51,6 +51,7 @@ def test_tokens_fall_where_scikit_learn_puts_them_and_rows_stay_apart(agrees: Ag
 def test_a_million_columns_stand_by_what_occurs_in_them(agrees: Agrees, settings: dict[str, Any], last: Any) -> None:
     model = make_pipeline(text.HashingVectorizer(**settings), last).fit(DOCUMENTS, LABELS)
     done = agrees(model)
+    assert find_mixing(done.onnx) is None
     assert len(done.onnx) < 1_000_000, "the weights of columns that no text fell into are not kept"
     assert done.proof.spread.distinct > 100
     (got,) = Runtime(done.onnx).run(["label"], {"text": np.array(LETTERS, object).reshape(-1, 1)})

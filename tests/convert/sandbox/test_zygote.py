@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import pytest
 
@@ -44,7 +45,9 @@ def test_a_child_begins_with_what_its_siblings_did_not_change(ours: Zygote) -> N
     assert [ask(ours, "remember")[0], ask(ours, "remember")[0]] == ["1\n", "1\n"]
 
 
-def test_one_that_is_at_hand_is_used_and_one_that_died_is_not() -> None:
+def test_one_that_is_at_hand_is_used_and_one_that_died_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is at hand before: that of other tests is not this one's to end."""
+    monkeypatch.setattr("convert.sandbox.zygote._AT_HAND", ContextVar("zygote", default=None))
     with at_hand(()) as one:
         with at_hand(()) as other:
             assert other is one

@@ -135,7 +135,7 @@ def into_numbers(df: Any) -> Any:
         (quantiles, MIXES, "edges"),
         (own_edges, MIXES, "edges"),
         (own_categories, MIXES, "CategoricalDtype"),
-        (by_dates, "pandas.to_datetime is not recorded", "numbers"),
+        (by_dates, "takes column 2 for dates", "one of dates"),
         (unknown_expression, "regular expression", "docs/convert.md"),
         (numbering, "the number of rows", "any number of rows"),
         (by_index, "a value of its own for each row", "that row alone"),

@@ -15,7 +15,16 @@ from convert.witness import frames, serving
 from tests.support.convert.hostile import Calls
 
 MODEL = LogisticRegression().fit([[0.0], [1.0], [2.0]], ["a", "b", "b"])
-ASK = {"do": "ask", "kind": "classifier", "named": False, "form": "table", "native": {}, "nones": [], "dates": {}}
+ASK = {
+    "do": "ask",
+    "kind": "classifier",
+    "named": False,
+    "form": "table",
+    "native": {},
+    "nones": [],
+    "dates": {},
+    "alone": False,
+}
 
 
 def said(*frames_given: tuple[dict[str, Any], dict[str, Array]]) -> list[tuple[dict[str, Any], dict[str, Array]]]:

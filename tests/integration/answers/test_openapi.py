@@ -13,7 +13,7 @@ from tests.support.integration.running import Running, environment, running
 from tests.support.server.models import ARTEFACTS, PLAIN, plain_two_inputs
 
 KEY = "a-key-of-thirty-two-characters-00"
-MOST_SECONDS = 600  # of one search; on a quiet box it takes a fortieth of that
+MOST_SECONDS = 3600  # of one search, which takes 25 s of the processor, on a busy machine too: beyond it hangs
 # Without the one whose graph itself fails on most numbers: that is a 500, and promised.
 KINDS = ARTEFACTS | {kind: make for kind, make in PLAIN.items() if kind != "table lookup"}
 

@@ -102,6 +102,21 @@ async def test_many_entries_of_wide_rows_are_answered_a_few_a_turn() -> None:
 
 
 @in_loop
+async def test_an_answer_of_very_many_outputs_is_made_in_slices() -> None:
+    turn, failed, went_on = [0], list[str](), list[int]()
+    answers, group = made(turn, failed, went_on)
+    for outputs, at_once in ((answers_module.MANY_OUTPUTS, True), (1024, False)):
+        batch, (output,) = batch_of(group, 2, 1)
+        before = len(group.answered)
+        answers.answer(batch, [output] * outputs, 0.0)
+        assert (len(group.answered) > before) is at_once
+        await turns(turn, 5)
+        assert all(entry.done for entry in batch.entries)
+    assert not failed
+    assert answers._values == 0
+
+
+@in_loop
 async def test_no_further_batch_is_run_while_very_many_values_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers_module, "MAX_VALUES", 3 * ANSWER_VALUES)
     turn, failed, went_on = [0], list[str](), list[int]()

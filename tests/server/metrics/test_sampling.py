@@ -56,13 +56,15 @@ def test_errors_connections_memory_and_load_are_the_servers() -> None:
         server.memory(Memory(4, 3, 2, 1))
         server.beat(Wanted(0.5, 0.25), (0.3, 2), 1.5)
     models[0].pending(3)
+    for code in ("overloaded", "overloaded", "overloaded", "quota"):
+        models[0].failed(code)
     sample, load = sampler.sample(1.0, {})
     assert sample["errors"] == {"overloaded": 2.0}
     assert (sample["connections"], sample["memory"], sample["waiting"]) == (14, 4, 3)
     assert sample["models"]["iris"]["waiting"] == 3
     assert (load.loop, load.processor, load.queue, load.workers) == (0.5, 1.0, 3.0, 2)
     assert load.router == pytest.approx(0.15)
-    assert load.overloaded == 2.0
+    assert load.overloaded == 3.0, "of predictions; who has no place in the server is no demand"
 
 
 def test_the_loop_is_not_busy_while_it_is_kept_awake_for_nothing() -> None:

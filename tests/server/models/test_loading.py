@@ -220,6 +220,15 @@ def test_what_is_no_file_or_no_model_is_refused_by_its_bytes(tmp_path: Path) -> 
         load(tmp_path / "huge.onnx")
 
 
+def test_a_graph_of_very_many_outputs_is_refused(tmp_path: Path) -> None:
+    """A request of 100 bytes would have an answer of each."""
+    names = [f"o{number}" for number in range(loading.MOST_OUTPUTS + 1)]
+    nodes = [helper.make_node("Split", ["X"], names, axis=1, num_outputs=len(names))]
+    data = onnx_file(nodes, [("X", FLOAT, ["N", len(names)])], [(name, FLOAT, ["N", 1]) for name in names])
+    with pytest.raises(BadFile, match="has 1025 outputs, more than 1024"):
+        load(put(tmp_path, "many.onnx", data))
+
+
 def test_what_is_slow_to_open_is_refused_in_its_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has tried it elsewhere knows that it is not."""
     path = put(tmp_path, "m.onnx", classifier().data)

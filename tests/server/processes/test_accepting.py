@@ -6,13 +6,12 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
-from math import inf
 from typing import cast
 
 import pytest
 import uvloop
 
-from server.processes.accepting import LEAST_TAKEN, STAY_SECONDS, Acceptor, Stay, backlog, begin
+from server.processes.accepting import LEAST_TAKEN, STAY_SECONDS, Acceptor, Stay, backlog, begin, due, waiting_at
 
 
 class Share(asyncio.Protocol):
@@ -44,6 +43,58 @@ def clients(listener: socket.socket) -> Iterator[Clients]:
         ]
 
 
+def told(count: int) -> None:
+    """Whom nobody asks how many connections there will be."""
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "waiting", "taken"),
+    [
+        (0, [], 5, 5),
+        (0, [0], 1, 1),
+        (0, [0], 128, 64),
+        (64, [0], 64, 0),
+        (0, [0, 0, 0], 7, 1),
+        (1, [0], 1, 0),
+        (1, [0], 5, 2),
+        (5, [4], 1, 0),
+        (36, [32], 1, 1),
+        (37, [32], 1, 0),
+        (10, [0, 5], 3, 0),
+        (0, [10], 2, 2),
+    ],
+)
+def test_a_worker_takes_what_makes_up_its_share(own: int, others: list[float], waiting: int, taken: int) -> None:
+    assert due(own, others, waiting) == taken
+
+
+def test_the_kernel_tells_how_many_wait(listener: socket.socket, clients: Clients) -> None:
+    clients(7)
+    assert waiting_at(listener) in (7, 1)  # 1 where it does not tell
+    first, second = socket.socketpair()
+    with first, second:
+        assert waiting_at(first) == 1
+
+
+def test_a_burst_is_taken_in_few_turns_and_evenly(listener: socket.socket, clients: Clients) -> None:
+    """No worker leaves the other what is its own share: nobody rests."""
+
+    async def act() -> None:
+        shares: list[list[asyncio.BaseTransport]] = [[], []]
+        second = listener.dup()
+        burst = clients(40)
+        acceptors = [beside(listener, *shares), beside(second, *shares[::-1])]
+        for acceptor in acceptors:
+            acceptor.start()
+        await answered(burst)
+        assert max(map(len, shares)) <= 23
+        for acceptor in acceptors:
+            await acceptor.stop()
+        second.close()
+
+    run(act())
+
+
 def run(act: Coroutine[None, None, None]) -> None:
     uvloop.run(asyncio.wait_for(act, 60))
 
@@ -59,7 +110,7 @@ async def answered(some: list[socket.socket]) -> None:
 
 
 def beside(listener: socket.socket, mine: list[asyncio.BaseTransport], other: list[asyncio.BaseTransport]) -> Acceptor:
-    return Acceptor([listener], lambda: Share(mine), lambda: len(mine), lambda: len(other))
+    return Acceptor([listener], lambda: Share(mine), lambda: len(mine), told, lambda: [len(other)])
 
 
 def test_workers_get_even_shares(listener: socket.socket, clients: Clients) -> None:
@@ -78,13 +129,13 @@ def test_workers_get_even_shares(listener: socket.socket, clients: Clients) -> N
     run(act())
 
 
-@pytest.mark.parametrize("fewest", [0, inf])
-def test_what_nobody_takes_is_accepted(fewest: float, listener: socket.socket, clients: Clients) -> None:
+@pytest.mark.parametrize("others", [[0.0], []], ids=["idle", "none"])
+def test_what_nobody_takes_is_accepted(others: list[float], listener: socket.socket, clients: Clients) -> None:
     """Another has fewer connections and does not come, or there is no other."""
 
     async def act() -> None:
         mine: list[asyncio.BaseTransport] = []
-        acceptor = Acceptor([listener], lambda: Share(mine), lambda: 5 + len(mine), lambda: fewest)
+        acceptor = Acceptor([listener], lambda: Share(mine), lambda: 5 + len(mine), told, lambda: others)
         acceptor.start()
         await answered(clients(5))
         assert len(mine) == 5
@@ -100,7 +151,7 @@ def test_connections_that_do_not_stay_are_taken_at_once(
 
     async def act() -> None:
         mine: list[asyncio.BaseTransport] = []
-        acceptor = Acceptor([listener], lambda: Share(mine), lambda: 5, lambda: 0)
+        acceptor = Acceptor([listener], lambda: Share(mine), lambda: 5, told, lambda: [0.0])
         monkeypatch.setattr(acceptor._stay, "judge", lambda count: False)
         monkeypatch.setattr(acceptor, "_rest", None)
         acceptor.start()
@@ -149,7 +200,7 @@ def test_a_few_that_do_not_stay_are_soon_forgotten(pause: float) -> None:
 
 def test_what_waits_stays_in_the_backlog_when_it_stops(listener: socket.socket, clients: Clients) -> None:
     async def act() -> None:
-        acceptor = Acceptor([listener], lambda: Share([]), lambda: 1, lambda: 0)
+        acceptor = Acceptor([listener], lambda: Share([]), lambda: 1, told, lambda: [0.0])
         acceptor.start()
         (client,) = clients(1)
         await acceptor.stop()
@@ -171,6 +222,9 @@ def test_a_system_that_is_full_is_asked_again(
         def fileno(self) -> int:
             return listener.fileno()
 
+        def getsockopt(self, level: int, option: int, length: int) -> bytes:
+            raise OSError(92, "Protocol not available")
+
         def setblocking(self, flag: bool) -> None:
             listener.setblocking(flag)
 
@@ -182,7 +236,7 @@ def test_a_system_that_is_full_is_asked_again(
 
     async def act() -> None:
         mine: list[asyncio.BaseTransport] = []
-        acceptor = Acceptor([Full()], lambda: Share(mine), lambda: 0, lambda: inf)  # type: ignore[list-item]
+        acceptor = Acceptor([Full()], lambda: Share(mine), lambda: 0, told, list)  # type: ignore[list-item]
         acceptor.start()
         await answered(clients(2))
         assert len(mine) == 2

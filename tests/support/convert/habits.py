@@ -16,7 +16,6 @@ from sklearn.metrics.pairwise import cosine_similarity, rbf_kernel
 SEASONS = {12: 0, 1: 0, 2: 0, 3: 1, 4: 1, 5: 1, 6: 2, 7: 2, 8: 2, 9: 3, 10: 3, 11: 3}
 BASE = pd.Timestamp("2020-01-01")
 CENTRE = (40.7128, -74.006)
-TITLE = re.compile(r" ([A-Za-z]+)\.")
 
 
 def trips(rows: int = 300):
@@ -82,7 +81,7 @@ def season(df):
 def month_ends(df):
     when = df["pickup"].dt
     return pd.DataFrame(
-        {"first": when.is_month_start, "last": when.is_month_end, "of": when.dayofyear, "n": when.days_in_month}
+        {"first": when.is_month_start, "last": when.is_month_end, "of": when.day_of_year, "n": when.days_in_month}
     )
 
 
@@ -153,7 +152,7 @@ def zone_dummies(df):
 
 
 def zone_as_category(df):
-    return pd.get_dummies(pd.Categorical(df["zone"], categories=["N-12", "S-3", "E-44"])).astype(float)
+    return pd.get_dummies(pd.Categorical(df["zone"], categories=["N-12", "S-3", "E-44", "W-5"])).astype(float)
 
 
 def price_bins(df):
@@ -241,9 +240,8 @@ def cabin_letter(df):
 
 
 def cabin_known(df):
-    return pd.DataFrame(
-        {"known": df["cabin"].apply(lambda cabin: 0 if type(cabin) == float else 1), "fare": df["fare"]}
-    )
+    known = df["cabin"].apply(lambda cabin: 0 if isinstance(cabin, float) or cabin is None else 1)
+    return pd.DataFrame({"known": known, "fare": df["fare"]})
 
 
 def cleaned(df):

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-READ_SECONDS = 15.0
+READ_SECONDS = 60.0  # of patience with a busy machine
 HEAD_END = b"\r\n\r\n"
 
 

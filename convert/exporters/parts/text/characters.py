@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ PADDING = "\ufdd1"  # stands behind the last character of a short text; a noncha
 OTHER, LETTER, GONE, EDGE = -1, -2, -3, -4  # unknown; unknown, but of a word; not there; before and behind a word
 SPACES = [" ", *(c for c in map(chr, range(1 << 16)) if c.isspace() and c != " ")]  # beyond there is none, by test
 STRANGE = "\U000e0fff"  # assigned to nothing
+BLOCK = 256  # characters that are folded at once
 UNUSED = ("Cn", "Co", "Cs")  # no characters: nothing folds to them or from them
 
 Codes = Mapping[str, int]
@@ -115,13 +116,21 @@ def _smallest(codes: int) -> type[np.signedinteger[Any]]:
 def _folded(fold: Callable[[str], str], codes: Codes, unknown: int, ascii_only: bool) -> dict[str, tuple[int, ...]]:
     """The codes of every character that is not what a character is that nothing is known of."""
     folded = {}
-    for c in map(chr, range(sys.maxunicode + 1)):
+    for c in _folding(fold, codes, ascii_only):
         if unicodedata.category(c) in UNUSED and c not in codes:
             continue
         whole = _short(tuple(_code(part, codes, unknown) for part in fold(c)))
         if whole != (() if ascii_only else (_code(c, {}, unknown),)):
             folded[c] = whole
     return folded
+
+
+def _folding(fold: Callable[[str], str], codes: Codes, ascii_only: bool) -> Iterator[str]:
+    """All characters but those that fold as one that nothing is known of does, found by blocks."""
+    for start in range(0, sys.maxunicode + 1, BLOCK):
+        block = "".join(map(chr, range(start, start + BLOCK)))
+        plain = fold(block) == ("" if ascii_only else block)
+        yield from (c for c in block if c in codes) if plain else block
 
 
 def _code(c: str, codes: Codes, unknown: int) -> int:

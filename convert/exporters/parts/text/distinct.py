@@ -13,19 +13,25 @@ from convert.exporters.parts.text.occurrences import Occurrences
 from convert.graph.graph import Tensor
 
 
-def distinct(codes: Tensor, width: int) -> Occurrences:
+def distinct(codes: Tensor, width: int, amounts: Tensor | None = None) -> Occurrences:
     """Of codes [rows, some], int64, those below ``width``; what is not below it is none.
 
-    In order, equal codes stand together: each such run gets a number, and adds up at that place.
+    Each adds its own of ``amounts`` [rows, some], or 1. In order, equal codes stand together: each such run gets a
+    number, and adds up at that place.
     """
     graph = codes.graph
-    none = graph.zeros(codes).cast(np.int64)
-    capped = graph.op("Min", graph.concat([codes, none + width]), graph.constant(np.int64(width)))
+    none = graph.zeros(codes)
+    capped = graph.op("Min", graph.concat([codes, none.cast(np.int64) + width]), graph.constant(np.int64(width)))
     length = graph.op("Shape", capped, dtype=np.int64, start=1, end=2)
-    ordered, _ = graph.ops("TopK", capped, length, dtypes=[np.int64, np.int64], axis=1, largest=0, sorted=1)
+    ordered, order = graph.ops("TopK", capped, length, dtypes=[np.int64, np.int64], axis=1, largest=0, sorted=1)
     starts = ~sliced(ordered, 1, np.iinfo(np.int64).max).equals(sliced(ordered, 0, -1))
-    runs = graph.op("CumSum", graph.concat([none, starts.cast(np.int64)]), graph.constant(np.int64(1)))
+    runs = graph.concat([none.cast(np.int64), starts.cast(np.int64)])
+    runs = graph.op("CumSum", runs, graph.constant(np.int64(1)))
     nothing = ordered * 0
     at = graph.op("ScatterElements", nothing + width, runs, ordered, axis=1, reduction="min")
-    counts = graph.op("ScatterElements", nothing, runs, nothing + 1, axis=1, reduction="add").cast(np.float64)
-    return Occurrences(at, (at < width).where(counts, np.float64(0.0)), width)
+    if amounts is None:
+        sums = graph.op("ScatterElements", nothing, runs, nothing + 1, axis=1, reduction="add").cast(np.float64)
+    else:
+        own = graph.op("GatherElements", graph.concat([amounts, none]), order, axis=1)
+        sums = graph.op("ScatterElements", nothing.cast(np.float64), runs, own, axis=1, reduction="add")
+    return Occurrences(at, (at < width).where(sums, np.float64(0.0)), width)

@@ -66,37 +66,13 @@ class Occurrences:
 _occurrences: weakref.WeakKeyDictionary[Graph, dict[str, Occurrences]] = weakref.WeakKeyDictionary()
 
 
-def summed(columns: Tensor, amounts: Tensor, width: int) -> Occurrences:
-    """Of entries, the columns [rows, some] (``width``: none) and amounts, whole numbers: each column's together.
-
-    Entries are ordered by column; the running sum at the last of each column, less that of the one before, is its own.
-    """
-    graph = columns.graph
-    none = graph.zeros(columns)
-    columns = graph.concat([columns, none.cast(np.int64) + width])
-    length = graph.op("Shape", columns, dtype=np.int64, start=1, end=2)
-    ordered, order = _smallest(columns, length)
-    running = graph.op(
-        "CumSum", _taken(graph.concat([amounts, none]), order), graph.constant(np.int64(1)), dtype=np.float64
-    )
-    later = graph.concat([_without_first(ordered), none.cast(np.int64) - 1])
-    last = ~ordered.equals(later)
-    places = graph.op("CumSum", (ordered * 0) + 1, graph.constant(np.int64(1)))
-    _, lasts = _smallest(last.where(places, places + length), length)
-    there = _taken(last.cast(np.float64), lasts)
-    ends = _taken(running, lasts)
-    before = graph.concat([none, _without_last(ends)])
-    at = (there > 0.5).where(_taken(ordered, lasts), np.int64(width))
-    return Occurrences(at, (ends - before) * there, width)
-
-
 def as_columns(found: Occurrences, refusal: Refused | None = None) -> Tensor:
     """[rows, width] float64, for those who ask `occurrences_of` it; whoever needs it as it stands gets ``refusal``."""
     graph = found.at.graph
     rows = graph.op("Shape", found.at, dtype=np.int64, start=0, end=1)
     shape = graph.op("Concat", rows, graph.constant(np.array([found.width + 1], np.int64)), axis=0)
     empty = graph.op("ConstantOfShape", shape, dtype=np.float64, value=numpy_helper.from_array(np.zeros(1)))
-    whole = _without_last(graph.op("ScatterElements", empty, found.at, found.shares, axis=1))
+    whole = sliced(graph.op("ScatterElements", empty, found.at, found.shares, axis=1), 0, -1)
     if refusal is not None:
         graph.forbid(whole, refusal)
     note(whole, found)
@@ -111,21 +87,3 @@ def note(whole: Tensor, found: Occurrences) -> None:
 def occurrences_of(x: Tensor) -> Occurrences | None:
     """What occurs in these rows, where `as_columns` made them; else None."""
     return _occurrences.get(x.graph, {}).get(x.name)
-
-
-def _smallest(x: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-    """Each row in order, and the places that its elements had."""
-    values, order = x.graph.ops("TopK", x, length, dtypes=[x.dtype, np.int64], axis=1, largest=0, sorted=1)
-    return values, order
-
-
-def _taken(x: Tensor, order: Tensor) -> Tensor:
-    return x.graph.op("GatherElements", x, order, axis=1)
-
-
-def _without_first(x: Tensor) -> Tensor:
-    return sliced(x, 1, np.iinfo(np.int64).max)
-
-
-def _without_last(x: Tensor) -> Tensor:
-    return sliced(x, 0, -1)

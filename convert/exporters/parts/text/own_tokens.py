@@ -46,7 +46,9 @@ def understood(model: Any) -> Any:
             plain.token_pattern = made.pattern
             _check_empty(made, model)
         made = made.text
-    if not isinstance(made, Text) or ("analyzer" in own and plain.token_pattern == model.token_pattern):
+    elif own.keys() != {"preprocessor"}:  # the letters of a text would be its words
+        made = None
+    if not isinstance(made, Text):
         raise Refused(f"its {', '.join(own)} answers what is no text and no list of its words", HELPS)
     plain.lowercase = made.lowered
     return plain
@@ -165,7 +167,8 @@ def _of_list(made: list[Any]) -> Any:
 def _patched(function: Any) -> Callable[[Any], Any]:
     """A function that finds stand-ins where it looks for expressions; methods of str are those of the stand-in."""
     if function in (str.lower, str.split):
-        return getattr(Text, str(function.__name__))
+        made: Callable[[Any], Any] = getattr(Text, str(function.__name__))
+        return made
     owner = getattr(function, "__self__", None)
     if isinstance(owner, re.Pattern):
         return functools.partial(_searched, str(function.__name__), owner)

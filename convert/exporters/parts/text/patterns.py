@@ -30,6 +30,9 @@ ASCII_CLASS = re.compile(r"\[[A-Za-z0-9_\-]+\]")
 PLAIN = re.compile(r"(\[[A-Za-z0-9_\-]+\](\+|\{\d+,\d*\})?)+")  # ranges of ASCII mean the same to both
 
 
+WITHOUT = re.compile(r"\[\^[ A-Za-z0-9,;:|/_.]+-?\]\+")  # any letters but some of ASCII mean the same, too
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """What ONNX Runtime is to look for, ``shortest`` characters at least.
@@ -49,6 +52,8 @@ class Tokens:
 
 def tokens_of(pattern: str) -> Tokens | None:
     """In RE2's words; None for a pattern that may mean something else there."""
+    if WITHOUT.fullmatch(pattern):
+        return Tokens(pattern, 1)
     found = SIMPLE.fullmatch(pattern)
     atoms = ATOM.findall(found[2]) if found else []
     if not found or not found[3] or len(set(atoms)) != 1 or bool(found[1]) != bool(found[4]):

@@ -24,8 +24,8 @@ once it is fitted, such as SelectFromModel round encoded words, is no case.
 Where skl2onnx differs, much is a missing value: scikit-learn's trees take one even if they never saw one, and the file
 sends it elsewhere; some is the sign of a two-class decision value. Behind a scaler, float32 falls on the other side of
 a threshold. The boosters and libraries are those of `requirements-boosters.txt` and `requirements-libraries.txt` that
-were installed; plain skl2onnx knows none. NMF and MiniBatchNMF, which scikit-learn answers otherwise beside other rows, are
-converted with `--alone`, and compared with what it answers to each row alone.
+were installed; plain skl2onnx knows none. NMF and MiniBatchNMF, which scikit-learn answers otherwise beside other rows,
+are converted with `--alone`, and compared with what it answers to each row alone.
 """
 ORDER = ("agrees", "refused", "differs", "breaks", "hangs")
 

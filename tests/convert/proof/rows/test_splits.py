@@ -73,9 +73,9 @@ def _floored(thresholds: Any) -> Any:
 
 def test_a_forest_of_more_splits_than_rows_is_asked_sharply_at_many_of_them() -> None:
     x, y = _many_columns()
-    model = RandomForestRegressor(10, min_samples_leaf=3, random_state=0).fit(x, y)
+    model = RandomForestRegressor(5, min_samples_leaf=3, random_state=0).fit(x, y)
     original = open_original(model)
-    groups = synthesise(describe(original), original.hints)
+    groups = synthesise(describe(original), original.hints, 3000)
     rows = np.concatenate([np.column_stack(list(table.values())) for table in groups.values()]).astype(np.float32)
     shares = []
     for tree in (member.tree_ for member in model.estimators_):
@@ -84,7 +84,7 @@ def test_a_forest_of_more_splits_than_rows_is_asked_sharply_at_many_of_them() ->
             values = rows[met.indices[met.indptr[node] : met.indptr[node + 1]], tree.feature[node]]
             beyond = np.nextafter(last[node], np.float32(np.inf))
             shares.append([(values == last[node]).any(), (values == beyond).any(), np.isnan(values).any()])
-    assert len(shares) > 3000
+    assert len(shares) > 900  # rows at splits
     below, above, missing = np.mean(shares, axis=0)
     assert (below, above, missing) > (0.4, 0.4, 0.4), (below, above, missing)
 

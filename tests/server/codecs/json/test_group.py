@@ -8,7 +8,7 @@ import pytest
 from server.artefact.tensors import TensorSpec
 from server.codecs.json.answers import group_of_outputs
 from server.codecs.json.fields import anything, by_class, labels, values
-from server.codecs.json.group import JsonGroup
+from server.codecs.json.group import OUTPUTS_AT_ONCE, JsonGroup
 from server.codecs.slices import SLICE_ITEMS
 from tests.support.server.codecs.answers import bodies
 from tests.support.server.decoding import Decoded
@@ -32,3 +32,13 @@ def test_an_answer_in_slices_is_the_same(alone: bool, within: str | None) -> Non
     entry.request, entry.rows = ((), alone), rows
     assert len(list(group.deliver_in_slices(entry, outputs))) > 3
     assert entry.body == (group.body(group.encode(outputs), 0) if alone else group.whole(outputs))
+
+
+def test_of_many_outputs_some_are_answered_at_a_time() -> None:
+    specs = [TensorSpec(f"o{number}", np.dtype(np.float32), (None, 1)) for number in range(5 * OUTPUTS_AT_ONCE)]
+    group = group_of_outputs(specs, "1", [], "outputs")
+    outputs = [np.full((1, 1), number, np.float32) for number in range(len(specs))]
+    entry = Decoded()
+    entry.request, entry.rows = ((), True), 1
+    assert len(list(group.deliver_in_slices(entry, outputs))) >= 5
+    assert entry.body == group.body(group.encode(outputs), 0)

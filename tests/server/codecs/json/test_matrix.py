@@ -154,9 +154,11 @@ def test_any_bytes_are_taken_only_where_the_parser_takes_them(data: bytes) -> No
         (b"", None),
     ],
 )
-def test_rows_are_lists_of_their_width(text: bytes, count: int | None) -> None:
-    found = rows_of(text)
-    assert (None if found is None else found[0]) == count
+def test_rows_are_lists_of_their_width(text: bytes, count: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for counted_by_numpy_from in (matrix.MANY_BYTES, 0):
+        monkeypatch.setattr(matrix, "MANY_BYTES", counted_by_numpy_from)
+        found = rows_of(text)
+        assert (None if found is None else found[0]) == count
 
 
 def test_a_number_that_its_type_has_not_is_left_to_the_checks() -> None:

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from server.codecs.slices import finish
-from server.codecs.v2.answer import OutputFormat, render, start_of
+from server.codecs.v2.answer import OUTPUTS_AT_ONCE, OutputFormat, render, start_of
 from server.codecs.v2.outputs import RequestedOutput
 
 
@@ -45,6 +45,12 @@ def test_an_answer_that_waits_for_its_client_keeps_no_others_output(rows: int) -
     left = weakref.ref(output)
     del output, own
     assert left() is None
+
+
+def test_of_many_outputs_some_are_rendered_at_a_time() -> None:
+    asked = tuple(RequestedOutput(f"y{number}", False, 0) for number in range(5 * OUTPUTS_AT_ONCE))
+    rendering = render(OutputFormat(start_of("m", "1", None), asked, {}, None), [np.ones((1, 1))] * len(asked), True)
+    assert len(list(rendering)) >= 5
 
 
 def test_numbers_are_written_from_where_they_are() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import orjson
@@ -170,6 +171,20 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     remembered = len(target._envelopes)
     told(target, document() | {"note": "x" * envelopes.MAX_ENVELOPE_BYTES})
     assert len(target._envelopes) == remembered
+
+
+def test_what_is_remembered_of_all_models_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(envelopes.Remembers, "_present", WeakSet())  # those of other tests may live
+    monkeypatch.setattr(envelopes, "MOST_IN_ALL", 20)
+    models = [codec() for _ in range(5)]
+    expected = [told(codec(), document() | {"note": "x" * number}) for number in range(30)]
+    for number, answer in enumerate(expected):
+        for target in models:
+            assert [told(target, document() | {"note": "x" * number}) for _ in range(2)] == [answer] * 2
+            assert 0 < sum(len(each._envelopes) + len(each._verbatim) for each in models) <= 20
+    remembers = len(envelopes.Remembers._present)
+    del target, models[1:]
+    assert len(envelopes.Remembers._present) == remembers - 8, "a model that has gone counts no more"
 
 
 def test_a_group_that_is_made_again_is_the_group_of_all(monkeypatch: pytest.MonkeyPatch) -> None:

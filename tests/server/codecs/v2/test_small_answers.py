@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,9 @@ def compared(wanted: Sequence[RequestedOutput], arrays: Sequence[Any]) -> int:
     """Compares all answers of a batch of four requests with their own; how many were cut out."""
     small = small_answers(arrays)
     assert small is not None
-    start, taken = start_of("m", "1", '%b "'), 0
+    starts, taken = [start_of("m", "1", own) for own in ('%b "', "another")], 0
     for first, end in pairwise(ENDS):
+        start = starts[first == 1]
         answer = small.answer(start, wanted, first, end)
         if answer is None:
             continue
@@ -69,6 +70,20 @@ def test_outputs_stand_in_the_order_asked_and_binary_ones_behind_the_json() -> N
     assert compared(wanted, [numbers, texts, column]) == 4
     both = (RequestedOutput("a", False, 0), RequestedOutput("a", False, 0))
     assert compared(both, [numbers, texts]) == 4
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_requests_of_one_batch_that_want_other_things_get_each_their_own() -> None:
+    numbers, *_, texts, _ = outputs()
+    small = small_answers([numbers, texts])
+    assert small is not None
+    starts = [start_of("m", "1", own) for own in ("a", "b %b")]
+    forms = [tuple(RequestedOutput(name, False, 0) for name in names) for names in ("ab", "%d")]
+    for row, start, wanted in product(range(6), starts, forms):
+        own = finish(
+            render(OutputFormat(start, wanted, {}, None), [numbers[row : row + 1], texts[row : row + 1]], True)
+        )
+        assert small.answer(start, wanted, row, row + 1) == b"".join(own.pieces)
 
 
 def test_best_classes_are_not_cut_out() -> None:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from server.artefact.tensors import TensorSpec
-from server.codecs.v2 import verbatim
+from server.codecs.v2 import envelopes
 from server.codecs.v2.body import TensorHead
 from server.codecs.v2.codec import TensorCodec
 from server.codecs.v2.envelopes import MAX_ENVELOPE_BYTES
@@ -132,7 +132,7 @@ def test_binary_data_has_the_size_that_its_json_says(binary: bytes) -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verbatim, "MAX_ENVELOPES", 4)
+    monkeypatch.setattr(envelopes, "MAX_ENVELOPES", 4)
     target = codec()
     document = orjson.loads(SPELLINGS[0] % b"[1,2]")
     for number in range(30):
@@ -143,6 +143,22 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         told(target, orjson.dumps({"note": "x" * MAX_ENVELOPE_BYTES} | document))
     assert len(target._verbatim) == remembered
+
+
+def test_of_what_ends_otherwise_the_newest_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, parsed = codec(), list[bytes]()
+    original = target._parse
+
+    def counting(json: memoryview) -> Any:
+        parsed.append(bytes(json))
+        return original(json)
+
+    monkeypatch.setattr(target, "_parse", counting)
+    forms = (SPELLINGS[0], SPELLINGS[0][:-1] + b',"outputs":[{"name":"y"}]}', SPELLINGS[0])
+    for form in forms:
+        for _ in range(5):
+            assert told(target, form % b"[3,4]") == told(codec(), form % b"[3,4]")
+    assert len(parsed) <= 2 + 2 + 1
 
 
 IDS = (

@@ -173,6 +173,7 @@ def test_bodies_in_flight_are_bounded_over_all_connections(tmp_path: Path) -> No
         assert held == [[]] * 5 + [[503]] * 3
         ledger = clients[0][0].worker.endpoints.ledger
         assert ledger.held == 5 * 80_000
+        assert failures(clients[0][0]) == 3
         connection, wire = clients[-1]
         assert wire.state() == "open"
         assert b"retry-after: 1" in wire.written
@@ -187,6 +188,11 @@ def test_bodies_in_flight_are_bounded_over_all_connections(tmp_path: Path) -> No
     with_connections(tmp_path, act, MAX_BODY_BYTES="100000", INFLIGHT_BYTES="400000")
 
 
+def failures(connection: Connection) -> float:
+    """Of the model, as its metrics count them."""
+    return sum(connection.worker.endpoints.scoreboard.totals(0, "nv_inference_request_failure"))
+
+
 @pytest.mark.fault(39)
 def test_cold_bodies_in_flight_are_bounded_too(tmp_path: Path) -> None:
     async def act(connect: Connect) -> None:
@@ -195,6 +201,7 @@ def test_cold_bodies_in_flight_are_bounded_too(tmp_path: Path) -> None:
             connection.data_received(post(b"", "/predict?x", length=90_000) + b" " * 80_000)
             await settle()
         assert [statuses(wire.written) for _, wire in clients] == [[]] * 5 + [[503]] * 3
+        assert failures(clients[0][0]) == 3
         for connection, _ in clients:
             connection.connection_lost(None)
         await settle()

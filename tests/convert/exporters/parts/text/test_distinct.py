@@ -36,6 +36,22 @@ def test_each_code_occurs_once_with_how_often(width: int) -> None:
         assert counts[columns == NONE].tolist() == [0.0] * (columns == NONE).sum()
 
 
+def test_each_code_adds_what_stands_beside_it() -> None:
+    random, graph = np.random.default_rng(1), Graph()
+    codes = random.integers(0, NONE + 1, (40, 12))
+    signs = np.array([-1.0, 1.0, 0.5])
+    given = graph.input("X", np.int64, 12)
+    beside = graph.op("Gather", graph.constant(signs), given - (given / np.int64(3)) * np.int64(3), dtype=np.float64)
+    found = distinct(given, NONE, beside)
+    at, amounts = run(graph, {"at": found.at, "amounts": found.amounts}, codes)
+    for row, columns, sums in zip(codes, at, amounts, strict=True):
+        whole = np.bincount(row, weights=signs[row % 3], minlength=NONE + 1)
+        occurring = [column for column in columns.tolist() if column < NONE]
+        assert occurring == sorted(set(row.tolist()) - {NONE})
+        np.testing.assert_allclose(sums[: len(occurring)], whole[occurring], atol=1e-15)
+        assert not sums[len(occurring) :].any()
+
+
 def test_what_occurs_times_weights_is_the_product_of_the_whole_row() -> None:
     random, graph = np.random.default_rng(0), Graph()
     found = distinct(graph.input("X", np.int64, 12), NONE)
