@@ -57,7 +57,6 @@ class Shim(type):
 
     own: Any
     ours: Any
-    empty: Any = None  # what stands for one without anything in it; None: the class itself makes it
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return isinstance(instance, cls.own)
@@ -66,8 +65,6 @@ class Shim(type):
         return issubclass(kind, cls.own)
 
     def __call__(cls, *args: Any, **keywords: Any) -> Any:
-        if cls.empty and not args and all(name == "index" and is_labels(value) for name, value in keywords.items()):
-            return cls.empty()
         return (cls.ours if takes_stand_in([*args, *keywords.values()]) else cls.own)(*args, **keywords)
 
     def __getattr__(cls, name: str) -> Any:
@@ -184,7 +181,6 @@ def replacements() -> Iterator[Pair]:
         yield own, dispatching(own, functools.partial(check, None))
     for own, ours in pandas_functions.CLASSES.items():
         kind = Frames if own is DATA_FRAME else Shim
-        empty = pandas_functions.EMPTY.get(own)
-        yield own, kind(own.__name__, (), {"own": own, "ours": staticmethod(ours), "empty": empty})
+        yield own, kind(own.__name__, (), {"own": own, "ours": staticmethod(ours)})
     yield OWN_BESIDE, _Beside()
     yield OWN_VECTORIZE, _vectorized

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,6 @@ from convert.tracing.standins.functions import as_edges, compared_with, counted,
 from convert.tracing.standins.series import Series
 from convert.tracing.standins.standin import StandIn, alike, shown
 
-BEGIN = "set a column of the rows first: out['a'] = df['a'], or begin with pd.DataFrame({'a': df['a']})"
 WITH_KNOWN = (
     "name them: pd.get_dummies(df).reindex(columns=self.columns_, fill_value=0), or astype(pd.CategoricalDtype([...]))"
     " before; or use OneHotEncoder"
@@ -250,26 +249,6 @@ def _of_columns(recorder: Any, data: Mapping[Any, Any]) -> Any:
     return whole[list(data)]
 
 
-class BegunFrame(Frame):
-    """Stands for a DataFrame without columns, as code begins one: the first column of the rows makes it a `Frame`."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        """Of no recording yet."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        if not isinstance(value, StandIn) or not isinstance(key, str):
-            raise refuse("what it sets first in an empty DataFrame is no column of the rows", BEGIN)
-        made = frame_of({key: value})
-        object.__dict__["__class__"].__set__(self, Frame)
-        self.recorder = made.recorder
-        self._become(made)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise refuse(f"it uses an empty DataFrame ({name})", BEGIN)
-
-
 def series_of(data: Any = None, index: Any = None, dtype: Any = None, name: Any = None, **others: Any) -> Any:
     """A Series of an array or another series."""
     only(others)
@@ -299,6 +278,5 @@ FUNCTIONS: dict[Any, Any] = {
     pd.qcut: qcut,
     pd.to_numeric: to_numeric,
 }
-EMPTY: dict[type, Any] = {pd.DataFrame: BegunFrame}
 CLASSES: dict[type, Any] = {pd.DataFrame: frame_of, pd.Series: series_of, pd.Categorical: categorical}
 _: Sequence[Any] = (alike, Cell)

@@ -140,7 +140,7 @@ def into_numbers(df: Any) -> Any:
         (numbering, "the number of rows", "any number of rows"),
         (by_index, "a value of its own for each row", "that row alone"),
         (into_numbers, "one number of a column", "whole columns"),
-        (begun_with_a_constant, "no column of the rows", "out['a'] = df['a']"),
+        (begun_with_a_constant, "a table without any column of the rows", "whole columns"),
     ],
 )
 def test_what_cannot_be_recorded_is_refused(function: Callable[[Any], Any], reason: str, remedy: str) -> None:
