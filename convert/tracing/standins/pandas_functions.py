@@ -88,6 +88,10 @@ def get_dummies(
         return Dummies(data, None, prefix, prefix_sep)
     if isinstance(data, Series):
         return data.like(concrete, Columns(data.recorder.graph, _indicators(data, drop_first, dtype)))
+    for name in [] if columns is None else columns:  # a column of the input that is named so holds texts
+        held = data[name]
+        if not isinstance(held.concrete.dtype, pd.CategoricalDtype) and held.recorder.origin(held.tensor) is not None:
+            held.recorder.need_text(held.tensor, "get_dummies")
     if not drop_first and _unknown(data, columns):
         return Dummies(data, columns, prefix, prefix_sep)
     encoded = columns
