@@ -134,7 +134,7 @@ def test_training_that_was_ended_early_by_a_callback_predicts_with_the_best_roun
     xgboost = pytest.importorskip("xgboost", reason="xgboost is an optional extra")
     x = DATA["random"]
     y = x[:, 0] + RANDOM.normal(size=500)
-    model = xgboost.XGBRegressor(n_estimators=60, callbacks=[xgboost.callback.EarlyStopping(3)], n_jobs=1)
+    model = xgboost.XGBRegressor(n_estimators=60, callbacks=[xgboost.callback.EarlyStopping(rounds=3)], n_jobs=1)
     model.fit(x[:300], y[:300], eval_set=[(x[300:], y[300:])], verbose=False)
     assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
     model.set_params(callbacks=None)  # as people do before pickling, because a callback keeps what it saw
