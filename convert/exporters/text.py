@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -149,7 +150,8 @@ class _Words:
         least, most = model.ngram_range
         terms = {column: term.split(" ") for term, column in vocabulary.items()}
         stops = model.get_stop_words() or frozenset()
-        known = sorted({word for words in terms.values() for word in words} - set(stops))
+        every = {word for words in terms.values() for word in words} - set(stops)
+        known = sorted(word for word in every if _is_token(model, word))
         codes = {word: code for code, word in enumerate(known)}
         grams = {
             column: [codes[word] for word in words]
@@ -157,6 +159,11 @@ class _Words:
             if least <= len(words) <= most and codes.keys() >= set(words)
         }
         return cls(codes, len(known), grams)
+
+
+def _is_token(model: Any, word: str) -> bool:
+    """Whether a word may be found at all: a vocabulary of a person's own may hold others."""
+    return bool(re.findall(model.token_pattern, word) == [word])
 
 
 def _ids(documents: Tensor, model: Any, words: _Words) -> Tensor:

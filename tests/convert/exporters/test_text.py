@@ -103,6 +103,13 @@ def test_terms_that_are_never_made_count_nothing(agrees: Agrees) -> None:
         agrees(text.CountVectorizer(vocabulary=given, analyzer=analyzer, ngram_range=sizes).fit(DOCUMENTS))
 
 
+def test_words_that_no_token_is_count_nothing() -> None:
+    model = text.CountVectorizer(vocabulary=["12", "ab", "ab 12", "b"], token_pattern=r"\b[a-z]{2,}\b")  # noqa: S106
+    texts = np.array(["12 ab b", "ab 12", "b"], object)
+    got, _ = answered(model.fit(texts), texts)
+    assert got["transformed"].tolist() == model.transform(texts).toarray().tolist()
+
+
 def test_greek_final_sigma_is_refused(converted: Agrees) -> None:
     model = make_pipeline(text.CountVectorizer(), LogisticRegression()).fit(["ΟΔΟΣ μία", "δύο"], [0, 1])
     with pytest.raises(Refused, match="sigma"):
