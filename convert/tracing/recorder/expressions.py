@@ -20,6 +20,7 @@ EXACT = re.compile(  # what both engines read alike
 SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")  # what makes an expression more than a text
 LITERALS = re.compile(r"(?:[A-Za-z0-9 ,;:_@#%&=<>!~'\"/-]|\\[^A-Za-z0-9])*")
 LAZY = re.compile(r"[*+?}][?+]")
+ANY = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*\]|\.")  # of these a dot by itself, which ends no line in Python
 GROUPED = re.compile(r"\)[*+?{]")
 
 
@@ -68,7 +69,7 @@ def first_reading(pattern: str) -> str:
     bare = _bare(pattern)
     if LAZY.search(bare) or GROUPED.search(bare) or ("|" in bare and not _are_apart(pattern)):
         raise NoNode(f"the regular expression {pattern!r}, of which the longest piece may not be Python's,")
-    return expression(pattern)
+    return ANY.sub(lambda found: r"[^\n]" if found.group() == "." else found.group(), expression(pattern))
 
 
 def is_at_end(pattern: str) -> bool:

@@ -68,6 +68,8 @@ def searched(pattern: str) -> Any:
         replaced(r"foo|bar|ab"),
         counted(r"\w+"),
         counted(r"[ab]+"),
+        counted(r"."),
+        replaced(r"\(.*\)"),
         split(r"[,;]", 0),
         split(r"[,;]+", 1),
         split(r"\s+", 1),
