@@ -52,6 +52,13 @@ def test_the_type_of_a_missing_text_is_a_floats() -> None:
     assert_same(answered(is_there, FEW, rare), is_there(rare))
 
 
+def test_a_column_made_by_eval_may_be_a_comparison() -> None:
+    def positive(df: Any) -> Any:
+        return df.eval("n = (n >= 0.5) * 2")["n"]
+
+    assert_same(answered(positive, FEW, FEW), positive(FEW))
+
+
 def by_a_view(x: Any) -> Any:
     x = x.copy()
     first = x[:, 0]
