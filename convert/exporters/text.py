@@ -36,8 +36,7 @@ def vectorizer(e: Exporter, model: Any, x: Columns) -> Columns:
     documents = x.text().reshape(-1)
     found = _occurring(model, documents, vocabulary)
     counts = _counts(model, documents, vocabulary).cast(np.float64)
-    if model.binary:
-        counts = (counts > 0.0).cast(np.float64)
+    counts = (counts > 0.0).cast(np.float64) if model.binary else _as_counted(counts, np.dtype(model.dtype))
     if isinstance(model, text.TfidfVectorizer):
         counts = weighted(model._tfidf, counts)
         found = found and weighted_occurrences(model._tfidf, found)
@@ -59,7 +58,17 @@ def _occurring(model: Any, documents: Tensor, vocabulary: dict[str, int]) -> Occ
     else:
         at = numbered(_ids(documents, model, words), words.grams, words.count, width)
     found = distinct(at, width)
-    return replace(found, amounts=found.there) if model.binary else found
+    return replace(found, amounts=found.there if model.binary else _as_counted(found.amounts, np.dtype(model.dtype)))
+
+
+def _as_counted(counts: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """As a small dtype holds them, in which they begin again from below behind the largest."""
+    if dtype.kind == "b":
+        return (counts > 0.0).cast(np.float64)
+    if dtype.kind not in "iu" or dtype.itemsize > 2:  # of others no text is long enough
+        return counts
+    least, size = float(np.iinfo(dtype).min), 256.0**dtype.itemsize
+    return counts - ((counts - least) / size).unary("Floor") * size
 
 
 def _counts(model: Any, documents: Tensor, vocabulary: dict[str, int]) -> Tensor:
