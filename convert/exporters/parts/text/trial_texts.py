@@ -8,13 +8,14 @@ from __future__ import annotations
 import itertools
 import re
 import warnings
+from collections import deque
 from collections.abc import Iterator
-from types import CodeType, FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from convert.errors import Refused
 
-MOST = 2_000  # words of a kind
+MOST, MOST_SEEN = 2_000, 20_000  # words of a kind, and values that are looked at
 PLAIN = ("Red", "green", "BLUE", "naïve", "été", "Straße", "x", "ab", "42", "3.14", "1,000", "don't", "it's", "a_b")
 ODD = (
     "e-mail@example.org", "https://a.b/c?d=e&f=g#h", "#tag", "@name", "<br />", "well-known", "a|b", "a;b", "U.S.A.",
@@ -42,7 +43,7 @@ def refuse_others(model: Any, plain: Any, functions: list[Any], helps: str) -> N
 
 def _texts(model: Any, functions: list[Any]) -> Iterator[str]:
     known = list(itertools.islice((w for term in getattr(model, "vocabulary_", ()) for w in term.split()), MOST))
-    named = list(dict.fromkeys(itertools.islice((w for f in functions for w in _named(f)), MOST)))
+    named = list(dict.fromkeys(itertools.islice(_named(functions), MOST)))
     yield from ("", " ", "\n", *named)
     for words in (known, named, PLAIN, ODD, (*PLAIN, *ODD)):
         yield from (space.join(words) for space in SPACES)
@@ -54,33 +55,33 @@ def _texts(model: Any, functions: list[Any]) -> Iterator[str]:
     yield " ".join(usual[at % len(usual)] for at in range(MOST))
 
 
-def _named(value: Any, depth: int = 4) -> Iterator[str]:
-    """The texts that a function, an object or a value holds, as far as it is seen."""
-    if depth < 0:
-        return
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, re.Pattern):
-        yield str(value.pattern)
-    elif isinstance(value, tuple | list | set | frozenset | dict):
-        for part in itertools.islice(value, MOST):
-            yield from _named(part, depth - 1)
+def _named(functions: list[Any]) -> Iterator[str]:
+    """The texts that functions and objects hold, the nearest first; of much only the first `MOST_SEEN` values."""
+    waiting, seen = deque(functions), 0
+    while waiting and seen < MOST_SEEN:
+        value, seen = waiting.popleft(), seen + 1
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, re.Pattern):
+            yield str(value.pattern)
+        else:
+            waiting.extend(itertools.islice(_held_by(value), MOST))
+
+
+def _held_by(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple | list | set | frozenset | dict):
+        yield from value
+        yield from value.values() if isinstance(value, dict) else ()
     elif isinstance(value, MethodType):
-        yield from _named(value.__self__, depth - 1)
-        yield from _named(value.__func__, depth - 1)
+        yield from (value.__func__, value.__self__)
+    elif isinstance(value, CodeType):
+        yield from value.co_consts
     elif isinstance(value, FunctionType):
-        yield from _of_function(value, depth - 1)
-    elif not isinstance(value, type) and hasattr(value, "__dict__") and not hasattr(value, "__spec__"):
-        yield from _named(list(vars(value).values()), depth - 1)
-        yield from _named([vars(kind).get("__call__") for kind in type(value).__mro__], depth - 1)
-
-
-def _of_function(function: FunctionType, depth: int) -> Iterator[str]:
-    waiting: list[CodeType] = [function.__code__]
-    while waiting:
-        code = waiting.pop()
-        waiting += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-        yield from _named([c for c in code.co_consts if not isinstance(c, CodeType)], depth)
-        yield from _named([function.__globals__[name] for name in code.co_names if name in function.__globals__], depth)
-    yield from _named([cell.cell_contents for cell in function.__closure__ or ()], depth)
-    yield from _named([*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()], depth)
+        codes = [value.__code__, *(constant for constant in value.__code__.co_consts if isinstance(constant, CodeType))]
+        yield from codes
+        yield from (value.__globals__[name] for code in codes for name in code.co_names if name in value.__globals__)
+        yield from (cell.cell_contents for cell in value.__closure__ or ())
+        yield from (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
+    elif not isinstance(value, type | ModuleType) and hasattr(value, "__dict__"):
+        yield from vars(value).values()
+        yield from (vars(kind).get("__call__") for kind in type(value).__mro__)

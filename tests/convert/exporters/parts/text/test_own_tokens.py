@@ -12,6 +12,7 @@ from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, 
 
 from convert.errors import Refused
 from convert.exporters.parts.text.own_tokens import understood
+from convert.exporters.parts.text.trial_texts import refuse_others
 from convert.exporters.registry import Exporter, load_families
 from convert.graph.columns import columns
 from convert.graph.graph import Graph
@@ -128,6 +129,23 @@ def test_what_no_option_says_is_refused_by_name(name: str) -> None:
     with pytest.raises(Refused) as refused:
         understood(model)
     assert refused.value.remedy
+
+
+class Stopped:
+    """A tokenizer that a recording would take for str.split; only its own stop words tell."""
+
+    def __init__(self) -> None:
+        self.held = {"words": [["zyx"]], "numbers": [list(range(1000))] * 1000}
+
+    def __call__(self, text: str) -> list[str]:
+        return [word for word in text.split() if word not in self.held["words"][0]]
+
+
+def test_texts_of_what_the_code_names_tell_other_words() -> None:
+    plain = CountVectorizer(token_pattern=r"\S+", lowercase=False).fit(["red zyx green"])  # noqa: S106
+    refuse_others(CountVectorizer(tokenizer=str.split, lowercase=False), plain, [str.split], "help")
+    with pytest.raises(Refused, match="zyx"):
+        refuse_others(CountVectorizer(tokenizer=Stopped(), lowercase=False), plain, [Stopped()], "help")
 
 
 def test_a_vectorizer_without_such_functions_is_itself() -> None:
