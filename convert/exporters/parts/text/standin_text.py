@@ -30,7 +30,7 @@ class Text:
     def __eq__(self, other: object) -> bool:
         return False if other is None or other == "" else _shows()
 
-    __hash__ = __str__ = _shows  # type: ignore[assignment]
+    __hash__ = __str__ = _shows
     __len__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __iter__ = _shows
 
     def lower(self) -> Text:
@@ -62,7 +62,7 @@ class Tokens:
     def __iter__(self) -> Iterator[Text]:
         return (Token(self.text.lowered, 0, self, place) for place in range(self.text.words))
 
-    __bool__ = __str__ = _shows  # type: ignore[assignment]
+    __bool__ = __str__ = _shows
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -135,7 +135,7 @@ class Stopped:
     """A tokenizer that a recording would take for str.split; only its own stop words tell."""
 
     def __init__(self) -> None:
-        self.held = {"words": [["zyx"]], "numbers": [list(range(1000))] * 1000}
+        self.held: Any = {"words": [["zyx"]], "numbers": [list(range(1000))] * 1000}
 
     def __call__(self, text: str) -> list[str]:
         return [word for word in text.split() if word not in self.held["words"][0]]
