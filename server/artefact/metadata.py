@@ -174,7 +174,7 @@ def _classes(value: Any) -> Any:
     for target in value if several else [value]:
         if target is None and not several:
             continue
-        if not _are_scalars(target) or len(set(target)) < len(target):
+        if not target or not _are_scalars(target) or len(set(target)) < len(target):
             raise BadArtefact("dynonnx.classes: these are no labels, or two are the same")
     return _frozen(value)
 

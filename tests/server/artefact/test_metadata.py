@@ -91,10 +91,12 @@ FEATURE = {"name": "a", "dtype": "float64", "input": "X", "nullable": False, "ca
         ("producer", [["a", "b"]]),
         ("golden", {"rows": [], "outputs": [["a", "b"]]}),
         ("classes", None),
+        ("classes", []),
+        ("classes", [[], [1, 2]]),
     ],
 )
 def test_damage_is_told(metadata: dict[str, str], key: str, value: Any) -> None:
-    if key == "classes":
+    if key == "classes" and value is None:
         metadata["dynonnx.outputs"] = '[{"role":"label","name":"l"},{"role":"probabilities","name":"p"}]'
     with pytest.raises(BadArtefact, match="dynonnx"):
         from_metadata(metadata | {f"dynonnx.{key}": orjson.dumps(value).decode()})
