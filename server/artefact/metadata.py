@@ -150,6 +150,8 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
     _check_features(features)
     if not outputs or (not classes and any(output.role == "probabilities" for output in outputs)):
         raise BadArtefact("dynonnx.outputs: there is none, or there are probabilities without classes")
+    if len({output.name for output in outputs}) < len(outputs):  # each is an answer of every request
+        raise BadArtefact("dynonnx.outputs: two have one name")
     return Artefact(
         name=str(model["name"]),
         kind=model["kind"],

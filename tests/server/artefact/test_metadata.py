@@ -82,6 +82,7 @@ FEATURE = {"name": "a", "dtype": "float64", "input": "X", "nullable": False, "ca
         ("features", [FEATURE | {"dtype": "bool", "nullable": True}]),
         ("outputs", [{"role": "vote", "name": "y"}]),
         ("outputs", [{"role": "value"}]),
+        ("outputs", [{"role": "value", "name": "y"}] * 2),
         ("outputs", [{"role": "probabilities", "name": "p"}]),  # of which classes?
         ("golden", []),
         ("golden", {"rows": [[1]]}),
