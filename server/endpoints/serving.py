@@ -15,7 +15,7 @@ from server.batching.batcher import Batcher
 from server.batching.entry import Entry
 from server.batching.runs.padding import PaddedRuns
 from server.batching.runs.quarantine import Quarantine
-from server.batching.slice_queue import SliceQueue
+from server.batching.slice_queue import SliceQueue, add_in_two
 from server.batching.turns import Turns
 from server.caching.cache import Cache
 from server.caching.store import Store
@@ -229,8 +229,11 @@ def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
     began = monotonic() if route.timed else 0.0
     try:
         if len(body) > EASY_BYTES and (bodies := route.bodies) is not None:
-            queue = bodies.large if len(body) > LARGE_BYTES else bodies.medium
-            queue.add(entry, _decoding(route.codec, entry, body), partial(_decoded, route, entry, body, cache, began))
+            then = partial(_decoded, route, entry, body, cache, began)
+            if len(body) > LARGE_BYTES:
+                bodies.large.add(entry, _decoding(route.codec, entry, body), then)
+            else:
+                add_in_two(bodies.medium, bodies.large, entry, partial(route.codec.decode, entry, body), then)
             return
         slices = route.codec.decode(entry, body)
         if slices is not None:
