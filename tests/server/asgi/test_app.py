@@ -19,6 +19,7 @@ import pytest
 from server.asgi import framework
 from server.asgi.app import SWITCH_SECONDS, App
 from server.asgi.framework import Framework
+from server.asgi.openapi import document
 from server.endpoints.lifecycle import Endpoints
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
@@ -78,12 +79,10 @@ def test_the_first_cold_requests_have_it_assembled_once(tmp_path: Path, monkeypa
 
 
 def test_a_model_that_cannot_be_described_costs_no_other_route(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    described = framework.document
-
     def fail(repository: Repository, *others: Any, **named: Any) -> dict[str, Any]:
         if repository.models:
             raise IndexError
-        return described(repository, *others, **named)
+        return document(repository, *others, **named)
 
     with open_door("two", tmp_path, {"iris": classifier()}) as door:
         monkeypatch.setattr(framework, "document", fail)
