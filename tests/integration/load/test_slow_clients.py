@@ -117,7 +117,7 @@ def test_a_hundred_clients_that_take_nothing_are_let_go_and_harm_nobody(start: S
         with contextlib.ExitStack() as stack:
             links = [stack.enter_context(slow_reader(server.port, much)) for _ in range(SLOW_READERS)]
             ports = {link.getsockname()[1] for link in links}
-            await asyncio.to_thread(poll, lambda: ports <= peers(worker, server.port), "all are taken", 5.0)
+            await asyncio.to_thread(poll, lambda: ports <= peers(worker, server.port), "all are taken")
             await asyncio.to_thread(
                 poll, lambda: not ports & peers(worker, server.port), "every one of them is let go", LET_GO_SECONDS
             )
