@@ -7,6 +7,7 @@ stays inside is followed (Kubernetes mounts files so); a file with a second name
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import stat
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from server.artefact.onnxfile import MAX_BYTES, BadFile
 
+NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)  # why nothing can be opened just now, whatever it is
 OUTSIDE = "is a link that leads out of the models folder: put the file itself here"
 
 

@@ -13,7 +13,7 @@ from server.artefact.onnxfile import BadFile
 from server.confinement.memory import memory_limit
 from server.logs import log
 from server.models.confined import ConfinedChild, Died, Limits
-from server.models.files import ChangedMeanwhile
+from server.models.files import NO_DESCRIPTORS, ChangedMeanwhile
 from server.models.folder import VersionFile
 from server.models.loading import Given, read_whole
 from server.models.repository import Model
@@ -43,7 +43,7 @@ def trial_limits(file_bytes: int, box_bytes: int | None) -> Limits:
 
 
 class TrialPutOff(FileRefused):
-    """No process could be started to try the file: nothing is known of it, it is to be tried again."""
+    """This process could not start the trial, or not open the file after it: it is to be tried again."""
 
 
 class TrialProcess:
@@ -63,7 +63,10 @@ class TrialProcess:
         self.note_exit = self._child.note_exit
 
     def collect(self) -> Model | None:
-        """The model, opened in this process; None while the child runs. Raises FileRefused, ChangedMeanwhile."""
+        """The model, opened in this process; None while the child runs.
+
+        Raises FileRefused, TrialPutOff among it; ChangedMeanwhile.
+        """
         try:
             result = self._child.collect()
         except Died as error:
@@ -80,6 +83,8 @@ class TrialProcess:
         except ChangedMeanwhile:
             raise
         except Exception as error:  # no file may end the server
+            if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
+                raise TrialPutOff(f": it could not be opened after its trial: {error.strerror}") from error
             raise FileRefused(self._explain_memory(_rest_of_sentence(error))) from error
 
     def _explain_memory(self, rest: str) -> str:

@@ -22,7 +22,7 @@ from server.models.version import Version
 
 LOOK_SECONDS = 0.5  # between two scans of the folder
 RESTS, DISK_RESTS = 30, 4  # times as long as a scan took, of processor and of all time, until the next
-RETRY_SECONDS = 1.0  # to the next try, where no process could be started for a trial
+RETRY_SECONDS = 1.0  # to the next try, where the box had no process or descriptor left for a trial
 GATHER_SECONDS = 2.0  # of trials whose models are one reload
 UNLOADED = "unloaded by an operator; a load call brings it back"
 
@@ -220,8 +220,7 @@ class RepositoryWatcher:
         try:
             self._trial = version, TrialProcess(self._load, version.file, limits)
         except TrialPutOff as error:
-            version.retry = monotonic() + RETRY_SECONDS
-            self._refuse(version, str(error))
+            self._put_off(version, error)
 
     def _collect(self) -> None:
         if self._trial is None:
@@ -232,6 +231,8 @@ class RepositoryWatcher:
         except ChangedMeanwhile:
             if not version.is_to_be_read_again(monotonic()):
                 self._refuse(version, ": its trial tells of other bytes than are there, twice")
+        except TrialPutOff as error:
+            self._put_off(version, error)
         except FileRefused as error:
             self._refuse(version, str(error))
         else:
@@ -239,6 +240,10 @@ class RepositoryWatcher:
                 return
             version.model, version.reason, self._changed = model, None, True
         self._trial = None
+
+    def _put_off(self, version: Version, error: TrialPutOff) -> None:
+        version.retry = monotonic() + RETRY_SECONDS
+        self._refuse(version, str(error))
 
     def _refuse(self, version: Version, rest: str) -> None:
         reason = f"{version.file.path.relative_to(self._folder)}{rest}"

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
+from server.models.files import NO_DESCRIPTORS
 from server.processes.plan import Box, read_box
 
 ROOT = Path("/sys/fs/cgroup")
@@ -24,11 +24,14 @@ LOOK_SECONDS = 5.0  # between two looks
 
 
 def read_own_box() -> Box:
-    """The box as it is now."""
+    """The box as it is now. Raises OSError for want of descriptors: any file that cannot be opened may set a limit."""
     texts: dict[str, str] = {}
     for name, path in FILES.items():
-        with suppress(OSError):
+        try:
             texts[name] = (ROOT / path).read_text("ascii", "replace")
+        except OSError as error:
+            if error.errno in NO_DESCRIPTORS:
+                raise
     return read_box(texts, len(os.sched_getaffinity(0)))
 
 
@@ -46,7 +49,11 @@ class BoxWatch:
         if now < self._next_look:
             return None
         self._next_look = now + LOOK_SECONDS
-        before, self._seen = self._seen, self._read()
+        try:
+            box = self._read()
+        except OSError:
+            return None
+        before, self._seen = self._seen, box
         if self._seen == self._box or self._seen != before:
             return None
         self._box = self._seen

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.campaigns.faults.catalogue import ROOT, MarkedTest, marked_tests, read_catalogue
-from tests.campaigns.faults.page import Result, page
+from tests.campaigns.faults.page import Result, lines_of, page
 
 
 class Recorder:
@@ -24,27 +24,30 @@ class Recorder:
         if report.when == "call" or report.outcome != "passed":
             why = report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else ""
             name = report.nodeid.partition("[")[0]
-            self.results.setdefault(name, []).append(Result(report.outcome, why if report.skipped else ""))
+            result = Result(report.outcome, why if report.skipped else "", "slow" in report.keywords)
+            self.results.setdefault(name, []).append(result)
 
 
 def main(words: Sequence[str]) -> int:
     """Exit status 1 where a test of a row fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.faults", description=__doc__)
     parser.add_argument("--slow", action="store_true", help="the long ones too, one after another")
-    parser.add_argument("--group", default="", metavar="LETTER", help="only the rows of one group; writes no page")
+    parser.add_argument("--group", default="", metavar="LETTER", help="only the rows of one group; other lines stay")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "faults.md")
     asked = parser.parse_args(words)
     groups, rows = read_catalogue()
     marked = marked_tests()
-    tests = {test for row in rows if asked.group in ("", row.group) for test in marked.get(row.number, ())}
+    own = {row.number for row in rows if asked.group in ("", row.group)}
+    tests = {test for number in own for test in marked.get(number, ())}
+    before = lines_of(asked.out.read_text("utf-8")) if asked.group else {}
+    kept = {number: line for number, line in before.items() if number not in own}
     recorder = Recorder()
     status = _run(
         ["-m", "not slow", "-n", "2", "--dist", "loadfile"], [test for test in tests if not test.slow], recorder
     )
     if asked.slow:
-        status |= _run(["-m", "slow", "--timeout", "3600"], [test for test in tests if test.slow], recorder)
-    if not asked.group:
-        asked.out.write_text(page(groups, rows, marked, recorder.results), "utf-8")
+        status |= _run(["-m", "slow", "--timeout", "3600"], [test for test in tests if test.has_slow], recorder)
+    asked.out.write_text(page(groups, rows, marked, recorder.results, kept), "utf-8")
     return status
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 TESTS = ROOT / "tests"
-MARK = "pytest.mark.fault"
+MARK, SLOW = "pytest.mark.fault", "pytest.mark.slow"
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,15 @@ class Row:
 
 @dataclass(frozen=True, order=True)
 class MarkedTest:
-    """A test function by its file, relative to the root, and its name, with ``Class::`` before it where it has one."""
+    """A test function by its file, relative to the root, and its name, with ``Class::`` before it where it has one.
+
+    ``slow``: all of its cases are; ``has_slow``: some are.
+    """
 
     file: str
     name: str
     slow: bool = False
+    has_slow: bool = False
 
     @property
     def node(self) -> str:
@@ -62,8 +66,13 @@ def _tests(module: ast.Module, file: str) -> Iterator[tuple[set[int], MarkedTest
     for node in module.body:
         for prefix, function in _functions(node):
             marks = [*of_all, *function.decorator_list]
-            slow = any(ast.unparse(mark).startswith("pytest.mark.slow") for mark in marks)
-            yield {row for mark in marks for row in _rows(mark)}, MarkedTest(file, prefix + function.name, slow)
+            texts = [ast.unparse(mark) for mark in marks]
+            slow = any(text.startswith(SLOW) for text in texts)
+            has_slow = any(SLOW in text for text in texts)
+            yield (
+                {row for mark in marks for row in _rows(mark)},
+                MarkedTest(file, prefix + function.name, slow, has_slow),
+            )
 
 
 def _functions(node: ast.stmt) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:

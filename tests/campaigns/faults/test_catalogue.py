@@ -33,11 +33,14 @@ def test_marks_are_read_of_functions_classes_and_modules(tmp_path: Path) -> None
         "@pytest.mark.slow\n@pytest.mark.fault(1, 2)\ndef test_b(): ...\n"
         "class TestC:\n    @pytest.mark.fault(2)\n    async def test_d(self): ...\n"
         "@pytest.mark.fault(3)\ndef helper(): ...\n"
+        "@pytest.mark.fault(5)\n@parametrize('n', [1, param(2, marks=pytest.mark.slow)])\ndef test_g(n): ...\n"
     )
     (tmp_path / "test_e.py").write_text("pytestmark = [pytest.mark.fault(4), other]\ndef test_f(): ...\n")
     found = marked_tests(tmp_path, tmp_path)
-    assert {row: [(test.node, test.slow) for test in tests] for row, tests in found.items()} == {
-        1: [("test_a.py::test_b", True)],
-        2: [("test_a.py::test_b", True), ("test_a.py::TestC::test_d", False)],
-        4: [("test_e.py::test_f", False)],
+    told = {row: [(test.node, test.slow, test.has_slow) for test in tests] for row, tests in found.items()}
+    assert told == {
+        1: [("test_a.py::test_b", True, True)],
+        2: [("test_a.py::test_b", True, True), ("test_a.py::TestC::test_d", False, False)],
+        4: [("test_e.py::test_f", False, False)],
+        5: [("test_a.py::test_g", False, True)],
     }

@@ -90,10 +90,13 @@ def test_five_hundred_slow_senders_are_let_go_and_harm_nobody(start: Start, repo
         load, calm = asyncio.run(beside_good_clients(server, harm))
     longest = max(seconds for _, _, seconds in ends)
     check_unharmed(load, calm, report, f"{SLOW_CLIENTS} slow senders, the last let go after {longest:.1f} s")
-    told = Counter((kind, line) for kind, line, _ in ends)
-    timeout = b"HTTP/1.1 408 Request Timeout"
-    each = SLOW_CLIENTS // len(KINDS)
-    assert told == {(kind, b"" if kind == "nothing" else timeout): each for kind in KINDS}
+    told = {kind: Counter(line for other, line, _ in ends if other == kind) for kind in KINDS}
+    assert told["nothing"] == {b"": SLOW_CLIENTS // len(KINDS)}
+    for kind in KINDS[1:]:
+        # A byte that comes after the end resets the connection, and the system drops what the client has not read yet.
+        unread = told[kind].pop(b"", 0) if kind in SENT_BY_BYTES else 0
+        assert told[kind] == {b"HTTP/1.1 408 Request Timeout": SLOW_CLIENTS // len(KINDS) - unread}
+        assert unread < SLOW_CLIENTS // len(KINDS) / 2
     assert longest < LET_GO_SECONDS
 
 
@@ -117,7 +120,7 @@ def test_a_hundred_clients_that_take_nothing_are_let_go_and_harm_nobody(start: S
         with contextlib.ExitStack() as stack:
             links = [stack.enter_context(slow_reader(server.port, much)) for _ in range(SLOW_READERS)]
             ports = {link.getsockname()[1] for link in links}
-            await asyncio.to_thread(poll, lambda: ports <= peers(worker, server.port), "all are taken", 5.0)
+            await asyncio.to_thread(poll, lambda: ports <= peers(worker, server.port), "all are taken")
             await asyncio.to_thread(
                 poll, lambda: not ports & peers(worker, server.port), "every one of them is let go", LET_GO_SECONDS
             )

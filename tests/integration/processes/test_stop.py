@@ -109,7 +109,7 @@ def test_open_connections_get_a_last_answer_after_the_signal(start: Start) -> No
             for idle in opened[:10]:
                 await idle.ask(data)
             os.kill(server.pid, signal.SIGTERM)
-            await asyncio.to_thread(poll, lambda: refuses(server.port), "new connections are refused", 2)
+            await asyncio.to_thread(poll, lambda: refuses(server.port), "new connections are refused")
             return [await wire.ask(data) for wire in opened]
 
     answers = asyncio.run(ask_late())
@@ -127,7 +127,7 @@ def test_a_server_on_its_way_out_is_not_ready(start: Start) -> None:
         async with wires(server.port, 1) as (wire,):
             before = await wire.ask(ready)
             os.kill(server.pid, signal.SIGTERM)
-            await asyncio.to_thread(poll, lambda: refuses(server.port), "new connections are refused", 2)
+            await asyncio.to_thread(poll, lambda: refuses(server.port), "new connections are refused")
             return before, await wire.ask(ready)
 
     before, after = asyncio.run(ask_late())

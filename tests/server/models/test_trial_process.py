@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from server.models.files import ChangedMeanwhile
 from server.models.folder import VersionFile
 from server.models.repository import Model
 from server.models.trial import Findings
-from server.models.trial_process import MAX_REASON, MIB, FileRefused, TrialProcess, trial_limits
+from server.models.trial_process import MAX_REASON, MIB, FileRefused, TrialProcess, TrialPutOff, trial_limits
 from tests.support.models.bad_models import endless
 from tests.support.models.loading import crash, greedy, load_version, put
 from tests.support.server.models import classifier, regressor
@@ -89,6 +90,23 @@ def test_a_file_that_changes_after_its_trial_is_not_opened(tmp_path: Path) -> No
 
     with pytest.raises(ChangedMeanwhile):
         result_of(trial_of(path, load))
+
+
+@pytest.mark.fault(38)
+@pytest.mark.parametrize(
+    ("number", "error"), [(errno.EMFILE, TrialPutOff), (errno.ENFILE, TrialPutOff), (errno.EACCES, FileRefused)]
+)
+def test_without_a_descriptor_to_open_it_a_file_is_to_be_tried_again(
+    number: int, error: type[FileRefused], tmp_path: Path
+) -> None:
+    def load(file: VersionFile, tried: Findings | None = None, **content: Any) -> Model:
+        if tried is not None:
+            raise OSError(number, os.strerror(number))
+        return load_version(file, tried, **content)
+
+    with pytest.raises(FileRefused) as caught:
+        result_of(trial_of(put(tmp_path, "m.onnx"), load))
+    assert type(caught.value) is error
 
 
 def test_of_a_file_that_is_huge_after_its_trial_nothing_is_read(

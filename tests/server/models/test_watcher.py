@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import re
@@ -294,6 +295,24 @@ def test_where_no_process_can_be_started_a_trial_is_put_off_and_said_once(
         assert not watched.is_pending("iris"), "a load call is not left waiting for it"
         until(watched, lambda: len(served(watched)) == 2)
     assert len(caplog.records) == 2, "each model's failure is said once"
+    assert not watched.repository().refused
+
+
+@pytest.mark.fault(38)
+def test_a_file_that_no_descriptor_is_left_for_serves_once_there_is_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fails = iter([True, True, False])
+
+    def load(file: VersionFile, tried: Findings | None = None, **content: Any) -> Model:
+        if tried is not None and next(fails):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return load_version(file, tried, **content)
+
+    monkeypatch.setattr(watching, "RETRY_SECONDS", 0.0)
+    watched = watcher(folder, load)
+    watched.announce()
+    until(watched, lambda: served(watched) == [("iris", "1")])
     assert not watched.repository().refused
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,30 @@ def test_nothing_is_read_between_two_looks() -> None:
     for number in range(100):
         assert watch.look(100.0 + number * LOOK_SECONDS / 50) is None
     assert len(reads) == 2
+
+
+class Unreadable:
+    """A folder none of whose files can be opened, for one reason."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __truediv__(self, path: str) -> Unreadable:
+        return self
+
+    def read_text(self, *_: str) -> str:
+        raise OSError(self._number, "no")
+
+
+@pytest.mark.fault(38)
+def test_a_limit_that_cannot_be_read_for_want_of_descriptors_is_not_taken_for_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a server in a small box would plan for all processors and memory of the machine."""
+    watch = BoxWatch(SMALL)
+    monkeypatch.setattr(module, "ROOT", Unreadable(errno.EMFILE))
+    with pytest.raises(OSError, match="no"):
+        read_own_box()
+    assert [watch.look(number * LOOK_SECONDS) for number in range(4)] == [None] * 4
+    monkeypatch.setattr(module, "ROOT", Unreadable(errno.ENOENT))
+    assert read_own_box().memory_bytes is None
