@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
 
 class Refused(Exception):
     """This cannot be converted. ``reason`` is one sentence; ``remedy`` says what a person can do; ``where`` is the
@@ -22,11 +27,16 @@ class Refused(Exception):
 
 
 class OtherVersion(Refused):
-    """A pickle of another scikit-learn: only that ``version`` knows what its model answers."""
+    """A pickle of another scikit-learn or booster: only those know what its model answers.
 
-    def __init__(self, reason: str, remedy: str, version: str) -> None:
+    ``version`` is scikit-learn's, empty where the file names none; ``libraries`` are the modules of others that it
+    needs, each with the release that wrote it, where the file tells that.
+    """
+
+    def __init__(self, reason: str, remedy: str, version: str, libraries: Mapping[str, str] = NONE) -> None:
         super().__init__(reason, remedy)
         self.version = version
+        self.libraries = libraries
 
 
 UNFORESEEN = (

@@ -124,7 +124,7 @@ def _triton(model: ModelUnderTest, folder: Path, home: Path) -> System:
     """The server of PyTriton's wheel without PyTriton, which would put a further process between the two."""
     (packages,) = home.absolute().glob("lib/python3.*/site-packages")
     server, version = packages / "pytriton" / "tritonserver", packages.parent.name.removeprefix("python")
-    place = folder.resolve() / "triton"
+    place = _unspaced(folder.resolve() / "triton")
     backend, repository = place / "backends" / "python", place / "repository" / "model"
     parts = [
         server / "backends" / "python" / name for name in ("libtriton_python.so", "triton_python_backend_utils.py")
@@ -139,6 +139,16 @@ def _triton(model: ModelUnderTest, folder: Path, home: Path) -> System:
     options |= {"http-address": "127.0.0.1", "allow-grpc": "false", "allow-metrics": "false", "log-info": "false"}
     command = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return System("triton", (str(server / "bin" / "tritonserver"), *command), environment)
+
+
+def _unspaced(folder: Path) -> Path:
+    """The folder, made; where its path has a space a link to it: Triton starts a backend by a shell, unquoted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if " " not in str(folder):
+        return folder
+    link = Path(tempfile.mkdtemp(prefix="dynonnx-")) / folder.name
+    link.symlink_to(folder)
+    return link
 
 
 def _triton_configuration(model: ModelUnderTest) -> str:

@@ -21,7 +21,10 @@ SAY_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 SAY_PACKAGES = """
 import json, platform
 found = {"Python": platform.python_version()}
-for name in ("scikit-learn", "numpy", "scipy", "pandas", "joblib", "xgboost", "lightgbm", "catboost"):
+for name in (
+    "scikit-learn", "numpy", "scipy", "pandas", "joblib", "xgboost", "lightgbm", "catboost", "xgboost-cpu",
+    "imbalanced-learn", "category-encoders", "feature-engine",
+):
     try:
         from importlib.metadata import version
         found[name] = version(name)

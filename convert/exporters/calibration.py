@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import calibration, isotonic
 
 from convert.errors import Refused
-from convert.exporters.parts.shapes import column_of, pair, sigmoid, total
+from convert.exporters.parts.shapes import column_of, expit, pair, total
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
@@ -99,7 +99,7 @@ def _temperature(curve: Any, response: Tensor, decided: bool) -> Tensor:
 def _curve(curve: Any, response: Tensor) -> Tensor:
     if isinstance(curve, isotonic.IsotonicRegression):
         return isotonic_values(curve, response)
-    return sigmoid(-(response * float(curve.a_) + float(curve.b_)))
+    return expit(-(response * float(curve.a_) + float(curve.b_)))
 
 
 TRANSFORMS.update({isotonic.IsotonicRegression: isotonic_transform})

@@ -10,7 +10,7 @@ from sklearn import cross_decomposition, discriminant_analysis, linear_model, sv
 
 from convert.exporters.parts.affine import unscaled
 from convert.exporters.parts.links import inverse_link
-from convert.exporters.parts.shapes import column_of, pair, sigmoid
+from convert.exporters.parts.shapes import column_of, expit, pair, sigmoid
 from convert.exporters.parts.text.products import of_what_occurs
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
 from convert.graph.columns import Columns
@@ -68,7 +68,7 @@ def logistic(e: Exporter, model: Any, x: Columns) -> Prediction:
             return prediction
         return replace(prediction, log_odds=scores * 2.0, probabilities=pair(sigmoid(scores * 2.0)))
     if given == "ovr" or (getattr(model, "solver", "") == "liblinear" and given != "multinomial"):
-        each = sigmoid(scores)
+        each = expit(scores)
         return replace(prediction, probabilities=each / each.reduce("ReduceSum"))
     return replace(prediction, probabilities=scores.unary("Softmax", axis=1))
 
@@ -99,7 +99,7 @@ def stochastic(e: Exporter, model: Any, x: Columns) -> Prediction:
         return prediction
     single = column_of(scores) if two else scores
     if loss == "log_loss":
-        each = sigmoid(single)
+        each = expit(single)
     else:
         limits = (x.graph.constant(-1.0), x.graph.constant(1.0))
         each = (x.graph.op("Clip", single, *limits) + 1.0) / 2.0

@@ -9,7 +9,7 @@ from sklearn import multiclass, multioutput
 
 from convert.errors import Refused
 from convert.exporters.parts.distances import squared
-from convert.exporters.parts.shapes import column_of, pair, sigmoid, total
+from convert.exporters.parts.shapes import column_of, expit, pair, total
 from convert.exporters.registry import PREDICTIONS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
@@ -49,7 +49,7 @@ def one_vs_rest(e: Exporter, model: Any, x: Columns) -> Prediction:
 def _second(prediction: Prediction) -> Tensor:
     """The probability of yes, with all digits where it is tiny: of several such ones each gets its share."""
     p = prediction.need("probabilities").column(1)
-    return p if prediction.log_odds is None else sigmoid(prediction.log_odds)
+    return p if prediction.log_odds is None else expit(prediction.log_odds)
 
 
 def _yes_or_no(score: Tensor, limit: float, position: int, seconds: list[Tensor]) -> Prediction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,8 +36,7 @@ def vectorizer(e: Exporter, model: Any, x: Columns) -> Columns:
     documents = x.text().reshape(-1)
     found = _occurring(model, documents, vocabulary)
     counts = _counts(model, documents, vocabulary).cast(np.float64)
-    if model.binary:
-        counts = (counts > 0.0).cast(np.float64)
+    counts = (counts > 0.0).cast(np.float64) if model.binary else _as_counted(counts, np.dtype(model.dtype))
     if isinstance(model, text.TfidfVectorizer):
         counts = weighted(model._tfidf, counts)
         found = found and weighted_occurrences(model._tfidf, found)
@@ -58,7 +58,17 @@ def _occurring(model: Any, documents: Tensor, vocabulary: dict[str, int]) -> Occ
     else:
         at = numbered(_ids(documents, model, words), words.grams, words.count, width)
     found = distinct(at, width)
-    return replace(found, amounts=found.there) if model.binary else found
+    return replace(found, amounts=found.there if model.binary else _as_counted(found.amounts, np.dtype(model.dtype)))
+
+
+def _as_counted(counts: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """As a small dtype holds them, in which they begin again from below behind the largest."""
+    if dtype.kind == "b":
+        return (counts > 0.0).cast(np.float64)
+    if dtype.kind not in "iu" or dtype.itemsize > 2:  # of others no text is long enough
+        return counts
+    least, size = float(np.iinfo(dtype).min), 256.0**dtype.itemsize
+    return counts - ((counts - least) / size).unary("Floor") * size
 
 
 def _counts(model: Any, documents: Tensor, vocabulary: dict[str, int]) -> Tensor:
@@ -149,7 +159,8 @@ class _Words:
         least, most = model.ngram_range
         terms = {column: term.split(" ") for term, column in vocabulary.items()}
         stops = model.get_stop_words() or frozenset()
-        known = sorted({word for words in terms.values() for word in words} - set(stops))
+        every = {word for words in terms.values() for word in words} - set(stops)
+        known = sorted(word for word in every if _is_token(model, word))
         codes = {word: code for code, word in enumerate(known)}
         grams = {
             column: [codes[word] for word in words]
@@ -157,6 +168,11 @@ class _Words:
             if least <= len(words) <= most and codes.keys() >= set(words)
         }
         return cls(codes, len(known), grams)
+
+
+def _is_token(model: Any, word: str) -> bool:
+    """Whether a word may be found at all: a vocabulary of a person's own may hold others."""
+    return bool(re.findall(model.token_pattern, word) == [word])
 
 
 def _ids(documents: Tensor, model: Any, words: _Words) -> Tensor:

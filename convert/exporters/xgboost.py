@@ -45,8 +45,8 @@ def _trees(model: Any, learner: Any) -> list[tuple[Any, int, float]]:
 
 
 def _stop(model: Any, inner: Any) -> int:
-    """With early stopping only the rounds up to the best one predict."""
-    best = getattr(model, "best_iteration", None) if getattr(model, "early_stopping_rounds", None) else None
+    """With early stopping only the rounds up to the best one predict; a Booster by itself asks all."""
+    best = None if isinstance(model, xgboost.Booster) else getattr(model, "best_iteration", None)
     return len(inner["trees"]) if best is None else int(inner["iteration_indptr"][best + 1])
 
 

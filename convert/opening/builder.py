@@ -18,9 +18,10 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from convert.opening.earlier import attributes
-from convert.opening.earlier.names import MOVED
+from convert.opening.earlier.names import COMPUTED, MOVED
 from convert.opening.inert import Absent, Inert
 from convert.opening.making import natives
+from convert.opening.making.boosters import WRITTEN_BY
 from convert.opening.making.makers import MAKERS, Fill, Maker
 from convert.opening.names.kinds import FILLS, FUNCTIONS, INERT, KINDS, MADE_KINDS, NEED_STATE, SUBSTITUTES, TYPES
 from convert.opening.own_code import OwnCode, checked
@@ -34,12 +35,14 @@ class Builder:
     """Builds one file.
 
     ``asked`` are the names that it uses, as it writes them, ``stand_ins`` those among them that do nothing, ``refused``
-    those that it asked for in vain, ``versions`` those of the scikit-learns that wrote it.
+    those that it asked for in vain, ``versions`` those of the scikit-learns that wrote it, ``boosters`` the modules of
+    the boosters in it, each with what it tells of the release that wrote it.
     """
 
     def __init__(self, trusted: Collection[str], code: OwnCode | None = None) -> None:
         self.refused: list[str] = []
         self.versions: set[str] = set()
+        self.boosters: set[tuple[str, str]] = set()
         self.asked: set[tuple[str, str]] = set()
         self.stand_ins: set[tuple[str, str]] = set()
         self._written_by: dict[int, Any] = {}  # by id: the scikit-learn that wrote an estimator
@@ -128,6 +131,8 @@ class Builder:
         if fill is None:
             raise hostile(f"the file sets a state on {called(target)}, which it did not just make")
         fill(target, state)
+        if self.kind_of(target) == "booster":
+            self.boosters.add((type(target).__module__.partition(".")[0], vars(target).pop(WRITTEN_BY)))
 
     def finish(self) -> None:
         """Refuses what still lacks the state without which it is foreign memory."""
@@ -167,9 +172,9 @@ class Builder:
         if type(state) is not dict:
             raise hostile(f"the state of {called(target)} is no dict")
         self._note_version(target, state)
-        held = vars(target)
+        held, not_held = vars(target), COMPUTED.get(type(target).__module__, frozenset())
         for name, value in state.items():
-            if name != "_sklearn_version":
+            if name != "_sklearn_version" and name not in not_held:
                 if type(name) is not str or not may_hold(type(target), name):  # type: ignore[arg-type]
                     raise hostile(f"the file sets {shown(name)} on {called(target)}, which is not the model's to set")
                 held[sys.intern(name)] = value

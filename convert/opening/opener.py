@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import sklearn
 
-from convert.errors import OtherVersion, Refused
+from convert.errors import Refused
 from convert.opening.builder import Builder
-from convert.opening.earlier.attributes import TODAY, minor_of
+from convert.opening.earlier.versions import refuse_versions
 from convert.opening.own_code import OwnCode
 from convert.opening.places import check_places
 from convert.opening.refusal import refuse_names
@@ -89,7 +89,7 @@ def open_model(data: bytes, policy: OpenPolicy = OpenPolicy()) -> Any:
             content, failure = None, error
     refuse_names(builder.refused, policy.file)
     if not policy.any_version:
-        _refuse_versions(builder.versions, policy.witness, data.startswith(ZIP))
+        refuse_versions(builder, policy.witness, data.startswith(ZIP))
     if isinstance(failure, Refused | MemoryError):
         raise failure
     if failure is not None:
@@ -214,24 +214,3 @@ PACKERS: dict[bytes, Any] = {
     b"\x78\x9c": _ZlibStream,
     b"\x78\xda": _ZlibStream,
 }
-
-
-def _refuse_versions(versions: set[str], witness: Witness | None, is_skops: bool) -> None:
-    """A file is of one version, today's or that of the ``witness``."""
-    right = TODAY if witness is None else minor_of(witness.version)
-    wrong = sorted((text for text in versions if minor_of(text) != right), key=lambda text: minor_of(text) or (0, 0))
-    if not wrong:
-        return
-    newest = wrong[-1]
-    here = sklearn.__version__ if witness is None else witness.version
-    reason = (
-        f"the model was pickled with scikit-learn {newest}; {here}, the one here, may predict otherwise from the same"
-        " file"
-    )
-    remedy = (
-        f"install scikit-learn {newest} here, or fit and pickle the model again with {sklearn.__version__};"
-        " --allow-version-mismatch converts what this version makes of the file"
-    )
-    if witness is not None or is_skops or len({minor_of(text) for text in versions}) > 1 or minor_of(newest) is None:
-        raise Refused(reason, remedy)
-    raise OtherVersion(reason, remedy, newest)

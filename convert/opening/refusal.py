@@ -18,6 +18,13 @@ SAME_IN_SKLEARN = (
     " LogisticRegression(C=numpy.inf) for a binomial GLM or Logit, PoissonRegressor(alpha=0) for a Poisson one,"
     " with fit_intercept=False where the table has a column of ones"
 )
+OF_MLXTEND = {  # what holds other models, which no recording sees through; scikit-learn has the same
+    "EnsembleVoteClassifier": "VotingClassifier",
+    "StackingClassifier": "StackingClassifier",
+    "StackingCVClassifier": "StackingClassifier",
+    "StackingRegressor": "StackingRegressor",
+    "StackingCVRegressor": "StackingRegressor",
+}
 
 
 def hostile(reason: str) -> Refused:
@@ -47,6 +54,8 @@ def refuse_names(names: list[str], file: str) -> None:
         return
     unique = sorted(set(names))
     asked = ", ".join(unique)
+    tops = {name.partition(".")[0] for name in unique}
+    _refuse_twins(unique, tops)
     if any(map(is_own, unique)):
         carried = any(name.startswith("cloudpickle.") for name in unique)
         what = (
@@ -62,9 +71,6 @@ def refuse_names(names: list[str], file: str) -> None:
             ' "Your own code"). Else a FunctionTransformer of a numpy function needs nothing, and --converters FILE.py'
             " teaches any class",
         )
-    tops = {name.partition(".")[0] for name in unique}
-    if "statsmodels" in tops:
-        raise Refused("it holds a result of statsmodels, which no exporter knows", SAME_IN_SKLEARN)
     if tops.isdisjoint(PLAIN_PACKAGES):
         raise Refused(
             f"the file asks for {asked}, of a library that no exporter knows",
@@ -78,3 +84,15 @@ def refuse_names(names: list[str], file: str) -> None:
         + " ".join(f"--trust {shlex.quote(name)}" for name in unique)
         + ". A trusted name is run with whatever arguments the file gives it",
     )
+
+
+def _refuse_twins(names: list[str], tops: set[str]) -> None:
+    """Raises Refused for what scikit-learn has, too, whether or not its library is installed here."""
+    if "statsmodels" in tops:
+        raise Refused("it holds a result of statsmodels, which no exporter knows", SAME_IN_SKLEARN)
+    held = sorted({name.rpartition(".")[2] for name in names if name.startswith("mlxtend.")} & OF_MLXTEND.keys())
+    if held:
+        raise Refused(
+            f"it holds mlxtend's {held[0]}, which no exporter knows",
+            f"fit the same models in scikit-learn's {OF_MLXTEND[held[0]]}",
+        )

@@ -21,10 +21,12 @@ Form = Literal["table", "texts", "labels", "records"]
 MOST_COLUMNS = 1 << 20
 BOOSTER = "Booster"  # of XGBoost or LightGBM, by itself
 VALUED = frozenset((BOOSTER, "LGBMRanker", "XGBRanker"))  # they answer values, and say of themselves nothing
-OF_ANY_NAMES = {
-    FeatureHasher: "give rows with those names where it reads dicts: --data ROWS.csv; or use a DictVectorizer, and a"
-    " HashingVectorizer over texts in place of lists of words",
-    preprocessing.MultiLabelBinarizer: "leave it out: a file of several labels answers them already",
+HASHED_ALIKE = {  # by what a FeatureHasher reads: what a file takes in its place
+    "dict": "give rows with those names: --data ROWS.csv; or use a DictVectorizer",
+    "pair": "put FeatureHasher({settings}) in its place, which reads dict(row) and makes the same columns of it:"
+    " nothing is fitted again; then give rows with those names: --data ROWS.csv",
+    "string": "put HashingVectorizer(n_features={settings}, norm=None, lowercase=False, token_pattern=r'\\S+') in its"
+    " place, which reads ' '.join(row) and makes the same columns of words without spaces: nothing is fitted again",
 }
 
 
@@ -37,14 +39,22 @@ def form_of(model: Any, data: tuple[str, ...]) -> tuple[Form, tuple[str, ...]]:
     for reader in inwards(model):
         if isinstance(reader, FeatureHasher) and reader.input_type == "dict" and data:
             return "records", data
-        if type(reader) in OF_ANY_NAMES:
+        if isinstance(reader, FeatureHasher | preprocessing.MultiLabelBinarizer):
             raise Refused(
                 f"a {type(reader).__name__} reads rows of any names or labels, and a file has a schema",
-                OF_ANY_NAMES[type(reader)],
+                _known_rows(reader),
             )
         if isinstance(reader, DictVectorizer) and hasattr(reader, "feature_names_"):
             return "records", tuple(words_by_name(reader))
     return "table", ()
+
+
+def _known_rows(reader: Any) -> str:
+    """What helps where a step reads rows that no schema tells."""
+    if not isinstance(reader, FeatureHasher):
+        return "leave it out: a file of several labels answers them already"
+    signs = "" if reader.alternate_sign else ", alternate_sign=False"
+    return HASHED_ALIKE.get(reader.input_type, HASHED_ALIKE["dict"]).format(settings=f"{reader.n_features}{signs}")
 
 
 def reads_documents(model: Any) -> bool:

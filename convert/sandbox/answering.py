@@ -31,7 +31,7 @@ def answering(pipe: BinaryIO, memory_bytes: int, more_memory: str) -> Iterator[N
         refusal = known or unforeseen(error)
         parts: dict[str, Any] = {"reason": refusal.reason, "remedy": refusal.remedy, "where": refusal.where}
         if isinstance(refusal, OtherVersion):
-            parts["version"] = refusal.version
+            parts |= {"version": refusal.version, "libraries": dict(refusal.libraries)}
         job_messages.write(pipe, "refused" if known else "broke", **parts, traceback=told)
 
 

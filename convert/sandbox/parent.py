@@ -217,8 +217,11 @@ def _answer(pipe: BinaryIO, wanted: str, tell: Tell) -> tuple[dict[str, object],
 
 def _refusal(message: dict[str, object], under_way: str) -> Refused:
     reason, remedy, where, traceback = (_text(message, part) for part in PARTS)
-    version = _text(message, "version")
-    return OtherVersion(reason, remedy, version) if version else Refused(reason, remedy, where or under_way, traceback)
+    version, named = _text(message, "version"), message.get("libraries")
+    libraries = {str(module): _text(named, module) for module in named} if isinstance(named, dict) else {}
+    if version or libraries:
+        return OtherVersion(reason, remedy, version, libraries)
+    return Refused(reason, remedy, where or under_way, traceback)
 
 
 def _text(message: dict[str, object], part: str) -> str:

@@ -80,6 +80,13 @@ class Frames(Shim):
         return super().__call__(*args, **keywords)
 
 
+class KindOfCell(Shim):
+    """Stands for ``type``: that of one value is that of a float or a text, as it is in each row."""
+
+    def __call__(cls, *args: Any, **keywords: Any) -> Any:
+        return args[0].__class__ if len(args) == 1 and is_cell(args[0]) else type(*args, **keywords)
+
+
 def _array(own: Any, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> Any:
     """asarray and its kin: the array of a stand-in; of a list of columns the rows that they are before ``.T``."""
     if isinstance(x, StandIn):
@@ -155,6 +162,11 @@ def length_of(own: Any, x: Any) -> Any:
         x.recorder.need_text(x.tensor, "len")
         return x.of(lambda: texts.length(x.tensor).cast(np.int64))
     return RowCount(own(x)) if isinstance(x, StandIn) or is_labels(x) else own(x)
+
+
+def builtins() -> dict[str, Any]:
+    """By name what stands for Python's own functions, which a person's code finds behind its globals."""
+    return {"len": functools.partial(length_of, len), "type": KindOfCell("type", (), {"own": type})}
 
 
 def _search(pattern: Any, text: Any, *flags: Any) -> Any:

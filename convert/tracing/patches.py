@@ -45,17 +45,17 @@ def in_place(*functions: Any) -> Iterator[None]:
     """Within the block these functions, and those that they call by name, find what records."""
     pairs = [*library_functions.replacements(), *surroundings.replacements()]
     replaced = {id(own): (own, ours) for own, ours in pairs}
-    length = functools.partial(library_functions.length_of, len)
+    builtins, libraries = library_functions.builtins(), {id(vars(module)) for module in NAMESPACES}
     changed: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = []
     for function in _run_by(functions):
         surroundings.refuse_moments_of(function.__code__)
     try:
         for names in [*map(vars, NAMESPACES), *globals_of(functions)]:
             before = {name: value for name, value in names.items() if id(value) in replaced}
-            new = [] if any(names is vars(module) for module in NAMESPACES) or "len" in names else ["len"]
+            new = [] if id(names) in libraries else [name for name in builtins if name not in names]
             changed.append((names, before, new))
             names.update({name: replaced[id(value)][1] for name, value in before.items()})
-            names.update(dict.fromkeys(new, length))
+            names.update({name: builtins[name] for name in new})
         yield
     finally:
         for names, before, new in changed:

@@ -67,7 +67,8 @@ def _each(model: Any, kind: str, x: Any) -> Answers:
 def answer(model: Any, kind: str, x: Any) -> Answers:
     """Everything that a model of this kind answers to ``x``, which is what it takes. Raises what the model raises."""
     if kind == "transformer":
-        return {"transformed": _dense(model.transform(x))}
+        made = _dense(model.transform(x))  # SparsePCA answers one row with a vector
+        return {"transformed": made.reshape(1, -1) if made.ndim == 1 and len(x) == 1 < len(made) else made}
     if kind == "regressor":
         return {"value": np.asarray(_values(model, x), np.float64)}
     answers = {"label": _labels(model.predict(x))}

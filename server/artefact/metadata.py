@@ -150,6 +150,8 @@ def _build(metadata: Mapping[str, str]) -> Artefact:
     _check_features(features)
     if not outputs or (not classes and any(output.role == "probabilities" for output in outputs)):
         raise BadArtefact("dynonnx.outputs: there is none, or there are probabilities without classes")
+    if len({output.name for output in outputs}) < len(outputs):  # each is an answer of every request
+        raise BadArtefact("dynonnx.outputs: two have one name")
     return Artefact(
         name=str(model["name"]),
         kind=model["kind"],
@@ -174,7 +176,7 @@ def _classes(value: Any) -> Any:
     for target in value if several else [value]:
         if target is None and not several:
             continue
-        if not _are_scalars(target) or len(set(target)) < len(target):
+        if not target or not _are_scalars(target) or len(set(target)) < len(target):
             raise BadArtefact("dynonnx.classes: these are no labels, or two are the same")
     return _frozen(value)
 

@@ -50,7 +50,7 @@ def _cut(model: Model) -> Model | None:
     if artefact is None:
         return model
     classes = artefact.classes
-    if classes is not None and not _fits(classes):
+    if classes and not _fits(classes):
         if isinstance(classes[0], tuple):
             return None
         classes = None

@@ -25,6 +25,8 @@ from server.codecs.refusals import no_route, shown
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import JSON
 from server.errors import CODE_OF_STATUS, STATUS, ServerError, envelope
+from server.logs import log
+from server.models.repository import Repository
 
 
 class Framework:
@@ -38,9 +40,15 @@ class Framework:
         self._operations = self.app.openapi()["paths"]
 
     def document(self, endpoints: Endpoints) -> None:
-        """Makes the OpenAPI document of the models that are served now."""
-        keyed = bool(endpoints.settings.api_keys)
-        endpoints.openapi_document = orjson.dumps(document(endpoints.repository, deepcopy(self._operations), keyed))
+        """Makes the OpenAPI document of the models that are served now; of none of them where one cannot be told."""
+        try:
+            endpoints.openapi_document = self._document(endpoints, endpoints.repository)
+        except Exception:  # noqa: BLE001  what a file claims costs no other route
+            log.exception("/openapi.json tells of no model, as one of them cannot be described")
+            endpoints.openapi_document = self._document(endpoints, endpoints.repository.only(()))
+
+    def _document(self, endpoints: Endpoints, repository: Repository) -> bytes:
+        return orjson.dumps(document(repository, deepcopy(self._operations), bool(endpoints.settings.api_keys)))
 
 
 def _build(endpoints: Endpoints) -> FastAPI:

@@ -80,6 +80,32 @@ class SliceQueue:
         return self._active
 
 
+def add_in_two(
+    first: SliceQueue, second: SliceQueue, entry: Entry, begin: Callable[[], Slices | None], then: Then
+) -> None:
+    """Begins in one queue what takes a slice there or, where it gives more of them, goes on in the other.
+
+    Raises as `SliceQueue.add`.
+    """
+    rest: list[Slices] = []
+
+    def beginning() -> Slices:
+        yield from ()
+        if (slices := begin()) is not None:
+            rest.append(slices)
+
+    def go_on(error: ServerError | None) -> None:
+        if error is None and rest:
+            try:
+                second.add(entry, rest.pop(), then)
+                return
+            except ServerError as refusal:
+                error = refusal
+        then(error)
+
+    first.add(entry, beginning(), go_on)
+
+
 def _goes_on(job: _Job, now: float) -> bool:
     """Does one slice; returns whether there are more. Tells the entry when it is decoded or refused."""
     entry = job.entry

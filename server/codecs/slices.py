@@ -18,6 +18,8 @@ T = TypeVar("T")
 # but for a single text or number that is as long as the body.
 Slices = Generator[None, None, T]
 
+# docs/decisions.md: "One budget a turn"
+EASY_BYTES = 2048  # a body up to here, also unpacked, is read whatever else there is to do: at worst 1 ms
 LARGE_BYTES = 16_384  # a body up to here is read at once: at worst 10 ms, by rows that are refused value by value
 WINDOW_BYTES = 65_536  # what one slice of bytes reads
 SLICE_ITEMS = 4096  # what one slice of values converts

@@ -96,6 +96,7 @@ def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer
 def _present(endpoints: Endpoints, model: Model) -> dict[str, Any]:
     """What is told of a version beside its description: state, golden check, cost, batching, tensors."""
     block, batched = endpoints.scoreboard.blocks[model.name, model.version], endpoints.batches(model)
+    roles = {output.name: {"role": output.role} for output in model.artefact.outputs} if model.artefact else {}
     described: dict[str, Any] = {
         "name": model.name,
         "version": model.version,
@@ -111,7 +112,7 @@ def _present(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
         "served": served(endpoints.scoreboard.block_totals([block])[0]),
         "inputs": [_tensor(spec) for spec in model.runtime.inputs],
-        "outputs": [_tensor(spec) | _role(model.artefact, spec.name) for spec in model.runtime.outputs],
+        "outputs": [_tensor(spec) | roles.get(spec.name, {}) for spec in model.runtime.outputs],
     }
     if (reason := endpoints.quarantined(model)) is not None:
         described["reason"] = reason
@@ -225,8 +226,3 @@ def _kind(artefact: Artefact | None) -> str:
 def _tensor(spec: TensorSpec) -> dict[str, Any]:
     dtype = "string" if spec.dtype.kind == "O" else spec.dtype.name
     return {"name": spec.name, "dtype": dtype, "shape": [-1 if size is None else size for size in spec.shape]}
-
-
-def _role(artefact: Artefact | None, name: str) -> dict[str, str]:
-    roles = {output.name: output.role for output in artefact.outputs} if artefact else {}
-    return {"role": roles[name]} if name in roles else {}

@@ -15,7 +15,7 @@ from server.batching.batcher import Batcher
 from server.batching.entry import Entry
 from server.batching.runs.padding import PaddedRuns
 from server.batching.runs.quarantine import Quarantine
-from server.batching.slice_queue import SliceQueue
+from server.batching.slice_queue import SliceQueue, add_in_two
 from server.batching.turns import Turns
 from server.caching.cache import Cache
 from server.caching.store import Store
@@ -23,7 +23,7 @@ from server.caching.worth import Worth
 from server.codecs import predict
 from server.codecs.codec import Codec
 from server.codecs.mlflow import media
-from server.codecs.slices import LARGE_BYTES, Slices, finish
+from server.codecs.slices import EASY_BYTES, LARGE_BYTES, Slices, finish
 from server.errors import ServerError
 from server.metrics.counters import ModelMetrics
 from server.metrics.families import RouteName
@@ -33,10 +33,6 @@ from server.settings import Settings
 
 ProtocolName = Literal["predict", "mlflow", "v2"]
 ROUTE_OF: Mapping[ProtocolName, RouteName] = {"predict": "predict", "mlflow": "invocations", "v2": "infer"}
-
-
-# docs/decisions.md: "One budget a turn"
-EASY_BYTES = 2048  # a body up to here is decoded at once, whatever else there is to do: at worst 1 ms
 
 
 class Bodies(NamedTuple):
@@ -233,11 +229,17 @@ def enter(route: HotRoute, entry: Entry, body: bytes | bytearray) -> None:
     began = monotonic() if route.timed else 0.0
     try:
         if len(body) > EASY_BYTES and (bodies := route.bodies) is not None:
-            queue = bodies.large if len(body) > LARGE_BYTES else bodies.medium
-            queue.add(entry, _decoding(route.codec, entry, body), partial(_decoded, route, entry, body, cache, began))
+            then = partial(_decoded, route, entry, body, cache, began)
+            if len(body) > LARGE_BYTES:
+                bodies.large.add(entry, _decoding(route.codec, entry, body), then)
+            else:
+                add_in_two(bodies.medium, bodies.large, entry, partial(route.codec.decode, entry, body), then)
             return
         slices = route.codec.decode(entry, body)
         if slices is not None:
+            if (bodies := route.bodies) is not None:  # a hundred bytes may unpack to a megabyte
+                bodies.large.add(entry, slices, partial(_decoded, route, entry, body, cache, began))
+                return
             finish(slices)
     except ServerError as error:
         _decoded(route, entry, body, cache, began, error)

@@ -355,7 +355,7 @@ def test_what_breaks_in_the_child_is_told_with_its_place(tmp_path: Path, capsys:
     taught = "from sklearn.linear_model import LogisticRegression\nfrom convert.extend import predicts\n"
     taught += "@predicts(LogisticRegression)\ndef broken(e, model, x):\n    return model.nothing_of_the_kind\n"
     (tmp_path / "taught.py").write_text(taught)
-    model.n_features_in_ = "four"
+    model.feature_names_in_ = 4
     (tmp_path / "broken.pkl").write_bytes(pickle.dumps(model))
     for words, place in (
         ([str(tmp_path / "m.pkl"), "--converters", str(tmp_path / "taught.py")], "Pipeline > logisticregression=Logis"),

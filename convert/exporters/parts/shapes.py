@@ -8,6 +8,8 @@ import numpy as np
 
 from convert.graph.graph import Array, Tensor
 
+LARGEST = float(np.log(np.finfo(np.float64).max))  # beyond it the exponential is infinite
+
 
 def column_of(vector: Tensor) -> Tensor:
     """[rows] as [rows, 1]."""
@@ -44,3 +46,8 @@ def sigmoid(x: Tensor) -> Tensor:
     """With all digits where it is tiny, too: ONNX Runtime's own operator answers 0 there, and shares would be lost."""
     small = (-x.unary("Abs")).unary("Exp")
     return (x < 0.0).where(small, np.float64(1.0)) / (small + 1.0)
+
+
+def expit(x: Tensor) -> Tensor:
+    """As scipy's, which is 0 where the sigmoid is a tiny number yet: a share of such would be a whole."""
+    return (x < -LARGEST).where(np.float64(0.0), sigmoid(x))

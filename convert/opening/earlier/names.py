@@ -52,6 +52,8 @@ LOSSES: dict[str, str] = {
     }.items()},
 }  # fmt: skip
 
+COMPUTED = {"xgboost.sklearn": frozenset(("classes_",))}  # by module: what estimators kept until 2.0, and compute since
+
 REMAINDER = "sklearn.compose._column_transformer._RemainderColsList"  # 1.5 to 1.8
 
 INERT_NAMES = full_names(INERT)

@@ -7,6 +7,7 @@ Their readers are compiled code, which believes much: what can be seen from outs
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from convert.opening.refusal import hostile
 
 NOT_KEPT = ("train_set", "valid_sets", "network", "_network", "handle", "_handle")
 MOST_COLUMNS = 1 << 24
+WRITTEN_BY = "_written_by"  # until the builder takes it: what a booster's state told of the release that wrote it
+FORMAT = re.compile(r"version=v(\d{1,3})")
 
 
 def described(state: Any, key: str) -> tuple[Any, dict[str, Any]]:
@@ -46,6 +49,8 @@ def fill_lightgbm(booster: Any, state: Any) -> None:
     booster.__setstate__({"pandas_categorical": None, **read, "_handle": text})
     check_lightgbm(booster.model_to_string(num_iteration=-1))  # LightGBM may have found other lines than we did
     booster._network = False
+    told = FORMAT.search(text[: text.find("\nTree=")])  # the first number of its releases is that of its format
+    vars(booster)[WRITTEN_BY] = told[1] if told else ""
 
 
 def check_lightgbm(text: str) -> None:

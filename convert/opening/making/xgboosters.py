@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.opening.making.boosters import described
+from convert.opening.making.boosters import WRITTEN_BY, described
 from convert.opening.making.ubjson import read_ubjson
 from convert.opening.refusal import hostile
 
@@ -24,24 +24,36 @@ NOT_KEPT_BY_ALL = ("parents", "loss_changes", "sum_hessian")
 
 def xgboost_state(state: Any) -> dict[str, Any]:
     """What an XGBoost may read of a state: its bytes, which were looked through, and plain data."""
+    return _checked(state)[0]
+
+
+def _checked(state: Any) -> tuple[dict[str, Any], str]:
+    """The same, and the release that wrote it."""
     raw, rest = described(state, "handle")
     if type(raw) not in (bytes, bytearray):
         raise hostile("an XGBoost model in the file is not bytes")
     raw = bytes(raw)  # a copy, as the file may still write into its own
-    check_xgboost_bytes(raw)
-    return {**rest, "handle": bytearray(raw)}
+    written_by = check_xgboost_bytes(raw)
+    return {**rest, "handle": bytearray(raw)}, written_by
 
 
 def fill_xgboost(booster: Any, state: Any) -> None:
     """From XGBoost's own bytes."""
-    booster.__setstate__(xgboost_state(state))
+    read, written_by = _checked(state)
+    booster.__setstate__(read)
+    vars(booster)[WRITTEN_BY] = written_by
 
 
-def check_xgboost_bytes(raw: bytes) -> None:
-    """Refuses a document that XGBoost's reader, or its trees, would follow out of their memory."""
+def check_xgboost_bytes(raw: bytes) -> str:
+    """Refuses a document that XGBoost's reader, or its trees, would follow out of their memory.
+
+    Answers the release that wrote it, as ``1.7.6``; nothing where it does not tell.
+    """
     try:
         document = json.loads(raw, object_pairs_hook=_once) if raw.startswith(JSON) else read_ubjson(raw)
-        check_xgboost(document.get("Model", document)["learner"])
+        model = document.get("Model", document)
+        check_xgboost(model["learner"])
+        return ".".join(str(int(part)) for part in model.get("version", ()))
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise hostile("an XGBoost model in the file is broken") from error
 

@@ -16,6 +16,7 @@ import numpy as np
 from convert.errors import Refused
 from convert.exporters.registry import Exporter
 from convert.graph.graph import Graph
+from convert.tracing.recorder.calendar import turns
 from convert.tracing.recorder.recorder import Learned, NeedsDates, NeedsText
 from convert.tracing.recording import SIZES, columns_of, record, recorder_for
 from convert.tracing.standins.frames import MissingColumn
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 MOST_ROUNDS = 200
 UNIT = "us"  # of dates that own code reads: finer than float64 tells them apart, and it holds any year
-TURNS = (
-    "1999-12-31",
-    "2000-02-29",
-    "2019-12-30",
-    "2020-01-01",
-    "2020-12-31 23:59:59",
-    "2024-02-29",
-    "2024-07-01 12:00",
-)
 
 
 class OwnColumns:
@@ -116,8 +108,7 @@ def note_dates(hint: ColumnHint) -> None:
     if hint.dates:
         return
     hint.dates = UNIT
-    turns = np.array(TURNS, "datetime64[s]").astype(np.float64)
-    hint.points += turns.tolist()
+    hint.points += turns().tolist()
 
 
 _KNOWN: ContextVar[OwnColumns | None] = ContextVar("own columns", default=None)

@@ -11,19 +11,48 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convert.graph.graph import Tensor
+from convert.graph.graph import Array, Tensor
 from convert.witness.frame import MOST_TICKS, PER_SECOND
 
 DAY = 86_400  # seconds
 ERA = 146_097  # days of 400 years, after which the calendar is the same
 ERAS = 1_000  # before 1970, so that all counts are positive
 SHIFT = ERA * ERAS + 719_468  # days from the 1st of March in the first of them
+NANOSECONDS = {"D": 86_400_000_000_000, "s": 1_000_000_000, "ms": 1_000_000, "us": 1000}  # of units numbers may count
+MOST_NANOSECONDS = np.iinfo(np.int64).max  # beyond them pandas has whole numbers of a unit alone
+TURNS = (  # moments at which years, months and weeks turn
+    "1999-12-31",
+    "2000-02-29",
+    "2019-12-30",
+    "2020-01-01",
+    "2020-12-31 23:59:59",
+    "2024-02-29",
+    "2024-07-01 12:00",
+)
 MONTHS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
-def is_moment(x: Tensor) -> Tensor:
-    """Where there is one: a number that is not too large to be counted."""
-    return ~(x.is_nan() | (x.unary("Abs") > MOST_TICKS / PER_SECOND["us"]))
+def is_moment(x: Tensor, unit: str = "us") -> Tensor:
+    """Where there is one: a number that is not too large to be counted in ``unit``, and in microseconds."""
+    return ~(x.is_nan() | (x.unary("Abs") > MOST_TICKS / max(PER_SECOND[unit], PER_SECOND["us"])))
+
+
+def since_1970(x: Tensor, unit: str) -> Tensor:
+    """Numbers that count a unit of `NANOSECONDS`, as seconds in float64; NaN where pandas has no moment.
+
+    pandas takes whole numbers exactly, and of others what is behind the point, rounded to the digits that make a
+    nanosecond; microseconds are what float64 holds, and they are cut off downwards as the calendar cuts off days.
+    """
+    graph, size = x.graph, NANOSECONDS[unit]
+    there = is_moment(x * (size / PER_SECOND["ns"]))
+    held = there.where(x, np.float64(0.0))
+    whole = held.cast(np.int64)
+    rest = held - whole.cast(np.float64)
+    digits = 10.0 ** int(np.log10(size))
+    behind = ((rest * digits).unary("Round") / digits * float(size)).cast(np.int64)
+    counts = whole * np.int64(size // 1000) + floored(behind, 1000)
+    far = graph.op("Abs", counts, dtype=np.int64) > np.int64(MOST_NANOSECONDS // 1000)
+    return seconds(counts, "us", there & (rest.equals(0.0) | ~far))
 
 
 def ticks(x: Tensor, unit: str) -> Tensor:
@@ -37,9 +66,23 @@ def seconds(counts: Tensor, unit: str, there: Tensor) -> Tensor:
     return there.where(counts.cast(np.float64) / PER_SECOND[unit], np.float64(np.nan))
 
 
+def turns() -> Array:
+    """`TURNS` as seconds."""
+    return np.array(TURNS, "datetime64[s]").astype(np.float64)
+
+
 def floored(counts: Tensor, by: int) -> Tensor:
     """How often ``by`` goes into whole numbers, downwards."""
     return (counts - counts.graph.op("Mod", counts, counts.graph.constant(np.int64(by)))) / np.int64(by)
+
+
+def multiplied(counts: Tensor, by: int) -> Tensor:
+    """Whole numbers in a finer unit; what is too many stays behind all others."""
+    if by == 1:
+        return counts
+    most = counts.graph.constant(np.int64(np.iinfo(np.int64).max // by))
+    least = counts.graph.constant(np.int64(-(np.iinfo(np.int64).max // by)))
+    return counts.graph.op("Clip", counts, least, most) * np.int64(by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,21 +14,13 @@ import numpy as np
 from convert.exporters.parts.text.patterns import SPACES
 from convert.graph.graph import MICROSOFT, Tensor
 from convert.tracing.recorder import elements, nodes
+from convert.tracing.recorder.expressions import SPECIAL, caseless, expression, first_reading, is_at_end
 from server.artefact.metadata import MISSING_TEXT
 
 PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
 ANYTHING = "(?s:.)*"
-ESCAPES = re.compile(r"\\[sdwSDW]")
-INSIDE = {"w": r"\p{L}\p{N}_", "d": r"\p{Nd}", "s": SPACES}  # a class, as RE2 spells what Python calls so
 HALVINGS = 24  # of so many pieces at most, 16 million, a text is put together
 SEPARATOR = "\ufdd2"  # stands for one of several characters; a noncharacter
-ALL_I = "iI\u0131\u0130"
-LETTERS = re.compile(rf"\[(?:[^\]\\]|\\.)*\]|[{ALL_I}]")  # a class, or one of them by itself
-EXACT = re.compile(  # what both engines read alike
-    r"(?:[A-Za-z0-9 ,;:_@#%&=<>!~'\"/-]|\\[.\-+*?()\[\]{}|^$/\\,:;&'\" ]"
-    r"|\[\^?(?:[A-Za-z0-9 .,;:_@#%&+*?()-]|\\[.\-\]\[])+\]"
-    r"|\(\?:|\(|\)|\||\.|(?<=[^(|])[*+?]\??|(?<=[^(|])\{\d+(?:,\d*)?\}|\^|\$)+"
-)
 
 
 def case(x: Tensor, action: str) -> Tensor:
@@ -50,54 +42,17 @@ def literal(text: str) -> str:
     return "".join(c if c.isalnum() or c in " _" else f"\\x{{{ord(c):x}}}" for c in text)
 
 
-def expression(pattern: str, ignore_case: bool = False) -> str:
-    """A person's expression for RE2. Raises NoNode for one that may mean something else there."""
-    if not EXACT.fullmatch(ESCAPES.sub("a", pattern)) or re.search(r"\(\?[^:]", pattern):
-        raise elements.NoNode(f"the regular expression {pattern!r}")
-    re.compile(pattern)
-    ends = re.sub(r"(?<!\\)\$$", r"\\n?$", pattern) if pattern.endswith("$") else pattern
-    if "^" in re.sub(r"\\\^|\[[^\]]*\]", "", pattern)[1:] or "$" in re.sub(r"\\\$|\[[^\]]*\]", "", pattern)[:-1]:
-        raise elements.NoNode(f"the regular expression {pattern!r}")
-    return _spelled(caseless(ends) if ignore_case else ends)
-
-
-def _spelled(pattern: str) -> str:
-    """With classes as Python has them: RE2 knows letters, digits and spaces of ASCII alone."""
-
-    def outside(found: re.Match[str]) -> str:
-        told = found.group()
-        if told[0] != "[":
-            return f"[{'^' if told[1].isupper() else ''}{INSIDE[told[1].lower()]}]"
-        if re.search(r"\\[SDW]", told):
-            raise elements.NoNode(f"the regular expression {pattern!r}")
-        return ESCAPES.sub(lambda inner: INSIDE[inner.group()[1]], told)
-
-    return re.sub(r"\[(?:[^\]\\]|\\.)*\]|\\[sdwSDW]", outside, pattern)
-
-
-def caseless(expression: str) -> str:
-    """Of any case: i and the Turkish letters beside it are one in Python, not in RE2."""
-
-    def widened(found: re.Match[str]) -> str:
-        told = found.group()
-        if told[0] != "[":
-            return f"[{ALL_I}]"
-        return f"{told[:-1]}{ALL_I}]" if re.match(told.replace("[^", "[", 1), "i", re.IGNORECASE) else told
-
-    return f"(?i:{LETTERS.sub(widened, expression)})"
-
-
 def contains(x: Tensor, pattern: str, regex: bool, ignore_case: bool = False) -> Tensor:
     """Where a text has a piece that the pattern matches."""
-    if not regex or not re.search(r"[\\^$.|?*+()\[\]{}]", pattern):
+    if not regex or not SPECIAL.search(pattern):
         made = literal(pattern)
         return matches(x, caseless(made) if ignore_case else made)
     made = expression(pattern, ignore_case)
-    if pattern.startswith("^") or pattern.endswith("$"):
+    if pattern.startswith("^") or is_at_end(pattern):
         before = "" if pattern.startswith("^") else ANYTHING
         if "|" in pattern:
             raise elements.NoNode(f"the regular expression {pattern!r}")
-        return matches(x, f"{before}{made}" + ("" if pattern.endswith("$") else ANYTHING), whole=True)
+        return matches(x, f"{before}{made}" + ("" if is_at_end(pattern) else ANYTHING), whole=True)
     return matches(x, made)
 
 
@@ -173,7 +128,7 @@ def extracted(x: Tensor, pattern: str) -> Tensor:
 
 def replaced(x: Tensor, pattern: str, by: str, regex: bool) -> Tensor:
     """Every piece of a text that a pattern matches as another text; a missing one stays."""
-    made = expression(pattern) if regex else literal(pattern)
+    made = first_reading(pattern) if regex else literal(pattern)
     bare = re.sub(r"\\.|\[(?:[^\]\\]|\\.)*\]", "", pattern) if regex else ""
     if not pattern or "^" in bare or "$" in bare or "\\" in (by if regex else "") or (regex and re.match(pattern, "")):
         raise elements.NoNode(f"the regular expression {pattern!r} replaced by {by!r}")
@@ -202,10 +157,10 @@ def _put_together(pieces: Tensor, like: Tensor) -> Tensor:
     return graph.op("Gather", whole, graph.constant(np.int64(0)), axis=2)
 
 
-def count(x: Tensor, pattern: str, regex: bool = True) -> Tensor:
+def count(x: Tensor, pattern: str) -> Tensor:
     """How many pieces of a text a pattern matches; missing for a missing one."""
-    made = expression(pattern) if regex else pattern
-    if regex and re.match(pattern, ""):
+    made = first_reading(pattern)
+    if re.match(pattern, ""):
         raise elements.NoNode(f"the regular expression {pattern!r}, which may match between letters,")
     found = x.graph.op("Tokenizer", x, domain=MICROSOFT, mark=0, mincharnum=1, pad_value=PADDING, tokenexp=made)
     there = ~found.coded({PADDING: 1}, 0).equals(1)
@@ -223,21 +178,32 @@ def number(x: Tensor) -> Tensor:
     return sound.where(sound.where(bare, np.array("0", object)).cast(np.float64), np.float64(np.nan))
 
 
-def before(x: Tensor, separator: str) -> Tensor:
-    """What stands before the first separator, which is one character; all of a text without it."""
+def before(x: Tensor, separator: str, regex: bool = False) -> Tensor:
+    """What stands before the first separator; all of a text without it. ``regex``: of several characters it is one."""
     if len(separator) != 1:
-        return before(replaced(x, separator, SEPARATOR, regex=False), SEPARATOR)
+        return before(_separated(x, separator, regex), SEPARATOR)
     begins = matches(x, literal(separator) + ANYTHING, whole=True)
     rest = first_match(x, f"[^{literal(separator)}]+")
     return begins.where(np.array("", object), rest)
 
 
-def nth(x: Tensor, separator: str | None, place: int) -> Tensor:
-    """A piece between separators of one character, or between spaces for None; missing where there are not so many."""
+def _separated(x: Tensor, separator: str, regex: bool) -> Tensor:
+    """With one character for each separator."""
+    by_pattern = regex and SPECIAL.search(separator) is not None
+    if by_pattern and re.compile(separator).groups:
+        raise elements.NoNode(f"a split at {separator!r}, which keeps its groups,")
+    return replaced(x, separator, SEPARATOR, by_pattern)
+
+
+def nth(x: Tensor, separator: str | None, place: int, regex: bool = False) -> Tensor:
+    """A piece between separators, or between spaces for None; missing where there are not so many.
+
+    ``regex``: a separator of several characters is an expression.
+    """
     if place == 0 and separator is not None:
-        return before(x, separator)
+        return before(x, separator, regex)
     if separator is not None and len(separator) > 1 and place > 0:
-        return nth(replaced(x, separator, SEPARATOR, regex=False), SEPARATOR, place)
+        return nth(_separated(x, separator, regex), SEPARATOR, place)
     if place < 0 or (separator is not None and len(separator) != 1):
         raise elements.NoNode(f"piece {place} of texts split at {separator!r}")
     if separator is None:

@@ -158,7 +158,7 @@ class Pieces:
         with quietly():
             pieces = self._series.concrete.str.split(self._separator, n=self._most).str
             concrete = pieces[0] if pieces[key].isna().all() else pieces[key]
-        return self._series.made(concrete, lambda x: texts.nth(x, self._separator, key))
+        return self._series.made(concrete, lambda x: texts.nth(x, self._separator, key, regex=True))
 
     def get(self, key: int) -> Any:
         """One piece."""

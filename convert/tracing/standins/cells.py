@@ -15,6 +15,7 @@ import numpy as np
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import arithmetic, elements, nodes, texts
+from convert.tracing.recorder.expressions import first_reading
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder
 from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
@@ -215,7 +216,7 @@ class Found:
         """All of it, or its one group."""
         cell = self._cell
         if number == 0:
-            return cell.of(lambda: texts.first_match(cell.tensor, texts.expression(self._pattern), None))
+            return cell.of(lambda: texts.first_match(cell.tensor, first_reading(self._pattern), None))
         return cell.of(lambda: texts.extracted(cell.tensor, self._pattern))
 
     __getitem__ = group

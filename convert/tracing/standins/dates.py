@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from convert.witness.frame import PER_SECOND
 
 WAYS_OUT = ".dt.year, month, day, hour, dayofweek and their kin, differences with .dt.days, comparisons are recorded"
 SERIES = pd.Series
+DIGITS = re.compile(r"(?:%[A-Za-z])+")  # a format without a mark between its numbers: what it reads may be one number
 COMPARED = {ufunc: act for act, ufunc in COMPARISONS.values()}
 
 
@@ -49,7 +51,7 @@ class Times(StandIn):
     @property
     def there(self) -> Tensor:
         """Where there is a value."""
-        return calendar.is_moment(self.tensor)
+        return calendar.is_moment(self.tensor, self.unit)
 
     @property
     def ticks(self) -> Tensor:
@@ -132,7 +134,12 @@ class Times(StandIn):
         """Dates stay dates; as numbers they hang on pandas' unit of them."""
         only(others)
         if str(dtype).startswith("datetime64") and self.concrete.dtype.kind == "M":
-            return self.like(self.concrete.astype(dtype), self.columns_)
+            made = self.like(self.concrete.astype(dtype), self.columns_)
+            times = int(PER_SECOND[self.unit] / PER_SECOND[made.unit])
+            if times <= 1:
+                return made
+            cut = calendar.floored(self.ticks, times)
+            return self.like(made.concrete, column(calendar.seconds(cut, made.unit, self.there)))
         raise refuse(
             "numbers or texts of dates are not recorded",
             "seconds are: (x - pd.Timestamp('1970-01-01')).dt.total_seconds()",
@@ -170,8 +177,8 @@ class _Side:
             raise refuse("dates beside a column of others is not recorded", WAYS_OUT)
         graph = recorder.graph
         if self.stand_in is not None:
-            rate = np.int64(PER_SECOND[unit] / PER_SECOND[self.stand_in.unit])
-            self.ticks, self.there = self.stand_in.ticks * rate, self.stand_in.there
+            rate = int(PER_SECOND[unit] / PER_SECOND[self.stand_in.unit])
+            self.ticks, self.there = calendar.multiplied(self.stand_in.ticks, rate), self.stand_in.there
             return
         moment = _moment(value)
         count = moment.as_unit(unit).asm8.astype(np.int64).item()
@@ -293,15 +300,18 @@ def to_datetime(x: Any, errors: str = "raise", unit: Any = None, **others: Any) 
     """Dates are dates already, whatever the format of texts; numbers count a ``unit`` since 1970."""
     allowed = {"format", "dayfirst", "yearfirst", "infer_datetime_format", "cache", "exact"}
     only({name: value for name, value in others.items() if name not in allowed})
+    if DIGITS.fullmatch(str(others.get("format"))):
+        raise refuse("pandas.to_datetime of numbers like 20240229 is not recorded", "texts like 2024-02-29 are")
     if type(x) is Times:
         return x.copy()
     if not hasattr(x, "concrete") or getattr(x.concrete, "ndim", 0) != 1 or not hasattr(x.concrete, "index"):
         raise refuse("pandas.to_datetime of several columns or an array is not recorded", "of a Series it is")
     if unit is None:
         return dates_in(x, "pandas.to_datetime")
-    seconds = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "D": float(calendar.DAY)}.get(unit)
-    if seconds is None or elements.is_text(x.tensor):
+    if unit not in calendar.NANOSECONDS or elements.is_text(x.tensor):
         raise refuse(f"pandas.to_datetime of numbers that count {unit!r} is not recorded", "unit='s' is")
     with quietly():
-        concrete = pd.to_datetime(x.concrete, unit=unit, errors=errors)
-    return x.like(concrete, column(x.tensor.cast(np.float64) * seconds))
+        concrete = pd.to_datetime(x.concrete, unit=unit, errors=errors).astype("datetime64[us]")
+    size = calendar.NANOSECONDS[unit] / PER_SECOND["ns"]
+    x.recorder.note(x.tensor, points=calendar.turns() / size)
+    return x.like(concrete, column(calendar.since_1970(x.tensor.cast(np.float64), unit)))

@@ -88,7 +88,7 @@ class Frame(FrameValues):
     def eval(self, expr: str, inplace: bool = False, **others: Any) -> Any:
         """Arithmetic and comparisons of columns in a text; ``name = ...`` makes a column."""
         only(others)
-        name, _, told = expr.rpartition("=") if re.match(r"\s*\w+\s*=(?!=)", expr) else ("", "", expr)
+        name, _, told = expr.partition("=") if re.match(r"\s*\w+\s*=(?!=)", expr) else ("", "", expr)
         tree = ast.parse(told.strip(), mode="eval")
         if not all(isinstance(node, EVALUATED) for node in ast.walk(tree)):
             raise refuse(f"DataFrame.eval({expr!r}) is not recorded", "arithmetic of columns by name is")

@@ -151,12 +151,16 @@ class Dummies:
         return made[list(wanted)]
 
     def _column(self, name: Any) -> Any:
+        """A column that stays, or where one of the others holds the text behind its prefix: ``a_b_c`` may be two's."""
+        if not self._single and name not in self._prefixes and name in self._data.columns:
+            return self._data[name]
+        made: Any = 0
         for of, prefix in self._prefixes.items():
             start = "" if prefix is None else f"{prefix}{self._separator}"
             if isinstance(name, str) and name.startswith(start):
-                held = self._data if self._single else self._data[of]
-                return (held == name[len(start) :]).astype(np.int64)
-        return self._data[name] if not self._single and name in self._data.columns else 0
+                found = ((self._data if self._single else self._data[of]) == name[len(start) :]).astype(np.int64)
+                made = found if isinstance(made, int) else np.maximum(made, found)
+        return made
 
     def _unnamed(self, *_: Any) -> Any:
         remember(self.refusal)

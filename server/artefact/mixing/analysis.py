@@ -51,6 +51,8 @@ def find_mixing(data: bytes) -> str | None:
         return str(unclear)
     except (BadFile, IndexError):  # attributes are read when a rule asks for them
         return "the file cannot be read as a graph"
+    except (ValueError, ArithmeticError, RecursionError):  # no proof, but no reason to refuse the file
+        return "its numbers cannot be followed"
 
 
 class _Analysis:

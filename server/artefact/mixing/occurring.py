@@ -148,13 +148,14 @@ class _Pattern:
 
     def _added(self, name: str, ordered: str) -> int | None:
         """The number that stands in every place, where it is ``ordered * 0``, or that and a number."""
-        node = self._makers.get(name)
-        if node is None or node.domain or len(node.inputs) != 2:
-            return None
-        if node.operator == "Mul":
-            return 0 if node.inputs[0] == ordered and self._number(node.inputs[1]) == 0 else None
-        nothing = node.operator == "Add" and self._added(node.inputs[0], ordered) == 0
-        return self._number(node.inputs[1]) if nothing else None
+        if self._is_nought(name, ordered):
+            return 0
+        sums = self._made(name, "Add", 2)
+        return self._number(sums.inputs[1]) if sums and self._is_nought(sums.inputs[0], ordered) else None
+
+    def _is_nought(self, name: str, ordered: str) -> bool:
+        product = self._made(name, "Mul", 2)
+        return product is not None and product.inputs[0] == ordered and self._number(product.inputs[1]) == 0
 
     def _made(self, name: str, operator: str, inputs: int) -> Node | None:
         return made(self._makers, name, operator, inputs)

@@ -14,7 +14,7 @@ from server.codecs.json.long_lists import MAX_CUT, CutBody, NotCut, cut_out, ope
 from server.codecs.json.parser import BadJson, parse
 from server.codecs.json.sliced_parser import parse_in_slices
 from server.codecs.refusals import too_many_rows
-from server.codecs.slices import LARGE_BYTES, Slices, discarding, finish
+from server.codecs.slices import EASY_BYTES, LARGE_BYTES, Slices, discarding, finish
 from server.codecs.v2.answer import Labels, OutputFormat, TensorGroup, start_of
 from server.codecs.v2.body import TensorHead, read_head, split, unpack, unpack_small
 from server.codecs.v2.datatypes import Shape, bad
@@ -94,6 +94,8 @@ class TensorCodec:
             unpacked = unpack_small(body, encoding, self._max_body_bytes, entry.hold)
             if unpacked is None:
                 return self._decode(entry, head, body)
+            if len(unpacked) > max(len(body), EASY_BYTES):
+                return self._decode_unpacked(entry, head, unpacked)
             body = unpacked
         elif len(body) > LARGE_BYTES:
             return self._decode(entry, head, body)
@@ -111,6 +113,11 @@ class TensorCodec:
             json, binary = split(body, head.json_bytes)
             infer = yield from self._read_any(json, binary, body)
             self._fill(entry, head, infer, body)
+
+    def _decode_unpacked(self, entry: Entry, head: TensorHead, body: bytes) -> Slices[None]:
+        """`_decode_small` as a slice, for what is more than a body of its size would bring."""
+        yield
+        self._decode_small(entry, head, body)
 
     def _decode_small(self, entry: Entry, head: TensorHead, body: bytes | bytearray) -> None:
         json_bytes, _, wants = head

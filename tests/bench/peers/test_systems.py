@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import orjson
 import pytest
@@ -82,6 +83,16 @@ def test_triton_is_told_of_one_output_or_two(tmp_path: Path) -> None:
         triton.start(model(case, tmp_path), tmp_path / str(outputs), home)
         (told,) = (tmp_path / str(outputs)).glob("triton/repository/model/config.pbtxt")
         assert told.read_text().count("dims: [ 1 ]") == outputs
+
+
+def test_triton_meets_no_space_in_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts its backend by a shell, unquoted."""
+    (tmp_path / "made").mkdir()
+    monkeypatch.setattr(systems, "tempfile", SimpleNamespace(mkdtemp=lambda prefix: str(tmp_path / "made")))
+    (triton,) = (peer for peer in PEERS if peer.name == "triton")
+    system = triton.start(model(REGRESSOR, tmp_path), tmp_path / "a run", environment("triton", tmp_path))
+    assert not any(" " in word for word in system.command)
+    assert (tmp_path / "made" / "triton" / "repository" / "model" / "config.pbtxt").exists()
 
 
 def test_what_is_not_installed_says_why(tmp_path: Path) -> None:

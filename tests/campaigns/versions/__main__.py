@@ -1,4 +1,4 @@
-"""`make old-pickles`: makes an environment for each earlier scikit-learn, and its small pickles in it.
+"""`make old-pickles`: makes an environment for each earlier scikit-learn and booster, and its small pickles in it.
 
 ``python -m tests.campaigns.versions [--convert] [VERSION ...]``; with ``--convert`` those that are there are converted
 instead, and it tells how many came out equal, refused or not.
@@ -15,6 +15,7 @@ from pathlib import Path
 from convert.__main__ import kept_environments
 from convert.cli import elsewhere
 from convert.cli.elsewhere import Environments
+from convert.environments.libraries import scikit_learn_beside
 from convert.environments.making import environment_with
 from convert.errors import Refused
 from convert.sandbox.job_messages import Job
@@ -24,10 +25,15 @@ MODELS = Path(__file__).with_name("models.py")
 
 
 def make(version: str) -> None:
-    """The pickles of one version, in the repository."""
-    python = environment_with(version, kept_environments(), lambda text, _: print(text))
+    """The pickles of one set, in the repository."""
+    script, libraries, beside = MODELS, {}, version
+    if version in pickles.BOOSTERS:
+        module, _, release = version.partition("-")
+        script, libraries = MODELS.with_name("boosters.py"), {module: release}
+        beside = scikit_learn_beside(libraries)
+    python = environment_with(beside, kept_environments(), lambda text, _: print(text), libraries)
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([python, "-W", "ignore", MODELS, folder], check=True)
+        subprocess.run([python, "-W", "ignore", script, folder, *libraries], check=True)
         pickles.pack(version, Path(folder))
     print(f"{version}: {len(pickles.read(version))} pickles")
 
@@ -53,7 +59,7 @@ def convert(version: str) -> Counter[str]:
 def main(words: list[str]) -> None:
     """Makes what is not there; the versions named anew."""
     named = [word for word in words if word != "--convert"]
-    versions = named or pickles.VERSIONS
+    versions = named or (*pickles.VERSIONS, *pickles.BOOSTERS)
     if "--convert" in words:
         for version in versions:
             print(version, dict(convert(version)), flush=True)

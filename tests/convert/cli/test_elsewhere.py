@@ -91,3 +91,54 @@ def test_an_environment_with_another_version_is_refused(
     monkeypatch.setattr(parent, "run", _needs_another)
     with pytest.raises(Refused, match=rf"scikit-learn {OLD}, and .* has {sklearn.__version__}"):
         elsewhere.run(Job(old_file, "m"), Environments(tmp_path, Path(sys.executable)), lambda *_: None)
+
+
+def test_a_booster_of_an_earlier_release_goes_by_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def cannot(*words: Any) -> Path:
+        asked.append((words[0], words[3]))
+        raise CannotMake("uv is missing", "pip install uv")
+
+    other = OtherVersion("the model was pickled with XGBoost 1.7.6", "fit it again", "", {"xgboost": "1.7.6"})
+    monkeypatch.setattr(elsewhere, "environment_with", cannot)
+    monkeypatch.setattr(parent, "run", _raising(other))
+    with pytest.raises(Refused, match=r"XGBoost 1\.7\.6") as refusal:
+        elsewhere.run(Job(tmp_path / "m.pkl", "m"), Environments(tmp_path), lambda *_: None)
+    assert asked == [("1.2.2", {"xgboost": "1.7.6"})]
+    assert refusal.value.remedy.startswith("pip install uv (uv is missing).")
+
+
+def test_a_booster_that_no_environment_is_known_for_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = OtherVersion("the model was pickled with XGBoost 1.2.0", "fit it again", "", {"xgboost": "1.2.0"})
+    monkeypatch.setattr(parent, "run", _raising(other))
+    with pytest.raises(Refused, match=r"XGBoost 1\.2\.0") as refusal:
+        elsewhere.run(Job(tmp_path / "m.pkl", "m"), Environments(tmp_path), lambda *_: None)
+    assert refusal.value.remedy.startswith("make one with xgboost 1.2.0, scikit-learn and pandas (no environment with")
+
+
+@pytest.mark.parametrize(
+    ("has", "reason", "command"),
+    [
+        ({}, r"needs xgboost 1\.7\.6, and .* has none", "xgboost==1.7.6"),
+        ({"xgboost": "2.0.3"}, r"needs xgboost 1\.7\.6, and .* has 2\.0\.3", "xgboost==1.7.6"),
+        ({"xgboost-cpu": "1.7.5"}, "the model was pickled with", ""),
+    ],
+)
+def test_an_environment_without_the_booster_that_wrote_the_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has: dict[str, str], reason: str, command: str
+) -> None:
+    other = OtherVersion("the model was pickled with scikit-learn 1.2.2", "", "1.2.2", {"xgboost": "1.7.6"})
+    python = Path(sys.executable)
+    monkeypatch.setattr(elsewhere, "versions_in", lambda _: {"Python": "3", "scikit-learn": "1.2.2", **has})
+    monkeypatch.setattr(parent, "run", _raising(other))
+    with pytest.raises(Refused if command else OtherVersion, match=reason) as refusal:
+        elsewhere.run(Job(tmp_path / "m.pkl", "m"), Environments(tmp_path, python), lambda *_: None)
+    assert f"{python} -m pip install {command}" in refusal.value.remedy or not command
+
+
+def _raising(error: Exception) -> Any:
+    def run(*_: Any) -> None:
+        raise error
+
+    return run

@@ -54,6 +54,26 @@ def test_it_is_made_once_of_exact_wheels(uv: Path, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "kept").iterdir()] == [made.parents[1].name]
 
 
+def test_libraries_are_installed_by_themselves_into_an_environment_of_their_own(uv: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    libraries = {"xgboost": "1.7.6", "imblearn": ""}
+    made = environment_with("1.0.2", tmp_path / "kept", lambda text, _: told.append(text), libraries)
+    name = "scikit-learn-1.0.2-python-3.9-imbalanced-learn-0.8.1-xgboost-1.7.6"
+    assert made == python_of(tmp_path / "kept" / name)
+    assert uv.read_text().splitlines()[2].endswith("--no-deps imbalanced-learn==0.8.1 xgboost==1.7.6")
+    what = "scikit-learn 1.0.2, imbalanced-learn 0.8.1, xgboost 1.7.6"
+    assert told == [f"making an environment with {what} and Python 3.9, once"]
+    assert environment_with("1.0.2", tmp_path / "kept", lambda *_: None, libraries) == made
+    assert environment_with("1.0.2", tmp_path / "kept", lambda *_: None) != made
+
+
+def test_a_library_without_a_known_release_is_named(uv: Path, tmp_path: Path) -> None:
+    with pytest.raises(CannotMake, match=r"which xgboost 0\.90 goes with scikit-learn 1\.0\.2 is not known") as failure:
+        environment_with("1.0.2", tmp_path, lambda *_: None, {"xgboost": "0.90"})
+    assert "the xgboost 0.90 that the model was made with" in failure.value.command
+    assert not uv.exists()
+
+
 @pytest.mark.parametrize(("version", "known"), [("1.2.99", "1.2.2"), ("1.4.1", "1.4.1.post1"), ("1.3.0rc1", "1.3.0")])
 def test_what_was_never_released_is_refused_with_the_nearest_before_anything_is_asked(
     uv: Path, tmp_path: Path, version: str, known: str

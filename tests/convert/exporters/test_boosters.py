@@ -130,6 +130,17 @@ def test_whole_numbers_as_categories_agree(agrees: Agrees) -> None:
         agrees(typed.set_params(enable_categorical=True).fit(x, y))
 
 
+def test_training_that_was_ended_early_by_a_callback_predicts_with_the_best_rounds(agrees: Agrees) -> None:
+    xgboost = pytest.importorskip("xgboost", reason="xgboost is an optional extra")
+    x = DATA["random"]
+    y = x[:, 0] + RANDOM.normal(size=500)
+    model = xgboost.XGBRegressor(n_estimators=60, callbacks=[xgboost.callback.EarlyStopping(3)], n_jobs=1)
+    model.fit(x[:300], y[:300], eval_set=[(x[300:], y[300:])], verbose=False)
+    assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
+    model.set_params(callbacks=None)  # as people do before pickling, because a callback keeps what it saw
+    agrees(model)
+
+
 def test_categories_that_cannot_be_told_are_refused_by_name(converted: Agrees) -> None:
     x, y = table(["Bern", "Paris", "Łódź"])
     x["member"] = x.member.astype(bool)

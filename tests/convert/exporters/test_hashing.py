@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +102,30 @@ def test_records_of_the_names_that_data_has(agrees: Agrees, settings: dict[str, 
     assert [(f.name, f.dtype, f.nullable) for f in done.artefact.features] == [
         ("size", "float64", True), ("kind", "string", True), ("rest", "float64", True),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("signs", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_lists_of_words_are_read_by_the_step_that_the_refusal_names(agrees: Agrees, signs: bool) -> None:
+    words = [document.split() for document in DOCUMENTS]
+    model = make_pipeline(FeatureHasher(32, input_type="string", alternate_sign=signs), LogisticRegression())
+    with pytest.raises(Refused, match="a FeatureHasher reads rows of any names") as refusal:
+        agrees(model.fit(words, LABELS))
+    named = eval(re.search(r"put (.*\)) in its place", refusal.value.remedy)[1], vars(text))  # type: ignore[index]  # noqa: S307
+    done = agrees(make_pipeline(named, model[-1]))
+    (got,) = Runtime(done.onnx).run(["probabilities"], {"text": np.array(DOCUMENTS, object).reshape(-1, 1)})
+    assert got == pytest.approx(model.predict_proba(words), abs=1e-9)
+
+
+def test_pairs_are_read_by_the_step_that_the_refusal_names(agrees: Agrees) -> None:
+    model = make_pipeline(FeatureHasher(32, input_type="pair", alternate_sign=False), Ridge())
+    model.fit([list(record.items()) for record in RECORDS], [record["size"] for record in RECORDS])
+    with pytest.raises(Refused, match="a FeatureHasher reads rows of any names") as refusal:
+        agrees(model)
+    named = eval(re.search(r"put (.*?\)) in its place", refusal.value.remedy)[1])  # type: ignore[index]  # noqa: S307
+    done = agrees(make_pipeline(named, model[-1]), pandas.DataFrame(RECORDS))
+    row = {"size": np.array([[0.5]]), "kind": np.array([["b\u00f6"]], object), "rest": np.array([[3.0]])}
+    (got,) = Runtime(done.onnx).run(["value"], row)
+    assert got == pytest.approx(model.predict([[("size", 0.5), ("kind", "b\u00f6"), ("rest", 3.0)]]), abs=1e-9)
 
 
 @pytest.mark.parametrize(

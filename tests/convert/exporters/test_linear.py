@@ -14,7 +14,11 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
+from convert.exporters.registry import Exporter, load_families
+from convert.graph.columns import columns
+from convert.graph.graph import Graph
 from convert.job import Converted
+from server.artefact.runtime import Runtime
 
 Agrees = Callable[..., Converted]
 
@@ -68,6 +72,20 @@ def test_shares_of_tiny_probabilities_are_kept(agrees: Agrees) -> None:
     """Far outside each of three says no with certainty, and scikit-learn still shares out what is left."""
     x, y = load_iris(return_X_y=True)
     agrees(OneVsRestClassifier(linear_model.LogisticRegression()).fit(x, y))
+
+
+@pytest.mark.parametrize("low", [-700.0, -709.7, -709.8, -720.0, -744.0, -800.0])
+def test_shares_of_what_is_nothing_to_scipy_are_even(low: float) -> None:
+    model = linear_model.SGDClassifier(loss="log_loss", max_iter=2, tol=None, random_state=0).fit(
+        [[0.0], [1.0], [2.0]], ["a", "b", "c"]
+    )
+    model.coef_, model.intercept_ = np.array([[1.0], [0.0], [0.0]]), np.array([low, -2000.0, -3000.0])
+    load_families()
+    graph = Graph()
+    made = Exporter(graph).predict(model, columns(graph.input("X", np.float64, 1), 1)).need("probabilities")
+    runtime = Runtime(graph.finish({"p": made}, {"p": (3,)}).SerializeToString())
+    rows = np.array([[0.0], [0.5], [-0.5], [700.0]])
+    np.testing.assert_allclose(runtime.run(["p"], {"X": rows})[0], model.predict_proba(rows), atol=1e-12)
 
 
 def test_several_targets(agrees: Agrees) -> None:

@@ -103,6 +103,24 @@ def test_terms_that_are_never_made_count_nothing(agrees: Agrees) -> None:
         agrees(text.CountVectorizer(vocabulary=given, analyzer=analyzer, ngram_range=sizes).fit(DOCUMENTS))
 
 
+def test_words_that_no_token_is_count_nothing() -> None:
+    model = text.CountVectorizer(vocabulary=["12", "ab", "ab 12", "b"], token_pattern=r"\b[a-z]{2,}\b")  # noqa: S106
+    texts = np.array(["12 ab b", "ab 12", "b"], object)
+    got, _ = answered(model.fit(texts), texts)
+    assert got["transformed"].tolist() == model.transform(texts).toarray().tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.bool_, np.int16, np.float32])
+@pytest.mark.parametrize("many", [1, 2048])
+def test_counts_are_held_as_in_their_dtype(monkeypatch: pytest.MonkeyPatch, dtype: Any, many: int) -> None:
+    monkeypatch.setattr(exporter, "MANY", many)
+    texts = np.array(["ab " * 127 + "cd", "ab " * 128 + "cd cd", "ab " * 300, "ab " * 33_000, ""], object)
+    model = make_pipeline(text.CountVectorizer(dtype=dtype), Ridge()).fit(texts, np.arange(5.0))
+    model[-1].coef_, model[-1].intercept_ = np.array([1.0, 1000.0]), 0.0
+    got, _ = answered(model, texts)
+    np.testing.assert_allclose(got["value"], model.predict(texts), rtol=1e-6)
+
+
 def test_greek_final_sigma_is_refused(converted: Agrees) -> None:
     model = make_pipeline(text.CountVectorizer(), LogisticRegression()).fit(["ΟΔΟΣ μία", "δύο"], [0, 1])
     with pytest.raises(Refused, match="sigma"):

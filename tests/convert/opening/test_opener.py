@@ -83,13 +83,26 @@ def test_a_class_of_another_library_is_refused_with_what_records_it(monkeypatch:
     assert "--trust-code --data ROWS.csv" in refusal.value.remedy
 
 
-def test_a_result_of_statsmodels_is_refused_with_the_same_model_of_scikit_learn(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("convert.opening.refusal.is_own", lambda name: False)
+def test_a_result_of_statsmodels_is_refused_with_the_same_model_of_scikit_learn() -> None:
     with pytest.raises(Refused, match="statsmodels") as refusal:
         opener.open_model(asking_for("statsmodels.regression.linear_model", "RegressionResultsWrapper"))
     assert "LinearRegression for OLS" in refusal.value.remedy
+    assert "--trust" not in refusal.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "same"),
+    [
+        ("mlxtend.classifier.ensemble_vote", "EnsembleVoteClassifier", "VotingClassifier"),
+        ("mlxtend.regressor.stacking_cv_regression", "StackingCVRegressor", "StackingRegressor"),
+    ],
+)
+def test_what_holds_models_in_mlxtend_is_refused_with_the_same_of_scikit_learn(
+    module: str, name: str, same: str
+) -> None:
+    with pytest.raises(Refused, match=f"mlxtend's {name}") as refusal:
+        opener.open_model(asking_for(module, name))
+    assert refusal.value.remedy == f"fit the same models in scikit-learn's {same}"
     assert "--trust" not in refusal.value.remedy
 
 

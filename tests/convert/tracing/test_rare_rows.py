@@ -44,6 +44,21 @@ def test_empty_pieces_of_texts_keep_their_places(place: int) -> None:
     assert_same(answered(pieces, FEW, rare), pieces(rare))
 
 
+def test_the_type_of_a_missing_text_is_a_floats() -> None:
+    def is_there(df: Any) -> Any:
+        return df["word"].apply(lambda value: 0 if type(value) == float else 1 if type(value) is str else 2)  # noqa: E721
+
+    rare = pd.DataFrame({"word": np.array(["", "a", np.nan], object), "n": 0.0})
+    assert_same(answered(is_there, FEW, rare), is_there(rare))
+
+
+def test_a_column_made_by_eval_may_be_a_comparison() -> None:
+    def positive(df: Any) -> Any:
+        return df.eval("n = (n >= 0.5) * 2")["n"]
+
+    assert_same(answered(positive, FEW, FEW), positive(FEW))
+
+
 def by_a_view(x: Any) -> Any:
     x = x.copy()
     first = x[:, 0]

@@ -82,6 +82,7 @@ FEATURE = {"name": "a", "dtype": "float64", "input": "X", "nullable": False, "ca
         ("features", [FEATURE | {"dtype": "bool", "nullable": True}]),
         ("outputs", [{"role": "vote", "name": "y"}]),
         ("outputs", [{"role": "value"}]),
+        ("outputs", [{"role": "value", "name": "y"}] * 2),
         ("outputs", [{"role": "probabilities", "name": "p"}]),  # of which classes?
         ("golden", []),
         ("golden", {"rows": [[1]]}),
@@ -91,10 +92,12 @@ FEATURE = {"name": "a", "dtype": "float64", "input": "X", "nullable": False, "ca
         ("producer", [["a", "b"]]),
         ("golden", {"rows": [], "outputs": [["a", "b"]]}),
         ("classes", None),
+        ("classes", []),
+        ("classes", [[], [1, 2]]),
     ],
 )
 def test_damage_is_told(metadata: dict[str, str], key: str, value: Any) -> None:
-    if key == "classes":
+    if key == "classes" and value is None:
         metadata["dynonnx.outputs"] = '[{"role":"label","name":"l"},{"role":"probabilities","name":"p"}]'
     with pytest.raises(BadArtefact, match="dynonnx"):
         from_metadata(metadata | {f"dynonnx.{key}": orjson.dumps(value).decode()})

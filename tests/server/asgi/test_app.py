@@ -11,6 +11,7 @@ import threading
 import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from server.asgi import framework
 from server.asgi.app import SWITCH_SECONDS, App
 from server.asgi.framework import Framework
+from server.asgi.openapi import document
 from server.endpoints.lifecycle import Endpoints
 from server.metrics.scoreboard import Scoreboard
 from server.models.repository import Repository
@@ -74,6 +76,20 @@ def test_the_first_cold_requests_have_it_assembled_once(tmp_path: Path, monkeypa
     assert len(made) == 2
     assert made[0].startswith("assembling")
     assert made[1] == "told"
+
+
+def test_a_model_that_cannot_be_described_costs_no_other_route(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(repository: Repository, *others: Any, **named: Any) -> dict[str, Any]:
+        if repository.models:
+            raise IndexError
+        return document(repository, *others, **named)
+
+    with open_door("two", tmp_path, {"iris": classifier()}) as door:
+        monkeypatch.setattr(framework, "document", fail)
+        assert door.ask(get("/health")).status == 200
+        paths = orjson.loads(door.ask(get("/openapi.json")).body)["paths"]
+    assert "/health" in paths
+    assert "/predict" not in paths
 
 
 def test_what_cannot_be_assembled_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,13 @@ def test_long_names_and_golden_rows_are_left_out(tmp_path: Path) -> None:
     assert b"xxxx" not in written(replace(model, artefact=replace(artefact, golden=golden)))
 
 
+@pytest.mark.parametrize("classes", [(), ((),), None])
+def test_a_regressor_whose_file_has_empty_classes_is_described(tmp_path: Path, classes: Any) -> None:
+    model = load(tmp_path, "m", "1", mixed().data)
+    assert model.artefact is not None
+    assert b"/models/m/predict" in written(replace(model, artefact=replace(model.artefact, classes=classes)))
+
+
 def test_of_a_usual_model_all_is_told(tmp_path: Path) -> None:
     for made in (classifier(), mixed()):
         model = load(tmp_path, "m", "1", made.data)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from server.batching.entry import Entry
-from server.batching.slice_queue import LEARNED_SHARE, SliceQueue
+from server.batching.slice_queue import LEARNED_SHARE, SliceQueue, add_in_two
 from server.batching.turns import TURN_SECONDS, Turns
 from server.errors import ServerError
 from tests.support.server.rig import in_loop, turns
@@ -51,6 +51,27 @@ class Work:
 
         self.queue.add(entry, self.slices(name, count, error), then)
         return entry
+
+
+@pytest.mark.parametrize(("count", "closed", "told"), [(0, False, "done"), (3, False, "done"), (3, True, "draining")])
+@in_loop
+async def test_what_is_more_than_one_slice_goes_on_in_another_queue(count: int, closed: bool, told: str) -> None:
+    first, second = Work(), Work()
+    if closed:
+        second.queue.close()
+    answers: list[str] = []
+    slices = second.slices("a", count, None) if count else None
+    entry = Entry()
+    entry.deadline = 1e9
+
+    def then(error: ServerError | None) -> None:
+        answers.append(error.code if error else "done")
+
+    add_in_two(first.queue, second.queue, entry, lambda: slices, then)
+    for _ in range(4):
+        await turns()
+    assert answers == [told]
+    assert second.done == ([] if closed else ["a"] * count)
 
 
 @in_loop

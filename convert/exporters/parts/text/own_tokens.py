@@ -8,18 +8,19 @@ from __future__ import annotations
 import copy
 import functools
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from types import FunctionType, MethodType
 from typing import Any
 
 from convert.errors import Refused
+from convert.exporters.parts.text.standin_text import HELPS, WORDS, Text, Token, Tokens
+from convert.exporters.parts.text.trial_texts import refuse_others
 
-WORDS = r"\S+"
+COUNTS = (10_007, 1)  # of the words that the stand-in of a list hands out: what hangs on their number shows
 CASELESS = re.compile(
     r"\\S\+|\\w\+|\\b\\w\\w+\+\\b|\\w\{\d+,\}|\(\?u\)\\b\\w\\w\+\\b"
 )  # the same before and after lowering
-HELPS = "recorded are lower(), split(), re.findall(pattern, text) and re.split; else use lowercase and token_pattern"
 
 
 def understood(model: Any) -> Any:
@@ -31,11 +32,10 @@ def understood(model: Any) -> Any:
     if not own or (model.analyzer != "word" and "tokenizer" in own and len(own) == 1 and not callable(model.analyzer)):
         return model
     plain = copy.copy(model)
-    text: Any = Text(lowered=model.lowercase and "preprocessor" not in own and "analyzer" not in own)
-    made: Any = text
-    for name in ("analyzer", "preprocessor", "tokenizer"):
-        if name in own:
-            made = _run(own[name], made, name)
+    lowered = bool(model.lowercase) and "preprocessor" not in own and "analyzer" not in own
+    made, other = (_followed(own, Text(lowered, count)) for count in COUNTS)
+    if _told(made) != _told(other):
+        raise Refused(f"its {', '.join(own)} does something else with few words than with many", HELPS)
     plain.preprocessor = plain.tokenizer = None
     if "preprocessor" in own:
         plain.strip_accents = None
@@ -48,58 +48,26 @@ def understood(model: Any) -> Any:
         made = made.text
     elif own.keys() != {"preprocessor"}:  # the letters of a text would be its words
         made = None
-    if not isinstance(made, Text):
+    if type(made) is not Text:
         raise Refused(f"its {', '.join(own)} answers what is no text and no list of its words", HELPS)
     plain.lowercase = made.lowered
+    refuse_others(model, plain, list(own.values()), HELPS)
     return plain
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Stands for a text, of which is known whether its letters are small."""
-
-    lowered: bool
-
-    def lower(self) -> Text:
-        """In small letters."""
-        return replace(self, lowered=True)
-
-    def split(self, sep: str | None = None) -> Tokens:
-        """Parts between white space, or between single characters."""
-        if sep is None:
-            return Tokens(self, WORDS)
-        if len(sep) != 1 or not re.fullmatch(r"[ ,;|/_-]", sep):
-            raise Refused(f"a tokenizer that splits at {sep!r} is not recorded", HELPS)
-        return Tokens(self, f"[^{sep}]+", leaves_empty=True)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or not hasattr(str, name):
-            raise AttributeError(name)
-        raise Refused(f"str.{name} within its tokenizer, preprocessor or analyzer is not recorded", HELPS)
+def _followed(own: dict[str, Any], text: Any) -> Any:
+    """What a person's functions, one behind the other, make of a stand-in."""
+    for name in ("analyzer", "preprocessor", "tokenizer"):
+        if name in own:
+            text = _run(own[name], text, name)
+    return text
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Stands for the list of what a pattern finds in a text. ``leaves_empty``: the real one may hold empty texts."""
-
-    text: Text
-    pattern: str
-    leaves_empty: bool = False
-
-    def __iter__(self) -> Iterator[Text]:
-        yield Token(self.text.lowered, self)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise Refused(f"list.{name} within its tokenizer is not recorded", HELPS)
-
-
-@dataclass(frozen=True, slots=True)
-class Token(Text):
-    """One of them, as a comprehension sees it."""
-
-    tokens: Tokens
+def _told(made: Any) -> Any:
+    """What is said of a text or its words, whatever their number."""
+    if isinstance(made, Tokens):
+        return made.pattern, made.leaves_empty, made.text.lowered
+    return made.lowered if type(made) is Text else None
 
 
 class _Patterns:
@@ -114,7 +82,7 @@ class _Patterns:
 
 def _searched(name: str, pattern: Any, text: Any, *flags: Any) -> Any:
     told, given = (pattern.pattern, pattern.flags) if isinstance(pattern, re.Pattern) else (pattern, 0)
-    if not isinstance(text, Text):
+    if type(text) is not Text:
         return getattr(re, name)(pattern, text, *flags)
     if any(flags) or given & ~re.UNICODE or re.compile(told).groups > 1:
         raise Refused(f"re.{name} with flags or several groups within its tokenizer is not recorded", HELPS)
@@ -155,13 +123,16 @@ def _run(function: Any, text: Any, name: str) -> Any:
 
 
 def _of_list(made: list[Any]) -> Any:
-    """A comprehension over the stand-in of a list: each of its words, lower or as it stands."""
-    if len(made) != 1 or not isinstance(made[0], Token):
+    """A comprehension over the stand-in of a list: each of its words in its place, lower or as it stands."""
+    if not made or any(type(token) is not Token for token in made):
         raise Refused("a list that its tokenizer makes is not recorded", HELPS)
-    tokens = made[0].tokens
-    if made[0].lowered and not tokens.text.lowered and not CASELESS.fullmatch(tokens.pattern):
+    tokens, lowered = made[0].tokens, made[0].lowered
+    every = [token.place for token in made] == list(range(tokens.text.words))
+    if not every or any(token.tokens is not tokens or token.lowered != lowered for token in made):
+        raise Refused("a tokenizer that leaves out, sorts or repeats words is not recorded", HELPS)
+    if lowered and not tokens.text.lowered and not CASELESS.fullmatch(tokens.pattern):
         raise Refused(f"lowering what {tokens.pattern!r} found is not recorded", "lower the text before")
-    return replace(tokens, text=replace(tokens.text, lowered=made[0].lowered))
+    return replace(tokens, text=replace(tokens.text, lowered=lowered))
 
 
 def _patched(function: Any) -> Callable[[Any], Any]:

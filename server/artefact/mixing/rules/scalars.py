@@ -66,7 +66,7 @@ def _booleans(values: Sequence[Maybe]) -> list[bool]:
 
 
 def _cast(value: Maybe, to: int) -> Maybe:
-    if isinstance(value, str) or value is None or abs(value) >= 2**24 or value != int(value):
+    if isinstance(value, str) or value is None or not abs(value) < 2**24 or value != int(value):  # or it is NaN
         return None
     if to == BOOL:
         return bool(value)

@@ -1,4 +1,5 @@
-"""Pickles of scikit-learn 1.0 to 1.8, made by those versions: they open, and their graphs answer as those versions did.
+"""Pickles of scikit-learn 1.0 to 1.8, and of boosters of earlier releases: they open, and their graphs answer as those
+versions did.
 
 The answers were written down when the pickles were made, so that no environment is needed here.
 """
@@ -26,7 +27,8 @@ from server.artefact.runtime import Runtime
 from tests.campaigns.versions import pickles
 from tests.campaigns.versions.pickles import OldPickle
 
-EVERY = [pytest.param(old, id=str(old)) for version in pickles.VERSIONS for old in pickles.read(version)]
+SETS = (*pickles.VERSIONS, *pickles.BOOSTERS)
+EVERY = [pytest.param(old, id=str(old)) for made_by in SETS for old in pickles.read(made_by)]
 ROLES = {"predict": ("label", "value"), "predict_proba": ("probabilities",)}
 
 
@@ -75,6 +77,8 @@ def table_of(old: OldPickle, original: Original) -> Table:
 
 @pytest.mark.parametrize("old", EVERY)
 def test_the_graph_of_an_old_pickle_answers_as_its_own_version_did(old: OldPickle) -> None:
+    if old.made_by in pickles.BOOSTERS:
+        pytest.importorskip(old.made_by.partition("-")[0], reason="an optional extra")
     original = opened(old)
     features = describe(original)
     few, _ = original.witness.ask(Question(original.kind, False, "table", {}, ()), {"x": np.zeros(3)})  # type: ignore[union-attr]

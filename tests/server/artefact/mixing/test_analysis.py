@@ -45,6 +45,10 @@ def test_mixing_behind_a_threshold_that_no_trial_meets_is_found() -> None:
     assert find_mixing(of(*case)) == "'ReduceMax' makes 'max': it works across the rows"
 
 
+def test_a_constant_that_is_no_number_is_followed() -> None:
+    assert find_mixing(of(("Cast", (float("nan"),), "c", {"to": FLOAT}), node("Add", "X", "c"))) is None
+
+
 @pytest.mark.parametrize("shape", [[5, 3], [3], ["N"], [1, 3], ["M", 4], ["M", "N"]])
 def test_a_declared_shape_that_is_not_so_is_not_believed(shape: list[Any]) -> None:
     """ONNX Runtime computes with what a file declares: a wrong shape would become a constant."""

@@ -127,6 +127,16 @@ def test_what_is_not_proven_does_mix(name: str) -> None:
     assert find_mixing(data) is not None
 
 
+def test_long_sums_are_only_no_proof() -> None:
+    graph = Graph()
+    ids = name = graph.tokens()
+    for _ in range(2000):
+        name = graph.add("Add", name, graph.constant(np.int64(0)))
+    graph.add("ScatterElements", name, ids, ids, axis=1, reduction="min")
+    graph.nodes[-1].output[0] = "out"
+    assert find_mixing(graph.model([("out", TensorProto.INT64)])) is not None
+
+
 def test_the_largest_count_is_a_reduction_that_no_rule_knows() -> None:
     assert "longest text" in str(find_mixing(squared(Spoilt({"reduce": "ReduceMean"}))))
 
