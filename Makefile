@@ -68,8 +68,8 @@ sbom: ## build/sbom.json: what a dyno runs, as CycloneDX has it
 picture: develop models ## docs/picture.svg, the terminal that README shows, from a real run
 	$(PY) -m tests.campaigns.picture
 
-faults: develop models ## docs/faults.md: what can go wrong, and what came of the tests that show it; SLOW=1: the long ones too; GROUP=B: only the lines of these
-	$(PY) -m tests.campaigns.faults $(if $(SLOW),--slow) $(if $(GROUP),--group $(GROUP))
+faults: develop models ## docs/faults.md: what can go wrong, and what came of the tests that show it; SLOW=1: the long ones too; GROUP=B, ROW=9: only the lines of these
+	$(PY) -m tests.campaigns.faults $(if $(SLOW),--slow) $(if $(GROUP),--group $(GROUP)) $(if $(ROW),--row $(ROW))
 
 fuzz: models ## looks for bytes that are neither read nor refused, SECONDS=60 on each TARGET; atheris needs FUZZ_PYTHON=python3.11
 	$(FUZZ_PYTHON) -m venv build/fuzz

@@ -33,20 +33,21 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.faults", description=__doc__)
     parser.add_argument("--slow", action="store_true", help="the long ones too, one after another")
     parser.add_argument("--group", default="", metavar="LETTER", help="only the rows of one group; other lines stay")
+    parser.add_argument("--row", type=int, default=0, metavar="NUMBER", help="only this row; other lines stay")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "faults.md")
     asked = parser.parse_args(words)
     groups, rows = read_catalogue()
     marked = marked_tests()
-    own = {row.number for row in rows if asked.group in ("", row.group)}
+    own = {row.number for row in rows if asked.group in ("", row.group) and asked.row in (0, row.number)}
     tests = {test for number in own for test in marked.get(number, ())}
-    before = lines_of(asked.out.read_text("utf-8")) if asked.group else {}
-    kept = {number: line for number, line in before.items() if number not in own}
     recorder = Recorder()
     status = _run(
         ["-m", "not slow", "-n", "2", "--dist", "loadfile"], [test for test in tests if not test.slow], recorder
     )
     if asked.slow:
         status |= _run(["-m", "slow", "--timeout", "3600"], [test for test in tests if test.has_slow], recorder)
+    before = lines_of(asked.out.read_text("utf-8")) if asked.group or asked.row else {}
+    kept = {number: line for number, line in before.items() if number not in own}
     asked.out.write_text(page(groups, rows, marked, recorder.results, kept), "utf-8")
     return status
 

@@ -18,7 +18,7 @@ that show it ({passed} of {rows} rows passed). [behavior.md](behavior.md) has th
 mark `fault(row)`; those of requests run behind both doors, and on a server of processes. After each of these the same
 workers live, `/health` is 200 again, and a known request gets the known answer to the bit. Never, in any row:
 a process that ends or hangs, 5xx for what a client sent, a traceback, a path or a key in an answer, another's request
-changed. A group's lines are those of the last run that asked it (`make faults SLOW=1 GROUP=B`).
+changed. A line is that of the last run that asked its row (`make faults SLOW=1`; `GROUP=B`, `ROW=9`: these alone).
 """
 LINE = re.compile(r"^\| (\d+) \|.*$", re.MULTILINE)
 NOTHING_KEPT: Mapping[int, str] = MappingProxyType({})
