@@ -147,6 +147,7 @@ def test_a_plan_without_a_run_says_how_to_make_one(tmp_path: Path) -> None:
     assert "python -m bench run" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(wrk.executable() is None, reason="wrk is not installed")
 def test_an_interrupted_micro_run_leaves_what_it_measured_and_no_process(tmp_path: Path) -> None:
     command = bench("micro", "--scenarios", "wide", "--results", tmp_path)
