@@ -158,7 +158,7 @@ class Traced:
                 "sparse_output=False in the step before" if sample is not None else RECORDED,
             )
         own, functions = call_of(estimator, e, method), functions_of(estimator)
-        kept: list[dict[str, Any]] = []
+        kept: list[dict[tuple[int, str], Any]] = []
 
         def call(table: Any) -> Any:
             answer = own(table)
@@ -167,15 +167,19 @@ class Traced:
 
         made = record_twice(e.graph, call, sample, x, *functions, shared=id(estimator) in self._shared)
         if changed := [name for name in kept[-1] if kept[0].get(name) != kept[-1][name]]:
-            raise Untraceable(f"it counts or collects something from call to call: {changed[0]}", STILL)
+            raise Untraceable(f"it counts or collects something from call to call: {changed[0][1]}", STILL)
         return made
 
 
-def what_changes(estimator: Any, functions: Collection[Any]) -> dict[str, Any]:
-    """What a person's code may count: the plain values that it keeps, and how much is in its lists and dicts."""
-    named = {f"self.{name}": value for name, value in vars(estimator).items()}
+def what_changes(estimator: Any, functions: Collection[Any]) -> dict[tuple[int, str], Any]:
+    """What a person's code may count: the plain values that it keeps, and how much is in its lists and dicts.
+
+    By who keeps it, as two modules may have a global of one name, and what it is called.
+    """
+    named = {(id(estimator), f"self.{name}"): value for name, value in vars(estimator).items()}
     for names in globals_of(functions):
-        named |= {f"the global {name}": value for name, value in names.items() if not name.startswith("__")}
+        kept = {name: value for name, value in names.items() if not name.startswith("__")}
+        named |= {(id(names), f"the global {name}"): value for name, value in kept.items()}
     plain = {name: repr(value) for name, value in named.items() if type(value) in (bool, int, float, str)}  # NaN is NaN
     return plain | {name: len(value) for name, value in named.items() if type(value) in (list, dict, set)}
 

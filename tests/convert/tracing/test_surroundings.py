@@ -26,7 +26,7 @@ from convert.errors import Refused
 from convert.exporters.registry import Exporter
 from convert.graph.graph import Graph
 from convert.tracing.recording import columns_of, record_twice
-from convert.tracing.steps import Traced
+from convert.tracing.steps import Traced, what_changes
 
 TABLE = pd.DataFrame({"a": np.linspace(-2, 2, 40), "b": np.linspace(3, 1, 40)})
 CALLS = 0
@@ -158,6 +158,14 @@ def test_what_counts_its_calls_is_refused(step: Any, name: str) -> None:
     graph = Graph()
     with pytest.raises(Refused, match=name):
         Traced({id(step): TABLE}).transform(Exporter(graph), step, columns_of(TABLE, graph))
+
+
+def test_a_global_is_looked_at_in_every_module_that_has_one_of_its_name() -> None:
+    other: dict[str, Any] = {"__name__": "other", "SEEN": [1, 2]}
+    exec(compile("def uses(df): return df", "other.py", "exec"), other)  # noqa: S102  as a module of a person's
+    found = what_changes(FunctionTransformer(collected), [collected, other["uses"]])
+    assert {count for (_, name), count in found.items() if name == "the global SEEN"} >= {len(SEEN), 2}
+    assert found[id(other), "the global SEEN"] == 2
 
 
 def test_what_keeps_the_same_each_time_is_recorded() -> None:
