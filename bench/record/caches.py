@@ -10,7 +10,7 @@ from bench.record.results import Results
 KEPT, MADE = "kept", "made anew"  # the same server, with a cache and without
 HIT_SHARES = "hit_shares"  # of the settings: scenario -> the part of its questions that were hits
 CONNECTIONS = 32
-ALONE, NEVER_AGAIN = "one question", "no question again"  # what is asked where no skew is
+ALONE, CIRCLING = "one question", "questions in a circle"  # what is asked where no skew is
 _SKEWED = re.compile(r"cache: (?P<model>.+), skew (?P<skew>[0-9.]+)")
 
 

@@ -11,7 +11,7 @@ import pytest
 from bench.load import models, texts, wrk
 from bench.load.cases import Case
 from bench.load.models import ModelUnderTest, example, forest
-from bench.record.caches import ALONE, HIT_SHARES, NEVER_AGAIN, scenario_of
+from bench.record.caches import ALONE, CIRCLING, HIT_SHARES, scenario_of
 from bench.record.results import Results
 from bench.turns import caching
 from bench.turns.bench import Bench
@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 
 NEEDED = [
     *("iris, skew 0.6", "iris, skew 0.8", "iris, skew 1", "iris, skew 1.2"),
-    *("iris, one question", "iris, no question again"),
+    *("iris, one question", "iris, questions in a circle"),
     *("forest-4, skew 0.6", "forest-4, skew 0.8", "forest-4, skew 1", "forest-4, skew 1.2"),
     "text, skew 1",
 ]
@@ -69,7 +69,7 @@ def test_every_skew_is_asked_of_all_models(
     shares: dict[str, Any] = record.settings[HIT_SHARES]
     assert list(shares) == [f"cache: {name}" for name in NEEDED]
     assert shares[scenario_of("iris", ALONE)] > 0.99
-    assert shares[scenario_of("iris", NEVER_AGAIN)] < 0.2
+    assert shares[scenario_of("iris", CIRCLING)] < 0.2
     assert record.faults == {}
     assert [target.measured is not None for target in record.targets] == [True] * 4
 
