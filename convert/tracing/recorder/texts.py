@@ -15,6 +15,7 @@ from convert.exporters.parts.text.patterns import SPACES
 from convert.graph.graph import MICROSOFT, Tensor
 from convert.tracing.recorder import elements, nodes
 from convert.tracing.recorder.expressions import SPECIAL, caseless, expression, first_reading, is_at_end
+from convert.tracing.recorder.samples import matching
 from server.artefact.metadata import MISSING_TEXT
 
 PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
@@ -124,6 +125,20 @@ def extracted(x: Tensor, pattern: str) -> Tensor:
         here = matches(x, f"{around}{ANYTHING}", whole=True)
         x = here.where(x, np.array(MISSING_TEXT, object))
     return first_match(first_match(x, around, None), inner, None)
+
+
+def with_group(pattern: str, text: str) -> str:
+    """A text in which `extracted` finds this one."""
+    found = GROUP.fullmatch(pattern)
+    ahead, behind = (re.sub(r"\\(.)", r"\1", found[number]) for number in (2, 5)) if found else ("", "")
+    return f"{ahead}{text}{behind}"
+
+
+def separator_sample(separator: str | None, regex: bool) -> str:
+    """A text that stands between two pieces; ``regex``: a separator of several characters is an expression."""
+    if separator is None:
+        return " "
+    return next(iter(matching(separator, not regex or len(separator) == 1)), separator)
 
 
 def replaced(x: Tensor, pattern: str, by: str, regex: bool) -> Tensor:
