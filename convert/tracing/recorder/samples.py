@@ -11,7 +11,8 @@ from re import _constants as kinds
 from re import _parser as parser
 from typing import Any
 
-NUMBERS = ("1", "2.5", "-3", "0", "100", "1e3", " 7 ", "12abc", "1,5", ".5")
+CASED = ("Straße", "İı", "ﬁn")
+NUMBERS = ("1", "2.5", "-3", "0", "100", "1e3", " 7 ", "12abc", "1,5", ".5", "-inf")
 LETTERS = {"CATEGORY_DIGIT": "7", "CATEGORY_SPACE": " ", "CATEGORY_WORD": "w", "CATEGORY_NOT_WORD": "-"}
 OTHERS = ("-", "x", "5", " ", ".")  # one of them is in whatever leaves some out
 MOST = 8  # texts of one expression

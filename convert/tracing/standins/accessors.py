@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from convert.graph.columns import columns
 from convert.tracing.recorder import elements, texts
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, only, refuse
-from convert.tracing.recorder.samples import matching
+from convert.tracing.recorder.samples import CASED, matching
 
 if TYPE_CHECKING:
     from convert.tracing.standins.series import Series
@@ -29,16 +30,18 @@ class TextAccessor:
         with quietly():
             return getattr(self._series.concrete.str, name)(*args, **keywords)
 
-    def _sample(self, given: list[str]) -> None:
+    def _sample(self, given: Iterable[str]) -> None:
         """Notes texts by which what is done now shows."""
         self._series.recorder.sample(self._series.tensor, given)
 
     def lower(self) -> Any:
         """In small letters."""
+        self._sample(CASED)
         return self._series.filter(self._concrete("lower"), lambda x: texts.case(x, "LOWER"))
 
     def upper(self) -> Any:
         """In capitals."""
+        self._sample(CASED)
         return self._series.filter(self._concrete("upper"), lambda x: texts.case(x, "UPPER"))
 
     def strip(self, to_strip: Any = None) -> Any:

@@ -15,11 +15,11 @@ import numpy as np
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import arithmetic, elements, nodes, texts
-from convert.tracing.recorder.expressions import first_reading
+from convert.tracing.recorder.expressions import first_reading, is_at_end
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder
 from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
-from convert.tracing.recorder.samples import matching
+from convert.tracing.recorder.samples import CASED, matching
 from convert.tracing.standins.standin import ufunc_node
 
 MOST_WAYS = 256
@@ -161,6 +161,7 @@ class Cell:
 
     def _of_text(self, action: str) -> Cell:
         self.recorder.need_text(self.tensor, f"str.{action.lower()}")
+        self.recorder.sample(self.tensor, CASED)
         return self.taken(lambda: texts.case(self.tensor, action))
 
     def strip(self) -> Cell:
@@ -232,6 +233,8 @@ class Found:
     def group(self, number: int = 0) -> Cell:
         """All of it, or its one group."""
         cell = self._cell
+        if number == 0 and (is_at_end(self._pattern) or re.search(self._pattern, "")):
+            raise refuse("what an expression finds that may be nothing, or ends with $, is not recorded", VECTORISED)
         if number == 0:
             return cell.taken(lambda: texts.first_match(cell.tensor, first_reading(self._pattern), None))
         return cell.taken(
