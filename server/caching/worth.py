@@ -2,8 +2,7 @@
 
 A miss costs MISS_SECONDS, a hit spares a run's share and what is round it. Where a row costs so much that a miss adds
 DEAR_SHARE of it, every question is looked for. Else only while hits spare more than misses cost; once they do not,
-questions go by, so many that trying a WINDOW of them again costs no more than TRYING_SHARE of all, and after each vain
-trial twice as many, up to MOST_REST times.
+questions go by, so many that trying a WINDOW of them again costs no more than TRYING_SHARE of all.
 docs/decisions.md: "A look must pay".
 """
 
@@ -18,7 +17,6 @@ REQUEST_SECONDS = 12e-6  # that a request costs beside the run
 DEAR_SHARE = 0.02
 TRYING_SHARE = 0.005
 WINDOW = 512  # questions between two judgements
-MOST_REST = 8
 
 
 class Worth:
@@ -35,7 +33,6 @@ class Worth:
         self._repeatable = repeatable
         self._hits = self._misses = self._rows = 0
         self._judged: tuple[int, int] | None = None  # hits and questions of the last judgement
-        self._rests = 1  # by how much the next rest is longer than the first
         self.looks = self._first()
 
     def _first(self) -> bool:
@@ -62,19 +59,16 @@ class Worth:
         row_seconds = self._curve.seconds_per_row * max(rows / misses if misses else 1.0, 1.0)
         spared = hits * (row_seconds + SPARED_SECONDS)
         self.looks = self._is_dear() or (self._keeps and spared >= misses * MISS_SECONDS)
-        if self.looks:
-            self._rests = 1
 
     def rested(self) -> None:
         """Called after `rest` questions went by: tries again."""
-        self._rests = min(2 * self._rests, MOST_REST)
         self.looks = self._first()
 
     @property
     def rest(self) -> int:
         """How many questions go by before some are tried again."""
         seconds = self._curve.seconds_per_row + REQUEST_SECONDS
-        return self._rests * (WINDOW + round(WINDOW * MISS_SECONDS / (TRYING_SHARE * seconds)))
+        return WINDOW + round(WINDOW * MISS_SECONDS / (TRYING_SHARE * seconds))
 
     @property
     def reason(self) -> str | None:

@@ -8,7 +8,6 @@ from server.batching.cost import CostCurve
 from server.caching.worth import (
     DEAR_SHARE,
     MISS_SECONDS,
-    MOST_REST,
     REQUEST_SECONDS,
     SHARING_SECONDS,
     SPARED_SECONDS,
@@ -98,26 +97,6 @@ def test_trying_again_costs_half_a_percent_at_most(row_seconds: float) -> None:
     rest = Worth(curve(row_seconds), keeps=True).rest
     share = WINDOW * MISS_SECONDS / ((rest + WINDOW) * (row_seconds + REQUEST_SECONDS))
     assert TRYING_SHARE / 2 < share <= TRYING_SHARE
-
-
-def test_each_vain_trial_is_followed_by_a_rest_twice_as_long_up_to_a_bound() -> None:
-    worth, rests = Worth(curve(CHEAP), keeps=True), []
-    for _ in range(6):
-        worth.count(0, WINDOW, WINDOW)
-        rests.append(worth.rest)
-        worth.rested()
-    assert [rest / rests[0] for rest in rests] == [1, 2, 4, 8, MOST_REST, MOST_REST]
-
-
-def test_a_trial_that_pays_makes_the_next_rest_short_again() -> None:
-    worth = Worth(curve(CHEAP), keeps=True)
-    worth.count(0, WINDOW, WINDOW)
-    first = worth.rest
-    worth.rested()
-    worth.count(WINDOW, 0, 0)
-    assert worth.looks
-    worth.count(0, WINDOW, WINDOW)
-    assert worth.rest == first
 
 
 def test_what_may_draw_by_chance_is_never_looked_for() -> None:
