@@ -15,10 +15,11 @@ import numpy as np
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import arithmetic, elements, nodes, texts
-from convert.tracing.recorder.expressions import first_reading
+from convert.tracing.recorder.expressions import first_reading, is_at_end
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder
 from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
+from convert.tracing.recorder.samples import CASED, matching
 from convert.tracing.standins.standin import ufunc_node
 
 MOST_WAYS = 256
@@ -91,6 +92,12 @@ class Cell:
             raise refuse("a function of one value catches errors, which no row of a graph raises", NO_ERRORS)
         return Cell(self.recorder, self.recorder.node(make), self.ways)
 
+    def taken(self, make: Callable[[], Tensor], back: Callable[[str], str] = str) -> Cell:
+        """A text taken of this one; ``back``: see `Recorder.take`."""
+        made = self.of(make)
+        self.recorder.take(made.tensor, self.tensor, back)
+        return made
+
     def ufunc(self, ufunc: np.ufunc, *operands: Any) -> Cell:
         """A function of numpy's; texts beside it make an input column one of texts."""
         given = [value.tensor if is_cell(value) else value for value in operands]
@@ -121,6 +128,7 @@ class Cell:
 
     def __contains__(self, piece: Any) -> bool:
         self.recorder.need_text(self.tensor, "in")
+        self.recorder.sample(self.tensor, [piece])
         return bool(self.of(lambda: texts.contains(self.tensor, piece, regex=False)))
 
     def __neg__(self) -> Cell:
@@ -141,7 +149,7 @@ class Cell:
 
     def __getitem__(self, key: Any) -> Cell:
         self.recorder.need_text(self.tensor, "a piece of a text")
-        return self.of(lambda: texts.piece(self.tensor, key))
+        return self.taken(lambda: texts.piece(self.tensor, key))
 
     def lower(self) -> Cell:
         """As str.lower."""
@@ -153,12 +161,13 @@ class Cell:
 
     def _of_text(self, action: str) -> Cell:
         self.recorder.need_text(self.tensor, f"str.{action.lower()}")
-        return self.of(lambda: texts.case(self.tensor, action))
+        self.recorder.sample(self.tensor, CASED)
+        return self.taken(lambda: texts.case(self.tensor, action))
 
     def strip(self) -> Cell:
         """As str.strip of spaces."""
         self.recorder.need_text(self.tensor, "str.strip")
-        return self.of(lambda: texts.strip(self.tensor))
+        return self.taken(lambda: texts.strip(self.tensor))
 
     def split(self, separator: str | None = None) -> Pieces:
         """As str.split, of which one piece can be had."""
@@ -168,16 +177,19 @@ class Cell:
     def replace(self, old: str, new: str) -> Cell:
         """As str.replace."""
         self.recorder.need_text(self.tensor, "str.replace")
-        return self.of(lambda: texts.replaced(self.tensor, old, new, regex=False))
+        self.recorder.sample(self.tensor, [old])
+        return self.taken(lambda: texts.replaced(self.tensor, old, new, regex=False))
 
     def startswith(self, begin: str) -> Cell:
         """As str.startswith."""
         self.recorder.need_text(self.tensor, "str.startswith")
+        self.recorder.sample(self.tensor, [begin])
         return self.of(lambda: texts.matches(self.tensor, texts.literal(begin) + texts.ANYTHING, whole=True))
 
     def endswith(self, end: str) -> Cell:
         """As str.endswith."""
         self.recorder.need_text(self.tensor, "str.endswith")
+        self.recorder.sample(self.tensor, [end])
         return self.of(lambda: texts.matches(self.tensor, texts.ANYTHING + texts.literal(end), whole=True))
 
     def _shows(self, *_: Any) -> NoReturn:
@@ -200,7 +212,13 @@ class Pieces:
         self._cell, self._separator = cell, separator
 
     def __getitem__(self, place: int) -> Cell:
-        return self._cell.of(lambda: texts.nth(self._cell.tensor, self._separator, place))
+        told = " " if self._separator is None else self._separator
+        made = self._cell.taken(
+            lambda: texts.nth(self._cell.tensor, self._separator, place),
+            lambda text: told.join([*"w" * place, text, "v"]),
+        )
+        made.recorder.sample(made.tensor, ["", "u", told])
+        return made
 
     def __getattr__(self, name: str) -> Any:
         raise refuse(f"{name} of the pieces of a text is not recorded", VECTORISED)
@@ -215,9 +233,13 @@ class Found:
     def group(self, number: int = 0) -> Cell:
         """All of it, or its one group."""
         cell = self._cell
+        if number == 0 and (is_at_end(self._pattern) or re.search(self._pattern, "")):
+            raise refuse("what an expression finds that may be nothing, or ends with $, is not recorded", VECTORISED)
         if number == 0:
-            return cell.of(lambda: texts.first_match(cell.tensor, first_reading(self._pattern), None))
-        return cell.of(lambda: texts.extracted(cell.tensor, self._pattern))
+            return cell.taken(lambda: texts.first_match(cell.tensor, first_reading(self._pattern), None))
+        return cell.taken(
+            lambda: texts.extracted(cell.tensor, self._pattern), lambda text: texts.with_group(self._pattern, text)
+        )
 
     __getitem__ = group
 
@@ -235,6 +257,7 @@ def searched(pattern: Any, cell: Cell) -> Found | None:
     if flags or re.compile(told).groups > 1:
         raise refuse("re.search with flags or several groups is not recorded", VECTORISED)
     cell.recorder.need_text(cell.tensor, "re.search")
+    cell.recorder.sample(cell.tensor, matching(told))
     if re.compile(told).groups:
         there = cell.recorder.node(lambda: ~elements.missing(texts.extracted(cell.tensor, told)))
     else:
