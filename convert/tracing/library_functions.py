@@ -18,6 +18,7 @@ from convert.tracing import kernels
 from convert.tracing.recorder import texts
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, asked_by_a_person, refuse
+from convert.tracing.rows.arrays import rows_of
 from convert.tracing.standins import pandas_functions
 from convert.tracing.standins.cells import is_cell, searched
 from convert.tracing.standins.frames import DATA_FRAME
@@ -93,27 +94,8 @@ def _array(own: Any, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> 
         whole = to_array(x).copy()
         return whole if dtype is None else whole.astype(dtype)
     if type(x) in (list, tuple) and all(isinstance(item, StandIn) for item in x):
-        return Rows(list(x))
+        return rows_of(list(x))
     raise refuse("an array of single values is not recorded", VECTORISED)
-
-
-class Rows:
-    """Columns in a list, as np.array([a, b]) has them; turned about they are columns side by side."""
-
-    def __init__(self, items: list[Any]) -> None:
-        self._items = items
-
-    @property
-    def T(self) -> Any:  # noqa: N802  numpy's name
-        """[rows, columns]."""
-        return np.column_stack([to_array(item) for item in self._items])
-
-    def transpose(self) -> Any:
-        """[rows, columns]."""
-        return self.T
-
-    def __getattr__(self, name: str) -> Any:
-        raise refuse(f"{name} of columns in a list is not recorded", "np.column_stack([a, b])")
 
 
 class _Beside:

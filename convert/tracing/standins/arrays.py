@@ -15,12 +15,13 @@ from convert.tracing.recorder import arithmetic, elements
 from convert.tracing.recorder.recorder import as_dtype, column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
+from convert.tracing.rows.arrays import ArrayAlongRows
 from convert.tracing.standins.functions import FUNCTIONS
 from convert.tracing.standins.row_count import RowCount
 from convert.tracing.standins.standin import StandIn, alike, shown
 
 
-class Array(StandIn):
+class Array(ArrayAlongRows, StandIn):
     """Stands for an array ``[rows]`` or ``[rows, width]``."""
 
     __slots__ = ()

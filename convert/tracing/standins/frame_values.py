@@ -14,12 +14,13 @@ from convert.tracing.recorder.operators import COMPARISONS
 from convert.tracing.recorder.recorder import column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, only, refuse
+from convert.tracing.rows.frames import AlongRows
 from convert.tracing.standins.cells import Cell, RowOfCells, Ways, put_together
 from convert.tracing.standins.series import ARITHMETIC, Series, plain
 from convert.tracing.standins.standin import StandIn, shown
 
 
-class FrameValues(StandIn):
+class FrameValues(AlongRows, StandIn):
     """The half of a frame's stand-in that changes values; `frames` has the half that chooses columns."""
 
     __slots__ = ()

@@ -14,6 +14,7 @@ from convert.tracing.recorder import elements, nodes
 from convert.tracing.recorder.recorder import Recorder, column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
+from convert.tracing.rows import arrays as along_rows
 from convert.tracing.standins.standin import StandIn, alike, operand
 
 Function = Callable[..., Any]
@@ -329,11 +330,13 @@ FUNCTIONS: dict[Any, Function] = {
     np.shape: lambda x: x.shape,
     np.stack: joined(np.stack, (1, -1)),
     np.take: take,
+    np.vstack: along_rows.rows_of,
     np.where: where,
     np.zeros_like: like_it(0),
 }
 FUNCTIONS |= {
     getattr(np, kind): by_method(kind) for kind in ("sum", "mean", "min", "max", "std", "var", "prod", "all", "any")
 }
+FUNCTIONS |= along_rows.FUNCTIONS
 FUNCTIONS |= {np.amin: by_method("min"), np.amax: by_method("max")}
 FUNCTIONS |= {getattr(np, f"nan{kind}"): skipping(kind) for kind in ("sum", "mean", "min", "max", "std", "var", "prod")}
