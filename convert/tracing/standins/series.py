@@ -20,7 +20,7 @@ from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only,
 from convert.tracing.standins import functions
 from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
 from convert.tracing.standins.arrays import astype
-from convert.tracing.standins.cells import Cell, Ways, put_together
+from convert.tracing.standins.cells import Cell, Ways, answers_of, put_together
 from convert.tracing.standins.dates import dates_in
 from convert.tracing.standins.row_count import RowCount, labels_of
 from convert.tracing.standins.standin import StandIn, alike, shown
@@ -320,9 +320,9 @@ class Series(StandIn):
             return getattr(self, function)(*args, **keywords)
         ways, values = Ways(), self.tensor
         cell = Cell(self.recorder, values, ways)
-        found = ways.explore(lambda: function(cell, *args, **keywords))
+        found = ways.follow(function, lambda called: called(cell, *args, **keywords))
         with quietly():
-            concrete = self.concrete.apply(function, args=args, **keywords)
+            concrete = answers_of(found, lambda: self.concrete.apply(function, args=args, **keywords), self.concrete)
         return self.made(concrete, lambda x: put_together(self.recorder, x, found))
 
     transform = apply
