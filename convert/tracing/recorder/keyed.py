@@ -7,6 +7,7 @@ texts and numbers that it may look up have the hash that the value has, too. Kno
 from __future__ import annotations
 
 import copy
+import dis
 import functools
 from collections import defaultdict
 from collections.abc import Mapping
@@ -15,9 +16,11 @@ from typing import Any
 
 import pandas as pd
 
-from convert.tracing.recorder.refusals import is_a_persons
+from convert.tracing.recorder.refusals import is_a_persons, refuse
 
 HASH = 0x6B657973
+ADDING = frozenset(("MAP_ADD", "SET_ADD"))  # in a loop; long dicts of constants are made by them, too
+OUTSIDE = "make it outside of the function, or keep it as self.something_ in fit"
 SERIES, INDEX = pd.Series, pd.Index  # themselves: while code is recorded, pandas' names stand for others
 DEEPEST = 3  # dicts in dicts in attributes
 
@@ -107,6 +110,9 @@ def _closed(cell: CellType) -> CellType:
 
 
 def _code(code: CodeType) -> CodeType:
+    does = {instruction.opname for instruction in dis.get_instructions(code)}
+    if "STORE_SUBSCR" in does or ("FOR_ITER" in does and does & ADDING):  # keys may be computed: not compared with
+        raise refuse("a function of one value makes the set or dict itself that it looks it up in", OUTSIDE)
     return code.replace(co_consts=tuple(_constant(value, False) for value in code.co_consts))
 
 

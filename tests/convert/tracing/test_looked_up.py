@@ -52,6 +52,13 @@ def number_of(code: Any) -> Any:
     return sizes.get(code, 0) * 2
 
 
+def long_one(value: Any) -> Any:
+    return {
+        "a": 1, "b": 2, "c": 3, "e": 4, "f": 5, "g": 6, "h": 7, "i": 8, "j": 9, "k": 10, "l": 11, "m": 12, "n": 13,
+        "o": 14, "p": 15, "q": 16, "r": 17, "s": 18, "t": 19, "u": 20,
+    }.get(value, 0)  # fmt: skip
+
+
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "set of constants": lambda df: df["word"].apply(lambda value: value in {"a", "b"}),
     "not in a set": lambda df: df["word"].apply(lambda value: "other" if value not in {"a", "b"} else value),
@@ -60,6 +67,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "dict within": lambda df: df["word"].map(number_of),
     "dict of one line": lambda df: df["word"].apply(lambda value: {"a": 1, "b": 2, "c": 3}.get(value, 0)),
     "counter": lambda df: df["word"].apply(lambda value: COUNTED[value]),
+    "long dict": lambda df: df["word"].apply(long_one),
     "numbers": lambda df: df["n"].apply(lambda value: {1: 0.5, 2: 0.25}.get(value, 0.0)),
     "global numbers": lambda df: df["n"].apply(lambda value: NUMBERS.get(value, 0.0)),
     "lowered first": lambda df: df["word"].fillna("").apply(lambda value: value.lower() in {"a", "b"}),
@@ -84,14 +92,22 @@ def test_a_value_that_a_dict_does_not_hold_is_missing() -> None:
     assert_same(answered(sizes, FEW.assign(word="x"), FEW), sizes(FEW))
 
 
-def test_what_is_looked_up_elsewhere_is_refused() -> None:
-    def made() -> Any:
-        return {name.upper(): 1 for name in ("a", "b")}
+def made() -> Any:
+    return {name.upper(): 1 for name in ("a", "b")}
 
-    def upper(df: Any) -> Any:
-        return df["word"].apply(lambda value: made().get(value, 0))
+
+@pytest.mark.parametrize(
+    ("function", "reason", "remedy"),
+    [
+        (lambda value: made().get(value, 0), "in what recording does not see", "Series.map(dict)"),
+        (lambda value: value in {name.upper() for name in KNOWN}, "makes the set or dict itself", "outside"),
+    ],
+)
+def test_what_is_looked_up_elsewhere_is_refused(function: Callable[[Any], Any], reason: str, remedy: str) -> None:
+    def look_up(df: Any) -> Any:
+        return df["word"].apply(function)
 
     graph = Graph()
-    with pytest.raises(Refused, match="looks it up in what recording does not see") as refusal:
-        record_twice(graph, upper, FEW, columns_of(FEW, graph), upper)
-    assert "Series.map(dict)" in refusal.value.remedy
+    with pytest.raises(Refused, match=reason) as refusal:
+        record_twice(graph, look_up, FEW, columns_of(FEW, graph), look_up)
+    assert remedy in refusal.value.remedy
