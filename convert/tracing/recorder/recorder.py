@@ -66,6 +66,7 @@ class Recorder:
             weakref.WeakValueDictionary()
         )  # stand-ins that code still holds
         self.index: Any = range(rows)  # the labels of the sample rows
+        self.first: Tensor | None = None  # a column [rows, 1] of the input: as many rows as there are
         self._origins: dict[str, int] = {}
         self._given: set[str] = set()  # the input columns as they are
 
@@ -86,6 +87,7 @@ class Recorder:
             if isinstance(kind := _dtype_of(concrete, position), np.dtype) and kind.kind == "M":
                 self.learned[position] = Learned(dates=True)
         self._given.update(self._origins)
+        self.first = made.take([0]).parts[0][0]
         return self.wrap(concrete.copy(), made)  # code may write into it
 
     def origin(self, x: Tensor) -> int | None:

@@ -17,6 +17,7 @@ from convert.tracing.recorder import arithmetic, elements, nodes, texts
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder, coded, column, quietly
 from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only, refuse
+from convert.tracing.rows.picked import Picked
 from convert.tracing.standins import functions
 from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
 from convert.tracing.standins.arrays import astype
@@ -111,12 +112,14 @@ class Series(StandIn):
         return CategoryAccessor(self)
 
     def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, StandIn):
+            return Picked(self, key)
         raise refuse("it takes some of the rows", "a transformer answers every row: Series.where, np.where")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if not isinstance(key, StandIn):
             raise refuse("it sets single rows", VECTORISED)
-        made = self.mask(key, value)
+        made = self.mask(key, value.put_back(key) if type(value) is Picked else value)
         self.concrete, self.columns_ = made.concrete, made.columns_
 
     def to_numpy(self, dtype: Any = None, **others: Any) -> Any:
