@@ -68,6 +68,7 @@ class Recorder:
             weakref.WeakValueDictionary()
         )  # stand-ins that code still holds
         self.index: Any = range(rows)  # the labels of the sample rows
+        self.first: Tensor | None = None  # a column [rows, 1] of the input: as many rows as there are
         self._origins: dict[str, int] = {}
         self._given: set[str] = set()  # the input columns as they are
         self._taken: dict[str, tuple[Tensor, Callable[[str], str]]] = {}  # texts taken from others, and a way back
@@ -89,6 +90,7 @@ class Recorder:
             if isinstance(kind := _dtype_of(concrete, position), np.dtype) and kind.kind == "M":
                 self.learned[position] = Learned(dates=True)
         self._given.update(self._origins)
+        self.first = made.take([0]).parts[0][0]
         return self.wrap(concrete.copy(), made)  # code may write into it
 
     def origin(self, x: Tensor) -> int | None:

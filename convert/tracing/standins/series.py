@@ -18,10 +18,11 @@ from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder, coded, column, quietly
 from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.recorder.samples import NUMBERS
+from convert.tracing.rows.picked import Picked
 from convert.tracing.standins import functions
 from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
 from convert.tracing.standins.arrays import astype
-from convert.tracing.standins.cells import Cell, Ways, put_together
+from convert.tracing.standins.cells import Cell, Ways, answers_of, put_together
 from convert.tracing.standins.dates import dates_in
 from convert.tracing.standins.row_count import RowCount, labels_of
 from convert.tracing.standins.standin import StandIn, alike, shown
@@ -113,12 +114,14 @@ class Series(StandIn):
         return CategoryAccessor(self)
 
     def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, StandIn):
+            return Picked(self, key)
         raise refuse("it takes some of the rows", "a transformer answers every row: Series.where, np.where")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if not isinstance(key, StandIn):
             raise refuse("it sets single rows", VECTORISED)
-        made = self.mask(key, value)
+        made = self.mask(key, value.put_back(key) if type(value) is Picked else value)
         self.concrete, self.columns_ = made.concrete, made.columns_
 
     def to_numpy(self, dtype: Any = None, **others: Any) -> Any:
@@ -323,9 +326,9 @@ class Series(StandIn):
             return getattr(self, function)(*args, **keywords)
         ways, values = Ways(), self.tensor
         cell = Cell(self.recorder, values, ways)
-        found = ways.explore(lambda: function(cell, *args, **keywords))
+        found = ways.follow(function, lambda called: called(cell, *args, **keywords))
         with quietly():
-            concrete = self.concrete.apply(function, args=args, **keywords)
+            concrete = answers_of(found, lambda: self.concrete.apply(function, args=args, **keywords), self.concrete)
         return self.made(concrete, lambda x: put_together(self.recorder, x, found))
 
     transform = apply
