@@ -78,7 +78,7 @@ def test_no_run_takes_the_memory_of_a_small_dyno(start: Start, tmp_path: Path) -
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "full.onnx").write_bytes(filling().data)
     with memory_ceiling(DYNO_BYTES) as ceiling:
-        command = ceiling.command(sys.executable, "-m", "server")
+        command = ceiling.server(sys.executable)
         server = start(*command, WEB_CONCURRENCY="1", DYNONNX_MODELS=str(tmp_path / "models"))
         with unharmed(server, golden=b'{"features":[[3]]}'):
             for megabytes in (100, 300, 450, 500, 1000, 8000):
