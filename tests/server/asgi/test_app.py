@@ -270,7 +270,13 @@ def ask_with(app: App, path: str, send: Any) -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+    }
     scope |= {"http_version": "1.1", "headers": [(b"host", b"test")], "scheme": "http", "client": None}
     app.assemble()
     asyncio.run(app({**scope, "root_path": "", "server": ("test", 80)}, receive, send))
