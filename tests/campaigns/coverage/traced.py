@@ -43,8 +43,8 @@ OF_PASSENGERS = (
 )  # fmt: skip
 
 # Made-up texts are not so shaped as most need them; of Standardise only the index of a Series tells the columns.
-# Both ask for rows of a person's own.
-NEED_DATA = frozenset(("title_by_split", "Standardise", "zone_number", "zone_side", "titles"))
+# by_column cuts its logarithms in an array of whole numbers. All ask for rows of a person's own.
+NEED_DATA = frozenset(("title_by_split", "Standardise", "zone_number", "zone_side", "titles", "by_column"))
 # Sines of some months differ by their last digit alone, and a tree finds thresholds between them.
 OF_LAST_DIGITS = frozenset(("month_circle",))
 
