@@ -37,6 +37,27 @@ except MemoryError:
     assert told.stdout == "none\n"
 
 
+def test_stacks_of_run_threads_are_not_of_what_a_box_leaves() -> None:
+    """A model has a thread of its own once a run of it takes long: sixty stacks of 8 MB are more than this box."""
+    code = """
+import resource, threading
+from server.batching.runs.run import RunThread
+from server.confinement.memory import leave_some
+leave_some(256 << 20)
+bound = resource.getrlimit(resource.RLIMIT_DATA)
+threads, began = [RunThread("run") for _ in range(60)], threading.Semaphore(0)
+for thread in threads:
+    thread.submit(began.release)
+for thread in threads:
+    began.acquire()
+    thread.close()
+    thread._thread.join()
+print(resource.getrlimit(resource.RLIMIT_DATA) == bound)
+"""
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n"
+
+
 MAPPINGS = """\
 7f00000000-7f00003000 r--p 00000000 08:01 5    /usr/lib/read only.so
 Rss:                  12 kB
