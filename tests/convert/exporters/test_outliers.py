@@ -1,4 +1,4 @@
-"""Outlier detectors label rows as scikit-learn does where a score is the very offset, as rows that come again have it."""
+"""Outlier detectors label rows as scikit-learn does where a score is the very offset, as that of rows that recur."""
 
 from __future__ import annotations
 
