@@ -18,10 +18,11 @@ from convert.tracing import kernels
 from convert.tracing.recorder import texts
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, asked_by_a_person, refuse
+from convert.tracing.rows.arrays import rows_of
 from convert.tracing.standins import pandas_functions
 from convert.tracing.standins.cells import is_cell, searched
 from convert.tracing.standins.frames import DATA_FRAME
-from convert.tracing.standins.functions import bare, beside, holds_stand_in, recorder_of, to_array
+from convert.tracing.standins.functions import bare, beside, filled_rows, holds_stand_in, recorder_of, to_array
 from convert.tracing.standins.row_count import RowCount, is_labels
 from convert.tracing.standins.standin import StandIn
 
@@ -31,9 +32,10 @@ MATHEMATICS = {
     getattr(math, name): getattr(np, ufunc)
     for name, ufunc in {
         "ceil": "ceil", "cos": "cos", "exp": "exp", "expm1": "expm1", "fabs": "fabs", "floor": "floor",
-        "isnan": "isnan", "log": "log",
-        "log10": "log10", "log1p": "log1p", "log2": "log2", "pow": "float_power", "sin": "sin",
-        "sqrt": "sqrt", "tan": "tan", "tanh": "tanh", "trunc": "trunc",
+        "acos": "arccos", "asin": "arcsin", "atan": "arctan", "atan2": "arctan2", "cosh": "cosh", "degrees": "degrees",
+        "fmod": "fmod", "hypot": "hypot", "isfinite": "isfinite", "isinf": "isinf", "isnan": "isnan", "log": "log",
+        "log10": "log10", "log1p": "log1p", "log2": "log2", "pow": "float_power", "radians": "radians", "sin": "sin",
+        "sinh": "sinh", "sqrt": "sqrt", "tan": "tan", "tanh": "tanh", "trunc": "trunc",
     }.items()
 }  # fmt: skip
 
@@ -93,27 +95,8 @@ def _array(own: Any, x: Any, dtype: Any = None, *args: Any, **keywords: Any) -> 
         whole = to_array(x).copy()
         return whole if dtype is None else whole.astype(dtype)
     if type(x) in (list, tuple) and all(isinstance(item, StandIn) for item in x):
-        return Rows(list(x))
+        return rows_of(list(x))
     raise refuse("an array of single values is not recorded", VECTORISED)
-
-
-class Rows:
-    """Columns in a list, as np.array([a, b]) has them; turned about they are columns side by side."""
-
-    def __init__(self, items: list[Any]) -> None:
-        self._items = items
-
-    @property
-    def T(self) -> Any:  # noqa: N802  numpy's name
-        """[rows, columns]."""
-        return np.column_stack([to_array(item) for item in self._items])
-
-    def transpose(self) -> Any:
-        """[rows, columns]."""
-        return self.T
-
-    def __getattr__(self, name: str) -> Any:
-        raise refuse(f"{name} of columns in a list is not recorded", "np.column_stack([a, b])")
 
 
 class _Beside:
@@ -183,6 +166,8 @@ def replacements() -> Iterator[Pair]:
     """Each function or class that is replaced, and what records in its place."""
     for own in (np.asarray, np.array, np.asanyarray, np.ascontiguousarray):
         yield own, dispatching(own, functools.partial(_array, own))
+    for filling in (np.zeros, np.ones, np.empty, np.full):
+        yield filling, functools.wraps(filling, updated=())(filled_rows(filling))
     for own, ours in (pandas_functions.FUNCTIONS | kernels.FUNCTIONS).items():
         yield own, dispatching(own, ours)
     for own, ufunc in MATHEMATICS.items():

@@ -14,6 +14,7 @@ from convert.graph.graph import Graph
 from convert.tracing.patches import in_place
 from convert.tracing.recorder.recorder import CURRENT, Learned, NeedsDates, NeedsText, Recorder, storage
 from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed, nothing_hidden
+from convert.tracing.rows.picked import Picked
 from convert.tracing.standins.arrays import Array
 from convert.tracing.standins.dates import Times
 from convert.tracing.standins.frames import Frame, MissingColumn
@@ -142,7 +143,7 @@ def held(answer: StandIn) -> Columns:
 
 
 def _answered(answer: Any) -> StandIn:
-    if isinstance(answer, Dummies):
+    if isinstance(answer, Dummies | Picked):
         raise answer.refusal
     if not isinstance(answer, StandIn):
         raise Untraceable(

@@ -55,6 +55,7 @@ class OwnColumns:
             if view is not None:
                 view.hint.text = view.hint.text or learned.text
                 view.hint.known += [value for value in learned.known if value not in view.hint.known]
+                view.hint.samples += [text for text in learned.samples if text not in view.hint.samples]
                 if learned.dates:
                     note_dates(view.hint)
                 if not view.hint.text:

@@ -15,12 +15,14 @@ from convert.tracing.recorder import arithmetic, elements
 from convert.tracing.recorder.recorder import as_dtype, column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
+from convert.tracing.rows.arrays import ArrayAlongRows
+from convert.tracing.rows.picked import Picked
 from convert.tracing.standins.functions import FUNCTIONS
 from convert.tracing.standins.row_count import RowCount
 from convert.tracing.standins.standin import StandIn, alike, shown
 
 
-class Array(StandIn):
+class Array(ArrayAlongRows, StandIn):
     """Stands for an array ``[rows]`` or ``[rows, width]``."""
 
     __slots__ = ()
@@ -64,6 +66,10 @@ class Array(StandIn):
         raise refuse("it goes through the rows one by one", VECTORISED)
 
     def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, StandIn):
+            return Picked(self, key)
+        if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], StandIn) and np.ndim(key[1]) == 0:
+            return Picked(self if isinstance(key[1], slice) else self[:, key[1]], key[0])
         rows, wanted = split_key(self, key)
         if rows is None:  # x[:, None]
             return self.reshape(-1, 1)
@@ -95,6 +101,9 @@ class Array(StandIn):
         return self
 
     def _set_where(self, key: Any, condition: StandIn, value: Any) -> None:
+        if type(value) is Picked:
+            self._put_back(key, condition, value.put_back(condition))
+            return
         shown_key = tuple(map(shown, key)) if isinstance(key, tuple) else shown(key)
         if isinstance(value, StandIn) or np.size(value) != 1:
             raise refuse("it sets some rows to values of other columns", "np.where(condition, values, x)")
@@ -114,6 +123,15 @@ class Array(StandIn):
             make = functools.partial(elements.choose, here.graph, flags, value, here)
             chosen.append(self.recorder.node(make).cast(here.dtype))
         self._write(chosen, places)
+
+    def _put_back(self, key: Any, condition: StandIn, whole: Any) -> None:
+        """Values of all rows, where a condition holds."""
+        if isinstance(key, tuple) and not isinstance(key[1], slice):
+            self[:, key[1]] = np.where(condition, whole, self[:, key[1]])
+            return
+        turned = condition.concrete.ndim < self.concrete.ndim
+        flags = condition.to_numpy() if hasattr(condition, "to_numpy") else condition
+        self.become(np.where(flags.reshape(-1, 1) if turned else flags, whole, self))
 
     def _write(self, tensors: Sequence[Tensor], places: Sequence[int]) -> None:
         """These tensors as the columns at these places, whose sample rows are written: of every view of them, too."""

@@ -15,10 +15,12 @@ import numpy as np
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import arithmetic, elements, nodes, texts
-from convert.tracing.recorder.expressions import first_reading
+from convert.tracing.recorder.expressions import first_reading, is_at_end
+from convert.tracing.recorder.keyed import HASH, NeedsKeys, keyed, plain
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder
 from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
+from convert.tracing.recorder.samples import CASED, matching
 from convert.tracing.standins.standin import ufunc_node
 
 MOST_WAYS = 256
@@ -26,6 +28,7 @@ COUNTING = frozenset(
     (np.add, np.subtract, np.multiply, np.power, np.negative, np.absolute, np.invert, np.floor_divide, np.remainder)
 )  # which numpy has otherwise, or not, of booleans
 NO_ERRORS = "decide by the value before: x if x > 0 else 0, pd.isna(x), in place of try and except"
+LISTED = "give it a dict or set of constants, or use Series.map(dict) and Series.isin(list) of the whole column"
 Decision = tuple[Tensor, bool]
 Way = tuple[list[Decision], Any]
 
@@ -38,6 +41,8 @@ class Ways:
 
     def __init__(self, python: bool = True) -> None:
         self.python = python
+        self.keyed = False  # the function is a copy whose keys have one hash
+        self.asked = False  # for a hash, after which nothing was compared yet
         self._given: list[bool] = []
         self._taken: list[Decision] = []
 
@@ -58,13 +63,37 @@ class Ways:
         ways: list[Way] = []
         while waiting:
             self._given, self._taken = waiting.pop(), []
-            answer = run()
+            answer = self._answer(run)
             ways.append((list(self._taken), answer))
             taken = [way for _, way in self._taken]
             waiting += [[*taken[:at], not taken[at]] for at in range(len(self._given), len(taken))]
             if len(ways) > MOST_WAYS:
                 raise refuse(f"there are more than {MOST_WAYS} ways through a function of one value", VECTORISED)
         return ways
+
+    def follow(self, function: Any, run: Callable[[Any], Any]) -> Any:
+        """The same of ``run(function)``; where that looks a value up, of a copy that may."""
+        try:
+            return self.explore(lambda: run(function))
+        except NeedsKeys:
+            self.keyed, copied = True, keyed(function)
+            return self.explore(lambda: run(copied))
+
+    def _answer(self, run: Callable[[], Any]) -> Any:
+        """What a run answers; nothing, where it looks a value up that a dict does not hold, which is an error to it."""
+        try:
+            answer = run()
+        except KeyError as error:
+            if not (error.args and is_cell(error.args[0])):
+                raise
+            answer = None
+        self.compared()
+        return answer
+
+    def compared(self) -> None:
+        """Raises a refusal where a value was looked up among keys that it was not compared with."""
+        if self.asked:
+            raise refuse("a function of one value looks it up in what recording does not see", LISTED)
 
 
 class Cell:
@@ -91,9 +120,16 @@ class Cell:
             raise refuse("a function of one value catches errors, which no row of a graph raises", NO_ERRORS)
         return Cell(self.recorder, self.recorder.node(make), self.ways)
 
+    def taken(self, make: Callable[[], Tensor], back: Callable[[str], str] = str) -> Cell:
+        """A text taken of this one; ``back``: see `Recorder.take`."""
+        made = self.of(make)
+        self.recorder.take(made.tensor, self.tensor, back)
+        return made
+
     def ufunc(self, ufunc: np.ufunc, *operands: Any) -> Cell:
         """A function of numpy's; texts beside it make an input column one of texts."""
-        given = [value.tensor if is_cell(value) else value for value in operands]
+        self.ways.asked = False
+        given = [value.tensor if is_cell(value) else plain(value) for value in operands]
         if self.ways.python and ufunc in COUNTING:  # True + True is 2 in Python
             flags = [isinstance(value, Tensor) and value.dtype == np.bool_ for value in given]
             given = [value.cast(np.int64) if flag else value for value, flag in zip(given, flags, strict=True)]
@@ -121,6 +157,7 @@ class Cell:
 
     def __contains__(self, piece: Any) -> bool:
         self.recorder.need_text(self.tensor, "in")
+        self.recorder.sample(self.tensor, [piece])
         return bool(self.of(lambda: texts.contains(self.tensor, piece, regex=False)))
 
     def __neg__(self) -> Cell:
@@ -141,7 +178,7 @@ class Cell:
 
     def __getitem__(self, key: Any) -> Cell:
         self.recorder.need_text(self.tensor, "a piece of a text")
-        return self.of(lambda: texts.piece(self.tensor, key))
+        return self.taken(lambda: texts.piece(self.tensor, key))
 
     def lower(self) -> Cell:
         """As str.lower."""
@@ -153,12 +190,13 @@ class Cell:
 
     def _of_text(self, action: str) -> Cell:
         self.recorder.need_text(self.tensor, f"str.{action.lower()}")
-        return self.of(lambda: texts.case(self.tensor, action))
+        self.recorder.sample(self.tensor, CASED)
+        return self.taken(lambda: texts.case(self.tensor, action))
 
     def strip(self) -> Cell:
         """As str.strip of spaces."""
         self.recorder.need_text(self.tensor, "str.strip")
-        return self.of(lambda: texts.strip(self.tensor))
+        return self.taken(lambda: texts.strip(self.tensor))
 
     def split(self, separator: str | None = None) -> Pieces:
         """As str.split, of which one piece can be had."""
@@ -168,22 +206,59 @@ class Cell:
     def replace(self, old: str, new: str) -> Cell:
         """As str.replace."""
         self.recorder.need_text(self.tensor, "str.replace")
-        return self.of(lambda: texts.replaced(self.tensor, old, new, regex=False))
+        old = plain(old)
+        self.recorder.sample(self.tensor, [old])
+        return self.taken(lambda: texts.replaced(self.tensor, old, plain(new), regex=False))
 
     def startswith(self, begin: str) -> Cell:
         """As str.startswith."""
         self.recorder.need_text(self.tensor, "str.startswith")
+        self.recorder.sample(self.tensor, [begin])
         return self.of(lambda: texts.matches(self.tensor, texts.literal(begin) + texts.ANYTHING, whole=True))
 
     def endswith(self, end: str) -> Cell:
         """As str.endswith."""
         self.recorder.need_text(self.tensor, "str.endswith")
+        self.recorder.sample(self.tensor, [end])
         return self.of(lambda: texts.matches(self.tensor, texts.ANYTHING + texts.literal(end), whole=True))
 
     def _shows(self, *_: Any) -> NoReturn:
         raise refuse("a function of one value needs the value itself, which recording does not show it", VECTORISED)
 
-    __float__ = __int__ = __index__ = __len__ = __hash__ = __format__ = __str__ = __iter__ = _shows
+    __index__ = __len__ = __format__ = __iter__ = _shows
+
+    def _converts(self) -> Any:
+        """A copy of the function finds `as_text` and its kin in the place of Python's own."""
+        if self.ways.keyed:
+            self._shows()
+        raise NeedsKeys
+
+    __float__ = __int__ = __str__ = _converts
+
+    def __hash__(self) -> int:
+        if catches_errors(Ways.explore.__code__):
+            raise refuse("a function of one value catches errors, which no row of a graph raises", NO_ERRORS)
+        if not self.ways.keyed:
+            raise NeedsKeys
+        self.ways.compared()
+        self.ways.asked = True
+        return HASH
+
+    def as_text(self) -> Cell:
+        """As str(x)."""
+        self.recorder.need_text(self.tensor, "str")
+        word = np.array("nan", object)
+        return self.of(lambda: elements.missing(self.tensor).where(word, self.tensor))
+
+    def as_real(self) -> Cell:
+        """As float(x)."""
+        if elements.is_text(self.tensor):
+            return self.of(lambda: texts.number(self.tensor))
+        return self.of(lambda: self.tensor.cast(np.float64))
+
+    def as_whole(self) -> Cell:
+        """As int(x): towards zero."""
+        return self.of(lambda: self.as_real().tensor.cast(np.int64))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(self.__class__, name):
@@ -200,7 +275,13 @@ class Pieces:
         self._cell, self._separator = cell, separator
 
     def __getitem__(self, place: int) -> Cell:
-        return self._cell.of(lambda: texts.nth(self._cell.tensor, self._separator, place))
+        told = " " if self._separator is None else self._separator
+        made = self._cell.taken(
+            lambda: texts.nth(self._cell.tensor, self._separator, place),
+            lambda text: told.join([*"w" * place, text, "v"]),
+        )
+        made.recorder.sample(made.tensor, ["", "u", told])
+        return made
 
     def __getattr__(self, name: str) -> Any:
         raise refuse(f"{name} of the pieces of a text is not recorded", VECTORISED)
@@ -215,9 +296,13 @@ class Found:
     def group(self, number: int = 0) -> Cell:
         """All of it, or its one group."""
         cell = self._cell
+        if number == 0 and (is_at_end(self._pattern) or re.search(self._pattern, "")):
+            raise refuse("what an expression finds that may be nothing, or ends with $, is not recorded", VECTORISED)
         if number == 0:
-            return cell.of(lambda: texts.first_match(cell.tensor, first_reading(self._pattern), None))
-        return cell.of(lambda: texts.extracted(cell.tensor, self._pattern))
+            return cell.taken(lambda: texts.first_match(cell.tensor, first_reading(self._pattern), None))
+        return cell.taken(
+            lambda: texts.extracted(cell.tensor, self._pattern), lambda text: texts.with_group(self._pattern, text)
+        )
 
     __getitem__ = group
 
@@ -235,6 +320,7 @@ def searched(pattern: Any, cell: Cell) -> Found | None:
     if flags or re.compile(told).groups > 1:
         raise refuse("re.search with flags or several groups is not recorded", VECTORISED)
     cell.recorder.need_text(cell.tensor, "re.search")
+    cell.recorder.sample(cell.tensor, matching(told))
     if re.compile(told).groups:
         there = cell.recorder.node(lambda: ~elements.missing(texts.extracted(cell.tensor, told)))
     else:
@@ -278,6 +364,17 @@ def put_together(recorder: Recorder, like: Tensor, ways: list[Way]) -> Tensor:
     return _tree([(conditions, answer) for (conditions, _), answer in zip(ways, filled, strict=True)], 0)
 
 
+def answers_of(ways: list[Way], ask: Callable[[], Any], like: Any) -> Any:
+    """The sample rows of an answer; where they are none that a dict of the code holds, what other ways answer."""
+    try:
+        return ask()
+    except KeyError:
+        told = [plain(answer) for _, answer in ways if not is_cell(answer) and answer is not None]
+        if not told or len(told) == len(ways):
+            raise
+        return like.__class__(np.resize(np.array(told, object), len(like)), index=like.index).infer_objects()
+
+
 def _tree(ways: list[tuple[list[Decision], Tensor]], depth: int) -> Tensor:
     if len(ways) == 1:
         return ways[0][1]
@@ -294,6 +391,7 @@ class RowOfCells:
         self._recorder, self._cells = recorder, cells
 
     def __getitem__(self, key: Any) -> Any:
+        key = plain(key)
         if isinstance(key, list):
             return RowOfCells(self._recorder, {name: self[name] for name in key})
         if key in self._cells:
@@ -302,7 +400,7 @@ class RowOfCells:
 
     def get(self, key: Any, default: Any = None) -> Any:
         """As Series.get."""
-        return self._cells.get(key, default)
+        return self._cells.get(plain(key), default)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._cells.values())

@@ -14,12 +14,13 @@ from convert.tracing.recorder.operators import COMPARISONS
 from convert.tracing.recorder.recorder import column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, only, refuse
-from convert.tracing.standins.cells import Cell, RowOfCells, Ways, put_together
+from convert.tracing.rows.frames import AlongRows
+from convert.tracing.standins.cells import Cell, RowOfCells, Ways, answers_of, put_together
 from convert.tracing.standins.series import ARITHMETIC, Series, plain
 from convert.tracing.standins.standin import StandIn, shown
 
 
-class FrameValues(StandIn):
+class FrameValues(AlongRows, StandIn):
     """The half of a frame's stand-in that changes values; `frames` has the half that chooses columns."""
 
     __slots__ = ()
@@ -168,9 +169,11 @@ class FrameValues(StandIn):
             return self.each(lambda series: function(series, *args, **keywords))
         ways = Ways(python=self.concrete.to_numpy().dtype == object)
         cells = {name: Cell(self.recorder, self[name].tensor, ways) for name in self.concrete.columns}
-        found = ways.explore(lambda: function(RowOfCells(self.recorder, cells), *args, **keywords))
+        found = ways.follow(function, lambda called: called(RowOfCells(self.recorder, cells), *args, **keywords))
         with quietly():
-            concrete = self.concrete.apply(function, axis=1, args=args, **keywords)
+            concrete = answers_of(
+                found, lambda: self.concrete.apply(function, axis=1, args=args, **keywords), self.concrete.iloc[:, 0]
+            )
         like = next(iter(cells.values())).tensor
         return self.like(concrete, column(put_together(self.recorder, like, found)))
 

@@ -11,9 +11,11 @@ import numpy as np
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements, nodes
-from convert.tracing.recorder.recorder import Recorder, column, quietly
+from convert.tracing.recorder.recorder import CURRENT, Recorder, column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
+from convert.tracing.rows import arrays as along_rows
+from convert.tracing.standins.row_count import RowCount
 from convert.tracing.standins.standin import StandIn, alike, operand
 
 Function = Callable[..., Any]
@@ -245,6 +247,25 @@ def like_it(value: Any) -> Function:
     return make
 
 
+def filled_rows(own: Function) -> Function:
+    """zeros, ones, empty and full: of as many rows as there are, one that can be set as any other."""
+
+    def make(shape: Any, *args: Any, **keywords: Any) -> Any:
+        rows = shape[0] if type(shape) is tuple and shape else shape
+        recorder = CURRENT.get()
+        if type(rows) is not RowCount or recorder is None or recorder.first is None:
+            return own(shape, *args, **keywords)
+        concrete = (np.zeros if own is np.empty else own)(shape, *args, **keywords)
+        if concrete.ndim > 2 or concrete.dtype.kind not in "biuf" or len(concrete) != recorder.rows:
+            return concrete
+        value = np.ravel(concrete)[:1].reshape(())
+        column_of_it = elements.constant_like(recorder.first, value)
+        width = 1 if concrete.ndim == 1 else concrete.shape[1]
+        return recorder.wrap(concrete, Columns(recorder.graph, ((column_of_it, 1),) * width))
+
+    return make
+
+
 def by_method(name: str) -> Function:
     """A function that is a method of what it gets."""
     return lambda x, *args, **keywords: getattr(x, name)(*args, **keywords)
@@ -329,11 +350,13 @@ FUNCTIONS: dict[Any, Function] = {
     np.shape: lambda x: x.shape,
     np.stack: joined(np.stack, (1, -1)),
     np.take: take,
+    np.vstack: along_rows.rows_of,
     np.where: where,
     np.zeros_like: like_it(0),
 }
 FUNCTIONS |= {
     getattr(np, kind): by_method(kind) for kind in ("sum", "mean", "min", "max", "std", "var", "prod", "all", "any")
 }
+FUNCTIONS |= along_rows.FUNCTIONS
 FUNCTIONS |= {np.amin: by_method("min"), np.amax: by_method("max")}
 FUNCTIONS |= {getattr(np, f"nan{kind}"): skipping(kind) for kind in ("sum", "mean", "min", "max", "std", "var", "prod")}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convert.tracing.recorder.refusals import VECTORISED, refuse
+from convert.tracing.rows.picked import Picked
 from convert.tracing.standins.standin import StandIn
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Located:
 
     def __getitem__(self, key: Any) -> Any:
         rows, wanted = key if isinstance(key, tuple) and len(key) == 2 else (key, slice(None))
+        if isinstance(rows, StandIn) and isinstance(key, tuple) and not isinstance(wanted, slice):
+            return Picked(self._frame[wanted], rows)
         if not _all(rows):
             raise refuse(SOME_ROWS, EVERY_ROW)
         if isinstance(wanted, slice):
@@ -39,6 +42,7 @@ class Located:
             return
         if not isinstance(rows, StandIn):
             raise refuse("it sets single rows", VECTORISED)
+        value = value.put_back(rows) if type(value) is Picked else value
         for at, name in enumerate(wanted if isinstance(wanted, list) else [wanted]):
             self._frame.set_where(name, rows, value[at] if isinstance(value, list | tuple) else value)
 

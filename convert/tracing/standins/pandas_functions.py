@@ -13,6 +13,7 @@ from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements, texts
 from convert.tracing.recorder.recorder import CURRENT, column, quietly
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, prepared, refuse, remember
+from convert.tracing.recorder.samples import NUMBERS
 from convert.tracing.standins.cells import Cell, is_cell
 from convert.tracing.standins.dates import Times
 from convert.tracing.standins.frames import DATA_FRAME, Frame
@@ -186,6 +187,7 @@ def to_numeric(x: Any, errors: str = "raise", **others: Any) -> Any:
     """Numbers are numbers already."""
     only(others)
     if elements.is_text(x.tensor) and errors == "coerce":
+        x.recorder.sample(x.tensor, NUMBERS)
         with quietly():
             concrete = pd.to_numeric(x.concrete, errors="coerce").astype(np.float64)
         return x.made(concrete, texts.number)

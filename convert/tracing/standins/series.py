@@ -17,10 +17,12 @@ from convert.tracing.recorder import arithmetic, elements, nodes, texts
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder, coded, column, quietly
 from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only, refuse
+from convert.tracing.recorder.samples import NUMBERS
+from convert.tracing.rows.picked import Picked
 from convert.tracing.standins import functions
 from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
 from convert.tracing.standins.arrays import astype
-from convert.tracing.standins.cells import Cell, Ways, put_together
+from convert.tracing.standins.cells import Cell, Ways, answers_of, put_together
 from convert.tracing.standins.dates import dates_in
 from convert.tracing.standins.row_count import RowCount, labels_of
 from convert.tracing.standins.standin import StandIn, alike, shown
@@ -66,9 +68,10 @@ class Series(StandIn):
         return self.like(concrete, column(self.recorder.node(lambda: make(values))))
 
     def filter(self, concrete: Any, make: Callable[[Tensor], Tensor]) -> Any:
-        """The same column of the input, with changed values."""
+        """The same column of the input, or the same piece of it, with changed values."""
         values = self.tensor
-        return self.like(concrete, column(self.recorder.keep_origin(self.recorder.node(lambda: make(values)), values)))
+        made = self.recorder.keep_origin(self.recorder.node(lambda: make(values)), values)
+        return self.like(concrete, column(self.recorder.take(made, values, lambda text: text)))
 
     def binary(self, act: Callable[[Any, Any], Any], ufunc: np.ufunc, left: Any, right: Any) -> Any:
         """As of any stand-in; categories are compared as what they stand for."""
@@ -111,12 +114,14 @@ class Series(StandIn):
         return CategoryAccessor(self)
 
     def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, StandIn):
+            return Picked(self, key)
         raise refuse("it takes some of the rows", "a transformer answers every row: Series.where, np.where")
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if not isinstance(key, StandIn):
             raise refuse("it sets single rows", VECTORISED)
-        made = self.mask(key, value)
+        made = self.mask(key, value.put_back(key) if type(value) is Picked else value)
         self.concrete, self.columns_ = made.concrete, made.columns_
 
     def to_numpy(self, dtype: Any = None, **others: Any) -> Any:
@@ -172,6 +177,7 @@ class Series(StandIn):
                 f"the rows made up have texts that are no numbers ({str(error)[:100]})",
                 "give rows of yours: --data ROWS.csv",
             ) from error
+        self.recorder.sample(self.tensor, NUMBERS)
         return self.made(concrete, lambda x: texts.number(x) if dtype.kind == "f" else texts.number(x).cast(dtype))
 
     def _as_texts(self, dtype: Any) -> Any:
@@ -320,9 +326,9 @@ class Series(StandIn):
             return getattr(self, function)(*args, **keywords)
         ways, values = Ways(), self.tensor
         cell = Cell(self.recorder, values, ways)
-        found = ways.explore(lambda: function(cell, *args, **keywords))
+        found = ways.follow(function, lambda called: called(cell, *args, **keywords))
         with quietly():
-            concrete = self.concrete.apply(function, args=args, **keywords)
+            concrete = answers_of(found, lambda: self.concrete.apply(function, args=args, **keywords), self.concrete)
         return self.made(concrete, lambda x: put_together(self.recorder, x, found))
 
     transform = apply

@@ -87,6 +87,8 @@ class StandIn:
         """What numpy's own functions ask of it."""
         if method == "reduce" and ufunc.__name__ in REDUCING:
             return getattr(inputs[0], REDUCING[ufunc.__name__])(**{"axis": 0, **keywords})
+        if method == "__call__" and keywords and keywords.keys() <= {"out", "where"}:
+            return into(keywords.get("out", (None,))[0], ufunc(*inputs), keywords.get("where", True))
         if method != "__call__" or keywords:
             raise refuse(
                 f"numpy.{ufunc.__name__}.{method} with {', '.join(keywords) or 'its rows'} is not recorded",
@@ -219,6 +221,15 @@ def take_both_for_text(left: Any, right: Any) -> None:
         )
         if single and elements.is_text(one.tensor) and one.recorder.origin(other.tensor) is not None:
             other.recorder.need_text(other.tensor, "texts beside it")
+
+
+def into(out: Any, made: Any, where: Any) -> Any:
+    """What a function of numpy's makes, put into ``out`` where a condition holds."""
+    if not isinstance(out, StandIn):
+        raise refuse(
+            "a function of numpy's writes into no array of the rows", "np.where(condition, a, b) in place of where="
+        )
+    return out.become(made if where is True else np.where(where, made, out))
 
 
 def shown(value: Any) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import mmap
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from server.confinement.memory import let_files_go, memory_in_use, memory_limit, unchanged_files
+from tests.support.integration.running import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 
@@ -19,6 +21,41 @@ def test_a_process_can_limit_itself_for_a_while() -> None:
         bytes(1 << 30)
     assert len(bytes(100 << 20)) == 100 << 20
     assert memory_in_use() - before < 64 << 20
+
+
+def test_what_asks_for_more_than_its_box_has_gets_none() -> None:
+    code = """
+from server.confinement.memory import leave_some
+leave_some(256 << 20)
+assert len(bytes(100 << 20))
+try:
+    bytes(250 << 20)
+except MemoryError:
+    print("none")
+"""
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "none\n"
+
+
+def test_stacks_of_run_threads_are_not_of_what_a_box_leaves() -> None:
+    """A model has a thread of its own once a run of it takes long: sixty stacks of 8 MB are more than this box."""
+    code = """
+import resource, threading
+from server.batching.runs.run import RunThread
+from server.confinement.memory import leave_some
+leave_some(256 << 20)
+bound = resource.getrlimit(resource.RLIMIT_DATA)
+threads, began = [RunThread("run") for _ in range(60)], threading.Semaphore(0)
+for thread in threads:
+    thread.submit(began.release)
+for thread in threads:
+    began.acquire()
+    thread.close()
+    thread._thread.join()
+print(resource.getrlimit(resource.RLIMIT_DATA) == bound)
+"""
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n"
 
 
 MAPPINGS = """\
