@@ -246,6 +246,7 @@ PARTS_OF_ENTRY_POINTS = frozenset(
         "bench.arguments",  # the command line of bench's `__main__`, from a list that it is given
         "bench.peers.bentoml",  # BentoML's own command starts it
         "bench.machine.processes",  # hands this process's environment on to the servers it starts
+        "convert.cli.grammar",  # its words
         "convert.cli.options",  # the command line of convert's `__main__`, from a list that it is given
         "score.options",  # the same of score's
     }
