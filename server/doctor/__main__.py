@@ -118,7 +118,8 @@ def _check(memory_bytes: int | None) -> int:
         print(told(f"refused: {reason}"))
     names = {model.name for model in tried.models}
     if settings.default_model is not None and settings.default_model not in names:
-        print(f"DYNONNX_DEFAULT_MODEL is {settings.default_model}, and no such model serves")
+        there = f"there is {', '.join(sorted(names))}" if names else "there is none"
+        print(told(f"DYNONNX_DEFAULT_MODEL is {settings.default_model}, and no such model serves: {there}"))
         return BAD
     if not tried.models and not tried.refused:
         print(f"no model is in {settings.models}/ yet: the server will say so")

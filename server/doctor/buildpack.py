@@ -31,7 +31,7 @@ MISSPELT = {
     "app.json": re.compile(r"app[-_.]?json(\.txt)?", re.IGNORECASE),
 }
 UNFINISHED = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)  # what git leaves of a merge
-BY_LINE = ("Procfile", ".python-version", ".slugignore", *HOOKS)  # files of which a line's end must be no part
+BY_LINE = ("Procfile", ".slugignore", *HOOKS)  # where a carriage return ends up in a command or a name
 COMMIT = 'git commit -m "Mend the build"'
 
 

@@ -8,7 +8,7 @@ from server.doctor.buildpack import python_of
 from tests.server.doctor.conftest import Repository
 
 
-@pytest.mark.parametrize("name", ["Procfile", ".slugignore", ".python-version", "bin/post_compile"])
+@pytest.mark.parametrize("name", ["Procfile", ".slugignore", "bin/post_compile"])
 def test_line_ends_of_windows(repository: Repository, name: str) -> None:
     file = repository.root / name
     text = file.read_text() if file.exists() else "#!/bin/sh\ntrue\n"
@@ -18,6 +18,12 @@ def test_line_ends_of_windows(repository: Repository, name: str) -> None:
     repository.shell(told.split("\n")[1])
     assert repository.found() == []
     assert file.read_text() == text
+
+
+def test_line_ends_of_windows_that_the_build_takes_off(repository: Repository) -> None:
+    for name in (".python-version", "requirements.txt", "app.json"):
+        repository.commit(name, (repository.root / name).read_text().replace("\n", "\r\n"))
+    assert repository.found() == []
 
 
 def test_line_ends_that_git_makes_here_alone_are_nobodys_mistake(repository: Repository) -> None:
