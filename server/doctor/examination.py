@@ -159,13 +159,17 @@ def _refused(checkout: Checkout, models: str, settings: Settings, size: str) -> 
 
 def _installed(checkout: Checkout) -> dict[str, int]:
     """Bytes of the required packages that are installed here."""
-    found = {}
-    for name in pinned(checkout.texts):
-        try:
-            found[name] = sum(file.size or 0 for file in metadata.files(name) or ())
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    sizes = {name: _size_of(name) for name in pinned(checkout.texts)}
+    return {name: size for name, size in sizes.items() if size is not None}
+
+
+@functools.cache
+def _size_of(name: str) -> int | None:
+    """Bytes of an installed package, by its list of files, each of which is looked for; None where there is none."""
+    try:
+        return sum(file.size or 0 for file in metadata.files(name) or ())
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _packages(checkout: Checkout) -> Iterator[Finding]:
