@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from convert.exporters.functions import FUNCTIONS
+from convert.graph.circle import cosine, sine
 from convert.graph.graph import Graph, Tensor
 from convert.tracing.recorder.arithmetic import (
     arcsin,
@@ -185,7 +186,7 @@ NODES: dict[Any, Node] = {
     np.sign: sign,
     np.square: lambda x: x * x,
     np.subtract: lambda a, b: a - b,
-    np.tan: lambda x: x.unary("Sin") / x.unary("Cos"),
+    np.tan: lambda x: (sine(x.cast(np.float64)) / cosine(x.cast(np.float64))).cast(x.dtype),
     np.trunc: lambda x: x.unary("Abs").unary("Floor") * sign(x) if x.dtype.kind == "f" else x,
 }
 KEEPING_BOOLEANS = frozenset(

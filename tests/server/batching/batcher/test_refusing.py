@@ -30,6 +30,31 @@ async def test_a_full_queue_refuses_and_says_how_long() -> None:
     rig.batcher.check_capacity()
 
 
+class Weighed(NumbersEntry):
+    """Says how much it takes, to ``counted``; there is room for so many."""
+
+    def __init__(self, number: int, counted: list[int], room: int) -> None:
+        super().__init__(number)
+        self._counted, self._room = counted, room
+
+    def weigh(self, size: int) -> None:
+        if len(self._counted) == self._room:
+            raise ServerError("overloaded", "they hold too much")
+        self._counted.append(size)
+
+
+@pytest.mark.fault(39)
+@in_loop
+async def test_beyond_light_rows_every_request_is_weighed_and_refused_where_all_is_too_much() -> None:
+    rig = Rig(light_rows=5.0)
+    counted: list[int] = []
+    entries = [Weighed(number, counted, room=7) for number in range(16)]
+    rig.submit(*entries)
+    assert len(counted) == 7
+    assert all(size > 8 for size in counted), "its number and what a request takes beside it"
+    assert [await entry.code() for entry in entries] == ["no error"] * 13 + ["overloaded"] * 3
+
+
 @pytest.mark.parametrize("row_independent", [True, False])
 @in_loop
 async def test_the_fixed_cost_counts_for_each_run_that_must_be_made(row_independent: bool) -> None:
