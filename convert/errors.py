@@ -1,9 +1,17 @@
-"""Owns the ways a conversion ends without a file. Knows nothing of who prints them."""
+"""Owns the ways a conversion ends without a file, and what an error is about. Knows nothing of who prints them.
+
+A file may have been changed after its model was fitted; whoever is told so must know where to look. What an error says
+of itself is enough where an attribute is missing; where one is of another kind the statement that failed names it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
+import linecache
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from types import FrameType, MappingProxyType
+from typing import Any, NamedTuple
 
 NONE: Mapping[str, str] = MappingProxyType({})
 
@@ -43,7 +51,13 @@ UNFORESEEN = (
     "that is a fault of the converter, not yours: report it with the model, or with what --debug prints. Until it is"
     " mended, put a step that docs/coverage.md lists in place of the one that is named here"
 )
+CHANGED = "fit the model again and pickle it: this file is damaged, or was changed. If it says the same of a new one, "
 LONGEST_ERROR = 300  # characters
+LIBRARIES = frozenset(
+    {"catboost", "category_encoders", "feature_engine", "imblearn", "lightgbm", "sklearn", "skops", "xgboost"}
+)
+READ = re.compile(r"\b([A-Za-z_]\w*)\.([A-Za-z_]\w*)\b(?!\()")
+MOST_LINES = 5  # of a statement that are looked at
 
 
 def unforeseen(error: Exception, where: str = "") -> Refused:
@@ -51,10 +65,60 @@ def unforeseen(error: Exception, where: str = "") -> Refused:
     if isinstance(error, RecursionError):
         refusal = Refused("it nests deeper than can be followed", "take layers off the model and fit it again", where)
     else:
-        words = " ".join(str(error).split())[:LONGEST_ERROR]
-        refusal = Refused(f"something broke that nobody expected: {type(error).__name__}: {words}", UNFORESEEN, where)
+        words = f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST_ERROR]}"
+        blamed = find_blamed(error)
+        if blamed is None:
+            refusal = Refused(f"something broke that nobody expected: {words}", UNFORESEEN, where)
+        else:
+            refusal = Refused(_told(blamed, words), CHANGED + UNFORESEEN, where)
     refusal.__cause__ = error
     return refusal
+
+
+def _told(blamed: Blamed, words: str) -> str:
+    owner, attribute, kind = blamed
+    if kind is None:
+        return f"this {owner} has no {attribute}, which fitting writes"
+    return f"what this {owner} has as its {attribute}, of type {kind}, is nothing that can be followed: {words}"
+
+
+class Blamed(NamedTuple):
+    """The class of a fitted object, its attribute, and the type of what stands there: None where nothing does."""
+
+    owner: str
+    attribute: str
+    kind: str | None
+
+
+def find_blamed(error: BaseException) -> Blamed | None:
+    """What an error is about, by the innermost statement that reads an attribute of a fitted object."""
+    owner = error.obj if isinstance(error, AttributeError) else None
+    if isinstance(error, AttributeError) and error.name and _is_fitted(owner):
+        return Blamed(type(owner).__name__, error.name, None)
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    for (frame, line), place in zip(
+        reversed(frames), reversed(traceback.extract_tb(error.__traceback__)), strict=False
+    ):
+        for name, attribute in _reads(frame, line, place.end_lineno or line):
+            held = _attributes(frame.f_locals.get(name))
+            if attribute in held:
+                return Blamed(type(frame.f_locals[name]).__name__, attribute, type(held[attribute]).__name__)
+    return None
+
+
+def _is_fitted(thing: Any) -> bool:
+    return type(thing).__module__.partition(".")[0] in LIBRARIES
+
+
+def _attributes(thing: Any) -> Mapping[str, Any]:
+    return getattr(thing, "__dict__", {}) if _is_fitted(thing) else {}
+
+
+def _reads(frame: FrameType, first: int, last: int) -> Iterator[tuple[str, str]]:
+    """The names and attributes that a statement reads."""
+    lines = range(first, min(last, first + MOST_LINES) + 1)
+    text = "".join([linecache.getline(frame.f_code.co_filename, line, frame.f_globals) for line in lines])
+    return ((found[1], found[2]) for found in READ.finditer(text))
 
 
 class UsageError(Exception):

@@ -31,6 +31,7 @@ from convert.proof.company import Company, ask_alone, measure_company, refuse_co
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.enough import refuse_sameness, refuse_ties
 from convert.proof.golden import golden
+from convert.proof.holding import refuse_holdings
 from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_by_halves, ask_few_rows, ask_proof_rows
 from convert.proof.rows.usual import usual
@@ -128,6 +129,7 @@ def _ask(
     groups, expected = ask_proof_rows(original, features, data)
     marked = find_accidents(_opened(accidents), features, groups)
     refuse_company(original, groups, expected, marked)
+    refuse_holdings(original, features, data)
     return _Asked(original, features, groups, expected, marked, company)
 
 

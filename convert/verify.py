@@ -17,6 +17,7 @@ from convert.proof.claims import AGAIN, refuse_false_claims
 from convert.proof.company import ask_alone, measure_company, refuse_company
 from convert.proof.constancy import has_one_answer, is_constant
 from convert.proof.enough import refuse_sameness, refuse_ties
+from convert.proof.holding import refuse_holdings
 from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import ask_proof_rows
 from server.artefact.metadata import Artefact, BadArtefact, Feature, from_metadata
@@ -53,6 +54,7 @@ def verify(
     ours = _ours(original, known, answers)
     accidents = find_accidents(_opened(ours), known, groups)
     refuse_company(original, groups, expected, accidents)
+    refuse_holdings(original, known, data)
     proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups), company)
     if not allow_ties:
         refuse_ties(proof)

@@ -67,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         "  python -m server doctor   says before a push what would go wrong; --help tells more\n"
         "  python -m server check    opens every model and has it answer its golden rows, and ends\n"
         "  python -m server fetch    fetches the models of DYNONNX_MODELS_FROM, and ends",
-        epilog=f"Settings come from the environment:\n{help_text()}",
+        epilog="Settings are variables of the environment (PORT=9000 python -m server); in brackets what is usual:\n"
+        f"{help_text()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--print-config", action="store_true", help="show the settings and the dyno plan, and end")

@@ -126,7 +126,7 @@ class Settings:
     default_model: str | None = _setting(None, _text, "the model that /predict serves; unset: the only one there is")
     strict: bool = _setting(False, _flag, "1: a model that does not load stops the start")
     api_keys: tuple[str, ...] = _setting(
-        (), _keys, "keys a client must send as `Authorization: Bearer KEY`; none: open"
+        (), _keys, "keys, separated by commas, of which clients send one as `Authorization: Bearer KEY`; none: open"
     )
     admin_keys: tuple[str, ...] = _setting(
         (), _keys, "keys that load and unload models and open all else; none: these routes are off"
@@ -143,11 +143,11 @@ class Settings:
     batch: BatchRule = _setting(
         "proven",
         _choice("proven", "trial"),
-        "which models share runs: proven by their graph and their trial, or, at your own risk, by their trial alone",
+        "which models share runs; proven: by graph and trial; trial: by their trial alone, at your own risk",
     )
-    max_wait_ms: int = _setting(0, _whole(0, 10_000), "how long a batch may wait for company; 0: never")
-    deadline_ms: int = _setting(25_000, _whole(1, 600_000), "a request not answered by then gets 504")
-    queue_ms: int = _setting(1000, _whole(1, 600_000), "the most work that may wait for one model, in time to serve it")
+    max_wait_ms: int = _setting(0, _whole(0, 10_000), "milliseconds that a batch may wait for company; 0: none")
+    deadline_ms: int = _setting(25_000, _whole(1, 600_000), "milliseconds to an answer; who has none by then gets 504")
+    queue_ms: int = _setting(1000, _whole(1, 600_000), "milliseconds of work that may wait for one model")
     quota: int = _setting(
         0, _whole(0, 1_000_000), "predictions a second that one client may ask of a worker; 0: as many as it likes"
     )
@@ -176,9 +176,11 @@ class Settings:
         "models whose answers are kept whatever that saves, or never: iris=on,churn=off; others: by their cost",
     )
     ort_threads: int = _setting(1, _whole(1, 64), "threads of ONNX Runtime for one run")
-    server_timing: bool = _setting(False, _flag, "1: answers carry Server-Timing")
+    server_timing: bool = _setting(False, _flag, "1: answers say in Server-Timing what took how long")
     cors_origins: tuple[str, ...] = _setting((), _origins, "origins whose pages may call this server; none: no CORS")
-    log_level: LogLevel = _setting("info", _choice("debug", "info", "warning", "error"), "least level that is logged")
+    log_level: LogLevel = _setting(
+        "info", _choice("debug", "info", "warning", "error"), "what is logged: from debug, info, warning or error on"
+    )
     log_format: LogFormat = _setting("text", _choice("text", "json"), "text or json, one line each")
 
     @property

@@ -98,3 +98,14 @@ def test_what_the_doctor_calls_a_mistake_ends_the_build(build: Build) -> None:
     built = build.run("compile")
     assert built.returncode == 1
     assert "Multiple Python package manager files were found" in built.stdout + built.stderr
+
+
+@pytest.mark.slow
+def test_a_hook_with_the_line_ends_of_windows_ends_the_build(build: Build) -> None:
+    """And a `.python-version` with such does not."""
+    for name in (".python-version", "bin/post_compile"):
+        file = build.app / name
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    built = build.run("compile")
+    assert "Using Python 3.13 specified in .python-version" in built.stdout + built.stderr
+    assert built.returncode != 0

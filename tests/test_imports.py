@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -96,7 +97,13 @@ def package_of(module: str) -> str:
 
 
 ALL_FILES = [path for package in PACKAGES for path in files(package)]
-IMPORTS = {module_of(path): imports(path.read_text()) for path in ALL_FILES}
+MODULES = dict.fromkeys(module_of(path) for path in ALL_FILES)
+
+
+@cache
+def all_imports() -> dict[str, list[Import]]:
+    """Those of every file by its module; not made before a test asks, as every process of tests reads this file."""
+    return {module_of(path): imports(path.read_text()) for path in ALL_FILES}
 
 
 def floor_of(module: str) -> int | None:
@@ -115,29 +122,30 @@ def test_the_server_has_these_floors_and_this_ground() -> None:
     assert entries - {"__init__", "__main__", "__pycache__"} == {*FLOORS, *GROUND}, "give it a floor, here and in docs"
 
 
-@pytest.mark.parametrize("module", [module for module in IMPORTS if package_of(module) == "server"])
+@pytest.mark.parametrize("module", [module for module in MODULES if package_of(module) == "server"])
 def test_files_import_their_own_floor_and_those_below(module: str) -> None:
     own = floor_of(module)
-    for imported, line in IMPORTS[module]:
+    for imported, line in all_imports()[module]:
         floor = floor_of(imported)
         assert own is not None
         assert floor is None or floor <= own, f"{module}, line {line}: {imported} stands above it"
 
 
 def test_the_doors_know_nothing_of_each_other() -> None:
-    for module, imported in IMPORTS.items():
+    for module, imported in all_imports().items():
         if module.startswith("server.asgi"):
             assert not [name for name, _ in imported if name.startswith("server.http")], module
 
 
 def test_batching_knows_no_protocol() -> None:
-    for module, imported in IMPORTS.items():
+    for module, imported in all_imports().items():
         if module.startswith("server.batching"):
             assert not [name for name, _ in imported if name.startswith("server.codecs")], module
 
 
 def test_no_file_imports_itself_by_way_of_others() -> None:
-    graph = {module: {name for name, _ in imported if name in IMPORTS} for module, imported in IMPORTS.items()}
+    ours = all_imports()
+    graph = {module: {name for name, _ in imported if name in ours} for module, imported in ours.items()}
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
@@ -149,8 +157,8 @@ def test_folders_import_each_other_in_one_direction(package: str) -> None:
         return ".".join(module.split(".")[:2])
 
     graph: dict[str, set[str]] = {}
-    for module, imported in IMPORTS.items():
-        names = {node(name) for name, _ in imported if name in IMPORTS and package_of(name) == package}
+    for module, imported in all_imports().items():
+        names = {node(name) for name, _ in imported if name in MODULES and package_of(name) == package}
         if package_of(module) == package:
             graph.setdefault(node(module), set()).update(names - {node(module), package})
     TopologicalSorter(graph).prepare()
@@ -165,7 +173,7 @@ def test_no_folder_is_too_long_to_be_read() -> None:
 
 
 def test_the_server_imports_neither_convert_nor_bench() -> None:
-    for module, lines in IMPORTS.items():
+    for module, lines in all_imports().items():
         for imported, line in lines:
             if package_of(module) == "server":
                 assert package_of(imported) not in ("convert", "bench", "score", "examples", "tests"), (
@@ -174,7 +182,7 @@ def test_the_server_imports_neither_convert_nor_bench() -> None:
 
 
 def test_convert_imports_of_the_server_only_what_is_open_to_it() -> None:
-    for module, lines in IMPORTS.items():
+    for module, lines in all_imports().items():
         if package_of(module) == "convert":
             for imported, line in lines:
                 assert package_of(imported) not in ("bench", "score", "examples", "tests"), f"{module}, line {line}"
@@ -183,7 +191,7 @@ def test_convert_imports_of_the_server_only_what_is_open_to_it() -> None:
 
 
 def test_score_imports_of_the_server_only_what_knows_no_http() -> None:
-    for module, lines in IMPORTS.items():
+    for module, lines in all_imports().items():
         if package_of(module) == "score":
             for imported, line in lines:
                 assert package_of(imported) not in ("convert", "bench", "examples", "tests"), f"{module}, line {line}"
@@ -192,7 +200,7 @@ def test_score_imports_of_the_server_only_what_knows_no_http() -> None:
 
 
 def test_bench_imports_neither_server_nor_convert() -> None:
-    for module, lines in IMPORTS.items():
+    for module, lines in all_imports().items():
         if package_of(module) == "bench":
             for imported, line in lines:
                 assert package_of(imported) not in ("server", "convert", "score", "tests"), (
@@ -201,7 +209,7 @@ def test_bench_imports_neither_server_nor_convert() -> None:
 
 
 def test_the_server_imports_nothing_that_can_unpickle() -> None:
-    for module, lines in IMPORTS.items():
+    for module, lines in all_imports().items():
         for imported, line in lines:
             if package_of(module) == "server":
                 assert package_of(imported) not in NEVER_IN_SERVER, f"{module}, line {line}: {imported}"

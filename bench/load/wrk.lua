@@ -1,6 +1,17 @@
 -- Asks the `cases`, a table of {path, body, headers} that bench/load/wrk.py writes before this text: round after round, or by
 -- chance where it has written a `skew`: then the first is asked most often, the one at n by 1 / n ^ skew of that.
-local requests, sums, turn = {}, {}, 0
+-- A body that has seven zeros twice (`unheard`) is another each time: they become the start of this thread's run, and a count.
+local requests, sums, turn, threads = {}, {}, 0, 0
+
+setup = function(thread)
+  threads = threads + 1
+  thread:set("first", threads)
+end
+
+local function parted(text)
+  local from, to = text:find("0000000", 1, true)
+  return text:sub(1, from - 1), text:sub(to + 1)
+end
 
 init = function()
   local sum = 0
@@ -8,6 +19,10 @@ init = function()
     local headers = {["Content-Type"] = "application/json"}
     for name, value in pairs(case[3] or {}) do headers[name] = value end
     requests[i] = wrk.format("POST", case[1], headers, case[2])
+    if unheard then
+      local before, rest = parted(requests[i])
+      requests[i] = {before .. string.format("%07d", (os.time() * 64 + first) % 10000000), parted(rest)}
+    end
     sum = sum + 1 / i ^ (skew or 0)
     sums[i] = sum
   end
@@ -26,6 +41,11 @@ local function drawn()
 end
 
 request = function()
+  if unheard then
+    turn = turn + 1
+    local parts = requests[turn % #requests + 1]
+    return parts[1] .. parts[2] .. string.format("%07d", turn) .. parts[3]
+  end
   turn = skew and drawn() or turn % #requests + 1
   return requests[turn]
 end

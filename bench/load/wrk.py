@@ -17,6 +17,7 @@ from bench.machine.processes import Child, clean_environment, wait_until
 MISSING = "wrk is not installed (Debian: apt install wrk): no closed loop, no peak rates"
 ERRORS = ("connect", "read", "write", "status", "timeout")  # as wrk.lua names them
 READY = b"READY"  # as wrk.lua writes it
+COUNTED = b"0000000"  # twice in a body that is to be another each time it is asked
 _START_S = 20.0  # for thousands of requests, on a busy machine
 _LONGEST_S = 60  # wrk is told to end earlier
 
@@ -47,16 +48,17 @@ def run(
     raise LoadFailed(f"wrk on {url} ended with status {status} and no result.", log.read_text("utf-8"))
 
 
-def write_script(cases: Sequence[Case], file: Path, skew: float | None = None) -> None:
+def write_script(cases: Sequence[Case], file: Path, skew: float | None = None, *, unheard: bool = False) -> None:
     """A wrk script that goes round the cases, or draws them by Zipf's law.
 
     Its requests are made once. A Lua string is JSON's, or the number of each byte. ``skew``: of the law, 0 to ask all
-    equally often.
+    equally often. ``unheard``: every body has ``COUNTED`` twice, and numbers are put there so that none is asked again.
     """
     table = ",\n".join(f"  {{{', '.join(_words(case))}}}" for case in cases)
     template = Path(__file__).with_suffix(".lua").read_text("utf-8")
     drawn = "nil" if skew is None else f"{skew:g}"
-    file.write_text(f"local skew = {drawn}\nlocal cases = {{\n{table}\n}}\n{template}", "utf-8")
+    how = f"local skew = {drawn}\nlocal unheard = {str(unheard).lower()}\n"
+    file.write_text(f"{how}local cases = {{\n{table}\n}}\n{template}", "utf-8")
 
 
 def _words(case: Case) -> Iterator[str]:

@@ -10,7 +10,7 @@ from bench.record.results import Results
 KEPT, MADE = "kept", "made anew"  # the same server, with a cache and without
 HIT_SHARES = "hit_shares"  # of the settings: scenario -> the part of its questions that were hits
 CONNECTIONS = 32
-ALONE, CIRCLING = "one question", "questions in a circle"  # what is asked where no skew is
+ALONE, UNHEARD = "one question", "no question twice"  # what is asked where no skew is
 _SKEWED = re.compile(r"cache: (?P<model>.+), skew (?P<skew>[0-9.]+)")
 
 
@@ -36,6 +36,11 @@ def gained(results: Results, scenario: str) -> float | None:
 def gained_by_cpu(results: Results, scenario: str) -> float | None:
     """The same of processor time for a request, which other work on the machine disturbs less."""
     return results.ratio(scenario, CONNECTIONS, MADE, KEPT, "cpu_us")
+
+
+def cost_by_cpu(results: Results, scenario: str) -> float | None:
+    """How many times the processor time of a request answers that are kept take; None where it was not measured."""
+    return results.ratio(scenario, CONNECTIONS, KEPT, MADE, "cpu_us")
 
 
 def by_skew(results: Results) -> dict[str, list[Skewed]]:

@@ -1,11 +1,12 @@
-"""Owns one turn of closed-loop load: a server under wrk for a while, some answers checked meanwhile."""
+"""Owns closed-loop load: a server under wrk for a while, or several at once; some answers checked meanwhile."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from bench.baselines.serving import Running, System
@@ -91,6 +92,30 @@ def closed_loop(
     )
     bench.results.peaks.append(peak)
     return peak
+
+
+def side_by_side(
+    bench: Bench,
+    running: Mapping[str, Running],
+    scenario: str,
+    cases: Sequence[Case],
+    connections: int,
+    seconds: float,
+    number: int,
+) -> None:
+    """One turn of several servers by name, all at once on one core: what disturbs one meets each.
+
+    Of such turns processor time counts; the rates are what the kernel's scheduler gives. Raises as `closed_loop` does.
+    """
+    with ThreadPoolExecutor(len(running)) as pool:
+        turns = [
+            pool.submit(closed_loop, bench, each, scenario, name, cases, connections, seconds, number)
+            for name, each in running.items()
+        ]
+    peaks = bench.results.peaks
+    for turn in turns:
+        peak = turn.result()
+        peaks[peaks.index(peak)] = replace(peak, others=None)  # they were each other's
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ and not at all where the system cannot see to that.
   python -m convert model.pkl --out churn.onnx       one file, just there
   python -m convert net.pkl --optimise fast          a network in float32, if it is faster and passes the same check
   python -m convert model.pkl --trust-code           runs and records functions and classes of your own in it
-  python -m convert models/build                     every model file in a folder, side by side
+  python -m convert my-pickles/                      every model file in a folder, side by side
   python -m convert --mlflow models:/churn/3         models/churn/3/model.onnx, from MLflow's registry
   python -m convert doctor MODEL.pkl                 what a file is, unopened, and which command comes next
   python -m convert inspect FILE.onnx                what a file takes and gives
@@ -185,7 +185,9 @@ def _convert_parser() -> argparse.ArgumentParser:
         " side, as many as there are processors",
     )
     parser.add_argument(
-        "--mlflow", metavar="ADDRESS", help="in its place: models:/name/3, runs:/id/path, a folder with MLmodel in it"
+        "--mlflow",
+        metavar="ADDRESS",
+        help="in place of MODEL: models:/name/3, runs:/id/path, a folder with MLmodel in it",
     )
     parser.add_argument("--name", help="the model's name (default: from the file's name)")
     parser.add_argument("--version", help="its version (default: 1, or one above the highest there)")

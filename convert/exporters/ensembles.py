@@ -17,6 +17,8 @@ from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
 from convert.inside import inside
 
+ROUNDING = 1e-12  # of scores of about 1: two that differ do so by far more
+
 
 def bagging_classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The mean of the members' probabilities, or of their votes where they have none."""
@@ -168,7 +170,11 @@ def ada_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 
 def isolation_forest(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """Mean depth of the leaf over all trees, turned into a score; below the offset is an outlier."""
+    """Mean depth of the leaf over all trees, turned into a score; below the offset is an outlier.
+
+    With ``contamination`` the offset is a quantile of the training scores, often the very score of rows that come
+    again: there scikit-learn has 0, an inlier, and a graph, whose power is rounded otherwise, a little beside it.
+    """
     forest = Forest()
     lengths_and_paths = zip(model._average_path_length_per_tree, model._decision_path_lengths, strict=True)
     members = zip(model.estimators_, model.estimators_features_, lengths_and_paths, strict=True)
@@ -180,7 +186,8 @@ def isolation_forest(e: Exporter, model: Any, x: Columns) -> Prediction:
     denominator = len(model.estimators_) * float(_average_path_length([model._max_samples])[0])
     exponent = depth / -denominator if denominator else depth * 0.0
     scores = -(exponent * float(np.log(2.0))).unary("Exp") - float(model.offset_)
-    return Prediction(label=(scores < 0.0).where(np.int64(-1), e.graph.constant(np.int64(1))), scores=scores)
+    label = (scores < -ROUNDING).where(np.int64(-1), e.graph.constant(np.int64(1)))
+    return Prediction(label=label, scores=scores)
 
 
 def trees_embedding(e: Exporter, model: Any, x: Columns) -> Columns:

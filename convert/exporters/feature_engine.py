@@ -26,6 +26,7 @@ from convert.exporters.feature_engine_hints import position, shift_of, table_hin
 from convert.exporters.functions import FUNCTIONS
 from convert.exporters.numeric import raised
 from convert.exporters.registry import TRANSFORMS, Exporter, Transform
+from convert.graph.circle import cosine, sine
 from convert.graph.columns import Columns, columns, replaced
 from convert.graph.graph import Tensor
 from server.artefact.metadata import MISSING_TEXT
@@ -159,7 +160,7 @@ def cyclical(e: Exporter, model: Any, x: Columns) -> Columns:
     added = []
     for name in model.variables_:
         turns = x.take([position(model, name)]).numbers() * float(2.0 * np.pi / model.max_values_[name])
-        added += [turns.unary("Sin"), turns.unary("Cos")]
+        added += [sine(turns), cosine(turns)]
     gone = {position(model, name) for name in model.variables_} if model.drop_original else set()
     waves = columns(e.graph.concat(added), len(added))
     rest = [at for at in range(x.width) if at not in gone]

@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 
 from convert.errors import Refused
 from convert.exporters.registry import TRANSFORMS, Exporter
+from convert.graph.circle import cosine, sine
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
 
@@ -52,7 +53,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[[Tensor], Tensor]] = {
     np.arcsinh: _arcsinh,
     np.cbrt: _cbrt,
     np.ceil: lambda x: x.unary("Ceil"),
-    np.cos: lambda x: x.unary("Cos"),
+    np.cos: cosine,
     np.exp: lambda x: x.unary("Exp"),
     np.exp2: lambda x: (x * float(np.log(2))).unary("Exp"),
     np.expm1: _expm1,
@@ -66,7 +67,7 @@ FUNCTIONS: Mapping[Callable[..., Any], Callable[[Tensor], Tensor]] = {
     np.reciprocal: lambda x: 1.0 / x,
     np.rint: lambda x: x.unary("Round"),
     np.sign: lambda x: x.unary("Sign"),
-    np.sin: lambda x: x.unary("Sin"),
+    np.sin: sine,
     np.sinh: _sinh,
     np.sqrt: lambda x: x.unary("Sqrt"),
     np.square: lambda x: x * x,

@@ -28,11 +28,15 @@ def nearest_imputer(e: Exporter, model: Any, x: Columns) -> Columns:
         here = matrix.take([column])
         gone = missing.take([column])
         filled.append(gone.where(_guess(model, far, known[:, column], gone), here))
-    imputed = columns(e.graph.concat(filled), len(filled))
-    if not model.add_indicator:
+    return flagged(model, missing, columns(e.graph.concat(filled), len(filled)))
+
+
+def flagged(imputer: Any, missing: Tensor, imputed: Columns) -> Columns:
+    """What an imputer filled in; where it has an indicator, flags of what was missing beside that."""
+    if not imputer.add_indicator:
         return imputed
-    flagged = model.indicator_.features_
-    return imputed.beside(columns(missing.take(flagged).cast(np.float64), len(flagged)))
+    kept = imputer.indicator_.features_
+    return imputed.beside(columns(missing.take(kept).cast(np.float64), len(kept)))
 
 
 def _distances(x: Tensor, missing: Tensor, points: Array) -> Tensor:

@@ -9,6 +9,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401  it make
 from sklearn.impute import IterativeImputer
 
 from convert.errors import Refused
+from convert.exporters.imputing import flagged
 from convert.exporters.parts.shapes import column_of
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
@@ -34,11 +35,7 @@ def iterative_imputer(e: Exporter, model: Any, x: Columns) -> Columns:
         value = _within(column_of(answer), model._min_value[step.feat_idx], model._max_value[step.feat_idx])
         gone = missing.take([kept[step.feat_idx]])
         filled[step.feat_idx] = gone.where(value, filled[step.feat_idx])
-    imputed = columns(e.graph.concat(filled), len(filled))
-    if not model.add_indicator:
-        return imputed
-    flagged = model.indicator_.features_
-    return imputed.beside(columns(missing.take(flagged).cast(np.float64), len(flagged)))
+    return flagged(model, missing, columns(e.graph.concat(filled), len(filled)))
 
 
 def _within(x: Tensor, least: float, most: float) -> Tensor:

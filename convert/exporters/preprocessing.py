@@ -9,6 +9,7 @@ import numpy as np
 import pandas
 from sklearn import impute, preprocessing
 
+from convert.exporters.imputing import flagged
 from convert.exporters.parts.affine import affine, shift_and_scale
 from convert.exporters.registry import TRANSFORMS, Exporter
 from convert.graph.columns import Columns, columns
@@ -38,10 +39,7 @@ def simple_imputer(e: Exporter, imputer: Any, x: Columns) -> Columns:
     missing = e.graph.concat([_missing(imputer, x.take(run)) for run in runs])
     tables = [_filled(x.take(run), missing.take(run), statistics[run]) for run in runs]
     filled = Columns(e.graph, tuple(part for table in tables for part in table.parts)).take(kept)
-    if not imputer.add_indicator:
-        return filled
-    flagged = imputer.indicator_.features_
-    return filled.beside(columns(missing.take(flagged).cast(np.float64), len(flagged)))
+    return flagged(imputer, missing, filled)
 
 
 def _runs_of_a_kind(x: Columns) -> list[list[int]]:

@@ -49,6 +49,7 @@ class Original:
     unread: tuple[tuple[int, str], ...] = ()  # columns that it drops, which are not in ``names``: where, and their name
     witness: Witness | None = None
     alone: bool = False  # whether each row is asked by itself, as those beside it change its answer
+    own_texts: bool = False  # whether texts are put to it as pandas holds them by itself, in place of objects
 
     def ask(self, table: Table) -> Answers:
         """Everything a file of this model answers, for these rows. Raises what the model raises."""
@@ -63,7 +64,8 @@ class Original:
         return self._ask(table, alone=False)[1]
 
     def _ask(self, table: Table, alone: bool) -> tuple[Answers, float]:
-        question = Question(self.kind, self.named, self.form, self._native(), self._nones(), self._dates(), alone)
+        held = (self._native(), self._nones(), self._dates(), alone, self.own_texts)
+        question = Question(self.kind, self.named, self.form, *held)
         if self.witness is not None:
             return self.witness.ask(question, self._whole(table, ANY_TEXT))
         return answers.ask(self.model, question, self._whole(table, ANYTHING))

@@ -82,7 +82,8 @@ def _count(model: Any, told: Any) -> int:
         return 0
     if not isinstance(told, int | np.integer) or not 0 <= told <= MOST_COLUMNS:
         raise Refused(
-            f"this {type(model).__name__} does not say of how many columns it is, or of more than {MOST_COLUMNS:,}",
+            f"this {_keeper(model, 'n_features_in_')} does not say of how many columns it is (n_features_in_),"
+            f" or of more than {MOST_COLUMNS:,}",
             "the file is damaged or was changed: fit and pickle the model again",
         )
     return int(told)
@@ -95,11 +96,29 @@ def given_names(model: Any) -> Any:
         return None if named is None or list(named) == [f"Column_{i}" for i in range(len(named))] else named
     for reader in inwards(model):
         if (names := getattr(reader, "feature_names_in_", None)) is not None:
-            return names
+            return _texts(reader, "feature_names_in_", names)
         counted = getattr(reader, "feature_names_", None)  # CatBoost's: "0", "1", ... where there were none
         if counted is not None and list(counted) != [str(i) for i in range(len(counted))]:
             return counted
     return None
+
+
+def _texts(model: Any, attribute: str, names: Any) -> Any:
+    """Names as they are, if they are a list of texts. Raises Refused."""
+    if np.ndim(names) != 1 or not all(isinstance(name, str) for name in names):
+        raise Refused(
+            f"what this {_keeper(model, attribute)} has as its {attribute}, of type {type(names).__name__},"
+            " is no list of names",
+            "the file is damaged or was changed: fit and pickle the model again",
+        )
+    return names
+
+
+def _keeper(model: Any, attribute: str) -> str:
+    """The class of the estimator that has an attribute itself: a pipeline asks its first step."""
+    return type(
+        next((reader for reader in inwards(model) if attribute in getattr(reader, "__dict__", ())), model)
+    ).__name__
 
 
 def kind_of(model: Any) -> Kind:

@@ -6,6 +6,7 @@ rows are crossed and changed, those with a new answer are kept, and the next one
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -119,7 +120,8 @@ def _longer(random: np.random.Generator, one: Array, other: Array, words: Sequen
     texts = []
     for first, second, how, word in zip(one, other, way, chosen, strict=True):
         if how == 2 or len(first) > LONGEST:
-            texts.append(" ".join(part for part in first.split() if random.random() < 0.5))
+            parts = first.split()
+            texts.append(" ".join(itertools.compress(parts, random.random(len(parts)) < 0.5)))
         else:
             texts.append(f"{first} {second if how == 1 else words[word]}")
     return np.array(texts, object)

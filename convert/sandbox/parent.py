@@ -26,7 +26,7 @@ TRACEBACK = "Traceback (most recent call last)"
 OPENS_PICKLES, INSPECTS, ANSWERS = "convert.child", "convert.inspect_child", "convert.witness.child"
 LOOKS = "convert.doctor.child"
 IMPORTS = {
-    OPENS_PICKLES: ("convert.child", "convert.serving", "convert.inspect_child"),
+    OPENS_PICKLES: ("convert.sandbox.importing", "convert.child", "convert.serving", "convert.inspect_child"),
     INSPECTS: (INSPECTS,),
     LOOKS: (LOOKS,),
 }

@@ -24,7 +24,8 @@ Answers = Dict[str, "Array"]  # noqa: UP006
 class Question(NamedTuple):
     """How a model is asked: its kind, as in a file's metadata; whether it was fitted on column names; what its rows are
     to it ("table", "texts", "labels" or "records", which are dicts); its columns of pandas categories; those where a
-    missing value is None; and those that hold dates, with numpy's unit of them. ``alone``: each row by itself."""
+    missing value is None; and those that hold dates, with numpy's unit of them. ``alone``: each row by itself;
+    ``own_texts``: texts as pandas holds them by itself, in place of objects."""
 
     kind: str
     named: bool
@@ -33,6 +34,7 @@ class Question(NamedTuple):
     nones: Collection[str]
     dates: Mapping[str, str] = MappingProxyType({})
     alone: bool = False
+    own_texts: bool = False
 
 
 def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
@@ -46,7 +48,7 @@ def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
         if question.form == "records":
             x = as_records(table)
         elif question.form == "table":
-            x = for_model(table, question.named, question.native, question.nones, question.dates)
+            x = for_model(table, question.named, question.native, question.nones, question.dates, question.own_texts)
         began = time.perf_counter()
         answers = (_each if question.alone else answer)(model, question.kind, x)
         seconds = time.perf_counter() - began

@@ -32,11 +32,13 @@ def for_model(
     native: Mapping[str, Categories] = MappingProxyType({}),
     nones: Collection[str] = frozenset(),
     dates: Mapping[str, str] = MappingProxyType({}),
+    own_texts: bool = False,
 ) -> Any:
     """What the original takes: a DataFrame where it was fitted on names, else one array (objects if any text).
 
     The columns in ``native`` become pandas categories; in those of ``nones`` a missing value is None, else it is NaN;
-    those in ``dates`` hold seconds since 1970 and become dates of that unit.
+    those in ``dates`` hold seconds since 1970 and become dates of that unit. Texts are objects, or with ``own_texts``
+    what pandas itself makes of them. Whole numbers stay such in a DataFrame, and in an array that holds no others.
     Raises ValueError for a category that a closed column does not know, and for dates in an array.
     """
     table = {name: _with_none(values) if name in nones else values for name, values in table.items()}
@@ -46,13 +48,16 @@ def for_model(
     if named:
         return pandas.DataFrame(
             {
-                name: _categorical(values, native[name]) if name in native else _series(values, name in nones)
+                name: _categorical(values, native[name])
+                if name in native
+                else _series(values, name in nones, own_texts and name not in nones)
                 for name, values in table.items()
             }
         )
     arrays = list(table.values())
     if all(values.dtype.kind != "O" for values in arrays):
-        return np.column_stack(arrays).astype(np.float64)
+        whole = all(values.dtype.kind == "i" for values in arrays)
+        return np.column_stack(arrays).astype(np.int64 if whole else np.float64)
     return np.column_stack([_objects(values, name in nones) for name, values in table.items()])
 
 
@@ -89,8 +94,10 @@ def dates_of(seconds: Array, unit: str) -> Array:
     return dates
 
 
-def _series(values: Array, nones: bool) -> Any:
-    return pandas.Series(_objects(values, nones), dtype=object) if values.dtype.kind == "O" else values
+def _series(values: Array, nones: bool, own_texts: bool) -> Any:
+    if values.dtype.kind != "O":
+        return values
+    return pandas.Series(_objects(values, nones), dtype=pandas.Series(["a"]).dtype if own_texts else object)
 
 
 def _objects(values: Array, nones: bool) -> Array:

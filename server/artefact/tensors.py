@@ -16,6 +16,8 @@ import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Buffer = bytes | memoryview | list[str]
+TEXT_BYTES = 64  # of memory that a short text takes
+FEW_TEXTS = 4096  # whose characters are counted: of more the body that brought them bounds these
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,15 @@ def concatenate(layout: InputLayout, buffers: Sequence[Buffer]) -> Array:
         numbers = cast("Sequence[bytes]", buffers)
         flat = np.frombuffer(numbers[0] if len(numbers) == 1 else b"".join(numbers), layout.dtype)
     return flat.reshape(layout.shape)
+
+
+def buffer_bytes(buffers: Sequence[Buffer]) -> int:
+    """Bytes of memory that buffers take, with what Python needs for each text; a character may take four."""
+    return sum([_text_bytes(buffer) if isinstance(buffer, list) else len(buffer) for buffer in buffers])
+
+
+def _text_bytes(texts: list[str]) -> int:
+    return TEXT_BYTES * len(texts) + (4 * sum(map(len, texts)) if len(texts) <= FEW_TEXTS else 0)
 
 
 def slice_rows(layout: InputLayout, buffer: Buffer, start: int, stop: int) -> Buffer:

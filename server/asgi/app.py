@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 # After a run and after each wait for sockets the loop waits so long for a thread that assembles; usually that is 5 ms.
 # docs/decisions.md: "The interpreter changes hands often while FastAPI is assembled"
 SWITCH_SECONDS = 0.0002
+CLOSED = "handler is closed"  # what uvloop says of a transport whose client has left
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class _ClientLeft(Exception):
+    """Nobody takes the rest of an answer."""
 
 
 class App:
@@ -128,7 +133,12 @@ class App:
                 started = True
                 self._count(inner, message["status"], scope["method"])
                 message["headers"] = [*message.get("headers", ()), *ours]
-            await send(message)
+            try:
+                await send(message)
+            except (OSError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and CLOSED not in str(error):
+                    raise
+                raise _ClientLeft from error
 
         # HEAD is routed as GET; uvicorn omits the body.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
@@ -142,6 +152,8 @@ class App:
             gate.check_lengths(scope["headers"])
             await framework.app(inner, receive, send_with_id)
         except Exception as error:  # noqa: BLE001  every error reaches the client as an envelope
+            if isinstance(error, _ClientLeft):
+                return  # within its answer
             if self._framework is not None and isinstance(error, self._framework.disconnected):
                 return  # within its body: nobody waits for an answer
             if not isinstance(error, ServerError):

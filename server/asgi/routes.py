@@ -155,6 +155,9 @@ class _AwaitedEntry(Entry):
     def hold(self, size: int) -> None:
         self._lease.hold(size)
 
+    def weigh(self, size: int) -> None:
+        self._lease.hold_at_least(size)
+
     def answer(self, body: bytes) -> None:
         if not self.future.done():
             self.future.set_result(body)

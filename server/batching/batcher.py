@@ -5,6 +5,7 @@ What becomes of an entry that waits: see `dispatch`.
 
 from __future__ import annotations
 
+from server.batching.admission import ENTRY_BYTES
 from server.batching.answers import fail
 from server.batching.dispatch import Dispatcher
 from server.batching.entry import Entry
@@ -62,11 +63,22 @@ class Batcher(Dispatcher):
             self.metrics.failed(error.code)
         return error
 
+    def weigh(self, entry: Entry) -> ServerError | None:
+        """Counts what a decoded entry takes; the error ``overloaded``, counted, where that is too much."""
+        try:
+            entry.weigh(ENTRY_BYTES + entry.group.request_bytes(entry))
+        except ServerError as error:
+            self.metrics.failed(error.code)
+            return error
+        return None
+
     def submit(self, entry: Entry) -> None:
         """Queues an entry, or refuses it as `check_capacity` does; it is answered at the end of this turn or later."""
         queue = self._queue
         if queue.rows > self._easy_rows and not self._closed:
             refusal = self._refusal(entry.deadline)
+            if refusal is None and queue.rows > self.light_rows:
+                refusal = self.weigh(entry)
             if refusal is not None:
                 fail(entry, refusal)
                 return

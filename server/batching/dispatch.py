@@ -41,7 +41,8 @@ class Dispatcher:
     """Runs the batches of one model version in one worker, one at a time.
 
     ``inline``: a run's rows decide its cost, so that a short one may block the loop; ``record``: what is held against
-    the version; ``report_stuck``: called when a run does not end; ``turns``: when large answers are encoded.
+    the version; ``report_stuck``: called when a run does not end; ``turns``: when large answers are encoded;
+    ``light_rows``: beyond so many that wait, the bytes of every request are counted.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Dispatcher:
         turns: Turns,
         timed: bool = False,
         busy_poll: bool = False,
+        light_rows: float = float("inf"),
         now: Callable[[], float] = monotonic,
     ) -> None:
         # docs/decisions.md: "A batcher has fewer than 30 attributes"
@@ -69,6 +71,7 @@ class Dispatcher:
         self.curve = curve
         self.metrics = metrics
         self.now = now
+        self.light_rows = light_rows
         self._busy_poll = busy_poll
         self._runtime = runtime
         self._inline_seconds = INLINE_SECONDS if inline else NEVER_INLINE
@@ -86,7 +89,7 @@ class Dispatcher:
         self._answers = Answers(name, metrics, self._turn_again, turns, timed, now)
         watchdog = Watchdog(name, runtime, record, deadline_seconds, report_stuck)
         self._run = ThreadedRun(name, runtime, watchdog, now, self._end_run, self._recover)
-        self._admission = Admission(self._queue, curve, record, self._run, queue_seconds)
+        self._admission = Admission(self._queue, curve, record, self._run, queue_seconds, light_rows)
         self._deadlines = Deadlines(self._queue, self._run, self._answers, metrics, self._holds_back, now)
         self._easy_rows = LOOK_AT_EACH  # while at most so many rows wait, every request passes
         self._apply_curve()

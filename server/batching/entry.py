@@ -59,6 +59,9 @@ class BatchGroup(Protocol):
         Two entries of a model version, of whatever groups, with equal questions have the same answer, to the byte.
         """
 
+    def request_bytes(self, entry: Entry) -> int:
+        """Bytes of memory that the ``request`` of an entry takes."""
+
     def request_for_all(self, entry: Entry) -> Any:
         """The ``request`` with which an answer is made that `repeat` can give to all who ask the same."""
 
@@ -101,6 +104,10 @@ class Entry:
 
         A door that bounds what is in flight raises ServerError ``overloaded``; this one bounds nothing.
         """
+
+    def weigh(self, size: int) -> None:
+        """Counts what of all that the request takes, ``size`` bytes, was not counted yet. Raises as `hold`."""
+        self.hold(size)
 
     def answer(self, body: bytes) -> None:
         """Sends a whole answer, in JSON."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from weakref import ref
 
+from server.batching.answers import fail
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry, PiecedAnswer, Timing
 from server.caching.flight import Answered, Flight
@@ -89,6 +90,9 @@ class Cache:
         under_way = self._flights.get(question)
         flight = under_way() if under_way is not None else None
         if flight is not None and flight.boards(began):
+            if self._waiting > self._batcher.light_rows and (refusal := self._batcher.weigh(entry)) is not None:
+                fail(entry, refusal)
+                return
             flight.join(entry)
             self._hits += 1
             self._hit_seconds += self.now() - began

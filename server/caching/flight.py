@@ -106,6 +106,12 @@ class Flight(Entry):
         if self._watch is None:
             self._watch_deadlines()
 
+    def hold(self, size: int) -> None:
+        self._first.hold(size)
+
+    def weigh(self, size: int) -> None:
+        self._first.weigh(size)
+
     def answer(self, body: bytes) -> None:
         self._land(body, len(body))
 

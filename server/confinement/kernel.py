@@ -42,6 +42,12 @@ def map_privately(start: int, length: int, protection: int) -> None:
         raise _error()
 
 
+def forget_pages(start: int, length: int) -> None:
+    """Unmaps pages that come back, as their file has them, when they are used again. Raises OSError."""
+    do_not_need = 4
+    _checked(_LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), do_not_need))
+
+
 def _checked(result: int) -> int:
     if result < 0:
         raise _error()

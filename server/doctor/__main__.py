@@ -47,6 +47,7 @@ def main(words: Sequence[str], memory_bytes: int | None) -> int:
     sizes = f"{', '.join(SIZES)}, or Fir's like dyno-2c-8gb"
     doctor.add_argument("--dyno", type=_size, metavar="SIZE", help=f"{sizes}; without: app.json's, or basic")
     doctor.add_argument("--open", action="store_true", help="the app is meant to answer anyone, without keys")
+    doctor.add_argument("--remote", metavar="NAME", help="the remote of the app that is meant, where git has several")
     doctor.add_argument("--config", metavar="FILE", help="config vars, from `heroku config --shell`; -: standard input")
     commands.add_parser("check", description=CHECK, formatter_class=parser.formatter_class)
     given = parser.parse_args(words)
@@ -61,12 +62,12 @@ def _size(name: str) -> str:
 
 def _examine(given: argparse.Namespace) -> int:
     try:
-        config_vars = read_config_vars(_config_vars(given.config))
+        config_vars = read_config_vars(_config_vars(given.config, given.remote))
     except (OSError, ValueError) as error:
         print(told(f"error: --config {given.config}: {error}"), file=sys.stderr)
         return USAGE
     try:
-        examined = examine(Path.cwd(), Asked(os.environ, config_vars, given.dyno, given.open))
+        examined = examine(Path.cwd(), Asked(os.environ, config_vars, given.dyno, given.open, given.remote))
     except NoCheckout as error:
         print(told(f"1. {error}\n   {error.remedy}"))
         return BAD
@@ -77,7 +78,7 @@ def _examine(given: argparse.Namespace) -> int:
     return BAD if examined.findings else GOOD
 
 
-def _config_vars(file: str | None) -> str:
+def _config_vars(file: str | None, remote: str | None) -> str:
     """The text of the app's config vars; empty where nobody can tell."""
     if file is not None:
         return sys.stdin.read() if file == "-" else Path(file).read_text()
@@ -85,7 +86,7 @@ def _config_vars(file: str | None) -> str:
         return ""
     try:
         run = subprocess.run(  # noqa: S603  the person's own heroku command, with words of ours
-            [heroku, "config", "--json"],
+            [heroku, "config", "--json", *(["--remote", remote] if remote else [])],
             capture_output=True,
             text=True,
             timeout=HEROKU_SECONDS,
@@ -117,7 +118,8 @@ def _check(memory_bytes: int | None) -> int:
         print(told(f"refused: {reason}"))
     names = {model.name for model in tried.models}
     if settings.default_model is not None and settings.default_model not in names:
-        print(f"DYNONNX_DEFAULT_MODEL is {settings.default_model}, and no such model serves")
+        there = f"there is {', '.join(sorted(names))}" if names else "there is none"
+        print(told(f"DYNONNX_DEFAULT_MODEL is {settings.default_model}, and no such model serves: {there}"))
         return BAD
     if not tried.models and not tried.refused:
         print(f"no model is in {settings.models}/ yet: the server will say so")

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping
 
-from server.doctor.checkout import Checkout
+from server.doctor.checkout import HOOKS, Checkout
 from server.doctor.finding import Finding
 from server.doctor.procfile import find_in_procfile
 from server.doctor.requirements import find_in_requirements
@@ -31,6 +31,7 @@ MISSPELT = {
     "app.json": re.compile(r"app[-_.]?json(\.txt)?", re.IGNORECASE),
 }
 UNFINISHED = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)  # what git leaves of a merge
+BY_LINE = ("Procfile", ".slugignore", *HOOKS)  # where a carriage return ends up in a command or a name
 COMMIT = 'git commit -m "Mend the build"'
 
 
@@ -39,6 +40,7 @@ def find_in_build(checkout: Checkout) -> Iterator[Finding]:
     yield from _names(checkout)
     yield from _python(checkout.texts)
     yield from _locks(checkout)
+    yield from _line_ends(checkout.texts)
     merged = {name for name, text in checkout.texts.items() if UNFINISHED.search(text)}
     for name in sorted(merged):
         yield Finding(
@@ -46,7 +48,7 @@ def find_in_build(checkout: Checkout) -> Iterator[Finding]:
             f"edit {name} (keep one side, no line of <<<<<<<, ======= and >>>>>>>), then git add {name} && {COMMIT}",
         )
     if "requirements.txt" in checkout.texts.keys() - merged:
-        yield from find_in_requirements(checkout)
+        yield from find_in_requirements(checkout, python_of(checkout.texts))
     if "Procfile" not in merged:
         yield from find_in_procfile(checkout.texts.get("Procfile"))
 
@@ -73,6 +75,21 @@ def _names(checkout: Checkout) -> Iterator[Finding]:
                 f"{path} is committed at the top, and Heroku takes that for an app in {language}, not in Python",
                 f"git rm --quiet {path} && {COMMIT} (to keep it: heroku buildpacks:set heroku/python)",
             )
+
+
+def _line_ends(texts: Mapping[str, str]) -> Iterator[Finding]:
+    if foreign := [name for name in BY_LINE if "\r\n" in texts.get(name, "")]:
+        files = " ".join(foreign)
+        yield Finding(
+            f"{', '.join(foreign)}: committed with the line ends of Windows (CRLF), which end up in commands and names",
+            f"sed -i 's/\\r$//' {files} && git add {files} && {COMMIT}",
+        )
+
+
+def python_of(texts: Mapping[str, str]) -> str | None:
+    """The Python that the build takes, as 3.13; None where it is not said, or in no such words."""
+    found = re.search(r"^\s*([1-9]\d*\.\d+)(?:\.\d+)?\s*$", texts.get(".python-version", ""), re.MULTILINE)
+    return found[1] if found else None
 
 
 def _python(texts: Mapping[str, str]) -> Iterator[Finding]:

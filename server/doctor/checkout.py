@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
+HOOKS = ("bin/pre_compile", "bin/post_compile")  # what the buildpack runs of ours
 TEXTS = (
     "Procfile", "app.json", ".slugignore", ".python-version", "runtime.txt", "requirements.txt",
-    "requirements-signing.txt",
+    "requirements-signing.txt", "project.toml", *HOOKS,
 )  # fmt: skip
+SOURCES = ".gitmodules"  # where repositories within this one come from
+LINK, INNER = "120000", "160000"  # modes in git's tree: a link, a repository within this one
+APP = re.compile(r"^(\S+)\t(?:https?://(?:[^@/\s]*@)?git\.heroku\.com/|(?:ssh://)?git@heroku\.com[:/])|^(heroku)\t")
 POINTER = "version https://git-lfs.github.com/spec/"  # how a Git LFS pointer begins
 MAX_POINTER_BYTES = 1024
 PRIVATE_KEY = "PRIVATE " + "KEY-----"  # in two parts, as this file is in git too
@@ -38,7 +44,7 @@ class Blob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A checkout as git sees it; every path is relative to ``root``. `look_at_models` tells the last five."""
+    """A checkout as git sees it; every path is relative to ``root``. `look_at_models` tells the last five fields."""
 
     root: Path
     committed: Mapping[str, Blob]
@@ -47,19 +53,27 @@ class Checkout:
     texts: Mapping[str, str]  # the committed content of `TEXTS`
     private_keys: frozenset[str]  # committed files with a private key in them
     shallow: bool
-    pushes_to_heroku: bool  # a remote of Heroku's is set up
+    apps: tuple[str, ...] = ()  # the remotes that are Heroku's, by name
+    links: frozenset[str] = frozenset()  # git keeps where they lead, not what is there
+    inner: Mapping[str, str] = MappingProxyType({})  # repositories within this one, and whence they come; "": who knows
     ignored: frozenset[str] = frozenset()
     rewritten: frozenset[str] = frozenset()  # git keeps other bytes than are here
     pointers: frozenset[str] = frozenset()  # git holds the pointer of Git LFS, not the file
     unwatched: frozenset[str] = frozenset()  # other here than committed, and git was told not to look
     nested: frozenset[str] = frozenset()  # folders that are repositories of their own
 
+    @property
+    def pushes_to_heroku(self) -> bool:
+        """Whether a remote of Heroku's is set up."""
+        return bool(self.apps)
+
 
 def read_checkout(folder: Path) -> Checkout:
     """Asks git of the repository round a folder, but for its models: `look_at_models` adds these. Raises NoCheckout."""
     root = Path(_git(folder, "rev-parse", "--show-toplevel").strip())
     begun = _succeeds(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    committed = dict(_tree(root)) if begun else {}
+    tree = list(_tree(root)) if begun else []
+    committed = {path: blob for path, mode, blob in tree if mode != INNER}
     return Checkout(
         root=root,
         committed=committed,
@@ -68,7 +82,9 @@ def read_checkout(folder: Path) -> Checkout:
         texts={name: _git(root, "cat-file", "blob", committed[name].name) for name in TEXTS if name in committed},
         private_keys=frozenset(_holding(root, PRIVATE_KEY)) if begun else frozenset(),
         shallow=_git(root, "rev-parse", "--is-shallow-repository").strip() == "true",
-        pushes_to_heroku="heroku" in _git(root, "remote", "--verbose"),
+        apps=tuple(dict.fromkeys(_apps(_git(root, "remote", "--verbose")))),
+        links=frozenset(path for path, mode, _ in tree if mode == LINK),
+        inner=_inner(root, committed, [path for path, mode, _ in tree if mode == INNER]),
     )
 
 
@@ -92,7 +108,8 @@ def look_at_models(checkout: Checkout, folder: str) -> Checkout:
 
 def _of_other_bytes(checkout: Checkout, paths: Iterable[str]) -> Iterator[str]:
     """Files that are as committed by git's word, yet of other bytes: a filter or an end of line lies between."""
-    here = [path for path in paths if path not in checkout.changed and (checkout.root / path).is_file()]
+    same = [path for path in paths if path not in checkout.changed and path not in checkout.links]
+    here = [path for path in same if (checkout.root / path).is_file()]
     if not here:
         return
     names = _git(checkout.root, "hash-object", "--no-filters", "--stdin-paths", given="\n".join(here) + "\n").split()
@@ -114,12 +131,27 @@ def _holding(root: Path, text: str) -> Iterator[str]:
         yield line.partition(":")[2]
 
 
-def _tree(root: Path) -> Iterable[tuple[str, Blob]]:
+def _tree(root: Path) -> Iterator[tuple[str, str, Blob]]:
+    """Path, mode and content of whatever is committed."""
     for line in _paths(root, "ls-tree", "-r", "-l", "-z", "HEAD"):
         facts, _, path = line.partition("\t")
-        _, kind, name, size = facts.split()
-        if kind == "blob":
-            yield path, Blob(name, int(size))
+        mode, _, name, size = facts.split()
+        yield path, mode, Blob(name, 0 if size == "-" else int(size))
+
+
+def _apps(remotes: str) -> Iterator[str]:
+    """The names of remotes that a push to deploys; another's address may well have the word in it."""
+    for line in remotes.splitlines():
+        if found := APP.match(line):
+            yield found[1] or found[2]
+
+
+def _inner(root: Path, committed: Mapping[str, Blob], paths: Iterable[str]) -> dict[str, str]:
+    """Repositories within this one, and whence they come, as the committed `.gitmodules` has it."""
+    lines = _paths(root, "config", "--blob", f"HEAD:{SOURCES}", "-z", "--list") if SOURCES in committed else []
+    said = {name: value for name, _, value in (line.partition("\n") for line in lines)}
+    names = {path: name.removesuffix(".path") for name, path in said.items() if name.endswith(".path")}
+    return {path: said.get(f"{names.get(path)}.url", "") for path in paths}
 
 
 def _blob(root: Path, name: str) -> str:
@@ -140,16 +172,17 @@ def _succeeds(root: Path, *words: str) -> bool:
 
 def _git(root: Path, *words: str, given: str | None = None, none: int = 0) -> str:
     """What git prints. ``none``: the status by which it says that there is nothing. Raises NoCheckout."""
-    command = ["env", "LC_ALL=C", "git", "-C", str(root), *words]  # its words are read below
+    command = ["env", "LC_ALL=C", "git", "-c", "color.ui=false", "-C", str(root), *words]  # its words are read below
+    text = None if given is None else os.fsencode(given)
     try:
         run = subprocess.run(  # noqa: S603  our own words; paths go in behind `--` or by standard input
-            command, input=given, capture_output=True, timeout=GIT_SECONDS, encoding="utf-8", errors="surrogateescape"
+            command, input=text, capture_output=True, timeout=GIT_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoCheckout(f"git cannot be asked: {error}", "git status") from None
     if run.returncode not in (0, none):
-        raise _refusal(run.returncode, run.stderr.strip().partition("\n")[0] or f"git {words[0]} failed")
-    return run.stdout
+        raise _refusal(run.returncode, os.fsdecode(run.stderr).strip().partition("\n")[0] or f"git {words[0]} failed")
+    return run.stdout.decode("utf-8", "surrogateescape")  # as it stands: the line ends of a file are looked at
 
 
 def _refusal(status: int, said: str) -> NoCheckout:

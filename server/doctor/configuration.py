@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import shlex
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 from server.doctor.buildpack import STACKS
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
+from server.doctor.memory import is_fir, size_named
 from server.doctor.procfile import inline_settings
 from server.doctor.requirements import pinned
 from server.fetching.address import is_loopback, read_addresses
@@ -22,7 +24,7 @@ HOST, MODELS_FROM, VERIFY_KEY = "DYNONNX_HOST", "DYNONNX_MODELS_FROM", "DYNONNX_
 OURS_TO_MAKE = (KEYS, "DYNONNX_ADMIN_KEYS")
 SECRETS = (*OURS_TO_MAKE, "HIREFIRE_TOKEN", "AWS_SECRET_ACCESS_KEY")
 SINGLE = ("eco", "basic")  # sizes of which Heroku runs one dyno a process
-BUILDPACK = "heroku/python"
+BUILDPACK, FIR_STACK = "heroku/python", "cnb"
 NEW_KEYS = f"heroku config:set {KEYS}=$(openssl rand -hex 32)"
 APP, PROCFILE, HERE, APPS = "app.json", "Procfile", "the environment", "the app's config vars"
 
@@ -92,9 +94,12 @@ def read_config_vars(text: str) -> dict[str, str]:
 
 
 def find_in_configuration(
-    checkout: Checkout, configuration: Configuration, served: set[str], is_open: bool
+    checkout: Checkout, configuration: Configuration, served: set[str], is_open: bool, remote: str | None = None
 ) -> Iterator[Finding]:
-    """What the settings would do. ``served``: names of the committed models; ``is_open``: meant to answer anyone."""
+    """What the settings would do. ``served``: names of the committed models; ``is_open``: meant to answer anyone.
+
+    ``remote``: of several apps the one whose config vars these are; None where nobody said which.
+    """
     for reason in configuration.broken:
         yield Finding(f"app.json: {reason}", "edit app.json (python -m json.tool app.json shows it), then commit it")
     for source in configuration.sources:
@@ -104,15 +109,21 @@ def find_in_configuration(
             there = f"there is {', '.join(sorted(served))}" if served else "there is none"
             yield Finding(
                 f"{source.name}: {DEFAULT_MODEL} is {name}, and no such model is committed: {there}",
-                source.mend.format(DEFAULT_MODEL),
+                _nearest(source, name, served) or source.mend.format(DEFAULT_MODEL),
             )
         yield from _unreachable(source)
         yield from _told_to_all(source)
     yield from _signing(checkout, configuration)
     yield from _fetching(configuration)
     # A push does not read app.json: what that says holds for an app that the button makes. No dyno sees this shell.
+    told = any(source.values for source in configuration.sources if source.name == APPS)
     given = any(source.values.get(KEYS) for source in configuration.sources if source.name in (APPS, PROCFILE))
-    if not (given or is_open or (configuration.makes_keys and not checkout.pushes_to_heroku)):
+    if len(checkout.apps) > 1 and remote is None and not told:
+        yield Finding(
+            f"{len(checkout.apps)} apps are remotes here, {', '.join(checkout.apps)}: which is meant nobody knows",
+            f'make doctor ARGS="--remote {checkout.apps[0]}"',
+        )
+    elif not (given or is_open or (configuration.makes_keys and not checkout.pushes_to_heroku)):
         yield Finding(
             "the app answers anyone: it has no keys",
             f"{NEW_KEYS} (meant to be open: python -m server doctor --open;"
@@ -133,6 +144,14 @@ def _bad_settings(source: Source) -> Iterator[Finding]:
             read_addresses(read_settings({name: value}).models_from)
         except BadSetting as error:
             yield Finding(f"{source.name}: {error}", source.mend.format(name))
+
+
+def _nearest(source: Source, name: str, served: set[str]) -> str | None:
+    """The command that gives the model of nearly that name, where a command does."""
+    spelt = {other.lower(): other for other in served}
+    near = difflib.get_close_matches(name.lower(), spelt, 1)
+    give = {APPS: "heroku config:set", HERE: "export"}.get(source.name)
+    return f"{give} {DEFAULT_MODEL}={spelt[near[0]]}" if near and give else None
 
 
 def _unreachable(source: Source) -> Iterator[Finding]:
@@ -211,7 +230,9 @@ def _makes(said: Any) -> bool:
 
 def _refused(app: Mapping[str, Any], web: Mapping[str, Any]) -> Iterator[str]:
     """What Heroku does not take, or what would serve nothing."""
-    stack = app.get("stack", STACKS[0])
+    stack, size = app.get("stack", STACKS[0]), str(web.get("size", ""))
+    if stack in STACKS and size_named(size) and is_fir(size) != (stack == FIR_STACK):
+        yield f"`formation` has the size {size}, which an app of the stack {stack} does not have"
     if stack not in STACKS:
         yield f"the stack {stack!r} is none of {', '.join(STACKS)}"
     buildpacks = app.get("buildpacks")

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
+import re
+import shlex
 import zlib
 from collections.abc import Iterator, Mapping
 from importlib import metadata
@@ -15,7 +18,7 @@ from typing import NamedTuple
 
 from server.artefact.footprint import Footprint, footprint_of, footprint_of_all
 from server.artefact.onnxfile import BadFile, read_onnxfile
-from server.doctor.buildpack import find_in_build
+from server.doctor.buildpack import PYTHONS, find_in_build, python_of
 from server.doctor.checkout import Checkout, look_at_models, read_checkout
 from server.doctor.configuration import (
     VERIFY_KEY,
@@ -25,10 +28,10 @@ from server.doctor.configuration import (
     read_configuration,
 )
 from server.doctor.finding import Finding
-from server.doctor.memory import DEFAULT_SIZE, find_in_memory, size_named
-from server.doctor.models import committed_models, find_in_models, names_fetched, names_of
-from server.doctor.requirements import pinned
-from server.doctor.slug import find_in_slug
+from server.doctor.memory import DEFAULT_SIZE, find_in_memory, is_fir, size_named
+from server.doctor.models import USUAL, committed_models, find_in_models, names_fetched, names_of
+from server.doctor.requirements import NEEDED, pinned, runs_on
+from server.doctor.slug import find_in_slug, shipped
 from server.doctor.trying import try_models
 from server.models.folder import scan
 from server.models.signed import signature_path
@@ -37,6 +40,7 @@ from server.settings import BadSetting, Settings
 SAME_THERE = ("numpy", "onnxruntime")  # of other versions a trial here says little of there
 ENTRY = "server/__main__.py"
 MODELS = "DYNONNX_MODELS"
+HEROKU_COMMAND = re.compile(r"\bheroku (?:config|ps|buildpacks)(?::\w+)?")
 SAMPLE_BYTES = 1 << 16  # of each end of a file, compressed to reckon with the whole
 
 
@@ -47,6 +51,7 @@ class Asked(NamedTuple):
     config_vars: Mapping[str, str]
     size: str | None
     is_open: bool
+    remote: str | None = None  # of several apps the one that is meant
 
 
 class Examined(NamedTuple):
@@ -61,6 +66,8 @@ def examine(folder: Path, asked: Asked) -> Examined:
     checkout = read_checkout(folder)
     if larger := _larger(checkout, folder.resolve()):
         return Examined((larger,), "")
+    if asked.remote is not None and asked.remote not in checkout.apps:
+        return Examined((_no_app(checkout, asked.remote),), "")
     configuration = read_configuration(checkout.texts, asked.environment, asked.config_vars)
     models = configuration.settings.models
     inside = _relative(models, checkout.root)
@@ -70,7 +77,7 @@ def examine(folder: Path, asked: Asked) -> Examined:
         )
         return Examined((lost,), "")
     checkout = look_at_models(checkout, str(inside))
-    findings = [*_all(checkout, str(inside), configuration, asked)]
+    findings = [_of_app(found, checkout, asked.remote) for found in _all(checkout, str(inside), configuration, asked)]
     count = len(committed_models(checkout, str(inside)))
     return Examined(tuple(dict.fromkeys(findings)), f"a push brings {count} model file{'s' * (count != 1)}")
 
@@ -90,11 +97,13 @@ def _all(checkout: Checkout, models: str, configuration: Configuration, asked: A
         if not key_lost(checkout, settings):
             yield Finding(str(error), configuration.mend(VERIFY_KEY))
     files, mend = _files(checkout.root, models), configuration.mend(MODELS)
-    yield from find_in_models(checkout, models, files, refused, elsewhere=bool(settings.models_from), mend=mend)
+    outside, elsewhere = _outside(checkout, models, is_fir(size)), bool(settings.models_from)
+    yield from find_in_models(checkout, models, files, refused, outside, elsewhere=elsewhere, mend=mend)
     yield from find_in_build(checkout)
-    yield from find_in_slug(checkout, models, _installed(checkout), functools.partial(_packed_share, checkout.root))
+    packed = functools.partial(_packed_share, checkout.root)
+    yield from find_in_slug(checkout, models, _installed(checkout), packed, is_fir=is_fir(size))
     served = names_of(committed, models) | names_fetched(settings)
-    yield from find_in_configuration(checkout, configuration, served, asked.is_open)
+    yield from find_in_configuration(checkout, configuration, served, asked.is_open, asked.remote)
     footprint = footprint_of_all(_footprint(checkout, path) for path in committed)
     yield from find_in_memory(settings, size, footprint, configuration.mend)
     yield from _packages(checkout)
@@ -107,6 +116,25 @@ def _footprint(checkout: Checkout, path: str) -> Footprint:
         return footprint_of(size, read_onnxfile((checkout.root / path).read_bytes()).operators)
     except (OSError, BadFile):
         return footprint_of(size, ())
+
+
+def _outside(checkout: Checkout, models: str, on_fir: bool) -> list[str]:
+    """Model files that would ship, in a folder where no server looks; the usual one may hold what is not meant."""
+    everything = [*shipped(checkout, is_fir=on_fir), *(path for path in checkout.untracked if "/" not in path)]
+    onnx = [path for path in everything if path.lower().endswith(".onnx")]
+    return sorted(path for path in onnx if not path.startswith((f"{models}/", f"{USUAL}/")))
+
+
+def _no_app(checkout: Checkout, remote: str) -> Finding:
+    there = f"there is {', '.join(checkout.apps)}" if checkout.apps else "there is none"
+    return Finding(f"no remote of Heroku's is called {remote}: {there}", "heroku git:remote --app YOUR-APP")
+
+
+def _of_app(found: Finding, checkout: Checkout, remote: str | None) -> Finding:
+    """Of several apps Heroku's command wants to be told which."""
+    if remote is None or len(checkout.apps) < 2:
+        return found
+    return found._replace(remedy=HEROKU_COMMAND.sub(rf"\g<0> --remote {shlex.quote(remote)}", found.remedy))
 
 
 def _files(root: Path, models: str) -> list[str]:
@@ -140,7 +168,14 @@ def _installed(checkout: Checkout) -> dict[str, int]:
 
 
 def _packages(checkout: Checkout) -> Iterator[Finding]:
-    wanted = pinned(checkout.texts)
+    wanted, python = pinned(checkout.texts), python_of(checkout.texts)
+    for name in NEEDED:
+        if python in PYTHONS and name in wanted and _wants_another(name, wanted[name], python):
+            yield Finding(
+                f"{name} {wanted[name]} does not run on Python {python}, which .python-version names",
+                f"echo {platform.python_version().rpartition('.')[0]} > .python-version && git add .python-version"
+                " && git commit -m 'Mend the build'",
+            )
     for name in SAME_THERE:
         here = metadata.version(name)
         if wanted.get(name) and wanted[name] != here:
@@ -148,6 +183,16 @@ def _packages(checkout: Checkout) -> Iterator[Finding]:
                 f"models are tried with {name} {here} here, and served with {wanted[name]} there",
                 "make install, with the requirements.txt that is committed",
             )
+
+
+def _wants_another(name: str, version: str, python: str) -> bool:
+    """Whether a package, as it is installed here, says that it does not run on a Python."""
+    try:
+        about = metadata.metadata(name)
+    except metadata.PackageNotFoundError:
+        return False
+    (wants, *_) = about.get_all("Requires-Python") or [""]
+    return about["Version"] == version and not runs_on(wants, python)
 
 
 def _packed_share(root: Path, path: str) -> float:

@@ -45,6 +45,11 @@ def size_named(name: str) -> Size | None:
     return Size(int(float(fir[2]) * 1024) * MIB, int(fir[1])) if fir else SIZES.get(name.lower())
 
 
+def is_fir(name: str) -> bool:
+    """Whether a dyno's size is one of Fir's."""
+    return FIR.fullmatch(name.lower()) is not None
+
+
 def find_in_memory(settings: Settings, size: str, models: Footprint, mend: Mend) -> Iterator[Finding]:
     """Whether the plan fits a dyno of a size; ``models``: what all model files that a push takes do."""
     have = size_named(size)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
 
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
@@ -18,16 +18,32 @@ COMMIT = "git commit -m 'Add the model'"
 
 
 def find_in_models(
-    checkout: Checkout, folder: str, files: Sequence[str], refused: Refusals, *, elsewhere: bool, mend: str
+    checkout: Checkout,
+    folder: str,
+    files: Sequence[str],
+    refused: Refusals,
+    outside: Sequence[str] = (),
+    *,
+    elsewhere: bool,
+    mend: str,
 ) -> Iterator[Finding]:
     """``files``: the model files here and what signs them; every path is relative to the checkout.
 
-    ``elsewhere``: others are fetched before the start; ``mend``: what takes the folder's setting back.
+    ``outside``: model files that would ship, and lie in another folder. ``elsewhere``: others are fetched before the
+    start; ``mend``: what takes the folder's setting back.
     """
     yield from _pickles(checkout, folder)
     yield from _misplaced(checkout, folder)
+    out = {path: link for path in (*files, *refused) if (link := _leading_out(checkout.root, folder, path))}
+    yield from _links(out.values())
+    if folder in out.values():
+        return  # what is in git beside it says nothing
+    yield from _not_fetched(checkout, folder, files)
     for path in files:
-        yield from _left_behind(checkout, path)
+        if path not in out:
+            yield from _left_behind(checkout, path)
+    for path in outside:
+        yield _elsewhere(path, folder)
     for path in committed_models(checkout, folder):
         if not (checkout.root / path).is_file() and path not in checkout.unwatched:
             yield Finding(
@@ -35,12 +51,13 @@ def find_in_models(
                 f"git rm {shlex.quote(path)} && git commit -m 'Remove it'",
             )
     for path, reason in refused.items():
-        if path not in checkout.pointers and PurePosixPath(path).suffix.lower() not in PICKLES:
+        known = path in checkout.pointers or path in out
+        if not known and PurePosixPath(path).suffix.lower() not in PICKLES:
             yield Finding(
                 f"the server refuses {reason}",
                 f"convert it again (make convert MODEL=...), or: git rm -r {shlex.quote(_model_folder(path, folder))}",
             )
-    if not _onnx(checkout, folder) and not files and not elsewhere:
+    if not (_onnx(checkout, folder) or files or outside or elsewhere or _inner(checkout, folder)):
         yield _none(checkout, folder, mend)
 
 
@@ -96,8 +113,10 @@ def _left_behind(checkout: Checkout, path: str) -> Iterator[Finding]:
     inside = next((nested for nested in sorted(checkout.nested) if path.startswith(f"{nested}/")), None)
     if inside is not None:
         where = shlex.quote(inside)
+        source = checkout.inner.get(inside)
+        brings = f"brings its address alone, for the build to ask {source}" if source else "leaves what is in it"
         yield Finding(
-            f"{inside}/ is a git repository of its own, so a push leaves what is in it",
+            f"{inside}/ is a git repository of its own, so a push {brings}",
             f"git rm -r --cached --quiet --ignore-unmatch {where} ; rm -rf {where}/.git && git add {where} && {COMMIT}",
         )
     elif path in checkout.ignored:
@@ -121,6 +140,52 @@ def _left_behind(checkout: Checkout, path: str) -> Iterator[Finding]:
             f"git changes the bytes of {path}, by an attribute or a filter",
             f"echo '*.onnx binary -filter' >> .gitattributes && git add --renormalize . .gitattributes && {commit}",
         )
+
+
+def _leading_out(root: Path, folder: str, path: str) -> str | None:
+    """The link on the way to a file that leads out of the models folder, or is that folder; None without."""
+    inside = (root / folder).resolve()
+    for step in reversed((PurePosixPath(path), *PurePosixPath(path).parents)):
+        place = root / step
+        if place.is_symlink() and (str(step) == folder or not place.resolve().is_relative_to(inside)):
+            return str(step)
+    return None
+
+
+def _links(links: Iterable[str]) -> Iterator[Finding]:
+    for link in dict.fromkeys(links):
+        here, whole = shlex.quote(link), shlex.quote(f"{link}.whole")
+        yield Finding(
+            f"{link} is a link: git keeps where it leads, which is nowhere on a dyno",
+            f"cp -RL {here} {whole} && rm {here} && mv {whole} {here} && git add {here} && {COMMIT}",
+        )
+
+
+def _inner(checkout: Checkout, folder: str) -> list[str]:
+    return [path for path in checkout.inner if f"{path}/".startswith(f"{folder}/")]
+
+
+def _not_fetched(checkout: Checkout, folder: str, files: Sequence[str]) -> Iterator[Finding]:
+    """Repositories within the models folder of which nothing is here."""
+    for path in _inner(checkout, folder):
+        if not any(file.startswith(f"{path}/") for file in files):
+            forget = f"git rm --cached --quiet {shlex.quote(path)} && git commit -m 'Remove it'"
+            known = bool(checkout.inner[path])
+            yield Finding(
+                f"{path}/ is a repository of its own, and no model of it is here",
+                f"git submodule update --init {shlex.quote(path)}, then make doctor" if known else forget,
+            )
+
+
+def _elsewhere(path: str, folder: str) -> Finding:
+    parts = PurePosixPath(path).parts
+    name, version = parts[-3:-1] if parts[-1] == "model.onnx" and len(parts) > 2 else (PurePosixPath(path).stem, "1")
+    place = f"{folder}/{name}/{version}"
+    return Finding(
+        f"{path} is outside of {folder}/, where no server looks for a model",
+        f"mkdir -p {shlex.quote(place)} && mv {shlex.quote(path)} {shlex.quote(f'{place}/model.onnx')}"
+        f" && git add --all {shlex.quote(parts[0])} {shlex.quote(folder)} && {COMMIT}",
+    )
 
 
 def _pickles(checkout: Checkout, folder: str) -> Iterator[Finding]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import fnmatch
 import re
 import shlex
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from server.doctor.checkout import Checkout
 from server.doctor.finding import Finding
@@ -21,6 +23,11 @@ PACKED = 0.33  # what is left of installed packages when compressed: 194 MB beco
 UNKNOWN_BYTES = 6 * MB  # installed, of a package that is not installed here
 HEAVY = {"torch": 5500 * MB, "tensorflow": 1800 * MB, "jax": 900 * MB, "nvidia-cudnn-cu12": 1100 * MB}  # installed
 
+DESCRIPTOR = "project.toml"  # what Fir builds by
+BUILDPACKS = ("heroku/python", "heroku/procfile")
+AS_IT_WAS = (
+    f"git checkout $(git rev-list -1 HEAD -- {DESCRIPTOR})~ -- {DESCRIPTOR} && git commit -m 'Take {DESCRIPTOR} back'"
+)
 MUST_SHIP = ("Procfile", "requirements.txt", ".python-version")
 CODE, CODE_ENDS = "server/", (".py", ".html", ".css", ".js", ".svg", ".woff2", ".txt")
 MODEL_ENDS = (".onnx", ".onnx.sig")
@@ -28,22 +35,23 @@ USUAL = "bench convert score docs deploy examples tests build"
 COMMIT = 'git commit -m "Mend the slug"'
 
 
-def shipped(checkout: Checkout) -> list[str]:
-    """The committed files that .slugignore lets into the slug."""
-    patterns = _patterns(checkout.texts.get(".slugignore", ""))
+def shipped(checkout: Checkout, *, is_fir: bool) -> list[str]:
+    """The committed files that .slugignore, or on Fir project.toml, lets into the slug."""
+    patterns = _excluded(checkout) if is_fir else _patterns(checkout.texts.get(".slugignore", ""))
     return [path for path in checkout.committed if not any(_covers(pattern, path) for pattern in patterns)]
 
 
 def find_in_slug(
-    checkout: Checkout, models: str, packages: Mapping[str, int], packed: Callable[[str], float]
+    checkout: Checkout, models: str, packages: Mapping[str, int], packed: Callable[[str], float], *, is_fir: bool
 ) -> Iterator[Finding]:
     """What should not ship, or does not.
 
     ``packages``: bytes of installed packages by name; ``packed``: what share of a file is left when it is compressed.
     """
-    inside = shipped(checkout)
-    yield from _slugignore(checkout, models, set(inside))
-    yield from find_strays(checkout, inside, models)
+    inside = shipped(checkout, is_fir=is_fir)
+    yield from (_descriptor if is_fir else _slugignore)(checkout, models, set(inside))
+    yield from _inner(checkout, models)
+    yield from find_strays(checkout, inside, models, DESCRIPTOR if is_fir else ".slugignore")
     yield from _new_code(checkout)
     dirty = sorted(path for path in inside if path in checkout.changed and not path.startswith(f"{models}/"))
     if dirty:
@@ -76,6 +84,50 @@ def _slugignore(checkout: Checkout, models: str, inside: set[str]) -> Iterator[F
                 f".slugignore's line `{pattern}` keeps {out[0]} from the dyno",
                 f"sed -i {_without(pattern)} .slugignore && git add .slugignore && {COMMIT}",
             )
+
+
+def _descriptor(checkout: Checkout, models: str, inside: set[str]) -> Iterator[Finding]:
+    """What Fir reads in place of .slugignore."""
+    text = checkout.texts.get(DESCRIPTOR)
+    if text is None:
+        yield Finding(f"no {DESCRIPTOR} is committed: on Fir tests and tools would ship", AS_IT_WAS)
+        return
+    try:
+        io = tomllib.loads(text).get("io", {}).get("buildpacks", {})
+        groups = [group.get("id") for group in io.get("group", [])]
+    except (tomllib.TOMLDecodeError, AttributeError) as error:
+        yield Finding(f"{DESCRIPTOR}: {error}", AS_IT_WAS)
+        return
+    if lacking := [name for name in BUILDPACKS if groups and name not in groups]:
+        yield Finding(f"{DESCRIPTOR} builds without {' and '.join(lacking)}, and Fir takes no other then", AS_IT_WAS)
+    for pattern in _excluded(checkout):
+        out = [path for path in _needed(checkout, models) if path not in inside and _covers(pattern, path)]
+        if out:
+            yield Finding(
+                f"{DESCRIPTOR} excludes `{pattern}`, and with it {out[0]}, which the dyno needs",
+                f"take {shlex.quote(pattern)} out of `exclude` in {DESCRIPTOR}, then git add {DESCRIPTOR} && {COMMIT}",
+            )
+
+
+def _excluded(checkout: Checkout) -> list[str]:
+    try:
+        said: Any = tomllib.loads(checkout.texts.get(DESCRIPTOR, ""))["io"]["buildpacks"]["exclude"]
+        return [str(pattern) for pattern in said]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        return []
+
+
+def _inner(checkout: Checkout, models: str) -> Iterator[Finding]:
+    """Repositories within this one, of which git keeps the address alone; those of models are told with these."""
+    for path, source in checkout.inner.items():
+        if f"{path}/".startswith(f"{models}/") or source.startswith("https://"):
+            continue
+        why = f"comes from {source}, which the build cannot ask" if source else "comes from nowhere that git knows"
+        where = shlex.quote(path)
+        yield Finding(
+            f"{path}/ is a git repository of its own and {why}: a push is refused",
+            f"git rm --cached --quiet {where} ; rm -rf {where}/.git && git add {where} && {COMMIT}",
+        )
 
 
 def _needed(checkout: Checkout, models: str) -> list[str]:

@@ -23,8 +23,11 @@ ENVIRONMENT = re.compile(r"\.env(\.(?!example$|sample$|template$|dist$)\w+)*")
 COMMIT = 'git commit -m "Mend the slug"'
 
 
-def find_strays(checkout: Checkout, shipped: Sequence[str], models: str) -> Iterator[Finding]:
-    """``shipped``: the committed files that get into the slug; ``models``: the folder of models."""
+def find_strays(checkout: Checkout, shipped: Sequence[str], models: str, list_of: str) -> Iterator[Finding]:
+    """``shipped``: the committed files that get into the slug; ``models``: the folder of models.
+
+    ``list_of``: the file that says what stays out of it.
+    """
     for path in shipped:
         parts = PurePosixPath(path)
         ours = path.startswith((f"{models}/", "server/"))
@@ -33,9 +36,10 @@ def find_strays(checkout: Checkout, shipped: Sequence[str], models: str) -> Iter
         elif parts.suffix.lower() in PICKLES and not path.startswith(f"{models}/"):
             yield Finding(f"{path} is a pickle and would ship, where nothing opens it", _forget(path))
         elif parts.suffix.lower() in DATA:
-            yield Finding(f"{path} looks like data and would ship", _keep_out(path))
+            yield Finding(f"{path} looks like data and would ship", _keep_out(path, list_of))
         elif (size := checkout.committed[path].size) > LARGE_BYTES and not ours:
-            yield Finding(f"{path} has {size / MB:,.1f} MB, is no part of the server and would ship", _keep_out(path))
+            what = f"{path} has {size / MB:,.1f} MB, is no part of the server and would ship"
+            yield Finding(what, _keep_out(path, list_of))
 
 
 def _secret(path: str) -> Finding:
@@ -49,5 +53,7 @@ def _forget(path: str) -> str:
     return f"git rm --cached --quiet {shlex.quote(path)} && echo {line} >> .gitignore && git add .gitignore && {COMMIT}"
 
 
-def _keep_out(path: str) -> str:
+def _keep_out(path: str, list_of: str) -> str:
+    if list_of != ".slugignore":
+        return f'put "/{path}" into `exclude` of {list_of}, then git add {list_of} && {COMMIT}'
     return f"echo {shlex.quote(f'/{path}')} >> .slugignore && git add .slugignore && {COMMIT}"

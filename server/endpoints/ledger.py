@@ -6,9 +6,10 @@ and whatever codecs unpack are counted, for each connection and for the worker, 
 
 from __future__ import annotations
 
+from server.codecs.slices import EASY_BYTES
 from server.errors import ServerError
 
-SMALL_BODY_BYTES = 4096  # bodies up to this are not counted: the number of unanswered requests bounds them
+SMALL_BODY_BYTES = EASY_BYTES  # bodies up to this are not counted until they wait beside many: `Entry.weigh`
 
 
 class Ledger:
@@ -38,11 +39,11 @@ class Account:
 class Lease:
     """The bytes that one request holds, until it is freed: a refused request may still wait in a queue."""
 
-    __slots__ = ("_account", "_held")
+    __slots__ = ("_account", "held")
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._held = 0
+        self.held = 0
 
     def hold(self, size: int) -> None:
         """Counts ``size`` more bytes. Raises ServerError ``overloaded`` where they are too many, and counts none."""
@@ -52,13 +53,18 @@ class Lease:
             raise _too_much()
         account.held += size
         ledger.held += size
-        self._held += size
+        self.held += size
+
+    def hold_at_least(self, size: int) -> None:
+        """Counts what of ``size`` bytes it does not hold yet. Raises as `hold`."""
+        if size > self.held:
+            self.hold(size - self.held)
 
     def release(self) -> None:
         """Counts its bytes no longer."""
-        self._account.held -= self._held
-        self._account.ledger.held -= self._held
-        self._held = 0
+        self._account.held -= self.held
+        self._account.ledger.held -= self.held
+        self.held = 0
 
     def __del__(self) -> None:
         self.release()

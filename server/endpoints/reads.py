@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import math
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import onnxruntime
 import orjson
 
 from server import __version__
 from server.artefact.metadata import Artefact
+from server.artefact.runtime import Runtime
 from server.artefact.tensors import TensorSpec
 from server.endpoints.lifecycle import Endpoints
 from server.errors import ServerError, draining
@@ -27,6 +29,7 @@ from server.models.repository import NO_MODEL, Model
 JSON = "application/json"
 DOUBTED = "a run of several requests failed in this worker, though each succeeded by itself"
 Piece = TypeVar("Piece")
+_tensors: WeakKeyDictionary[Runtime, dict[Hashable, orjson.Fragment]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,15 @@ class Answer:
 def json_answer(value: Any) -> Answer:
     """Answers 200 with a value as JSON."""
     return Answer(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def told_once(runtime: Runtime, form: Hashable, make: Callable[[], Any]) -> orjson.Fragment:
+    """What a form tells of a graph's tensors, encoded for the first who asks: there may be thousands of them."""
+    forms = _tensors.setdefault(runtime, {})
+    found = forms.get(form)
+    if found is None:
+        found = forms[form] = orjson.Fragment(orjson.dumps(make()))
+    return found
 
 
 def index() -> Answer:
@@ -96,7 +108,6 @@ def model(endpoints: Endpoints, name: str, version: str | None = None) -> Answer
 def _present(endpoints: Endpoints, model: Model) -> dict[str, Any]:
     """What is told of a version beside its description: state, golden check, cost, batching, tensors."""
     block, batched = endpoints.scoreboard.blocks[model.name, model.version], endpoints.batches(model)
-    roles = {output.name: {"role": output.role} for output in model.artefact.outputs} if model.artefact else {}
     described: dict[str, Any] = {
         "name": model.name,
         "version": model.version,
@@ -111,8 +122,8 @@ def _present(endpoints: Endpoints, model: Model) -> dict[str, Any]:
         "not_cached_because": not_cached,
         "cost": {"fixed_us": model.curve.fixed_seconds * 1e6, "row_us": model.curve.row_seconds * 1e6},
         "served": served(endpoints.scoreboard.block_totals([block])[0]),
-        "inputs": [_tensor(spec) for spec in model.runtime.inputs],
-        "outputs": [_tensor(spec) | roles.get(spec.name, {}) for spec in model.runtime.outputs],
+        "inputs": told_once(model.runtime, "inputs", lambda: [_tensor(spec) for spec in model.runtime.inputs]),
+        "outputs": told_once(model.runtime, "outputs", partial(_outputs, model)),
     }
     if (reason := endpoints.quarantined(model)) is not None:
         described["reason"] = reason
@@ -221,6 +232,11 @@ def _state(name: str, version: str, state: str, reason: str) -> dict[str, str]:
 
 def _kind(artefact: Artefact | None) -> str:
     return artefact.kind if artefact else "onnx"
+
+
+def _outputs(model: Model) -> list[dict[str, Any]]:
+    roles = {output.name: {"role": output.role} for output in model.artefact.outputs} if model.artefact else {}
+    return [_tensor(spec) | roles.get(spec.name, {}) for spec in model.runtime.outputs]
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:

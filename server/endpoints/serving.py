@@ -11,6 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import Literal, NamedTuple
 
+from server.batching.admission import light_rows
 from server.batching.batcher import Batcher
 from server.batching.entry import Entry
 from server.batching.runs.padding import PaddedRuns
@@ -32,6 +33,7 @@ from server.models.repository import Model, Repository
 from server.settings import Settings
 
 ProtocolName = Literal["predict", "mlflow", "v2"]
+LIGHT_SHARE = 8  # of what may be in flight so much takes what nobody counts: small requests, few of each version
 ROUTE_OF: Mapping[ProtocolName, RouteName] = {"predict": "predict", "mlflow": "invocations", "v2": "infer"}
 
 
@@ -85,6 +87,7 @@ class Serving:
         self._turns = turns
         self._bodies = Bodies(*(SliceQueue(settings.queue_ms / 1000, turns) for _ in Bodies._fields))
         self._store = Store(settings.cache_bytes) if settings.cache_bytes else None
+        self._light_bytes = settings.inflight_bytes / LIGHT_SHARE / max(1, len([*repository]))
         self._batchers: Mapping[tuple[str, str], Batcher] = {
             (model.name, model.version): self._batcher(
                 model, scoreboard.blocks[model.name, model.version], scoreboard, line, busy_poll
@@ -119,6 +122,7 @@ class Serving:
             queue_seconds=settings.queue_ms / 1000,
             timed=settings.server_timing,
             busy_poll=busy_poll,
+            light_rows=light_rows(model.runtime.inputs, self._light_bytes),
         )
 
     def close(self) -> None:
@@ -271,6 +275,11 @@ def _decoded(
     if error is not None:
         if entry.fail(error):
             route.batcher.metrics.failed(error.code)
+        return
+    try:
+        entry.weigh(entry.group.request_bytes(entry))  # a byte of the body may have become eight
+    except ServerError as too_much:
+        _decoded(route, entry, body, cache, began, too_much)
         return
     if route.timed:
         entry.arrived = monotonic()

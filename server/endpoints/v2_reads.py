@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from orjson import Fragment
+
 from server import __version__
+from server.artefact.runtime import Runtime
 from server.artefact.tensors import TensorSpec
 from server.codecs.v2.datatypes import BYTES, NAMES
 from server.endpoints.lifecycle import Endpoints
-from server.endpoints.reads import Answer, json_answer, spread
+from server.endpoints.reads import Answer, json_answer, spread, told_once
 from server.errors import ServerError, draining
 from server.metrics.statistics import statistics
 from server.models.repository import Model
@@ -44,8 +47,8 @@ def model_metadata(endpoints: Endpoints, name: str, version: str | None = None) 
             "name": model.name,
             "versions": list(endpoints.repository.models[model.name]),
             "platform": PLATFORM,
-            "inputs": [_metadata(spec) for spec in model.runtime.inputs],
-            "outputs": [_metadata(spec) for spec in model.runtime.outputs],
+            "inputs": told_once(model.runtime, "v2 inputs", lambda: list(map(_metadata, model.runtime.inputs))),
+            "outputs": told_once(model.runtime, "v2 outputs", lambda: list(map(_metadata, model.runtime.outputs))),
         }
     )
 
@@ -62,8 +65,8 @@ def model_config(endpoints: Endpoints, name: str, version: str | None = None) ->
         "platform": PLATFORM,
         "backend": "onnxruntime",
         "max_batch_size": endpoints.settings.max_rows if batched else 0,
-        "input": [_config(spec, batched) for spec in model.runtime.inputs],
-        "output": [_config(spec, batched) for spec in model.runtime.outputs],
+        "input": _configs(model.runtime, "inputs", model.runtime.inputs, batched),
+        "output": _configs(model.runtime, "outputs", model.runtime.outputs, batched),
     }
     return json_answer(config | ({"dynamic_batching": {}} if batched else {}))
 
@@ -107,6 +110,10 @@ def _is_batched(endpoints: Endpoints, model: Model) -> bool:
 
 def _metadata(spec: TensorSpec) -> dict[str, Any]:
     return {"name": spec.name, "datatype": NAMES[spec.dtype], "shape": _dims(spec.shape)}
+
+
+def _configs(runtime: Runtime, which: str, specs: Sequence[TensorSpec], batched: bool) -> Fragment:
+    return told_once(runtime, (which, batched), lambda: [_config(spec, batched) for spec in specs])
 
 
 def _config(spec: TensorSpec, batched: bool) -> dict[str, Any]:

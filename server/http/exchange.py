@@ -91,6 +91,11 @@ class Exchange(Entry):
             self._lease = Lease(self.connection.account)
         self._lease.hold(size)
 
+    def weigh(self, size: int) -> None:
+        if self._lease is None:
+            self._lease = Lease(self.connection.account)
+        self._lease.hold_at_least(size)
+
     def answer(self, body: bytes) -> None:
         """Makes the answer a 200 of JSON; it is written once all answers before it are."""
         connection = self.connection

@@ -101,6 +101,7 @@ class HeadCache(Generic[Route]):
     ) -> None:
         self._passed = {judge(route): _Passed(reader(route)) for route in routes.values()}
         self._judge = judge
+        self._lines = 0
         self._most_headers = most_headers
         self._routes = {
             b"POST %b HTTP/1.1" % path: (route, self._passed[judge(route)]) for path, route in routes.items()
@@ -126,18 +127,21 @@ class HeadCache(Generic[Route]):
             return
         if name == b"cache-control" and says_no_store(value):
             return
-        if self.remembered() >= MAX_LINES:
+        if self._lines >= MAX_LINES:
+            self._lines = 0
             for known in self._passed.values():
                 known.lines.clear()
         if name == b"content-length":
-            if value.isdigit() and len(value) <= _LONGEST_LENGTH:
-                passed.lines[line] = int(value)
+            if not value.isdigit() or len(value) > _LONGEST_LENGTH:
+                return
+            passed.lines[line] = int(value)
         else:
             passed.lines[line] = _HOST if name == b"host" else _PASSED
+        self._lines += 1
 
     def remembered(self) -> int:
         """The lines in the cache."""
-        return sum(len(passed.lines) for passed in self._passed.values())
+        return self._lines
 
     def recognise(self, data: bytes) -> Recognised[Route] | None:
         """The request in ``data`` if that is exactly one request with a known head; else None."""

@@ -8,8 +8,11 @@ MAX_HEAD_BYTES = 16_384
 MAX_HEADERS = 100
 MAX_URL_BYTES = 2048
 MAX_PIPELINED = 64  # unanswered requests of a connection at which reading pauses
+MAX_COLD_AHEAD = 4  # the same of a cold one, which keeps its head and a few kilobytes until its turn
 MAX_PIPELINED_BYTES = 16_384  # reading pauses until a request with a larger body is answered: answers grow with bodies
 PIECE_BYTES = 8192  # parsed at a time: what one piece costs is answered before the next is looked at
+HEADS_AT_ONCE = 8  # that are parsed at a time, if so many are in fewer bytes
+HEAD_END = b"\r\n\r\n"
 TRAILER_BYTES = MAX_HEAD_BYTES // MAX_HEADERS  # what a trailer counts at least: so their number is bounded
 
 
@@ -32,5 +35,5 @@ def piece_end(data: bytes, at: int, body_left: int) -> int:
     """Where the piece that is parsed next ends: with ``body_left`` bytes of a body, or with a head, if it can."""
     if body_left:
         return min(at + body_left, len(data))
-    end = data.find(b"\r\n\r\n", at, at + PIECE_BYTES)
-    return end + 4 if end >= 0 else min(at + PIECE_BYTES, len(data))
+    end = data.find(HEAD_END, at, at + PIECE_BYTES)
+    return end + len(HEAD_END) if end >= 0 else min(at + PIECE_BYTES, len(data))

@@ -14,6 +14,7 @@ import signal
 from time import monotonic, process_time, sleep
 from typing import TYPE_CHECKING, Any
 
+from server.confinement.memory import let_files_go
 from server.logs import handler as logs
 from server.logs import log
 from server.metrics.process import Wanted, read_memory
@@ -49,6 +50,7 @@ class ReloadingArbiter(ForkingArbiter):
         self._restart = False  # fork fresh workers, even if no model has changed
         self._is_partial = False  # versions wait for the blocks of workers that end
         self._is_stale = False  # the last renewal failed: workers have the models from before
+        self._is_lean = False  # what a start or a reload read of files, and serving does not, is let go
         self._box_watch = BoxWatch(server.box)
         self._wake, waker = os.pipe()
         os.set_blocking(self._wake, False)
@@ -103,6 +105,9 @@ class ReloadingArbiter(ForkingArbiter):
         if self._is_whole():
             for pid in list(self.outgoing):
                 self._retire(pid)
+            if not self._is_lean:
+                self._is_lean = True
+                let_files_go()
         for pid in [pid for pid, since in self.retiring.items() if now - since > GRACEFUL_SECONDS]:
             self.kill_worker(pid, signal.SIGKILL)
         self.control_server.answer(settled=not self._is_changing(), stale=self._is_stale)
@@ -146,7 +151,7 @@ class ReloadingArbiter(ForkingArbiter):
             gathers = self.server.watcher.gathers
             rest = self._is_partial and not self.retiring
             if not (self.outgoing or gathers or self._is_crowded()) and (changed or self._restart or rest):
-                self._restart = self._is_partial = False
+                self._restart = self._is_partial = self._is_lean = False
                 self._is_stale = True
                 self._is_partial = not self.server.renew()
                 self._is_stale = False

@@ -22,6 +22,7 @@ from uvicorn_worker import UvicornWorker
 
 from server.asgi.app import App
 from server.batching.runs.quarantine import Record
+from server.confinement.memory import leave_some
 from server.http.connection import Connection
 from server.http.keyed import connection_class
 from server.http.timeouts import let_kernel_end
@@ -143,6 +144,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]
         """Serves until a stop signal."""
         app: App = self.wsgi
         app.line = self.line
+        leave_some(app.endpoints.memory_limit)
         app.assembled = gc.freeze  # else each full collection from then on would walk what FastAPI is made of
         app.endpoints.control = ControlClient(self.channel.workers).ask
         self.config.http = connection_class(app.endpoints)

@@ -16,6 +16,7 @@ import pytest
 
 from bench import __main__ as bench_main
 from bench.__main__ import show
+from bench.arguments import parser
 from bench.baselines.serving import System
 from bench.errors import BenchError
 from bench.load import wrk
@@ -38,13 +39,17 @@ def environment() -> dict[str, str]:
     return dict(os.environ) | {"PYTHONPATH": str(ROOT)}
 
 
+def told(*words: object) -> str:
+    """What a command gives to be printed, in this process: most of the time of another would be its imports."""
+    given = parser().parse_args([str(word) for word in words])
+    return str(bench_main.COMMANDS[given.command](given))
+
+
 @pytest.fixture(scope="module")
 def written(pickles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the command for a stock Locust writes."""
     out = tmp_path_factory.mktemp("written") / "cases.json"
-    command = bench("cases", "--pickle", pickles / "iris.pkl", "--out", out)
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
-    assert "150 requests" in done.stdout
+    assert "150 requests" in told("cases", "--pickle", pickles / "iris.pkl", "--out", out)
     return out
 
 
@@ -124,27 +129,16 @@ def test_a_run_can_be_drawn_compared_and_planned_with(tmp_path: Path) -> None:
     run = tmp_path / "results" / "one"
     run.mkdir(parents=True)
     a_run().write(run)
-    commands = {
-        "report.html": ("report", run),
-        "+0.0%": ("compare", run, run),
-        "1 dyno of type eco": ("plan", "--rate", 5000, "--run", run),
-        "measured": ("plan", "--rate", 5000, "--results", run.parent),
-    }
-    # One process for all: most of the time of each would be its imports.
-    code = "import json, sys; from bench.__main__ import main; sys.exit(sum(map(main, json.loads(sys.argv[1]))))"
-    words = json.dumps([[str(word) for word in command] for command in commands.values()])
-    command = [sys.executable, "-c", code, words]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert all(said in done.stdout for said in commands)
+    assert "report.html" in told("report", run)
+    assert "+0.0%" in told("compare", run, run)
+    assert "1 dyno of type eco" in told("plan", "--rate", 5000, "--run", run)
+    assert "measured" in told("plan", "--rate", 5000, "--results", run.parent)
     assert "A Standard-1X dyno holds" in (run / "report.html").read_text("utf-8")
 
 
 def test_a_plan_without_a_run_says_how_to_make_one(tmp_path: Path) -> None:
-    command = bench("plan", "--rate", 5000, "--results", tmp_path)
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "python -m bench run" in done.stderr
+    with pytest.raises(BenchError, match="python -m bench run"):
+        told("plan", "--rate", 5000, "--results", tmp_path)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from tests.campaigns.coverage import cases, data, estimators, found, measure, ro
 LONG = frozenset(
     {
         "DictionaryLearning", "GaussianProcessClassifier", "GaussianProcessRegressor", "MiniBatchDictionaryLearning",
-        "LatentDirichletAllocation", "RandomTreesEmbedding", "MeanShift",
+        "LatentDirichletAllocation", "RandomTreesEmbedding", "MeanShift", "MiniBatchNMF", "NMF",
     }
 )  # fmt: skip
 ONLY_TWO = frozenset({"FixedThresholdClassifier", "TunedThresholdClassifierCV"})  # classes

@@ -1,48 +1,83 @@
-"""Whatever refuses a model says what helps, and what any refusal advises exists: options of the command, pages."""
+"""A person whose file was changed is told of which estimator which attribute is nothing that fitting writes."""
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
-from pathlib import Path
+import copy
+import pickle
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-REFUSING = ("Refused", "refuse", "prepared", "Untraceable")
-OF_MODELS = ("exporters", "graph", "opening", "original", "proof", "tracing")  # folders that refuse models, not files
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
+from convert.errors import CHANGED, UNFORESEEN, Blamed, Refused, find_blamed, unforeseen
+from convert.opening.opener import open_model
+from convert.original.original import open_original
+from convert.original.schema import describe
 
-def _texts(node: ast.AST) -> str:
-    parts = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
-    return " ".join(part for part in parts if isinstance(part, str))
-
-
-def refusals(folder: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Where a refusal stands in the code, and the texts of its reason and its advice."""
-    for path in sorted((ROOT / "convert" / folder).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in REFUSING:
-                continue
-            if not any(isinstance(given, ast.Starred) for given in node.args):
-                yield f"{path.relative_to(ROOT)}:{node.lineno}", [_texts(given) for given in node.args]
+X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 3.0], [3.0, 2.0]])
+Y = np.array([0, 1, 0, 1])
 
 
-def test_options_that_are_advised_are_those_of_the_command() -> None:
-    known = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "convert" / "cli" / "options.py").read_text()))
-    texts = [(place, text) for place, each in refusals() for text in each]
-    named = [(place, option) for place, text in texts for option in re.findall(r"--[a-z][a-z-]+", text)]
-    assert len(named) > 20
-    assert not [(place, option) for place, option in named if option not in known]
+def raised(read: Any, model: Any) -> Exception:
+    try:
+        read(model)
+    except Exception as error:  # noqa: BLE001  whatever it is
+        return error
+    raise AssertionError("it raised nothing")
 
 
-def test_pages_that_are_advised_are_there() -> None:
-    texts = [(place, text) for place, each in refusals() for text in each]
-    named = [(place, page) for place, text in texts for page in re.findall(r"docs/[a-z-]+\.md", text)]
-    assert named
-    assert not [(place, page) for place, page in named if not (ROOT / page).exists()]
+def test_a_missing_attribute_is_named() -> None:
+    model = MinMaxScaler().fit(X)
+    del model.data_min_
+    refusal = unforeseen(raised(lambda scaler: scaler.data_min_ + 1, model))
+    assert refusal.reason == "this MinMaxScaler has no data_min_, which fitting writes"
+    assert refusal.remedy == CHANGED + UNFORESEEN
 
 
-def test_what_refuses_a_model_advises_something() -> None:
-    found = [refusal for folder in OF_MODELS for refusal in refusals(folder)]
-    assert len(found) > 200
-    assert not [place for place, texts in found if len(texts) < 2]
+def test_an_attribute_of_another_kind_is_named() -> None:
+    model = MinMaxScaler().fit(X)
+    model.data_min_ = "low"
+    error = raised(lambda scaler: scaler.data_min_ / 2.0, model)
+    assert find_blamed(error) == Blamed("MinMaxScaler", "data_min_", "str")
+    assert "MinMaxScaler has as its data_min_, of type str" in unforeseen(error).reason
+
+
+def test_an_error_of_our_own_is_nobody_elses() -> None:
+    model = MinMaxScaler().fit(X)
+    refusal = unforeseen(raised(lambda _: [][1], model))
+    assert refusal.remedy == UNFORESEEN
+    assert find_blamed(raised(lambda thing: thing.nothing, object())) is None
+
+
+def changed(step: int, attribute: str, value: Any) -> bytes:
+    """A pickle of a pipeline, one of whose steps has something else as an attribute; None: has it not."""
+    model = make_pipeline(MinMaxScaler(), LogisticRegression()).fit(X, Y)
+    fitted = copy.deepcopy(model)[step]
+    if value is None:
+        del vars(fitted)[attribute]
+    else:
+        vars(fitted)[attribute] = value
+    return pickle.dumps(make_pipeline(*[fitted if at == step else each for at, (_, each) in enumerate(model.steps)]))
+
+
+@pytest.mark.parametrize(
+    ("step", "attribute", "value"),
+    [(0, "feature_names_in_", 4), (0, "data_min_", None), (0, "n_features_in_", "two"), (0, "data_max_", [])],
+)
+def test_a_changed_pickle_is_refused_by_the_estimator_and_its_attribute(step: int, attribute: str, value: Any) -> None:
+    try:
+        describe(open_original(open_model(changed(step, attribute, value))))
+    except Refused as refusal:
+        told = refusal
+    except Exception as error:  # noqa: BLE001  as the child does
+        told = unforeseen(error)
+    assert "MinMaxScaler" in told.reason
+    assert "changed" in told.remedy
+
+
+def test_what_is_fitted_is_not_blamed_for_what_it_never_had() -> None:
+    assert OneHotEncoder().fit(X).categories_ is not None
+    assert find_blamed(ValueError("without a traceback")) is None

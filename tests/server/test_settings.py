@@ -80,6 +80,7 @@ def test_a_setting_is_read(name: str, text: str, field: str, value: object) -> N
     assert getattr(read_settings(environment), field) == value
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -92,20 +93,28 @@ def test_a_setting_is_read(name: str, text: str, field: str, value: object) -> N
         ("PORT", "70000"),
         ("PORT", "abc"),
         ("PORT", "-1"),
+        ("PORT", "8e3"),
         ("PORT", "+80"),
         ("PORT", " 80"),
+        ("PORT", "80 80"),
         ("PORT", "80\n"),
         ("PORT", "८०"),
         ("PORT", "1" * 5000),
         ("WEB_CONCURRENCY", "0"),
         ("WEB_CONCURRENCY", "1.5"),
+        ("WEB_CONCURRENCY", "many"),
         ("DYNONNX_STRICT", "true"),
+        ("DYNONNX_STRICT", "yes"),
         ("DYNONNX_STRICT", "2"),
         ("DYNONNX_HOST", "a\x00b"),
         ("DYNONNX_MODELS", "a\nb"),
+        ("DYNONNX_MAX_BODY_BYTES", "16MB"),
         ("DYNONNX_MAX_ROWS", "0"),
         ("DYNONNX_DEADLINE_MS", "1e3"),
+        ("DYNONNX_DEADLINE_MS", "-1"),
+        ("DYNONNX_ORT_THREADS", "1.5"),
         ("DYNONNX_LOG_LEVEL", "INFO"),
+        ("DYNONNX_LOG_LEVEL", "loud"),
         ("DYNONNX_LOG_FORMAT", "xml"),
         ("DYNONNX_CORS_ORIGINS", "example.org"),
         ("DYNONNX_CORS_ORIGINS", "https://example.org/path"),

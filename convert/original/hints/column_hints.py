@@ -17,6 +17,8 @@ from convert.errors import Refused
 from convert.graph.graph import Array
 from convert.original.hints.ways import Split, Stretch
 
+MOST_WHOLE = 2**53  # up to it float64 holds every whole number
+
 
 @dataclass(slots=True)
 class ColumnHint:
@@ -33,6 +35,7 @@ class ColumnHint:
     positive: bool = False  # the model refuses negative numbers
     nonzero: bool = False  # and zero
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
+    samples: list[str] = field(default_factory=list)  # texts that own code takes apart otherwise than others
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
     hashed_by: list[Any] = field(default_factory=list)  # and the vectorizers that know none
     by_word: dict[str, ColumnHint] = field(default_factory=dict)  # and what it gives away of the column of each
@@ -73,6 +76,12 @@ def note_values(view: ColumnView, values: Array) -> None:
             )
         view.hint.missing = None
     there = [value for value in values if not (value is None or value != value)]
+    if any(isinstance(value, int | np.integer) and abs(int(value)) > MOST_WHOLE for value in there):
+        raise Refused(
+            "a column has whole numbers beyond 2^53 among its categories, and as a file holds numbers (float64) some of"
+            " them are one",
+            "make texts of them before fitting, with astype(str)",
+        )
     numbers = bool(there) and all(isinstance(value, int | float | np.number | np.bool_) for value in there)
     if numbers and view.hint.fill is not None:
         view.hint.known = [value for value in view.hint.known if value != view.hint.fill]

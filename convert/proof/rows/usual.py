@@ -11,11 +11,13 @@ from convert.graph.graph import Array
 from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import Table
 from convert.original.usual import UNSEEN_TEXT, is_missing
+from convert.tracing.recorder.samples import around
 from server.artefact.metadata import Feature
 
 FARTHEST = 1e100  # boosters write 1e300 for "any number": no place where values lie
 KNOWN_WORDS = 2000  # of a vocabulary at most so many are tried, evenly chosen
 LONGEST_TEXT = 15  # words
+SAMPLES = 60  # of the texts that own code takes apart, and of those it knows, so many are tried in several forms
 ODD_WORDS = (
     "unheard", "é", "É", "x", "I", "ça", "Łódź", "naïve", "42", "3.14", "don't", "a_b", "日本語", "straße", "ﬁn", "²",
 )  # fmt: skip
@@ -63,7 +65,10 @@ def known_numbers(feature: Feature, hint: ColumnHint) -> list[Any]:
 
 def _texts(feature: Feature, hint: ColumnHint) -> list[str]:
     known = [str(value) for value in hint.known if not is_missing(value)]
-    return known if feature.categories is not None else [*known * 4, *ODD_TEXTS]
+    if feature.categories is not None:
+        return known
+    taken = around([*hint.samples[:SAMPLES], *known[:SAMPLES]]) if hint.samples else []
+    return [*known * 4, *ODD_TEXTS, *taken]
 
 
 def _documents(random: np.random.Generator, words: list[str], rows: int) -> Array:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from convert.exporters.functions import FUNCTIONS
+from convert.graph.exact import halves
 from convert.graph.graph import Tensor
 from convert.tracing.recorder.elements import NoNode, constant_like, infinite, missing
 
 PI = float(np.pi)
 HALF = 0.5
-SPLIT = 2.0**27 + 1  # parts the digits of a float64 in halves
 LEAST_SQUARED, MOST_SQUARED = 1e-140, 1e140  # between them the square of a float64 keeps its digits
 WHOLE = 2.0**52  # from here on a float64 has no fraction
 
@@ -160,16 +160,9 @@ def rounded_exactly(x: Tensor, decimals: int) -> Tensor:
         return x
     factor = 10.0**decimals
     product = x * factor
-    (high, low), (upper, lower) = _halves(x), _halves(x.graph.constant(np.float64(factor)))
+    (high, low), (upper, lower) = halves(x), halves(x.graph.constant(np.float64(factor)))
     left = high * upper - product + high * lower + low * upper + low * lower  # what the product lost
     near = product.unary("Round")
     tie = (product - product.unary("Floor")).equals(HALF)
     told = (left > 0.0).where(product.unary("Ceil"), (left < 0.0).where(product.unary("Floor"), near))
     return (product.unary("Abs") < WHOLE).where(tie.where(told, near) / factor, x)
-
-
-def _halves(x: Tensor) -> tuple[Tensor, Tensor]:
-    """A float64 as a sum of two of half as many digits, whose products are exact (Dekker)."""
-    spread = x * SPLIT
-    high = spread - (spread - x)
-    return high, x - high

@@ -25,17 +25,19 @@ from convert.tracing.recorder import elements, nodes
 from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse, remember
 
 TEXT, NUMBER = "text", "number"
+MOST_SAMPLES = 100  # texts of one kind
 
 
 @dataclass(slots=True)
 class Learned:
     """What a recording learns of one input column: that it holds text or dates, values it knows, numbers it compares
-    with."""
+    with, texts that it takes apart otherwise than others."""
 
     text: bool = False
     dates: bool = False
     known: list[Any] = field(default_factory=list)
     points: list[float] = field(default_factory=list)
+    samples: list[str] = field(default_factory=list)
 
 
 class NeedsText(Exception):
@@ -55,6 +57,10 @@ class NeedsDates(NeedsText):
         self.columns = columns
 
 
+class MissingColumn(KeyError, AttributeError):
+    """The code asks for a column that the sample rows do not have."""
+
+
 class Recorder:
     """One recording into ``graph``. ``rows`` is how many sample rows there are."""
 
@@ -69,6 +75,7 @@ class Recorder:
         self.first: Tensor | None = None  # a column [rows, 1] of the input: as many rows as there are
         self._origins: dict[str, int] = {}
         self._given: set[str] = set()  # the input columns as they are
+        self._taken: dict[str, tuple[Tensor, Callable[[str], str]]] = {}  # texts taken from others, and a way back
 
     def inputs(self, concrete: Any, x: Columns) -> Any:
         """The stand-in for what the code gets: ``concrete`` [rows, width], and its columns in the graph."""
@@ -87,7 +94,7 @@ class Recorder:
             if isinstance(kind := _dtype_of(concrete, position), np.dtype) and kind.kind == "M":
                 self.learned[position] = Learned(dates=True)
         self._given.update(self._origins)
-        self.first = made.take([0]).parts[0][0]
+        self.first = made.take([0]).parts[0][0] if made.parts else None
         return self.wrap(concrete.copy(), made)  # code may write into it
 
     def origin(self, x: Tensor) -> int | None:
@@ -109,6 +116,7 @@ class Recorder:
         """Notes what the code compares an input column with."""
         column = self._origins.get(x.name)
         if column is None:
+            self.sample(x, values)
             return
         learned = self.learned.setdefault(column, Learned())
         if elements.is_text(x):
@@ -116,6 +124,22 @@ class Recorder:
             learned.known += [value for value in values if isinstance(value, str)]
         numbers = [*points, *(() if elements.is_text(x) else values)]
         learned.points += [float(n) for n in numbers if isinstance(n, int | float | np.number) and np.isfinite(n)]
+
+    def take(self, made: Tensor, of: Tensor, back: Callable[[str], str]) -> Tensor:
+        """Notes that ``made`` are texts taken from others; ``back`` says of one from which it may be taken."""
+        self._taken.setdefault(made.name, (of, back))
+        return made
+
+    def sample(self, x: Tensor, texts: Iterable[str]) -> None:
+        """Notes texts which the code takes apart otherwise than others; ``x``: an input column, or what is of one."""
+        listed = [text for text in texts if isinstance(text, str)][:MOST_SAMPLES]
+        while x.name not in self._origins and x.name in self._taken:
+            x, back = self._taken[x.name]
+            listed = list(map(back, listed))
+        column = self._origins.get(x.name)
+        if column is not None:
+            known = self.learned.setdefault(column, Learned()).samples
+            known += [text for text in dict.fromkeys(listed) if text not in known]
 
     def need_text(self, x: Tensor, what: str) -> None:
         """Raises NeedsText, or a refusal, where a column is no text."""

@@ -6,6 +6,7 @@ same by the expressions that are let through.
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Any
 
@@ -15,17 +16,27 @@ from convert.exporters.parts.text.patterns import SPACES
 from convert.graph.graph import MICROSOFT, Tensor
 from convert.tracing.recorder import elements, nodes
 from convert.tracing.recorder.expressions import SPECIAL, caseless, expression, first_reading, is_at_end
+from convert.tracing.recorder.samples import matching
 from server.artefact.metadata import MISSING_TEXT
 
 PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
 ANYTHING = "(?s:.)*"
+MOST_BEHIND = 1000  # characters, as RE2 repeats no more
 HALVINGS = 24  # of so many pieces at most, 16 million, a text is put together
 SEPARATOR = "\ufdd2"  # stands for one of several characters; a noncharacter
 
 
+@functools.cache
+def several(action: str) -> dict[str, str]:
+    """The letters that become several; there are none behind the first 65,536."""
+    turned = {c: c.lower() if action == "LOWER" else c.upper() for c in map(chr, range(1 << 16))}
+    return {c: letters for c, letters in turned.items() if len(letters) > 1}
+
+
 def case(x: Tensor, action: str) -> Tensor:
-    """Every letter lower or upper; what has several letters for one stays."""
+    """Every letter lower or upper, but for a capital sigma at the end of a word, which becomes the usual small one."""
     graph = x.graph
+    x = _exchanged(x, several(action))
     flat = graph.op("StringNormalizer", x.reshape(-1), case_change_action=action, locale="C.UTF-8")
     return flat.reshape(-1, 1)
 
@@ -44,6 +55,8 @@ def literal(text: str) -> str:
 
 def contains(x: Tensor, pattern: str, regex: bool, ignore_case: bool = False) -> Tensor:
     """Where a text has a piece that the pattern matches."""
+    if ignore_case and not regex:  # pandas looks for one among the other, both in capitals
+        return matches(case(x, "UPPER"), literal(pattern.upper()))
     if not regex or not SPECIAL.search(pattern):
         made = literal(pattern)
         return matches(x, caseless(made) if ignore_case else made)
@@ -99,7 +112,24 @@ def piece(x: Tensor, key: Any) -> Tensor:
         return first_match(x, f"(?s:.){{1,{key.stop}}}")
     if key == 0 and not isinstance(key, slice):
         return first_match(x, "(?s:.)", None)
+    if isinstance(key, int) and key >= -1:
+        return first_match(x, "(?s:.)$", None) if key < 0 else _found(x, "(?s:.)", key, None)
+    if isinstance(key, slice) and key.step in (None, 1) and key.stop is None and -MOST_BEHIND < key.start < 0:
+        return first_match(x, f"(?s:.){{1,{-key.start}}}$")
+    if isinstance(key, slice) and key.step in (None, 1) and key.start > 0 and (key.stop is None or key.stop > 0):
+        return _between(x, key.start, key.stop)
     raise elements.NoNode(f"the piece {key!r} of texts")
+
+
+def _between(x: Tensor, start: int, stop: int | None) -> Tensor:
+    """The characters from a place on."""
+    graph, padding = x.graph, np.array("", object)
+    split = {"mark": 0, "mincharnum": 1, "pad_value": PADDING, "tokenexp": "(?s:.)"}
+    letters = graph.op("Tokenizer", x, domain=MICROSOFT, **split)
+    places = (graph.constant(np.array([n])) for n in (start, 2**62 if stop is None else stop, 2, 1))
+    taken = graph.op("Slice", letters, *places)
+    kept = taken.coded({PADDING: 1}, 0).equals(1).where(padding, taken)
+    return elements.missing(x).where(np.array(MISSING_TEXT, object), _put_together(kept, x))
 
 
 GROUP = re.compile(
@@ -126,6 +156,20 @@ def extracted(x: Tensor, pattern: str) -> Tensor:
     return first_match(first_match(x, around, None), inner, None)
 
 
+def with_group(pattern: str, text: str) -> str:
+    """A text in which `extracted` finds this one."""
+    found = GROUP.fullmatch(pattern)
+    ahead, behind = (re.sub(r"\\(.)", r"\1", found[number]) for number in (2, 5)) if found else ("", "")
+    return f"{ahead}{text}{behind}"
+
+
+def separator_sample(separator: str | None, regex: bool) -> str:
+    """A text that stands between two pieces; ``regex``: a separator of several characters is an expression."""
+    if separator is None:
+        return " "
+    return next(iter(matching(separator, not regex or len(separator) == 1)), separator)
+
+
 def replaced(x: Tensor, pattern: str, by: str, regex: bool) -> Tensor:
     """Every piece of a text that a pattern matches as another text; a missing one stays."""
     made = first_reading(pattern) if regex else literal(pattern)
@@ -138,6 +182,17 @@ def replaced(x: Tensor, pattern: str, by: str, regex: bool) -> Tensor:
     found = pieces.graph.op("RegexFullMatch", pieces, dtype=np.bool_, pattern=made)
     padding = pieces.coded({PADDING: 1}, 0).equals(1)
     kept = padding.where(np.array("", object), found.where(np.array(by, object), pieces))
+    return elements.missing(x).where(np.array(MISSING_TEXT, object), _put_together(kept, x))
+
+
+def _exchanged(x: Tensor, table: dict[str, str]) -> Tensor:
+    """Some characters as others; a missing text stays."""
+    graph, letters = x.graph, "".join(map(literal, table))
+    split = {"mark": 0, "mincharnum": 1, "pad_value": PADDING, "tokenexp": f"[{letters}]|[^{letters}]+"}
+    pieces = graph.op("Tokenizer", x, domain=MICROSOFT, **split)
+    codes = pieces.coded({PADDING: 0} | {c: at for at, c in enumerate(table, 1)}, -1)
+    others = graph.op("Gather", graph.constant(np.array(["", *table.values()], object)), codes, axis=0)
+    kept = codes.equals(-1).where(pieces, others)
     return elements.missing(x).where(np.array(MISSING_TEXT, object), _put_together(kept, x))
 
 
@@ -160,7 +215,7 @@ def _put_together(pieces: Tensor, like: Tensor) -> Tensor:
 def count(x: Tensor, pattern: str) -> Tensor:
     """How many pieces of a text a pattern matches; missing for a missing one."""
     made = first_reading(pattern)
-    if re.match(pattern, ""):
+    if re.match(pattern, "") or is_at_end(pattern):
         raise elements.NoNode(f"the regular expression {pattern!r}, which may match between letters,")
     found = x.graph.op("Tokenizer", x, domain=MICROSOFT, mark=0, mincharnum=1, pad_value=PADDING, tokenexp=made)
     there = ~found.coded({PADDING: 1}, 0).equals(1)
@@ -168,6 +223,7 @@ def count(x: Tensor, pattern: str) -> Tensor:
     return elements.missing(x).where(np.float64(np.nan), number)
 
 
+INFINITE = r"(?i:[+-]?inf(?:inity)?)"
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 
 
@@ -175,7 +231,9 @@ def number(x: Tensor) -> Tensor:
     """The number that a text is, in float64; missing for a text that is none."""
     bare = strip(x)
     sound = matches(bare, NUMBER, whole=True)
-    return sound.where(sound.where(bare, np.array("0", object)).cast(np.float64), np.float64(np.nan))
+    endless = matches(x, "-" + ANYTHING, whole=True).where(np.float64(-np.inf), x.graph.constant(np.float64(np.inf)))
+    other = matches(x, INFINITE, whole=True).where(endless, np.float64(np.nan))
+    return sound.where(sound.where(bare, np.array("0", object)).cast(np.float64), other)
 
 
 def before(x: Tensor, separator: str, regex: bool = False) -> Tensor:

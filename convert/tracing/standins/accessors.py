@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from convert.graph.columns import columns
 from convert.tracing.recorder import elements, texts
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, only, refuse
+from convert.tracing.recorder.samples import CASED, matching
 
 if TYPE_CHECKING:
     from convert.tracing.standins.series import Series
@@ -28,12 +30,18 @@ class TextAccessor:
         with quietly():
             return getattr(self._series.concrete.str, name)(*args, **keywords)
 
+    def _sample(self, given: Iterable[str]) -> None:
+        """Notes texts by which what is done now shows."""
+        self._series.recorder.sample(self._series.tensor, given)
+
     def lower(self) -> Any:
         """In small letters."""
+        self._sample(CASED)
         return self._series.filter(self._concrete("lower"), lambda x: texts.case(x, "LOWER"))
 
     def upper(self) -> Any:
         """In capitals."""
+        self._sample(CASED)
         return self._series.filter(self._concrete("upper"), lambda x: texts.case(x, "UPPER"))
 
     def strip(self, to_strip: Any = None) -> Any:
@@ -53,6 +61,13 @@ class TextAccessor:
             raise refuse(f"Series.str.{name} of other characters than spaces is not recorded", WAYS_OUT)
         return self._series.filter(self._concrete(name), lambda x: texts.strip(x, left, right))
 
+    def cat(self, others: Any = None, sep: Any = None, na_rep: Any = None, **keywords: Any) -> Any:
+        """Another column's texts behind these; missing where one of them is."""
+        only({"na_rep": na_rep, **{name: value for name, value in keywords.items() if name != "join"}})
+        if not hasattr(others, "recorder") or others.concrete.ndim != 1:
+            raise refuse("Series.str.cat with others than one column is not recorded", "a + '_' + b")
+        return (self._series + sep if sep else self._series) + others
+
     def len(self) -> Any:
         """How many characters."""
         return self._series.made(self._concrete("len"), texts.length)
@@ -61,19 +76,21 @@ class TextAccessor:
         self, pat: Any, repl: Any = None, n: int = -1, case: Any = None, flags: int = 0, regex: bool = False
     ) -> Any:
         """Pieces replaced by a constant text."""
-        only({"n": n if n != -1 else 0, "case": case, "flags": flags})
+        only({"n": n if n != -1 else 0, "case": None if case in (None, True) else "False", "flags": flags})
         if isinstance(pat, re.Pattern):
             only({"flags": pat.flags & ~re.UNICODE})
             pat, regex = pat.pattern, True
         if not isinstance(pat, str) or not isinstance(repl, str):
             raise refuse("Series.str.replace of several texts, or by a function, is not recorded", "one text at a time")
         concrete = self._concrete("replace", pat, repl, regex=regex)
+        self._sample(matching(pat, not regex))
         return self._series.filter(concrete, lambda x: texts.replaced(x, pat, repl, regex))
 
     def count(self, pat: str, flags: int = 0) -> Any:
         """How many pieces a pattern matches."""
         only({"flags": flags})
         concrete = self._concrete("count", pat).astype(float)
+        self._sample(matching(pat))
         return self._series.made(concrete, lambda x: texts.count(x, pat))
 
     def contains(self, pat: Any, case: bool = True, flags: int = 0, na: Any = None, regex: bool = True) -> Any:
@@ -85,17 +102,20 @@ class TextAccessor:
             raise refuse("Series.str.contains with flags is not recorded", "case=False alone is")
         given = {} if na is None else {"na": na}
         concrete = self._concrete("contains", pat, case=case, flags=flags, regex=regex, **given)
+        self._sample(matching(pat, not regex))
         return self._found(concrete, lambda x: texts.contains(x, pat, regex, ignore), na)
 
     def startswith(self, pat: Any, na: Any = None) -> Any:
         """Where a text begins so."""
         begins = "|".join(map(texts.literal, pat if isinstance(pat, tuple) else (pat,)))
+        self._sample(list(pat) if isinstance(pat, tuple) else [pat])
         concrete = self._concrete("startswith", pat, **({} if na is None else {"na": na}))
         return self._found(concrete, lambda x: texts.matches(x, f"(?:{begins}){texts.ANYTHING}", whole=True), na)
 
     def endswith(self, pat: Any, na: Any = None) -> Any:
         """Where a text ends so."""
         ends = "|".join(map(texts.literal, pat if isinstance(pat, tuple) else (pat,)))
+        self._sample(list(pat) if isinstance(pat, tuple) else [pat])
         concrete = self._concrete("endswith", pat, **({} if na is None else {"na": na}))
         return self._found(concrete, lambda x: texts.matches(x, f"{texts.ANYTHING}(?:{ends})", whole=True), na)
 
@@ -111,7 +131,9 @@ class TextAccessor:
     def __getitem__(self, key: Any) -> Any:
         with quietly():
             concrete = self._series.concrete.str[key]
-        return self._series.made(concrete, lambda x: texts.piece(x, key))
+        made = self._series.made(concrete, lambda x: texts.piece(x, key))
+        self._series.recorder.take(made.tensor, self._series.tensor, lambda text: text)
+        return made
 
     def get(self, key: int) -> Any:
         """One character."""
@@ -121,10 +143,18 @@ class TextAccessor:
         """The first characters."""
         return self[np.s_[start:stop:step]]
 
-    def split(self, pat: Any = None, n: int = -1, expand: bool = False, **others: Any) -> Any:
-        """Taken apart; of the pieces one is recorded."""
+    def split(
+        self, pat: Any = None, n: int = -1, expand: bool = False, regex: bool | None = None, **others: Any
+    ) -> Any:
+        """Taken apart; of the pieces one is recorded. A separator of several characters is an expression, unless
+        ``regex`` says otherwise."""
         only(others)
-        return Pieces(self._series, pat, n)
+        if isinstance(pat, re.Pattern):
+            only({"flags": pat.flags & ~re.UNICODE})
+            pat, regex = pat.pattern, True
+        if pat is not None and len(pat) == 1:
+            only({"regex": regex})
+        return Pieces(self._series, pat, n, regex is not False)
 
     def extract(self, pat: str, flags: int = 0, expand: bool = True) -> Any:
         """What the group of a simple expression matches: a class of characters between fixed texts."""
@@ -133,7 +163,10 @@ class TextAccessor:
             concrete = series.concrete.str.extract(pat, flags=flags, expand=expand)
         if flags or (concrete.ndim == 2 and concrete.shape[1] != 1):
             raise refuse("Series.str.extract of several groups is not recorded", WAYS_OUT)
-        return series.like(concrete, columns(series.recorder.node(lambda: texts.extracted(series.tensor, pat)), 1))
+        self._sample(matching(pat))
+        made = series.like(concrete, columns(series.recorder.node(lambda: texts.extracted(series.tensor, pat)), 1))
+        series.recorder.take(made.columns_.parts[0][0], series.tensor, lambda text: texts.with_group(pat, text))
+        return made
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(type(self._series.concrete.str), name):
@@ -144,8 +177,8 @@ class TextAccessor:
 class Pieces:
     """What `str.split` makes: lists, of which one item can be had."""
 
-    def __init__(self, series: Series, separator: Any, most: int) -> None:
-        self._series, self._separator, self._most = series, separator, most
+    def __init__(self, series: Series, separator: Any, most: int, regex: bool) -> None:
+        self._series, self._separator, self._most, self._regex = series, separator, most, regex
 
     @property
     def str(self) -> Any:
@@ -156,9 +189,14 @@ class Pieces:
         if not isinstance(key, int) or (self._most != -1 and key >= self._most):
             raise refuse(f"piece {key} of Series.str.split is not recorded", "one piece is: .str[1]")
         with quietly():
-            pieces = self._series.concrete.str.split(self._separator, n=self._most).str
+            given = {} if self._regex else {"regex": False}
+            pieces = self._series.concrete.str.split(self._separator, n=self._most, **given).str
             concrete = pieces[0] if pieces[key].isna().all() else pieces[key]
-        return self._series.made(concrete, lambda x: texts.nth(x, self._separator, key, regex=True))
+        made = self._series.made(concrete, lambda x: texts.nth(x, self._separator, key, self._regex))
+        told = texts.separator_sample(self._separator, self._regex)
+        self._series.recorder.take(made.tensor, self._series.tensor, lambda text: told.join([*"w" * key, text, "v"]))
+        self._series.recorder.sample(made.tensor, ["", "u", told])
+        return made
 
     def get(self, key: int) -> Any:
         """One piece."""

@@ -6,23 +6,29 @@ them, so that each row has the answer of its own way. Knows nothing of series an
 
 from __future__ import annotations
 
+import functools
 import operator
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import arithmetic, elements, nodes, texts
-from convert.tracing.recorder.expressions import first_reading
+from convert.tracing.recorder import along, arithmetic, elements, nodes, texts
+from convert.tracing.recorder.expressions import first_reading, is_at_end
 from convert.tracing.recorder.keyed import HASH, NeedsKeys, keyed, plain
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
-from convert.tracing.recorder.recorder import Recorder
-from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
+from convert.tracing.recorder.recorder import MissingColumn, Recorder
+from convert.tracing.recorder.reducing import reduced
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, only, refuse
+from convert.tracing.recorder.samples import CASED, matching
+from convert.tracing.rows.moments import CALLED, PARTS
 from convert.tracing.standins.standin import ufunc_node
 
 MOST_WAYS = 256
+MIDDLE = 0.5
 COUNTING = frozenset(
     (np.add, np.subtract, np.multiply, np.power, np.negative, np.absolute, np.invert, np.floor_divide, np.remainder)
 )  # which numpy has otherwise, or not, of booleans
@@ -41,7 +47,7 @@ class Ways:
     def __init__(self, python: bool = True) -> None:
         self.python = python
         self.keyed = False  # the function is a copy whose keys have one hash
-        self.asked = False  # for a hash, after which nothing was compared yet
+        self.asked: tuple[int, int] | None = None  # where a hash was asked for, after which nothing was compared yet
         self._given: list[bool] = []
         self._taken: list[Decision] = []
 
@@ -119,9 +125,15 @@ class Cell:
             raise refuse("a function of one value catches errors, which no row of a graph raises", NO_ERRORS)
         return Cell(self.recorder, self.recorder.node(make), self.ways)
 
+    def taken(self, make: Callable[[], Tensor], back: Callable[[str], str] = str) -> Cell:
+        """A text taken of this one; ``back``: see `Recorder.take`."""
+        made = self.of(make)
+        self.recorder.take(made.tensor, self.tensor, back)
+        return made
+
     def ufunc(self, ufunc: np.ufunc, *operands: Any) -> Cell:
         """A function of numpy's; texts beside it make an input column one of texts."""
-        self.ways.asked = False
+        self.ways.asked = None
         given = [value.tensor if is_cell(value) else plain(value) for value in operands]
         if self.ways.python and ufunc in COUNTING:  # True + True is 2 in Python
             flags = [isinstance(value, Tensor) and value.dtype == np.bool_ for value in given]
@@ -150,6 +162,7 @@ class Cell:
 
     def __contains__(self, piece: Any) -> bool:
         self.recorder.need_text(self.tensor, "in")
+        self.recorder.sample(self.tensor, [piece])
         return bool(self.of(lambda: texts.contains(self.tensor, piece, regex=False)))
 
     def __neg__(self) -> Cell:
@@ -170,7 +183,7 @@ class Cell:
 
     def __getitem__(self, key: Any) -> Cell:
         self.recorder.need_text(self.tensor, "a piece of a text")
-        return self.of(lambda: texts.piece(self.tensor, key))
+        return self.taken(lambda: texts.piece(self.tensor, key))
 
     def lower(self) -> Cell:
         """As str.lower."""
@@ -182,12 +195,13 @@ class Cell:
 
     def _of_text(self, action: str) -> Cell:
         self.recorder.need_text(self.tensor, f"str.{action.lower()}")
-        return self.of(lambda: texts.case(self.tensor, action))
+        self.recorder.sample(self.tensor, CASED)
+        return self.taken(lambda: texts.case(self.tensor, action))
 
     def strip(self) -> Cell:
         """As str.strip of spaces."""
         self.recorder.need_text(self.tensor, "str.strip")
-        return self.of(lambda: texts.strip(self.tensor))
+        return self.taken(lambda: texts.strip(self.tensor))
 
     def split(self, separator: str | None = None) -> Pieces:
         """As str.split, of which one piece can be had."""
@@ -197,16 +211,20 @@ class Cell:
     def replace(self, old: str, new: str) -> Cell:
         """As str.replace."""
         self.recorder.need_text(self.tensor, "str.replace")
-        return self.of(lambda: texts.replaced(self.tensor, plain(old), plain(new), regex=False))
+        old = plain(old)
+        self.recorder.sample(self.tensor, [old])
+        return self.taken(lambda: texts.replaced(self.tensor, old, plain(new), regex=False))
 
     def startswith(self, begin: str) -> Cell:
         """As str.startswith."""
         self.recorder.need_text(self.tensor, "str.startswith")
+        self.recorder.sample(self.tensor, [begin])
         return self.of(lambda: texts.matches(self.tensor, texts.literal(begin) + texts.ANYTHING, whole=True))
 
     def endswith(self, end: str) -> Cell:
         """As str.endswith."""
         self.recorder.need_text(self.tensor, "str.endswith")
+        self.recorder.sample(self.tensor, [end])
         return self.of(lambda: texts.matches(self.tensor, texts.ANYTHING + texts.literal(end), whole=True))
 
     def _shows(self, *_: Any) -> NoReturn:
@@ -227,8 +245,11 @@ class Cell:
             raise refuse("a function of one value catches errors, which no row of a graph raises", NO_ERRORS)
         if not self.ways.keyed:
             raise NeedsKeys
-        self.ways.compared()
-        self.ways.asked = True
+        frame = sys._getframe(1)
+        place = id(frame), frame.f_lasti
+        if self.ways.asked != place:  # the members of a tuple are asked at one place
+            self.ways.compared()
+        self.ways.asked = place
         return HASH
 
     def as_text(self) -> Cell:
@@ -248,6 +269,8 @@ class Cell:
         return self.of(lambda: self.as_real().tensor.cast(np.int64))
 
     def __getattr__(self, name: str) -> Any:
+        if name in PARTS | CALLED and self.recorder.origin(self.tensor) is not None:
+            self.recorder.need_dates(self.tensor, f"{name} of one value")
         if name.startswith("__") or not hasattr(self.__class__, name):
             if self.tensor.dtype.kind != "O" and hasattr(str, name):
                 self.recorder.need_text(self.tensor, f"str.{name}")
@@ -262,7 +285,21 @@ class Pieces:
         self._cell, self._separator = cell, separator
 
     def __getitem__(self, place: int) -> Cell:
-        return self._cell.of(lambda: texts.nth(self._cell.tensor, self._separator, place))
+        told = " " if self._separator is None else self._separator
+        made = self._cell.taken(
+            lambda: texts.nth(self._cell.tensor, self._separator, place),
+            lambda text: told.join([*"w" * place, text, "v"]),
+        )
+        made.recorder.sample(made.tensor, ["", "u", told])
+        return made
+
+    def count(self) -> Cell:
+        """How many there are."""
+        cell, separator = self._cell, self._separator
+        if separator is not None and len(separator) != 1:
+            raise refuse("how many pieces a text has is not recorded here", "separators of one character")
+        pattern, more = (r"\S+", 0.0) if separator is None else (re.escape(separator), 1.0)
+        return cell.of(lambda: (texts.count(cell.tensor, pattern) + more).cast(np.int64))
 
     def __getattr__(self, name: str) -> Any:
         raise refuse(f"{name} of the pieces of a text is not recorded", VECTORISED)
@@ -277,9 +314,13 @@ class Found:
     def group(self, number: int = 0) -> Cell:
         """All of it, or its one group."""
         cell = self._cell
+        if number == 0 and (is_at_end(self._pattern) or re.search(self._pattern, "")):
+            raise refuse("what an expression finds that may be nothing, or ends with $, is not recorded", VECTORISED)
         if number == 0:
-            return cell.of(lambda: texts.first_match(cell.tensor, first_reading(self._pattern), None))
-        return cell.of(lambda: texts.extracted(cell.tensor, self._pattern))
+            return cell.taken(lambda: texts.first_match(cell.tensor, first_reading(self._pattern), None))
+        return cell.taken(
+            lambda: texts.extracted(cell.tensor, self._pattern), lambda text: texts.with_group(self._pattern, text)
+        )
 
     __getitem__ = group
 
@@ -297,6 +338,7 @@ def searched(pattern: Any, cell: Cell) -> Found | None:
     if flags or re.compile(told).groups > 1:
         raise refuse("re.search with flags or several groups is not recorded", VECTORISED)
     cell.recorder.need_text(cell.tensor, "re.search")
+    cell.recorder.sample(cell.tensor, matching(told))
     if re.compile(told).groups:
         there = cell.recorder.node(lambda: ~elements.missing(texts.extracted(cell.tensor, told)))
     else:
@@ -330,6 +372,10 @@ def put_together(recorder: Recorder, like: Tensor, ways: list[Way]) -> Tensor:
     for answer in answers:
         if not (isinstance(answer, Tensor) or answer is None or isinstance(answer, str | int | float | np.generic)):
             raise refuse(f"a function of one value answers a {type(answer).__name__}", VECTORISED)
+    if any(isinstance(answer, str) for answer in answers):
+        for answer in answers:
+            if isinstance(answer, Tensor) and recorder.origin(answer) is not None:
+                recorder.need_text(answer, "texts beside it")
     kind = recorder.node_dtype(answers)
     filled = [
         recorder.node(lambda a=answer: elements.as_operand(recorder.graph, a, kind))  # type: ignore[misc]
@@ -360,6 +406,9 @@ def _tree(ways: list[tuple[list[Decision], Tensor]], depth: int) -> Tensor:
     return elements.choose(condition.graph, condition, yes, no)
 
 
+ROW_STATISTICS = frozenset(("count", "max", "mean", "median", "min", "prod", "std", "var"))
+
+
 class RowOfCells:
     """One row of a frame, as DataFrame.apply(axis=1) hands it to a function: cells by name or position."""
 
@@ -372,7 +421,7 @@ class RowOfCells:
             return RowOfCells(self._recorder, {name: self[name] for name in key})
         if key in self._cells:
             return self._cells[key]
-        raise KeyError(key)
+        raise MissingColumn(key)
 
     def get(self, key: Any, default: Any = None) -> Any:
         """As Series.get."""
@@ -384,7 +433,7 @@ class RowOfCells:
     def __len__(self) -> int:
         return len(self._cells)
 
-    def sum(self) -> Any:
+    def sum(self, **_: Any) -> Any:
         """Of all cells; a missing one counts for nothing."""
         filled = [
             cell.of(lambda c=cell: elements.missing(c.tensor).where(np.asarray(0, c.tensor.dtype), c.tensor))  # type: ignore[misc]
@@ -395,9 +444,26 @@ class RowOfCells:
             total = operator.add(total, cell)
         return total
 
+    def _reduced(self, kind: str, first: Cell, skipna: bool = True, ddof: int = 1, **others: Any) -> Cell:
+        """As of a Series of numbers."""
+        only(others)
+        tensors = [cell.tensor for cell in self._cells.values()]
+        dtype = self._recorder.node_dtype(tensors)
+
+        def make() -> Tensor:
+            table = self._recorder.graph.concat([tensor.cast(dtype) for tensor in tensors])
+            if kind == "median":
+                return along.quantile(table, len(tensors), MIDDLE, skipna, middle=True)
+            return reduced(kind, table, len(tensors), skipna, ddof)
+
+        return first.of(make)
+
     def __getattr__(self, name: str) -> Any:
         if name in self._cells:
             return self._cells[name]
         if name.startswith("__"):
             raise AttributeError(name)
+        first = next(iter(self._cells.values()))
+        if name in ROW_STATISTICS and not first.ways.python:
+            return functools.partial(self._reduced, name, first)
         raise refuse(f"{name} of a row is not recorded", VECTORISED)

@@ -17,6 +17,7 @@ from convert.tracing.recorder import arithmetic, elements, nodes, texts
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder, coded, column, quietly
 from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only, refuse
+from convert.tracing.recorder.samples import NUMBERS
 from convert.tracing.rows.picked import Picked
 from convert.tracing.standins import functions
 from convert.tracing.standins.accessors import CategoryAccessor, TextAccessor
@@ -67,9 +68,10 @@ class Series(StandIn):
         return self.like(concrete, column(self.recorder.node(lambda: make(values))))
 
     def filter(self, concrete: Any, make: Callable[[Tensor], Tensor]) -> Any:
-        """The same column of the input, with changed values."""
+        """The same column of the input, or the same piece of it, with changed values."""
         values = self.tensor
-        return self.like(concrete, column(self.recorder.keep_origin(self.recorder.node(lambda: make(values)), values)))
+        made = self.recorder.keep_origin(self.recorder.node(lambda: make(values)), values)
+        return self.like(concrete, column(self.recorder.take(made, values, lambda text: text)))
 
     def binary(self, act: Callable[[Any, Any], Any], ufunc: np.ufunc, left: Any, right: Any) -> Any:
         """As of any stand-in; categories are compared as what they stand for."""
@@ -175,6 +177,7 @@ class Series(StandIn):
                 f"the rows made up have texts that are no numbers ({str(error)[:100]})",
                 "give rows of yours: --data ROWS.csv",
             ) from error
+        self.recorder.sample(self.tensor, NUMBERS)
         return self.made(concrete, lambda x: texts.number(x) if dtype.kind == "f" else texts.number(x).cast(dtype))
 
     def _as_texts(self, dtype: Any) -> Any:

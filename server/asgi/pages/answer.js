@@ -6,9 +6,9 @@ import { count, duration, figure, percent, shown } from "./words.js";
 const MOST = 12;
 const STAGES = { parse: "reading", queue: "waiting", run: "the model", encode: "writing" };
 
-// What `predict` of server.js gave, as nodes.
-export function answerNodes({ text, value, seconds, stages }) {
-  return [...predictionNodes(value), timeNode(seconds, stages), h("details", { class: "raw" }, h("summary", null, "The answer as JSON"), h("pre", { tabindex: 0 }, text))];
+// What `predict` of server.js gave, as nodes; `kind` of the model says what a bare number means.
+export function answerNodes({ text, value, seconds, stages }, kind) {
+  return [...predictionNodes(value, kind), timeNode(seconds, stages), h("details", { class: "raw" }, h("summary", null, "The answer as JSON"), h("pre", { tabindex: 0 }, text))];
 }
 
 export function refusalNodes(error) {
@@ -20,7 +20,7 @@ export function refusalNodes(error) {
 // The parts of an answer that `/predict` may have; a model with several targets has lists.
 export const mainOf = (found) => [found.prediction, found.transformed, found.outputs, found.scores].find((part) => part !== undefined);
 
-function predictionNodes(found) {
+function predictionNodes(found, kind) {
   const main = mainOf(found), chances = found.probabilities;
   if (found.outputs) return [table(["Output", "Value"], Object.entries(main).map(([name, of]) => [name, brief(of)]))];
   if (Array.isArray(chances)) {
@@ -30,12 +30,18 @@ function predictionNodes(found) {
     const [what, first] = found.transformed ? ["Place", 0] : ["Target", 1];
     return [table([what, "Value"], main.slice(0, 50).map((of, at) => [at + first, brief(of)])), more(main.length, 50)].filter(Boolean);
   }
-  return [large(main), chances ? bars(chances) : scores(found.scores)].filter(Boolean);
+  return [large(main), meaning(main, kind), chances ? bars(chances) : scores(found.scores)].filter(Boolean);
 }
 
 function large(value) {
   const number = typeof value === "number";
   return h("p", { class: "prediction", title: number ? String(value) : null }, number ? value.toLocaleString("en", { maximumSignificantDigits: 6 }) : shown(value));
+}
+
+function meaning(value, kind) {
+  if (kind === "clusterer") return h("p", { class: "soft" }, "The group that this row belongs to.");
+  if (kind !== "outlier_detector") return null;
+  return h("p", { class: "soft" }, value === -1 ? "Unusual: an outlier." : "Usual: no outlier.");
 }
 
 const brief = (value) => (typeof value === "number" ? figure(value) : shown(value));

@@ -32,11 +32,11 @@ export class Figure {
     const { samples, last } = history;
     if (!last) return;
     const step = stepOf(history, MEANS), series = this.lines.map((line) => means(samples, line, step));
-    const most = Math.max(this.least, this.lines[0](last) ?? 0, ...series.flat().map(({ value }) => value));
+    const seen = Math.max(0, this.lines[0](last) ?? 0, ...series.flat().map(({ value }) => value)), most = Math.max(this.least, seen);
     series.forEach((points, at) => this.paths[at].setAttribute("d", path(points, history, most, step)));
     this.area.setAttribute("d", area(series[0], history, most, step));
-    this.most.textContent = most ? `top ${this.scale(most)}` : "";
-    this.node.classList.toggle("flat", !most);
+    this.most.textContent = seen ? `top ${this.scale(seen)}` : "";
+    this.node.classList.toggle("flat", !seen);
     this.say();
   }
 

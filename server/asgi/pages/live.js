@@ -33,6 +33,7 @@ function figuresOf(of) {
     }),
     new Figure({
       title: "Rows per batch",
+      meaning: "Requests that come together go through the model in one run: so many rows a run had.",
       lines: [(sample) => of(sample).rows_per_batch ?? null],
       says: (sample) => [figure(of(sample).rows_per_batch), of(sample).waiting ? `${count(of(sample).waiting)} wait` : of(sample).rows_per_batch == null ? "" : "none waits"],
       scale: figure,

@@ -79,7 +79,7 @@ function trying(model, fields) {
     event.preventDefault();
     go.disabled = true;
     try {
-      place.replaceChildren(...answerNodes(await predict(`${model.path}/predict`, body())));
+      place.replaceChildren(...answerNodes(await predict(`${model.path}/predict`, body()), model.kind));
       changed(); // there may be a key now
     } catch (error) {
       place.replaceChildren(...refusalNodes(error));

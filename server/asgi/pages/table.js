@@ -125,7 +125,7 @@ const onlyRow = (outputs, at) => Object.fromEntries(Object.entries(outputs).map(
 // The part of a page where a CSV is dropped.
 export function tableNode(model, fields) {
   const input = h("input", { type: "file", accept: ".csv,.tsv,.txt,text/csv", "aria-label": "a CSV file", onchange: () => input.files[0] && start(input.files[0]) });
-  const zone = h("label", { class: "drop" }, h("strong", null, "Drop a CSV here, or ", h("span", { class: "choose" }, "choose a file")), h("span", { class: "soft" }, "Its first line names the columns. It is sent in portions, and stays in this tab otherwise."), input);
+  const zone = h("label", { class: "drop" }, h("strong", null, "Drop a CSV here, or ", h("span", { class: "choose" }, "choose a file")), h("span", { class: "soft" }, "Its first line names the columns. It is sent to this server in portions, and to nobody else."), input);
   const place = h("div", { class: "many" }), status = h("p", { class: "status", role: "status" });
   const over = (on) => (event) => {
     event.preventDefault();

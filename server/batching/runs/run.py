@@ -14,6 +14,7 @@ from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
 from server.batching.batch import Batch, check_rows, feed_of
 from server.batching.entry import Entry
+from server.confinement.memory import count_stacks
 from server.errors import ServerError
 from server.logs import log
 
@@ -99,7 +100,12 @@ class RunThread:
         """Does this after what was submitted before. ``work`` raises nothing."""
         if self._thread is None:
             thread = threading.Thread(target=self._do_all, name=self._name, daemon=True)
-            thread.start()  # raises where no more threads may be started: the next run tries again
+            count_stacks(1)
+            try:
+                thread.start()  # raises where no more threads may be started: the next run tries again
+            except RuntimeError:
+                count_stacks(-1)
+                raise
             self._thread = thread
         self._work.put(work)
 
@@ -111,3 +117,4 @@ class RunThread:
         while (work := self._work.get()) is not None:
             work()
             del work  # or the requests of the last run, and the bytes counted for them, stay until the next
+        count_stacks(-1)

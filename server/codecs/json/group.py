@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from server.artefact.runtime import Feed
-from server.artefact.tensors import Array, InputLayout, concatenate, slice_rows
+from server.artefact.tensors import Array, InputLayout, buffer_bytes, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
 from server.caching.question import MARK_BYTES, packed
 from server.codecs.json.arrays import Column
@@ -110,6 +110,10 @@ class JsonGroup:
         buffers, alone = entry.request
         rows = packed(buffers)
         return None if rows is None else self._marks[alone] + rows
+
+    def request_bytes(self, entry: Entry) -> int:
+        """Those of its buffers."""
+        return buffer_bytes(entry.request[0])
 
     def request_for_all(self, entry: Entry) -> Any:
         """As it is: no answer says who asks."""

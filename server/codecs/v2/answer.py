@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from server.artefact.runtime import Feed
-from server.artefact.tensors import Array, Buffer, InputLayout, concatenate, slice_rows
+from server.artefact.tensors import Array, Buffer, InputLayout, buffer_bytes, concatenate, slice_rows
 from server.batching.entry import Entry, PiecedAnswer
 from server.caching.question import MARK_BYTES, packed
 from server.codecs.slices import Slices, finish, ranges
@@ -106,6 +106,10 @@ class TensorGroup:
         start = b"" if wanted.compression is None else wanted.start
         described = repr((shapes, entry.rows, wanted.outputs, wanted.compression, start)).encode()
         return b"%b%d:%b%b" % (_MARK, len(described), described, tensors)
+
+    def request_bytes(self, entry: Entry) -> int:
+        """Those of its buffers."""
+        return buffer_bytes(entry.request[0])
 
     def request_for_all(self, entry: Entry) -> Any:
         """The request without its id, unless the answer is packed with it."""

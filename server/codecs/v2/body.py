@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from server.batching.entry import PiecedAnswer
-from server.codecs.slices import LARGE_BYTES, WINDOW_BYTES, Slices, ranges
+from server.codecs.slices import EASY_BYTES, LARGE_BYTES, WINDOW_BYTES, Slices, ranges
 from server.codecs.v2.datatypes import bad
 from server.errors import ServerError
 
@@ -19,7 +19,7 @@ PACKED_BYTES = (
 )
 # docs/decisions.md: "What is legal and heavy is read in slices"
 MAX_RATIO, FREE_BYTES = 250, 1_048_576
-UNCOUNTED_BYTES = 4096  # of what a body unpacks to: doors do not count plain bodies of so many either
+UNCOUNTED_BYTES = EASY_BYTES  # of what a body unpacks to: doors do not count plain bodies of so many either
 _NUMBER = re.compile(rb"[0-9]{1,18}")
 _WINDOW_BITS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}  # deflate means zlib's format
 

@@ -27,6 +27,8 @@ NOT_FINITE = re.compile(rb"-?(NaN|Infinity)\b")  # as some clients write them in
 NOT_FINITE_INSIDE = re.compile(rb"[\[,:\s-](NaN|Infinity)\b")
 _DATA = opening_of("data")
 MAX_GROUPS = 256  # remembered at a time; at the limit all are dropped, and those in use are made again
+MAX_LAYOUTS = 16_384  # of all these groups, one for each input
+MANY_TENSORS, TENSOR_BYTES = 64, 1024  # of a graph with more, what a request takes for each is counted
 _NO_BYTES = memoryview(b"")
 
 
@@ -72,6 +74,9 @@ class TensorCodec:
         self._max_rows = max_rows
         self._max_body_bytes = max_body_bytes
         self._allowance = allowance_of(inputs, len(outputs), max_rows)
+        self._most_groups = max(1, min(MAX_GROUPS, MAX_LAYOUTS // max(1, len(inputs))))
+        tensors = len(inputs) + len(outputs)
+        self._tensor_bytes = TENSOR_BYTES * tensors if tensors > MANY_TENSORS else 0
         self._groups: dict[tuple[tuple[Shape, ...], tuple[str, ...]], TensorGroup] = {}
         self._envelopes = Envelopes()
         self._verbatim = Verbatim()
@@ -90,6 +95,8 @@ class TensorCodec:
         """Parses and checks a body. Raises ServerError: bad_request, bad_json, too_deep, too_many_rows, ..."""
         head: TensorHead = entry.request
         _, encoding, _ = head
+        if self._tensor_bytes:
+            entry.hold(self._tensor_bytes)
         if encoding is not None:
             unpacked = unpack_small(body, encoding, self._max_body_bytes, entry.hold)
             if unpacked is None:
@@ -142,7 +149,7 @@ class TensorCodec:
                 entry.deadline = min(entry.deadline, entry.arrived + same.timeout)
             return
         document = finish(self._parse(memoryview(text)))
-        envelope = envelope_of(document) if self._row_independent else None
+        envelope = envelope_of(document) if self._row_independent and not self._tensor_bytes else None
         plan = None if envelope is None else self._envelopes.find(envelope, len(binary))
         if envelope is not None and plan is not None:
             clean = b"true" not in body and b"false" not in body
@@ -208,7 +215,7 @@ class TensorCodec:
         entry.group = self._group(shapes, tuple([output.name for output in infer.outputs]))
         buffers = tuple([tensor.buffer for tensor in tensors])
         if len(body) > LARGE_BYTES:
-            buffers = kept(buffers, body, entry.hold)
+            buffers = kept(buffers, body)
         self._fill_wanted(entry, head, buffers, infer.outputs, infer.request_id, infer.timeout)
 
     def _fill_wanted(
@@ -246,7 +253,7 @@ class TensorCodec:
         row_shapes = tuple([shape[1:] for shape in shapes])
         group = self._groups.get((row_shapes, outputs))
         if group is None:
-            if len(self._groups) >= MAX_GROUPS:
+            if len(self._groups) >= self._most_groups:
                 self._groups.clear()
                 self._envelopes.clear()  # they know groups
                 self._verbatim.clear()

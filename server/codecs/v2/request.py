@@ -5,7 +5,7 @@ Errors are 400 with a sentence that names the tensor. No allocation depends on a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple, cast
 
@@ -30,7 +30,6 @@ MAX_RANK = 32
 MAX_SIZE = 2**48  # elements of a tensor, empty dimensions left out: no body holds more
 UNBOUNDED = 2**48  # values, where only the size of the body bounds them
 MAX_LISTS = 131_072  # of nested data of a tensor whose shape is open
-TEXT_BYTES = 64  # of memory that a short text takes
 MAX_TEXTS = 1_000_000  # of an input: a text takes far more memory and time than a number
 
 
@@ -216,16 +215,10 @@ def _product(sizes: Sequence[int | None]) -> int:
     return prod(size or 0 for size in sizes)
 
 
-def kept(buffers: Sequence[Buffer], body: bytes | bytearray, hold: Callable[[int], None]) -> tuple[Buffer, ...]:
-    """The buffers of a large body, copied where views of a small part of it would keep it all.
-
-    ``hold``: told what texts and wider numbers take beyond the body's size; may raise.
-    """
+def kept(buffers: Sequence[Buffer], body: bytes | bytearray) -> tuple[Buffer, ...]:
+    """The buffers of a large body, copied where views of a small part of it would keep it all."""
     viewed = [isinstance(buffer, memoryview) and buffer.obj is body for buffer in buffers]
-    sizes = [TEXT_BYTES * len(buffer) if isinstance(buffer, list) else len(buffer) for buffer in buffers]
-    views = sum(size for size, view in zip(sizes, viewed, strict=True) if view)
-    if (made := sum(sizes) - views) > len(body):
-        hold(made - len(body))
+    views = sum(len(buffer) for buffer, view in zip(buffers, viewed, strict=True) if view)
     if 2 * views > len(body):
         return tuple(buffers)
     return tuple([bytes(cast("memoryview", b)) if view else b for b, view in zip(buffers, viewed, strict=True)])

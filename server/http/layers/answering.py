@@ -23,7 +23,7 @@ from server.errors import ServerError
 from server.http.cold import ColdPlace
 from server.http.exchange import Exchange
 from server.http.layers.flow import FlowingConnection
-from server.http.limits import MAX_PIPELINED
+from server.http.limits import MAX_COLD_AHEAD
 from server.http.timeouts import BODY, FRESH, IDLE
 
 
@@ -128,7 +128,7 @@ class AnsweringConnection(FlowingConnection):
         self.exchanges.append(place)
         if self.exchanges[0] is place:
             place.begin()
-        elif len(self.exchanges) > MAX_PIPELINED or has_body(self.headers):
+        elif len(self.exchanges) > MAX_COLD_AHEAD or has_body(self.headers):
             self.flow.pause_reading()
 
     def on_response_complete(self) -> None:

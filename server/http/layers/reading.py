@@ -1,6 +1,6 @@
 """Owns what becomes of the bytes of a connection until the parser has them. Knows no requests but as the parser's.
 
-Many bytes at once are parsed in pieces: where too much is owed after one, or others wait for their turn (see
+Many bytes or heads at once are parsed in pieces: where too much is owed after one, or others wait for their turn (see
 `turn_queue`), the rest waits unparsed. A whole request with a known head goes round the parser.
 """
 
@@ -16,7 +16,7 @@ from server.endpoints.serving import HotRoute
 from server.errors import ServerError
 from server.http.head_cache import Recognised
 from server.http.layers.waiting import WaitingConnection
-from server.http.limits import MAX_HEAD_BYTES, PIECE_BYTES, headers_too_large, piece_end
+from server.http.limits import HEAD_END, HEADS_AT_ONCE, MAX_HEAD_BYTES, PIECE_BYTES, headers_too_large, piece_end
 from server.http.targets import head_without_upgrade
 from server.http.timeouts import BODY, HEAD, IDLE
 from server.logs import log
@@ -50,7 +50,7 @@ class ReadingConnection(WaitingConnection):
         if self._waits_for <= IDLE and (known := self.worker.recognise(data)) is not None:
             self._go_known(known)
             return
-        if len(data) <= PIECE_BYTES:
+        if len(data) <= PIECE_BYTES and data.count(HEAD_END) <= HEADS_AT_ONCE:
             self._parse(data)
             return
         self._unparsed, self._parsed, self.unparsed_bytes = data, 0, len(data)

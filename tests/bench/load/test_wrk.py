@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -22,7 +25,7 @@ def test_a_script_holds_every_case_as_a_lua_string(tmp_path: Path) -> None:
     wrk.write_script(cases, tmp_path / "x.lua")
     script = (tmp_path / "x.lua").read_text("utf-8")
     assert script.startswith(
-        'local skew = nil\nlocal cases = {\n  {"/predict", "{\\"features\\":[\\"a\\",1]}"},\n'
+        'local skew = nil\nlocal unheard = false\nlocal cases = {\n  {"/predict", "{\\"features\\":[\\"a\\",1]}"},\n'
         '  {"/v2", "\\195\\150\\000", {["X-A"] = "1"}}\n}\n'
     )
     assert "done = function" in script
@@ -48,6 +51,32 @@ def test_by_zipfs_law_the_first_case_is_asked_most(
         wrk.write_script(asked, tmp_path / "x.lua", skew)
         status.append(wrk.run(tmp_path / "x.lua", url, 2, frozenset(), lambda: time.sleep(0.3))["status"])
     assert status[0] == 0 < status[1]
+
+
+@needs_wrk
+def test_what_is_asked_once_is_never_asked_again(tmp_path: Path) -> None:
+    heard: list[bytes] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            heard.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    wrk.write_script([Case("/predict", b'{"features":[5.0000000,3.0000000]}', {})], tmp_path / "x.lua", unheard=True)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        Thread(target=server.serve_forever).start()
+        cores = frozenset(os.sched_getaffinity(0))  # a thread of wrk each
+        wrk.run(tmp_path / "x.lua", f"http://127.0.0.1:{server.server_port}", 2, cores, lambda: time.sleep(0.3))
+        server.shutdown()
+    assert len(heard) == len(set(heard)) > 10
+    assert {len(body) for body in heard} == {34}
 
 
 @needs_wrk

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.baselines.serving import Running
+from bench.baselines.serving import Running, System
 from bench.load.generator import Phase
 from bench.record.figures import Figures
 from bench.turns.bench import Bench, steady_rounds
@@ -29,12 +29,30 @@ def test_a_climb_ends_where_the_connections_are_used_up(made_bench: Bench, stand
     assert all(turn.cpu_part is not None and 0 <= turn.cpu_part < 1.2 for turn in made_bench.results.turns)
 
 
+@pytest.fixture
+def server() -> Running:
+    """A server that nobody asks."""
+    return Running(System("standin", ()), None, "http://127.0.0.1:1", 0.0)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, figures: Figures) -> list[float]:
+    """Every turn has these figures; the rates that were asked so far."""
+    asked: list[float] = []
+
+    def turn(bench: Bench, running: Running, scenario: str, phase: Phase, *, direct: bool) -> Figures:
+        asked.append(phase.rate)
+        return figures
+
+    monkeypatch.setattr(Bench, "turn", turn)
+    return asked
+
+
 def test_a_server_that_loses_the_first_rate_is_tried_below_it(
-    made_bench: Bench, standin: Callable[..., Running]
+    made_bench: Bench, server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    climb(made_bench, [standin("--delay-ms", "40")], [100.0], seconds=0.5, goal_ms=20)
-    rates = [turn.figures.asked_rate for turn in made_bench.results.turns]
-    assert list(dict.fromkeys(rates)) == [100, 50]
+    asked = answering(monkeypatch, replace(FIGURES, p99_ms=40.0))
+    climb(made_bench, [server], [100.0], seconds=0.5, goal_ms=20)
+    assert asked == [100.0, 100.0, 50.0, 50.0]
     assert made_bench.results.knees[0].held is None
 
 
@@ -47,15 +65,9 @@ def test_a_server_that_loses_the_first_rate_is_tried_below_it(
     ],
 )
 def test_a_rate_lost_by_its_p99_alone_is_tried_twice(
-    made_bench: Bench, standin: Callable[..., Running], monkeypatch: pytest.MonkeyPatch, figures: Figures, tries: int
+    made_bench: Bench, server: Running, monkeypatch: pytest.MonkeyPatch, figures: Figures, tries: int
 ) -> None:
-    asked: list[float] = []
-
-    def turn(bench: Bench, running: Running, scenario: str, phase: Phase, *, direct: bool) -> Figures:
-        asked.append(phase.rate)
-        return figures
-
-    monkeypatch.setattr(Bench, "turn", turn)
-    climb(made_bench, [standin()], [100.0], seconds=0.5, goal_ms=20, halvings=0)
+    asked = answering(monkeypatch, figures)
+    climb(made_bench, [server], [100.0], seconds=0.5, goal_ms=20, halvings=0)
     assert asked == [100.0] * tries
     assert made_bench.results.knees[0].lost == (None if figures.p99_ms == 10 else 100)

@@ -10,7 +10,7 @@ from bench.baselines.serving import Running
 from bench.load import wrk
 from bench.load.cases import Case
 from bench.turns.bench import Bench
-from bench.turns.closed_loop import closed_loop, peaks
+from bench.turns.closed_loop import closed_loop, peaks, side_by_side
 
 needs_wrk = pytest.mark.skipif(wrk.executable() is None, reason="wrk is not installed")
 
@@ -41,6 +41,18 @@ def test_a_turn_counts_what_the_server_did(
     assert 0 < peak.busy < 1.3
     assert 0 < peak.p50_us <= peak.p99_us
     assert peak.others is None or 0 <= peak.others < 1.1
+
+
+@needs_wrk
+def test_servers_asked_at_the_same_time_are_a_turn_each(
+    made_bench: Bench, standin: Callable[..., Running], cases: list[Case]
+) -> None:
+    both = {"first": standin(), "second": standin()}
+    side_by_side(made_bench, both, "iris", cases, 2, 0.4, number=3)
+    peaks = made_bench.results.peaks
+    assert {peak.system for peak in peaks} == {"first", "second"}
+    assert [(peak.round, peak.others, peak.faults) for peak in peaks] == [(3, None, {})] * 2
+    assert all(peak.checked for peak in peaks)
 
 
 @needs_wrk

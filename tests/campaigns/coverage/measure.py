@@ -62,7 +62,7 @@ def ours(model: Any) -> Outcome:
         pickled = cloudpickle.dumps(model) if own else pickle.dumps(model)
         done = convert(pickled, "m", None, OpenPolicy(code=OwnCode(()) if own else None), lambda *_: None, alone=True)
     except Refused as refusal:
-        status: Status = "breaks" if refusal.remedy == UNFORESEEN else "refused"
+        status: Status = "breaks" if refusal.remedy.endswith(UNFORESEEN) else "refused"
         return Outcome(status, f"{refusal.where}: {refusal.reason}" if refusal.where else refusal.reason)
     if done.proof.wrong:
         return Outcome("differs", str(done.proof.bad[0]))

@@ -43,10 +43,8 @@ OF_PASSENGERS = (
 )  # fmt: skip
 
 # Made-up texts are not so shaped as most need them; of Standardise only the index of a Series tells the columns.
-# Both ask for rows of a person's own.
-NEED_DATA = frozenset(("title_by_split", "Standardise", "zone_number", "zone_side", "titles"))
-# Sines of some months differ by their last digit alone, and a tree finds thresholds between them.
-OF_LAST_DIGITS = frozenset(("month_circle",))
+# by_column cuts its logarithms in an array of whole numbers. All ask for rows of a person's own.
+NEED_DATA = frozenset(("title_by_split", "Standardise", "zone_number", "zone_side", "titles", "by_column"))
 
 
 def numbers(missing: bool = False) -> tuple[Any, Any]:
@@ -92,8 +90,6 @@ def traced() -> Iterator[Case]:
         if name in NEED_DATA:
             continue
         last = ensemble.HistGradientBoostingClassifier(max_iter=15)
-        if name in OF_LAST_DIGITS:
-            last = linear_model.LogisticRegression()
         yield case("traced code", f"{name} > {type(last).__name__}", pipeline.make_pipeline(step, last), x, y)
     table, y = notebooks.passengers()
     logistic = linear_model.LogisticRegression(max_iter=1000)

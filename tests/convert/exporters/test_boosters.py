@@ -63,7 +63,8 @@ def test_no_row_differs(agrees: Agrees, package: str, data: str) -> None:
         targets = (three, (three > 0).astype(int)) if name.endswith("Classifier") else (three.astype(float),)
         for target in targets:
             agrees(clone(model).fit(x, target))
-            agrees(make_pipeline(StandardScaler(), clone(model)).fit(x, target))
+        if (name, settings) == MODELS[package][0]:  # what stands before the trees asks nothing of their kind
+            agrees(make_pipeline(StandardScaler(), clone(model)).fit(x, three))
 
 
 def table(cities: list[str | None]) -> tuple[Any, Any]:
@@ -122,11 +123,11 @@ def test_whole_numbers_as_categories_agree(agrees: Agrees) -> None:
     chance = np.random.default_rng(2)
     x = np.column_stack([chance.normal(size=500), chance.integers(0, 40, 500), chance.normal(size=500)])
     y = np.isin(x[:, 1], [1, 5, 17, 30]) ^ (x[:, 0] > 0.5)
-    model = lightgbm.LGBMClassifier(n_estimators=15, verbose=-1, min_data_per_group=5, cat_smooth=1)
+    model = lightgbm.LGBMClassifier(n_estimators=15, verbose=-1, min_data_per_group=5, cat_smooth=1, n_jobs=1)
     agrees(model.fit(x, y, categorical_feature=[1]))
     xgboost = pytest.importorskip("xgboost", reason="xgboost is an optional extra")
     for most in (1, 50):
-        typed = xgboost.XGBClassifier(n_estimators=9, feature_types=["q", "c", "q"], max_cat_to_onehot=most)
+        typed = xgboost.XGBClassifier(n_estimators=9, feature_types=["q", "c", "q"], max_cat_to_onehot=most, n_jobs=1)
         agrees(typed.set_params(enable_categorical=True).fit(x, y))
 
 
@@ -146,12 +147,12 @@ def test_categories_that_cannot_be_told_are_refused_by_name(converted: Agrees) -
     x["member"] = x.member.astype(bool)
     xgboost = pytest.importorskip("xgboost", reason="xgboost is an optional extra")
     with pytest.raises(Refused, match="ASCII") as refusal:
-        converted(xgboost.XGBClassifier(n_estimators=3, enable_categorical=True).fit(x, y))
+        converted(xgboost.XGBClassifier(n_estimators=3, enable_categorical=True, n_jobs=1).fit(x, y))
     assert refusal.value.where == "XGBClassifier"
     lightgbm = pytest.importorskip("lightgbm", reason="lightgbm is an optional extra")
     ordered = x.assign(floor=x.floor.cat.as_ordered())
     with pytest.raises(Refused, match="which columns its pandas categories belong to"):
-        converted(lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(ordered, y))
+        converted(lightgbm.LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1).fit(ordered, y))
 
 
 def test_what_catboost_has_of_its_own_is_refused_by_name(converted: Agrees) -> None:

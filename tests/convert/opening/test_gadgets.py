@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-QUICK_STEP = 211
+QUICK_STEP = 421
 
 
 def opened(first: int, step: int) -> str:
@@ -20,7 +20,7 @@ def opened(first: int, step: int) -> str:
 
 @pytest.mark.fault(59)
 def test_nothing_runs_while_a_hostile_pickle_opens() -> None:
-    assert ast.literal_eval(opened(0, QUICK_STEP))["refused"] > 200
+    assert ast.literal_eval(opened(0, QUICK_STEP))["refused"] > 100
 
 
 @pytest.mark.fault(59)

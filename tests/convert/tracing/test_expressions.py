@@ -48,6 +48,14 @@ def split(pattern: str, place: int) -> Any:
     return lambda df: df["word"].str.split(pattern).str[place].str.len()
 
 
+def split_as_it_stands(separator: str, place: int) -> Any:
+    return lambda df: df["word"].str.split(separator, regex=False).str[place].str.len()
+
+
+def replaced_in_any_case(df: Any) -> Any:
+    return df["word"].str.replace("ab", "_", case=False, regex=False).str.len()
+
+
 def searched(pattern: str) -> Any:
     def first(value: Any) -> int:
         hit = re.search(pattern, value) if isinstance(value, str) else None
@@ -74,6 +82,9 @@ def searched(pattern: str) -> Any:
         split(r"[,;]+", 1),
         split(r"\s+", 1),
         split("; ", 0),
+        split_as_it_stands("b)", 0),
+        split_as_it_stands(". ", 0),
+        split_as_it_stands("||", 0),
         searched(r"\([a-z]\)"),
     ],
     ids=lambda function: function.__qualname__.split(".")[0],
@@ -110,3 +121,8 @@ def test_known_columns_of_dummies_are_those_of_their_own_column() -> None:
     table = FEW.rename(columns={"n": "word_n"}).assign(word_kind=np.resize(np.array(["x", "y"], object), len(FEW)))
     rare = pd.DataFrame({"word": ["a", "b", "c"], "word_n": [1.0, 2.0, 3.0], "word_kind": ["x", "y", "y"]})
     assert_same(answered(dummies, table, rare), [7.0, 8.0, 12.0])
+
+
+def test_a_replacement_in_any_case_is_refused() -> None:
+    with pytest.raises(Refused, match="case="):
+        answered(replaced_in_any_case, FEW, TEXTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -60,36 +60,41 @@ def text(unit: bytes) -> bytes:
     return b'{"features":["%b"]}' % (unit * ((SIZE - 100) // len(unit)))
 
 
-HEAVY = {
-    "10,000 rows": Heavy(PREDICT, b'{"features":[' + b",".join([ROW] * 10_000) + b"]}", {200}),
-    "16 KB of rows, 20 connections": Heavy(
+# Made when they are asked: together they are some 200 MB.
+HEAVY: dict[str, Callable[[], Heavy]] = {
+    "10,000 rows": lambda: Heavy(PREDICT, b'{"features":[' + b",".join([ROW] * 10_000) + b"]}", {200}),
+    "16 KB of rows, 20 connections": lambda: Heavy(
         PREDICT, b'{"features":[' + b",".join([ROW] * 900) + b"]}", {200, 503}, crowd=MANY
     ),
-    "white space": Heavy(PREDICT, b'{"features":' + b" " * (SIZE - 100) + ROW + b"}", {200}),
-    "empty rows": Heavy(PREDICT, b'{"features":[' + b"[]," * (SIZE // 3 - 10) + b"[]]}", {413}),
-    "deep keys": Heavy(PREDICT, keys(900, SIZE // 5402 - 1), {400, 413, 422}),
-    "too deep keys": Heavy(PREDICT, keys((SIZE - 100) // 6, 1), {400, 413}),
-    "many keys": Heavy(PREDICT, b'{"features":{%b}}' % b",".join(b'"k%d":1' % at for at in range(1_200_000)), {413}),
-    "a text": Heavy(PREDICT, text(b"x"), {413, 422}),
-    "a text of escapes": Heavy(PREDICT, text(b"\\n"), {413, 422}),
-    "a text of two bytes each": Heavy(PREDICT, text("é".encode()), {413, 422}),
-    "commas": Heavy(INVOCATIONS, b"," * SIZE, {422}, CSV),
-    "lines": Heavy(INVOCATIONS, b"a\n" + b"\n" * (SIZE - 2), {413, 422}, CSV),
-    "8 M numbers there and back": Heavy(INFER, SAME % (COUNT, b"1," * (COUNT - 1) + b"1"), {200, 503}),
-    "8 M numbers there, back as binary": Heavy(
+    "white space": lambda: Heavy(PREDICT, b'{"features":' + b" " * (SIZE - 100) + ROW + b"}", {200}),
+    "empty rows": lambda: Heavy(PREDICT, b'{"features":[' + b"[]," * (SIZE // 3 - 10) + b"[]]}", {413}),
+    "deep keys": lambda: Heavy(PREDICT, keys(900, SIZE // 5402 - 1), {400, 413, 422}),
+    "too deep keys": lambda: Heavy(PREDICT, keys((SIZE - 100) // 6, 1), {400, 413}),
+    "many keys": lambda: Heavy(
+        PREDICT, b'{"features":{%b}}' % b",".join(b'"k%d":1' % at for at in range(1_200_000)), {413}
+    ),
+    "a text": lambda: Heavy(PREDICT, text(b"x"), {413, 422}),
+    "a text of escapes": lambda: Heavy(PREDICT, text(b"\\n"), {413, 422}),
+    "a text of two bytes each": lambda: Heavy(PREDICT, text("é".encode()), {413, 422}),
+    "commas": lambda: Heavy(INVOCATIONS, b"," * SIZE, {422}, CSV),
+    "lines": lambda: Heavy(INVOCATIONS, b"a\n" + b"\n" * (SIZE - 2), {413, 422}, CSV),
+    "8 M numbers there and back": lambda: Heavy(INFER, SAME % (COUNT, b"1," * (COUNT - 1) + b"1"), {200, 503}),
+    "8 M numbers there, back as binary": lambda: Heavy(
         INFER, (SAME % (COUNT, b"1," * (COUNT - 1) + b"1"))[:-1] + BINARY, {200, 503}
     ),
-    "lists of 4,096 numbers": Heavy(INFER, nested(2000, 4096), {200, 503}),
-    "lists of 2 numbers": Heavy(INFER, nested(2_700_000, 2), {200, 413, 503}),
-    "the last a string": Heavy(INFER, SAME % (COUNT, b"1," * (COUNT - 1) + b'"x"'), {400, 503}),
-    "packed": Heavy(INFER, gzip.compress(SAME % (COUNT, b"1," * (COUNT - 1) + b'"x"')), {413, 503}, GZIP),
-    "a million outputs, 20 connections": Heavy(WIDE_INFER, WIDE, {200, 503}, crowd=MANY),
-    "a million outputs in binary, 20 connections": Heavy(WIDE_INFER, WIDE[:-1] + BINARY, {200, 503}, crowd=MANY),
-    "a million outputs of a row, 20 connections": Heavy(
+    "lists of 4,096 numbers": lambda: Heavy(INFER, nested(2000, 4096), {200, 503}),
+    "lists of 2 numbers": lambda: Heavy(INFER, nested(2_700_000, 2), {200, 413, 503}),
+    "the last a string": lambda: Heavy(INFER, SAME % (COUNT, b"1," * (COUNT - 1) + b'"x"'), {400, 503}),
+    "packed": lambda: Heavy(INFER, gzip.compress(SAME % (COUNT, b"1," * (COUNT - 1) + b'"x"')), {413, 503}, GZIP),
+    "a million outputs, 20 connections": lambda: Heavy(WIDE_INFER, WIDE, {200, 503}, crowd=MANY),
+    "a million outputs in binary, 20 connections": lambda: Heavy(
+        WIDE_INFER, WIDE[:-1] + BINARY, {200, 503}, crowd=MANY
+    ),
+    "a million outputs of a row, 20 connections": lambda: Heavy(
         "/models/wide/predict", b'{"features":[1.5]}', {200, 503}, crowd=MANY
     ),
-    "a million outputs by door one, 20 connections": Heavy(WIDE_INFER + "?cold", WIDE, {200, 503}, crowd=MANY),
-    "the best of a million classes, 20 connections": Heavy(WIDE_INFER, BEST, {200, 503}, crowd=MANY),
+    "a million outputs by door one, 20 connections": lambda: Heavy(WIDE_INFER + "?cold", WIDE, {200, 503}, crowd=MANY),
+    "the best of a million classes, 20 connections": lambda: Heavy(WIDE_INFER, BEST, {200, 503}, crowd=MANY),
 }
 
 
@@ -124,7 +129,7 @@ def ask_health(connection: http.client.HTTPConnection) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("what", HEAVY)
 def test_health_does_not_wait_for_the_heaviest_requests(heavy: Running, report: Report, what: str) -> None:
-    path, body, statuses, headers, crowd = HEAVY[what]
+    path, body, statuses, headers, crowd = HEAVY[what]()
     waits: list[float] = []
     connection = http.client.HTTPConnection("127.0.0.1", heavy.port, timeout=10.0)
     began = time.perf_counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,29 +15,39 @@ from tests.support.server.models import ARTEFACTS, PLAIN, plain_two_inputs
 KEY = "a-key-of-thirty-two-characters-00"
 MOST_SECONDS = 3600  # of one search, which takes 25 s of the processor, on a busy machine too: beyond it hangs
 # Without the one whose graph itself fails on most numbers: that is a 500, and promised.
-KINDS = ARTEFACTS | {kind: make for kind, make in PLAIN.items() if kind != "table lookup"}
+ALL_KINDS = (
+    ARTEFACTS
+    | {kind: make for kind, make in PLAIN.items() if kind != "table lookup"}
+    | {"two inputs": plain_two_inputs}
+)
+# The others' schemas are of these forms; tests/server/asgi/test_openapi.py holds what is answered to each kind's.
+FORMS = ("string labels", "one feature", "multi-target regressor", "multi-output classifier", "mixed", "plain")
 
 
-@pytest.fixture(scope="module")
-def every_kind(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model of every kind; the default has string labels and four features."""
-    folder = tmp_path_factory.mktemp("models")
-    for kind, make in (KINDS | {"two inputs": plain_two_inputs}).items():
-        (folder / f"{kind.replace(' ', '-')}.onnx").write_bytes(make().data)
+def put(folder: Path, kinds: Iterable[str]) -> Path:
+    """Models of these kinds in a folder; the default has string labels and four features."""
+    for kind in kinds:
+        (folder / f"{kind.replace(' ', '-')}.onnx").write_bytes(ALL_KINDS[kind]().data)
     return folder
 
 
+@pytest.fixture(scope="module")
+def every_form(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return put(tmp_path_factory.mktemp("models"), (*FORMS, "two inputs"))
+
+
 @pytest.fixture
-def server(every_kind: Path, tmp_path: Path) -> Iterator[Running]:
+def server(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    every_kind = put(tmp_path_factory.mktemp("models"), ALL_KINDS)
     settings = {"DYNONNX_MODELS": str(every_kind), "DYNONNX_DEFAULT_MODEL": "string-labels"}
     with running(settings, tmp_path / "server.log") as started:
         yield started
 
 
 @pytest.fixture
-def keyed(every_kind: Path, tmp_path: Path) -> Iterator[Running]:
-    """The same with keys, so that it has all answers of the other and those for who has none."""
-    settings = {"DYNONNX_MODELS": str(every_kind), "DYNONNX_DEFAULT_MODEL": "string-labels", "DYNONNX_API_KEYS": KEY}
+def keyed(every_form: Path, tmp_path: Path) -> Iterator[Running]:
+    """One with keys has all answers of one without, and those for who has none."""
+    settings = {"DYNONNX_MODELS": str(every_form), "DYNONNX_DEFAULT_MODEL": "string-labels", "DYNONNX_API_KEYS": KEY}
     with running(settings, tmp_path / "server.log") as started:
         yield started
 
@@ -110,9 +120,9 @@ def test_every_answer_is_described_however_long_one_looks(server: Running, tmp_p
     check(server, tmp_path, examples=1000)
 
 
-def test_the_search_finds_what_is_wrong(tmp_path: Path, every_kind: Path) -> None:
+def test_the_search_finds_what_is_wrong(tmp_path: Path, every_form: Path) -> None:
     """The same search over a document that says too little of what one route answers."""
-    settings = {"DYNONNX_MODELS": str(every_kind), "DYNONNX_DEFAULT_MODEL": "string-labels"}
+    settings = {"DYNONNX_MODELS": str(every_form), "DYNONNX_DEFAULT_MODEL": "string-labels"}
     code = (
         "import server.asgi.schemas as schemas; schemas.HEALTH['properties']['status']['const'] = 'fine';"
         " import runpy; runpy.run_module('server', run_name='__main__')"

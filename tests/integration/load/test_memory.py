@@ -7,6 +7,7 @@ import contextlib
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.support.integration.running import Running
 from tests.support.integration.unharmed import unharmed
 from tests.support.integration.wire import Wire, request
 from tests.support.load.ceiling import Ceiling, memory_ceiling
+from tests.support.models.endless_models import filling
 
 MIB = 1 << 20
 DYNO_BYTES = 512 * MIB
@@ -66,6 +68,25 @@ def test_the_largest_bodies_at_full_load_fit_into_a_small_dyno(start: Start, rep
             assert ceiling.oom_kills == 0
             assert ceiling.peak <= MOST_BYTES
         assert statuses[200] > 0, "nothing was served: the test shows nothing"
+        assert server.stop() == 0
+
+
+@pytest.mark.fault(50)
+@pytest.mark.slow
+def test_no_run_takes_the_memory_of_a_small_dyno(start: Start, tmp_path: Path) -> None:
+    """Of a file whose trial was small: a client's number says how much it holds."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "full.onnx").write_bytes(filling().data)
+    with memory_ceiling(DYNO_BYTES) as ceiling:
+        command = ceiling.server(sys.executable)
+        server = start(*command, WEB_CONCURRENCY="1", DYNONNX_MODELS=str(tmp_path / "models"))
+        with unharmed(server, golden=b'{"features":[[3]]}'):
+            for megabytes in (100, 300, 450, 500, 1000, 8000):
+                body = b'{"features":[[%d]]}' % (megabytes * MIB // 4)
+                answer = server.ask("POST", "/predict", body)
+                assert answer.status in (200, 500)
+                assert ceiling.oom_kills == 0
+            assert answer.json()["code"] == "model_error"
         assert server.stop() == 0
 
 

@@ -144,6 +144,26 @@ ROWS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "prediction", "says"),
+    [
+        ("outlier_detector", -1, "Unusual: an outlier."),
+        ("outlier_detector", 1, "Usual: no outlier."),
+        ("clusterer", 0, "The group that this row belongs to."),
+        ("regressor", 0, None),
+    ],
+)
+def test_a_bare_number_is_said_in_words(modules: Page, kind: str, prediction: int, says: str | None) -> None:
+    nodes = """async ([kind, prediction]) => {
+      const { answerNodes } = await import("/static/answer.js");
+      const answer = { text: "", value: { prediction }, seconds: 0.5, stages: [] };
+      return answerNodes(answer, kind).map((node) => node.textContent);
+    }"""
+    number, *words, _, _ = modules.evaluate(nodes, [kind, prediction])
+    assert number == str(prediction)
+    assert words == ([says] if says else [])
+
+
 def test_a_row_is_read_as_it_comes(modules: Page) -> None:
     read = """async ([text]) => {
       const { readRow } = await import("/static/row.js");

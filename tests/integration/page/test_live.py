@@ -98,6 +98,20 @@ def test_a_chart_spans_what_there_is(modules: Page, seconds: int, said: str, poi
     assert modules.evaluate(drawn, seconds) == [said, points, seconds == 0], "a moment alone is a dash"
 
 
+@pytest.mark.parametrize(("values", "said"), [([0, 0], ""), ([0, 0.4], "top 0.4"), ([3, 2], "top 3")])
+def test_the_most_that_was_seen_is_said_where_there_was_any(modules: Page, values: list[float], said: str) -> None:
+    drawn = """async (values) => {
+      const { History } = await import("/static/stream.js");
+      const { Figure } = await import("/static/chart.js");
+      const history = new History();
+      values.forEach((value, time) => history.add({ time, value }));
+      const figure = new Figure({ title: "", lines: [(sample) => sample.value], says: () => ["", ""], least: 1 });
+      figure.draw(history);
+      return figure.most.textContent;
+    }"""
+    assert modules.evaluate(drawn, values) == said
+
+
 @pytest.mark.slow
 def test_a_moment_is_said_where_one_points(door: Door, visit: Visit) -> None:
     page = visit(door, live=stream([sample(NOW - 600), sample(NOW - 300, requests=5), sample(NOW)]))

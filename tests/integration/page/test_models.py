@@ -59,6 +59,7 @@ def test_without_a_model_it_says_how_one_comes(tmp_path: Path, visit: Visit) -> 
     with open_door("two", tmp_path, {}) as door:
         page = visit(door)
         assert "make convert MODEL=" in page.locator("article").inner_text()
+        assert "commit what is in models/ then, and push again" in page.locator("article").inner_text()
         assert page.locator("#state").inner_text() == "Serves no model yet"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import signal
 import sys
 import threading
@@ -19,22 +20,23 @@ from tests.integration.conftest import Report
 from tests.support.integration.running import ROOT, STOP_SECONDS, Running, poll, running
 from tests.support.integration.wire import Answer
 from tests.support.load.bad_runs import CRASH, HANG
-from tests.support.models.endless_models import counting
+from tests.support.models.endless_models import counting, filling
 from tests.support.server.models import plain
 
 LAUNCHER = ROOT / "tests/support/load/bad_runs.py"
 GOOD, OTHER, LOOP = "/models/good/predict", "/models/bad/predict", "/models/loop/predict"
+FULL = "/models/full/predict"
 
 
-def row(number: float) -> bytes:
-    return orjson.dumps({"features": [[number, 0.0, 0.0]]})
+def row(number: float, width: int = 3) -> bytes:
+    return orjson.dumps({"features": [[number, *[0.0] * (width - 1)]]})
 
 
 @contextlib.contextmanager
 def bad_server(folder: Path, **settings: str) -> Iterator[Running]:
     """Serves the same file as two models, whose runs go wrong where a row says so; ``loop`` counts to its row."""
     models = folder / "models"
-    for name, made in (("bad", plain()), ("good", plain()), ("loop", counting())):
+    for name, made in (("bad", plain()), ("good", plain()), ("loop", counting()), ("full", filling())):
         (models / name / "1").mkdir(parents=True)
         (models / name / "1" / "model.onnx").write_bytes(made.data)
     command = (sys.executable, str(LAUNCHER))
@@ -50,7 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def ask(server: Running, path: str, number: float) -> Answer:
-    return server.ask("POST", path, row(number), {"authorization": "Bearer " + "k" * 16})
+    return server.ask("POST", path, row(number, 1 if path == FULL else 3), {"authorization": "Bearer " + "k" * 16})
 
 
 def crash(server: Running) -> None:
@@ -148,3 +150,16 @@ def test_a_stop_while_a_run_hangs_refuses_it_and_ends_in_time(tmp_path: Path, re
         waiting.join()
         assert [(answer.status, answer.json()["code"]) for answer in answers] == [(503, "draining")]
         report(f"SIGTERM while a run hangs: refused and gone in {seconds:.0f} s")
+
+
+@pytest.mark.fault(50)
+def test_a_run_that_asks_for_more_memory_than_there_is_gets_an_error_and_ends_no_worker(server: Running) -> None:
+    """Its trial was small; the number that says how much it holds is the client's."""
+    workers = server.workers()
+    limits = Path(f"/proc/{workers[0]}/limits").read_text()
+    assert re.search(r"Max data size +[0-9]+ +", limits), "no bound below what the kernel promises to anybody"
+    assert ask(server, FULL, 3.0).status == 200
+    answer = ask(server, FULL, 1e12)
+    assert (answer.status, answer.json()["code"]) == (500, "model_error")
+    assert ask(server, GOOD, 1.0).status == 200
+    assert server.workers() == workers

@@ -39,46 +39,25 @@ def check_refused(settings: Mapping[str, str], name: str) -> str:
 
 
 @pytest.mark.fault(46)
-@pytest.mark.parametrize("port", ["0", "70000", "abc", "-1", "80 80", "8e3"])
-def test_a_port_that_is_none(port: str) -> None:
-    assert port in check_refused({"PORT": port}, "PORT")
-
-
-@pytest.mark.fault(46)
-@pytest.mark.parametrize("host", ["127.0.0.1", ""])
-def test_a_port_in_use(host: str, models: Path) -> None:
+def test_a_port_in_use(models: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        assert port in check_refused({"PORT": port, "DYNONNX_HOST": host, "DYNONNX_MODELS": str(models)}, "PORT")
+        assert port in check_refused({"PORT": port, "DYNONNX_MODELS": str(models)}, "PORT")
 
 
 @pytest.mark.fault(46)
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("WEB_CONCURRENCY", "0"),
-        ("WEB_CONCURRENCY", "many"),
-        ("DYNONNX_STRICT", "yes"),
-        ("DYNONNX_API_KEYS", "short"),
-        ("DYNONNX_MAX_BODY_BYTES", "16MB"),
-        ("DYNONNX_MAX_ROWS", "0"),
-        ("DYNONNX_DEADLINE_MS", "-1"),
-        ("DYNONNX_ORT_THREADS", "1.5"),
-        ("DYNONNX_LOG_LEVEL", "loud"),
-        ("DYNONNX_LOG_FORMAT", "xml"),
-        ("DYNONNX_CORS_ORIGINS", "example.org"),
-        ("DYNONNX_NO_SUCH_THING", "1"),
-        ("DYNONNX_API_KEY", SECRET),
-    ],
+    [("PORT", "70000"), ("DYNONNX_MAX_BODY_BYTES", "16MB"), ("DYNONNX_API_KEY", SECRET)],
 )
 def test_a_bad_value_or_an_unknown_name(name: str, value: str) -> None:
+    """One of each kind; every other value is one of tests/server/test_settings.py."""
     assert SECRET not in check_refused({name: value}, name)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "two..dots", 64 * "x"])
-def test_a_host_that_is_not_ours(models: Path, host: str) -> None:
-    settings = {"DYNONNX_HOST": host, "PORT": str(free_port()), "DYNONNX_MODELS": str(models)}
-    assert host in check_refused(settings, "DYNONNX_HOST")
+def test_a_host_that_is_not_ours(models: Path) -> None:
+    settings = {"DYNONNX_HOST": "192.0.2.1", "PORT": str(free_port()), "DYNONNX_MODELS": str(models)}
+    assert "192.0.2.1" in check_refused(settings, "DYNONNX_HOST")
 
 
 def test_a_default_model_that_is_not_there(models: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.artefact.tensors import Array, Buffer, InputLayout, concatenate, slice_rows
+from server.artefact.tensors import FEW_TEXTS, Array, Buffer, InputLayout, buffer_bytes, concatenate, slice_rows
 
 DTYPES = (np.float64, np.float32, np.int64, np.bool_, np.uint8, np.float16, np.object_)
 
@@ -63,6 +65,13 @@ def test_strings_stay_as_they_are() -> None:
     layout = InputLayout("X", np.dtype(np.object_), (2,))
     words = ["a\x00b", "", "é\N{GRINNING FACE}", "x" * 1000]
     assert concatenate(layout, [words[:2], words[2:]]).tolist() == [words[:2], words[2:]]
+
+
+def test_buffers_take_as_many_bytes_as_their_numbers_and_more_for_texts() -> None:
+    assert buffer_bytes([b"x" * 8, memoryview(b"y" * 5)]) == 13
+    texts = ["ab", "\N{GRINNING FACE}" * 10]
+    assert buffer_bytes([texts]) >= sum(map(sys.getsizeof, texts)) - 64
+    assert buffer_bytes([["ab"] * 2 * FEW_TEXTS]) >= 64 * 2 * FEW_TEXTS
 
 
 @pytest.mark.parametrize(("shape", "items"), [((), 1), ((4,), 4), ((2, 3), 6)])

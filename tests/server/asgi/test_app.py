@@ -262,3 +262,42 @@ def test_a_client_that_leaves_within_its_body_is_no_error(
         assert door.ask(get("/health")).status == 200
         assert not any(record.exc_info for record in caplog.records)
     assert "Traceback" not in caplog.text
+
+
+def ask_with(app: App, path: str, send: Any) -> None:
+    """Asks behind a server whose ``send`` is the test's own."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+    }
+    scope |= {"http_version": "1.1", "headers": [(b"host", b"test")], "scheme": "http", "client": None}
+    app.assemble()
+    asyncio.run(app({**scope, "root_path": "", "server": ("test", 80)}, receive, send))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed"), False),
+        (OSError("the client has left"), False),
+        (RuntimeError("Response content longer than Content-Length"), True),
+    ],
+)
+def test_a_client_that_leaves_within_its_answer_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, error: Exception, told: bool
+) -> None:
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            raise error
+
+    settings = Settings()
+    app = App(Endpoints(load(tmp_path, {"iris": models.classifier()}, settings), settings, Scoreboard(1, 1), 1))
+    ask_with(app, "/models/iris", send)
+    assert any(record.exc_info for record in caplog.records) == told

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from server.batching.admission import EASY_SECONDS, Admission
+from server.artefact.tensors import TensorSpec
+from server.batching.admission import EASY_SECONDS, ENTRY_BYTES, MOST_LIGHT_BYTES, Admission, light_rows
 from server.batching.cost import CostCurve
 from server.batching.queue import Queue
 from server.batching.runs.quarantine import STRIKES, Quarantine, Record
@@ -124,3 +126,26 @@ def test_a_quarantined_version_admits_nobody() -> None:
         assert code(admission) == "admitted"
         record.strike(100.0)
     assert code(admission) == "model_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "row_bytes"),
+    [
+        (np.float64, (None, 4), 32),
+        (np.float32, (None, 28, 28), 3136),
+        (np.float64, (None, 65_536), MOST_LIGHT_BYTES),  # a body that no door counts has fewer values
+        (np.float64, (None, None), MOST_LIGHT_BYTES),
+        (np.object_, (None, 1), MOST_LIGHT_BYTES),
+        (np.int64, (3,), 24),
+    ],
+)
+def test_as_many_rows_are_light_as_take_so_many_bytes(
+    dtype: type, shape: tuple[int | None, ...], row_bytes: int
+) -> None:
+    rows = light_rows([TensorSpec("X", np.dtype(dtype), shape)], 1e6)
+    assert rows == pytest.approx(1e6 / (ENTRY_BYTES + row_bytes))
+
+
+def test_more_rows_than_are_light_are_looked_at() -> None:
+    admission = Admission(waiting(), Curve(0.0), Quarantine(1).record(0), Running(), 1.0, light_rows=7.0)
+    assert admission.easy_rows() == 7.0

@@ -49,6 +49,9 @@ class Group:
     def question(self, entry: Entry) -> Any:
         raise NotImplementedError
 
+    def request_bytes(self, entry: Entry) -> int:
+        raise NotImplementedError
+
     def request_for_all(self, entry: Entry) -> Any:
         raise NotImplementedError
 

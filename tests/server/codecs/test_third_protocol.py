@@ -50,6 +50,10 @@ class WordsGroup:
         """The words."""
         return b"words" + bytes(entry.request)
 
+    def request_bytes(self, entry: Entry) -> int:
+        """Those of the words."""
+        return len(entry.request)
+
     def request_for_all(self, entry: Entry) -> bytes:
         """The same words."""
         return bytes(entry.request)

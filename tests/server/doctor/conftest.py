@@ -16,7 +16,9 @@ from tests.conftest import ROOT
 from tests.support.models.loading import put
 from tests.support.server.models import classifier
 
-AS_THEY_ARE = ("Procfile", "app.json", ".slugignore", ".python-version", "requirements.txt", ".gitignore")
+AS_THEY_ARE = (
+    "Procfile", "app.json", "project.toml", ".slugignore", ".python-version", "requirements.txt", ".gitignore",
+)  # fmt: skip
 MODEL = "models/tickets/1/model.onnx"
 
 
@@ -31,7 +33,6 @@ def checkout_of(texts: Mapping[str, str] = {}, *paths: str, sizes: Mapping[str, 
         texts=texts,
         private_keys=frozenset(),
         shallow=False,
-        pushes_to_heroku=False,
     )
 
 

@@ -86,3 +86,33 @@ def test_a_folder_of_a_larger_repository(repository: Repository, tmp_path: Path)
     (told,) = examine(outer.root / "ml", Asked({}, {}, None, is_open=False)).findings
     assert told.what.startswith("this is the folder ml/ of a larger repository")
     assert "subtree push --prefix ml heroku main" in told.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "is_app"),
+    [
+        ("production", "https://git.heroku.com/mine.git", True),
+        ("production", "https://heroku:word@git.heroku.com/mine.git", True),
+        ("staging", "git@heroku.com:mine.git", True),
+        ("heroku", "../there.git", True),
+        ("origin", "https://github.com/me/heroku-churn.git", False),
+        ("origin", "git@github.com:heroku/mine.git", False),
+        ("heroku-copy", "https://example.org/git.heroku.com/mine.git", False),
+    ],
+)
+def test_a_remote_is_an_app_by_its_address(repository: Repository, name: str, address: str, is_app: bool) -> None:
+    repository.git("remote", "add", name, address)
+    assert read_checkout(repository.root).apps == ((name,) if is_app else ())
+
+
+def test_repositories_within_this_one(repository: Repository) -> None:
+    for path in ("vendor/known", "vendor/stray"):
+        inner = Repository(repository.root / path)
+        inner.root.mkdir(parents=True)
+        inner.git("init", "--quiet")
+        inner.commit("x.txt", "x")
+    repository.write(".gitmodules", '[submodule "k.url"]\n\tpath = vendor/known\n\turl = https://host/known.git\n')
+    repository.shell("git add . 2>/dev/null && git commit -qm x")
+    checkout = read_checkout(repository.root)
+    assert checkout.inner == {"vendor/known": "https://host/known.git", "vendor/stray": ""}
+    assert not [path for path in checkout.committed if path.startswith("vendor/")]

@@ -22,7 +22,8 @@ def found(
     *,
     pushes: bool = False,
 ) -> list[str]:
-    checkout = replace(checkout_of({"app.json": app, "Procfile": procfile}), pushes_to_heroku=pushes)
+    apps = ("heroku",) if pushes else ()
+    checkout = replace(checkout_of({"app.json": app, "Procfile": procfile}), apps=apps)
     configuration = read_configuration(checkout.texts, environment or {}, config_vars or {})
     return [
         f"{what}\n{remedy}" for what, remedy in find_in_configuration(checkout, configuration, {"iris"}, is_open=False)
@@ -41,6 +42,8 @@ def test_ours_is_good() -> None:
         (APP.replace('"quantity": 1', '"quantity": 0'), "has 0 dynos of web"),
         (APP.replace('"quantity": 1', '"quantity": 2'), "has 2 dynos of web, and Heroku runs one of the size basic"),
         (APP.replace("heroku-24", "container"), "the stack 'container' is none of"),
+        (APP.replace("heroku-24", "cnb"), "has the size basic, which an app of the stack cnb does not have"),
+        (APP.replace('"basic"', '"dyno-1c-0.5gb"'), "has the size dyno-1c-0.5gb, which an app of the stack heroku-24"),
     ],
 )
 def test_an_app_that_would_not_serve(app: str, says: str) -> None:
@@ -96,3 +99,27 @@ def test_what_takes_a_setting_back_is_told_of_where_it_holds() -> None:
     both = read_configuration(texts, {}, {"WEB_CONCURRENCY": "1"})
     assert both.settings.workers == 9  # as the shell that reads Procfile has it
     assert both.mend("WEB_CONCURRENCY", "2").startswith("edit Procfile")
+
+
+def test_of_two_apps_one_is_asked_for() -> None:
+    checkout = replace(checkout_of({"app.json": APP, "Procfile": "web: python -m server"}), apps=("heroku", "staging"))
+
+    def told(config_vars: dict[str, str], remote: str | None) -> list[str]:
+        configuration = read_configuration(checkout.texts, {}, config_vars)
+        return [found.what for found in find_in_configuration(checkout, configuration, {"iris"}, False, remote)]
+
+    (which,) = told({}, None)
+    assert which.startswith("2 apps are remotes here, heroku, staging")
+    (keys,) = told({}, "staging")
+    assert keys.startswith("the app answers anyone")
+    assert told(KEY, "staging") == told(KEY, None) == []
+
+
+def test_a_model_of_nearly_the_name_is_offered() -> None:
+    for name in ("Iris", "irsi"):
+        (told,) = found(config_vars={**KEY, "DYNONNX_DEFAULT_MODEL": name})
+        assert told.endswith("heroku config:set DYNONNX_DEFAULT_MODEL=iris")
+    (told,) = found(environment={"DYNONNX_DEFAULT_MODEL": "IRIS"})
+    assert told.endswith("export DYNONNX_DEFAULT_MODEL=iris")
+    (told,) = found(config_vars={**KEY, "DYNONNX_DEFAULT_MODEL": "churn"})
+    assert told.endswith("heroku config:unset DYNONNX_DEFAULT_MODEL")

@@ -159,6 +159,14 @@ def test_requirements_that_run_no_server(repository: Repository) -> None:
     repository.only("requirements.txt lacks fastapi, gunicorn", "make lock")
 
 
+def test_a_package_that_does_not_run_on_the_python_of_the_build(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.doctor.examination.runs_on", lambda wants, python: not wants.startswith(">=3.11"))
+    repository.commit(".python-version", "3.12\n")
+    assert any("numpy" in line and "does not run on Python 3.12" in line for line in repository.found())
+
+
 def test_another_runtime_here_than_there(repository: Repository) -> None:
     text = (repository.root / "requirements.txt").read_text()
     repository.commit("requirements.txt", re.sub(r"^onnxruntime==\S+", "onnxruntime==1.20.0", text, flags=re.MULTILINE))
@@ -307,6 +315,18 @@ def test_more_workers_than_the_dyno_has_memory_for(repository: Repository) -> No
     repository.only("8 workers with these models take", "a basic dyno has 512", "WEB_CONCURRENCY=5", config_vars=eight)
     assert repository.found(config_vars=eight, size="performance-m") == []
     assert repository.found(config_vars={**eight, "WEB_CONCURRENCY_SET_BY": "heroku/python"}) == []
+
+
+def test_of_two_apps_the_remedies_are_said_of_the_one_that_is_meant(repository: Repository) -> None:
+    repository.git("remote", "add", "production", "https://git.heroku.com/one.git")
+    repository.git("remote", "add", "staging", "https://git.heroku.com/two.git")
+    repository.only("2 apps are remotes here, production, staging", "--remote production")
+    for remote, says in (
+        ("staging", "heroku config:set --remote staging DYNONNX_API_KEYS="),
+        ("test", "there is prod"),
+    ):
+        (found,) = examine(repository.root, Asked({}, {}, None, False, remote)).findings
+        assert says in f"{found.what}\n{found.remedy}"
 
 
 def test_a_dyno_that_there_is_not(repository: Repository) -> None:

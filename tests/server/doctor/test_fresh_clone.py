@@ -14,6 +14,12 @@ from tests.support.integration.clone import ENVIRONMENT, make_clone, shell
 pytestmark = pytest.mark.slow  # the short form of each, in a checkout of six files, is test_examination
 
 COMMIT = "git add . && git commit -qm planted"
+FIR = 'sed -i \'s/heroku-24/cnb/; s/"basic"/"dyno-1c-1gb"/\' app.json'
+SUBMODULE = (
+    "git init -q ../zoo && mkdir ../zoo/1 && cp models/iris/1/model.onnx ../zoo/1 && git -C ../zoo add ."
+    " && git -C ../zoo commit -qm zoo"
+    ' && git -c protocol.file.allow=always submodule --quiet add "$PWD/../zoo" models/late && git commit -qm planted'
+)
 # What a person might have done, as a line of their shell, and what the doctor says of it.
 MISTAKES = {
     "a model is not in git": ("cp -r models/iris models/late", "models/late/1/model.onnx is not committed"),
@@ -151,9 +157,70 @@ MISTAKES = {
         "export DYNONNX_VERIFY_KEY=model-key.pub.pem",
         "names model-key.pub.pem, which is not committed",
     ),
+    "line ends of Windows": (
+        f"sed -i 's/$/\\r/' Procfile bin/post_compile && {COMMIT}",
+        "Procfile, bin/post_compile: committed with the line ends of Windows",
+    ),
+    "models behind a link": (
+        "mv models ../mine && ln -s ../mine models",
+        "models is a link: git keeps where it leads",
+    ),
+    "a model behind a link": (
+        "mkdir -p models/late/1 ../build && cp models/iris/1/model.onnx ../build"
+        f" && ln -s ../../../../build/model.onnx models/late/1/ && {COMMIT}",
+        "models/late/1/model.onnx is a link: git keeps where it leads",
+    ),
+    "models of another repository": (
+        SUBMODULE,
+        "models/late/ is a git repository of its own, so a push brings its address alone",
+    ),
+    "models of another repository, not fetched": (
+        f"{SUBMODULE} && git submodule --quiet deinit models/late",
+        "models/late/ is a repository of its own, and no model of it is here",
+    ),
+    "code of another repository": (
+        "git init -q vendor && git -C vendor commit -q --allow-empty -m x && git add vendor && git commit -qm planted",
+        "vendor/ is a git repository of its own and comes from nowhere that git knows",
+    ),
+    "a model at the top": (
+        f"git mv models/iris/1/model.onnx iris.onnx && {COMMIT}",
+        "iris.onnx is outside of models/, where no server looks for a model",
+    ),
+    "packages of another Python": (
+        f"sed -i 's/^uvloop==[^ ]*/& ; python_version < \"3.12\"/' requirements.txt && {COMMIT}",
+        "requirements.txt has uvloop for other Pythons than 3.13",
+    ),
+    "a password in the list of packages": (
+        f"sed -i '1i --extra-index-url https://me:word@pypi.my.org/simple' requirements.txt && {COMMIT}",
+        "has `--extra-index-url` with an address that has a password in it",
+    ),
+    "two apps": (
+        "for app in heroku staging; do git remote add $app https://git.heroku.com/my-$app.git; done",
+        "2 apps are remotes here, heroku, staging",
+    ),
+    "a default model spelt otherwise": (
+        "export DYNONNX_DEFAULT_MODEL=Iris",
+        "export DYNONNX_DEFAULT_MODEL=iris",
+    ),
+    "Fir's dyno for Cedar": (
+        f'sed -i \'s/"basic"/"dyno-1c-0.5gb"/\' app.json && {COMMIT}',
+        "has the size dyno-1c-0.5gb, which an app of the stack heroku-24 does not have",
+    ),
+    "Cedar's dyno for Fir": (
+        f"sed -i 's/heroku-24/cnb/' app.json && {COMMIT}",
+        "has the size basic, which an app of the stack cnb does not have",
+    ),
+    "Fir without a descriptor": (
+        f"{FIR} && git rm -q project.toml && {COMMIT}",
+        "no project.toml is committed: on Fir tests and tools would ship",
+    ),
+    "Fir without the models": (
+        f'{FIR} && sed -i \'s|"/docs"|"/models"|\' project.toml && {COMMIT}',
+        "project.toml excludes `/models`, and with it models/",
+    ),
 }
 # What comes of these is told behind them.
-CAUSES = {"no .slugignore", "an app.json that is none", "a public key that stays here"}
+CAUSES = {"no .slugignore", "Fir without a descriptor", "an app.json that is none", "a public key that stays here"}
 EXAMPLES = ROOT / "examples" / "models"
 
 

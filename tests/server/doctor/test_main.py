@@ -29,3 +29,21 @@ def test_names_of_files_are_told_without_what_a_terminal_obeys(
     assert all(line.isprintable() and line.startswith("refused: ") for line in lines)
     (command,) = (line.partition("python -m convert ")[2] for line in lines if "is a pickle" in line)
     assert shlex.split(command.removesuffix(", then remove it"))[0].endswith("x; touch y\\x1b.pkl")
+
+
+def test_a_default_model_that_is_none_is_told_beside_those_that_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = [SimpleNamespace(name="iris", version="1", verdict=SimpleNamespace(golden_rows=2))]
+    monkeypatch.setattr("server.doctor.__main__.logging", SimpleNamespace(disable=lambda: None))
+    monkeypatch.setattr(
+        "server.doctor.__main__.try_models",
+        lambda *_: SimpleNamespace(models=tuple(served), refused={}),
+    )
+    monkeypatch.setenv("DYNONNX_MODELS", str(tmp_path))
+    monkeypatch.setenv("DYNONNX_DEFAULT_MODEL", "irs")
+    assert main(["check"], None) == 1
+    assert capsys.readouterr().out.endswith("DYNONNX_DEFAULT_MODEL is irs, and no such model serves: there is iris\n")
+    served.clear()
+    assert main(["check"], None) == 1
+    assert capsys.readouterr().out == "DYNONNX_DEFAULT_MODEL is irs, and no such model serves: there is none\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.doctor.requirements import find_in_requirements, pinned
+from server.doctor.requirements import find_in_requirements, pinned, runs_on
 from tests.conftest import ROOT
 from tests.server.doctor.conftest import checkout_of
 
@@ -13,10 +13,9 @@ HASH = f"--hash=sha256:{'0' * 64}"
 FROZEN = "\n".join(f"{name}=={version}" for name, version in pinned({"requirements.txt": GOOD}).items())
 
 
-def found(text: str, *files: str) -> list[str]:
-    return [
-        f"{what}\n{remedy}" for what, remedy in find_in_requirements(checkout_of({"requirements.txt": text}, *files))
-    ]
+def found(text: str, *files: str, python: str | None = "3.13") -> list[str]:
+    checkout = checkout_of({"requirements.txt": text}, *files)
+    return [f"{what}\n{remedy}" for what, remedy in find_in_requirements(checkout, python)]
 
 
 def test_what_make_lock_makes_is_good() -> None:
@@ -33,6 +32,9 @@ def test_what_make_lock_makes_is_good() -> None:
         (f"{GOOD}\n-r requirements-mine.txt\n", "names requirements-mine.txt, which is not committed", "git add"),
         (f"{GOOD}\nhttps://host/x.whl\n", "but none for https://host/x.whl", "requirements.in"),
         ("numpy\n", "lacks fastapi, gunicorn", "make lock"),
+        (f"--index-url https://me:word@pypi.my.org/simple\n{GOOD}", "has a password in it", "sed -i '/^--index-url/d'"),
+        (f"--extra-index-url http://nexus:8081/simple\n{GOOD}", "where the build finds nothing", "sed -i"),
+        (f"--find-links wheels/\n{GOOD}", "where the build finds nothing", "sed -i '/^--find-links/d'"),
     ],
 )
 def test_what_is_found(text: str, says: str, remedy: str) -> None:
@@ -45,3 +47,25 @@ def test_a_list_that_is_named_counts() -> None:
     texts = {"requirements.txt": f"{GOOD}\n-r requirements-signing.txt\n", "requirements-signing.txt": "pynacl==1.6.1"}
     assert found(texts["requirements.txt"], "requirements-signing.txt") == []
     assert pinned(texts)["pynacl"] == "1.6.1"
+
+
+@pytest.mark.parametrize("address", ["https://pypi.org/simple", "https://me:${WORD}@pypi.my.org/simple"])
+def test_an_index_that_a_build_can_ask(address: str) -> None:
+    assert found(f"--extra-index-url {address}\n{GOOD}") == []
+
+
+def test_packages_of_another_python() -> None:
+    line = next(line for line in GOOD.splitlines() if line.startswith("uvloop=="))
+    ours = GOOD.replace(line, line.replace(" \\", " ; python_version < '3.13' and sys_platform != 'win32' \\"))
+    assert ours != GOOD
+    (told,) = found(ours)
+    assert told.startswith("requirements.txt has uvloop for other Pythons than 3.13")
+    assert found(ours, python="3.12") == found(ours, python=None) == []
+
+
+@pytest.mark.parametrize(
+    ("wants", "python", "runs"),
+    [(">=3.11", "3.13", True), (">=3.12", "3.11", False), ("<3.14,>=3.9", "3.14", False), ("", "3.11", True)],
+)
+def test_the_pythons_that_a_package_runs_on(wants: str, python: str, runs: bool) -> None:
+    assert runs_on(wants, python) is runs

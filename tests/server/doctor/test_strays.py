@@ -17,7 +17,7 @@ def found(path: str, size: int = 10, *, private: bool = False) -> list[tuple[str
     checkout = checkout_of(sizes={path: size})
     if private:
         checkout = replace(checkout, private_keys=frozenset({path}))
-    return list(find_strays(checkout, [path], "models"))
+    return list(find_strays(checkout, [path], "models", ".slugignore"))
 
 
 @pytest.mark.parametrize(

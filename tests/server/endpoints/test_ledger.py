@@ -26,6 +26,18 @@ def test_one_connection_may_not_hold_all() -> None:
     assert ledger.held == 100
 
 
+def test_what_was_counted_is_not_counted_again() -> None:
+    ledger = Ledger(100, 100)
+    lease = Lease(ledger.account())
+    lease.hold_at_least(30)
+    lease.hold_at_least(20)
+    assert ledger.held == 30
+    with pytest.raises(ServerError, match="hold as many bytes"):
+        lease.hold_at_least(101)
+    lease.hold_at_least(100)
+    assert ledger.held == 100
+
+
 def test_a_release_counts_once() -> None:
     ledger = Ledger(100, 100)
     lease = Lease(ledger.account())

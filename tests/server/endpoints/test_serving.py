@@ -366,6 +366,37 @@ async def test_every_codec_is_entered_in_one_way(tmp_path: Path, protocol: Proto
     endpoints.close()
 
 
+@pytest.mark.fault(39)
+@pytest.mark.parametrize("protocol", ["predict", "v2"])
+@in_loop
+async def test_what_a_body_becomes_is_weighed_and_refused_where_it_is_too_much(
+    tmp_path: Path, protocol: ProtocolName
+) -> None:
+    """A byte may become eight; and a body that is not easy waits."""
+    endpoints = opened(tmp_path)
+    route = endpoints.serving.find(protocol)
+    rows = [[0, 0, 0, 0]] * 1000
+    flat = {"name": "X", "shape": [1000, 4], "datatype": "INT8", "data": [0] * 4000}
+    body = orjson.dumps({"features": rows} if protocol == "predict" else {"inputs": [flat]})
+    for room, code in ((32_000, None), (31_999, "overloaded")):
+        entry = Asked(route.codec, BODIES[protocol][0])
+        weighed: list[int] = []
+
+        def weigh(size: int, weighed: list[int] = weighed, room: int = room) -> None:
+            weighed.append(size)
+            if size > room:
+                raise ServerError("overloaded", "too much")
+
+        entry.weigh = weigh  # type: ignore[method-assign]
+        enter(route, entry, body)
+        await turns()
+        assert weighed == [32_000]
+        (answer,) = entry.answers
+        assert (answer.code if isinstance(answer, ServerError) else None) == code
+    assert failures(endpoints, "overloaded") == 1.0
+    endpoints.close()
+
+
 @pytest.mark.parametrize("protocol", BODIES)
 @in_loop
 async def test_a_body_that_does_not_decode_is_refused_and_counted_once(tmp_path: Path, protocol: ProtocolName) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -104,6 +105,29 @@ def test_what_waits_for_blocks_is_renewed_when_no_worker_retires_any_more() -> N
     made._update_models()
     assert renewed == [False, True]
     assert not made._is_changing()
+
+
+def test_what_a_start_or_a_reload_read_of_files_is_let_go_once_when_all_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[str] = []
+    monkeypatch.setattr("server.processes.arbiter.let_files_go", lambda: gone.append("files"))
+    made = renewing(lambda: True)
+    for step in ("_measure", "_forget_gone", "_replace_stuck", "_follow_box"):
+        setattr(made, step, lambda: None)
+    made.control_server.answer = lambda **_: None
+    made.spawn_after, made._restart, made._is_lean = math.inf, False, False
+    made.manage_workers()
+    assert gone == [], "no worker serves yet"
+    made.WORKERS = {4711: SimpleNamespace(age=1, line=1, channel=None)}
+    made.manage_workers()
+    made.manage_workers()
+    assert gone == ["files"]
+    made.kill_worker = lambda pid, number: None
+    made._restart = True
+    made.manage_workers()
+    assert gone == ["files"], "the worker from before is on its way out, the fresh one not there"
+    made.WORKERS[4712] = SimpleNamespace(age=2, line=2, channel=None)
+    made.manage_workers()
+    assert gone == ["files", "files"]
 
 
 class Boxed:

@@ -26,6 +26,15 @@ class Ceiling:
         files = " ".join(str(file) for file in self._group.join_files())
         return ("sh", "-c", f'for file in {files}; do echo $$ > "$file" || exit 9; done; exec "$@"', "sh", *command)
 
+    def server(self, python: str) -> tuple[str, ...]:
+        """The command of a server that enters the group and takes it for its box, as in a container it would."""
+        code = (
+            "import sys; from server.processes.box import FILES;"
+            f" FILES.update({{name: '{self._directory}/' + name for name in ('memory.max', 'memory.limit_in_bytes')}});"
+            " from server.__main__ import main; sys.exit(main())"
+        )
+        return self.command(python, "-c", code)
+
     @property
     def oom_kills(self) -> int:
         """How many processes the kernel has killed for want of memory."""

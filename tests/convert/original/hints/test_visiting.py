@@ -36,3 +36,10 @@ def test_none_is_put_to_the_model_as_none() -> None:
     assert [hint.text for hint in hints] == [True, True, False]
     with pytest.raises(Refused, match="both None and NaN"):
         find_hints(OneHotEncoder().fit(pandas.DataFrame({"a": ["x", None, np.nan]}, dtype=object)), 1)
+
+
+@pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()], ids=str)
+def test_categories_that_float64_does_not_tell_apart_are_refused(encoder: Any) -> None:
+    find_hints(encoder.fit([[2**53], [1]]), 1)
+    with pytest.raises(Refused, match="beyond 2\\^53"):
+        find_hints(encoder.fit([[2**53 + 1], [1]]), 1)

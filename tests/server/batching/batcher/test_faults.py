@@ -38,20 +38,6 @@ async def test_a_run_that_nobody_waits_for_is_stopped_and_the_next_is_served() -
     assert rig.failures("deadline_exceeded") == 4
 
 
-@in_loop
-async def test_a_run_with_a_patient_client_is_not_stopped() -> None:
-    rig = Rig(Curve(SLOW))
-    rig.runtime.gate.clear()
-    late, patient = NumbersEntry(1, deadline=101.0), NumbersEntry(2)
-    rig.submit(late, patient)
-    await rig.runtime.until_entered()
-    rig.time = 200.0
-    assert await late.code() == "deadline_exceeded"
-    rig.runtime.gate.set()
-    assert await patient.served()
-    assert rig.runtime.stops == 0
-
-
 @pytest.mark.fault(52)
 @in_loop
 async def test_runs_that_outlast_the_deadline_quarantine_the_version() -> None:

@@ -30,6 +30,31 @@ async def test_a_full_queue_refuses_and_says_how_long() -> None:
     rig.batcher.check_capacity()
 
 
+class Weighed(NumbersEntry):
+    """Says how much it takes, to ``counted``; there is room for so many."""
+
+    def __init__(self, number: int, counted: list[int], room: int) -> None:
+        super().__init__(number)
+        self._counted, self._room = counted, room
+
+    def weigh(self, size: int) -> None:
+        if len(self._counted) == self._room:
+            raise ServerError("overloaded", "they hold too much")
+        self._counted.append(size)
+
+
+@pytest.mark.fault(39)
+@in_loop
+async def test_beyond_light_rows_every_request_is_weighed_and_refused_where_all_is_too_much() -> None:
+    rig = Rig(light_rows=5.0)
+    counted: list[int] = []
+    entries = [Weighed(number, counted, room=7) for number in range(16)]
+    rig.submit(*entries)
+    assert len(counted) == 7
+    assert all(size > 8 for size in counted), "its number and what a request takes beside it"
+    assert [await entry.code() for entry in entries] == ["no error"] * 13 + ["overloaded"] * 3
+
+
 @pytest.mark.parametrize("row_independent", [True, False])
 @in_loop
 async def test_the_fixed_cost_counts_for_each_run_that_must_be_made(row_independent: bool) -> None:
@@ -114,10 +139,11 @@ async def test_a_deadline_that_passes_during_the_run_is_a_504_for_that_client_al
     late, patient = NumbersEntry(1, deadline=105.0), NumbersEntry(2)
     rig.submit(late, patient)
     await rig.runtime.until_entered()
-    rig.time = 105.0
+    rig.time = 200.0
     assert await late.code() == "deadline_exceeded"
     rig.runtime.gate.set()
     assert await patient.served()
+    assert rig.runtime.stops == 0
     assert rig.failures("deadline_exceeded") == 1
     assert rig.totals()["requests"] == 1
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.artefact.tensors import TensorSpec
+from server.codecs.slices import finish
 from server.codecs.v2.body import TensorHead
-from server.codecs.v2.codec import MAX_GROUPS, TensorCodec, has_rows, labels_of
+from server.codecs.v2.codec import MANY_TENSORS, MAX_GROUPS, MAX_LAYOUTS, TENSOR_BYTES, TensorCodec, has_rows, labels_of
 from server.errors import ServerError
 from tests.support.server import models
 from tests.support.server.decoding import Decoded, decode
@@ -55,6 +56,46 @@ def test_groups_do_not_grow_without_end() -> None:
     for width in range(3 * MAX_GROUPS):
         decoded(target, Request(numbers(1, width)))
     assert len(target._groups) <= MAX_GROUPS
+
+
+class Weighed(Decoded):
+    """Keeps how much was counted for it, of which there is room for ``room``."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.arrived, self.deadline = 0.0, 1e9
+        self.room, self.held = room, 0
+
+    def hold(self, size: int) -> None:
+        if self.held + size > self.room:
+            raise ServerError("overloaded", "too much")
+        self.held += size
+
+
+def test_groups_of_a_graph_with_many_inputs_are_fewer() -> None:
+    """Each has a layout of every input."""
+    names = [f"x{number}" for number in range(MAX_LAYOUTS // 4)]
+    target = codec(*(TensorSpec(name, FLOAT, (None, None)) for name in names))
+    for width in range(1, 8):
+        target._group([(1, width)] * len(names), ("a",))
+        assert len(target._groups) <= 4
+
+
+def test_what_many_tensors_take_is_counted_before_the_body_is_read() -> None:
+    names = [f"x{number}" for number in range(MANY_TENSORS)]
+    target = codec(*(TensorSpec(name, FLOAT, (None, 1)) for name in names))
+    json, data = Request({name: np.zeros((1, 1), np.float32) for name in names}).parts()
+    for body in (json + data, b"no JSON"):
+        entry = Weighed(TENSOR_BYTES)
+        entry.request = TensorHead(len(json))
+        with pytest.raises(ServerError, match="too much"):
+            target.decode(entry, body)
+    entry = Weighed(1 << 20)
+    entry.request = TensorHead(len(json))
+    if (slices := target.decode(entry, json + data)) is not None:
+        finish(slices)
+    assert entry.rows == 1
+    assert entry.held >= TENSOR_BYTES * MANY_TENSORS
 
 
 def test_rows_that_do_not_stand_alone_never_share_a_group() -> None:

@@ -67,6 +67,19 @@ def codec(*, dtype: Any = np.float64) -> TensorCodec:
     return TensorCodec("m", "1", inputs, OUTPUTS, row_independent=True, labels={}, max_rows=9, max_body_bytes=1 << 20)
 
 
+def counting_codec(monkeypatch: pytest.MonkeyPatch) -> tuple[TensorCodec, list[bytes]]:
+    """A codec, and what it has parsed so far."""
+    target, parsed = codec(), list[bytes]()
+    original = target._parse
+
+    def counting(json: memoryview) -> Any:
+        parsed.append(bytes(json))
+        return original(json)
+
+    monkeypatch.setattr(target, "_parse", counting)
+    return target, parsed
+
+
 def told(target: TensorCodec, json: bytes, binary: bytes | None = None) -> tuple[Any, ...]:
     """What a request is read as, or how it is refused."""
     try:
@@ -90,14 +103,7 @@ def test_what_is_known_by_its_bytes_is_read_as_when_it_is_parsed(spelling: int, 
 
 
 def test_it_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    target, parsed = codec(), list[bytes]()
-    original = target._parse
-
-    def counting(json: memoryview) -> Any:
-        parsed.append(bytes(json))
-        return original(json)
-
-    monkeypatch.setattr(target, "_parse", counting)
+    target, parsed = counting_codec(monkeypatch)
     for number in range(9):
         told(target, SPELLINGS[0] % (b"[%d,2]" % number))
     assert len(parsed) == 2
@@ -146,14 +152,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_of_what_ends_otherwise_the_newest_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    target, parsed = codec(), list[bytes]()
-    original = target._parse
-
-    def counting(json: memoryview) -> Any:
-        parsed.append(bytes(json))
-        return original(json)
-
-    monkeypatch.setattr(target, "_parse", counting)
+    target, parsed = counting_codec(monkeypatch)
     forms = (SPELLINGS[0], SPELLINGS[0][:-1] + b',"outputs":[{"name":"y"}]}', SPELLINGS[0])
     for form in forms:
         for _ in range(5):

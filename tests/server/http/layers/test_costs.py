@@ -13,7 +13,7 @@ from types import FrameType
 import pytest
 
 from server.http.connection import Connection
-from server.http.limits import MAX_PIPELINED, PIECE_BYTES
+from server.http.limits import MAX_COLD_AHEAD, MAX_PIPELINED, PIECE_BYTES
 from tests.support.server.doors import ROW, Wire, get, post
 from tests.support.server.wired import settle, with_connection
 
@@ -129,6 +129,26 @@ def test_what_is_parsed_and_unanswered_is_bounded(tmp_path: Path, seed: int) -> 
             owed = len(connection.exchanges)
             assert owed <= MAX_PIPELINED + 1 + PIECE_BYTES // shortest
             await asyncio.sleep(0)
+
+    with_connection(tmp_path, act)
+
+
+@pytest.mark.fault(7)
+@pytest.mark.parametrize(("request_", "most"), [(get("/nowhere"), MAX_COLD_AHEAD), (post(ROW), MAX_PIPELINED)])
+def test_many_requests_in_a_small_segment_are_answered_and_few_looked_at(
+    tmp_path: Path, request_: bytes, most: int
+) -> None:
+    """A cold one keeps some kilobytes until its turn, and two hundred are in 8 KB."""
+
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        count = PIECE_BYTES // len(request_)
+        connection.data_received(request_ * count)
+        for _ in range(100_000):
+            assert len(connection.exchanges) <= most + 1
+            await asyncio.sleep(0)
+            if wire.written.count(b"HTTP/1.1 ") == count:
+                return
+        raise AssertionError(f"{wire.written.count(b'HTTP/1.1 ')} of {count} were answered")
 
     with_connection(tmp_path, act)
 
