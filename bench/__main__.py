@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.arguments import parser
-from bench.baselines.serving import OURS, Placement, System, meet, systems_for
+from bench.baselines.serving import Placement, meet
+from bench.baselines.systems import OURS, System, systems_for
 from bench.dyno import router
 from bench.dyno.dyno import dyno, size_named
 from bench.errors import BenchError

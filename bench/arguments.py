@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.baselines.serving import BASELINES, OURS
+from bench.baselines.systems import BASELINES, OURS
 from bench.dyno.dyno import SIZES
 from bench.turns.micro import MICRO_SCENARIOS
 from bench.turns.scenarios import SCENARIOS, WORKER_COUNTS, RunOptions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -62,11 +63,14 @@ def is_type_checking(node: ast.AST) -> bool:
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node that can run, functions' bodies too."""
-    yield node
-    children = node.orelse if isinstance(node, ast.If) and is_type_checking(node) else ast.iter_child_nodes(node)
-    for child in children:
-        yield from walk(child)
+    """Every node that can run, functions' bodies too, those of one depth after another."""
+    waiting = deque([node])
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        waiting.extend(
+            node.orelse if isinstance(node, ast.If) and is_type_checking(node) else ast.iter_child_nodes(node)
+        )
 
 
 def imports(source: str) -> list[Import]:
@@ -224,18 +228,16 @@ def test_a_running_server_has_loaded_nothing_that_can_unpickle_estimators() -> N
     assert loaded & (NEVER_IN_SERVER - {"pickle"}) == set()
 
 
+OUTSIDE = {"environ": "os.environ", "environb": "os.environb", "getenv": "os.getenv", "argv": "sys.argv"}
+
+
 def outside_world(source: str) -> list[str]:
     """Where a source prints, parses arguments or reads the environment."""
     found = [(name, line) for name, line in imports(source) if name in ("argparse", "getopt", "click")]
     for node in walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "input"):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "input"):
             found.append((ast.unparse(node), node.lineno))
-        if isinstance(node, ast.Attribute) and ast.unparse(node) in (
-            "os.environ",
-            "os.environb",
-            "os.getenv",
-            "sys.argv",
-        ):
+        if isinstance(node, ast.Attribute) and node.attr in OUTSIDE and ast.unparse(node) in OUTSIDE.values():
             found.append((ast.unparse(node), node.lineno))
     return [f"line {line}: {what}" for what, line in found]
 
@@ -246,6 +248,7 @@ PARTS_OF_ENTRY_POINTS = frozenset(
         "bench.arguments",  # the command line of bench's `__main__`, from a list that it is given
         "bench.peers.bentoml",  # BentoML's own command starts it
         "bench.machine.processes",  # hands this process's environment on to the servers it starts
+        "convert.cli.grammar",  # its words
         "convert.cli.options",  # the command line of convert's `__main__`, from a list that it is given
         "score.options",  # the same of score's
     }

@@ -1,107 +1,25 @@
-"""Owns the servers that are compared: how each is started with a model, its port, dyno, router and golden request.
-
-It also meets one that runs elsewhere. A new baseline is a program in ``apps.py`` and a line in ``BASELINES``.
-"""
+"""Owns the running of a server that is compared: its port, dyno, router, golden request; also of one elsewhere."""
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import orjson
-
+from bench.baselines.systems import OURS, System
 from bench.dyno.dyno import Dyno, guarding
 from bench.dyno.router import Router, routing
 from bench.errors import BenchError, ServerFailed
 from bench.load.cases import Case
 from bench.load.client import Address, BrokenAnswer, Connection
-from bench.load.models import ModelUnderTest, files_of
 from bench.machine.processes import Child, Cores, clean_environment, free_port, wait_until
 
-OURS = "dynonnx"
-NGINX = "nginx"
-BASELINES: Mapping[str, str] = {"fastapi_onnx": "artefact", "fastapi_pickle": "pickle", "raw_asgi": "artefact"}
-_LONGEST_CONSTANT = 3000  # nginx takes no longer word in its configuration
 Dynos = Callable[[str], AbstractContextManager[Dyno]]
 BOOT_LIMIT_S = 60.0  # as Heroku's R10
 _SHOWN_BYTES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """A server to be measured. ``{port}`` in its command and environment becomes the port that it gets.
-
-    ``not_yet``: the status with which it answers until it has started.
-    """
-
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    not_yet: int = 503
-
-    def with_workers(self, count: int) -> System:
-        """The same server with a number of workers, named after it."""
-        name = f"{count} worker{'s' if count > 1 else ''}"
-        return replace(self, name=name, environment={**self.environment, "WEB_CONCURRENCY": str(count)})
-
-
-def dynonnx(models: Path, default_model: str, workers: int | None = 1) -> System:
-    """The server under test; ``workers`` None leaves it its own plan, all else as it comes."""
-    environment = {"PORT": "{port}", "DYNONNX_HOST": "127.0.0.1"}
-    environment |= {"DYNONNX_MODELS": str(models), "DYNONNX_DEFAULT_MODEL": default_model}
-    environment |= {} if workers is None else {"WEB_CONCURRENCY": str(workers)}
-    return System(OURS, (sys.executable, "-m", "server"), environment)
-
-
-def baseline(name: str, pickle: Path, artefact: Path) -> System:
-    """One of ``BASELINES`` with the file that it serves."""
-    file = str({"pickle": pickle, "artefact": artefact}[BASELINES[name]])
-    program = ("-W", "ignore::UserWarning", "-m", "bench.baselines.apps", name)
-    return System(name, (sys.executable, *program, file, "--port", "{port}"))
-
-
-def systems_for(model: str, pickles: Path, models: Path, workers: int | None = 1) -> dict[str, System]:
-    """dynonnx and the baselines, all with the same example model. Raises BenchError where a file is missing."""
-    pickle, artefact = files_of(model, pickles, models)
-    return {OURS: dynonnx(models, model, workers)} | {name: baseline(name, pickle, artefact) for name in BASELINES}
-
-
-def repository_of(models: Sequence[ModelUnderTest], folder: Path) -> Path:
-    """A repository below ``folder`` with the artefacts of these models, each as version 1."""
-    repository = folder / "-".join(["repository", *(model.name for model in models)])
-    for model in models:
-        place = repository / model.name / "1"
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(model.artefact, place / "model.onnx")
-    return repository
-
-
-def nginx_executable() -> str | None:
-    """Where nginx is; Debian keeps it where only root looks."""
-    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-
-
-def nginx(golden: Case, folder: Path) -> System | None:
-    """nginx with one worker that answers all with the golden answer; None where it is not there, or that is too long.
-
-    Its port is in its configuration alone, so a shell writes that.
-    """
-    answer = orjson.dumps({**golden.expected, "model_version": "1"})
-    if nginx_executable() is None or len(answer) > _LONGEST_CONSTANT:
-        return None
-    home = folder.resolve() / "nginx"
-    home.mkdir(parents=True, exist_ok=True)
-    configuration = home / "nginx.conf"
-    template = Path(__file__).with_name("nginx.conf").read_text("utf-8")
-    configuration.write_text(template.replace("HOME", str(home)).replace("ANSWER", answer.decode()), "utf-8")
-    place = 'sed "s/PORT/$0/" "$1" > "$1.$0" && exec "$2" -e stderr -c "$1.$0"'
-    return System(NGINX, ("sh", "-c", place, "{port}", str(configuration), nginx_executable() or NGINX))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from bench.baselines.serving import System
+from bench.baselines.systems import System
 from bench.load.cases import Case
 from bench.load.models import ModelUnderTest
 from bench.machine.processes import free_port

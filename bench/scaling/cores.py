@@ -12,7 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import product
 
-from bench.baselines.serving import Running, System, dynonnx, repository_of, serving
+from bench.baselines.serving import Running, serving
+from bench.baselines.systems import System, dynonnx, repository_of
 from bench.dyno.dyno import dyno, size_named
 from bench.load import wrk
 from bench.load.cases import Case

@@ -15,7 +15,8 @@ from itertools import pairwise
 
 import orjson
 
-from bench.baselines.serving import Dynos, Running, System, dynonnx, repository_of, serving
+from bench.baselines.serving import Dynos, Running, serving
+from bench.baselines.systems import System, dynonnx, repository_of
 from bench.dyno.autoscaler import Look, Rules, total, wanted
 from bench.dyno.cgroup import PERIOD_US
 from bench.dyno.router import Router, routing

@@ -22,7 +22,8 @@ import onnxruntime as ort
 import orjson
 
 from bench.baselines.predictors import DTYPES, feeder, open_session
-from bench.baselines.serving import OURS, Running, dynonnx, repository_of, serving
+from bench.baselines.serving import Running, serving
+from bench.baselines.systems import OURS, dynonnx, repository_of
 from bench.errors import BenchError
 from bench.load.client import Address, Connection
 from bench.load.models import WIDE, WIDE_ROWS, ModelUnderTest, tensor_models, tensor_rows

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.baselines.serving import BASELINES, Running
+from bench.baselines.serving import Running
+from bench.baselines.systems import BASELINES
 from bench.load.cases import Case, load_model, make_cases, write_cases
 from bench.load.client import Address, BrokenAnswer, Connection
 from bench.load.generator import Generator, Phase, seconds_of, send

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from bench.baselines.serving import Running, System, dynonnx, repository_of, serving
+from bench.baselines.serving import Running, serving
+from bench.baselines.systems import System, dynonnx, repository_of
 from bench.load import wrk
 from bench.load.cases import Case
 from bench.load.client import Address, Connection

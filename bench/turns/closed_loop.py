@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from bench.baselines.serving import Running, System
+from bench.baselines.serving import Running
+from bench.baselines.systems import System
 from bench.errors import ServerFailed
 from bench.load import wrk
 from bench.load.cases import Case

@@ -18,7 +18,8 @@ from typing import Any
 
 import orjson
 
-from bench.baselines.serving import Dynos, Running, System, ask, serving
+from bench.baselines.serving import Dynos, Running, ask, serving
+from bench.baselines.systems import System
 from bench.dyno.router import Router, routing
 from bench.errors import BenchError, ServerFailed
 from bench.load.cases import as_table

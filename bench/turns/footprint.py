@@ -17,7 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from bench.baselines.serving import Running, ask, dynonnx, serving
+from bench.baselines.serving import Running, ask, serving
+from bench.baselines.systems import dynonnx
 from bench.load.cases import Case
 from bench.load.client import Address
 from bench.machine.processes import available, split

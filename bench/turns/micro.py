@@ -12,16 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
-from bench.baselines.serving import (
-    BASELINES,
-    OURS,
-    baseline,
-    dynonnx,
-    nginx,
-    nginx_executable,
-    repository_of,
-    serving,
-)
+from bench.baselines.serving import serving
+from bench.baselines.systems import BASELINES, OURS, baseline, dynonnx, nginx, nginx_executable, repository_of
 from bench.load import models, wrk
 from bench.load.models import EXAMPLES, HEAVY, ModelUnderTest
 from bench.record.targets import (

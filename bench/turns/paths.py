@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 
 from bench.baselines.predictors import open_session
-from bench.baselines.serving import System, dynonnx, repository_of
+from bench.baselines.systems import System, dynonnx, repository_of
 from bench.load.cases import Case
 from bench.load.models import ModelUnderTest
 from bench.record.targets import FRONT, PLAIN

@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from bench.baselines.serving import Running, System, all_serving
+from bench.baselines.serving import Running, all_serving
+from bench.baselines.systems import System
 from bench.dyno import router
 from bench.errors import BenchError
 from bench.load.generator import Generator

@@ -15,8 +15,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from server.asgi.openapi import answers
+from server.asgi.read_schemas import INDEX
 from server.asgi.routes import respond
-from server.asgi.schemas import INDEX
 from server.endpoints import reads
 from server.errors import ServerError
 

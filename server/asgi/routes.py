@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from server.asgi.openapi import answers
-from server.asgi.schemas import HEALTH, LIVE, MODEL, MODELS, READY, SCALE
+from server.asgi.read_schemas import HEALTH, LIVE, MODEL, MODELS, READY, SCALE
 from server.batching.entry import Entry, PiecedAnswer
 from server.endpoints import reads
 from server.endpoints.ledger import SMALL_BODY_BYTES, Lease

@@ -113,9 +113,10 @@ def _footprint(checkout: Checkout, path: str) -> Footprint:
     """By what the file here uses, of the size that git holds; one that is not here, or no model, is of no kind."""
     size = checkout.committed[path].size
     try:
-        return footprint_of(size, read_onnxfile((checkout.root / path).read_bytes()).operators)
+        file = read_onnxfile((checkout.root / path).read_bytes())
     except (OSError, BadFile):
-        return footprint_of(size, ())
+        return footprint_of(size, (), 0)
+    return footprint_of(size, file.operators, file.largest_node)
 
 
 def _outside(checkout: Checkout, models: str, on_fir: bool) -> list[str]:
@@ -158,13 +159,17 @@ def _refused(checkout: Checkout, models: str, settings: Settings, size: str) -> 
 
 def _installed(checkout: Checkout) -> dict[str, int]:
     """Bytes of the required packages that are installed here."""
-    found = {}
-    for name in pinned(checkout.texts):
-        try:
-            found[name] = sum(file.size or 0 for file in metadata.files(name) or ())
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    sizes = {name: _size_of(name) for name in pinned(checkout.texts)}
+    return {name: size for name, size in sizes.items() if size is not None}
+
+
+@functools.cache
+def _size_of(name: str) -> int | None:
+    """Bytes of an installed package, by its list of files, each of which is looked for; None where there is none."""
+    try:
+        return sum(file.size or 0 for file in metadata.files(name) or ())
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _packages(checkout: Checkout) -> Iterator[Finding]:

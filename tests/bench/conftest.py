@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench.baselines.serving import Running, System, serving
+from bench.baselines.serving import Running, serving
+from bench.baselines.systems import System
 from bench.load.cases import Case, make_cases, write_cases
 from bench.load.generator import Generator
 from bench.load.models import rows_for

@@ -17,7 +17,7 @@ import pytest
 from bench import __main__ as bench_main
 from bench.__main__ import show
 from bench.arguments import parser
-from bench.baselines.serving import System
+from bench.baselines.systems import System
 from bench.errors import BenchError
 from bench.load import wrk
 from bench.load.cases import read_cases

@@ -9,7 +9,8 @@ import pytest
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType
 
-from bench.baselines.serving import BASELINES, baseline, serving
+from bench.baselines.serving import serving
+from bench.baselines.systems import BASELINES, baseline
 from bench.load.cases import Case, make_cases
 from bench.load.client import Address, Connection
 from bench.load.models import rows_for

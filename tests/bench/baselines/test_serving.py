@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.baselines.serving import BASELINES, OURS, Running, System, meet, serving, systems_for
+from bench.baselines.serving import Running, meet, serving
+from bench.baselines.systems import System
 from bench.errors import BenchError, ServerFailed
 from bench.load.cases import Case
 from bench.load.client import Answer
@@ -93,25 +94,3 @@ def test_the_command_measures_a_host(standin: Callable[..., Running], pickles: P
     assert [turn.scenario for turn in run.turns] == ["steady", "steps"]
     assert run.turns[0].figures.failed == 0
     assert run.turns[0].memory_mb is None
-
-
-def test_missing_files_name_the_remedy(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=r"iris\.pkl is missing; `make models`"):
-        systems_for("iris", tmp_path, tmp_path)
-
-
-def test_every_baseline_gets_the_file_that_it_serves(tmp_path: Path) -> None:
-    for file in (tmp_path / "iris.pkl", tmp_path / "iris" / "1" / "model.onnx"):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-    systems = systems_for("iris", tmp_path, tmp_path, workers=None)
-    assert list(systems) == [OURS, *BASELINES]
-    assert "WEB_CONCURRENCY" not in systems[OURS].environment
-    assert systems["fastapi_pickle"].command[-3:] == (str(tmp_path / "iris.pkl"), "--port", "{port}")
-    assert systems["raw_asgi"].command[-3].endswith("model.onnx")
-
-
-def test_each_number_of_workers_has_a_name_and_its_own_setting() -> None:
-    ours = System("dynonnx", ("serve",), {"PORT": "{port}"})
-    assert [ours.with_workers(count).name for count in (1, 8)] == ["1 worker", "8 workers"]
-    assert ours.with_workers(8).environment == {"PORT": "{port}", "WEB_CONCURRENCY": "8"}

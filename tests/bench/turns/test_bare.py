@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bench.baselines.predictors import open_session
-from bench.baselines.serving import OURS, dynonnx, repository_of, serving
+from bench.baselines.serving import serving
+from bench.baselines.systems import OURS, dynonnx, repository_of
 from bench.errors import BenchError
 from bench.load.models import tensor_models, tensor_rows
 from bench.record.targets import BARE_RUN, targets

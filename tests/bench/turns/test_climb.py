@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.baselines.serving import Running, System
+from bench.baselines.serving import Running
+from bench.baselines.systems import System
 from bench.load.generator import Phase
 from bench.record.figures import Figures
 from bench.turns.bench import Bench, steady_rounds

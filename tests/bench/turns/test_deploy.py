@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.baselines.serving import System, systems_for
+from bench.baselines.systems import System, systems_for
 from bench.dyno.router import executable
 from bench.load.generator import Phase
 from bench.record.results import Turn

@@ -11,7 +11,8 @@ import pytest
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType
 
-from bench.baselines.serving import nginx_executable, serving
+from bench.baselines.serving import serving
+from bench.baselines.systems import nginx_executable
 from bench.load.cases import Case, make_cases
 from bench.load.client import Address, Connection
 from bench.load.models import ModelUnderTest, heavy, rows_for, wide

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.baselines.serving import System
+from bench.baselines.systems import System
 from bench.load import wrk
 from bench.load.cases import Case
 from bench.turns import peers

@@ -124,7 +124,7 @@ def test_the_search_finds_what_is_wrong(tmp_path: Path, every_form: Path) -> Non
     """The same search over a document that says too little of what one route answers."""
     settings = {"DYNONNX_MODELS": str(every_form), "DYNONNX_DEFAULT_MODEL": "string-labels"}
     code = (
-        "import server.asgi.schemas as schemas; schemas.HEALTH['properties']['status']['const'] = 'fine';"
+        "import server.asgi.read_schemas as schemas; schemas.HEALTH['properties']['status']['const'] = 'fine';"
         " import runpy; runpy.run_module('server', run_name='__main__')"
     )
     with running(settings, tmp_path / "server.log", [sys.executable, "-c", code]) as started:
