@@ -57,6 +57,10 @@ class NeedsDates(NeedsText):
         self.columns = columns
 
 
+class MissingColumn(KeyError, AttributeError):
+    """The code asks for a column that the sample rows do not have."""
+
+
 class Recorder:
     """One recording into ``graph``. ``rows`` is how many sample rows there are."""
 
@@ -90,7 +94,7 @@ class Recorder:
             if isinstance(kind := _dtype_of(concrete, position), np.dtype) and kind.kind == "M":
                 self.learned[position] = Learned(dates=True)
         self._given.update(self._origins)
-        self.first = made.take([0]).parts[0][0]
+        self.first = made.take([0]).parts[0][0] if made.parts else None
         return self.wrap(concrete.copy(), made)  # code may write into it
 
     def origin(self, x: Tensor) -> int | None:
