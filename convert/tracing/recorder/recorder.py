@@ -90,7 +90,7 @@ class Recorder:
             if isinstance(kind := _dtype_of(concrete, position), np.dtype) and kind.kind == "M":
                 self.learned[position] = Learned(dates=True)
         self._given.update(self._origins)
-        self.first = made.take([0]).parts[0][0]
+        self.first = made.take([0]).parts[0][0] if made.parts else None
         return self.wrap(concrete.copy(), made)  # code may write into it
 
     def origin(self, x: Tensor) -> int | None:

@@ -17,8 +17,9 @@ from convert.tracing.recorder.samples import NUMBERS
 from convert.tracing.standins.cells import Cell, is_cell
 from convert.tracing.standins.dates import Times
 from convert.tracing.standins.frames import DATA_FRAME, Frame
-from convert.tracing.standins.functions import as_edges, compared_with, counted, recorder_of
-from convert.tracing.standins.series import Series
+from convert.tracing.standins.functions.edges import as_edges, compared_with, counted
+from convert.tracing.standins.functions.given import recorder_of
+from convert.tracing.standins.series.series import Series
 from convert.tracing.standins.standin import StandIn, alike, shown
 
 WITH_KNOWN = (
