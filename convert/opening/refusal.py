@@ -16,7 +16,7 @@ PLAIN_PACKAGES = sys.stdlib_module_names | {"joblib", "numpy", "pandas", "scipy"
 SAME_IN_SKLEARN = (
     "fit the same model with scikit-learn: LinearRegression for OLS,"
     " LogisticRegression(C=numpy.inf) for a binomial GLM or Logit, PoissonRegressor(alpha=0) for a Poisson one,"
-    " with fit_intercept=False where the table has a column of ones"
+    " with fit_intercept=False where the table has a column of ones, and tol=1e-10, max_iter=1000 for the same digits"
 )
 OF_MLXTEND = {  # what holds other models, which no recording sees through; scikit-learn has the same
     "EnsembleVoteClassifier": "VotingClassifier",

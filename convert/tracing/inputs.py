@@ -17,9 +17,8 @@ from convert.errors import Refused
 from convert.exporters.registry import Exporter
 from convert.graph.graph import Graph
 from convert.inside import inside, is_idle
-from convert.tracing.recorder.recorder import NeedsDates, NeedsText
+from convert.tracing.recorder.recorder import MissingColumn, NeedsDates, NeedsText
 from convert.tracing.recording import SIZES, Recording, columns_of, record, recorder_for
-from convert.tracing.standins.frames import MissingColumn
 from convert.tracing.steps import call_of, functions_of, is_own
 
 MOST_TRIED = 2000  # recordings of a few milliseconds
@@ -80,8 +79,11 @@ def _named(
 ) -> tuple[list[str], list[str]] | None:
     """The columns of a frame of which the steps make those ``names``, or so many."""
     found = _completed(chain, list(names), list(texts))
+    if found is None and names:  # what comes out may not go in: a merge with columns of these names
+        alone = _completed(chain, [], [])
+        return alone[1:] if alone and list(getattr(alone[0].concrete, "columns", ())) == names else (names, texts)
     if found is None:
-        return (names, texts) if names else None
+        return None
     recording, given, texts = found
     made = recording.concrete
     passed = {given[origin] for origin in recording.origins if origin is not None}

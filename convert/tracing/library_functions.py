@@ -20,7 +20,7 @@ from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, asked_by_a_person, refuse
 from convert.tracing.rows.arrays import rows_of
 from convert.tracing.standins import pandas_functions
-from convert.tracing.standins.cells import is_cell, searched
+from convert.tracing.standins.cells import Pieces, is_cell, searched
 from convert.tracing.standins.frames import DATA_FRAME
 from convert.tracing.standins.functions.filling import filled_rows
 from convert.tracing.standins.functions.given import bare, holds_stand_in, recorder_of, to_array
@@ -146,6 +146,8 @@ def length_of(own: Any, x: Any) -> Any:
     if is_cell(x):
         x.recorder.need_text(x.tensor, "len")
         return x.of(lambda: texts.length(x.tensor).cast(np.int64))
+    if type(x) is Pieces:
+        return x.count()
     return RowCount(own(x)) if isinstance(x, StandIn) or is_labels(x) else own(x)
 
 
@@ -158,6 +160,19 @@ def _search(pattern: Any, text: Any, *flags: Any) -> Any:
     if flags or not is_cell(text):
         raise refuse("re.search of whole columns, or with flags, is not recorded", "Series.str.extract is")
     return searched(pattern, text)
+
+
+def _sub(pattern: Any, by: Any, text: Any, *flags: Any) -> Any:
+    told, given = (pattern.pattern, pattern.flags & ~re.UNICODE) if isinstance(pattern, re.Pattern) else (pattern, 0)
+    if flags or given or not is_cell(text) or not isinstance(by, str):
+        raise refuse("re.sub of whole columns, with flags or by a function, is not recorded", "Series.str.replace is")
+    text.recorder.need_text(text.tensor, "re.sub")
+    return text.of(lambda: texts.replaced(text.tensor, told, by, regex=True))
+
+
+def _match(pattern: Any, text: Any, *flags: Any) -> Any:
+    told, given = (pattern.pattern, pattern.flags & ~re.UNICODE) if isinstance(pattern, re.Pattern) else (pattern, 0)
+    return _search(f"^{told}", text, *flags, *([given] if given else []))
 
 
 def _of_cells(ufunc: np.ufunc) -> Callable[..., Any]:
@@ -175,6 +190,8 @@ def replacements() -> Iterator[Pair]:
     for own, ufunc in MATHEMATICS.items():
         yield own, dispatching(own, functools.partial(_of_cells(ufunc), own))
     yield re.search, dispatching(re.search, _search)
+    yield re.sub, dispatching(re.sub, _sub)
+    yield re.match, dispatching(re.match, _match)
     for name, check in {"check_array": _check_array, "validate_data": _validate_data}.items():
         own = getattr(sklearn.utils.validation, name)
         yield own, dispatching(own, functools.partial(check, None))

@@ -126,6 +126,8 @@ def _constant(value: Any, inside: bool) -> Any:
 
 
 def _key(value: Any) -> Any:
+    if type(value) is tuple:
+        return tuple(map(_key, value))
     make = KINDS.get(type(value))
     return value if make is None else make(value)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from convert.exporters.functions import FUNCTIONS
 from convert.graph.circle import cosine, sine
@@ -45,6 +46,7 @@ from convert.tracing.recorder.elements import (
 
 Node = Callable[..., Tensor]
 HALF = 0.5
+LEAST_POWER = 1e-19  # below it scipy takes the logarithm
 PI = float(np.pi)
 MOST_POWER = 32
 
@@ -137,6 +139,12 @@ def _compare(kind: str) -> Node:
     return lambda a, b: a.graph.op(kind, a, b, dtype=np.bool_)
 
 
+def _boxcox(x: Tensor, power: Tensor) -> Tensor:
+    """Of a logarithm that was taken already."""
+    none = power.unary("Abs") < LEAST_POWER
+    return none.where(x, FUNCTIONS[np.expm1](power * x) / none.where(np.asarray(1.0, power.dtype), power))
+
+
 NODES: dict[Any, Node] = {
     **_of_floats(FUNCTIONS),
     np.absolute: lambda x: x.unary("Abs"),
@@ -146,6 +154,8 @@ NODES: dict[Any, Node] = {
     np.arcsin: arcsin,
     np.arctan: arctan,
     np.arctan2: arctan2,
+    special.boxcox: lambda x, power: _boxcox(x.unary("Log"), power),
+    special.boxcox1p: lambda x, power: _boxcox(FUNCTIONS[np.log1p](x), power),
     np.bitwise_and: _both("BitwiseAnd", operator.and_),
     np.bitwise_or: _both("BitwiseOr", operator.or_),
     np.bitwise_xor: lambda a, b: a.graph.op("Xor" if a.dtype == np.bool_ else "BitwiseXor", a, b),

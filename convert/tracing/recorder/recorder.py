@@ -57,6 +57,10 @@ class NeedsDates(NeedsText):
         self.columns = columns
 
 
+class MissingColumn(KeyError, AttributeError):
+    """The code asks for a column that the sample rows do not have."""
+
+
 class Recorder:
     """One recording into ``graph``. ``rows`` is how many sample rows there are."""
 

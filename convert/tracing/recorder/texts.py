@@ -21,6 +21,7 @@ from server.artefact.metadata import MISSING_TEXT
 
 PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
 ANYTHING = "(?s:.)*"
+MOST_BEHIND = 1000  # characters, as RE2 repeats no more
 HALVINGS = 24  # of so many pieces at most, 16 million, a text is put together
 SEPARATOR = "\ufdd2"  # stands for one of several characters; a noncharacter
 
@@ -111,7 +112,24 @@ def piece(x: Tensor, key: Any) -> Tensor:
         return first_match(x, f"(?s:.){{1,{key.stop}}}")
     if key == 0 and not isinstance(key, slice):
         return first_match(x, "(?s:.)", None)
+    if isinstance(key, int) and key >= -1:
+        return first_match(x, "(?s:.)$", None) if key < 0 else _found(x, "(?s:.)", key, None)
+    if isinstance(key, slice) and key.step in (None, 1) and key.stop is None and -MOST_BEHIND < key.start < 0:
+        return first_match(x, f"(?s:.){{1,{-key.start}}}$")
+    if isinstance(key, slice) and key.step in (None, 1) and key.start > 0 and (key.stop is None or key.stop > 0):
+        return _between(x, key.start, key.stop)
     raise elements.NoNode(f"the piece {key!r} of texts")
+
+
+def _between(x: Tensor, start: int, stop: int | None) -> Tensor:
+    """The characters from a place on."""
+    graph, padding = x.graph, np.array("", object)
+    split = {"mark": 0, "mincharnum": 1, "pad_value": PADDING, "tokenexp": "(?s:.)"}
+    letters = graph.op("Tokenizer", x, domain=MICROSOFT, **split)
+    places = (graph.constant(np.array([n])) for n in (start, 2**62 if stop is None else stop, 2, 1))
+    taken = graph.op("Slice", letters, *places)
+    kept = taken.coded({PADDING: 1}, 0).equals(1).where(padding, taken)
+    return elements.missing(x).where(np.array(MISSING_TEXT, object), _put_together(kept, x))
 
 
 GROUP = re.compile(

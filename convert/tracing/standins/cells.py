@@ -6,24 +6,29 @@ them, so that each row has the answer of its own way. Knows nothing of series an
 
 from __future__ import annotations
 
+import functools
 import operator
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import arithmetic, elements, nodes, texts
+from convert.tracing.recorder import along, arithmetic, elements, nodes, texts
 from convert.tracing.recorder.expressions import first_reading, is_at_end
 from convert.tracing.recorder.keyed import HASH, NeedsKeys, keyed, plain
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
-from convert.tracing.recorder.recorder import Recorder
-from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
+from convert.tracing.recorder.recorder import MissingColumn, Recorder
+from convert.tracing.recorder.reducing import reduced
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, only, refuse
 from convert.tracing.recorder.samples import CASED, matching
+from convert.tracing.rows.moments import CALLED, PARTS
 from convert.tracing.standins.standin import ufunc_node
 
 MOST_WAYS = 256
+MIDDLE = 0.5
 COUNTING = frozenset(
     (np.add, np.subtract, np.multiply, np.power, np.negative, np.absolute, np.invert, np.floor_divide, np.remainder)
 )  # which numpy has otherwise, or not, of booleans
@@ -42,7 +47,7 @@ class Ways:
     def __init__(self, python: bool = True) -> None:
         self.python = python
         self.keyed = False  # the function is a copy whose keys have one hash
-        self.asked = False  # for a hash, after which nothing was compared yet
+        self.asked: tuple[int, int] | None = None  # where a hash was asked for, after which nothing was compared yet
         self._given: list[bool] = []
         self._taken: list[Decision] = []
 
@@ -128,7 +133,7 @@ class Cell:
 
     def ufunc(self, ufunc: np.ufunc, *operands: Any) -> Cell:
         """A function of numpy's; texts beside it make an input column one of texts."""
-        self.ways.asked = False
+        self.ways.asked = None
         given = [value.tensor if is_cell(value) else plain(value) for value in operands]
         if self.ways.python and ufunc in COUNTING:  # True + True is 2 in Python
             flags = [isinstance(value, Tensor) and value.dtype == np.bool_ for value in given]
@@ -240,8 +245,11 @@ class Cell:
             raise refuse("a function of one value catches errors, which no row of a graph raises", NO_ERRORS)
         if not self.ways.keyed:
             raise NeedsKeys
-        self.ways.compared()
-        self.ways.asked = True
+        frame = sys._getframe(1)
+        place = id(frame), frame.f_lasti
+        if self.ways.asked != place:  # the members of a tuple are asked at one place
+            self.ways.compared()
+        self.ways.asked = place
         return HASH
 
     def as_text(self) -> Cell:
@@ -261,6 +269,8 @@ class Cell:
         return self.of(lambda: self.as_real().tensor.cast(np.int64))
 
     def __getattr__(self, name: str) -> Any:
+        if name in PARTS | CALLED and self.recorder.origin(self.tensor) is not None:
+            self.recorder.need_dates(self.tensor, f"{name} of one value")
         if name.startswith("__") or not hasattr(self.__class__, name):
             if self.tensor.dtype.kind != "O" and hasattr(str, name):
                 self.recorder.need_text(self.tensor, f"str.{name}")
@@ -282,6 +292,14 @@ class Pieces:
         )
         made.recorder.sample(made.tensor, ["", "u", told])
         return made
+
+    def count(self) -> Cell:
+        """How many there are."""
+        cell, separator = self._cell, self._separator
+        if separator is not None and len(separator) != 1:
+            raise refuse("how many pieces a text has is not recorded here", "separators of one character")
+        pattern, more = (r"\S+", 0.0) if separator is None else (re.escape(separator), 1.0)
+        return cell.of(lambda: (texts.count(cell.tensor, pattern) + more).cast(np.int64))
 
     def __getattr__(self, name: str) -> Any:
         raise refuse(f"{name} of the pieces of a text is not recorded", VECTORISED)
@@ -354,6 +372,10 @@ def put_together(recorder: Recorder, like: Tensor, ways: list[Way]) -> Tensor:
     for answer in answers:
         if not (isinstance(answer, Tensor) or answer is None or isinstance(answer, str | int | float | np.generic)):
             raise refuse(f"a function of one value answers a {type(answer).__name__}", VECTORISED)
+    if any(isinstance(answer, str) for answer in answers):
+        for answer in answers:
+            if isinstance(answer, Tensor) and recorder.origin(answer) is not None:
+                recorder.need_text(answer, "texts beside it")
     kind = recorder.node_dtype(answers)
     filled = [
         recorder.node(lambda a=answer: elements.as_operand(recorder.graph, a, kind))  # type: ignore[misc]
@@ -384,6 +406,9 @@ def _tree(ways: list[tuple[list[Decision], Tensor]], depth: int) -> Tensor:
     return elements.choose(condition.graph, condition, yes, no)
 
 
+ROW_STATISTICS = frozenset(("count", "max", "mean", "median", "min", "prod", "std", "var"))
+
+
 class RowOfCells:
     """One row of a frame, as DataFrame.apply(axis=1) hands it to a function: cells by name or position."""
 
@@ -396,7 +421,7 @@ class RowOfCells:
             return RowOfCells(self._recorder, {name: self[name] for name in key})
         if key in self._cells:
             return self._cells[key]
-        raise KeyError(key)
+        raise MissingColumn(key)
 
     def get(self, key: Any, default: Any = None) -> Any:
         """As Series.get."""
@@ -408,7 +433,7 @@ class RowOfCells:
     def __len__(self) -> int:
         return len(self._cells)
 
-    def sum(self) -> Any:
+    def sum(self, **_: Any) -> Any:
         """Of all cells; a missing one counts for nothing."""
         filled = [
             cell.of(lambda c=cell: elements.missing(c.tensor).where(np.asarray(0, c.tensor.dtype), c.tensor))  # type: ignore[misc]
@@ -419,9 +444,26 @@ class RowOfCells:
             total = operator.add(total, cell)
         return total
 
+    def _reduced(self, kind: str, first: Cell, skipna: bool = True, ddof: int = 1, **others: Any) -> Cell:
+        """As of a Series of numbers."""
+        only(others)
+        tensors = [cell.tensor for cell in self._cells.values()]
+        dtype = self._recorder.node_dtype(tensors)
+
+        def make() -> Tensor:
+            table = self._recorder.graph.concat([tensor.cast(dtype) for tensor in tensors])
+            if kind == "median":
+                return along.quantile(table, len(tensors), MIDDLE, skipna, middle=True)
+            return reduced(kind, table, len(tensors), skipna, ddof)
+
+        return first.of(make)
+
     def __getattr__(self, name: str) -> Any:
         if name in self._cells:
             return self._cells[name]
         if name.startswith("__"):
             raise AttributeError(name)
+        first = next(iter(self._cells.values()))
+        if name in ROW_STATISTICS and not first.ways.python:
+            return functools.partial(self._reduced, name, first)
         raise refuse(f"{name} of a row is not recorded", VECTORISED)

@@ -16,6 +16,8 @@ from convert.tracing.recorder import calendar, elements
 from convert.tracing.recorder.operators import COMPARISONS
 from convert.tracing.recorder.recorder import Recorder, column, quietly
 from convert.tracing.recorder.refusals import RECORDED, only, refuse
+from convert.tracing.rows.moments import Moment
+from convert.tracing.standins.cells import Cell, Ways, answers_of, put_together
 from convert.tracing.standins.row_count import RowCount, labels_of
 from convert.tracing.standins.standin import StandIn, shown
 from convert.witness.frame import PER_SECOND
@@ -144,6 +146,18 @@ class Times(StandIn):
             "numbers or texts of dates are not recorded",
             "seconds are: (x - pd.Timestamp('1970-01-01')).dt.total_seconds()",
         )
+
+    def apply(self, function: Any, **others: Any) -> Any:
+        """A function of one date: both ways of each of its decisions are recorded."""
+        only(others)
+        ways = Ways()
+        moment = Moment(self.dt, lambda column: Cell(self.recorder, column.tensor, ways))
+        found = ways.follow(function, lambda called: called(moment))
+        with quietly():
+            concrete = answers_of(found, lambda: self.concrete.apply(function), self.concrete)
+        return self.like(concrete, column(put_together(self.recorder, self.tensor, found)))
+
+    map = apply
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(type(self.concrete), name):

@@ -15,6 +15,7 @@ from convert.tracing.recorder.recorder import column, quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, only, refuse
 from convert.tracing.rows.frames import AlongRows
+from convert.tracing.rows.merging import merged
 from convert.tracing.standins.cells import Cell, RowOfCells, Ways, answers_of, put_together
 from convert.tracing.standins.series.arithmetic import ARITHMETIC
 from convert.tracing.standins.series.categories import plain
@@ -67,10 +68,18 @@ class FrameValues(AlongRows, StandIn):
         return function(self, *args, **keywords)
 
     def join(self: Any, other: Any, **keywords: Any) -> Any:
-        """Columns of another frame of the same rows beside these."""
+        """Columns of another frame of the same rows beside these, or of a constant one by a key."""
+        if not isinstance(other, StandIn) and (on := keywords.pop("on", None)) is not None:
+            table = other.rename_axis([on] if isinstance(on, str) else list(on)).reset_index()
+            return merged(self, table, keywords.pop("how", "left"), on, on, **keywords)
         with quietly():
             concrete = self.concrete.join(shown(other), **keywords)
         return self.like(concrete, self.columns_.beside(other.columns_))
+
+    def merge(self: Any, right: Any, how: str = "inner", on: Any = None, **keywords: Any) -> Any:
+        """Columns of a constant table beside these, by a key."""
+        left_on, right_on = (keywords.pop(side, on) for side in ("left_on", "right_on"))
+        return merged(self, right, how, left_on, right_on, **keywords)
 
     def each(self: Any, act: Callable[[Any], Any]) -> Any:
         """A function of each column, the results under the same names."""

@@ -13,7 +13,7 @@ import pandas as pd
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements
-from convert.tracing.recorder.recorder import quietly
+from convert.tracing.recorder.recorder import MissingColumn, quietly
 from convert.tracing.recorder.refusals import RECORDED, only, refuse
 from convert.tracing.standins.arrays.places import filled
 from convert.tracing.standins.frame_values import FrameValues
@@ -32,10 +32,6 @@ EVALUATED = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Constant, ast.Load, ast.operator, ast.unaryop,
     ast.Gt, ast.GtE, ast.Lt, ast.LtE, ast.Eq, ast.NotEq,
 )  # fmt: skip
-
-
-class MissingColumn(KeyError, AttributeError):
-    """The code asks for a column that the sample rows do not have."""
 
 
 class Frame(FrameValues):
@@ -89,6 +85,12 @@ class Frame(FrameValues):
     def eval(self, expr: str, inplace: bool = False, **others: Any) -> Any:
         """Arithmetic and comparisons of columns in a text; ``name = ...`` makes a column."""
         only(others)
+        lines = [line.strip() for line in expr.splitlines() if line.strip()]
+        if len(lines) > 1:
+            made = self if inplace else self.copy()
+            for line in lines:
+                made.eval(line, inplace=True)
+            return None if inplace else made
         name, _, told = expr.partition("=") if re.match(r"\s*\w+\s*=(?!=)", expr) else ("", "", expr)
         tree = ast.parse(told.strip(), mode="eval")
         if not all(isinstance(node, EVALUATED) for node in ast.walk(tree)):

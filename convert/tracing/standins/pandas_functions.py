@@ -275,7 +275,19 @@ def categorical(values: Any, categories: Any = None, ordered: Any = None, dtype:
     if dtype is None and categories is None:
         raise refuse(f"pandas.Categorical without categories takes them from the rows: {MIXES}", IN_FIT)
     kind = dtype if dtype is not None else pd.CategoricalDtype(categories, bool(ordered))
-    return values.astype(kind) if isinstance(values, Series) else series_of(values).astype(kind)
+    made = values.astype(kind) if isinstance(values, Series) else series_of(values).astype(kind)
+    return Listed(made.recorder, made.concrete, made.columns_)
+
+
+class Listed(Series):
+    """What pd.Categorical makes, which has its codes itself."""
+
+    __slots__ = ()
+
+    @property
+    def codes(self) -> Any:
+        """Positions of the categories as an array; -1 for a missing value."""
+        return self.cat.codes.to_numpy()
 
 
 FUNCTIONS: dict[Any, Any] = {
@@ -283,6 +295,7 @@ FUNCTIONS: dict[Any, Any] = {
     pd.cut: cut,
     pd.get_dummies: get_dummies,
     pd.isna: isna,
+    pd.merge: lambda left, right, *args, **keywords: left.merge(right, *args, **keywords),
     pd.isnull: isna,
     pd.notna: notna,
     pd.notnull: notna,

@@ -61,6 +61,13 @@ class TextAccessor:
             raise refuse(f"Series.str.{name} of other characters than spaces is not recorded", WAYS_OUT)
         return self._series.filter(self._concrete(name), lambda x: texts.strip(x, left, right))
 
+    def cat(self, others: Any = None, sep: Any = None, na_rep: Any = None, **keywords: Any) -> Any:
+        """Another column's texts behind these; missing where one of them is."""
+        only({"na_rep": na_rep, **{name: value for name, value in keywords.items() if name != "join"}})
+        if not hasattr(others, "recorder") or others.concrete.ndim != 1:
+            raise refuse("Series.str.cat with others than one column is not recorded", "a + '_' + b")
+        return (self._series + sep if sep else self._series) + others
+
     def len(self) -> Any:
         """How many characters."""
         return self._series.made(self._concrete("len"), texts.length)

@@ -13,7 +13,7 @@ import pytest
 from convert.errors import Refused
 from convert.graph.graph import Graph
 from convert.tracing.recording import columns_of, record_twice
-from tests.convert.tracing.test_along_rows import NAMES, assert_recorded, table
+from tests.convert.tracing.rows.test_along_rows import NAMES, assert_recorded, table
 
 ARRAY = table(missing=False)
 FRAME = pd.DataFrame(ARRAY, columns=NAMES)
