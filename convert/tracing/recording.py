@@ -16,7 +16,7 @@ from convert.tracing.recorder.recorder import CURRENT, Learned, MissingColumn, N
 from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed, nothing_hidden
 from convert.tracing.rows.picked import Picked
 from convert.tracing.standins.arrays.array import Array
-from convert.tracing.standins.dates import Times
+from convert.tracing.standins.dates.times import Times
 from convert.tracing.standins.frames import Frame
 from convert.tracing.standins.pandas_functions import Dummies
 from convert.tracing.standins.series.categories import plain

@@ -16,7 +16,7 @@ from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only,
 from convert.tracing.recorder.samples import NUMBERS
 from convert.tracing.rows.picked import Picked
 from convert.tracing.standins.arrays.values import astype
-from convert.tracing.standins.dates import dates_in
+from convert.tracing.standins.dates.reading import dates_in
 from convert.tracing.standins.functions.table import FUNCTIONS
 from convert.tracing.standins.row_count import RowCount, labels_of
 from convert.tracing.standins.series.accessors import CategoryAccessor, TextAccessor

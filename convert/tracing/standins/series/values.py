@@ -14,7 +14,9 @@ from pandas.api.types import is_scalar
 from convert.tracing.recorder import arithmetic, elements, nodes, texts
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import only, refuse
-from convert.tracing.standins.cells import Cell, Ways, answers_of, put_together
+from convert.tracing.standins.cells.cell import Cell
+from convert.tracing.standins.cells.together import answers_of, put_together
+from convert.tracing.standins.cells.ways import Ways
 from convert.tracing.standins.functions.choices import chosen
 from convert.tracing.standins.series.categories import as_category, plain
 from convert.tracing.standins.standin import StandIn, alike, shown
