@@ -99,10 +99,13 @@ def find_blamed(error: BaseException) -> Blamed | None:
     for (frame, line), place in zip(
         reversed(frames), reversed(traceback.extract_tb(error.__traceback__)), strict=False
     ):
+        found: list[Blamed] = []
         for name, attribute in _reads(frame, line, place.end_lineno or line):
-            held = _attributes(frame.f_locals.get(name))
-            if attribute in held:
-                return Blamed(type(frame.f_locals[name]).__name__, attribute, type(held[attribute]).__name__)
+            thing = frame.f_locals.get(name)
+            if attribute in (held := _attributes(thing)):
+                found.append(Blamed(type(thing).__name__, attribute, type(held[attribute]).__name__))
+        if found:  # of several the one that is no array is wrong more often
+            return next((each for each in found if each.kind != "ndarray"), found[0])
     return None
 
 

@@ -12,10 +12,12 @@ from convert.exporters.linear import product
 from convert.exporters.neighbors import closest
 from convert.exporters.parts.coupling import coupled
 from convert.exporters.parts.distances import distances, squared
-from convert.exporters.parts.shapes import sigmoid
+from convert.exporters.parts.shapes import sigmoid, total
 from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Prediction
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
+
+ONE_BY_ONE = 16  # columns; of more a product is taken as ONNX Runtime has it
 
 
 def kernel(x: Tensor, points: Array, kind: Any, gamma: float, degree: float, coef0: float) -> Tensor:
@@ -114,10 +116,20 @@ def support_outliers(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 
 def elliptic(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """Distance from the centre by the fitted covariance."""
-    moved = x.numbers() - model.location_
-    squares = ((moved @ model.get_precision()) * moved).reduce("ReduceSum", keep=False)
-    scores = -squares - float(model.offset_)
+    """Distance from the centre by the fitted covariance.
+
+    The offset is often the very score of rows that come again, whose label hangs on the last digit: so it is computed
+    as scikit-learn's library does it, number by number, and taken from a root.
+    """
+    moved, precision = x.numbers() - model.location_, np.asarray(model.get_precision())
+    columns = range(x.width if x.width <= ONE_BY_ONE else 0)
+    if columns:
+        turned = total([moved.take([at]) * precision[:, at] for at in columns])
+        squares = total([(moved * turned).take([at]) for at in columns]).reshape(-1)
+    else:
+        squares = ((moved @ precision) * moved).reduce("ReduceSum", keep=False)
+    far = squares.unary("Sqrt")
+    scores = -(far * far) - float(model.offset_)
     return Prediction(label=(scores >= 0.0).where(np.int64(1), e.graph.constant(np.int64(-1))), scores=scores)
 
 

@@ -2,7 +2,7 @@
 
 ONNX Runtime holds numbers of attributes in 8 bytes each, where the file has one to three, and texts as objects; what it
 makes of them while it opens a file comes on top. Weights it shares or copies as they are.
-docs/decisions.md: "What a file takes, by its kind".
+docs/decisions.md: "What a file takes, by its kind", "Trees take memory by their largest node".
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ OTHERS = (2, 4)
 TEXTS = (13, 18)
 PER_BYTE: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
-        "TreeEnsemble": (7, 28),
+        "TreeEnsemble": (8, 10),
         **dict.fromkeys(("TreeEnsembleClassifier", "TreeEnsembleRegressor"), (8, 18)),
         **dict.fromkeys(("CategoryMapper", "LabelEncoder", "OneHotEncoder", "TfIdfVectorizer"), TEXTS),
     }
 )
+# Of a file with trees, for one byte of its largest node besides: while ONNX Runtime makes that node it holds it twice.
+TREES, PER_BYTE_OF_NODE = "TreeEnsemble", 25
 DYNO_BYTES: Mapping[str, int] = MappingProxyType(
     {
         **dict.fromkeys(("eco", "basic", "standard-1x"), 512 * MIB),
@@ -43,10 +45,12 @@ class Footprint(NamedTuple):
     opening: int = 0
 
 
-def footprint_of(size: int, operators: Collection[tuple[str, str]]) -> Footprint:
-    """What a file of ``size`` bytes with these operators (domain, name) takes at most."""
+def footprint_of(size: int, operators: Collection[tuple[str, str]], largest_node: int) -> Footprint:
+    """What a file of ``size`` bytes with these operators (domain, name) takes at most, its largest node of so many."""
     factors = [OTHERS, *(PER_BYTE[name] for _, name in operators if name in PER_BYTE)]
     served, opening = (size * max(column) for column in zip(*factors, strict=True))
+    if any(name == TREES for _, name in operators):
+        opening += PER_BYTE_OF_NODE * largest_node
     return Footprint(served, opening + ONCE_BYTES)
 
 

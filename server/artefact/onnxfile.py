@@ -36,13 +36,17 @@ BUILT_IN = re.compile(r"(com\.microsoft|com\.ms|ai\.onnx|org\.pytorch\.aten)(\.|
 
 @dataclass(frozen=True, slots=True)
 class OnnxFile:
-    """What a file uses. ONNX's own domain is ""; ``operators``, ``functions`` (defined in the file): (domain, name)."""
+    """What a file uses. ONNX's own domain is ""; ``operators``, ``functions`` (defined in the file): (domain, name).
+
+    ``largest_node``: bytes of the largest node, with its attributes.
+    """
 
     ir_version: int
     opsets: Mapping[str, int]
     operators: frozenset[tuple[str, str]]
     functions: frozenset[tuple[str, str]]
     metadata: Mapping[str, str]
+    largest_node: int
 
 
 class _Kind(IntEnum):
@@ -96,6 +100,7 @@ def read_onnxfile(data: bytes) -> OnnxFile:
         frozenset(reading.operators),
         frozenset(reading.functions),
         reading.metadata,
+        reading.largest_node,
     )
 
 
@@ -143,6 +148,7 @@ class _Reading:
         self.ir_version = 0
         self.graphs = 0
         self.nodes = 0
+        self.largest_node = 0
         self.opsets: dict[str, int] = {}
         self.operators: set[tuple[str, str]] = set()
         self.functions: set[tuple[str, str]] = set()
@@ -159,6 +165,8 @@ class _Reading:
         if kind is _K.FUNCTION:
             body = len(self._calls)
             self._calls[body] = Counter()
+        elif kind is _K.NODE:
+            self.largest_node = max(self.largest_node, end - start)
         inside, texts = _INSIDE.get(kind, {}), _TEXTS.get(kind, {})
         strings: dict[str, str] = {}
         number = 0

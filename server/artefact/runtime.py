@@ -12,7 +12,7 @@ import onnxruntime
 from server.artefact.tensors import TensorSpec
 from server.confinement.memory import give_back
 
-LARGE_BYTES = 1 << 20  # of a file: opening it frees several times as much, which the allocator would keep
+LARGE_BYTES = 1 << 17  # of a file: opening it frees several times as much, which the allocator would keep
 
 NUMPY_DTYPES: Mapping[str, np.dtype[Any]] = {
     "tensor(bool)": np.dtype(np.bool_),

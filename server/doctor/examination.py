@@ -113,9 +113,10 @@ def _footprint(checkout: Checkout, path: str) -> Footprint:
     """By what the file here uses, of the size that git holds; one that is not here, or no model, is of no kind."""
     size = checkout.committed[path].size
     try:
-        return footprint_of(size, read_onnxfile((checkout.root / path).read_bytes()).operators)
+        file = read_onnxfile((checkout.root / path).read_bytes())
     except (OSError, BadFile):
-        return footprint_of(size, ())
+        return footprint_of(size, (), 0)
+    return footprint_of(size, file.operators, file.largest_node)
 
 
 def _outside(checkout: Checkout, models: str, on_fir: bool) -> list[str]:

@@ -32,8 +32,17 @@ def headers_too_large() -> ServerError:
 
 
 def piece_end(data: bytes, at: int, body_left: int) -> int:
-    """Where the piece that is parsed next ends: with ``body_left`` bytes of a body, or with a head, if it can."""
+    """Where the piece that is parsed next ends: with ``body_left`` bytes of a body, or with a head, if it can.
+
+    Of few bytes with the last of HEADS_AT_ONCE heads: with what lies between they cost less than a body of many.
+    """
     if body_left:
         return min(at + body_left, len(data))
-    end = data.find(HEAD_END, at, at + PIECE_BYTES)
-    return end + len(HEAD_END) if end >= 0 else min(at + PIECE_BYTES, len(data))
+    most = min(at + PIECE_BYTES, len(data))
+    end = at
+    for _ in range(1 if len(data) > PIECE_BYTES else HEADS_AT_ONCE):
+        found = data.find(HEAD_END, end, most)
+        if found < 0:
+            return most
+        end = found + len(HEAD_END)
+    return end

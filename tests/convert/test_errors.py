@@ -43,6 +43,8 @@ def test_an_attribute_of_another_kind_is_named() -> None:
     error = raised(lambda scaler: scaler.data_min_ / 2.0, model)
     assert find_blamed(error) == Blamed("MinMaxScaler", "data_min_", "str")
     assert "MinMaxScaler has as its data_min_, of type str" in unforeseen(error).reason
+    error = raised(lambda scaler: scaler.scale_ / scaler.data_min_, model)
+    assert find_blamed(error) == Blamed("MinMaxScaler", "data_min_", "str")
 
 
 def test_an_error_of_our_own_is_nobody_elses() -> None:

@@ -52,7 +52,7 @@ function drawList() {
 function entry(name) {
   const pace = h("span", { class: "rate" }), spark = new Spark((sample) => sample.models?.[name]?.requests ?? 0);
   const newest = rowsOf(name).find((row) => row.kind), refused = rowsOf(name).some((row) => row.reason);
-  const told = newest ? newest.kind.replace("_", " ") : h("span", { class: "bad" }, "refused");
+  const told = newest ? newest.kind.replace("_", " ").replace("onnx", "ONNX") : h("span", { class: "bad" }, "refused");
   const link = h("a", { href: `#${encodeURIComponent(name)}` }, h("span", { class: "name" }, breakable(name)), pace, h("span", { class: "soft" }, told, refused && newest ? h("span", { class: "bad" }, ", a version refused") : null), newest ? spark.node : null);
   return { node: h("li", null, link), link, spark, pace };
 }

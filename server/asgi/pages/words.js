@@ -34,7 +34,11 @@ export function size(bytes) {
   return mega >= 1000 ? `${figure(mega / 1024)} GB` : `${figure(mega)} MB`;
 }
 
-export const percent = (share) => (typeof share === "number" ? `${(share * 100).toFixed(share > 0 && share < 0.001 ? 3 : 1)} %` : shown(share));
+export function percent(share) {
+  if (typeof share !== "number") return shown(share);
+  if (share > 0 && share < 1e-5) return "under 0.001 %";
+  return `${(share * 100).toFixed(share > 0 && share < 0.001 ? 3 : 1)} %`;
+}
 
 // How long ago, in whole seconds or minutes.
 export function ago(seconds) {

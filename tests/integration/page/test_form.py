@@ -164,6 +164,11 @@ def test_a_bare_number_is_said_in_words(modules: Page, kind: str, prediction: in
     assert words == ([says] if says else [])
 
 
+def test_a_small_share_is_never_said_to_be_nothing(modules: Page) -> None:
+    said = 'async (shares) => shares.map((await import("/static/words.js")).percent)'
+    assert modules.evaluate(said, [0, 1e-7, 4e-4, 0.25]) == ["0.0 %", "under 0.001 %", "0.040 %", "25.0 %"]
+
+
 def test_a_row_is_read_as_it_comes(modules: Page) -> None:
     read = """async ([text]) => {
       const { readRow } = await import("/static/row.js");

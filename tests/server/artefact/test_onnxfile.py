@@ -51,6 +51,7 @@ def test_it_reads_what_the_onnx_package_reads(name: str) -> None:
     assert file.opsets == {entry.domain: entry.version for entry in model.opset_import}
     assert file.operators == {(node.domain, node.op_type) for node in model.graph.node}
     assert file.metadata == {entry.key: entry.value for entry in model.metadata_props}
+    assert file.largest_node == max(node.ByteSize() for node in model.graph.node)
 
 
 def test_operators_of_sub_graphs_and_functions_count() -> None:
