@@ -15,7 +15,7 @@ from convert.graph.columns import Columns, columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import RECORDED, refuse
-from convert.tracing.standins.series import plain
+from convert.tracing.standins.series.categories import plain
 from convert.tracing.standins.standin import StandIn
 
 METHODS = ("transform", "predict", "predict_proba")

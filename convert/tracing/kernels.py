@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.metrics import pairwise
 
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, only, refuse
-from convert.tracing.standins.functions import to_array
+from convert.tracing.standins.functions.given import to_array
 from convert.tracing.standins.standin import StandIn
 
 

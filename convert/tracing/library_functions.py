@@ -20,9 +20,13 @@ from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, asked_by_a_person, refuse
 from convert.tracing.rows.arrays import rows_of
 from convert.tracing.standins import pandas_functions
-from convert.tracing.standins.cells import Pieces, is_cell, searched
+from convert.tracing.standins.cells.cell import Pieces
+from convert.tracing.standins.cells.found import searched
+from convert.tracing.standins.cells.ways import is_cell
 from convert.tracing.standins.frames import DATA_FRAME
-from convert.tracing.standins.functions import bare, beside, filled_rows, holds_stand_in, recorder_of, to_array
+from convert.tracing.standins.functions.filling import filled_rows
+from convert.tracing.standins.functions.given import bare, holds_stand_in, recorder_of, to_array
+from convert.tracing.standins.functions.joining import beside
 from convert.tracing.standins.row_count import RowCount, is_labels
 from convert.tracing.standins.standin import StandIn
 

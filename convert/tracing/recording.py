@@ -15,11 +15,12 @@ from convert.tracing.patches import in_place
 from convert.tracing.recorder.recorder import CURRENT, Learned, MissingColumn, NeedsDates, NeedsText, Recorder, storage
 from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed, nothing_hidden
 from convert.tracing.rows.picked import Picked
-from convert.tracing.standins.arrays import Array
-from convert.tracing.standins.dates import Times
+from convert.tracing.standins.arrays.array import Array
+from convert.tracing.standins.dates.times import Times
 from convert.tracing.standins.frames import Frame
 from convert.tracing.standins.pandas_functions import Dummies
-from convert.tracing.standins.series import Series, plain
+from convert.tracing.standins.series.categories import plain
+from convert.tracing.standins.series.series import Series
 from convert.tracing.standins.standin import StandIn
 from convert.tracing.surroundings import without_files
 

@@ -29,7 +29,7 @@ import pandas as pd
 
 from convert.tracing.library_functions import Pair, Shim, takes_stand_in
 from convert.tracing.recorder.refusals import OURS, asked_by_a_person, is_a_persons, refuse
-from convert.tracing.standins.dates import to_datetime
+from convert.tracing.standins.dates.reading import to_datetime
 
 CLOCKS = tuple(
     getattr(time, name)

@@ -16,8 +16,13 @@ from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, only, refuse
 from convert.tracing.rows.frames import AlongRows
 from convert.tracing.rows.merging import merged
-from convert.tracing.standins.cells import Cell, RowOfCells, Ways, answers_of, put_together
-from convert.tracing.standins.series import ARITHMETIC, Series, plain
+from convert.tracing.standins.cells.cell import Cell
+from convert.tracing.standins.cells.row import RowOfCells
+from convert.tracing.standins.cells.together import answers_of, put_together
+from convert.tracing.standins.cells.ways import Ways
+from convert.tracing.standins.series.arithmetic import ARITHMETIC
+from convert.tracing.standins.series.categories import plain
+from convert.tracing.standins.series.series import Series
 from convert.tracing.standins.standin import StandIn, shown
 
 

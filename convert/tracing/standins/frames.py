@@ -15,12 +15,13 @@ from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements
 from convert.tracing.recorder.recorder import MissingColumn, quietly
 from convert.tracing.recorder.refusals import RECORDED, only, refuse
-from convert.tracing.standins import functions
-from convert.tracing.standins.arrays import filled
+from convert.tracing.standins.arrays.places import filled
 from convert.tracing.standins.frame_values import FrameValues
+from convert.tracing.standins.functions.table import FUNCTIONS
 from convert.tracing.standins.locating import Located, Positioned
 from convert.tracing.standins.row_count import RowCount, labels_of
-from convert.tracing.standins.series import dividend, plain
+from convert.tracing.standins.series.arithmetic import dividend
+from convert.tracing.standins.series.categories import plain
 from convert.tracing.standins.standin import StandIn, alike, shown
 
 DATA_FRAME = pd.DataFrame  # itself: while code is recorded, pandas' name stands for something else
@@ -45,8 +46,8 @@ class Frame(FrameValues):
         return DATA_FRAME
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function in functions.FUNCTIONS:
-            return functions.FUNCTIONS[function](*args, **kwargs)
+        if function in FUNCTIONS:
+            return FUNCTIONS[function](*args, **kwargs)
         raise refuse(f"numpy.{function.__name__} is not recorded", RECORDED)
 
     shape = property(lambda self: (RowCount(self.concrete.shape[0]), self.concrete.shape[1]))

@@ -14,11 +14,13 @@ from convert.tracing.recorder import elements, texts
 from convert.tracing.recorder.recorder import CURRENT, column, quietly
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, prepared, refuse, remember
 from convert.tracing.recorder.samples import NUMBERS
-from convert.tracing.standins.cells import Cell, is_cell
-from convert.tracing.standins.dates import Times
+from convert.tracing.standins.cells.cell import Cell
+from convert.tracing.standins.cells.ways import is_cell
+from convert.tracing.standins.dates.times import Times
 from convert.tracing.standins.frames import DATA_FRAME, Frame
-from convert.tracing.standins.functions import as_edges, compared_with, counted, recorder_of
-from convert.tracing.standins.series import Series
+from convert.tracing.standins.functions.edges import as_edges, compared_with, counted
+from convert.tracing.standins.functions.given import recorder_of
+from convert.tracing.standins.series.series import Series
 from convert.tracing.standins.standin import StandIn, alike, shown
 
 WITH_KNOWN = (

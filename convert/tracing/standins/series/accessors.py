@@ -15,7 +15,7 @@ from convert.tracing.recorder.refusals import VECTORISED, only, refuse
 from convert.tracing.recorder.samples import CASED, matching
 
 if TYPE_CHECKING:
-    from convert.tracing.standins.series import Series
+    from convert.tracing.standins.series.series import Series
 
 WAYS_OUT = "lower, upper, strip, len, contains, startswith, endswith, isin and map of a dict are recorded"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,13 +12,14 @@ from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import arithmetic, elements
 from convert.tracing.recorder.recorder import as_dtype, column, quietly
-from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.rows.arrays import ArrayAlongRows
 from convert.tracing.rows.picked import Picked
-from convert.tracing.standins.functions import FUNCTIONS
+from convert.tracing.standins.arrays.places import address, is_all, split_key, spread, storage_of
+from convert.tracing.standins.arrays.values import astype, place_of_largest, reduce_rows
+from convert.tracing.standins.functions.table import FUNCTIONS
 from convert.tracing.standins.row_count import RowCount
-from convert.tracing.standins.standin import StandIn, alike, shown
+from convert.tracing.standins.standin import StandIn, shown
 
 
 class Array(ArrayAlongRows, StandIn):
@@ -107,7 +107,7 @@ class Array(ArrayAlongRows, StandIn):
         shown_key = tuple(map(shown, key)) if isinstance(key, tuple) else shown(key)
         if isinstance(value, StandIn) or np.size(value) != 1:
             raise refuse("it sets some rows to values of other columns", "np.where(condition, values, x)")
-        if isinstance(key, tuple) and np.size(np.arange(self.columns_.width)[key[1]]) > 1 and not _is_all(key[1]):
+        if isinstance(key, tuple) and np.size(np.arange(self.columns_.width)[key[1]]) > 1 and not is_all(key[1]):
             raise refuse("it sets several columns of some rows at once", "one after the other: x[condition, 0] = value")
         value = np.asarray(value).item()
         with quietly():
@@ -220,12 +220,7 @@ class Array(ArrayAlongRows, StandIn):
         only(others)
         if axis not in (1, -1) or self.concrete.ndim != 2:
             raise refuse(f"argmax along the rows: {MIXES}", IN_FIT)
-        tensor = self.recorder.one(self.columns_)
-        if tensor.dtype.kind == "f":  # the first that is missing is the largest
-            gone = elements.missing(tensor).cast(np.int32)
-            place = gone.reduce("ReduceMax").cast(np.bool_).where(_largest(gone), _largest(tensor))
-        else:
-            place = _largest(tensor)
+        place = place_of_largest(self.recorder.one(self.columns_))
         return self.like(self.concrete.argmax(axis=1), column(place))
 
     def __matmul__(self, other: Any) -> Any:
@@ -247,101 +242,3 @@ class Array(ArrayAlongRows, StandIn):
     def dot(self, other: Any) -> Any:
         """With a constant matrix or vector."""
         return self @ other
-
-
-def _largest(tensor: Tensor) -> Tensor:
-    return tensor.argmax().reshape(-1, 1)
-
-
-def split_key(array: StandIn, key: Any) -> tuple[Any, Any]:
-    """All rows, and which columns; None for rows where the key adds a dimension, for columns where it names none."""
-    if key is Ellipsis or (isinstance(key, slice) and key == slice(None)):
-        return slice(None), None
-    if isinstance(key, tuple) and len(key) == 2 and array.concrete.ndim == 1 and key[1] is None and _is_all(key[0]):
-        return None, None
-    if isinstance(key, tuple) and len(key) == 2 and array.concrete.ndim == 2 and _is_all(key[0]):
-        if isinstance(key[1], StandIn):
-            raise refuse("it chooses columns by the values of rows", "choose them in fit")
-        return slice(None), key[1]
-    raise refuse("it takes some of the rows", "a transformer answers every row: np.where in place of a selection")
-
-
-def _is_all(key: Any) -> bool:
-    return key is Ellipsis or (isinstance(key, slice) and key == slice(None))
-
-
-def address(concrete: Any, at: int) -> tuple[int, tuple[int, ...]]:
-    """Where a column lies in memory: views of one array have it in common."""
-    rows = concrete if concrete.ndim == 1 else concrete[:, at]
-    return rows.__array_interface__["data"][0], rows.strides
-
-
-def storage_of(array: StandIn) -> Any:
-    """The dtype that an array's columns are set in."""
-    return array.concrete.dtype
-
-
-def spread(array: StandIn, value: Any, width: int) -> list[Tensor]:
-    """A value as the tensors [rows, 1] of so many columns."""
-    recorder = array.recorder
-    if isinstance(value, StandIn):
-        singles = [value.columns_.take([at]).parts[0][0] for at in range(value.columns_.width)]
-        return singles * width if len(singles) == 1 else singles
-    constant = alike(recorder, value)
-    like = array.columns_.take([0]).parts[0][0]
-    values = [constant] * width if not np.ndim(constant) else list(constant)
-    return [filled(like, item) for item in values]
-
-
-def filled(like: Tensor, value: Any) -> Tensor:
-    """[rows, 1] of one constant."""
-    kind = elements.joint_dtype([value]) if value is not None else np.dtype(np.float64)
-    return elements.constant_like(like, elements.as_operand(like.graph, value, kind))
-
-
-def astype(thing: StandIn, dtype: Any, convert: Any) -> Any:
-    """Another dtype, cell by cell: texts of whole numbers and booleans are not recorded."""
-    with quietly():
-        concrete = convert(dtype)
-
-    def cast(x: Tensor) -> Tensor:
-        wanted = np.dtype(object) if concrete.dtype.kind in "OUT" else np.dtype(concrete.dtype)
-        if wanted.kind == "O":
-            if elements.is_text(x):
-                return x
-            raise elements.NoNode("a column of numbers as texts")
-        if elements.is_text(x):
-            raise elements.NoNode("a column of texts as numbers")
-        if wanted == np.bool_:
-            return x if x.dtype == np.bool_ else ~x.equals(0)
-        return x.cast(wanted)
-
-    made = thing.recorder.each(cast, thing.columns_)
-    for (before, _), (after, _) in zip(thing.columns_.parts, made.parts, strict=True):
-        thing.recorder.keep_origin(after, before)
-    return thing.like(concrete, made)
-
-
-def reduce_rows(kind: str, array: StandIn, axis: Any = None, skip: bool = False, **keywords: Any) -> Any:
-    """A reduction along the columns; along the rows it is refused."""
-    own = getattr(np, kind)
-    if axis not in (1, -1) or array.concrete.ndim != 2:
-        raise refuse(f"{kind} along the rows: {MIXES}", IN_FIT)
-    if keywords.keys() - {"keepdims", "ddof", "dtype", "out", "where", "initial"} or any_given(keywords):
-        raise refuse(f"numpy.{kind} with {', '.join(keywords)} is not recorded", RECORDED)
-    keep, ddof = keywords.get("keepdims", False) is True, keywords.get("ddof", 0)
-    with quietly():
-        given = {"ddof": ddof} if kind in ("std", "var") else {}
-        concrete = (getattr(np, f"nan{kind}") if skip else own)(array.concrete, axis=1, keepdims=keep, **given)
-    tensor = array.recorder.one(array.columns_)
-    return array.like(
-        concrete, column(array.recorder.node(lambda: reduced(kind, tensor, array.columns_.width, skip, ddof)))
-    )
-
-
-def any_given(keywords: dict[str, Any]) -> bool:
-    """Whether a keyword is given that changes what is reduced."""
-    plain = (None, np._NoValue)
-    return builtins.any(
-        keywords[name] not in plain for name in ("dtype", "out", "where", "initial") if name in keywords
-    )

@@ -1,0 +1,1 @@
+"""numpy's arrays, as they are recorded."""

@@ -1,0 +1,1 @@
+"""Functions of one value of a row, as they are recorded."""

@@ -1,0 +1,1 @@
+"""Columns of dates and of the times between them, as they are recorded."""

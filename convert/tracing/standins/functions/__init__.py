@@ -1,0 +1,1 @@
+"""numpy's functions of whole arrays, as they are recorded."""

@@ -1,0 +1,1 @@
+"""pandas' series, as they are recorded."""
