@@ -93,7 +93,7 @@ class Blamed(NamedTuple):
 def find_blamed(error: BaseException) -> Blamed | None:
     """What an error is about, by the innermost statement that reads an attribute of a fitted object."""
     owner = error.obj if isinstance(error, AttributeError) else None
-    if isinstance(error, AttributeError) and error.name and _is_fitted(owner):
+    if isinstance(error, AttributeError) and error.name and _is_fitted(owner) and _is_state(owner, error.name):
         return Blamed(type(owner).__name__, error.name, None)
     frames = [*traceback.walk_tb(error.__traceback__)]
     for (frame, line), place in zip(
@@ -111,6 +111,12 @@ def find_blamed(error: BaseException) -> Blamed | None:
 
 def _is_fitted(thing: Any) -> bool:
     return type(thing).__module__.partition(".")[0] in LIBRARIES
+
+
+def _is_state(thing: Any, name: str) -> bool:
+    """Whether an estimator keeps what it was given or has learned under that name; else who reads it is mistaken."""
+    given: list[str] = getattr(type(thing), "_get_param_names", list)()
+    return name.startswith("_") or name.endswith("_") or name in given
 
 
 def _attributes(thing: Any) -> Mapping[str, Any]:

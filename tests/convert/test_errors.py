@@ -47,6 +47,13 @@ def test_an_attribute_of_another_kind_is_named() -> None:
     assert find_blamed(error) == Blamed("MinMaxScaler", "data_min_", "str")
 
 
+def test_an_attribute_that_no_estimator_has_is_the_mistake_of_who_reads_it() -> None:
+    model = MinMaxScaler().fit(X)
+    assert find_blamed(raised(lambda scaler: scaler.nothing_of_the_kind, model)) is None
+    del model.clip
+    assert find_blamed(raised(lambda scaler: scaler.clip, model)) == Blamed("MinMaxScaler", "clip", None)
+
+
 def test_an_error_of_our_own_is_nobody_elses() -> None:
     model = MinMaxScaler().fit(X)
     refusal = unforeseen(raised(lambda _: [][1], model))

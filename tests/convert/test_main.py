@@ -348,23 +348,17 @@ def test_ctrl_c_is_no_traceback(
 
 
 def test_what_breaks_in_the_child_is_told_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In an estimator the path of it, elsewhere what was under way."""
+    """In an estimator the path of it."""
     iris = load_iris()
     model = LogisticRegression(max_iter=1000).fit(iris.data, iris.target)
     (tmp_path / "m.pkl").write_bytes(pickle.dumps(make_pipeline(StandardScaler(), model).fit(iris.data, iris.target)))
     taught = "from sklearn.linear_model import LogisticRegression\nfrom convert.extend import predicts\n"
     taught += "@predicts(LogisticRegression)\ndef broken(e, model, x):\n    return model.nothing_of_the_kind\n"
     (tmp_path / "taught.py").write_text(taught)
-    model.feature_names_in_ = 4
-    (tmp_path / "broken.pkl").write_bytes(pickle.dumps(model))
-    for words, place in (
-        ([str(tmp_path / "m.pkl"), "--converters", str(tmp_path / "taught.py")], "Pipeline > logisticregression=Logis"),
-        ([str(tmp_path / "broken.pkl")], "opening the pickle: "),
-    ):
-        assert main([*words, "--debug"]) == 1
-        said = capsys.readouterr().err
-        assert f"refused: {place}" in said
-        assert "Traceback" in said
-        assert "something broke that nobody expected: " in said
-        assert "report it with the model" in said
+    assert main([str(tmp_path / "m.pkl"), "--converters", str(tmp_path / "taught.py"), "--debug"]) == 1
+    said = capsys.readouterr().err
+    assert "refused: Pipeline > logisticregression=Logis" in said
+    assert "Traceback" in said
+    assert "something broke that nobody expected: " in said
+    assert "report it with the model" in said
     assert not (tmp_path / "models").exists()

@@ -28,7 +28,7 @@ from sklearn.feature_extraction import text
 
 from tests.campaigns.coverage.data import COLUMNS, ROWS, Case, case, documents, labels, mixed, numbers, random, signal
 
-FUNCTIONS = (np.log, np.log1p, np.sqrt, np.log10, np.reciprocal)
+FUNCTIONS = (np.log, np.log1p, np.sqrt, np.log10)  # np.reciprocal of whole numbers is refused without --data
 
 
 def found() -> Iterator[Case]:
