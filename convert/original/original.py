@@ -186,7 +186,9 @@ def _no_answers(model: Any) -> Refused:
     if hasattr(model, "get_params"):
         return Refused(
             f"this {kind.__name__} has neither predict nor transform: it answers no new rows",
-            "fit and pickle an estimator that has one of these",
+            "fit it with refit=True"
+            if hasattr(model, "refit")
+            else "fit and pickle an estimator that has one of these",
         )
     return Refused(
         f"the file holds a {kind.__module__}.{kind.__qualname__}, not a scikit-learn estimator",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn import cluster, discriminant_analysis, dummy, linear_model, neighbors, preprocessing
+from sklearn import cluster, discriminant_analysis, dummy, linear_model, model_selection, neighbors, preprocessing
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.pipeline import make_pipeline
 
@@ -46,12 +46,13 @@ def test_rows_of_any_names_are_refused_by_name(agrees: Agrees, model: Any) -> No
     [
         (neighbors.LocalOutlierFactor(3), "fit it with novelty=True"),
         (neighbors.KernelDensity(), "fit and pickle an estimator that has one of these"),
+        (model_selection.GridSearchCV(linear_model.Ridge(), {"alpha": [1, 2]}, refit=False), "with refit=True"),
     ],
-    ids=["outliers", "density"],
+    ids=["outliers", "density", "search"],
 )
 def test_what_answers_no_new_rows_is_refused_with_what_does(agrees: Agrees, model: Any, remedy: str) -> None:
     with pytest.raises(Refused, match="answers no new rows") as refused:
-        agrees(model.fit(numbers()))
+        agrees(model.fit(numbers(), numbers()[:, 0]))
     assert remedy in refused.value.remedy
 
 
