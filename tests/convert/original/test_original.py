@@ -45,7 +45,7 @@ def test_rows_of_any_names_are_refused_by_name(agrees: Agrees, model: Any) -> No
     ("model", "remedy"),
     [
         (neighbors.LocalOutlierFactor(3), "fit it with novelty=True"),
-        (neighbors.KernelDensity(), "fit and pickle an estimator that has one of these"),
+        (neighbors.KernelDensity(), "fit and pickle an estimator that has one"),
         (model_selection.GridSearchCV(linear_model.Ridge(), {"alpha": [1, 2]}, refit=False), "with refit=True"),
     ],
     ids=["outliers", "density", "search"],
