@@ -14,11 +14,18 @@ from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Predic
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
 
+MOST_CELLS = 25_000_000  # of remembered rows that were sparse: 200 MB of a file
+
 
 def _points(model: Any) -> Array:
     points = model._fit_X
-    if not isinstance(points, np.ndarray):
-        raise Refused("it was fitted on a sparse matrix", "fit on a dense one")
+    if hasattr(points, "toarray"):
+        if points.shape[0] * points.shape[1] > MOST_CELLS:
+            raise Refused(
+                f"its {points.shape[0]:,} rows of {points.shape[1]:,} columns are mostly zeros, and a file holds each",
+                "fit on fewer words (max_features) or rows",
+            )
+        points = points.toarray()
     return np.asarray(points, np.float64)
 
 

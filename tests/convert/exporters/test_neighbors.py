@@ -120,3 +120,14 @@ def test_labels_spread_over_rows_of_a_sparse_matrix(agrees: Callable[[Any], obje
     rows = numbers()[:80]
     labels = np.where(np.arange(len(rows)) % 4, -1, rows[:, 0] > 0)
     agrees(LabelPropagation(gamma=1, tol=0.1).fit(sparse.csr_array(rows), labels))
+
+
+def test_rows_that_were_remembered_as_a_sparse_matrix(agrees: Callable[[Any], object]) -> None:
+    rows = np.where(numbers() > 0, numbers(), 0)[:200]
+    agrees(KNeighborsClassifier(3).fit(sparse.csr_array(rows), rows[:, 0] > 0.5))
+
+
+def test_sparse_rows_that_a_file_cannot_hold_are_refused(agrees: Callable[[Any], object]) -> None:
+    rows = sparse.random_array((1000, 30_000), density=1e-4, format="csr", rng=0)
+    with pytest.raises(Refused, match="its 1,000 rows of 30,000 columns are mostly zeros, and a file holds each"):
+        agrees(KNeighborsRegressor(3).fit(rows, np.arange(1000.0)))
