@@ -168,8 +168,10 @@ def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The sum of the trees through the objective's link."""
-    name = str(_booster(model).dump_model()["objective"]).split()[0]
+    name, *settings = str(_booster(model).dump_model()["objective"]).split()
     value = raw(model, x).reshape(-1)
+    if "sqrt" in settings:  # fitted on roots, with the sign of what they are of
+        value = value.unary("Sign") * value * value
     if name in LOGARITHM:
         return Prediction(value=value.unary("Exp"))
     if name in IDENTITY or name in RANKING:

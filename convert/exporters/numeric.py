@@ -161,7 +161,9 @@ def bins(e: Exporter, model: Any, x: Columns) -> Columns:
     parts = []
     for column, edges in enumerate(model.bin_edges_):
         inner = np.asarray(edges, np.float64)[1:-1]
-        value = x.take([column]).numbers()
+        value = (
+            x.take([column]).numbers(model.dtype or np.float64).cast(np.float64)
+        )  # float32 rounds before it compares
         passed = (value >= inner.reshape(1, -1)).cast(np.float64).reduce("ReduceSum") if len(inner) else value * 0.0
         parts.append(passed if model.encode == "ordinal" else passed.equals(np.arange(len(edges) - 1.0)))
     joined = e.graph.concat([part.cast(np.float64) for part in parts])
@@ -172,6 +174,11 @@ def splines(e: Exporter, model: Any, x: Columns) -> Columns:
     """B-splines as the polynomial of the interval a number falls in."""
     if model.extrapolation == "error":
         raise Refused("extrapolation='error' cannot be answered for a row outside", "fit with 'constant'")
+    if model.extrapolation == "linear" and model.degree < 2 and x.width > 1:
+        raise Refused(
+            f"with degree={model.degree} scikit-learn continues every column but the first from inside its range",
+            "fit with degree=2 or more, or with extrapolation='constant'",
+        )
     parts = [_spline(model, spline, x.take([i]).numbers()) for i, spline in enumerate(model.bsplines_)]
     count = model.bsplines_[0].c.shape[1]
     joined = e.graph.concat(parts)

@@ -37,6 +37,7 @@ MODELS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("LGBMClassifier", {"verbose": -1}),
         ("LGBMRegressor", {"verbose": -1}),
         ("LGBMRegressor", {"verbose": -1, "zero_as_missing": True}),
+        ("LGBMRegressor", {"verbose": -1, "reg_sqrt": True}),
     ],
     "catboost": [
         ("CatBoostClassifier", {}),
