@@ -24,7 +24,7 @@ from convert.graph.graph import Array
 from convert.opening.opener import OpenPolicy, open_model
 from convert.optimising.fastest import Proven, candidates, fastest
 from convert.original.drawing import draw
-from convert.original.original import SAMPLE_ROWS, Answers, Original, open_original
+from convert.original.original import SAMPLE_ROWS, Answers, Original, mark_booleans, open_original
 from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
 from convert.proof.company import Company, ask_alone, measure_company, refuse_company
@@ -89,8 +89,9 @@ def convert(
     model answers to a row alone counts, where others beside it change that.
     """
     tell("opening the pickle", 0.0)
-    original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data))
-    original = ask_alone(without_unread(with_booleans(_with_names(original, data), _booleans_of(data))))
+    booleans = _booleans_of(data)
+    original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data), booleans)
+    original = ask_alone(without_unread(with_booleans(_with_names(original, data), booleans)))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
     company = measure_company(original, features, alone)
@@ -207,10 +208,8 @@ def _with_names(original: Original, data: Any | None) -> Original:
 
 
 def with_booleans(original: Original, booleans: Collection[str]) -> Original:
-    """A model does not remember which of its numbers were booleans; that these columns were is said elsewhere."""
-    for name, hint in zip(original.names, original.hints, strict=True):
-        if name in booleans and not hint.text and {*hint.known} <= {0, 1}:
-            hint.boolean, hint.known = True, []
+    """The original whose columns of these names hold booleans."""
+    mark_booleans(original.names, original.hints, booleans)
     return original
 
 

@@ -75,11 +75,11 @@ def _original(pickled: bytes, artefact: Artefact | None, policy: OpenPolicy) -> 
     told = () if artefact is None else artefact.features
     method = "transform" if artefact is not None and artefact.kind == "transformer" else ""
     texts = {feature.name: feature.dtype == "string" for feature in told}
-    original = open_original(open_model(pickled, policy), policy.witness, method, texts)
+    booleans = {feature.name for feature in told if feature.dtype == "bool"}
+    original = open_original(open_model(pickled, policy), policy.witness, method, texts, booleans)
     original = without_unread(original) if artefact is not None and artefact.ignored else original
     if not original.named and len(told) == len(original.names):
         original = replace(original, names=tuple(feature.name for feature in told))
-    booleans = {feature.name for feature in told if feature.dtype == "bool"}
     original = with_booleans(original, booleans)
     return ask_alone(original) if artefact is not None and artefact.parity.get("company") else original
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn import ensemble
+from sklearn import dummy, ensemble
 
 from convert.exporters.encoders import ordinal
 from convert.exporters.parts.forest import Forest, Leaves
@@ -27,14 +27,27 @@ def gradient_raw(e: Exporter, model: Any, x: Columns) -> Tensor:
     """[rows, 1 or classes]: the first guess plus the shrunken trees."""
     forest = Forest()
     stages, outputs = model.estimators_.shape
+    known = _known_guess(model)
     for stage in range(stages):
         for output in range(outputs):
             nodes = model.estimators_[stage, output].tree_
             values = np.zeros((nodes.node_count, outputs))
             values[:, output] = model.learning_rate * nodes.value[:, 0, 0]
+            if known is not None and stage == 0:  # added in scikit-learn's order, so that not even a last digit differs
+                values[:, output] += known[output]
             forest.add_sklearn(nodes, floor32(nodes.threshold), values)
     trees = forest.emit(x.numbers(np.float32).cast(np.float64)).cast(np.float64)
-    return trees + _first_guess(e, model, x)
+    return trees if known is not None else trees + _first_guess(e, model, x)
+
+
+def _known_guess(model: Any) -> Array | None:
+    """The first guess of each output, where it is the same for every row."""
+    usual = type(model.init_) is dummy.DummyRegressor or (
+        type(model.init_) is dummy.DummyClassifier and model.init_.strategy == "prior"
+    )
+    if not usual:
+        return None
+    return np.asarray(model._raw_predict_init(np.zeros((1, model.n_features_in_), np.float32)), np.float64).ravel()
 
 
 def _first_guess(e: Exporter, model: Any, x: Columns) -> Tensor | Array:
@@ -73,12 +86,13 @@ def hist_raw(e: Exporter, model: Any, x: Columns) -> Tensor:
     codes = CategorySplits(matrix, int(model.n_features_in_))
     forest = Forest()
     outputs = model.n_trees_per_iteration_
-    for stage in model._predictors:
+    baseline = np.asarray(model._baseline_prediction, np.float64).reshape(1, -1)
+    for place, stage in enumerate(model._predictors):
         for output, predictor in enumerate(stage):
             nodes = predictor.nodes
             leaf = nodes["is_leaf"].astype(np.bool_)
             values = np.zeros((len(nodes), outputs))
-            values[:, output] = nodes["value"]
+            values[:, output] = nodes["value"] + (baseline[0, output] if place == 0 else 0.0)  # in scikit-learn's order
             split = nodes["is_categorical"].astype(np.bool_) & ~leaf
             features, thresholds = nodes["feature_idx"].copy(), nodes["num_threshold"].copy()
             for node in np.flatnonzero(split):
@@ -92,8 +106,7 @@ def hist_raw(e: Exporter, model: Any, x: Columns) -> Tensor:
                 missing_left=nodes["missing_go_to_left"],
                 leaves=Leaves(leaf, values),
             )
-    trees = forest.emit(codes.extended()).cast(np.float64)
-    return trees + np.asarray(model._baseline_prediction, np.float64).reshape(1, -1)
+    return forest.emit(codes.extended()).cast(np.float64)
 
 
 def _preprocessed(e: Exporter, model: Any, x: Columns) -> Tensor:

@@ -151,25 +151,27 @@ def _mask(x: Columns, matrix: Tensor, kinds: dict[int, set[str]], kind: str) -> 
 
 
 def classifier(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """Softmax over classes, or a sigmoid for two or for each."""
+    """Softmax over classes, or a sigmoid for two or for each; from 4.7 on the sums are scores of its own."""
     name, _, settings = str(_booster(model).dump_model()["objective"]).partition(" ")
     scores = raw(model, x)
     steep = float(settings.split("sigmoid:")[1].split()[0]) if "sigmoid:" in settings else 1.0
     if name == "multiclassova":
         each = (scores * steep).unary("Sigmoid")
-        return Prediction(index=each.argmax(), probabilities=each)
+        return Prediction(index=each.argmax(), scores=scores, probabilities=each)
     if name == "binary":
         p = (scores.reshape(-1) * steep).unary("Sigmoid")
-        return Prediction(index=(p > 0.5).cast(np.int64), probabilities=pair(p))
+        return Prediction(index=(p > 0.5).cast(np.int64), scores=scores.reshape(-1), probabilities=pair(p))
     if name == "multiclass":
-        return Prediction(index=scores.argmax(), probabilities=scores.unary("Softmax", axis=1))
+        return Prediction(index=scores.argmax(), scores=scores, probabilities=scores.unary("Softmax", axis=1))
     raise Refused(f"LightGBM's objective {name!r} is not exported", "use binary or multiclass")
 
 
 def regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The sum of the trees through the objective's link."""
-    name = str(_booster(model).dump_model()["objective"]).split()[0]
+    name, *settings = str(_booster(model).dump_model()["objective"]).split()
     value = raw(model, x).reshape(-1)
+    if "sqrt" in settings:  # fitted on roots, with the sign of what they are of
+        value = value.unary("Sign") * value * value
     if name in LOGARITHM:
         return Prediction(value=value.unary("Exp"))
     if name in IDENTITY or name in RANKING:

@@ -174,6 +174,11 @@ def splines(e: Exporter, model: Any, x: Columns) -> Columns:
     """B-splines as the polynomial of the interval a number falls in."""
     if model.extrapolation == "error":
         raise Refused("extrapolation='error' cannot be answered for a row outside", "fit with 'constant'")
+    if model.extrapolation == "linear" and model.degree < 2 and x.width > 1:
+        raise Refused(
+            f"with degree={model.degree} scikit-learn continues every column but the first from inside its range",
+            "fit with degree=2 or more, or with extrapolation='constant'",
+        )
     parts = [_spline(model, spline, x.take([i]).numbers()) for i, spline in enumerate(model.bsplines_)]
     count = model.bsplines_[0].c.shape[1]
     joined = e.graph.concat(parts)

@@ -18,8 +18,11 @@ from server.artefact.metadata import MISSING_TEXT
 
 
 def scaled(e: Exporter, scaler: Any, x: Columns) -> Columns:
-    """``(x - shift) / scale``."""
-    return columns(affine(x.numbers(), *shift_and_scale(scaler)), x.width)
+    """``(x - shift) / scale``, clipped where asked."""
+    y = affine(x.numbers(), *shift_and_scale(scaler))
+    if getattr(scaler, "clip", False):  # of a MaxAbsScaler
+        y = e.graph.op("Clip", y, e.graph.constant(-1.0, y.dtype), e.graph.constant(1.0, y.dtype))
+    return columns(y, x.width)
 
 
 def min_max(e: Exporter, scaler: Any, x: Columns) -> Columns:

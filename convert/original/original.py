@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -112,14 +112,19 @@ class Original:
 
 
 def open_original(
-    model: Any, witness: Witness | None = None, method: str = "", data: Mapping[str, bool] = NO_DATA
+    model: Any,
+    witness: Witness | None = None,
+    method: str = "",
+    data: Mapping[str, bool] = NO_DATA,
+    booleans: Collection[str] = (),
 ) -> Original:
     """What kind of model this is, and how wide; who answers for it. Raises Refused for what is no fitted estimator.
 
     ``method`` "transform": it answers as a transformer, though it predicts as well. ``data`` names the columns of a
-    person's rows and says which hold texts; it is believed where the model does not tell its own.
+    person's rows and says which hold texts; it is believed where the model does not tell its own. ``booleans`` names
+    those that hold booleans.
     """
-    original = _opened(model, witness, data)
+    original = _opened(model, witness, data, booleans)
     if not method:
         return original
     if not hasattr(model, method):
@@ -127,7 +132,7 @@ def open_original(
     return replace(original, kind="transformer")
 
 
-def _opened(model: Any, witness: Witness | None, data: Mapping[str, bool]) -> Original:
+def _opened(model: Any, witness: Witness | None, data: Mapping[str, bool], booleans: Collection[str]) -> Original:
     if is_bottomless(model):
         raise Refused(
             f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
@@ -149,7 +154,7 @@ def _opened(model: Any, witness: Witness | None, data: Mapping[str, bool]) -> Or
     names = tuple(f"x{i}" for i in range(width)) if given is None else tuple(str(name) for name in given)
     if len(set(names)) != len(names) or "" in names:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
-    return _with_hints(Original(model, kind_of(model), names, given is not None, (), witness=witness), texts)
+    return _with_hints(Original(model, kind_of(model), names, given is not None, (), witness=witness), texts, booleans)
 
 
 def _inferred(model: Any, data: Mapping[str, bool]) -> tuple[int, Any, tuple[str, ...]]:
@@ -179,6 +184,13 @@ def _inferred(model: Any, data: Mapping[str, bool]) -> tuple[int, Any, tuple[str
     raise Refused(f"this {type(model).__name__} is not fitted", "call fit before pickling")
 
 
+def mark_booleans(names: Sequence[str], hints: Sequence[ColumnHint], booleans: Collection[str]) -> None:
+    """A model does not remember which of its numbers were booleans; that these columns were is said elsewhere."""
+    for name, hint in zip(names, hints, strict=True):
+        if name in booleans and not hint.text and {*hint.known} <= {0, 1}:
+            hint.boolean, hint.known = True, []
+
+
 def _no_answers(model: Any) -> Refused:
     kind = type(model)
     if kind.__name__ == "LocalOutlierFactor":
@@ -196,13 +208,14 @@ def _no_answers(model: Any) -> Refused:
     )
 
 
-def _with_hints(original: Original, texts: Sequence[str]) -> Original:
+def _with_hints(original: Original, texts: Sequence[str], booleans: Collection[str]) -> Original:
     """With what the model gives away of its columns, its own steps among it."""
 
     def find() -> list[ColumnHint]:
         hints = find_hints(original.model, len(original.names))
         for name, hint in zip(original.names, hints, strict=True):
             hint.text = hint.text or name in texts
+        mark_booleans(original.names, hints, booleans)  # own code answers them otherwise than numbers
         return hints
 
     def ask(hints: list[ColumnHint]) -> Answers:

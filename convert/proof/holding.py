@@ -1,13 +1,16 @@
 """Owns whether the original answers a row alike however a table holds its values. Knows nothing of graphs.
 
-A file takes numbers and texts. What a person's code sees are whole numbers or floats, texts as objects or as pandas
-has them by itself, and code may ask which: ``X[c].dtype == "int64"``, ``select_dtypes``, an array like what it got.
+A file takes numbers and texts. What a person's code sees are whole numbers or floats, booleans or the numbers 1 and 0,
+texts as objects or as pandas has them by itself, and code may ask which: ``X[c].dtype == "int64"``, ``select_dtypes``,
+an array like what it got, ``map({1: ..., 0: ...})``, which knows no boolean.
 """
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Iterator
 from dataclasses import replace
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ from server.artefact.metadata import Feature
 
 ROWS, PIECE = 240, 20  # a piece that it does not take tells nothing
 COUNTS = 10  # in the first half of the rows numbers are below this, as counts and ratings are
+COARSE = 1000.0  # times what the rule allows: functions of numpy's round what they make of booleans to three digits
 
 
 def refuse_holdings(original: Original, features: tuple[Feature, ...], data: Any | None) -> None:
@@ -46,6 +50,12 @@ def refuse_holdings(original: Original, features: tuple[Feature, ...], data: Any
             " of the two a table holds",
             "begin with X = X.astype(float), and fit it so"
             + (", or give rows that show which columns are whole numbers: --data ROWS.csv" if data is None else ""),
+        )
+    if data is None and (name := _told_from_booleans(original, features)):
+        raise Refused(
+            f"its code answers booleans in column '{name}' otherwise than the numbers 1 and 0, and a file does not know"
+            " which of the two a table holds",
+            "give rows that show which columns hold booleans: --data ROWS.csv; or begin with astype(int) and fit it so",
         )
     if original.named and _differs(replace(original, own_texts=True), table, answers):
         raise Refused(
@@ -79,6 +89,40 @@ def _rows(original: Original, features: tuple[Feature, ...]) -> Table:
     return table
 
 
+def _told_from_booleans(original: Original, features: tuple[Feature, ...]) -> str | None:
+    """A column that may well hold booleans, and to which code answers otherwise if it does: one looked up by 1 and 0
+    alone, or any where code asks what ``is True``."""
+    asks = any(_asks_for_truth(getattr(step, "func", step)) for step in _functions(original.model))
+    for feature, hint in zip(features, original.hints, strict=True):
+        looked_up = {*hint.known, *hint.points} == {0, 1}
+        if feature.dtype != "float64" or feature.unit is not None or not (looked_up or (asks and not hint.known)):
+            continue
+        rows = dict(usual(np.random.default_rng(4), features, original.hints, ROWS))
+        flags = np.arange(ROWS) % 2 == 0
+        accepted = ask_by_halves(original, {**rows, feature.name: flags.astype(np.float64)})
+        if accepted is None:
+            continue
+        table, answers = accepted
+        if _differs(original, {**table, feature.name: table[feature.name] == 1}, answers, COARSE):
+            return feature.name
+    return None
+
+
+def _asks_for_truth(step: Any) -> bool:
+    """Whether a function, or a method of a person's object, compares with ``is True`` or ``is False``."""
+    functions = [step, *vars(type(step)).values()]
+    return any(_has_truth(function.__code__) for function in functions if hasattr(function, "__code__"))
+
+
+def _has_truth(code: CodeType) -> bool:
+    before: Any = None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IS_OP" and type(before) is bool:
+            return True
+        before = instruction.argval if instruction.opname == "LOAD_CONST" else None
+    return any(_has_truth(inner) for inner in code.co_consts if isinstance(inner, CodeType))
+
+
 def _whole_columns(data: Any, features: tuple[Feature, ...]) -> set[str]:
     """The features that a person's table holds as whole numbers: by name, or by position where no name is there."""
     wanted, names = [feature.name for feature in features], [str(name) for name in data.columns]
@@ -86,7 +130,7 @@ def _whole_columns(data: Any, features: tuple[Feature, ...]) -> set[str]:
     return {n for n, dtype in zip(names, data.dtypes, strict=True) if pandas.api.types.is_integer_dtype(dtype)}
 
 
-def _differs(original: Original, table: Table, answers: Answers) -> bool:
+def _differs(original: Original, table: Table, answers: Answers, limit: float = 1.0) -> bool:
     """Whether it answers some rows of this table otherwise. What it does not take so, it does not answer."""
     for start in range(0, len(next(iter(table.values()))), PIECE):
         rows = slice(start, start + PIECE)
@@ -101,6 +145,6 @@ def _differs(original: Original, table: Table, answers: Answers) -> bool:
             if got[rows].shape != values.shape:
                 return True
             got[rows] = values
-            if (compare(output, answers, got)[0] > 1).any():
+            if (compare(output, answers, got)[0] > limit).any():
                 return True
     return False

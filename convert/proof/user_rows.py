@@ -97,6 +97,11 @@ def _values(column: Any, feature: Feature) -> Array:
         if feature.unit == SINCE_1970:
             column = _seconds(column)
         if feature.dtype == "bool":
+            if pandas.isna(column).any():
+                raise Refused(
+                    f"--data: column '{feature.name}' is no bool: it is missing in some rows, and may be in none",
+                    "leave such rows out of --data, or fit on numbers or texts, of which one may be missing",
+                )
             return np.asarray(column, np.bool_)
         return np.array([np.nan if gone else value for value, gone in _cells(column)], np.float64)
     except (TypeError, ValueError) as error:

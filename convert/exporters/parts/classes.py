@@ -18,10 +18,12 @@ COPIES = ("le_", "_label_encoder", "_label_binarizer", "label_binarizer_", "_le"
 
 
 def check_classes(model: Any) -> None:
-    """Raises Refused where two copies of a classifier's classes differ."""
+    """Raises Refused where two copies of a classifier's classes differ, or where they are bytes."""
     known = getattr(model, "classes_", None)
     if known is None:
         return
+    if any(np.asarray(target).dtype.kind == "S" for target in (known if isinstance(known, list) else [known])):
+        raise Refused("its labels are bytes, which JSON does not have", "fit it on texts: y.astype(str)")
     for copy in _copies(model):
         if not _are_same(known, copy):
             raise Refused(

@@ -31,12 +31,17 @@ BIN = np.dtype([("column", "<u2"), ("mask", "u1"), ("split", "u1")])
 
 
 def catboost_state(state: Any) -> dict[str, Any]:
-    """What a CatBoost may read of a state: its bytes, which were looked through, and plain parameters."""
+    """What a CatBoost may read of a state: its bytes, which were looked through, and plain parameters.
+
+    One that was not fitted, which searches, stacks and bags keep beside those that were, has no bytes.
+    """
     raw, rest = described(state, "__model")
+    kept = {name: value for name, value in rest.items() if not name.startswith("_test_eval")}
+    if "__model" not in state:
+        return kept
     if type(raw) is not bytes:
         raise hostile("a CatBoost model in the file is not bytes")
     check_catboost(raw)
-    kept = {name: value for name, value in rest.items() if not name.startswith("_test_eval")}
     return {**kept, "__model": raw}
 
 

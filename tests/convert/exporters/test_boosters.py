@@ -9,6 +9,8 @@ import numpy as np
 import pandas
 import pytest
 from sklearn.base import clone
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -35,6 +37,7 @@ MODELS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("LGBMClassifier", {"verbose": -1}),
         ("LGBMRegressor", {"verbose": -1}),
         ("LGBMRegressor", {"verbose": -1, "zero_as_missing": True}),
+        ("LGBMRegressor", {"verbose": -1, "reg_sqrt": True}),
     ],
     "catboost": [
         ("CatBoostClassifier", {}),
@@ -164,3 +167,18 @@ def test_what_catboost_has_of_its_own_is_refused_by_name(converted: Agrees) -> N
     uneven = catboost.CatBoostRegressor(n_estimators=3, grow_policy="Lossguide", **SINGLE["catboost"])
     with pytest.raises(Refused, match="not symmetric"):
         converted(uneven.fit(DATA["random"], DATA["random"][:, 0]))
+
+
+@pytest.mark.parametrize("package", MODELS)
+def test_wrappers_hold_one_that_is_not_fitted_beside_those_that_are(converted: Agrees, package: str) -> None:
+    library = pytest.importorskip(package, reason=f"{package} is an optional extra")
+    kind, settings = MODELS[package][0]
+    booster = getattr(library, kind)(n_estimators=2, **settings, **SINGLE[package])
+    x = DATA["random"]
+    three = np.digitize(x[:, 0], [-0.5, 0.5])
+    for wrapper in (
+        BaggingClassifier(booster, 2),
+        OneVsRestClassifier(booster),
+        StackingClassifier([("booster", booster)], cv=2),
+    ):
+        assert not converted(wrapper.fit(x, three)).proof.wrong

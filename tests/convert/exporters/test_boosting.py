@@ -12,7 +12,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from convert.export import export
 from convert.job import Converted
+from convert.original.original import open_original
+from convert.original.schema import describe
+from convert.proof.parity import batched
+from server.artefact.runtime import Runtime
 
 Agrees = Callable[..., Converted]
 
@@ -69,3 +74,15 @@ def test_missing_values(agrees: Agrees) -> None:
     x = np.where(RANDOM.random((400, 4)) < 0.2, np.nan, DATA["tenths"])
     done = agrees(boosted(ensemble.HistGradientBoostingClassifier).fit(x, DATA["tenths"][:, 0] > 2))
     assert all(feature.nullable for feature in done.artefact.features)
+
+
+@pytest.mark.parametrize("kind", [ensemble.GradientBoostingRegressor, ensemble.HistGradientBoostingRegressor])
+def test_sums_are_the_same_to_the_last_digit(kind: type) -> None:
+    """A calibration curve or a tree behind them may turn at that digit."""
+    x = DATA["offset"]
+    original = open_original(boosted(kind).fit(x, x @ [1.0, 0.1, 0.01, 7.0] + 1 / 3))
+    features = describe(original)
+    rows = {feature.name: x[:, at] for at, feature in enumerate(features)}
+    expected = original.ask(rows)
+    got = batched(Runtime(export(original, features, expected).model.SerializeToString()), features, rows)
+    assert (got["value"] == expected["value"]).all()

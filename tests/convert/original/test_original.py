@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 from sklearn import cluster, discriminant_analysis, dummy, linear_model, model_selection, neighbors, preprocessing
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
@@ -16,6 +17,7 @@ from convert.errors import Refused
 from convert.job import Converted, convert
 from convert.opening.opener import OpenPolicy
 from convert.original.original import open_original
+from convert.original.schema import describe, without_unread
 from server.artefact.runtime import Runtime
 from tests.campaigns.coverage.data import labels, numbers
 
@@ -39,6 +41,14 @@ def test_a_name_of_numbers_and_of_words_is_refused(agrees: Agrees) -> None:
 def test_rows_of_any_names_are_refused_by_name(agrees: Agrees, model: Any) -> None:
     with pytest.raises(Refused, match=f"a {type(model).__name__} reads rows of any names or labels"):
         agrees(model.fit([{"a": 1}]))
+
+
+def test_own_code_is_recorded_over_the_booleans_that_a_persons_rows_have() -> None:
+    table = pandas.DataFrame({"flag": [True, False] * 3, "name": ["a", "b", "c"] * 2})
+    model = preprocessing.FunctionTransformer(lambda x: (~x[["flag"]]).astype(int)).fit(table)
+    told = {"flag": False, "name": True}
+    (feature,) = describe(without_unread(open_original(model, None, "", told, {"flag"})))
+    assert (feature.name, feature.dtype) == ("flag", "bool")
 
 
 @pytest.mark.parametrize(

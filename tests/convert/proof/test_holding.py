@@ -61,6 +61,35 @@ def test_code_that_answers_whole_numbers_otherwise_is_refused(code: Callable[[An
         look(model, pandas.DataFrame(table))
 
 
+FLAGS = pandas.DataFrame({"flag": np.arange(60) % 2 == 0, "n": np.arange(60) % 7})
+
+
+def looked_up(x: Any) -> Any:
+    return x.assign(flag=x["flag"].map({1: 5.0, 0: 2.0}))
+
+
+def asked_for_truth(x: Any) -> Any:
+    return x.assign(flag=x["flag"].apply(lambda value: 3.0 if value is True else 4.0))
+
+
+@pytest.mark.parametrize("code", [looked_up, asked_for_truth])
+def test_code_that_answers_booleans_otherwise_than_numbers_is_refused(code: Callable[[Any], Any]) -> None:
+    model = FunctionTransformer(code).fit(FLAGS)
+    with pytest.raises(Refused, match="booleans in column 'flag'") as refused:
+        look(model)
+    assert "--data" in refused.value.remedy
+    look(model, FLAGS.astype({"flag": int, "n": float}))
+
+
+def test_code_that_answers_what_may_be_booleans_alike_is_not_refused() -> None:
+    for code in (
+        lambda x: x.assign(flag=x["flag"].astype(int).map({1: 5.0, 0: 2.0})),
+        lambda x: x.assign(n=np.sqrt(x["n"])),  # of booleans it would be rounded, and they are hardly meant
+        lambda x: x.assign(flag=x["flag"].apply(lambda value: 3.0 if value else 4.0)),
+    ):
+        look(FunctionTransformer(code).fit(FLAGS))
+
+
 def lowered(x: Any) -> Any:
     return x.assign(**{name: x[name].str.strip().str.lower() for name in x.columns if x[name].dtype == object})
 

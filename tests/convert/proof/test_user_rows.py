@@ -45,8 +45,9 @@ def test_columns_of_every_type_of_pandas(column: Any, dtype: Dtype, values: list
     assert [None if value is None or value != value else value for value in fitted.tolist()] == values
 
 
-def test_a_missing_boolean_is_no_boolean() -> None:
-    rows = pandas.DataFrame({"c": pandas.Series([True, None], dtype="boolean")})
+@pytest.mark.parametrize("kind", ["boolean", object])
+def test_a_missing_boolean_is_no_boolean(kind: Any) -> None:
+    rows = pandas.DataFrame({"c": pandas.Series([True, None], dtype=kind)})
     with pytest.raises(Refused, match="'c' is no bool"):
         fit_to_schema(rows, [Feature("c", "bool", "c")])
 

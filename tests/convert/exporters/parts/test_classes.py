@@ -69,3 +69,9 @@ def test_sets_of_labels_and_classifiers_of_one_copy_are_not_touched() -> None:
     check_classes(MLPClassifier((2,), max_iter=3000, tol=0.1).fit(X, (X > 0).astype(int)))
     check_classes(LogisticRegression())
     check_classes(StandardScaler().fit(X))
+
+
+def test_labels_of_bytes_are_refused() -> None:
+    with pytest.raises(Refused, match="bytes") as refused:
+        check_classes(DecisionTreeClassifier().fit(X, np.array([b"no", b"yes"])[(X[:, 0] > 0).astype(int)]))
+    assert "astype(str)" in refused.value.remedy
