@@ -17,7 +17,6 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from convert.errors import Refused
 from convert.graph.messages import element, frozen, needed, rename
-from convert.graph.tree_operators import in_one_operator
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}  # what ONNX Runtime 1.28 and all later ones load
 MICROSOFT = "com.microsoft"  # of its operators only Tokenizer is used, which is part of ONNX Runtime
@@ -220,7 +219,7 @@ class Graph:
         """
         final = {name: self._output(tensor) for name, tensor in outputs.items()}
         names = {tensor.name: name for name, tensor in final.items()}
-        nodes = in_one_operator(needed(self._nodes, set(names)))
+        nodes = needed(self._nodes, set(names))
         for name in self._forbidden.keys() & {name for node in nodes for name in node.output}:
             raise self._forbidden[name]
         rename(nodes, names)
