@@ -90,7 +90,7 @@ def inspect(command: InspectCommand) -> Report:
             report.description(artefact),
             report.drawing(seen.doc_string),
             report.proof_table(artefact.parity),
-            report.verdict(artefact.parity),
+            f"{report.verdict(artefact.parity)}\n{report.OWN_WORD}",
         )
         return Report("\n\n".join(filter(None, parts)), {**_data(artefact), "drawing": seen.doc_string})
 

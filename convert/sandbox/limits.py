@@ -46,8 +46,10 @@ def apply(memory_bytes: int, cpu_seconds: int) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
     ):
+        hard = resource.getrlimit(kind)[1]  # that of a shell or a batch system may be lower
+        most = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         try:
-            resource.setrlimit(kind, (limit, limit))
+            resource.setrlimit(kind, (most, most))
         except (ValueError, OSError):
             if sys.platform == "linux":  # macOS knows no limit of the address space
                 raise

@@ -72,7 +72,8 @@ def _examine(given: argparse.Namespace) -> int:
         print(told(f"1. {error}\n   {error.remedy}"))
         return BAD
     for number, finding in enumerate(examined.findings, 1):
-        print(told(f"{number}. {finding.what}\n   {finding.remedy}"))
+        print(told(f"{number}. {finding.what}", kept=""))
+        print(told(f"   {finding.remedy}", kept=""))
     if not examined.findings:
         print(told(f"good: {examined.summary}"))
     return BAD if examined.findings else GOOD

@@ -109,7 +109,7 @@ def look_at_models(checkout: Checkout, folder: str) -> Checkout:
 def _of_other_bytes(checkout: Checkout, paths: Iterable[str]) -> Iterator[str]:
     """Files that are as committed by git's word, yet of other bytes: a filter or an end of line lies between."""
     same = [path for path in paths if path not in checkout.changed and path not in checkout.links]
-    here = [path for path in same if (checkout.root / path).is_file()]
+    here = [path for path in same if "\n" not in path and (checkout.root / path).is_file()]  # git is given lines
     if not here:
         return
     names = _git(checkout.root, "hash-object", "--no-filters", "--stdin-paths", given="\n".join(here) + "\n").split()

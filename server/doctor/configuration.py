@@ -73,6 +73,8 @@ def read_configuration(
         broken = () if isinstance(said, dict) else ("no object",)
     except ValueError as error:
         said, broken = {}, (str(error),)
+    except RecursionError:
+        said, broken = {}, ("it nests deeper than Python reads",)
     app = _object(said)
     env = {name: _value(said) for name, said in _object(app.get("env")).items()}
     sources = (

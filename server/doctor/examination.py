@@ -33,6 +33,7 @@ from server.doctor.models import USUAL, committed_models, find_in_models, names_
 from server.doctor.requirements import NEEDED, pinned, runs_on
 from server.doctor.slug import find_in_slug, shipped
 from server.doctor.trying import try_models
+from server.models.files import read_inside
 from server.models.folder import scan
 from server.models.signed import signature_path
 from server.settings import BadSetting, Settings
@@ -90,13 +91,15 @@ def _all(checkout: Checkout, models: str, configuration: Configuration, asked: A
         return
     if checkout.shallow:
         yield Finding("this clone is shallow, and Heroku refuses to be pushed one", "git fetch --unshallow")
+    refused, tried = {}, True
     try:
         refused = _refused(checkout, models, settings, size)
     except BadSetting as error:
-        refused = {}
+        tried = False
         if not key_lost(checkout, settings):
             yield Finding(str(error), configuration.mend(VERIFY_KEY))
     files, mend = _files(checkout.root, models), configuration.mend(MODELS)
+    opened = set(files) - refused.keys() if tried else set()
     outside, elsewhere = _outside(checkout, models, is_fir(size)), bool(settings.models_from)
     yield from find_in_models(checkout, models, files, refused, outside, elsewhere=elsewhere, mend=mend)
     yield from find_in_build(checkout)
@@ -104,16 +107,21 @@ def _all(checkout: Checkout, models: str, configuration: Configuration, asked: A
     yield from find_in_slug(checkout, models, _installed(checkout), packed, is_fir=is_fir(size))
     served = names_of(committed, models) | names_fetched(settings)
     yield from find_in_configuration(checkout, configuration, served, asked.is_open, asked.remote)
-    footprint = footprint_of_all(_footprint(checkout, path) for path in committed)
+    footprint = footprint_of_all(_footprint(checkout, path, path in opened) for path in committed)
     yield from find_in_memory(settings, size, footprint, configuration.mend)
     yield from _packages(checkout)
 
 
-def _footprint(checkout: Checkout, path: str) -> Footprint:
-    """By what the file here uses, of the size that git holds; one that is not here, or no model, is of no kind."""
+def _footprint(checkout: Checkout, path: str, opened: bool) -> Footprint:
+    """By what the file here uses, of the size that git holds; one that is not here, or no model, is of no kind.
+
+    ``opened``: in its trial, within limits, so that reading it here takes no more than these.
+    """
     size = checkout.committed[path].size
+    if not opened:
+        return footprint_of(size, (), 0)
     try:
-        file = read_onnxfile((checkout.root / path).read_bytes())
+        file = read_onnxfile(read_inside(checkout.root, checkout.root / path))
     except (OSError, BadFile):
         return footprint_of(size, (), 0)
     return footprint_of(size, file.operators, file.largest_node)
@@ -201,7 +209,12 @@ def _wants_another(name: str, version: str, python: str) -> bool:
 
 
 def _packed_share(root: Path, path: str) -> float:
-    """What share of a file is left when it is compressed, from its two ends; 1 for a file that is not here."""
+    """What share of a file is left when it is compressed, from its two ends; 1 for one that is no file here.
+
+    Of a link git holds where it leads, which may be a pipe or a terminal.
+    """
+    if (root / path).is_symlink() or not (root / path).is_file():
+        return 1.0
     try:
         with (root / path).open("rb") as file:
             sample = file.read(SAMPLE_BYTES)

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 
 from server.doctor.checkout import Checkout
@@ -44,10 +44,13 @@ def find_in_requirements(checkout: Checkout, python: str | None) -> Iterator[Fin
             f"requirements.txt has {', '.join(others)} for other Pythons than {python}, which .python-version names",
             LOCK,
         )
-    for name in dict(found):
-        pins = sorted({pin for other, pin in found if other == name})
-        if sum(other == name for other, _ in found) > 1:
-            yield Finding(f"requirements.txt has {name} twice ({', '.join(pins)}), and pip refuses that", LOCK)
+    pins: dict[str, list[str]] = {}
+    for name, pin in found:
+        pins.setdefault(name, []).append(pin)
+    for name, said in pins.items():
+        if len(said) > 1:
+            which = ", ".join(sorted(set(said)))
+            yield Finding(f"requirements.txt has {name} twice ({which}), and pip refuses that", LOCK)
     bare = [line.split()[0] for line in _lines(text) if "--hash=" not in line]
     if bare and "--hash=" in text:
         yield Finding(
@@ -99,7 +102,7 @@ def _holding(text: str, python: str) -> set[str]:
         requirement, _, condition = line.partition(" --hash")[0].partition(";")
         try:
             holds = not condition.strip() or Marker(condition).evaluate(there)
-        except InvalidMarker:
+        except (ValueError, RecursionError):  # a condition that is none, or compares what cannot be compared
             holds = True  # pip says it
         if holds:
             found |= {name for name, _ in _pins(requirement)}
@@ -108,7 +111,10 @@ def _holding(text: str, python: str) -> set[str]:
 
 def _unreachable(address: str) -> str | None:
     """Why nobody should read an address of packages, or a build cannot ask it. What pip fills in is nobody's secret."""
-    url = urlsplit(address)
+    try:
+        url = urlsplit(address)
+    except ValueError:
+        return "where the build finds nothing"
     if (url.username or url.password) and "${" not in address:
         return "that has a password in it, which everybody who has the code reads"
     if url.scheme not in ("http", "https") or "." not in (url.hostname or ""):

@@ -95,7 +95,7 @@ def _descriptor(checkout: Checkout, models: str, inside: set[str]) -> Iterator[F
     try:
         io = tomllib.loads(text).get("io", {}).get("buildpacks", {})
         groups = [group.get("id") for group in io.get("group", [])]
-    except (tomllib.TOMLDecodeError, AttributeError) as error:
+    except (tomllib.TOMLDecodeError, AttributeError, RecursionError) as error:
         yield Finding(f"{DESCRIPTOR}: {error}", AS_IT_WAS)
         return
     if lacking := [name for name in BUILDPACKS if groups and name not in groups]:
@@ -113,7 +113,7 @@ def _excluded(checkout: Checkout) -> list[str]:
     try:
         said: Any = tomllib.loads(checkout.texts.get(DESCRIPTOR, ""))["io"]["buildpacks"]["exclude"]
         return [str(pattern) for pattern in said]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, RecursionError):
         return []
 
 

@@ -28,9 +28,12 @@ _ESCAPES_OF_LINES = {code: escape for code, escape in _ESCAPES.items() if chr(co
 _ESCAPES_OF_JSON = {code: f"\\u{code:04x}" for code in _UNSEEN}  # what else it leaves as it is
 
 
-def told(text: object) -> str:
-    """A message for a terminal, which may hold the names of strangers' files: what cannot be printed is escaped."""
-    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in str(text))
+def told(text: object, kept: str = "\n") -> str:
+    """A message for a terminal, which may hold the names of strangers' files: what cannot be printed is escaped.
+
+    ``kept``: nothing for what is one line, so that no name in it begins another.
+    """
+    return "".join(char if char.isprintable() or char in kept else ascii(char)[1:-1] for char in str(text))
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -95,9 +95,15 @@ def test_verify_and_inspect(iris_file: Path, tmp_path: Path, capsys: pytest.Capt
     onnx = tmp_path / "iris.onnx"
     assert main([str(iris_file), "--out", str(onnx)]) == 0
     assert main(["verify", str(iris_file), str(onnx)]) == 0
-    assert "equal: 10,000 rows" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "equal: 10,000 rows" in said
+    assert "so the file says of itself" not in said
     assert main(["inspect", str(onnx)]) == 0
-    assert "'versicolor'" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "'versicolor'" in said
+    assert said.endswith(
+        "so the file says of itself; python -m convert verify MODEL FILE.onnx asks the original again\n"
+    )
 
 
 def test_verify_finds_a_file_that_was_changed(

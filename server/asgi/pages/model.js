@@ -59,6 +59,7 @@ function certificate(model) {
   } else {
     words.push(model.features ? "The file keeps no proof." : "It is an ONNX file from elsewhere, of which nothing more is known than that it runs.");
   }
+  if (parity?.rows) words.push("So the file says of itself; python -m convert verify asks the original again.");
   if (golden) words.push(`Before each start it answers ${counted(golden, "golden row")} again, rows whose right answers are kept in the file.`);
   return h("section", { class: `certificate ${proven ? "proven" : ""}`, "aria-label": "proof" },
     h("span", { class: "seal", "aria-hidden": "true" }, proven ? "✓" : "?"), h("div", null, h("h3", null, title), h("p", null, words.join(" "))));

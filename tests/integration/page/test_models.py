@@ -20,6 +20,7 @@ def test_it_opens_with_the_default_model_and_its_proof(served: Running, visit: V
     proof = page.get_by_role("region", name="proof").inner_text()
     assert "Answers as the original does" in proof
     assert "10,000 rows were put to the scikit-learn model and to this file: no answer differed." in proof
+    assert "So the file says of itself; python -m convert verify asks the original again." in proof
     assert "answers 16 golden rows again" in proof
     facts = page.locator(".facts").inner_text()
     assert all(part in facts for part in ("setosa, versicolor, virginica", "scikit-learn", "for one row"))

@@ -116,3 +116,9 @@ def test_repositories_within_this_one(repository: Repository) -> None:
     checkout = read_checkout(repository.root)
     assert checkout.inner == {"vendor/known": "https://host/known.git", "vendor/stray": ""}
     assert not [path for path in checkout.committed if path.startswith("vendor/")]
+
+
+def test_a_line_end_in_the_name_of_a_model_is_no_other_file(repository: Repository) -> None:
+    for name in ("a", "b", "a\nb"):
+        repository.commit(f"models/{name}", name)
+    assert not look_at_models(read_checkout(repository.root), "models").rewritten

@@ -53,6 +53,10 @@ def test_an_app_that_would_not_serve(app: str, says: str) -> None:
     assert says in told
 
 
+def test_an_app_that_nests_too_deep_is_told() -> None:
+    assert found("[" * 100_000)[0].startswith("app.json: it nests deeper than Python reads")
+
+
 @pytest.mark.parametrize(
     ("config_vars", "says", "remedy"),
     [

@@ -7,10 +7,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from server.doctor import slug
+from server.doctor import examination, slug
+from server.doctor.__main__ import main
 from server.doctor.checkout import NoCheckout
 from server.doctor.examination import Asked, examine
 from tests.conftest import ROOT
@@ -372,6 +374,31 @@ def test_the_commands_say_it_in_lines_and_by_exit_status(repository: Repository,
     assert refused.returncode == 1
     assert "refused: bent/1/model.onnx: golden row" in refused.stdout
     assert run(tmp_path, "doctor").stdout.startswith("1. no git repository is here")
+
+
+def test_a_link_is_read_by_nobody_wherever_it_leads(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository.root.parent / "elsewhere").write_bytes(b"\0" * 10_000)
+    for path in ("notes", "models/away/1/model.onnx"):
+        (repository.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository.root / path).symlink_to(repository.root.parent / "elsewhere")
+    repository.git("add", ".")
+    repository.git("commit", "--quiet", "--message", "x")
+    read = Path.read_bytes
+    monkeypatch.setattr(
+        Path, "read_bytes", lambda path: pytest.fail("a link is read") if path.is_symlink() else read(path)
+    )
+    assert examination._packed_share(repository.root, "notes") == 1.0
+    repository.only("models/away/1/model.onnx is a link")
+
+
+def test_no_name_begins_a_line_of_its_own(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.commit("x\n   rm -rf .csv", "x")
+    monkeypatch.chdir(repository.root)
+    monkeypatch.setattr("server.doctor.__main__.logging", SimpleNamespace(disable=lambda: None))
+    main(["doctor", "--open"], None)
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("   rm")] == []
 
 
 def test_a_running_server_has_not_loaded_the_doctor() -> None:

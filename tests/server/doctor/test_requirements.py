@@ -35,6 +35,7 @@ def test_what_make_lock_makes_is_good() -> None:
         (f"--index-url https://me:word@pypi.my.org/simple\n{GOOD}", "has a password in it", "sed -i '/^--index-url/d'"),
         (f"--extra-index-url http://nexus:8081/simple\n{GOOD}", "where the build finds nothing", "sed -i"),
         (f"--find-links wheels/\n{GOOD}", "where the build finds nothing", "sed -i '/^--find-links/d'"),
+        (f"--find-links http://[\n{GOOD}", "where the build finds nothing", "sed -i '/^--find-links/d'"),
     ],
 )
 def test_what_is_found(text: str, says: str, remedy: str) -> None:
@@ -54,6 +55,11 @@ def test_an_index_that_a_build_can_ask(address: str) -> None:
     assert found(f"--extra-index-url {address}\n{GOOD}") == []
 
 
+@pytest.mark.parametrize("condition", ["os_name ~= 'x'", "(" * 100_000, "lacks == 'x'", "python_version < 'x'"])
+def test_a_condition_that_is_none_is_left_to_pip(condition: str) -> None:
+    assert found(f"{GOOD}\nsix==1.17.0 ; {condition} {HASH}\n") == []
+
+
 def test_packages_of_another_python() -> None:
     line = next(line for line in GOOD.splitlines() if line.startswith("uvloop=="))
     ours = GOOD.replace(line, line.replace(" \\", " ; python_version < '3.13' and sys_platform != 'win32' \\"))
@@ -69,3 +75,19 @@ def test_packages_of_another_python() -> None:
 )
 def test_the_pythons_that_a_package_runs_on(wants: str, python: str, runs: bool) -> None:
     assert runs_on(wants, python) is runs
+
+
+def test_a_list_of_very_many_packages_is_read_once() -> None:
+    class Counted(str):
+        compared = 0
+
+        def __eq__(self, other: object) -> bool:
+            Counted.compared += 1
+            return str.__eq__(self, str(other))
+
+        __hash__ = str.__hash__
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("server.doctor.requirements.normal", Counted)
+        found("\n".join(f"p{number}==1 {HASH}" for number in range(500)))
+    assert Counted.compared < 20_000

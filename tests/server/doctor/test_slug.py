@@ -87,3 +87,8 @@ def test_a_repository_within_this_one(source: str, says: str) -> None:
 
 def test_a_repository_that_the_build_can_ask() -> None:
     assert found(TEXTS[DESCRIPTOR], inner={"vendor": "https://github.com/me/vendor.git"}) == []
+
+
+def test_a_descriptor_that_nests_too_deep_is_told() -> None:
+    (told,) = found("a = " + "[" * 100_000)
+    assert told.startswith(f"{DESCRIPTOR}: ")

@@ -67,7 +67,10 @@ def _slice_bounds(node: Applied, rank: int) -> tuple[Dims, Dims, tuple[int, ...]
 
 
 def _cut(dim: Dim, start: Dim, end: Dim, step: int | None) -> int | None:
-    if isinstance(dim, int) and isinstance(start, int) and isinstance(end, int) and step and dim <= ALL:
+    """How many places are left. Backwards it is not followed: ONNX Runtime moves a start before the first place to the
+    first, and reads the largest end as "to the beginning", other than Python."""
+    forwards = step is not None and step > 0
+    if isinstance(dim, int) and isinstance(start, int) and isinstance(end, int) and forwards and dim <= ALL:
         return len(range(dim)[start:end:step])
     return None
 

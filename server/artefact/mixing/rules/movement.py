@@ -69,8 +69,8 @@ def concat(node: Applied) -> list[Value]:
             merged.append(sum(extent for extent in extents if isinstance(extent, int)) if None not in extents else None)
         elif ROWS in extents and set(extents) != {ROWS}:
             raise NotProven("it joins rows with what is none")
-        else:
-            merged.append(next((extent for extent in extents if extent is not None), None))
+        else:  # ONNX Runtime does not look at this size of an input without elements, so one alone proves nothing
+            merged.append(extents[0] if len(set(extents)) == 1 else None)
     return [Value(tuple(merged), numbers)]
 
 
@@ -149,7 +149,7 @@ def reshape(node: Applied) -> list[Value]:
     old = data.shape
     wanted = [old[place] if size == 0 and place < len(old) else size for place, size in enumerate(asked)]
     if not data.has_rows:
-        return [Value(_inferred(wanted, size_of(old)))]
+        return [Value(_inferred(wanted, size_of(old)) if _fits(node, wanted, old) else (None,) * len(wanted))]
     at = next((place for place, size in enumerate(wanted) if size != 1), len(wanted))
     before, row, after = old[: data.row_axis], wanted[at : at + 1], wanted[at + 1 :]
     if set(before) - {1} or row not in ([ROWS], [-1]) or ROWS in after:
@@ -160,6 +160,16 @@ def reshape(node: Applied) -> list[Value]:
     if not inferred and (not sizes or sizes != rest):
         raise NotProven("elements may move to other rows")
     return [Value((*wanted[:at], ROWS, *_inferred(after, rest)))]
+
+
+def _fits(node: Applied, wanted: Sequence[Dim], old: Dims) -> bool:
+    """Whether these sizes are what comes out: of a shape made of parts ONNX Runtime makes one -1, whatever it says."""
+    if node.input(1).constant is not None:
+        return True
+    had, others = size_of(old), size_of([size for size in wanted if size != -1])
+    if not had or not others:
+        return False
+    return had % others == 0 if -1 in wanted else had == others
 
 
 def target(value: Value) -> Dims:

@@ -23,6 +23,7 @@ INPUTS: dict[str, Value] = {
     "L": ("L", FLOAT, ["N", "L"]),
     "I": ("I", INT64, ["N", 3]),
     "J": ("J", INT64, ["N"]),
+    "J1": ("J1", INT64, ["N", 1]),
     "S": ("S", STRING, ["N"]),
 }
 
@@ -278,5 +279,45 @@ MIXED = [
     case(  # two scores for four labels
         node("LinearClassifier", "X", to=["l", "p"], domain=ML, intercepts=[0.0] * 2, classlabels_ints=[0, 1, 2, 3]),
         node("Reshape", "p", [-1, 4]),
+    ),
+    *(  # ONNX Runtime moves a start far before the first place to the first, and reads the largest end as "to it"
+        case(
+            node("Slice", "X", [start], [end], [1], [-1], to="s"),
+            node("Slice", "X", [0], [1], [1], to="one"),
+            node("Concat", "s", "one", to="wide", axis=1),
+            node("Reshape", "wide", [-1, 1], to="line"),
+            node("GatherElements", "line", "J1", axis=1),
+        )
+        for start, end in ((-100, -(2**62)), (4, 2**63 - 1))
+    ),
+    case(  # it does not look at how wide an input without elements is
+        node("Scaler", "X", domain=ML, offset=[0.0], scale=[1.0], to="hidden"),
+        node("Unsqueeze", "hidden", [2], to="narrow"),
+        node("Shape", "hidden", to="three", start=1, end=2),
+        node("Concat", [1, 1], "three", to="s", axis=0),
+        node("Expand", "narrow", "s", to="wide"),
+        node("Slice", "wide", [0], [0], [1], to="none"),
+        node("Concat", "none", "narrow", to="joined", axis=1),
+        node("Shape", "joined", to="claimed", start=2, end=3),
+        node("Concat", [1], "claimed", to="s3", axis=0),
+        node("Expand", "Z", "s3", to="w"),
+        node("Reshape", "w", [-1, 3], to="line"),
+        node("GatherElements", "line", "J1", axis=1),
+    ),
+    case(  # of a shape made of parts it makes one -1, whatever that part says
+        node("Scaler", "X", domain=ML, offset=[0.0], scale=[1.0], to="hidden"),
+        node("Shape", "hidden", to="three", start=1, end=2),
+        node("Concat", [1], "three", to="s", axis=0),
+        node("ConstantOfShape", "s", to="z"),
+        node("Slice", "hidden", [0], [1], [1], to="one"),
+        node("Shape", "one", to="one's"),
+        node("Gather", "one's", [1], to="k"),
+        node("Shape", "z", to="z's"),
+        node("Gather", "z's", [0], to="first"),
+        node("Concat", "first", "k", to="s2", axis=0),
+        node("Reshape", "z", "s2", to="line"),
+        node("Add", "one", "line", to="w"),
+        node("Reshape", "w", [-1, 1], to="column"),
+        node("GatherElements", "column", "J1", axis=1),
     ),
 ]  # fmt: skip

@@ -17,6 +17,10 @@ SHAPES = (
 )  # fmt: skip
 
 
+STRETCHES = ((0, 2**62), (1, 2**62), (0, -1), (0, 2), (0, 1), (-1, 2**62), (0, 0))  # of a slice
+FAR = ((-100, -(2**62)), (100, -(2**62)), (4, 2**63 - 1))  # backwards, from or to beyond an end
+
+
 def axis_of(chance: Random) -> int:
     """An axis that most tensors have."""
     return chance.choice([0, 0, 1, 1, -1, -2, 2])
@@ -33,7 +37,10 @@ def shape_of(graph: Drawn, chance: Random) -> str:
     rows = graph.add("Gather", [whole, graph.constant([chance.choice([0, 0, 1, -1])])]) if whole else ""
     if not rows:
         return whole or graph.constant(chance.choice(SHAPES))
-    parts = [rows, graph.constant(chance.choice([[-1], [1], [3], [2], [1, -1], [3, -1]]))]
+    parts = [rows, graph.constant(chance.choice([[-1], [1], [3], [2], [0], [1, -1], [3, -1]]))]
+    if chance.random() < 0.3:
+        other = graph.add("Shape", [graph.tensor()])
+        parts[1] = graph.add("Gather", [other, graph.constant([chance.choice([0, 1, -1])])]) or parts[1]
     return graph.add("Concat", parts if chance.random() < 0.7 else parts[::-1], axis=0)
 
 
@@ -60,8 +67,9 @@ def gather(graph: Drawn, chance: Random) -> None:
 
 def slices(graph: Drawn, chance: Random) -> None:
     """A part, or all, of an axis."""
-    start, end = chance.choice([(0, 2**62), (1, 2**62), (0, -1), (0, 2), (0, 1), (-1, 2**62)])
-    steps = [graph.constant([chance.choice([1, 1, 1, 2, -1])])] if chance.random() < 0.4 else []
+    start, end = chance.choice([*STRETCHES, *FAR])
+    step = -1 if (start, end) in FAR else chance.choice([1, 1, 1, 2, -1])
+    steps = [graph.constant([step])] if step != 1 or chance.random() < 0.4 else []
     bounds = [graph.constant([start]), graph.constant([end]), graph.constant([axis_of(chance)])]
     graph.add("Slice", [graph.tensor("fib"), *bounds, *steps])
 
@@ -213,6 +221,7 @@ STEPS: Sequence[Step] = (
     lambda g, c: g.add("OneHot", [g.tensor("i"), g.constant(3), g.constant([0.0, 1.0])], axis=axis_of(c)),
     lambda g, c: g.add("MatMul", [g.either(), g.either()]),
     lambda g, c: g.add("Gemm", [g.either(), g.either(), g.either()], transA=c.choice([0, 1]), transB=c.choice([0, 1])),
+    lambda g, c: g.add("Scaler", [g.tensor()], domain=ML, offset=[0.0], scale=[1.0]),  # ONNX infers no shape of it
     reduce, transpose, transpose, gather, gather, slices, pad, einsum, normalise, layers, steps_of_estimators, linear,
     tree, odd,
 )  # fmt: skip
