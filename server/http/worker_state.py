@@ -15,13 +15,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from server.endpoints.ledger import SMALL_BODY_BYTES
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import HotRoute
-from server.http.cold_starts import ColdStarts
+from server.http.cold.starts import ColdStarts
 from server.http.debts import Debts
 from server.http.exchange import Exchange, LoggedExchange
 from server.http.head_cache import HeadCache, Recognised
 from server.http.limits import MAX_HEADERS
-from server.http.places import places
-from server.http.room import Room
+from server.http.places import Room, places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 from server.http.turn_queue import TurnQueue
 

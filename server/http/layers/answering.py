@@ -21,8 +21,8 @@ from server.endpoints.gate import OPEN_PATHS
 from server.endpoints.portions import PORTION_BYTES
 from server.endpoints.serving import HotRoute
 from server.errors import ServerError
-from server.http.cold import ColdPlace
-from server.http.cold_starts import FIRST_LOOK, LOOK, OTHER
+from server.http.cold.place import ColdPlace
+from server.http.cold.starts import FIRST_LOOK, LOOK, OTHER
 from server.http.exchange import Exchange
 from server.http.layers.flow import FlowingConnection
 from server.http.limits import MAX_COLD_AHEAD
@@ -138,7 +138,7 @@ class AnsweringConnection(FlowingConnection):
             self.flow.pause_reading()
 
     def _kind_of(self, cycle: RequestResponseCycle) -> int:
-        """What a cold request is to `cold_starts`."""
+        """What a cold request is to `cold.starts`."""
         first, self._has_asked = not self._has_asked, True
         if cycle.scope["path"] not in OPEN_PATHS:
             return OTHER

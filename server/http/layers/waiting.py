@@ -6,7 +6,7 @@ import asyncio
 from typing import cast
 
 from server.errors import ServerError
-from server.http.cold import ColdPlace
+from server.http.cold.place import ColdPlace
 from server.http.layers.answering import AnsweringConnection
 from server.http.timeouts import BODY, FRESH, IDLE, WRITE_SECONDS, WriteProgress, fills_window, overdue
 

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
-from server.http.cold import ColdPlace
-from server.http.cold_starts import OTHER
+from server.http.cold.place import ColdPlace
+from server.http.cold.starts import OTHER
 from server.http.connection import Connection
 from server.http.limits import MAX_PIPELINED, PIECE_BYTES
 from tests.support.server import models

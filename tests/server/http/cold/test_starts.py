@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from server.http.cold_starts import AT_ONCE
+from server.http.cold.starts import AT_ONCE
 from server.http.connection import Connection
 from tests.support.server.doors import Wire, get
 from tests.support.server.wired import Connect, settle, statuses, with_connections

@@ -13,7 +13,7 @@ from server.http.exchange import AnswersInOrder, Exchange
 class ColdPlace(Exchange):
     """Stands in ``exchanges`` until uvicorn's ``cycle`` has answered the request, or it is taken back.
 
-    ``kind``: see `cold_starts`; ``start``: gives it to the application.
+    ``kind``: see `starts`; ``start``: gives it to the application.
     """
 
     waits = True
