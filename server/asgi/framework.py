@@ -6,14 +6,17 @@ With pydantic it takes 0.3 s of a processor and 18 MB. docs/decisions.md: "FastA
 from __future__ import annotations
 
 from copy import deepcopy
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.asgi.live import build_live_router
 from server.asgi.openapi import document
@@ -62,14 +65,40 @@ def _build(endpoints: Endpoints) -> FastAPI:
     app.add_exception_handler(ServerError, _on_server_error(endpoints))
     app.add_exception_handler(HTTPException, _on_http_exception(endpoints))
     if endpoints.settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
+        app.add_middleware(_Cors, endpoints=endpoints)
+    return app
+
+
+class _Cors(CORSMiddleware):
+    """Starlette's, but for how it refuses a browser's question whether it may ask: as all here does."""
+
+    def __init__(self, app: ASGIApp, endpoints: Endpoints) -> None:
+        super().__init__(
+            app,
             allow_origins=endpoints.settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["*"],
             expose_headers=["x-request-id", "retry-after", "server-timing"],
         )
-    return app
+        self._endpoints = endpoints
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """The answer to such a question."""
+        response = super().preflight_response(request_headers)
+        if response.status_code == HTTPStatus.OK:
+            return response
+        return _RefusedPreflight(self._endpoints, ServerError("bad_request", bytes(response.body).decode()))
+
+
+class _RefusedPreflight(Response):
+    def __init__(self, endpoints: Endpoints, error: ServerError) -> None:
+        super().__init__()
+        self._endpoints = endpoints
+        self._error = error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = _respond(self._endpoints, self._error, scope["state"]["request_id"])
+        await refusal(scope, receive, send)
 
 
 def _respond(endpoints: Endpoints, error: ServerError, request_id: str) -> Response:

@@ -192,7 +192,7 @@ class Connection(ReadingConnection):
         super().on_message_begin()
         self.url = url
         self.headers += headers
-        self.expect_100_continue = any(
+        self.expect_100_continue = version != "1.0" and any(  # such a client takes the 100 for its answer
             name == b"expect" and value.lower() == b"100-continue" for name, value in headers
         )
         self.cycle = None  # type: ignore[assignment]  # or uvicorn would queue the request by itself
@@ -238,10 +238,13 @@ class Connection(ReadingConnection):
         if exchange is None or route is None:
             if self._cold:
                 super().on_message_complete()
+            if not self.parser.should_upgrade():  # else `_feed` goes on with it
+                self._forget_request()
             return
         self._exchange = None
         exchange.arrived = monotonic()
         body, self._body = self._body, b""
+        self.headers = []
         enter(route, exchange, body)
         if len(self.exchanges) > MAX_PIPELINED or (len(body) > MAX_PIPELINED_BYTES and self.exchanges):
             self.flow.pause_reading()

@@ -23,7 +23,7 @@ OK_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-
 ERROR_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n%b\r\n%b"
 PIECES_HEAD = b"%b%bcontent-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n%b\r\n"
 CLOSE_HEADER = b"connection: close\r\n"
-SMALL_ANSWER_BYTES = 4096  # an answer of more is counted while it waits for those before it
+SMALL_ANSWER_BYTES = 4096  # answers of a connection that wait for those before them are counted once they are more
 
 
 class AnswersInOrder(Protocol):
@@ -32,6 +32,7 @@ class AnswersInOrder(Protocol):
     worker: WorkerState
     account: Account
     exchanges: deque[Exchange]  # in the order of the requests
+    uncounted_bytes: int  # of answers that wait behind others, since these were last counted
 
     def flush(self) -> None:
         """Writes the answers at the head of the queue that are complete."""
@@ -107,7 +108,7 @@ class Exchange(Entry):
             if connection.exchanges[0] is self:
                 connection.flush()
             else:
-                self._wait_behind(length)
+                self._wait_answered(length)
             return
         start = worker.ok_start
         if self.timing is not None:
@@ -120,7 +121,7 @@ class Exchange(Entry):
         if connection.exchanges[0] is self:
             connection.flush()
         else:
-            self._wait_behind(len(body))
+            self._wait_answered(len(body))
 
     def answer_in_pieces(self, answer: PiecedAnswer) -> None:
         """Makes the answer a 200 with its own media type and headers; joins the pieces unless they are large."""
@@ -145,7 +146,7 @@ class Exchange(Entry):
         if connection.exchanges[0] is self:
             connection.flush()
         else:
-            self._wait_behind(size)
+            self._wait_answered(size)
 
     def refuse(self, error: ServerError) -> None:
         """Makes the answer an error; the error's headers may close the connection."""
@@ -165,6 +166,11 @@ class Exchange(Entry):
             self._wait_behind(len(body))
         self._count_refusal(error.status)
 
+    def _wait_answered(self, size: int) -> None:
+        """Waits as below; no run needs what it asked any more, as it may of one that is refused."""
+        self.request = None
+        self._wait_behind(size)
+
     def _wait_behind(self, size: int) -> None:
         """Waits for the answers before it, which may never end: its place has its answer, and nothing of its body."""
         if self._lease is not None:
@@ -173,8 +179,10 @@ class Exchange(Entry):
             place.done = True
             place.output, place.pieces, place.pieces_bytes = self.output, self.pieces, self.pieces_bytes
             place.close = self.close
-        if size > SMALL_ANSWER_BYTES:
-            self.connection.count_owed()
+        connection = self.connection
+        connection.uncounted_bytes += size
+        if connection.uncounted_bytes > SMALL_ANSWER_BYTES:
+            connection.count_owed()
 
     def _count_refusal(self, status: int) -> None:
         """Counts how long a refused request took: no time if it was refused before it was complete."""

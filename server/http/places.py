@@ -1,15 +1,18 @@
-"""Owns how many connections a worker takes, below its limit of descriptors. Knows no requests.
+"""Owns how many connections a worker takes, below its limit of descriptors, and who gives way. Knows no requests.
 
-Above the open places a new connection is told 503 and closed, so that those there are stay healthy. Some more places
-are kept for those who ask how the server is.
+Where all places are taken, those give way that have asked nothing for the longest: to be there costs a client nothing,
+so one could have all the places. Where none does, a new connection is told 503 and closed, so that those there are stay
+healthy. Some more places are kept for those who ask how the server is.
 """
 
 from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Iterable
+from heapq import nsmallest
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from server.endpoints.gate import OPEN_PATHS
 from server.errors import ServerError
@@ -19,6 +22,8 @@ KEPT_PLACES = 8
 SPARE_DESCRIPTORS = 8  # of other use than connections
 USUAL_DESCRIPTORS = 32  # in use before the first connection, where the system does not tell
 LEAST_PLACES = 8
+IDLE_SECONDS = 2.0  # of the coarse clock: one that has asked within the last second stays
+LEAVE_AT_ONCE = 16  # that give way together: to find them looks at all
 KEPT_PATHS = frozenset({path.encode() for path in OPEN_PATHS} | {b"/metrics"})
 
 
@@ -46,3 +51,37 @@ def no_place() -> ServerError:
     """The error of a connection too many."""
     message = "this server has as many connections as it may; try again in 1 s"
     return ServerError("overloaded", message, {"retry-after": "1"})
+
+
+class Guest(Protocol):
+    """The part of a connection that is needed."""
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when it waits for a request, by the coarse clock; None while it has one, or is closing."""
+
+    def give_way(self) -> None:
+        """Closes it."""
+
+
+class Room:
+    """``leaving``: those that have given way and are still counted."""
+
+    def __init__(self) -> None:
+        self.leaving = 0
+
+    def has_place(self, guests: Iterable[Guest], count: int, places: int, now: float) -> bool:
+        """Whether the newest of ``count`` guests has one of the places, or one gives way to it."""
+        if count - self.leaving > places:
+            self._make(guests, now)
+        return count - self.leaving <= places
+
+    def _make(self, guests: Iterable[Guest], now: float) -> None:
+        idle = [
+            (since, number, guest) for number, guest in enumerate(guests) if (since := guest.idle_since) is not None
+        ]
+        for since, _, guest in nsmallest(LEAVE_AT_ONCE, idle):
+            if now - since < IDLE_SECONDS:
+                break
+            self.leaving += 1
+            guest.give_way()

@@ -15,11 +15,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from server.endpoints.ledger import SMALL_BODY_BYTES
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.serving import HotRoute
+from server.http.cold.starts import ColdStarts
 from server.http.debts import Debts
 from server.http.exchange import Exchange, LoggedExchange
 from server.http.head_cache import HeadCache, Recognised
 from server.http.limits import MAX_HEADERS
-from server.http.places import places
+from server.http.places import Room, places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 from server.http.turn_queue import TurnQueue
 
@@ -42,6 +43,8 @@ class WorkerState:
         self.recognise: Callable[[bytes], Recognised[HotRoute] | None] = _none
         self.small_body_bytes = min(SMALL_BODY_BYTES, endpoints.settings.max_body_bytes)
         self.places = places()
+        self.room = Room()
+        self.cold_starts = ColdStarts()
         self.debts = Debts(endpoints.ledger.limit)
         self.make_exchange = LoggedExchange if endpoints.access_log is not None else Exchange
         self.parsing = TurnQueue(endpoints.turns)

@@ -17,10 +17,12 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from server.batching.queue import NEVER
 from server.endpoints.framing import has_body
+from server.endpoints.gate import OPEN_PATHS
 from server.endpoints.portions import PORTION_BYTES
 from server.endpoints.serving import HotRoute
 from server.errors import ServerError
-from server.http.cold import ColdPlace
+from server.http.cold.place import ColdPlace
+from server.http.cold.starts import FIRST_LOOK, LOOK, OTHER
 from server.http.exchange import Exchange
 from server.http.layers.flow import FlowingConnection
 from server.http.limits import MAX_COLD_AHEAD
@@ -36,7 +38,9 @@ class AnsweringConnection(FlowingConnection):
         # Lifetime: the connection
         self.account = self.worker.endpoints.ledger.account()
         self.exchanges: deque[Exchange] = deque()  # requests, in order
-        self._crowded = len(self.connections) > self.worker.places.open  # it has one of the kept places, or none
+        self._crowded = False  # it has one of the kept places, or none
+        self._gave_way = False  # to another connection, as it was idle
+        self._has_asked = False  # something cold
         self._refused = False  # no more reading
 
         # Lifetime: until what it waits for has arrived
@@ -47,6 +51,8 @@ class AnsweringConnection(FlowingConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drops the requests: the client has disconnected."""
+        if self._gave_way:
+            self.worker.room.leaving -= 1
         super().connection_lost(exc)
         self._drop_exchanges()
 
@@ -124,17 +130,25 @@ class AnsweringConnection(FlowingConnection):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Gives a cold request its place, and starts it if it is the first."""
-        place = ColdPlace(self, cycle, partial(super()._start_asgi_task, cycle, app))
+        place = ColdPlace(self, cycle, self._kind_of(cycle), partial(super()._start_asgi_task, cycle, app))
         self.exchanges.append(place)
         if self.exchanges[0] is place:
             place.begin()
         elif len(self.exchanges) > MAX_COLD_AHEAD or has_body(self.headers):
             self.flow.pause_reading()
 
+    def _kind_of(self, cycle: RequestResponseCycle) -> int:
+        """What a cold request is to `cold.starts`."""
+        first, self._has_asked = not self._has_asked, True
+        if cycle.scope["path"] not in OPEN_PATHS:
+            return OTHER
+        return FIRST_LOOK if first else LOOK
+
     def on_response_complete(self) -> None:
         """The cold request that is the first is answered."""
         super().on_response_complete()
         self._unset_keepalive_if_required()  # the sweep ends idle ones; the timer sees nothing of what is unparsed
+        self._forget_request()
         if self.transport.is_closing():
             self._drop_exchanges()
         else:
@@ -167,6 +181,13 @@ class AnsweringConnection(FlowingConnection):
         if not begun:
             self.exchanges.append(exchange)
         exchange.fail(error)
+
+    def _forget_request(self) -> None:
+        """Lets go of the request that was read last, unless it is still read or answered: the next may never come."""
+        if self._waits_for == IDLE:
+            self.url, self.headers = b"", []
+        if self.cycle is not None and self.cycle.response_complete and not (self._cold and self._waits_for == BODY):
+            self.scope = self.cycle = None  # type: ignore[assignment]
 
     def _end_behind_last(self) -> None:
         """Reads no more, and closes the connection behind the last answer that is owed."""

@@ -60,6 +60,7 @@ class FlowingConnection(HttpToolsProtocol):
         self.worker.watch(self.server_state, self.loop)
         # Lifetime: the connection
         self._waiting_answers = 0  # written since the client fell behind
+        self.uncounted_bytes = 0  # of answers that wait behind others, since `count_owed`
         self._unparsed = b""  # read, while too much is owed to parse on
         self._parsed = 0  # bytes of it that have been parsed
         self.unparsed_bytes = 0  # all of them, which stay in memory together
@@ -178,6 +179,7 @@ class FlowingConnection(HttpToolsProtocol):
 
     def count_owed(self) -> None:
         """Counts what waits because of this connection, if anything does."""
+        self.uncounted_bytes = 0
         if self.owed_bytes():
             self.worker.debts.owe(self)
         else:

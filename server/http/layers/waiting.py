@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from server.errors import ServerError
-from server.http.cold import ColdPlace
+from server.http.cold.place import ColdPlace
 from server.http.layers.answering import AnsweringConnection
 from server.http.timeouts import BODY, FRESH, IDLE, WRITE_SECONDS, WriteProgress, fills_window, overdue
 
@@ -24,6 +25,9 @@ class WaitingConnection(AnsweringConnection):
         self._received = 0  # bytes of the head or body being read
         self._window = 0  # of them, those from before the window
         self._queued = False  # the connection waits to parse on
+
+        worker, connections = self.worker, cast("set[WaitingConnection]", self.connections)
+        self._crowded = not worker.room.has_place(connections, len(connections), worker.places.open, worker.now)
 
     def check_time(self, now: float) -> None:
         """Ends a connection that has exceeded a time limit. Called by the sweep with the monotonic time."""
@@ -63,6 +67,18 @@ class WaitingConnection(AnsweringConnection):
 
     def _is_idle(self) -> bool:
         return self._waits_for in (FRESH, IDLE) and not self.exchanges and self.flow.parse_on is None
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when it waits for a request, by the coarse clock; None while it has one, or is closing."""
+        if self._gave_way or self._refused or not self._is_idle() or self.transport.get_write_buffer_size():
+            return None
+        return self._since
+
+    def give_way(self) -> None:
+        """Closes the connection, which is idle, for another."""
+        self._gave_way = True
+        self.transport.close()
 
     def close_if_idle(self) -> None:
         """Closes the connection of a retiring worker if no request is on it."""

@@ -189,6 +189,9 @@ def test_origins_that_may_call(name: str, tmp_path_factory: pytest.TempPathFacto
         assert asked.headers["access-control-allow-origin"] == "https://example.org"
         other = door.ask(post(ROW, "/predict", b"Origin: https://evil.example"))
         assert "access-control-allow-origin" not in other.headers
+        question = (b"Origin: https://evil.example", b"Access-Control-Request-Method: POST")
+        refused = door.ask(get("/predict", "OPTIONS", *question))
+        assert (refused.status, orjson.loads(refused.body)["code"]) == (400, "bad_request")
 
 
 def test_after_a_request_to_upgrade_no_other_is_served(tmp_path: Path) -> None:

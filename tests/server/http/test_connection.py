@@ -11,8 +11,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from server.http.connection import Connection
 from tests.support.server import models
-from tests.support.server.doors import ROW, Door, check_refused, get, open_door, post
+from tests.support.server.doors import ROW, Door, Wire, check_refused, get, open_door, post
+from tests.support.server.wired import settle, statuses, with_connection
 
 MANY = 2000  # rows of an answer that fills the buffers of a client who does not read
 
@@ -98,6 +100,11 @@ def test_a_chunked_body_over_the_limit_is_refused_at_the_limit(door: Door) -> No
     answer = client.read()
     assert (answer.status, answer.headers["connection"]) == (413, "close")
     assert client.ended()
+
+
+def test_a_client_of_http_1_0_gets_no_answer_before_its_answer(door: Door) -> None:
+    request = post(ROW, "/predict", b"Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
+    assert door.ask(request).status == 200
 
 
 def test_an_expectation_is_met_before_the_body_is_sent(door: Door) -> None:
@@ -322,3 +329,19 @@ def test_a_retiring_worker_answers_what_still_comes(tmp_path: Path) -> None:
             answer = client.send(post(ROW)).read()
             assert (answer.status, answer.headers["connection"]) == (200, "close")
             assert client.ended()
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [get("/health"), post(ROW), post(ROW, "/predict?x")], ids=["read", "hot", "cold"]
+)
+def test_a_connection_keeps_nothing_of_a_request_that_was_answered(tmp_path: Path, request_bytes: bytes) -> None:
+    async def act(connection: Connection, wire: Wire, now: float) -> None:
+        many = b"".join(b"H%d:\r\n" % number for number in range(90))
+        head, _, body = request_bytes.partition(b"\r\n\r\n")
+        connection.data_received(head + b"\r\n" + many + b"\r\n" + body)
+        await settle()
+        assert statuses(wire.written) == [200]
+        kept: list[object] = [connection.headers, connection.scope, connection.cycle]
+        assert kept == [[], None, None]
+
+    with_connection(tmp_path, act)

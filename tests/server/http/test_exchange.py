@@ -38,10 +38,12 @@ class FakeConnection:
         self.account = self.worker.endpoints.ledger.account()
         self.exchanges: deque[Exchange] = deque()
         self.more_follows = False
+        self.uncounted_bytes = 0
         self.written = b""
         self.counted: list[int] = []  # bytes of answers that waited, whenever it was asked to count
 
     def count_owed(self) -> None:
+        self.uncounted_bytes = 0
         self.counted.append(sum(exchange.answer_bytes for exchange in self.exchanges))
 
     def flush(self) -> None:
@@ -108,6 +110,27 @@ def test_a_large_answer_that_waits_for_those_before_it_is_counted() -> None:
     connection.ask(b"d").answer_in_pieces(PiecedAnswer([b"x" * (SMALL_ANSWER_BYTES + 1)], b"text/plain", []))
     assert len(connection.counted) == 2
     assert connection.counted[1] > 3 * SMALL_ANSWER_BYTES
+
+
+def test_small_answers_that_wait_are_counted_together_and_keep_nothing_of_what_was_asked() -> None:
+    connection = FakeConnection()
+    connection.ask(b"a")
+    behind = [connection.ask(b"%d" % number) for number in range(64)]
+    for exchange in behind:
+        exchange.request = b"rows"
+        exchange.answer(b"x" * 1000)
+    assert len(connection.counted) == 64 * 1000 // (SMALL_ANSWER_BYTES + 1000)
+    assert connection.counted[-1] > 60 * 1000
+    assert all(exchange.request is None for exchange in behind)
+
+
+def test_one_that_is_refused_while_it_waits_for_its_run_keeps_what_the_run_reads() -> None:
+    connection = FakeConnection()
+    connection.ask(b"a")
+    late = connection.ask(b"b")
+    late.request = b"rows"
+    late.fail(ServerError("deadline_exceeded", "x"))
+    assert late.request == b"rows"
 
 
 def test_a_refusal_is_the_envelope_with_the_errors_own_headers_and_is_counted() -> None:

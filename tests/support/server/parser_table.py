@@ -13,7 +13,7 @@ import h11
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server.http.cold import ColdPlace
+from server.http.cold.place import ColdPlace
 from tests.support.server.wired import PausingWire
 
 TABLE = Path(__file__).parents[2] / "integration" / "answers" / "parser_table.toml"

@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
-from server.http.cold import ColdPlace
+from server.http.cold.place import ColdPlace
+from server.http.cold.starts import OTHER
 from server.http.connection import Connection
 from server.http.limits import MAX_PIPELINED, PIECE_BYTES
 from tests.support.server import models
@@ -334,7 +335,7 @@ def test_only_cold_requests_are_cold_wherever_they_stand(
 def test_hot_requests_run_while_the_cold_one_before_them_is_unanswered(tmp_path: Path) -> None:
     async def act(connection: Connection, wire: Wire, now: float) -> None:
         cycle: Any = SimpleNamespace()
-        slow, queued = (ColdPlace(connection, cycle, lambda: None) for _ in range(2))
+        slow, queued = (ColdPlace(connection, cycle, OTHER, lambda: None) for _ in range(2))
         connection.exchanges.append(slow)
         slow.begin()
         connection.data_received(post(ROW) * 2)

@@ -13,20 +13,23 @@ from server.http.exchange import AnswersInOrder, Exchange
 class ColdPlace(Exchange):
     """Stands in ``exchanges`` until uvicorn's ``cycle`` has answered the request, or it is taken back.
 
-    ``start``: gives it to the application.
+    ``kind``: see `starts`; ``start``: gives it to the application.
     """
 
     waits = True
 
-    def __init__(self, connection: AnswersInOrder, cycle: RequestResponseCycle, start: Callable[[], None]) -> None:
+    def __init__(
+        self, connection: AnswersInOrder, cycle: RequestResponseCycle, kind: int, start: Callable[[], None]
+    ) -> None:
         super().__init__(connection, b"", NEVER)
         self.cycle = cycle
-        self._start = start
+        self.start = start
+        self._kind = kind
 
     def begin(self) -> None:
-        """It is the first, and writes its answer by itself."""
+        """It is the first, and writes its answer by itself; it may have to wait for other connections' cold ones."""
         self.waits = False
-        self._start()
+        self.connection.worker.cold_starts.add(self, self._kind)
 
     def drop(self) -> None:
         """The application hears that the client has left; nothing is written any more."""

@@ -1,0 +1,1 @@
+"""Requests that door one answers: their place on a connection, and when they begin."""
