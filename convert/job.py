@@ -36,7 +36,7 @@ from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_by_halves, ask_few_rows, ask_proof_rows
 from convert.proof.rows.usual import usual
 from convert.proof.speed import feeds_of, ratios
-from convert.proof.user_rows import column_names, kinds_of
+from convert.proof.user_rows import column_names, kinds_of, texts_of
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, Golden, Output, to_metadata
 from server.artefact.mixing.analysis import find_mixing
@@ -89,7 +89,7 @@ def convert(
     model answers to a row alone counts, where others beside it change that.
     """
     tell("opening the pickle", 0.0)
-    original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data))
+    original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data), texts_of(data))
     original = ask_alone(without_unread(with_booleans(_with_names(original, data), _booleans_of(data))))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)
