@@ -104,15 +104,3 @@ def test_texts_are_each_once_and_by_column() -> None:
 def test_other_models_are_asked_as_ever() -> None:
     model = LinearRegression().fit(pd.DataFrame({"rate": PRICE}), PRICE)
     assert not open_original(model, data={"rate": True}, given={"rate": ["1%"]}).hints[0].text
-
-
-def test_dates_in_a_form_of_their_own_are_told_how_to_be_written() -> None:
-    class Moment:
-        name, dtype, unit = "issued", "float64", "seconds since 1970"
-
-    from server.artefact.metadata import SINCE_1970
-
-    Moment.unit = SINCE_1970
-    with pytest.raises(Refused, match="'issued' holds dates") as refusal:
-        fit_to_schema(pd.DataFrame({"issued": ["Dec-2015"]}), [Moment()])  # type: ignore[list-item]
-    assert "2024-05-31" in refusal.value.remedy
