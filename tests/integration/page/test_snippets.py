@@ -65,13 +65,17 @@ def test_tritonclient_sends_the_same_row(door: Door, visit: Visit) -> None:
     assert float(output(sys.executable, "-c", program(page, "tritonclient")).strip("[] \n")) == pytest.approx(told)
 
 
+def has_httr2() -> bool:
+    script = shutil.which("Rscript")
+    return script is not None and subprocess.run([script, "-e", "library(httr2)"], capture_output=True).returncode == 0
+
+
 def test_r_is_a_list_by_name(door: Door, visit: Visit) -> None:
     code = program(visit(door, "/#mixed"), "R")
     assert "httr2" in code
     assert '"features" = list("city" = "' in code
-    script = shutil.which("Rscript")
-    if script is not None:
-        assert "prediction" in output(script, "-e", code)
+    if has_httr2():
+        assert "prediction" in output("Rscript", "-e", code)
 
 
 def test_quotes_of_a_text_break_no_call(door: Door, visit: Visit) -> None:
