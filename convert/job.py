@@ -36,7 +36,7 @@ from convert.proof.parity import Proof, batched, find_accidents, prove
 from convert.proof.questions import Groups, ask_by_halves, ask_few_rows, ask_proof_rows
 from convert.proof.rows.usual import usual
 from convert.proof.speed import feeds_of, ratios
-from convert.proof.user_rows import column_names, kinds_of
+from convert.proof.user_rows import column_names, kinds_of, texts_of
 from convert.tracing.steps import Traced, capture, own_steps, sharing
 from server.artefact.metadata import Artefact, Feature, Golden, Output, to_metadata
 from server.artefact.mixing.analysis import find_mixing
@@ -90,7 +90,8 @@ def convert(
     """
     tell("opening the pickle", 0.0)
     booleans = _booleans_of(data)
-    original = open_original(open_model(pickled, policy), policy.witness, method, kinds_of(data), booleans)
+    opened = open_model(pickled, policy)
+    original = open_original(opened, policy.witness, method, kinds_of(data), booleans, texts_of(data))
     original = ask_alone(without_unread(with_booleans(_with_names(original, data), booleans)))
     tell(f"asking the {type(original.model).__name__} what its rows look like", 0.1)
     features = describe(original)

@@ -19,7 +19,7 @@ MOST_FILE_BYTES = 2 << 30
 SHOWN_NAMES = 12
 OPTIONAL = {
     **dict.fromkeys(("catboost", "lightgbm", "xgboost"), "boosters"),
-    **dict.fromkeys(("category_encoders", "feature_engine", "imblearn"), "libraries"),
+    **dict.fromkeys(("category_encoders", "feature_engine", "imblearn", "statsmodels"), "libraries"),
 }
 STRANGER = "the file asks for names that no model needs: do not load it with pickle, and convert it only if you made it"
 

@@ -100,8 +100,8 @@ PREDICTIONS: dict[type, Predict] = {}
 FAMILIES = (
     "bayes", "boosting", "calibration", "clusters", "coding", "compose", "dummy", "encoders", "ensembles", "factors",
     "functions", "gaussian_process", "hashing", "imputing", "iterating", "kernels", "linear", "multiclass",
-    "neighbors", "network", "numeric", "preprocessing", "projection", "records", "sampling", "text", "topics",
-    "trees", "wrappers",
+    "neighbors", "network", "numeric", "preprocessing", "projection", "records", "sampling", "statistics", "text",
+    "topics", "trees", "wrappers",
 )  # fmt: skip
 OPTIONAL = frozenset(
     {"catboost", "category_encoders", "feature_engine", "imblearn", "lightgbm", "xgboost"}

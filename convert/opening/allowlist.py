@@ -8,7 +8,7 @@ takes its place, because no answer of a model depends on it. Only what `MAKERS` 
 
 from __future__ import annotations
 
-from convert.opening.names import libraries, sklearn
+from convert.opening.names import libraries, sklearn, statistics
 
 Names = dict[str, str]  # the names of each module
 
@@ -37,6 +37,7 @@ PARTS: dict[str, Names] = {
             "HalfTweedieLoss HalfTweedieLossIdentity HuberLoss PinballLoss"
         ),
     },
+    **{kind: names for kind, names in statistics.KINDS.items() if kind != "estimator"},
     "cluster tree": {"sklearn.cluster._bisect_k_means": "_BisectingTree"},
     "curve scorer": {"sklearn.metrics._scorer": "_CurveScorer"},
 }
@@ -160,6 +161,7 @@ INERT: Names = {
     "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
     "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
     "sklearn.metrics._scorer": "_PassthroughScorer _Scorer",
+    **statistics.INERT,
 }
 
 # of these only their names are used: search trees and their distances are built again
@@ -179,4 +181,4 @@ SEARCH: Names = {
     ),
 }
 
-ESTIMATORS: Names = {**libraries.ESTIMATORS, **sklearn.ESTIMATORS}
+ESTIMATORS: Names = {**libraries.ESTIMATORS, **sklearn.ESTIMATORS, **statistics.WRAPPERS}

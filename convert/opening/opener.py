@@ -36,7 +36,7 @@ UNPACKED_LIMIT_BYTES = 2 << 30
 CHUNK_BYTES = 1 << 20
 OPTIONAL = {
     **dict.fromkeys(("catboost", "lightgbm", "xgboost"), "boosters"),
-    **dict.fromkeys(("category_encoders", "feature_engine", "imblearn"), "libraries"),
+    **dict.fromkeys(("category_encoders", "feature_engine", "imblearn", "statsmodels"), "libraries"),
 }
 SHOWN_BYTES = 40
 PROTOCOL_0 = (b"ccopy_reg\n", b"csklearn", b"(", b"]", b"}")  # the oldest pickles are text, too

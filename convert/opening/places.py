@@ -51,6 +51,9 @@ PLACES: dict[str, frozenset[str]] = {
     "predictor": frozenset(("_predictors",)),
     "spline": frozenset(("bsplines_",)),
     "splitting": frozenset(("analyzer", "tokenizer")),
+    "statistics family": frozenset(("family",)),
+    "statistics link": frozenset(("_link", "link")),
+    "statistics model": frozenset(("model_",)),
     "tree": frozenset(("tree_",)),
     "type": frozenset(
         (
@@ -78,6 +81,7 @@ LEAVES = frozenset(
         "series",
         "spline",
         "splitting",
+        "statistics link",
         "tree",
         "type",
     )

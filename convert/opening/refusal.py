@@ -13,10 +13,10 @@ from convert.opening.own_code import is_own, path_option
 REWRITE = "the file is damaged or hostile: write the fitted model again with pickle or joblib"
 # Their names are no models that somebody else's code computes; what they do is not recorded.
 PLAIN_PACKAGES = sys.stdlib_module_names | {"joblib", "numpy", "pandas", "scipy", "sklearn"}
-SAME_IN_SKLEARN = (
-    "fit the same model with scikit-learn: LinearRegression for OLS,"
-    " LogisticRegression(C=numpy.inf) for a binomial GLM or Logit, PoissonRegressor(alpha=0) for a Poisson one,"
-    " with fit_intercept=False where the table has a column of ones, and tol=1e-10, max_iter=1000 for the same digits"
+OF_STATSMODELS = (
+    "the results of OLS, WLS, GLS, RLM, QuantReg, GLM, Logit, Probit and Poisson convert. In place of NegativeBinomial"
+    " fit a GLM with that family; in place of MNLogit scikit-learn's LogisticRegression(C=numpy.inf, tol=1e-10,"
+    " max_iter=1000), with fit_intercept=False where the table has a column of ones"
 )
 OF_MLXTEND = {  # what holds other models, which no recording sees through; scikit-learn has the same
     "EnsembleVoteClassifier": "VotingClassifier",
@@ -89,7 +89,8 @@ def refuse_names(names: list[str], file: str) -> None:
 def _refuse_twins(names: list[str], tops: set[str]) -> None:
     """Raises Refused for what scikit-learn has, too, whether or not its library is installed here."""
     if "statsmodels" in tops:
-        raise Refused("it holds a result of statsmodels, which no exporter knows", SAME_IN_SKLEARN)
+        asked = sorted(name for name in names if name.startswith("statsmodels."))
+        raise Refused(f"it holds {asked[0]}, which no exporter knows", OF_STATSMODELS)
     held = sorted({name.rpartition(".")[2] for name in names if name.startswith("mlxtend.")} & OF_MLXTEND.keys())
     if held:
         raise Refused(

@@ -17,8 +17,9 @@ from convert.original.hints.visiting import find_hints
 from convert.original.hints.wordlist import invented
 from convert.original.self_description import Form, form_of, given_names, kind_of, width_of
 from convert.original.table import Table, length
-from convert.original.usual import usual_row
+from convert.original.usual import UNSEEN_TEXT, usual_row
 from convert.tracing.inputs import infer_columns
+from convert.tracing.recorder.samples import reshaped
 from convert.tracing.steps import own_steps
 from convert.witness import answers
 from convert.witness.answers import Question
@@ -26,9 +27,11 @@ from convert.witness.client import Witness
 from convert.witness.frame import Categories
 from server.artefact.metadata import Kind, Scalar
 
+ODD = (UNSEEN_TEXT, " ")
 ANYTHING = ("whatever it was", None, 1.5, True)  # what a client may send in a column that the model drops
 ANY_TEXT = ANYTHING[:2]  # of it what a table can carry to another process
 NO_DATA: Mapping[str, bool] = MappingProxyType({})
+NO_TEXTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 SAMPLE_ROWS = 40  # over which a person's own steps are recorded
 Answers = answers.Answers
 
@@ -117,14 +120,15 @@ def open_original(
     method: str = "",
     data: Mapping[str, bool] = NO_DATA,
     booleans: Collection[str] = (),
+    given: Mapping[str, Sequence[str]] = NO_TEXTS,
 ) -> Original:
     """What kind of model this is, and how wide; who answers for it. Raises Refused for what is no fitted estimator.
 
     ``method`` "transform": it answers as a transformer, though it predicts as well. ``data`` names the columns of a
     person's rows and says which hold texts; it is believed where the model does not tell its own. ``booleans`` names
-    those that hold booleans.
+    those that hold booleans, ``given`` are their texts, by column.
     """
-    original = _opened(model, witness, data, booleans)
+    original = _opened(model, witness, data, booleans, given)
     if not method:
         return original
     if not hasattr(model, method):
@@ -132,7 +136,13 @@ def open_original(
     return replace(original, kind="transformer")
 
 
-def _opened(model: Any, witness: Witness | None, data: Mapping[str, bool], booleans: Collection[str]) -> Original:
+def _opened(
+    model: Any,
+    witness: Witness | None,
+    data: Mapping[str, bool],
+    booleans: Collection[str],
+    given: Mapping[str, Sequence[str]],
+) -> Original:
     if is_bottomless(model):
         raise Refused(
             f"this {type(model).__name__} contains itself, or more than {DEEPEST} layers of estimators",
@@ -147,14 +157,15 @@ def _opened(model: Any, witness: Witness | None, data: Mapping[str, bool], boole
         return Original(model, kind_of(model), alone, form == "records", hints, form, witness=witness)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
         raise _no_answers(model)
-    width, given = width_of(model), given_names(model)
+    width, told = width_of(model), given_names(model)
     texts: tuple[str, ...] = ()
     if width is None:
-        width, given, texts = _inferred(model, data)
-    names = tuple(f"x{i}" for i in range(width)) if given is None else tuple(str(name) for name in given)
+        width, told, texts = _inferred(model, data)
+    names = tuple(f"x{i}" for i in range(width)) if told is None else tuple(str(name) for name in told)
     if len(set(names)) != len(names) or "" in names:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
-    return _with_hints(Original(model, kind_of(model), names, given is not None, (), witness=witness), texts, booleans)
+    original = Original(model, kind_of(model), names, told is not None, (), witness=witness)
+    return _with_hints(original, texts, booleans, given)
 
 
 def _inferred(model: Any, data: Mapping[str, bool]) -> tuple[int, Any, tuple[str, ...]]:
@@ -164,7 +175,7 @@ def _inferred(model: Any, data: Mapping[str, bool]) -> tuple[int, Any, tuple[str
     )
     if found is not None and isinstance(found[0], int):
         return found[0], None, ()
-    if found is not None and not isinstance(found[0], int):
+    if found is not None and not isinstance(found[0], int) and (not data or set(found[0]) <= data.keys()):
         return len(found[0]), found[0], tuple(found[1])
     if any(own_steps(model)):
         if data:
@@ -208,13 +219,17 @@ def _no_answers(model: Any) -> Refused:
     )
 
 
-def _with_hints(original: Original, texts: Sequence[str], booleans: Collection[str]) -> Original:
-    """With what the model gives away of its columns, its own steps among it."""
+def _with_hints(
+    original: Original, texts: Sequence[str], booleans: Collection[str], given: Mapping[str, Sequence[str]]
+) -> Original:
+    """With what the model gives away of its columns, its own steps among it; these see ``given`` texts as they are."""
+    given = given if any(own_steps(original.model)) else NO_TEXTS
 
     def find() -> list[ColumnHint]:
         hints = find_hints(original.model, len(original.names))
         for name, hint in zip(original.names, hints, strict=True):
-            hint.text = hint.text or name in texts
+            hint.text = hint.text or name in texts or (bool(given.get(name)) and not hint.dates)
+            hint.given = [*given.get(name, ())] if hint.text else []
         mark_booleans(original.names, hints, booleans)  # own code answers them otherwise than numbers
         return hints
 
@@ -222,4 +237,16 @@ def _with_hints(original: Original, texts: Sequence[str], booleans: Collection[s
         row = usual_row(original.names, hints)
         return replace(original, hints=tuple(hints)).ask({name: np.resize(v, SAMPLE_ROWS) for name, v in row.items()})
 
-    return replace(original, hints=tuple(learn_columns(original.model, find, ask)))
+    learned = replace(original, hints=tuple(learn_columns(original.model, find, ask)))
+    _keep_taken(learned)
+    return learned
+
+
+def _keep_taken(original: Original) -> None:
+    """Where own code takes texts of one shape alone, those remain that it takes, and others of their shape."""
+    usual = usual_row(original.names, original.hints)
+    for name, hint in zip(original.names, original.hints, strict=True):
+        if hint.given and not all(original.accepts({**usual, name: np.array([odd], object)}) for odd in ODD):
+            tried = [*hint.given, *reshaped(hint.given)]
+            taken = [text for text in tried if original.accepts({**usual, name: np.array([text], object)})]
+            hint.given, hint.shaped = taken or hint.given, bool(taken)

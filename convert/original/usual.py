@@ -20,8 +20,10 @@ def usual_row(names: Sequence[str], hints: Sequence[ColumnHint]) -> Table:
 
 def _usual(hint: ColumnHint) -> Any:
     known = [value for value in hint.known if not is_missing(value)]
-    if known:
+    if known and not hint.shaped:
         return known[0]
+    if hint.text and hint.given:
+        return hint.given[0]
     if hint.text:
         return UNSEEN_TEXT
     told = hint.centre if hint.centre is not None else float(np.median(hint.points)) if hint.points else 1.0

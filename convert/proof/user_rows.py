@@ -15,6 +15,7 @@ from convert.graph.graph import Array
 from convert.original.table import Table
 from server.artefact.metadata import SINCE_1970, Feature
 
+MOST_TEXTS = 300  # of a column, by which own code is recorded and proven
 READERS = {
     ".csv": pandas.read_csv,
     ".parquet": pandas.read_parquet,
@@ -45,6 +46,13 @@ def kinds_of(table: Any | None) -> dict[str, bool]:
     return {name: not pandas.api.types.is_numeric_dtype(column.dtype) for name, column in columns.items()}
 
 
+def texts_of(table: Any | None) -> dict[str, list[str]]:
+    """By the name of each column of texts the first few hundred of them, each once; empty without a table."""
+    columns = {} if table is None else {str(name): column for name, column in table.items()}
+    texts = {name: columns[name].dropna() for name, holds in kinds_of(table).items() if holds}
+    return {name: list(dict.fromkeys(held[held.map(type).eq(str)]))[:MOST_TEXTS] for name, held in texts.items()}
+
+
 def column_names(table: Any, width: int) -> tuple[str, ...] | None:
     """The names that a table gives to the columns of a model without names; None where its header is no names."""
     names = [name for name in table.columns if isinstance(name, str) and name.strip() and not _is_number(name)]
@@ -55,7 +63,14 @@ def _seconds(column: Any) -> Any:
     """Dates, also as texts in ISO 8601, as seconds since 1970; numbers are such already."""
     if pandas.api.types.is_numeric_dtype(column.dtype):
         return column
-    dates = pandas.to_datetime(column, format="ISO8601")
+    try:
+        dates = pandas.to_datetime(column, format="ISO8601")
+    except (TypeError, ValueError) as error:
+        raise Refused(
+            f"--data: column '{column.name}' holds dates that are not written as ISO 8601 has them",
+            "write them as 2024-05-31 or 2024-05-31T12:00:00, as requests to the file do: own code that reads them in a"
+            " form of its own gets moments in place of texts",
+        ) from error
     local = dates if dates.dt.tz is None else dates.dt.tz_localize(None)
     return (local - pandas.Timestamp(0)) / pandas.Timedelta(seconds=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from convert.opening.allowlist import FUNCTIONS, SEARCH, Names, full_names
+from convert.opening.names import statistics
 
 DISTANCES = "sklearn.metrics._dist_metrics"
 MOVED = {
@@ -11,6 +12,7 @@ MOVED = {
     **{f"numpy.{core}._multiarray_umath.{name}": f"numpy.{name}"  # until 2.0
        for name in FUNCTIONS["numpy"].split() for core in ("core", "_core")},
     "sklearn.utils.Bunch": "sklearn.utils._bunch.Bunch",  # until 1.1
+    **statistics.MOVED,
 }  # fmt: skip
 
 CYTHON_LOSSES = (

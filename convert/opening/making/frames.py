@@ -80,9 +80,10 @@ def fill_frame(made: Any, state: Any) -> None:
     columns: dict[int, Any] = {}
     for block in manager.blocks:
         places = _places(block.places, len(names))
-        if block.values.ndim != 2 or block.values.shape != (len(places), len(index)):
+        rows = block.values[None] if block.values.ndim == 1 else block.values  # pandas' own texts are a column each
+        if rows.ndim != 2 or rows.shape != (len(places), len(index)):
             raise hostile(BROKEN)
-        columns.update(zip(places, block.values, strict=True))
+        columns.update(zip(places, rows, strict=True))
     if sorted(columns) != list(range(len(names))):
         raise hostile(BROKEN)
     table = pandas.DataFrame({at: columns[at] for at in range(len(names))}, index=index)

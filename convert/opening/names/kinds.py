@@ -8,15 +8,19 @@ from convert.opening import allowlist
 from convert.opening.earlier import attributes
 from convert.opening.earlier.names import INERT_NAMES, REMAINDER
 from convert.opening.inert import CurveScorer
-from convert.opening.making import arrays, boosters, catboosts, frames, natives, xgboosters
+from convert.opening.making import arrays, boosters, catboosts, frames, natives, statistics, xgboosters
 from convert.opening.making.makers import Fill
 from convert.opening.making.tables import ImputerStep
+from convert.opening.names import statistics as of_statistics
 
 SUBSTITUTES: dict[str, type] = {
     "pandas.core.internals.managers.SingleBlockManager": frames.Manager,
     "sklearn.metrics._scorer._CurveScorer": CurveScorer,
     REMAINDER: attributes.RemainderColumns,
     **attributes.STAND_INS,
+    **dict.fromkeys(allowlist.full_names(of_statistics.WRAPPERS), statistics.StatsmodelsResult),
+    **dict.fromkeys(allowlist.full_names(of_statistics.RESULTS), statistics.FittedResult),
+    **dict.fromkeys(allowlist.full_names(of_statistics.TABLES), statistics.FittedTable),
 }
 FILLS: dict[str, Fill] = {
     "catboost": catboosts.fill_catboost,
@@ -27,7 +31,13 @@ FILLS: dict[str, Fill] = {
     "series": frames.fill_series,
     "sparse": arrays.fill_sparse,
     "spline": natives.fill_spline,
+    "statistics": statistics.fill_result,
+    "statistics family": statistics.fill_family,
+    "statistics link": statistics.fill_link,
+    "statistics model": statistics.fill_model,
+    "statistics table": statistics.fill_table,
     "xgboost.core.Booster": xgboosters.fill_xgboost,
+    **dict.fromkeys(allowlist.full_names(of_statistics.WRAPPERS), statistics.fill_wrapper),
 }
 NEED_STATE = ("booster", "frame", "series")
 MADE_KINDS = {

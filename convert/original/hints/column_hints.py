@@ -36,6 +36,8 @@ class ColumnHint:
     nonzero: bool = False  # and zero
     remembered: Array | None = None  # [rows]: its values in the rows that the model remembers, as a person wrote them
     samples: list[str] = field(default_factory=list)  # texts that own code takes apart otherwise than others
+    given: list[str] = field(default_factory=list)  # texts of a person's rows, where own code reads the column
+    shaped: bool = False  # and that code takes no others than such: `given` are those that it takes
     words: list[str] = field(default_factory=list)  # of texts: what the model knows
     hashed_by: list[Any] = field(default_factory=list)  # and the vectorizers that know none
     by_word: dict[str, ColumnHint] = field(default_factory=dict)  # and what it gives away of the column of each

@@ -67,8 +67,10 @@ def _texts(feature: Feature, hint: ColumnHint) -> list[str]:
     known = [str(value) for value in hint.known if not is_missing(value)]
     if feature.categories is not None:
         return known
+    if hint.shaped:
+        return [*hint.given]
     taken = around([*hint.samples[:SAMPLES], *known[:SAMPLES]]) if hint.samples else []
-    return [*known * 4, *ODD_TEXTS, *taken]
+    return [*known * 4, *hint.given, *ODD_TEXTS, *taken]
 
 
 def _documents(random: np.random.Generator, words: list[str], rows: int) -> Array:

@@ -15,6 +15,7 @@ CASED = ("Straße", "İı", "ﬁn")
 NUMBERS = ("1", "2.5", "-3", "0", "100", "1e3", " 7 ", "12abc", "1,5", ".5", "-inf")
 LETTERS = {"CATEGORY_DIGIT": "7", "CATEGORY_SPACE": " ", "CATEGORY_WORD": "w", "CATEGORY_NOT_WORD": "-"}
 OTHERS = ("-", "x", "5", " ", ".")  # one of them is in whatever leaves some out
+MOST_RESHAPED = 60
 MOST = 8  # texts of one expression
 MORE = 2  # times what must be there at least
 
@@ -38,6 +39,12 @@ def around(texts: Iterable[str]) -> list[str]:
         made += [text, f"{text}x", f"x{text}", f" {text} ", f"{text} {text}", f"{text}\n", text[:-1]]
         made += [text.lower(), text.upper(), text.title()]
     return list(dict.fromkeys(made))
+
+
+def reshaped(texts: Iterable[str]) -> list[str]:
+    """These texts with other digits in them, such as 0 and 9 throughout."""
+    made = [re.sub(r"[0-9]", digit, text) for text in texts for digit in "0159"]
+    return [*dict.fromkeys(made)][:MOST_RESHAPED]
 
 
 def _text(parsed: Any, way: int) -> str:

@@ -86,9 +86,9 @@ def _found(x: Tensor, expression: str, place: int, otherwise: str | None) -> Ten
     return elements.missing(x).where(np.array(MISSING_TEXT, object), empty.where(np.array(told, object), first))
 
 
-def strip(x: Tensor, left: bool = True, right: bool = True) -> Tensor:
-    """Without Python's spaces before and behind."""
-    inner = f"[^{SPACES}]"
+def strip(x: Tensor, left: bool = True, right: bool = True, characters: str | None = None) -> Tensor:
+    """Without Python's spaces, or certain characters, before and behind."""
+    inner = f"[^{SPACES if characters is None else ''.join(map(literal, characters))}]"
     begin = f"{inner}" if left else "(?s:.)"
     if left and right:
         return first_match(x, f"{inner}(?:{ANYTHING}{inner})?")

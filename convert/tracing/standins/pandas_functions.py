@@ -27,6 +27,7 @@ WITH_KNOWN = (
     "name them: pd.get_dummies(df).reindex(columns=self.columns_, fill_value=0), or astype(pd.CategoricalDtype([...]))"
     " before; or use OneHotEncoder"
 )
+ROWS_HELP = "give rows of yours: --data ROWS.csv; or name them: pd.get_dummies(df, columns=[...])"
 FIXED = "give the edges themselves, found in fit: pd.cut(x, [0, 12, 18, 65])"
 
 
@@ -100,6 +101,8 @@ def get_dummies(
     encoded = columns
     if encoded is None:
         encoded = [name for name in data.columns if not pd.api.types.is_numeric_dtype(data.concrete[name].dtype)]
+        if not encoded:
+            raise refuse("pandas.get_dummies does nothing here, as no column is known to hold texts", ROWS_HELP)
     kept = [name for name in data.columns if name not in encoded]
     parts = [data.columns_.take([data.places(name)]).parts[0] for name in kept]
     for name in encoded:

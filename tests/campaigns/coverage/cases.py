@@ -45,7 +45,7 @@ from tests.campaigns.coverage.data import (
 )
 from tests.campaigns.coverage.estimators import every_estimator
 from tests.campaigns.coverage.found import found
-from tests.campaigns.coverage.libraries import encoders, engines, imbalanced
+from tests.campaigns.coverage.libraries import encoders, engines, imbalanced, statistics
 from tests.campaigns.coverage.rows import other_rows
 from tests.campaigns.coverage.traced import traced
 from tests.campaigns.coverage.wrappers import every_wrapper, wrapped
@@ -235,7 +235,8 @@ def shapes() -> Iterator[Case]:
 Group = Callable[[], Iterator[Case]]
 GROUPS: tuple[Group, ...] = (
     every_estimator, label_types, behind_steps, mixed_columns, missing_values, texts, wrapped, every_wrapper, settings,
-    boosters, shapes, found, other_rows, imbalanced, encoders, engines, traced,
+    boosters, shapes, found, other_rows, imbalanced, encoders, engines, statistics,
+    traced,
 )  # fmt: skip
 
 

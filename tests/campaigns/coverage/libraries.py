@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas
 from sklearn import compose, impute, linear_model, model_selection, pipeline, preprocessing, tree
 from sklearn.feature_extraction import text
 
-from tests.campaigns.coverage.data import Case, case, documents, labels, mixed, numbers
+from tests.campaigns.coverage.data import Case, case, documents, labels, mixed, numbers, signal
 
 COMBINED = ("SMOTEENN", "SMOTETomek")
 UNDER = (
@@ -123,6 +125,47 @@ def encoders() -> Iterator[Case]:
     yield case("encoders", "OneHotEncoder, named", named, table.drop(columns="plan"))
 
 
+def statistics() -> Iterator[Case]:
+    """statsmodels: each regression by tables and arrays, every link, and a formula of plain columns."""
+    if importlib.util.find_spec("statsmodels") is None:
+        return
+    library = importlib.import_module("statsmodels.api")
+    x = library.add_constant(pandas.DataFrame(numbers()[:, :3], columns=["age", "size", "score"]))
+    y = signal(numbers())
+    yes, counts, sizes = (y > 0).astype(int), np.random.default_rng(1).poisson(np.exp(y / 3)), np.exp(y / 3)
+    for name in ("OLS", "WLS", "GLS", "RLM", "QuantReg", "Logit", "Probit", "Poisson"):
+        target = {"Logit": yes, "Probit": yes, "Poisson": counts}.get(name, y)
+        for what, rows in (("table", x), ("array", np.asarray(x))):
+            made = functools.partial(getattr(library, name), target, rows)
+            yield Case("statistics", f"{name} of a {what}", functools.partial(_fitted, made))
+    families = library.families
+    for target, family in (
+        (yes, families.Binomial()),
+        (yes, families.Binomial(families.links.Probit())),
+        (yes, families.Binomial(families.links.CLogLog())),
+        (counts, families.Poisson()),
+        (counts, families.NegativeBinomial(alpha=0.5)),
+        (counts, families.Tweedie(var_power=1.5)),
+        (y, families.Gaussian()),
+        (sizes, families.Gamma(families.links.Log())),
+    ):
+        name = f"GLM {type(family).__name__} {type(family.link).__name__}"
+        yield Case("statistics", name, functools.partial(_fitted, functools.partial(library.GLM, target, x, family)))
+    table = x.drop(columns="const").assign(y=y, yes=yes)
+    formulas = importlib.import_module("statsmodels.formula.api")
+    for name, formula in (("ols", "y ~ age + size"), ("ols", "y ~ age + score - 1"), ("logit", "yes ~ age + size")):
+        made = functools.partial(getattr(formulas, name), formula, table)
+        yield Case("statistics", f"{name} {formula}", functools.partial(_fitted, made))
+
+
+def _fitted(make: Any) -> Any:
+    """With what a summary leaves in it, as people look at one before they save."""
+    model = make()
+    result = model.fit(disp=0) if type(model).__name__ in ("Logit", "Poisson", "Probit") else model.fit()
+    result.summary()
+    return result
+
+
 OF_CATEGORIES = (
     "BinaryEncoder", "CatBoostEncoder", "CountEncoder", "JamesSteinEncoder", "LeaveOneOutEncoder", "MEstimateEncoder",
     "OneHotEncoder", "OrdinalEncoder", "TargetEncoder", "WOEEncoder", "HelmertEncoder", "SumEncoder",
@@ -165,5 +208,5 @@ NUMERIC: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("transformation", "ReciprocalTransformer", {}),
     ("transformation", "YeoJohnsonTransformer", {}),
 )
-GROUPS = (imbalanced, encoders, engines)
+GROUPS = (imbalanced, encoders, engines, statistics)
 REFUSED: frozenset[str] = frozenset()  # by name, with a reason

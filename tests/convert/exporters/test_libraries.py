@@ -24,7 +24,7 @@ IN_A_CHILD = (
 
 @pytest.mark.skipif(not CASES, reason="the optional libraries are not installed: make libraries")
 def test_there_are_cases() -> None:
-    assert {case.group for case in CASES} >= {"encoders", "engines", "imbalanced"}
+    assert {case.group for case in CASES} >= {"encoders", "engines", "imbalanced", "statistics"}
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -83,10 +83,10 @@ def test_a_class_of_another_library_is_refused_with_what_records_it(monkeypatch:
     assert "--trust-code --data ROWS.csv" in refusal.value.remedy
 
 
-def test_a_result_of_statsmodels_is_refused_with_the_same_model_of_scikit_learn() -> None:
-    with pytest.raises(Refused, match="statsmodels") as refusal:
-        opener.open_model(asking_for("statsmodels.regression.linear_model", "RegressionResultsWrapper"))
-    assert "LinearRegression for OLS" in refusal.value.remedy
+def test_another_result_of_statsmodels_is_refused_with_those_that_convert() -> None:
+    with pytest.raises(Refused, match="MixedLMResultsWrapper, which no exporter knows") as refusal:
+        opener.open_model(asking_for("statsmodels.regression.mixed_linear_model", "MixedLMResultsWrapper"))
+    assert "the results of OLS, WLS, GLS" in refusal.value.remedy
     assert "--trust" not in refusal.value.remedy
 
 

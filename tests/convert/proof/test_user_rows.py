@@ -68,9 +68,11 @@ def test_dates_of_any_kind_are_seconds(column: Any) -> None:
     assert np.isnan(fitted[1])
 
 
-def test_what_is_no_date_is_refused() -> None:
-    with pytest.raises(Refused, match="'at' is no float64"):
-        fit_to_schema(pandas.DataFrame({"at": ["soon"]}), [Feature("at", "float64", "X", unit=SINCE_1970)])
+@pytest.mark.parametrize("text", ["soon", "Dec-2015"])
+def test_what_is_no_iso_date_is_refused_with_how_it_is_written(text: str) -> None:
+    with pytest.raises(Refused, match="'at' holds dates that are not") as refusal:
+        fit_to_schema(pandas.DataFrame({"at": [text]}), [Feature("at", "float64", "X", unit=SINCE_1970)])
+    assert "2024-05-31" in refusal.value.remedy
 
 
 @pytest.mark.parametrize(

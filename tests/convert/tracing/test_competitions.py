@@ -142,3 +142,20 @@ def test_pieces_of_texts(key: Any) -> None:
     (got,) = runtime.run(["y"], feed_of(rows))
     told = ["\ufdd0" if pd.isna(value) else value for value in piece(rows)]
     assert got.ravel().tolist() == told
+
+
+STRIPPED = ["", "%", "5%", "%5%", "a-]b", "--a]", " x ", "%%", "5%\n", None]
+
+
+@pytest.mark.parametrize(("way", "characters"), [("strip", "%"), ("rstrip", "%"), ("lstrip", "%"), ("strip", "]-^ ")])
+def test_characters_are_stripped(way: str, characters: str) -> None:
+    rows = pd.DataFrame({"word": np.resize(np.array(STRIPPED, object), 40)})
+
+    def bare(df: Any) -> Any:
+        return getattr(df["word"].str, way)(characters)
+
+    graph = Graph()
+    made = record_twice(graph, bare, rows, columns_of(rows, graph), bare)
+    runtime = Runtime(graph.finish({"y": made.parts[0][0]}, {"y": (1,)}).SerializeToString())
+    (got,) = runtime.run(["y"], feed_of(rows))
+    assert got.ravel().tolist() == ["\ufdd0" if pd.isna(value) else value for value in bare(rows)]

@@ -45,7 +45,7 @@ class TextAccessor:
         return self._series.filter(self._concrete("upper"), lambda x: texts.case(x, "UPPER"))
 
     def strip(self, to_strip: Any = None) -> Any:
-        """Without spaces at both ends."""
+        """Without spaces, or certain characters, at both ends."""
         return self._stripped("strip", to_strip, True, True)
 
     def lstrip(self, to_strip: Any = None) -> Any:
@@ -57,9 +57,11 @@ class TextAccessor:
         return self._stripped("rstrip", to_strip, False, True)
 
     def _stripped(self, name: str, to_strip: Any, left: bool, right: bool) -> Any:
-        if to_strip is not None:
-            raise refuse(f"Series.str.{name} of other characters than spaces is not recorded", WAYS_OUT)
-        return self._series.filter(self._concrete(name), lambda x: texts.strip(x, left, right))
+        if to_strip is not None and (not isinstance(to_strip, str) or not to_strip):
+            raise refuse(f"Series.str.{name} of {to_strip!r} is not recorded", WAYS_OUT)
+        if to_strip:
+            self._sample((to_strip, f"{to_strip}x {to_strip[::-1]}", f"x{to_strip[0]}", f"{to_strip[-1]}x"))
+        return self._series.filter(self._concrete(name, to_strip), lambda x: texts.strip(x, left, right, to_strip))
 
     def cat(self, others: Any = None, sep: Any = None, na_rep: Any = None, **keywords: Any) -> Any:
         """Another column's texts behind these; missing where one of them is."""
