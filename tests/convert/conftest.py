@@ -37,7 +37,8 @@ def converted() -> Callable[..., Converted]:
 
     def run(model: Any, data: Any = None, alone: bool = False) -> Converted:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("convert.proof.questions.ROWS", min(vars(questions)["ROWS"], 3000))  # a test may ask for fewer still
+            # A test may ask for fewer still.
+            patch.setattr("convert.proof.questions.ROWS", min(vars(questions)["ROWS"], 3000))
             return convert(pickle.dumps(model), "m", data, OpenPolicy(), lambda *_: None, alone=alone)
 
     return run
