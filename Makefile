@@ -221,15 +221,21 @@ coverage-models: develop ## every estimator converted or refused, into docs/cove
 
 OUTSIDE := $(shell sed -n 's/^skl2onnx==//p' requirements-convert.txt)
 
-coverage-outside: $(if $(DUMPS),develop,build/outside/.dumped) ## models that skl2onnx's tests fit, from its source on PyPI, or DUMPS="folder folder" that one trusts: converted, compared on their rows, into docs/coverage.md
-	$(PY) -W ignore -m tests.campaigns.outside $(or $(DUMPS),build/outside/skl2onnx) --workers $(WORKERS)
+coverage-outside: $(if $(DUMPS),develop,build/outside/.dumped build/outside/.fitted) ## models that skl2onnx's tests fit, from its source on PyPI, and scikit-learn's own, or DUMPS="folder folder" that one trusts: converted, compared on their rows, into docs/coverage.md
+	$(PY) -W ignore -m tests.campaigns.outside $(or $(DUMPS),build/outside/skl2onnx build/outside/scikit-learn) --workers $(WORKERS)
 
 build/outside/.dumped: requirements-convert.txt .venv/.installed
-	rm -rf build/outside
+	rm -rf build/outside/skl2onnx*
 	@mkdir -p build/outside/skl2onnx
 	$(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --dest build/outside skl2onnx==$(OUTSIDE)
 	tar -xzf build/outside/skl2onnx-$(OUTSIDE).tar.gz -C build/outside
 	-cd build/outside/skl2onnx-$(OUTSIDE) && ONNXTESTDUMP="$(CURDIR)/build/outside/skl2onnx" "$(CURDIR)/$(PY)" -m pytest tests -q -p no:cacheprovider --rootdir . -k sklearn --timeout 120 -W ignore > ../tests.txt 2>&1
+	@touch $@
+
+build/outside/.fitted: requirements-convert.txt .venv/.installed
+	rm -rf build/outside/scikit-learn
+	@mkdir -p build/outside
+	-DYNONNX_DUMPS=build/outside/scikit-learn $(PY) -m pytest -q -c /dev/null --rootdir . -p tests.campaigns.outside.keeping -p no:cacheprovider --doctest-modules --pyargs sklearn --timeout 60 -W ignore > build/outside/fitted.txt 2>&1
 	@touch $@
 
 coverage-data: build/data/.installed ## real public data by 50 kinds of models, the unseen half compared, into docs/coverage-data.md; goes on where it was broken off; WORKERS=2, ONLY=iris/, FRESH=1

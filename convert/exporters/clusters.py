@@ -26,7 +26,8 @@ def nearest(tensor: Tensor, points: Array, labels: Array | None = None) -> Tenso
 
 def centres(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The nearest of the cluster centres."""
-    points = np.asarray(model.cluster_centers_, np.float64)
+    centres = model.cluster_centers_
+    points = np.asarray(centres.toarray() if hasattr(centres, "toarray") else centres, np.float64)  # fitted on sparse
     return Prediction(label=nearest(squared(x.numbers(), points), points))
 
 

@@ -102,8 +102,9 @@ def ordinal(e: Exporter, encoder: Any, x: Columns) -> Columns:
     parts = []
     for column, categories in enumerate(encoder.categories_):
         mapping = encoder._default_to_infrequent_mappings[column] if encoder._infrequent_enabled else None
-        positions = np.asarray(np.arange(len(categories)) if mapping is None else mapping, np.float64)
-        gone = [index for index, value in enumerate(categories) if value != value]  # None is a category like others
+        gone = np.array([value != value for value in categories], bool)  # None is a category like others
+        positions = np.arange(len(categories), dtype=np.float64)
+        positions[~gone] = positions[~gone] if mapping is None else mapping  # which leaves the missing one out
         positions[gone] = encoder.encoded_missing_value
         known = indicators(x, [(column, value) for value in categories])
         parts.append(looked_up(known, positions, encoder.unknown_value))

@@ -134,10 +134,10 @@ def classifier_chain(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 
 def regressor_chain(e: Exporter, model: Any, x: Columns) -> Prediction:
-    """One value per target."""
-    return Prediction(
-        value=e.graph.concat([column_of(prediction.need("value")) for prediction in _chained(e, model, x)])
-    )
+    """One value per target; of a classifier its label, a number."""
+    estimators = [model.estimators_[list(model.order_).index(target)] for target in range(len(model.order_))]
+    predictions = zip(_chained(e, model, x), estimators, strict=True)
+    return Prediction(value=e.graph.concat([column_of(_passed_on(p, "predict", inner)) for p, inner in predictions]))
 
 
 PREDICTIONS.update(

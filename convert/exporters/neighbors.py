@@ -185,7 +185,8 @@ def radius_transform(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def label_spreading(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The labels of the training rows, weighted by nearness."""
-    matrix, points = x.numbers(), np.asarray(model.X_, np.float64)
+    remembered = model.X_.toarray() if hasattr(model.X_, "toarray") else model.X_
+    matrix, points = x.numbers(), np.asarray(remembered, np.float64)
     if model.kernel == "rbf":
         weights = (squared(matrix, points) * -float(model.gamma)).unary("Exp")
         counts = weights @ np.asarray(model.label_distributions_)

@@ -162,6 +162,8 @@ def bins(e: Exporter, model: Any, x: Columns) -> Columns:
     for column, edges in enumerate(model.bin_edges_):
         inner = np.asarray(edges, np.float64)[1:-1]
         value = x.take([column]).numbers()
+        if model.dtype is np.float32:  # then scikit-learn rounds what comes in as well
+            value = value.cast(np.float32).cast(np.float64)
         passed = (value >= inner.reshape(1, -1)).cast(np.float64).reduce("ReduceSum") if len(inner) else value * 0.0
         parts.append(passed if model.encode == "ordinal" else passed.equals(np.arange(len(edges) - 1.0)))
     joined = e.graph.concat([part.cast(np.float64) for part in parts])

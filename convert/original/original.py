@@ -141,10 +141,7 @@ def _opened(model: Any, witness: Witness | None, data: Mapping[str, bool]) -> Or
                 hint.text, hint.words = True, invented()
         return Original(model, kind_of(model), alone, form == "records", hints, form, witness=witness)
     if not hasattr(model, "predict") and not hasattr(model, "transform"):
-        raise Refused(
-            f"the file holds a {type(model).__module__}.{type(model).__qualname__}, not a scikit-learn estimator",
-            "pickle the fitted estimator itself",
-        )
+        raise _no_answers(model)
     width, given = width_of(model), given_names(model)
     texts: tuple[str, ...] = ()
     if width is None:
@@ -172,7 +169,31 @@ def _inferred(model: Any, data: Mapping[str, bool]) -> tuple[int, Any, tuple[str
             " code, which did not write them down, and what follows does not show them",
             "give rows with those columns: --data ROWS.csv",
         )
+    if hasattr(model, "n_outputs_"):  # a DummyClassifier or DummyRegressor, which takes rows of any shape
+        if data:
+            return len(data), list(data), ()
+        raise Refused(
+            f"this {type(model).__name__} does not tell how many columns it was fitted on",
+            "give rows with those columns: --data ROWS.csv; or fit it on a table",
+        )
     raise Refused(f"this {type(model).__name__} is not fitted", "call fit before pickling")
+
+
+def _no_answers(model: Any) -> Refused:
+    kind = type(model)
+    if kind.__name__ == "LocalOutlierFactor":
+        return Refused("a LocalOutlierFactor answers no new rows", "fit it with novelty=True")
+    if hasattr(model, "get_params"):
+        return Refused(
+            f"this {kind.__name__} has neither predict nor transform: it answers no new rows",
+            "fit it with refit=True"
+            if hasattr(model, "refit")
+            else "fit and pickle an estimator that has one of these",
+        )
+    return Refused(
+        f"the file holds a {kind.__module__}.{kind.__qualname__}, not a scikit-learn estimator",
+        "pickle the fitted estimator itself",
+    )
 
 
 def _with_hints(original: Original, texts: Sequence[str]) -> Original:

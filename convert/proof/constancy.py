@@ -38,7 +38,7 @@ def has_one_answer(model: Any, features: Sequence[Feature]) -> bool:
         return True
     if all(len(feature.categories or ()) == 1 and not feature.nullable for feature in features):
         return True
-    return any(len(getattr(last, name, ())) == 1 for name in CENTRES)
+    return any(np.shape(getattr(last, name, ()))[:1] == (1,) for name in CENTRES)  # sparse ones have no length
 
 
 def _passes(node: NodeProto, varying: set[str], zeros: set[str]) -> bool:

@@ -70,7 +70,7 @@ class Forest:
         ``features`` are the columns that the tree was given, where it was not given all.
         """
         self.add(
-            features=nodes.feature if features is None else features[nodes.feature],
+            features=nodes.feature if features is None else features[np.maximum(nodes.feature, 0)],  # a leaf has -2
             thresholds=thresholds,
             left=nodes.children_left,
             right=nodes.children_right,

@@ -10,10 +10,10 @@ from tests.campaigns.coverage.measure import Outcome
 
 TITLE = "## Models of other people's tests"
 INTRODUCTION = """\
-Written by `make coverage-outside`: models that the tests of other converters fit and dump, each with its rows
-(skl2onnx's come with its source on PyPI; dumps made elsewhere: `DUMPS=folder`). Each is converted as a person would,
-with a proof of at least {rows:,} rows, and its file answers the rows of that test as the pickle does, or it is refused
-by name.
+Written by `make coverage-outside`: models that the tests of other converters fit and dump, and those that
+scikit-learn's own tests and docstrings fit, each with its rows (skl2onnx's come with its source on PyPI; dumps made
+elsewhere: `DUMPS=folder`). Each is converted as a person would, with a proof of at least {rows:,} rows, and its file
+answers the rows of that test as the pickle does, or it is refused by name.
 """
 Judged = tuple[str, str, Outcome]  # whose test, its name, how it ended
 LONGEST = 200

@@ -37,6 +37,11 @@ def test_a_row_whose_score_is_the_offset_is_none_for_an_isolation_forest() -> No
     )
 
 
+def test_an_isolation_forest_of_one_column() -> None:
+    x = np.random.default_rng(0).normal(size=(300, 1))
+    assert tied(IsolationForest(n_estimators=20, random_state=0).fit(x), x) == 0
+
+
 def test_a_row_whose_distance_is_the_offset_falls_as_scikit_learn_rounds_it() -> None:
     counted = 0
     for seed, share in itertools.product((4, 5), (0.1, 0.3)):

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn import cluster, discriminant_analysis, linear_model, preprocessing
+from sklearn import cluster, discriminant_analysis, dummy, linear_model, model_selection, neighbors, preprocessing
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.pipeline import make_pipeline
 
 from convert.errors import Refused
 from convert.job import Converted, convert
 from convert.opening.opener import OpenPolicy
+from convert.original.original import open_original
 from server.artefact.runtime import Runtime
 from tests.campaigns.coverage.data import labels, numbers
 
@@ -38,6 +39,29 @@ def test_a_name_of_numbers_and_of_words_is_refused(agrees: Agrees) -> None:
 def test_rows_of_any_names_are_refused_by_name(agrees: Agrees, model: Any) -> None:
     with pytest.raises(Refused, match=f"a {type(model).__name__} reads rows of any names or labels"):
         agrees(model.fit([{"a": 1}]))
+
+
+@pytest.mark.parametrize(
+    ("model", "remedy"),
+    [
+        (neighbors.LocalOutlierFactor(3), "fit it with novelty=True"),
+        (neighbors.KernelDensity(), "fit and pickle an estimator that has one"),
+        (model_selection.GridSearchCV(linear_model.Ridge(), {"alpha": [1, 2]}, refit=False), "with refit=True"),
+    ],
+    ids=["outliers", "density", "search"],
+)
+def test_what_answers_no_new_rows_is_refused_with_what_does(agrees: Agrees, model: Any, remedy: str) -> None:
+    with pytest.raises(Refused, match="answers no new rows") as refused:
+        agrees(model.fit(numbers(), numbers()[:, 0]))
+    assert remedy in refused.value.remedy
+
+
+def test_a_dummy_of_rows_without_columns_asks_for_rows(agrees: Agrees) -> None:
+    model = dummy.DummyRegressor().fit(np.arange(4.0), [1.0, 2.0, 4.0, 8.0])
+    with pytest.raises(Refused, match="does not tell how many columns") as refused:
+        agrees(model)
+    assert "--data" in refused.value.remedy
+    assert open_original(model, data={"age": False}).names == ("age",)
 
 
 def test_labels_are_encoded_and_no_others_taken(agrees: Agrees) -> None:
