@@ -13,12 +13,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
-from server.doctor.buildpack import STACKS
-from server.doctor.memory import SIZES
 from server.settings import Settings, environment_name
 from tests.conftest import ROOT
+from tests.support.deploy.descriptors import APP_JSON
 from tests.support.integration.running import running
 from tests.support.models.loading import put
 from tests.support.server.models import classifier
@@ -44,14 +44,26 @@ def test_a_build_compiles_the_server_for_all_dynos(tmp_path: Path) -> None:
     assert int.from_bytes(compiled.read_bytes()[4:8], "little") == 0b11, "by hash, so that no edit is passed over"
 
 
+def test_app_json_is_as_heroku_documents_it() -> None:
+    schema = jsonschema_rs.validator_for(APP_JSON, validate_formats=True)
+    app = json.loads((ROOT / "app.json").read_text())
+    assert [error.message for error in schema.iter_errors(app)] == []
+    env, web = app["env"], app["formation"]["web"]
+    for wrong in (
+        {**app, "formations": {}},
+        {**app, "name": "x" * 31},
+        {**app, "stack": "heroku-18"},
+        {**app, "formation": {"web": {**web, "size": "huge"}}},
+        {**app, "formation": {"web": {**web, "quantity": "1"}}},
+        {**app, "env": {**env, "DYNONNX_MAX_ROWS": 100}},
+        {**app, "env": {**env, "DYNONNX_MAX_ROWS": {"default": "100"}}},
+        {**app, "buildpacks": ["heroku/python"]},
+    ):
+        assert not schema.is_valid(wrong), wrong
+
+
 def test_the_button_asks_for_what_there_is() -> None:
     app = json.loads((ROOT / "app.json").read_text())
-    assert set(app) <= {
-        *("name", "description", "keywords", "website", "repository", "logo", "success_url", "scripts", "env"),
-        *("formation", "addons", "buildpacks", "environments", "stack", "image"),
-    }
-    assert app["stack"] in STACKS
-    assert app["formation"]["web"]["size"] in SIZES
     assert set(app["env"]) <= SETTINGS
     assert app["env"]["DYNONNX_API_KEYS"]["generator"] == "secret"
     values = {name: said.get("value", "") for name, said in app["env"].items()}

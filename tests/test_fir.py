@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from server.doctor.memory import SIZES, size_named
@@ -14,10 +15,24 @@ from server.processes.plan import MIB
 from server.settings import Settings, read_settings
 from tests.campaigns.supply.lock import normalised, read_pins
 from tests.conftest import ROOT
+from tests.support.deploy.descriptors import PROJECT_TOML
 
 PROJECT = tomllib.loads((ROOT / "project.toml").read_text())
 PYTHON = (ROOT / ".python-version").read_text().strip()
 GLIBCS = (28, 27, 17)  # heroku-24 has 2.39; pip asks for each tag by itself
+
+
+def test_project_toml_is_as_buildpacks_specify_it() -> None:
+    schema = jsonschema_rs.validator_for(PROJECT_TOML, validate_formats=True)
+    assert [error.message for error in schema.iter_errors(PROJECT)] == []
+    of_builds = PROJECT["io"]["buildpacks"]
+    for wrong in (
+        {"io": PROJECT["io"]},
+        {**PROJECT, "io": {"buildpacks": {**of_builds, "include": ["server"]}}},
+        {**PROJECT, "io": {"buildpacks": {**of_builds, "group": [{"id": "heroku/python", "uri": "x:y"}]}}},
+        {**PROJECT, "io": {"buildpacks": {"build": {"exclude": of_builds["exclude"]}}}},
+    ):
+        assert not schema.is_valid(wrong), wrong
 
 
 def test_its_buildpacks_find_what_they_are_for() -> None:

@@ -11,6 +11,10 @@ from server.artefact.metadata import Artefact, Feature, Output
 SHOWN_NAMES = 8
 SHOWN_FEATURES = 40  # of a model just converted; `inspect` shows all
 LONGEST_CELL = 200  # characters
+WORST = "the largest difference, as a share of what the rule of parity allows"
+ACCIDENTS = (
+    "rows whose neighbours are equally near: scikit-learn answers by whichever it meets first, so they are not compared"
+)
 ORIGINAL = "original"  # among what a file says of its making: which other scikit-learn answered in the proof
 # Behind a proof that nobody repeats here: whoever makes a file can write one into it.
 OWN_WORD = "so the file says of itself; python -m convert verify MODEL FILE.onnx asks the original again"
@@ -27,10 +31,12 @@ def proof_table(parity: Mapping[str, Any]) -> str:
             cells = ("", "") if output == "label" else (_share(line["worst"]), _share(single["worst"]))
             counts = (f"{wrong:,}", _ties(line), f"{line.get('accidents', 0):,}")
             lines.append((group, f"{line['rows']:,}", output, *counts, *cells))
-    if not any(line.get("accidents") for line in parity["lines"]):
+    words = [f"worst: {WORST}"]
+    if any(line.get("accidents") for line in parity["lines"]):
+        words.insert(0, f"accidents: {ACCIDENTS}")
+    else:
         lines = [(*line[:5], *line[6:]) for line in lines]
-    worst = "worst: the largest difference, as a share of what the rule of parity allows"
-    return "\n".join((_aligned(lines), "", worst, *_spread(parity)))
+    return "\n".join((_aligned(lines), "", *words, *_spread(parity)))
 
 
 def _spread(parity: Mapping[str, Any]) -> list[str]:

@@ -67,6 +67,7 @@ def test_missing_models_end_with_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow  # what ends a run, and every process of one, tests of a second or less show
 def test_a_run_that_is_told_to_end_leaves_its_results_and_no_process(pickles: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
     (models / "iris" / "1").mkdir(parents=True)

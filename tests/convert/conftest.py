@@ -11,6 +11,7 @@ import pytest
 
 from convert.job import Converted, convert
 from convert.opening.opener import OpenPolicy
+from convert.proof import questions
 from convert.sandbox import parent
 from convert.sandbox.zygote import use, zygote
 from examples import train
@@ -36,10 +37,17 @@ def converted() -> Callable[..., Converted]:
 
     def run(model: Any, data: Any = None, alone: bool = False) -> Converted:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("convert.proof.questions.ROWS", 3000)
+            # A test may ask for fewer still.
+            patch.setattr("convert.proof.questions.ROWS", min(vars(questions)["ROWS"], 3000))
             return convert(pickle.dumps(model), "m", data, OpenPolicy(), lambda *_: None, alone=alone)
 
     return run
+
+
+@pytest.fixture
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what shows on any row, where a row costs much: the slow suite compares all 10,000."""
+    monkeypatch.setattr("convert.proof.questions.ROWS", 500)
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,7 @@ def test_thresholds_are_found_in_the_wrappers_own_columns() -> None:
         assert [sorted(hint.points) for hint in find_hints(fitted, COLUMNS)] == points
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_all_who_ask_are_told_the_same(agrees: Callable[..., Converted]) -> None:
     table, y = mixed()
     inner = FORMS["mixed columns"].inner(LogisticRegression(max_iter=1000))

@@ -53,9 +53,11 @@ function certificate(model) {
   const title = proven ? "Answers as the original does" : parity?.rows ? "Compared with the original" : "Not compared with an original";
   const words = [];
   if (parity?.rows) {
-    words.push(`${count(parity.rows)} rows were put to the scikit-learn model and to this file: ${parity.wrong ? `${counted(parity.wrong, "answer")} differed` : "no answer differed"}.`);
+    words.push(`${count(parity.rows)} rows were put to the original model and to this file: ${parity.wrong ? `${counted(parity.wrong, "answer")} differed` : "no answer differed"}.`);
     if (parity.worst != null) words.push(`Numbers may differ by one part in 100,000; the most that was seen is ${parity.worst < 1e-4 ? "under 0.01 %" : `${(100 * parity.worst).toPrecision(2)} %`} of that.`);
     if (parity.ties) words.push(`In ${counted(parity.ties, "row")} two answers were equally right.`);
+    if (parity.accidents) words.push(`Not counted: ${counted(parity.accidents, "row")} whose neighbours are equally near, so that the original itself answers by whichever it meets first.`);
+    if (parity.company) words.push(`This is its answer to each row alone: of ${count(parity.company.rows)} rows together the original answers ${count(parity.company.differ)} otherwise.`);
   } else {
     words.push(model.features ? "The file keeps no proof." : "It is an ONNX file from elsewhere, of which nothing more is known than that it runs.");
   }
@@ -138,13 +140,14 @@ function valuesOf(field) {
 
 function facts(model) {
   const fact = (term, text, ...more) => h("div", null, h("dt", null, term), h("dd", null, text, more.map((line) => h("small", null, line))));
-  const { cost, classes, producer } = model, micro = (us) => duration(us / 1e6);
+  const { cost, classes } = model, { original, ...producer } = model.producer ?? {}, micro = (us) => duration(us / 1e6);
   const sha = (text) => h("code", { title: text }, `${text.slice(0, 12)}…`);
   return h("dl", { class: "facts" },
     classes ? fact(Array.isArray(classes[0]) ? "Classes of each target" : counted(classes.length, "class").replace("classs", "classes"), few(classes.map(shown), 12)) : null,
     fact("Cost, learned while it serves", `${micro(cost.fixed_us + cost.row_us)} for one row`, `${micro(cost.fixed_us)} a run and ${micro(cost.row_us)} a row`),
     fact("Requests at the same time", model.batched ? "answered together" : "answered one by one", model.not_batched_because || "no row changes the answer of another"),
-    producer ? fact("Made with", Object.entries(producer).map((pair) => pair.join(" ")).join(", "), model.created ? `on ${model.created.slice(0, 10)}` : "") : null,
+    model.producer ? fact("Made with", Object.entries(producer).map((pair) => pair.join(" ")).join(", "), model.created ? `on ${model.created.slice(0, 10)}` : "") : null,
+    original ? fact("Proven against the answers of", original) : null,
     model.origin ? fact("Came from", model.origin) : null,
     model.source_sha256 ? fact("SHA-256 of the pickle", sha(model.source_sha256)) : null,
     fact("SHA-256 of the file", sha(model.sha256)));

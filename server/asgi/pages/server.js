@@ -79,7 +79,7 @@ export function keepKey(value) {
 
 function askForKey(wrong) {
   const dialog = byId("key"), form = dialog.querySelector("form"), input = form.elements.key, note = byId("key-note");
-  note.replaceChildren(wrong ? h("span", { class: "bad" }, "This server does not know that key.") : "It stays in this tab, and goes to this server alone.");
+  note.replaceChildren(wrong ? h("span", { class: "bad" }, "This server does not know that key.") : "One of DYNONNX_API_KEYS: whoever deployed this knows it. It stays in this tab, and goes to this server alone.");
   input.value = "";
   input.toggleAttribute("aria-invalid", wrong);
   dialog.showModal();

@@ -23,6 +23,7 @@ export const rate = (number) => figure(number == null || number < 0.1 || number 
 // Seconds in the unit that suits them.
 export function duration(seconds) {
   if (seconds == null) return "–";
+  if (seconds < 1e-8) return "0 µs"; // what a fit leaves of nothing
   if (seconds >= 1) return `${figure(seconds)} s`;
   return seconds >= 0.0001 ? `${figure(seconds * 1e3)} ms` : `${figure(seconds * 1e6)} µs`;
 }

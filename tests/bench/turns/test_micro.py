@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,11 @@ def test_nginx_answers_the_same_to_all(model: ModelUnderTest, tmp_path: Path) ->
     assert faults(constant, constant.cases[:3], tmp_path) == [None] * 3
 
 
-def test_models_made_on_the_spot_are_answered_rightly(tmp_path: Path) -> None:
-    for made in (heavy(tmp_path), wide(tmp_path)):
-        assert faults(pairing(made, "fastapi_onnx", tmp_path), made.cases[:3], tmp_path) == [None] * 3
-        assert faults(pairing(made, "dynonnx", tmp_path), made.dynonnx_cases[:3], tmp_path) == [None] * 3
+@pytest.mark.parametrize("make", [heavy, pytest.param(wide, marks=pytest.mark.slow)])
+def test_models_made_on_the_spot_are_answered_rightly(make: Callable[[Path], ModelUnderTest], tmp_path: Path) -> None:
+    made = make(tmp_path)
+    assert faults(pairing(made, "fastapi_onnx", tmp_path), made.cases[:3], tmp_path) == [None] * 3
+    assert faults(pairing(made, "dynonnx", tmp_path), made.dynonnx_cases[:3], tmp_path) == [None] * 3
 
 
 def test_bare_costs_grow_with_rows(model: ModelUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,15 @@ def test_one_long_name_does_not_make_every_line_as_long() -> None:
     assert len(proof_table({"lines": lines})) < 10 * LONGEST_CELL
 
 
+def test_accidents_are_explained_where_there_are_any() -> None:
+    line = {"group": "usual", "rows": 9, "wrong": 0, "ties": 0, "worst": 0.0, "output": "label"}
+    both = [{**line, "way": way} for way in ("batched", "alone")]
+    assert "accidents" not in proof_table({"lines": both})
+    assert "accidents: rows whose neighbours are equally near" in proof_table(
+        {"lines": [{**one, "accidents": 3} for one in both]}
+    )
+
+
 def test_known_values_are_told_apart_from_the_only_ones() -> None:
     assert feature_cells(Feature("a", "string", "a"))[-1] == "any"
     assert feature_cells(Feature("a", "string", "a", known=("x", "y")))[-1] == "any; known: x, y"

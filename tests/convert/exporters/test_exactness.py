@@ -96,8 +96,8 @@ def test_no_row_of_a_booster_differs(package: str, data: str) -> None:
 
 def test_a_forest_is_not_larger_than_skl2onnxs() -> None:
     chance = np.random.default_rng(0)
-    x = chance.normal(size=(1000, 20))
-    model = ensemble.RandomForestClassifier(100, random_state=0).fit(x, x[:, 0] + chance.normal(size=1000) > 0)
+    x = chance.normal(size=(500, 20))
+    model = ensemble.RandomForestClassifier(50, random_state=0).fit(x, x[:, 0] + chance.normal(size=500) > 0)
     original = open_original(model)
     graph = export(original, describe(original), original.ask(dict(zip(original.names, x.T, strict=True)))).model
     options = {"zipmap": False}

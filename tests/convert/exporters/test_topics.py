@@ -16,6 +16,7 @@ Agrees = Callable[..., Converted]
 COUNTS = np.floor(numbers(positive=True) * 3)
 
 
+@pytest.mark.usefixtures("few_rows")
 def test_topics_stop_row_by_row(agrees: Agrees) -> None:
     model = LatentDirichletAllocation(2, max_doc_update_iter=15, mean_change_tol=0.01, random_state=0).fit(COUNTS)
     agrees(model)

@@ -96,8 +96,9 @@ def check(server: Running, folder: Path, examples: int, *more: str) -> None:
 
 
 @pytest.mark.timeout(MOST_SECONDS)
-def test_every_answer_is_described_where_a_key_is_needed(keyed: Running, tmp_path: Path) -> None:
-    check(keyed, tmp_path, examples=5)
+@pytest.mark.parametrize("examples", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_every_answer_is_described_where_a_key_is_needed(keyed: Running, tmp_path: Path, examples: int) -> None:
+    check(keyed, tmp_path, examples)
 
 
 @pytest.mark.slow

@@ -169,6 +169,11 @@ def test_a_small_share_is_never_said_to_be_nothing(modules: Page) -> None:
     assert modules.evaluate(said, [0, 1e-7, 4e-4, 0.25]) == ["0.0 %", "under 0.001 %", "0.040 %", "25.0 %"]
 
 
+def test_a_duration_of_nothing_has_no_digits(modules: Page) -> None:
+    said = 'async (seconds) => seconds.map((await import("/static/words.js")).duration)'
+    assert modules.evaluate(said, [1.7e-18, 0, 2.5e-7, 0.0123]) == ["0 µs", "0 µs", "0.25 µs", "12.3 ms"]
+
+
 def test_a_row_is_read_as_it_comes(modules: Page) -> None:
     read = """async ([text]) => {
       const { readRow } = await import("/static/row.js");

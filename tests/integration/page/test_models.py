@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,9 @@ from tests.integration.page.conftest import HOSTILE, Visit
 from tests.support.integration.running import Running
 from tests.support.server import models
 from tests.support.server.doors import Door, open_door
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 
 def test_it_opens_with_the_default_model_and_its_proof(served: Running, visit: Visit) -> None:
@@ -19,11 +23,30 @@ def test_it_opens_with_the_default_model_and_its_proof(served: Running, visit: V
     assert page.title() == "iris · dynonnx"
     proof = page.get_by_role("region", name="proof").inner_text()
     assert "Answers as the original does" in proof
-    assert "10,000 rows were put to the scikit-learn model and to this file: no answer differed." in proof
+    assert "10,000 rows were put to the original model and to this file: no answer differed." in proof
     assert "So the file says of itself; python -m convert verify asks the original again." in proof
     assert "answers 16 golden rows again" in proof
     facts = page.locator(".facts").inner_text()
     assert all(part in facts for part in ("setosa, versicolor, virginica", "scikit-learn", "for one row"))
+
+
+def test_a_proof_tells_what_it_does_not_count_and_who_answered(door: Door, visit: Visit) -> None:
+    page = visit(door, "/#mixed")
+    proof = {"rows": 10_000, "wrong": 0, "accidents": 408, "company": {"rows": 1000, "differ": 7, "worst": 0.1}}
+    more = {"parity": proof, "producer": {"python": "3.13.0", "original": "Python 3.10.13, scikit-learn 1.2.2"}}
+
+    def told(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | more)
+
+    page.route("**/models/iris", told)
+    page.get_by_role("link", name="iris").click()
+    page.locator("article h2", has_text="iris").wait_for()
+    words = page.get_by_role("region", name="proof").inner_text()
+    assert "Not counted: 408 rows whose neighbours are equally near" in words
+    assert "its answer to each row alone: of 1,000 rows together the original answers 7 otherwise" in words
+    facts = page.locator(".facts").inner_text()
+    assert "Made with\npython 3.13.0\n" in facts
+    assert "Proven against the answers of\nPython 3.10.13, scikit-learn 1.2.2\n" in facts
 
 
 @pytest.mark.slow

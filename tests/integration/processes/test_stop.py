@@ -72,7 +72,7 @@ def check_nothing_accepted_was_lost(load: Load, signalled: float) -> tuple[int, 
 
 
 @pytest.mark.fault(43)
-@pytest.mark.parametrize("whom", ["the arbiter", "all", "all, twice"])
+@pytest.mark.parametrize("whom", ["the arbiter", pytest.param("all", marks=pytest.mark.slow), "all, twice"])
 def test_sigterm_under_load_loses_nothing_accepted(
     start: Start, bodies: list[bytes], report: Report, whom: str
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from server.doctor.checkout import Blob, Checkout
 from server.doctor.examination import Asked, examine
+from server.doctor.trying import Tried, try_models
+from server.settings import Settings
 from tests.conftest import ROOT
 from tests.support.models.loading import put
 from tests.support.server.models import classifier
@@ -107,6 +109,35 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     repository.git("add", ".")
     repository.git("commit", "--quiet", "--message", "good")
     return repository.root
+
+
+@pytest.fixture(scope="session")
+def trials() -> dict[tuple[str, int | None], Tried]:
+    """How the trial of the good checkout's model went, by settings and memory."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def tried_once(good: Path, trials: dict[tuple[str, int | None], Tried], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The good checkout's own model is tried once for all tests in which nothing else lies beside it."""
+
+    def trial(folder: Path, settings: Settings, memory_bytes: int | None) -> Tried:
+        if contents(folder) != contents(good / "models"):
+            return try_models(folder, settings, memory_bytes)
+        key = repr(settings), memory_bytes
+        if key not in trials:
+            trials[key] = try_models(folder, settings, memory_bytes)
+        return trials[key]
+
+    monkeypatch.setattr("server.doctor.examination.try_models", trial)
+
+
+def contents(folder: Path) -> list[tuple[str, bool, bytes]]:
+    """Every name in a folder, whether it is a link, and what it holds."""
+    return sorted(
+        (str(path.relative_to(folder)), path.is_symlink(), path.read_bytes() if path.is_file() else b"")
+        for path in (folder, *folder.rglob("*"))
+    )
 
 
 @pytest.fixture

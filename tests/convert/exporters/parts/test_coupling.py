@@ -61,6 +61,7 @@ def test_rows_stop_where_libsvm_stops(classes: int) -> None:
     assert max(taken) < rounds(classes)
 
 
+@pytest.mark.usefixtures("few_rows")
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # scikit-learn 1.9: probability is on its way out
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("kind", [SVC, NuSVC])
