@@ -13,7 +13,8 @@ import pandas as pd
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements
-from convert.tracing.recorder.recorder import MissingColumn, quietly
+from convert.tracing.recorder.learned import MissingColumn
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import RECORDED, only, refuse
 from convert.tracing.standins.arrays.places import filled
 from convert.tracing.standins.frame_values import FrameValues
