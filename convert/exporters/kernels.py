@@ -106,6 +106,8 @@ def support_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
 
 def _support_sum(model: Any, x: Columns) -> Tensor:
     dual = np.ravel(model._dual_coef_.toarray() if model._sparse else model._dual_coef_)
+    if not len(dual):  # every row that it was fitted on lies within epsilon: one answer
+        return x.graph.zeros(x.numbers()).column(0) + float(model._intercept_[0])
     return product(_support(model, x), dual, float(model._intercept_[0]))
 
 

@@ -14,11 +14,18 @@ from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Predic
 from convert.graph.columns import Columns, columns
 from convert.graph.graph import Array, Tensor
 
+MOST_CELLS = 25_000_000  # of remembered rows that were sparse: 200 MB of a file
+
 
 def _points(model: Any) -> Array:
     points = model._fit_X
-    if not isinstance(points, np.ndarray):
-        raise Refused("it was fitted on a sparse matrix", "fit on a dense one")
+    if hasattr(points, "toarray"):
+        if points.shape[0] * points.shape[1] > MOST_CELLS:
+            raise Refused(
+                f"its {points.shape[0]:,} rows of {points.shape[1]:,} columns are mostly zeros, and a file holds each",
+                "fit on fewer words (max_features) or rows",
+            )
+        points = points.toarray()
     return np.asarray(points, np.float64)
 
 
@@ -185,7 +192,8 @@ def radius_transform(e: Exporter, model: Any, x: Columns) -> Columns:
 
 def label_spreading(e: Exporter, model: Any, x: Columns) -> Prediction:
     """The labels of the training rows, weighted by nearness."""
-    matrix, points = x.numbers(), np.asarray(model.X_, np.float64)
+    remembered = model.X_.toarray() if hasattr(model.X_, "toarray") else model.X_
+    matrix, points = x.numbers(), np.asarray(remembered, np.float64)
     if model.kernel == "rbf":
         weights = (squared(matrix, points) * -float(model.gamma)).unary("Exp")
         counts = weights @ np.asarray(model.label_distributions_)

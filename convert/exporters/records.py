@@ -48,12 +48,22 @@ def records(e: Exporter, vectorizer: Any, x: Columns) -> Columns:
             wanted[feature] = names.index(name), word
         else:
             value = x.take([names.index(name)]).numbers()
-            matrix[feature] = value.is_nan().where(np.float64(0.0), value)
+            matrix[feature] = _of_type(value.is_nan().where(np.float64(0.0), value), vectorizer.dtype)
     parts = list(matrix.values())
     if wanted:
         parts.append(indicators(x, list(wanted.values())).cast(np.float64))
     order = [*matrix, *wanted]
     return columns(e.graph.concat(parts).take([order.index(str(f)) for f in vectorizer.feature_names_]), len(order))
+
+
+def _of_type(value: Tensor, dtype: Any) -> Tensor:
+    """A number as the vectorizer keeps it, which calls ``dtype`` with each: ``int`` cuts off its fraction."""
+    kept = np.dtype(dtype)
+    if kept == np.float64:
+        return value
+    if kept not in (np.float32, np.int64):
+        raise Refused(f"it keeps numbers as {kept.name}", "fit it with dtype=np.float64, np.float32 or int")
+    return value.cast(kept.type).cast(np.float64)
 
 
 TRANSFORMS.update({DictVectorizer: records})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import KNNImputer
@@ -13,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor, LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.semi_supervised import LabelPropagation
 
 from convert.errors import Refused
 from convert.export import export
@@ -23,6 +26,7 @@ from convert.proof.enough import MOST_ACCIDENTS, refuse_ties
 from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import ask_few_rows, ask_proof_rows
 from server.artefact.runtime import Runtime
+from tests.campaigns.coverage.data import numbers
 
 RANDOM = np.random.default_rng(7)
 SURVEY = RANDOM.integers(1, 6, (300, 5)).astype(float)
@@ -110,3 +114,20 @@ def test_marks_never_stand_in_the_file() -> None:
     assert [output.name for output in exported.model.graph.output] == ["label", "probabilities"]
     assert not {"Not", "Or", "LessOrEqual"} & {node.op_type for node in exported.model.graph.node}
     assert exported.accidents is not None
+
+
+def test_labels_spread_over_rows_of_a_sparse_matrix(agrees: Callable[[Any], object]) -> None:
+    rows = numbers()[:80]
+    labels = np.where(np.arange(len(rows)) % 4, -1, rows[:, 0] > 0)
+    agrees(LabelPropagation(gamma=1, tol=0.1).fit(sparse.csr_array(rows), labels))
+
+
+def test_rows_that_were_remembered_as_a_sparse_matrix(agrees: Callable[[Any], object]) -> None:
+    rows = np.where(numbers() > 0, numbers(), 0)[:200]
+    agrees(KNeighborsClassifier(3).fit(sparse.csr_array(rows), rows[:, 0] > 0.5))
+
+
+def test_sparse_rows_that_a_file_cannot_hold_are_refused(agrees: Callable[[Any], object]) -> None:
+    rows = sparse.random_array((1000, 30_000), density=1e-4, format="csr", rng=0)
+    with pytest.raises(Refused, match="its 1,000 rows of 30,000 columns are mostly zeros, and a file holds each"):
+        agrees(KNeighborsRegressor(3).fit(rows, np.arange(1000.0)))
