@@ -19,7 +19,7 @@ from convert.original.self_description import Form, form_of, given_names, kind_o
 from convert.original.table import Table, length
 from convert.original.usual import UNSEEN_TEXT, usual_row
 from convert.tracing.inputs import infer_columns
-from convert.tracing.recorder.samples import reshaped
+from convert.tracing.recorder.texts.samples import reshaped
 from convert.tracing.steps import own_steps
 from convert.witness import answers
 from convert.witness.answers import Question

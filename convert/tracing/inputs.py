@@ -17,7 +17,7 @@ from convert.errors import Refused
 from convert.exporters.registry import Exporter
 from convert.graph.graph import Graph
 from convert.inside import inside, is_idle
-from convert.tracing.recorder.recorder import MissingColumn, NeedsDates, NeedsText
+from convert.tracing.recorder.learned import MissingColumn, NeedsDates, NeedsText
 from convert.tracing.recording import SIZES, Recording, columns_of, record, recorder_for
 from convert.tracing.steps import call_of, functions_of, is_own
 

@@ -15,11 +15,11 @@ import numpy as np
 import sklearn.utils.validation
 
 from convert.tracing import kernels
-from convert.tracing.recorder import texts
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, asked_by_a_person, refuse
+from convert.tracing.recorder.texts import texts
 from convert.tracing.rows.arrays import rows_of
-from convert.tracing.standins import pandas_functions
+from convert.tracing.standins import pandas_constructors, pandas_functions
 from convert.tracing.standins.cells.cell import Pieces
 from convert.tracing.standins.cells.found import searched
 from convert.tracing.standins.cells.ways import is_cell
@@ -82,7 +82,7 @@ class Frames(Shim):
 
     def __call__(cls, *args: Any, **keywords: Any) -> Any:
         if not args and keywords.keys() <= {"index"} and asked_by_a_person(1):
-            return pandas_functions.blank()
+            return pandas_constructors.blank()
         return super().__call__(*args, **keywords)
 
 
@@ -138,7 +138,7 @@ def _vectorized(function: Any, *args: Any, **keywords: Any) -> Any:
     def call(x: Any, *more: Any, **rest: Any) -> Any:
         if not isinstance(x, StandIn):
             return plain(x, *more, **rest)
-        made = pandas_functions.series_of(to_array(x)).apply(function, args=more, **rest)
+        made = pandas_constructors.series_of(to_array(x)).apply(function, args=more, **rest)
         return made.to_numpy() if kinds is None else made.to_numpy().astype(kinds[0])
 
     return call
@@ -197,7 +197,7 @@ def replacements() -> Iterator[Pair]:
     for name, check in {"check_array": _check_array, "validate_data": _validate_data}.items():
         own = getattr(sklearn.utils.validation, name)
         yield own, dispatching(own, functools.partial(check, None))
-    for own, ours in pandas_functions.CLASSES.items():
+    for own, ours in pandas_constructors.CLASSES.items():
         kind = Frames if own is DATA_FRAME else Shim
         yield own, kind(own.__name__, (), {"own": own, "ours": staticmethod(ours)})
     yield OWN_BESIDE, _Beside()

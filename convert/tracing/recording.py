@@ -12,13 +12,15 @@ from convert.errors import Refused
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph
 from convert.tracing.patches import in_place
-from convert.tracing.recorder.recorder import CURRENT, Learned, MissingColumn, NeedsDates, NeedsText, Recorder, storage
+from convert.tracing.recorder.held import storage
+from convert.tracing.recorder.learned import Learned, MissingColumn, NeedsDates, NeedsText
+from convert.tracing.recorder.recorder import CURRENT, Recorder
 from convert.tracing.recorder.refusals import RECORDED, Untraceable, failed, nothing_hidden
 from convert.tracing.rows.picked import Picked
 from convert.tracing.standins.arrays.array import Array
 from convert.tracing.standins.dates.times import Times
+from convert.tracing.standins.dummies import Dummies
 from convert.tracing.standins.frames import Frame
-from convert.tracing.standins.pandas_functions import Dummies
 from convert.tracing.standins.series.categories import plain
 from convert.tracing.standins.series.series import Series
 from convert.tracing.standins.standin import StandIn

@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from server.endpoints.entering import HotRoute
 from server.endpoints.framing import Headers, check_framing
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.reads import JSON
-from server.endpoints.serving import HotRoute
 from server.errors import ServerError, envelope
 from server.logs import log
 from server.models.repository import Repository

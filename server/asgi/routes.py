@@ -13,11 +13,11 @@ from server.asgi.openapi import answers
 from server.asgi.read_schemas import HEALTH, LIVE, MODEL, MODELS, READY, SCALE
 from server.batching.entry import Entry, PiecedAnswer
 from server.endpoints import reads
+from server.endpoints.entering import HotRoute, enter, server_timing
 from server.endpoints.ledger import SMALL_BODY_BYTES, Lease
 from server.endpoints.lifecycle import Endpoints
 from server.endpoints.portions import PORTION_BYTES, Portions
 from server.endpoints.reads import JSON, Answer
-from server.endpoints.serving import HotRoute, enter, server_timing
 from server.errors import ServerError
 
 

@@ -12,8 +12,8 @@ from time import monotonic
 from typing import NamedTuple
 
 from server.codecs.refusals import no_route
+from server.endpoints.clients.keys import check_key, digests_of
 from server.endpoints.framing import BLANKS, CLOSE, Headers, check_coding, check_framing, one_coding, says_no_store
-from server.endpoints.keys import check_key, digests_of
 from server.endpoints.router_clock import RouterClock
 from server.errors import ServerError
 

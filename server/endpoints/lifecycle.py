@@ -13,10 +13,10 @@ from typing import Literal
 
 from server.batching.runs.quarantine import Quarantine, Record
 from server.batching.turns import Turns
+from server.endpoints.clients.quota import make_quota
 from server.endpoints.gate import Gate
 from server.endpoints.ledger import make_ledger
 from server.endpoints.live import Live
-from server.endpoints.quota import make_quota
 from server.endpoints.serving import Serving, worth_of
 from server.endpoints.shared_reads import SharedReads
 from server.errors import ServerError

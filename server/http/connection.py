@@ -22,9 +22,9 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
+from server.endpoints.entering import HotRoute, enter
 from server.endpoints.framing import body_length, check_framing
 from server.endpoints.ledger import SMALL_BODY_BYTES
-from server.endpoints.serving import HotRoute, enter
 from server.errors import ServerError
 from server.http.exchange import Exchange
 from server.http.head_cache import Recognised

@@ -11,9 +11,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from server.batching.entry import Entry, PiecedAnswer
+from server.endpoints.entering import HotRoute, server_timing
 from server.endpoints.ledger import Account, Lease
 from server.endpoints.portions import PORTION_BYTES
-from server.endpoints.serving import HotRoute, server_timing
 from server.errors import ServerError, envelope
 
 if TYPE_CHECKING:

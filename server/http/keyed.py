@@ -9,8 +9,8 @@ import asyncio
 from hmac import compare_digest
 from typing import Any
 
+from server.endpoints.entering import HotRoute
 from server.endpoints.lifecycle import Endpoints
-from server.endpoints.serving import HotRoute
 from server.http.connection import Connection
 from server.http.credentials import Credentials, credentials_in, without
 from server.http.head_cache import MAX_LINE_BYTES, Recognised

@@ -12,9 +12,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from server.endpoints.entering import HotRoute
 from server.endpoints.ledger import SMALL_BODY_BYTES
 from server.endpoints.lifecycle import Endpoints
-from server.endpoints.serving import HotRoute
 from server.http.cold.starts import ColdStarts
 from server.http.debts import Debts
 from server.http.exchange import Exchange, LoggedExchange

@@ -17,7 +17,7 @@ from convert.errors import Refused
 from convert.exporters.registry import Exporter
 from convert.graph.graph import Graph
 from convert.tracing.recorder.calendar import turns
-from convert.tracing.recorder.recorder import Learned, MissingColumn, NeedsDates, NeedsText
+from convert.tracing.recorder.learned import Learned, MissingColumn, NeedsDates, NeedsText
 from convert.tracing.recording import SIZES, columns_of, record, recorder_for
 from convert.tracing.steps import call_of, capture, functions_of, is_own, own_steps
 

@@ -11,7 +11,7 @@ from convert.graph.graph import Array
 from convert.original.hints.column_hints import ColumnHint
 from convert.original.table import Table
 from convert.original.usual import UNSEEN_TEXT, is_missing
-from convert.tracing.recorder.samples import around
+from convert.tracing.recorder.texts.samples import around
 from server.artefact.metadata import Feature
 
 FARTHEST = 1e100  # boosters write 1e300 for "any number": no place where values lie

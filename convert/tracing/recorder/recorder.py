@@ -13,52 +13,18 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from convert.graph.columns import Columns, columns
+from convert.graph.columns import Columns
 from convert.graph.graph import Graph, Tensor
-from convert.tracing.recorder import elements, nodes
-from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse, remember
+from convert.tracing.recorder import elements
+from convert.tracing.recorder.held import as_dtype, as_wide, dtype_of, storage
+from convert.tracing.recorder.learned import Learned, NeedsDates, NeedsText
+from convert.tracing.recorder.refusals import RECORDED, VECTORISED, refuse
 
-TEXT, NUMBER = "text", "number"
 MOST_SAMPLES = 100  # texts of one kind
-
-
-@dataclass(slots=True)
-class Learned:
-    """What a recording learns of one input column: that it holds text or dates, values it knows, numbers it compares
-    with, texts that it takes apart otherwise than others."""
-
-    text: bool = False
-    dates: bool = False
-    known: list[Any] = field(default_factory=list)
-    points: list[float] = field(default_factory=list)
-    samples: list[str] = field(default_factory=list)
-
-
-class NeedsText(Exception):
-    """The code takes an input column for text whose sample rows hold numbers."""
-
-    def __init__(self, column: int) -> None:
-        super().__init__(column)
-        self.column = column
-        remember(self)
-
-
-class NeedsDates(NeedsText):
-    """The code takes input columns for dates whose sample rows hold others."""
-
-    def __init__(self, columns: Sequence[int]) -> None:
-        super().__init__(columns[0])
-        self.columns = columns
-
-
-class MissingColumn(KeyError, AttributeError):
-    """The code asks for a column that the sample rows do not have."""
 
 
 class Recorder:
@@ -82,7 +48,7 @@ class Recorder:
         parts: list[tuple[Tensor, int]] = []
         at, self.index = 0, getattr(concrete, "index", self.index)
         for tensor, wide in x.parts:
-            kinds = [_dtype_of(concrete, at + offset) for offset in range(wide)]
+            kinds = [dtype_of(concrete, at + offset) for offset in range(wide)]
             if len(set(kinds)) == 1:
                 parts.append((as_dtype(tensor, kinds[0]), wide))
             else:
@@ -91,7 +57,7 @@ class Recorder:
         made = Columns(self.graph, tuple(parts))
         for position in range(made.width):
             self._origins[made.take([position]).parts[0][0].name] = position
-            if isinstance(kind := _dtype_of(concrete, position), np.dtype) and kind.kind == "M":
+            if isinstance(kind := dtype_of(concrete, position), np.dtype) and kind.kind == "M":
                 self.learned[position] = Learned(dates=True)
         self._given.update(self._origins)
         self.first = made.take([0]).parts[0][0] if made.parts else None
@@ -167,7 +133,7 @@ class Recorder:
             raise refuse("it makes an array of a shape that is not recorded", VECTORISED)
         parts, at = [], 0
         for tensor, wide in made.parts:
-            wanted = [storage(_dtype_of(concrete, at + offset)) for offset in range(wide)]
+            wanted = [storage(dtype_of(concrete, at + offset)) for offset in range(wide)]
             fitted = as_wide(tensor, np.result_type(*wanted) if object not in wanted else wanted[0])
             parts.append((self.keep_origin(fitted, tensor), wide))
             at += wide
@@ -218,11 +184,6 @@ def _unmade(recorder: Recorder, concrete: Any, made: Columns) -> Any:
     raise NotImplementedError
 
 
-def column(tensor: Tensor) -> Columns:
-    """A tensor ``[rows, 1]`` as columns."""
-    return columns(tensor, 1)
-
-
 def _runs(tables: Sequence[Columns], width: int) -> Iterator[tuple[int, int]]:
     """The stretches of columns that lie in one tensor in each of the tables."""
     edges = {0, width}
@@ -240,52 +201,6 @@ def _cut(operand: Any, start: int, stop: int, width: int) -> Any:
     if np.ndim(operand) and np.shape(operand)[-1] == width and width > 1:
         return np.asarray(operand)[..., start:stop]
     return operand
-
-
-def storage(dtype: Any) -> np.dtype[Any]:
-    """The dtype of a tensor that holds a column of numpy or pandas; categories are held by their codes."""
-    if isinstance(dtype, pd.CategoricalDtype):
-        return np.dtype(np.int64)
-    if isinstance(dtype, pd.StringDtype) or dtype.kind in "OUT":
-        return np.dtype(object)
-    if isinstance(dtype, np.dtype) and dtype.kind in "biuf" and dtype != np.float16:  # which rounds after each step
-        return dtype
-    if isinstance(dtype, np.dtype) and dtype.kind in "mM":
-        return np.dtype(np.float64)  # seconds
-    raise refuse(f"a column of {dtype} is not recorded", "make numbers or texts of it: astype(float), astype(str)")
-
-
-def as_dtype(tensor: Tensor, dtype: Any) -> Tensor:
-    """A tensor of texts or numbers as a column of this dtype is held."""
-    if isinstance(dtype, pd.CategoricalDtype):
-        return coded(tensor, list(dtype.categories))
-    wanted = storage(dtype)
-    if elements.is_text(tensor) != (wanted.kind == "O"):
-        if wanted.kind == "O":  # numbers in a column of objects
-            return tensor
-        raise refuse("a column of texts holds numbers in the model's own steps", RECORDED)
-    return tensor.cast(wanted)
-
-
-def as_wide(tensor: Tensor, wanted: np.dtype[Any]) -> Tensor:
-    """A tensor in the dtype of its sample rows, or in its own where that holds more: NaN beside whole numbers."""
-    if elements.is_text(tensor) or wanted.kind == "O" or np.can_cast(wanted, tensor.dtype, "safe"):
-        return tensor
-    return tensor.cast(np.promote_types(tensor.dtype, wanted))
-
-
-def coded(x: Tensor, categories: Sequence[Any]) -> Tensor:
-    """Values as their positions among categories, -1 where they are not among them."""
-    if elements.is_text(x):
-        return x.coded({str(value): code for code, value in enumerate(categories)}, -1)
-    codes = elements.constant_like(x, np.int64(-1))
-    for code, value in enumerate(categories):
-        codes = nodes.holds_any(x, [value]).where(np.int64(code), codes)
-    return codes
-
-
-def _dtype_of(concrete: Any, position: int) -> Any:
-    return concrete.dtypes.iloc[position] if isinstance(concrete, pd.DataFrame) else concrete.dtype
 
 
 @contextmanager

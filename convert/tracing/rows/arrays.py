@@ -13,7 +13,8 @@ import numpy as np
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import along, elements
-from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.held import column
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, only, refuse
 from convert.tracing.rows.turned import Turned

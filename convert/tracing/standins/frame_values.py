@@ -10,8 +10,9 @@ import pandas as pd
 from pandas.api.types import is_scalar
 
 from convert.graph.columns import Columns
+from convert.tracing.recorder.held import column
 from convert.tracing.recorder.operators import COMPARISONS
-from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, only, refuse
 from convert.tracing.rows.frames import AlongRows

@@ -1,4 +1,4 @@
-"""Owns the stand-in of a pandas DataFrame: which columns it has, by name. What becomes of values: `frame_values`."""
+"""Owns the stand-in of a pandas DataFrame: its columns, taken and set. Names: `frame_names`; values: `frame_values`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import pandas as pd
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements
-from convert.tracing.recorder.recorder import MissingColumn, quietly
+from convert.tracing.recorder.learned import MissingColumn
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import RECORDED, only, refuse
 from convert.tracing.standins.arrays.places import filled
-from convert.tracing.standins.frame_values import FrameValues
+from convert.tracing.standins.frame_names import FrameNames
 from convert.tracing.standins.functions.table import FUNCTIONS
 from convert.tracing.standins.locating import Located, Positioned
 from convert.tracing.standins.row_count import RowCount, labels_of
@@ -34,7 +35,7 @@ EVALUATED = (
 )  # fmt: skip
 
 
-class Frame(FrameValues):
+class Frame(FrameNames):
     """Stands for a DataFrame."""
 
     __slots__ = ()
@@ -213,60 +214,3 @@ class Frame(FrameValues):
     def get(self, name: Any, default: Any = None) -> Any:
         """A column, or the default where there is none."""
         return self[name] if name in self.concrete.columns else default
-
-    def drop(
-        self, labels: Any = None, axis: Any = 0, columns: Any = None, inplace: bool = False, **keywords: Any
-    ) -> Any:
-        """Without some columns."""
-        wanted = columns if columns is not None else labels
-        if wanted is None or (columns is None and axis not in (1, "columns")) or keywords.get("index") is not None:
-            raise refuse("DataFrame.drop takes rows away", "drop(columns=[...]) takes columns")
-        if keywords.get("errors") != "ignore":
-            self.places(list(wanted) if isinstance(wanted, list | tuple | set | pd.Index | np.ndarray) else [wanted])
-        concrete = self.concrete.drop(columns=wanted, errors="ignore")
-        made = self.at([at for at, name in enumerate(self.concrete.columns) if name in set(concrete.columns)])
-        return self._become(made) if inplace else made
-
-    def rename(
-        self, mapper: Any = None, columns: Any = None, axis: Any = 0, inplace: bool = False, **others: Any
-    ) -> Any:
-        """Columns under other names."""
-        only(others)
-        if columns is None and axis not in (1, "columns"):
-            raise refuse("DataFrame.rename renames rows", "rename(columns={...})")
-        made = self.like(self.concrete.rename(columns=columns if columns is not None else mapper), self.columns_)
-        return self._become(made) if inplace else made
-
-    def reindex(self, labels: Any = None, columns: Any = None, fill_value: Any = np.nan, **others: Any) -> Any:
-        """These columns in this order; those that are not there hold one constant."""
-        only(others)
-        if columns is None:
-            raise refuse("DataFrame.reindex chooses rows", "reindex(columns=[...])")
-        whole = self.copy()
-        for name in columns:
-            if name not in whole.concrete.columns:
-                whole[name] = fill_value
-        return whole[list(columns)]
-
-    def select_dtypes(self, include: Any = None, exclude: Any = None) -> Any:
-        """Columns by what they hold."""
-        return self[list(self.concrete.select_dtypes(include, exclude).columns)]
-
-    def filter(self, items: Any = None, like: Any = None, regex: Any = None, axis: Any = None) -> Any:
-        """Columns by their names."""
-        return self[list(self.concrete.filter(items=items, like=like, regex=regex, axis=1).columns)]
-
-    def add_prefix(self, prefix: str, **others: Any) -> Any:
-        """Longer names."""
-        only(others)
-        return self.like(self.concrete.add_prefix(prefix), self.columns_)
-
-    def add_suffix(self, suffix: str, **others: Any) -> Any:
-        """Longer names."""
-        only(others)
-        return self.like(self.concrete.add_suffix(suffix), self.columns_)
-
-    def set_axis(self, labels: Any, axis: Any = 0, **others: Any) -> Any:
-        """Columns under other names."""
-        only(others)
-        return self.like(self.concrete.set_axis(labels, axis=axis), self.columns_)

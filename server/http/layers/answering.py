@@ -16,10 +16,10 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from server.batching.queue import NEVER
+from server.endpoints.entering import HotRoute
 from server.endpoints.framing import has_body
 from server.endpoints.gate import OPEN_PATHS
 from server.endpoints.portions import PORTION_BYTES
-from server.endpoints.serving import HotRoute
 from server.errors import ServerError
 from server.http.cold.place import ColdPlace
 from server.http.cold.starts import FIRST_LOOK, LOOK, OTHER

@@ -11,8 +11,8 @@ from time import monotonic
 
 import httptools
 
+from server.endpoints.entering import HotRoute
 from server.endpoints.framing import body_length
-from server.endpoints.serving import HotRoute
 from server.errors import ServerError
 from server.http.head_cache import Recognised
 from server.http.layers.waiting import WaitingConnection

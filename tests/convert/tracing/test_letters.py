@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from convert.errors import Refused
-from convert.tracing.recorder.texts import several
+from convert.tracing.recorder.texts.texts import several
 from tests.convert.tracing.test_rare_rows import FEW, answered
 from tests.convert.tracing.test_steps import assert_same
 

@@ -13,7 +13,7 @@ from convert.graph.graph import Graph
 from convert.original.original import open_original
 from convert.original.schema import describe
 from convert.proof.rows.usual import usual
-from convert.tracing.recorder.samples import around, matching
+from convert.tracing.recorder.texts.samples import around, matching
 from convert.tracing.recording import columns_of, record, recorder_for
 from tests.convert.tracing.test_rare_rows import FEW
 

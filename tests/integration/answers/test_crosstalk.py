@@ -53,7 +53,7 @@ def _summed(metrics: str, name: str) -> float:
 
 
 def test_no_answer_reaches_another_client(tmp_path: Path, report: Report) -> None:
-    campaign(25_000, tmp_path, report)
+    campaign(50_000, tmp_path, report)
 
 
 @pytest.mark.slow

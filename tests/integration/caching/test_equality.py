@@ -18,8 +18,8 @@ from server.codecs.json import group as json_group
 from server.codecs.json.group import JsonGroup
 from server.codecs.v2 import answer as v2_answer
 from server.codecs.v2.answer import TensorGroup
+from server.endpoints.entering import enter
 from server.endpoints.lifecycle import Endpoints
-from server.endpoints.serving import enter
 from server.metrics.scoreboard import Scoreboard
 from server.models.folder import VersionFile
 from server.models.repository import Model, Repository

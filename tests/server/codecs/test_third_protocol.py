@@ -12,7 +12,7 @@ from server.artefact.runtime import Feed
 from server.artefact.tensors import Array
 from server.batching.entry import Entry, PiecedAnswer
 from server.codecs.codec import Codec, Headers
-from server.endpoints.serving import HotRoute, enter
+from server.endpoints.entering import HotRoute, enter
 from server.errors import ServerError
 from server.metrics.families import RouteName
 from tests.support.server.rig import Curve, NumbersEntry, Rig, in_loop

@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 
 from server.asgi.app import App
 from server.batching.cost import CostCurve
-from server.endpoints import gate, serving
+from server.endpoints import entering, gate
 from server.endpoints.lifecycle import Endpoints
 from server.http import connection, exchange, worker_state
 from server.http.connection import Connection
@@ -37,7 +37,7 @@ from tests.support.server.models import classifier
 Act = Callable[[Connection, Wire, float], Coroutine[Any, Any, None]]
 Connect = Callable[[], tuple[Connection, "PausingWire"]]
 
-TIMED = (connection, exchange, flow, gate, reading, serving, worker_state)  # modules that read the clock
+TIMED = (connection, entering, exchange, flow, gate, reading, worker_state)  # modules that read the clock
 NEVER = 1e6  # seconds
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from convert.graph.columns import Columns
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import arithmetic, elements
-from convert.tracing.recorder.recorder import as_dtype, column, quietly
+from convert.tracing.recorder.held import as_dtype, column
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, VECTORISED, only, refuse
 from convert.tracing.rows.arrays import ArrayAlongRows
 from convert.tracing.rows.picked import Picked

@@ -9,7 +9,8 @@ import numpy as np
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements
-from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.held import column
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, RECORDED, refuse
 from convert.tracing.standins.standin import StandIn

@@ -10,12 +10,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import arithmetic, elements, nodes, texts
+from convert.tracing.recorder import arithmetic, elements, nodes
 from convert.tracing.recorder.keyed import HASH, NeedsKeys, plain
 from convert.tracing.recorder.operators import COMPARISONS, OPERATORS
 from convert.tracing.recorder.recorder import Recorder
 from convert.tracing.recorder.refusals import RECORDED, VECTORISED, catches_errors, refuse
-from convert.tracing.recorder.samples import CASED
+from convert.tracing.recorder.texts import pieces, texts
+from convert.tracing.recorder.texts.samples import CASED
 from convert.tracing.rows.moments import CALLED, PARTS
 from convert.tracing.standins.cells.ways import Explored, Ways, is_cell
 from convert.tracing.standins.standin import ufunc_node
@@ -109,7 +110,7 @@ class Cell(Explored):
 
     def __getitem__(self, key: Any) -> Cell:
         self.recorder.need_text(self.tensor, "a piece of a text")
-        return self.taken(lambda: texts.piece(self.tensor, key))
+        return self.taken(lambda: pieces.piece(self.tensor, key))
 
     def lower(self) -> Cell:
         """As str.lower."""
@@ -213,7 +214,7 @@ class Pieces:
     def __getitem__(self, place: int) -> Cell:
         told = " " if self._separator is None else self._separator
         made = self._cell.taken(
-            lambda: texts.nth(self._cell.tensor, self._separator, place),
+            lambda: pieces.nth(self._cell.tensor, self._separator, place),
             lambda text: told.join([*"w" * place, text, "v"]),
         )
         made.recorder.sample(made.tensor, ["", "u", told])

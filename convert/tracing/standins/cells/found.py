@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from convert.tracing.recorder import elements, texts
-from convert.tracing.recorder.expressions import first_reading, is_at_end
+from convert.tracing.recorder import elements
 from convert.tracing.recorder.refusals import VECTORISED, refuse
-from convert.tracing.recorder.samples import matching
+from convert.tracing.recorder.texts import pieces, texts
+from convert.tracing.recorder.texts.expressions import first_reading, is_at_end
+from convert.tracing.recorder.texts.samples import matching
 from convert.tracing.standins.cells.cell import Cell
 
 
@@ -26,7 +27,7 @@ class Found:
         if number == 0:
             return cell.taken(lambda: texts.first_match(cell.tensor, first_reading(self._pattern), None))
         return cell.taken(
-            lambda: texts.extracted(cell.tensor, self._pattern), lambda text: texts.with_group(self._pattern, text)
+            lambda: pieces.extracted(cell.tensor, self._pattern), lambda text: pieces.with_group(self._pattern, text)
         )
 
     __getitem__ = group
@@ -47,7 +48,7 @@ def searched(pattern: Any, cell: Cell) -> Found | None:
     cell.recorder.need_text(cell.tensor, "re.search")
     cell.recorder.sample(cell.tensor, matching(told))
     if re.compile(told).groups:
-        there = cell.recorder.node(lambda: ~elements.missing(texts.extracted(cell.tensor, told)))
+        there = cell.recorder.node(lambda: ~elements.missing(pieces.extracted(cell.tensor, told)))
     else:
         there = cell.recorder.node(lambda: texts.contains(cell.tensor, told, regex=True))
     return Found(cell, told) if cell.ways.decide(there) else None

@@ -12,7 +12,8 @@ import numpy as np
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import along, elements
 from convert.tracing.recorder.keyed import plain
-from convert.tracing.recorder.recorder import MissingColumn, Recorder
+from convert.tracing.recorder.learned import MissingColumn
+from convert.tracing.recorder.recorder import Recorder
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import VECTORISED, only, refuse
 from convert.tracing.standins.cells.cell import MIDDLE, Cell

@@ -9,7 +9,8 @@ import pandas as pd
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import calendar, elements
-from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.held import column
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import only, refuse
 from convert.witness.frame import PER_SECOND
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from convert.tracing.recorder import calendar, elements
-from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.held import column
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import RECORDED, only, refuse
 from convert.tracing.standins.dates.times import Times
 from convert.witness.frame import PER_SECOND

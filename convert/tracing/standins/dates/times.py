@@ -12,8 +12,9 @@ import pandas as pd
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import calendar, elements
+from convert.tracing.recorder.held import column
 from convert.tracing.recorder.operators import COMPARISONS
-from convert.tracing.recorder.recorder import Recorder, column, quietly
+from convert.tracing.recorder.recorder import Recorder, quietly
 from convert.tracing.recorder.refusals import only, refuse
 from convert.tracing.rows.moments import Moment
 from convert.tracing.standins.cells.cell import Cell

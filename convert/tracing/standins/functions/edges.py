@@ -8,7 +8,8 @@ import numpy as np
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements
-from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.held import column
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, only, refuse
 from convert.tracing.standins.functions.given import bare
 from convert.tracing.standins.standin import StandIn

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from convert.tracing.recorder import nodes
-from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.held import column
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.reducing import reduced
 from convert.tracing.recorder.refusals import IN_FIT, MIXES, refuse
 from convert.tracing.rows import arrays as along_rows

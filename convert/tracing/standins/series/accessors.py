@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convert.graph.columns import columns
-from convert.tracing.recorder import elements, texts
+from convert.tracing.recorder import elements
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import VECTORISED, only, refuse
-from convert.tracing.recorder.samples import CASED, matching
+from convert.tracing.recorder.texts import pieces, texts
+from convert.tracing.recorder.texts.samples import CASED, matching
 
 if TYPE_CHECKING:
     from convert.tracing.standins.series.series import Series
@@ -133,7 +134,7 @@ class TextAccessor:
     def __getitem__(self, key: Any) -> Any:
         with quietly():
             concrete = self._series.concrete.str[key]
-        made = self._series.made(concrete, lambda x: texts.piece(x, key))
+        made = self._series.made(concrete, lambda x: pieces.piece(x, key))
         self._series.recorder.take(made.tensor, self._series.tensor, lambda text: text)
         return made
 
@@ -166,8 +167,8 @@ class TextAccessor:
         if flags or (concrete.ndim == 2 and concrete.shape[1] != 1):
             raise refuse("Series.str.extract of several groups is not recorded", WAYS_OUT)
         self._sample(matching(pat))
-        made = series.like(concrete, columns(series.recorder.node(lambda: texts.extracted(series.tensor, pat)), 1))
-        series.recorder.take(made.columns_.parts[0][0], series.tensor, lambda text: texts.with_group(pat, text))
+        made = series.like(concrete, columns(series.recorder.node(lambda: pieces.extracted(series.tensor, pat)), 1))
+        series.recorder.take(made.columns_.parts[0][0], series.tensor, lambda text: pieces.with_group(pat, text))
         return made
 
     def __getattr__(self, name: str) -> Any:
@@ -192,10 +193,10 @@ class Pieces:
             raise refuse(f"piece {key} of Series.str.split is not recorded", "one piece is: .str[1]")
         with quietly():
             given = {} if self._regex else {"regex": False}
-            pieces = self._series.concrete.str.split(self._separator, n=self._most, **given).str
-            concrete = pieces[0] if pieces[key].isna().all() else pieces[key]
-        made = self._series.made(concrete, lambda x: texts.nth(x, self._separator, key, self._regex))
-        told = texts.separator_sample(self._separator, self._regex)
+            parted = self._series.concrete.str.split(self._separator, n=self._most, **given).str
+            concrete = parted[0] if parted[key].isna().all() else parted[key]
+        made = self._series.made(concrete, lambda x: pieces.nth(x, self._separator, key, self._regex))
+        told = pieces.separator_sample(self._separator, self._regex)
         self._series.recorder.take(made.tensor, self._series.tensor, lambda text: told.join([*"w" * key, text, "v"]))
         self._series.recorder.sample(made.tensor, ["", "u", told])
         return made

@@ -9,7 +9,8 @@ import pandas as pd
 
 from convert.graph.graph import Tensor
 from convert.tracing.recorder import elements
-from convert.tracing.recorder.recorder import coded, column, quietly
+from convert.tracing.recorder.held import coded, column
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import MIXES, refuse
 from convert.tracing.standins.standin import StandIn
 

@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from convert.graph.graph import Tensor
-from convert.tracing.recorder import elements, texts
+from convert.tracing.recorder import elements
+from convert.tracing.recorder.held import column
 from convert.tracing.recorder.operators import COMPARISONS
-from convert.tracing.recorder.recorder import column, quietly
+from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import MIXES, RECORDED, VECTORISED, only, refuse
-from convert.tracing.recorder.samples import NUMBERS
+from convert.tracing.recorder.texts import texts
+from convert.tracing.recorder.texts.samples import NUMBERS
 from convert.tracing.rows.picked import Picked
 from convert.tracing.standins.arrays.values import astype
 from convert.tracing.standins.dates.reading import dates_in

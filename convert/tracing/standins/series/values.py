@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_scalar
 
-from convert.tracing.recorder import arithmetic, elements, nodes, texts
+from convert.tracing.recorder import arithmetic, elements, nodes
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import only, refuse
+from convert.tracing.recorder.texts import texts
 from convert.tracing.standins.cells.cell import Cell
 from convert.tracing.standins.cells.together import answers_of, put_together
 from convert.tracing.standins.cells.ways import Ways

@@ -14,9 +14,9 @@ import pytest
 from server.batching.slice_queue import SliceQueue
 from server.batching.turns import Turns
 from server.codecs.slices import EASY_BYTES, LARGE_BYTES
-from server.endpoints.serving import Bodies, enter
+from server.endpoints.entering import Bodies, enter
 from server.errors import ServerError
-from tests.server.endpoints.test_serving import INFER, Asked, opened
+from tests.server.endpoints.test_entering import INFER, Asked, opened
 from tests.support.server.rig import in_loop, until
 
 PACKED = ((b"content-encoding", b"gzip"),)

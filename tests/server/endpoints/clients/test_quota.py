@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.endpoints import quota as quota_module
-from server.endpoints.quota import BURST_SECONDS, Quota, client_at, make_quota
+from server.endpoints.clients import quota as quota_module
+from server.endpoints.clients.quota import BURST_SECONDS, Quota, client_at, make_quota
 from server.errors import ServerError
 from server.settings import read_settings
 

@@ -1,0 +1,1 @@
+"""Owns who asks: the keys that clients bring, and how much each may send."""
