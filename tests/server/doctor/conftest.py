@@ -135,7 +135,11 @@ def tried_once(good: Path, trials: dict[tuple[str, int | None], Tried], monkeypa
 def contents(folder: Path) -> list[tuple[str, bool, bytes]]:
     """Every name in a folder, whether it is a link, and what it holds."""
     return sorted(
-        (str(path.relative_to(folder)), path.is_symlink(), path.read_bytes() if path.is_file() else b"")
+        (
+            str(path.relative_to(folder)),
+            path.is_symlink(),
+            path.read_bytes() if path.is_file() and not path.is_symlink() else b"",
+        )
         for path in (folder, *folder.rglob("*"))
     )
 
