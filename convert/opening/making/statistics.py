@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas
-from scipy import stats
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array
 
@@ -90,6 +89,8 @@ def fill_link(made: Any, state: Any) -> None:
     """The power of those that have one, the distribution of a probit."""
     held = _dict(state or {})
     if type(made).__name__ == "Probit":
+        from scipy import stats  # which hardly a model calls
+
         vars(made)["dbn"] = stats.norm
     if "power" in held:
         if type(held["power"]) not in (int, float):
