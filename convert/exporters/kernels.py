@@ -8,6 +8,7 @@ import numpy as np
 from sklearn import covariance, decomposition, kernel_ridge, manifold, preprocessing, svm
 
 from convert.errors import Refused
+from convert.exporters.dummy import constant
 from convert.exporters.linear import product
 from convert.exporters.neighbors import closest
 from convert.exporters.parts.coupling import coupled
@@ -107,7 +108,7 @@ def support_regressor(e: Exporter, model: Any, x: Columns) -> Prediction:
 def _support_sum(model: Any, x: Columns) -> Tensor:
     dual = np.ravel(model._dual_coef_.toarray() if model._sparse else model._dual_coef_)
     if not len(dual):  # every row that it was fitted on lies within epsilon: one answer
-        return x.graph.zeros(x.numbers()).column(0) + float(model._intercept_[0])
+        return constant(x, model._intercept_).reshape(-1)
     return product(_support(model, x), dual, float(model._intercept_[0]))
 
 
