@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,9 +20,13 @@ from score.sink import Part
 from score.state import State
 from score.wanted import SUFFIXES, Job
 from server.codecs.refusals import listed
+from server.confinement.memory import memory_limit
 from server.models.folder import VersionFile
 from server.models.repository import Model
 
+# What scoring may take beside the model, where a file is not what it says of itself; usually that is a tenth.
+ROOM_BYTES = 3 << 30
+MAX_PARTS = 100_000  # of a file, which may claim any number of rows
 Engine = Callable[[Sequence[Stretch], TellStretch], Iterator[tuple[int, Done | None]]]  # `score_stretches` and its like
 Tell = Callable[[str, float, int, int], None]  # the file, how much of all is done, rows, refused rows
 
@@ -62,6 +67,16 @@ def run(job: Job, tell: Tell) -> Summary:
         raise Refused(f"{job.out} exists; --replace overwrites it")
     version = find_model(job.models, job.model, job.version)
     model = open_model(version, job.threads)
+    try:
+        with memory_limit(ROOM_BYTES) if job.engine == "local" else nullcontext():  # Ray's processes would inherit it
+            return _score(job, files, version, model, tell)
+    except MemoryError:
+        raise Refused(
+            f"{job.source}: these rows take more than the {ROOM_BYTES >> 30} GB that there are for them"
+        ) from None
+
+
+def _score(job: Job, files: Sequence[Path], version: VersionFile, model: Model, tell: Tell) -> Summary:
     scorer = Scorer(model, job.keys, texts=files[0].suffix == ".csv", probabilities=job.probabilities)
     schemas = [source.schema_of(file) for file in files]
     for file, schema in zip(files, schemas, strict=True):
@@ -69,14 +84,27 @@ def run(job: Job, tell: Tell) -> Summary:
             scorer.check(schema)
         except Refused as refusal:
             raise Refused(f"{file}: {refusal}") from None
+    if job.out.suffix in SUFFIXES:
+        _check_alike(files, schemas, job.keys)
     summary = Summary(f"{model.name} {model.version}")
     summary.unread = tuple(dict.fromkeys(n for schema in schemas for n in schema.names if n not in scorer.columns))
-    if to_file:
+    if job.out.suffix in SUFFIXES:
         _score_to_file(job, files, scorer, summary, tell)
     else:
         engine = _engine(job, version, model, scorer)
         _score_to_folder(job, files, engine, _state_of(job, files, model), summary, tell)
     return summary
+
+
+def _check_alike(files: Sequence[Path], schemas: Sequence[pa.Schema], keys: Sequence[str]) -> None:
+    """Raises Refused where one column cannot hold a key of all files."""
+    for key in keys:
+        first, *others = [schema.field(key).type for schema in schemas]
+        for file, other in zip(files[1:], others, strict=True):
+            if other != first:
+                raise Refused(
+                    f"the key '{key}' is {first} in {files[0]} and {other} in {file}: name a folder, or cast it"
+                )
 
 
 def _engine(job: Job, version: VersionFile, model: Model, scorer: Scorer) -> Engine:
@@ -121,6 +149,9 @@ def _score_to_folder(
     job: Job, files: Sequence[Path], engine: Engine, state: State, summary: Summary, tell: Tell
 ) -> None:
     names = _part_names(files)
+    for file in files:
+        if (rows := source.count_rows(file)) is not None and rows > MAX_PARTS * job.part_rows:
+            raise Refused(f"{file}: {rows:,} rows are more than {MAX_PARTS:,} parts; a larger --part-rows makes fewer")
     for rows, refused in state.counts():
         summary.resumed += rows + refused
         summary.add(rows, refused)

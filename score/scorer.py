@@ -15,6 +15,7 @@ from score.answers import AnswerColumns
 from score.columns import ColumnReader
 from score.errors import Refused
 from server.artefact.tensors import Array
+from server.codecs.refusals import listed
 from server.models.files import ChangedMeanwhile
 from server.models.folder import VersionFile, scan, version_key
 from server.models.loading import load_model
@@ -110,7 +111,10 @@ class Scorer:
         """Raises Refused for a table that lacks a key or does not fit the features."""
         missing = [name for name in self._keys if name not in schema.names]
         if missing:
-            raise Refused(f"the table lacks the key '{missing[0]}'; it has {', '.join(schema.names)}")
+            raise Refused(f"the table lacks the key '{missing[0]}'; it has {listed(schema.names)}")
+        for key in self._keys:
+            if pa.types.is_nested(schema.field(key).type):
+                raise Refused(f"the key '{key}' is {schema.field(key).type}: a key is one value in each row")
         self._reader.check(schema)
 
     def score(self, batch: pa.RecordBatch) -> Scored:

@@ -12,6 +12,7 @@ import pyarrow.parquet as parquet
 
 UNFINISHED = ".unfinished"
 GROUP_ROWS = 131_072  # of a row group of Parquet: readers skip whole ones
+GROUP_BYTES = 64 << 20  # of long keys or many columns, in fewer rows: they wait in memory
 
 
 class TableFile:
@@ -27,17 +28,21 @@ class TableFile:
         make: Any = parquet.ParquetWriter if path.suffix == ".parquet" else arrow_csv.CSVWriter
         self._writer = make(self._file, schema)
         self._waiting: list[pa.RecordBatch] = []  # rows of the group to come
+        self._rows = self._bytes = 0  # of them
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Adds rows."""
         self._waiting.append(batch)
-        if sum(waiting.num_rows for waiting in self._waiting) >= GROUP_ROWS:
+        self._rows += batch.num_rows
+        self._bytes += batch.nbytes
+        if self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
             self._write_group()
 
     def _write_group(self) -> None:
         if self._waiting:
             self._writer.write_table(pa.Table.from_batches(self._waiting))
             self._waiting = []
+            self._rows = self._bytes = 0
 
     def finish(self) -> None:
         """Ends the table on the disk, under its name."""

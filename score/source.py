@@ -14,6 +14,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
 from score.errors import Refused
+from score.portions import portions, repeated_texts, rows_at_once, spelt_out
 from score.wanted import SUFFIXES
 from server.artefact.tensors import Array
 
@@ -94,22 +95,30 @@ def read(file: Path, columns: Sequence[str], skip: int) -> Iterator[Piece]:
     pieces = _read_parquet if file.suffix == ".parquet" else _read_csv
     try:
         yield from pieces(file, columns, skip)
+    except MemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         raise Refused(f"{file}: {error}") from None
 
 
 def _read_parquet(file: Path, columns: Sequence[str], skip: int) -> Iterator[Piece]:
     """Where a piece begins depends on the file alone: behind ``skip`` come the pieces that others get too."""
-    with parquet.ParquetFile(file, pre_buffer=False) as table:
-        rows, before = max(table.metadata.num_rows, 1), 0
-        for groups, size in _bundles([table.metadata.row_group(at).num_rows for at in range(table.num_row_groups)]):
+    described = parquet.read_metadata(file)
+    schema = described.schema.to_arrow_schema()
+    texts = repeated_texts(described, columns)
+    with parquet.ParquetFile(file, metadata=described, pre_buffer=False, read_dictionary=texts) as table:
+        rows, before = max(described.num_rows, 1), 0
+        for groups, size in _bundles([described.row_group(at).num_rows for at in range(described.num_row_groups)]):
             if before + size <= skip:
                 before += size
                 continue
-            for batch in table.iter_batches(BATCH_ROWS, row_groups=groups, columns=list(columns), use_threads=False):
-                numbers = np.arange(before + 1, before + batch.num_rows + 1)
-                before += batch.num_rows
-                yield from _behind(skip, Piece(numbers, batch.select(columns), before / rows))
+            at_once = rows_at_once(described, groups, columns, BATCH_ROWS)
+            for batch in table.iter_batches(at_once, row_groups=groups, columns=list(columns), use_threads=False):
+                for portion in portions(batch.select(columns)):
+                    numbers = np.arange(before + 1, before + portion.num_rows + 1)
+                    before += portion.num_rows
+                    for piece in _behind(skip, Piece(numbers, portion, before / rows)):
+                        yield piece._replace(batch=spelt_out(piece.batch, schema))
 
 
 def _bundles(sizes: Sequence[int]) -> Iterator[tuple[list[int], int]]:
@@ -137,7 +146,9 @@ def _read_csv(file: Path, columns: Sequence[str], skip: int) -> Iterator[Piece]:
             numbers = _numbers(before, batch.num_rows, misshapen)
             share = min(stream.tell() / file.stat().st_size, 1.0)
             before = int(numbers[-1]) if len(numbers) else before
-            passed = [(number, misshapen.pop(number)) for number in sorted(misshapen) if number < before]
+            while before + 1 in misshapen:  # a whole file may be of such
+                before += 1
+            passed = [(number, misshapen.pop(number)) for number in sorted(misshapen) if number <= before]
             yield from _behind(skip, Piece(numbers, batch, share, passed))
         rest = sorted(misshapen.items())
         yield from _behind(skip, Piece(np.arange(0), _no_texts(columns), 1.0, rest))

@@ -105,6 +105,6 @@ def _split(pieces: Iterator[source.Piece], part_rows: int) -> Iterator[tuple[int
             waiting = next(pieces, None)
 
     while waiting is not None:
-        first = int(waiting.numbers[0]) if len(waiting.numbers) else waiting.misshapen[0][0]
+        first = min([int(number) for number in waiting.numbers[:1]] + [number for number, _ in waiting.misshapen[:1]])
         number = (first - 1) // part_rows
         yield number, own((number + 1) * part_rows)

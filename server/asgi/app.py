@@ -123,6 +123,8 @@ class App:
         state["head_only"] = scope["method"] == "HEAD"
         state["began"] = monotonic()  # of a prediction, later: when its body is complete
         started = False
+        if scope["http_version"] == "1.0":
+            _expect_nothing(receive)
         ours = [(b"x-request-id", request_id)]
         if _asks_to_upgrade(scope["headers"]):
             ours.append((b"connection", b"close"))  # a server may take its body for the next request
@@ -192,6 +194,13 @@ class App:
         names = {name for name, _ in scope["headers"]}
         asks = {b"origin", b"access-control-request-method"} <= names
         return asks and scope["method"] == "OPTIONS" and bool(self.endpoints.settings.cors_origins)
+
+
+def _expect_nothing(receive: Receive) -> None:
+    """Keeps uvicorn from sending a `100 Continue`, which a client of HTTP/1.0 takes for its answer."""
+    cycle: Any = getattr(receive, "__self__", None)
+    if getattr(cycle, "waiting_for_100_continue", False):
+        cycle.waiting_for_100_continue = False
 
 
 def _asks_to_upgrade(headers: Headers) -> bool:

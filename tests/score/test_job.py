@@ -172,3 +172,39 @@ def test_files_of_one_name_are_not_mixed(tmp_path: Path) -> None:
     inputs(tmp_path / "in" / "more")
     with pytest.raises(Refused, match="two of the files have one name"):
         jobs.run(job_of(tmp_path / "in", tmp_path / "out"), quiet)
+
+
+def test_a_key_that_is_another_type_in_another_file_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    place = inputs(tmp_path / "in", 2)
+    table = parquet.read_table(place / "part1.parquet")
+    texts = table.set_column(table.schema.get_field_index("id"), "id", table.column("id").cast(pa.string()))
+    parquet.write_table(texts, place / "part1.parquet")
+    with pytest.raises(Refused, match=r"the key 'id' is int64 in .*part0.parquet and string in .*part1.parquet"):
+        run(job_of(place, tmp_path / "out" / "t.parquet"), quiet)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_key_of_lists_is_refused(tmp_path: Path) -> None:
+    place = inputs(tmp_path / "in")
+    table = parquet.read_table(place / "part0.parquet")
+    lists = pa.array([[number] for number in table.column("id").to_pylist()])
+    parquet.write_table(table.set_column(table.schema.get_field_index("id"), "id", lists), place / "part0.parquet")
+    with pytest.raises(Refused, match="a key is one value in each row"):
+        run(job_of(place, tmp_path / "out.parquet"), quiet)
+
+
+def test_rows_that_take_too_much_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_memory(*_: Any, **__: Any) -> None:
+        raise pa.ArrowMemoryError("malloc of size 1900000000 failed")
+
+    place = inputs(tmp_path / "in")
+    monkeypatch.setattr(source.parquet.ParquetFile, "iter_batches", without_memory)
+    with pytest.raises(Refused, match="take more than the 3 GB"):
+        run(job_of(place, tmp_path / "out.parquet"), quiet)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_file_is_not_cut_into_parts_without_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "MAX_PARTS", 4)
+    with pytest.raises(Refused, match="5,000 rows are more than 4 parts"):
+        run(job_of(inputs(tmp_path / "in"), tmp_path / "out", part_rows=1000), quiet)

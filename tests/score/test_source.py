@@ -101,3 +101,11 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
 def test_the_columns_of_csv_are_those_of_its_header(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('\ufeff"a,b",c\n1,2\n')
     assert source.schema_of(tmp_path / "t.csv").names == ["a,b", "c"]
+
+
+def test_rows_of_csv_that_are_none_do_not_wait_for_one_that_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "CSV_BLOCK_BYTES", 4096)
+    (tmp_path / "t.csv").write_text("x,y\n1,t\n" + "1\n" * 20_000)
+    pieces = list(source.read(tmp_path / "t.csv", ["x", "y"], 0))
+    assert max(len(piece.misshapen) for piece in pieces) <= 3 * 4096 // 2
+    assert [row for piece in pieces for row, _ in piece.misshapen] == list(range(2, 20_002))

@@ -194,6 +194,13 @@ def test_origins_that_may_call(name: str, tmp_path_factory: pytest.TempPathFacto
         assert (refused.status, orjson.loads(refused.body)["code"]) == (400, "bad_request")
 
 
+@pytest.mark.parametrize("name", DOORS)
+def test_a_client_of_http_1_0_gets_no_answer_before_its_answer(name: str, tmp_path: Path) -> None:
+    request = post(ROW, "/predict", b"Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
+    with open_door(name, tmp_path, {"iris": models.classifier()}) as door:
+        assert door.ask(request).status == 200
+
+
 def test_after_a_request_to_upgrade_no_other_is_served(tmp_path: Path) -> None:
     upgrade = (b"Connection: Upgrade", b"Upgrade: websocket")
     with open_door("one", tmp_path, {"iris": models.classifier()}) as door:

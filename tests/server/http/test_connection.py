@@ -102,11 +102,6 @@ def test_a_chunked_body_over_the_limit_is_refused_at_the_limit(door: Door) -> No
     assert client.ended()
 
 
-def test_a_client_of_http_1_0_gets_no_answer_before_its_answer(door: Door) -> None:
-    request = post(ROW, "/predict", b"Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
-    assert door.ask(request).status == 200
-
-
 def test_an_expectation_is_met_before_the_body_is_sent(door: Door) -> None:
     client = door.connect().send(post(ROW, "/predict", b"Expect: 100-continue")[: -len(ROW)])
     assert client.read(head_only=True).status == 100
