@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from score import source
 from score.engines.parts import Done, Stretch, TellStretch, score_stretches, write
 from score.errors import Refused
+from score.reading import source
 from score.scorer import Scorer, find_model, open_model
 from score.sink import Part
 from score.state import State

@@ -23,9 +23,9 @@ import score
 import server
 from score.engines.parts import Done, Stretch, TellStretch, score_stretch
 from score.errors import Refused
+from score.reading.source import count_rows
 from score.scorer import Scorer, loader
 from score.sink import UNFINISHED
-from score.source import count_rows
 from server.models.folder import VersionFile
 from server.models.loading import Given, read_whole
 from server.models.repository import Model

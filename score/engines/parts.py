@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from score import source
+from score.reading import source
 from score.scorer import Scored, Scorer
 from score.sink import Part
 from server.artefact.tensors import Array

@@ -14,9 +14,9 @@ arrow_csv = pytest.importorskip("pyarrow.csv", reason="scoring needs pyarrow: ma
 parquet = pytest.importorskip("pyarrow.parquet", reason="scoring needs pyarrow: make test-scale")
 
 from score import job as jobs  # noqa: E402
-from score import source  # noqa: E402
 from score.errors import Refused  # noqa: E402
 from score.job import Summary, run  # noqa: E402
+from score.reading import source  # noqa: E402
 from score.scorer import Scorer  # noqa: E402
 from score.state import STATE  # noqa: E402
 from score.wanted import Job  # noqa: E402
@@ -198,7 +198,7 @@ def test_rows_that_take_too_much_memory_are_refused(tmp_path: Path, monkeypatch:
         raise pa.ArrowMemoryError("malloc of size 1900000000 failed")
 
     place = inputs(tmp_path / "in")
-    monkeypatch.setattr(source.parquet.ParquetFile, "iter_batches", without_memory)
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", without_memory)
     with pytest.raises(Refused, match="take more than the 3 GB"):
         run(job_of(place, tmp_path / "out.parquet"), quiet)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]

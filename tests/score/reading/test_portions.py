@@ -10,7 +10,7 @@ import pytest
 pa = pytest.importorskip("pyarrow", reason="scoring needs pyarrow: make test-scale")
 parquet = pytest.importorskip("pyarrow.parquet", reason="scoring needs pyarrow: make test-scale")
 
-from score import portions, source  # noqa: E402
+from score.reading import portions, source  # noqa: E402
 from score.sink import TableFile  # noqa: E402
 
 LONG = "x" * 100_000

@@ -14,7 +14,7 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
 from score.errors import Refused
-from score.portions import portions, repeated_texts, rows_at_once, spelt_out
+from score.reading.portions import portions, repeated_texts, rows_at_once, spelt_out
 from score.wanted import SUFFIXES
 from server.artefact.tensors import Array
 

@@ -10,8 +10,8 @@ import pytest
 pa = pytest.importorskip("pyarrow", reason="scoring needs pyarrow: make test-scale")
 parquet = pytest.importorskip("pyarrow.parquet", reason="scoring needs pyarrow: make test-scale")
 
-from score import source  # noqa: E402
 from score.errors import Refused  # noqa: E402
+from score.reading import source  # noqa: E402
 
 
 def write_parquet(path: Path, rows: int, group: int) -> Path:

@@ -1,0 +1,1 @@
+"""Tests of score/; they need pyarrow and tqdm, which `make test-scale` installs."""
