@@ -69,10 +69,11 @@ class Room:
 
     def __init__(self) -> None:
         self.leaving = 0
+        self._full_at = -1.0  # none could give way then: by the coarse clock nobody is idle for longer until it moves
 
     def has_place(self, guests: Iterable[Guest], count: int, places: int, now: float) -> bool:
         """Whether the newest of ``count`` guests has one of the places, or one gives way to it."""
-        if count - self.leaving > places:
+        if count - self.leaving > places and now != self._full_at:
             self._make(guests, now)
         return count - self.leaving <= places
 
@@ -80,8 +81,9 @@ class Room:
         idle = [
             (since, number, guest) for number, guest in enumerate(guests) if (since := guest.idle_since) is not None
         ]
-        for since, _, guest in nsmallest(LEAVE_AT_ONCE, idle):
-            if now - since < IDLE_SECONDS:
-                break
+        longest = [guest for since, _, guest in nsmallest(LEAVE_AT_ONCE, idle) if now - since >= IDLE_SECONDS]
+        if not longest:
+            self._full_at = now
+        for guest in longest:
             self.leaving += 1
             guest.give_way()

@@ -180,3 +180,23 @@ def test_one_whose_answer_is_not_taken_or_not_made_keeps_its_place(tmp_path: Pat
         assert (statuses(wire.written), wire.state()) == ([503], "closed")
 
     with_connections(tmp_path, act)
+
+
+class LookedAt(Guest):
+    """One that counts how often it is looked at, with all others."""
+
+    looks = 0
+
+    @property
+    def idle_since(self) -> float | None:
+        LookedAt.looks += 1
+        return super().idle_since
+
+
+def test_where_none_can_give_way_all_are_looked_at_once_a_second_and_not_for_each_who_comes() -> None:
+    room, guests = Room(), [LookedAt(None) for _ in range(100)]
+    assert not any(room.has_place(guests, 101, 100, 7.0) for _ in range(1000))
+    assert LookedAt.looks == 100
+    guests[3].since = 7.0 - IDLE_SECONDS
+    assert room.has_place(guests, 101, 100, 8.0)
+    assert [guest for guest in guests if guest.left] == [guests[3]]
