@@ -90,6 +90,8 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False  # the arena never shrinks; without it memory stays steady
+    # It would give every run what the first of its shapes took, beside what it takes itself: that may be all there is.
+    options.enable_mem_pattern = False
     options.log_severity_level = 4  # its warnings name no file; errors are raised
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.load_model_format", "ONNX")  # the ORT format would bypass our checks

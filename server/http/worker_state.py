@@ -23,6 +23,7 @@ from server.http.limits import MAX_HEADERS
 from server.http.places import Room, places
 from server.http.timeouts import RETIRE_GRACE_SECONDS, SWEEP_SECONDS
 from server.http.turn_queue import TurnQueue
+from server.logs import log
 
 PLAIN_HEAD = b"%bcontent-length: %d\r\ncontent-type: application/json\r\nx-request-id: "
 MAX_PLAIN_HEADS = 256
@@ -111,10 +112,13 @@ class WorkerState:
         self._starts.clear()
         self.ok_start = self.start_of(200)
         self.plain_heads.clear()
+        loop.call_later(SWEEP_SECONDS, self._sweep, loop)  # first: no error ends the sweeps
         for connection in list(self._server_state.connections):
-            connection.check_time(self.now)
+            try:
+                connection.check_time(self.now)
+            except Exception:  # noqa: BLE001  an error of one connection keeps no limit of another
+                log.exception("a connection could not be looked at")
         if self._closes_idle:  # one whose last answer was made before it was known to be the last
             self._close_idle()
         self.debts.look_again()
         self.endpoints.metrics.connections(len(self._server_state.connections))
-        loop.call_later(SWEEP_SECONDS, self._sweep, loop)

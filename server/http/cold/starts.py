@@ -10,6 +10,8 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
+from server.logs import log
+
 AT_ONCE = 4  # of a kind that begin in one turn of the loop
 # The kinds. Who has just connected to ask how the server is waits behind no client that asks it again and again.
 FIRST_LOOK, LOOK, OTHER = range(3)
@@ -41,7 +43,10 @@ class _Lane:
             request = waiting.popleft()
             if not request.done:
                 self.begun += 1
-                request.start()
+                try:
+                    request.start()
+                except Exception:  # noqa: BLE001  an error of one, of no memory for instance, holds up no other
+                    log.exception("a request could not be begun")
         return bool(self.begun)
 
 
@@ -60,12 +65,15 @@ class ColdStarts:
             return
         lane.begun += 1
         if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._schedule()
         request.start()
 
     def _turn(self) -> None:
         go_on = [lane.go_on() for lane in self._lanes]
-        self._scheduled = any(go_on)
-        if self._scheduled:
-            asyncio.get_running_loop().call_soon(self._turn)
+        self._scheduled = False
+        if any(go_on):
+            self._schedule()
+
+    def _schedule(self) -> None:
+        asyncio.get_running_loop().call_soon(self._turn)
+        self._scheduled = True

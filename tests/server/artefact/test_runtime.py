@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,10 @@ from server.artefact import runtime
 from server.artefact.runtime import BadModel, Runtime
 from server.artefact.tensors import TensorSpec
 from server.confinement.memory import give_back
+from tests.support.models.endless_models import filling
 from tests.support.server.models import FLOAT, classifier, mixed, onnx_file, plain, row_mixing, table_lookup
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_a_signature() -> None:
@@ -28,6 +33,26 @@ def test_a_signature() -> None:
     )
     assert runtime.outputs == (TensorSpec("value", np.dtype(np.float64), (None, 1)),)
     assert "dynonnx.format" in runtime.metadata
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits private memory")
+def test_a_run_takes_nothing_for_what_another_of_its_shape_took(tmp_path: Path) -> None:
+    """A client's number made the first run large: in a box that holds it once, no smaller one found room beside it."""
+    (tmp_path / "m.onnx").write_bytes(filling().data)
+    code = """
+import pathlib, sys
+import numpy
+from server.artefact.runtime import Runtime
+from server.confinement.memory import leave_some
+runtime = Runtime(pathlib.Path(sys.argv[1]))
+leave_some(0)  # and 64 MB
+for megabytes in (50, 40, 45, 0):
+    runtime.run(["Y"], {"X": numpy.array([[megabytes << 18]], numpy.float32)})
+print("answered")
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "m.onnx")]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout == "answered\n"
 
 
 def test_bytes_and_files_open_alike(tmp_path: Path) -> None:

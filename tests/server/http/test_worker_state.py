@@ -44,6 +44,11 @@ def test_retiring_drains_at_once_and_closes_idle_connections_after_the_grace() -
     assert closed == ["closed"]
 
 
+def no_memory(now: float) -> None:
+    """What a connection may meet while a run has all that is left."""
+    raise MemoryError
+
+
 def test_the_sweep_begins_once_and_checks_every_connection_again_and_again() -> None:
     async def run() -> None:
         endpoints = Endpoints(Repository([], {}), Settings(), Scoreboard(1, 1), 1)
@@ -51,7 +56,7 @@ def test_the_sweep_begins_once_and_checks_every_connection_again_and_again() -> 
         worker = WorkerState(endpoints)
         checked: list[float] = []
         connection = SimpleNamespace(check_time=checked.append)
-        state = SimpleNamespace(default_headers=[], connections=[connection])
+        state = SimpleNamespace(default_headers=[], connections=[SimpleNamespace(check_time=no_memory), connection])
         fake = FakeLoop()
         loop: Any = fake
         worker.watch(state, loop)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from server.http.cold.starts import AT_ONCE
+from server.http.cold.starts import AT_ONCE, OTHER, ColdStarts
 from server.http.connection import Connection
 from tests.support.server.doors import Wire, get
 from tests.support.server.wired import Connect, settle, statuses, with_connections
@@ -89,3 +89,28 @@ def test_of_clients_that_have_left_none_begins(tmp_path: Path) -> None:
         await settle()
 
     with_connections(tmp_path, act)
+
+
+def test_one_that_cannot_begin_holds_up_no_other() -> None:
+    class Request:
+        done = False
+
+        def __init__(self, fails: bool) -> None:
+            self.fails = fails
+            self.began = False
+
+        def start(self) -> None:
+            if self.fails:
+                raise MemoryError
+            self.began = True
+
+    async def act() -> None:
+        starts = ColdStarts()
+        requests = [Request(fails=number == AT_ONCE) for number in range(CROWD)]
+        for request in requests:
+            starts.add(request, OTHER)
+        for _ in range(CROWD):
+            await asyncio.sleep(0)
+        assert [request.began for request in requests] == [not request.fails for request in requests]
+
+    asyncio.run(act())
