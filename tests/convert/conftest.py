@@ -56,6 +56,7 @@ def converted() -> Callable[..., Converted]:
         with pytest.MonkeyPatch.context() as patch:
             # A test may ask for fewer still.
             patch.setattr("convert.proof.questions.ROWS", min(vars(questions)["ROWS"], 3000))
+            patch.setattr("convert.proof.speed.REPEATS", 1)
             return convert(pickle.dumps(model), "m", data, OpenPolicy(), lambda *_: None, alone=alone)
 
     return run
