@@ -72,7 +72,7 @@ def schema_of(file: Path) -> pa.Schema:
         if file.suffix == ".parquet":
             return parquet.read_schema(file)
         return pa.schema([(name, pa.string()) for name in _header(file)])
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, csv.Error) as error:
         raise Refused(f"{file}: {error}") from None
 
 

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Protocol
 
 from server.batching.collection import CollectionPause
+from server.logs import log
 
 TURN_SECONDS = 0.005  # of work before the loop has its own turn
 SHARE_SECONDS = 0.001  # of one queue, before another has its
@@ -51,7 +52,11 @@ class Turns:
         left = self.left
         if left > 0:
             began = self.now()
-            more = queue.work_on(began + left)
+            try:
+                more = queue.work_on(began + left)
+            except Exception:
+                self.add(queue)  # what it has besides does not wait for ever
+                raise
             self.spend(self.now() - began)
             if not more:
                 return
@@ -74,7 +79,12 @@ class Turns:
         ends = now + max(TURN_SECONDS - self._spent, SHARE_SECONDS)
         while waiting and now < ends:
             queue = waiting.popleft()
-            if queue.work_on(min(now + SHARE_SECONDS, ends)):
+            try:
+                more = queue.work_on(min(now + SHARE_SECONDS, ends))
+            except Exception:  # noqa: BLE001  an error with one request, of no memory for instance, holds up no other
+                log.exception("work in turns failed")
+                more = True
+            if more:
                 waiting.append(queue)
             now = self.now()
         self._scheduled = bool(waiting)

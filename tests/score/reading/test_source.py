@@ -94,6 +94,9 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"x,y\n\xff,1\n")
     with pytest.raises(Refused, match=r"t\.csv"):
         list(source.read(tmp_path / "t.csv", ["x", "y"], 0))
+    (tmp_path / "long.csv").write_text("x" * 200_000 + ",y\n1,2\n")
+    with pytest.raises(Refused, match="field larger than field limit"):
+        source.schema_of(tmp_path / "long.csv")
     with pytest.raises(Refused, match="nothing"):
         source.schema_of(tmp_path / "nothing.csv")
 

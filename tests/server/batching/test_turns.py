@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 
 from server.batching.entry import Entry
 from server.batching.slice_queue import SliceQueue, Slices
@@ -114,3 +116,34 @@ def an_entry() -> Entry:
     entry = Entry()
     entry.deadline = 1e9
     return entry
+
+
+@in_loop
+async def test_an_error_with_one_request_holds_up_none_that_follow() -> None:
+    """Told so by who waits for it: as where a run has taken all memory meanwhile."""
+    turns = Turns()
+    queue, told = SliceQueue(1e9, turns), list[str]()
+
+    def slices() -> Slices:
+        yield from [None] * 3
+
+    def tell(name: str) -> Callable[[object], None]:
+        def then(error: object) -> None:
+            told.append(name)
+            if name == "fails":
+                raise MemoryError
+
+        return then
+
+    turns.spend(TURN_SECONDS)  # so that all of them wait
+    for name in ("fails", "second", "third"):
+        queue.add(an_entry(), slices(), tell(name))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert told == ["fails", "second", "third"]
+    with contextlib.suppress(MemoryError):
+        queue.add(an_entry(), slices(), tell("fails"))  # begun at once
+    queue.add(an_entry(), slices(), tell("last"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert told[3:] == ["fails", "last"]
