@@ -6,6 +6,7 @@ A text stands in Parquet once, and every row that has it costs a few bits: 1 kB 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,40 +16,38 @@ import pyarrow.parquet as parquet
 from server.artefact.tensors import Array
 
 PORTION_BYTES = 32 << 20  # that the rows of a portion hold, or it is one row
-INDEX_BYTES = 4  # of a text that is named by its number: a chunk with more for each value has other texts as well
-DICTIONARY_BYTES = 2 << 20  # of the texts themselves: what writers take, and as much again
+PROBED_ROWS = 256  # of a file, by which it is told which of its texts return
+OFTEN = 2  # times that a text stands there at least, in the mean
 
 
-def rows_at_once(metadata: parquet.FileMetaData, groups: Sequence[int], columns: Sequence[str], most: int) -> int:
-    """How many rows of these row groups are to be read at once, by what the file says that its columns hold."""
-    size = sum(chunk.total_uncompressed_size for group in groups for chunk in _chunks(metadata, group, columns))
-    rows = sum(metadata.row_group(group).num_rows for group in groups)
+def rows_at_once(metadata: parquet.FileMetaData, groups: Sequence[int], most: int) -> int:
+    """How many rows of these row groups are to be read at once, by what the file says that they hold."""
+    described = [metadata.row_group(group) for group in groups]  # of a column it says more, and may end the process
+    size, rows = sum(group.total_byte_size for group in described), sum(group.num_rows for group in described)
     fitting: int = PORTION_BYTES * rows // max(size, 1)
     return min(most, max(1, fitting))
 
 
-def repeated_texts(metadata: parquet.FileMetaData, columns: Sequence[str]) -> list[str]:
-    """The columns whose rows name their texts by number: they are read as such, and weighed before they are spelt out.
+def repeated_texts(file: Path, metadata: parquet.FileMetaData, columns: Sequence[str]) -> list[str]:
+    """The columns whose texts return: these are read as numbers of texts, and weighed before they are spelt out.
 
-    (To read as such what holds each text once takes five times as long.)
+    (To read so what holds each text once takes five times as long.)
     """
-    seldom: set[str] = set()
-    for group in range(metadata.num_row_groups):
-        for chunk in _chunks(metadata, group, columns):
-            few = chunk.total_uncompressed_size <= INDEX_BYTES * chunk.num_values + DICTIONARY_BYTES
-            if chunk.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page or not few:
-                seldom.add(chunk.path_in_schema)
-    return [name for name in columns if name not in seldom]
+    schema = metadata.schema.to_arrow_schema()
+    texts = [name for name in columns if _has_texts(schema.field(name).type)]
+    if not texts or not metadata.num_row_groups:
+        return []
+    rows = rows_at_once(metadata, [0], PROBED_ROWS)
+    with parquet.ParquetFile(file, metadata=metadata, pre_buffer=False, read_dictionary=texts) as table:
+        batch = next(table.iter_batches(rows, row_groups=[0], columns=texts, use_threads=False), None)
+    if batch is None:
+        return []
+    return [name for name in texts if OFTEN * len(batch.column(name).dictionary) <= batch.num_rows]
 
 
-def _chunks(
-    metadata: parquet.FileMetaData, group: int, columns: Sequence[str]
-) -> Iterator[parquet.ColumnChunkMetaData]:
-    wanted = set(columns)
-    described = metadata.row_group(group)
-    for at in range(described.num_columns):
-        if (chunk := described.column(at)).path_in_schema in wanted:
-            yield chunk
+def _has_texts(kind: pa.DataType) -> bool:
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 def portions(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -105,14 +105,14 @@ def _read_parquet(file: Path, columns: Sequence[str], skip: int) -> Iterator[Pie
     """Where a piece begins depends on the file alone: behind ``skip`` come the pieces that others get too."""
     described = parquet.read_metadata(file)
     schema = described.schema.to_arrow_schema()
-    texts = repeated_texts(described, columns)
+    texts = repeated_texts(file, described, columns)
     with parquet.ParquetFile(file, metadata=described, pre_buffer=False, read_dictionary=texts) as table:
         rows, before = max(described.num_rows, 1), 0
         for groups, size in _bundles([described.row_group(at).num_rows for at in range(described.num_row_groups)]):
             if before + size <= skip:
                 before += size
                 continue
-            at_once = rows_at_once(described, groups, columns, BATCH_ROWS)
+            at_once = rows_at_once(described, groups, BATCH_ROWS)
             for batch in table.iter_batches(at_once, row_groups=groups, columns=list(columns), use_threads=False):
                 for portion in portions(batch.select(columns)):
                     numbers = np.arange(before + 1, before + portion.num_rows + 1)

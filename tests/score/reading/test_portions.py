@@ -71,8 +71,8 @@ def test_a_text_longer_than_a_portion_is_one_by_itself(monkeypatch: pytest.Monke
 def test_texts_that_stand_once_are_not_looked_up(tmp_path: Path) -> None:
     often = packed(tmp_path / "often.parquet", pa.array(["a", "b"] * 50_000))
     once = packed(tmp_path / "once.parquet", pa.array([f"{row:040}" for row in range(100_000)]))
-    assert portions.repeated_texts(parquet.read_metadata(often), ["x", "y"]) == ["y"]
-    assert portions.repeated_texts(parquet.read_metadata(once), ["x", "y"]) == []
+    assert portions.repeated_texts(often, parquet.read_metadata(often), ["x", "y"]) == ["y"]
+    assert portions.repeated_texts(once, parquet.read_metadata(once), ["x", "y"]) == []
 
 
 def test_rows_with_long_keys_do_not_wait_for_a_whole_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
