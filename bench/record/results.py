@@ -233,7 +233,7 @@ def read(file: Path) -> Results:
     try:
         record = orjson.loads(file.read_bytes())
     except FileNotFoundError:
-        raise BenchError(f"no results at {file}") from None
+        raise BenchError(f"no results at {file}: `python -m bench run` leaves them in bench/results/") from None
     except orjson.JSONDecodeError as error:
         raise BenchError(f"{file} is not JSON: {error}") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:

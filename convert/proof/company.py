@@ -109,14 +109,17 @@ def _compare(original: Original, table: Table, answers: Answers, rows: Array) ->
         raise
     except Exception:  # noqa: BLE001  what it does not take so, it does not answer otherwise
         return
-    known = {output: _comparable(values) for output, values in answers.items()}
     for output, values in again.items():
-        got = known[output].copy()
-        if values.size != got[rows].size:
+        told = _comparable(answers[output][rows])
+        if values.size != told.size:
             raise _hanging(len(rows))
-        values = values.reshape(got[rows].shape)  # scikit-learn's SparsePCA answers one row with a vector
+        values = _comparable(values.reshape(told.shape))  # scikit-learn's SparsePCA answers one row with a vector
+        if np.array_equal(told, values, equal_nan=told.dtype.kind == "f"):
+            continue  # so nearly always; the measure looks at all rows of the table
+        known = {name: _comparable(column) for name, column in answers.items()}
+        got = known[output].copy()
         for start in range(0, len(rows), len(got)):  # a row may have been asked more than once
-            got[rows[start : start + len(got)]] = _comparable(values)[start : start + len(got)]
+            got[rows[start : start + len(got)]] = values[start : start + len(got)]
             if (compare(output, known, got)[0] > 1).any():
                 raise _hanging(len(rows))
 

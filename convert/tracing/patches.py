@@ -64,14 +64,16 @@ def in_place(*functions: Any) -> Iterator[None]:
                 names.pop(name, None)
 
 
+def modules_of_a_person() -> list[ModuleType]:
+    """The modules in this process that are neither ours nor a library's."""
+    return [module for module in list(sys.modules.values()) if is_a_persons(getattr(module, "__file__", None) or "<")]
+
+
 def globals_of(functions: Any) -> list[dict[str, Any]]:
     """The globals of a person's functions, and of those that stand among them or in their closures."""
     found: dict[int, dict[str, Any]] = {}
     seen: set[int] = set()
-    waiting = list(functions)
-    waiting += [
-        vars(module) for module in list(sys.modules.values()) if is_a_persons(getattr(module, "__file__", None) or "<")
-    ]
+    waiting = [*functions, *map(vars, modules_of_a_person())]
     while waiting:
         thing = waiting.pop()
         if id(thing) in seen:

@@ -224,7 +224,7 @@ def _heard(event: str, arguments: Any) -> None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith((*LOADING, OURS)) or PurePath(file).name in SHOWING:
+        if file.startswith((*LOADING, *OURS)) or PurePath(file).name in SHOWING:
             return
         if is_a_persons(file):
             told = f" ({str(arguments[0])[:80]})" if arguments else ""

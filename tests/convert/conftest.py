@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from convert.opening.opener import OpenPolicy
 from convert.proof import questions
 from convert.sandbox import parent
 from convert.sandbox.zygote import use, zygote
+from convert.tracing import patches
 from examples import train
 
 
@@ -23,6 +25,21 @@ def forked() -> Iterator[None]:
     with zygote(parent.IMPORTS[parent.OPENS_PICKLES]) as one, use(one):
         yield
         assert one.is_there, "a test ended it, and all after that one imported everything again"
+
+
+@pytest.fixture(autouse=True)
+def own_module_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person's process holds few modules of theirs, this one hundreds of tests: no recording need look there."""
+    in_process = patches.modules_of_a_person
+
+    def modules() -> list[ModuleType]:
+        return [module for module in in_process() if module is request.module or not _has_tests(module)]
+
+    monkeypatch.setattr(patches, "modules_of_a_person", modules)
+
+
+def _has_tests(module: ModuleType) -> bool:
+    return module.__name__.startswith("tests.") and module.__name__.rpartition(".")[2].startswith("test_")
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +56,7 @@ def converted() -> Callable[..., Converted]:
         with pytest.MonkeyPatch.context() as patch:
             # A test may ask for fewer still.
             patch.setattr("convert.proof.questions.ROWS", min(vars(questions)["ROWS"], 3000))
+            patch.setattr("convert.proof.speed.REPEATS", 1)
             return convert(pickle.dumps(model), "m", data, OpenPolicy(), lambda *_: None, alone=alone)
 
     return run

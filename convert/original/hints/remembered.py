@@ -41,4 +41,7 @@ def _holders(model: Any) -> Iterator[Any]:
 
 def _as_written(values: Array) -> Array:
     """Numbers without the last digits, which an inverse has spoilt: 3.0, not 2.9999999999999996."""
-    return np.array([float(f"{value:.{DIGITS}g}") for value in values], np.float64)
+    written = values.copy()
+    fractions = np.flatnonzero((values != np.trunc(values)) | (np.abs(values) >= 10.0**DIGITS))  # others stand already
+    written[fractions] = [float(f"{value:.{DIGITS}g}") for value in values[fractions]]
+    return written

@@ -22,7 +22,7 @@ from pandas.api.extensions import no_default as NO_DEFAULT  # noqa: N812  a cons
 
 from convert.errors import Refused
 
-OURS = str(Path(__file__).resolve().parents[2])
+OURS = tuple(f"{Path(__file__).resolve().parents[3] / folder}{os.sep}" for folder in ("convert", "server"))
 LIBRARIES = tuple({os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")})
 NOTEBOOKS = ("<ipython-input", "ipykernel_")
 LONGEST_LINE = 120
@@ -145,4 +145,4 @@ def is_a_persons(file: str) -> bool:
     if file.startswith("<") and not file.startswith(("<stdin", "<string")):
         return False
     real = os.path.realpath(file) if PurePath(file).is_absolute() else file
-    return not real.startswith((OURS, *LIBRARIES))
+    return not real.startswith((*OURS, *LIBRARIES))

@@ -118,20 +118,20 @@ def test_of_a_folder_with_too_many_entries_nothing_is_new_and_nothing_gone(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     watched = started(folder)
-    for number in range(20):
+    for number in range(4):
         put(folder, f"new-{number}.onnx")
     (folder / "iris/1/model.onnx").unlink()
-    monkeypatch.setattr("server.models.folder.MOST_ENTRIES", 20)
+    monkeypatch.setattr("server.models.folder.MOST_ENTRIES", 4)
     with caplog.at_level(logging.ERROR, "dynonnx"):
         for _ in range(3):
             watched.announce()
             assert not watched.step()
     assert served(watched) == [("iris", "1")]
     assert len(caplog.records) == 1, "it is said once"
-    assert "it has more than 20 entries" in caplog.text
+    assert "it has more than 4 entries" in caplog.text
     monkeypatch.undo()
     watched.announce()
-    until(watched, lambda: len(served(watched)) == 20)
+    until(watched, lambda: len(served(watched)) == 4)
 
 
 def test_strict_does_not_begin_with_a_folder_that_cannot_be_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import pytest
 import uvloop
+from fastapi import FastAPI
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -39,6 +40,8 @@ Connect = Callable[[], tuple[Connection, "PausingWire"]]
 
 TIMED = (connection, entering, exchange, flow, gate, reading, worker_state)  # modules that read the clock
 NEVER = 1e6  # seconds
+DESCRIBE = FastAPI.openapi
+DESCRIPTION: dict[str, Any] = {}
 
 
 class PausingWire(Wire):
@@ -74,6 +77,13 @@ class HeldLoop(uvloop.Loop):
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         return super().call_later(NEVER, callback, *args, context=context)
+
+
+def describe_once(app: FastAPI) -> dict[str, Any]:
+    """What FastAPI says of our routes, which are the same in every application: looked up once in a process."""
+    if not DESCRIPTION:
+        DESCRIPTION.update(DESCRIBE(app))
+    return DESCRIPTION
 
 
 def quick(folder: Path, settings: Settings) -> Repository:
@@ -116,6 +126,7 @@ def with_connections(
     with pytest.MonkeyPatch.context() as patch:
         for module in TIMED:
             patch.setattr(module, "monotonic", clock)
+        patch.setattr(FastAPI, "openapi", describe_once)
         uvloop.run(run(), loop_factory=HeldLoop)
 
 

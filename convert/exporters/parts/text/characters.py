@@ -7,6 +7,7 @@ own rules for spaces, words and n-grams, over codes.
 
 from __future__ import annotations
 
+import functools
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -117,20 +118,29 @@ def _folded(fold: Callable[[str], str], codes: Codes, unknown: int, ascii_only: 
     """The codes of every character that is not what a character is that nothing is known of."""
     folded = {}
     for c in _folding(fold, codes, ascii_only):
-        if unicodedata.category(c) in UNUSED and c not in codes:
+        parts = fold(c)
+        if parts == c and c not in codes and not ascii_only:
             continue
-        whole = _short(tuple(_code(part, codes, unknown) for part in fold(c)))
+        whole = _short(tuple(_code(part, codes, unknown) for part in parts))
         if whole != (() if ascii_only else (_code(c, {}, unknown),)):
             folded[c] = whole
     return folded
 
 
 def _folding(fold: Callable[[str], str], codes: Codes, ascii_only: bool) -> Iterator[str]:
-    """All characters but those that fold as one that nothing is known of does, found by blocks."""
-    for start in range(0, sys.maxunicode + 1, BLOCK):
-        block = "".join(map(chr, range(start, start + BLOCK)))
-        plain = fold(block) == ("" if ascii_only else block)
-        yield from (c for c in block if c in codes) if plain else block
+    """Characters among which are all but those that fold as one that nothing is known of does, found by blocks."""
+    for block, used in _used():
+        if fold(block) != ("" if ascii_only else block):
+            yield from (c for c in used if c not in codes)
+    yield from codes
+
+
+@functools.cache
+def _used() -> list[tuple[str, str]]:
+    """Blocks of characters, and of each those that are characters."""
+    blocks = ["".join(map(chr, range(start, start + BLOCK))) for start in range(0, sys.maxunicode + 1, BLOCK)]
+    used = (("".join(c for c in block if unicodedata.category(c) not in UNUSED)) for block in blocks)
+    return [(block, some) for block, some in zip(blocks, used, strict=True) if some]
 
 
 def _code(c: str, codes: Codes, unknown: int) -> int:
@@ -139,6 +149,8 @@ def _code(c: str, codes: Codes, unknown: int) -> int:
 
 def _short(whole: tuple[int, ...]) -> tuple[int, ...]:
     """Unknown characters in a row are as good as one; two letters, as a letter alone may be no word."""
+    if len(whole) == 1:
+        return whole
     most = {OTHER: 1, LETTER: 2}
     kept: list[int] = []
     for code in whole:
