@@ -62,7 +62,10 @@ def fields(data: bytes, at: int, end: int, number_tags: Container[int] = ()) -> 
 
 
 def varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at ``at`` and its end. Raises IndexError at the end of the file, BadFile after 10 bytes."""
+    """The number at ``at`` and its end. Raises IndexError at the end of the file, BadFile after 10 bytes.
+
+    Also for one of more than 64 bits, which protobuf cuts off: to it that is another number.
+    """
     byte = data[at]
     if byte < 0x80:
         return byte, at + 1
@@ -71,6 +74,8 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
         byte = data[at + place]
         number |= (byte & 0x7F) << (7 * place)
         if byte < 0x80:
+            if number >> 64:
+                break
             return number, at + place + 1
     raise damaged()
 

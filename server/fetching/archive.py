@@ -10,11 +10,16 @@ import shutil
 import tarfile
 import zlib
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 from server.artefact.metadata import NAME_PATTERN
 from server.fetching.address import MODEL, SIGNATURE
 from server.models.folder import MOST_ENTRIES
+
+DESCRIPTIONS = (  # members that say something of the next: a long name, a long link, anything
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
+)  # fmt: skip
+MOST_DESCRIPTION_BYTES = 2 << 20  # a long path takes some hundred
 
 
 class BadArchive(Exception):
@@ -26,11 +31,33 @@ def unpack(packed: IO[bytes], folder: Path, most_bytes: int) -> list[str]:
     try:
         with (
             gzip.GzipFile(fileobj=packed) as unpacked,
-            tarfile.open(fileobj=cast("Any", _Bounded(unpacked, most_bytes)), mode="r|") as archive,
+            tarfile.open(fileobj=cast("Any", _Bounded(unpacked, most_bytes)), mode="r|", tarinfo=_Member) as archive,
         ):
             return _unpack(archive, folder)
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error, UnicodeError, ValueError) as error:
+    except (
+        tarfile.TarError,
+        gzip.BadGzipFile,
+        EOFError,
+        zlib.error,
+        UnicodeError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise BadArchive(f"is no whole .tar.gz ({type(error).__name__}): pack it again") from None
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose description, which tarfile holds in memory whole, several times over, is no larger than one is.
+
+    Descriptions of descriptions are read within each other: so many of them are a RecursionError.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in DESCRIPTIONS and member.size > MOST_DESCRIPTION_BYTES:
+            raise BadArchive(f"has a header of {member.size} bytes: pack the models alone")
+        return member
 
 
 class _Bounded:

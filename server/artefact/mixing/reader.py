@@ -31,6 +31,7 @@ MAX_READ_BYTES = 1 << 22  # of an attribute that a rule asks for
 # Element types whose values are read, and the field that has them where they are not raw bytes.
 DTYPES = {1: "<f4", 3: "<i1", 5: "<i2", 6: "<i4", 7: "<i8", 9: "?", 11: "<f8"}
 WHOLE = {3: 5, 5: 5, 6: 5, 7: 7, 9: 5}
+GRAPH = 5  # the type of an attribute that holds one
 
 Fields = dict[int, list[int | slice]]
 
@@ -93,11 +94,13 @@ class _Reader:
         graphs: dict[str, Callable[[], Graph]] = {}
         for part in _parts(message, 5):
             attribute = self._message(part, (20,))
-            name, kind = self._text(attribute, 1), _number(attribute, 20)
+            name, kind = self._text(attribute, 1), _narrow(attribute, 20)
             if not kind or 21 in attribute or kind == 11 or name in places:
                 raise Unclear(f"the attribute {name!r} is not clear: its type is not said, or it stands twice")
+            if (6 in attribute) != (kind == GRAPH) or 11 in attribute:
+                raise Unclear(f"the attribute {name!r} is not clear: it holds a graph, and its type is another")
             places[name] = part
-            if kind == 5:
+            if kind == GRAPH:
                 graphs[name] = partial(self._graph, _one(attribute, 6))
         inputs = tuple(self._decoded(part) for part in _parts(message, 1))
         outputs = tuple(self._decoded(part) for part in _parts(message, 2))
@@ -107,7 +110,7 @@ class _Reader:
     def _attribute(self, place: slice) -> object:
         if place.stop - place.start > MAX_READ_BYTES:
             return None
-        kind = _number(self._message(place, (20,)), 20)
+        kind = _narrow(self._message(place, (20,)), 20)
         message = self._message(place, (3,) if kind == 2 else (8,) if kind == 7 else (), (7,) if kind == 6 else ())
         if kind == 2:
             return _signed(_number(message, 3))
@@ -126,7 +129,7 @@ class _Reader:
         dims = tuple(_signed(number) for number in self._numbers(message, 1))
         if any(dim < 0 for dim in dims) or len(dims) > MAX_NUMBERS:
             raise Unclear("the shape of a constant is no shape")
-        kind, values = _number(message, 2), None
+        kind, values = _narrow(message, 2), None
         if kind in DTYPES:
             values = self._raw(message, kind) if 9 in message else self._typed(place, kind, prod(dims))
         return Constant(
@@ -147,7 +150,8 @@ class _Reader:
             return None
         if kind in WHOLE:
             numbers = [_signed(value) for value in self._numbers(self._message(place, (WHOLE[kind],)), WHOLE[kind])]
-            return np.array(numbers, np.int64).astype(DTYPES[kind])
+            values = np.array(numbers, np.int64)
+            return read if np.array_equal(read := values.astype(DTYPES[kind]), values) else None
         number = 4 if kind == 1 else 10
         parts = self._message(place, (), (number,) if kind == 1 else ()).get(number, [])
         return np.frombuffer(b"".join(self._data[part] for part in parts if isinstance(part, slice)), DTYPES[kind])
@@ -230,6 +234,14 @@ def _number(message: Fields, number: int) -> int:
     if len(values) != 1 or not isinstance(values[0], int):
         raise Unclear("a number of the file stands twice")
     return values[0]
+
+
+def _narrow(message: Fields, number: int) -> int:
+    """A number of 32 bits. Raises Unclear for one that protobuf would cut off, and take for another."""
+    value = _number(message, number)
+    if value >> 31:
+        raise Unclear("a number of the file is wider than its type")
+    return value
 
 
 def _signed(number: int) -> int:

@@ -79,6 +79,7 @@ def read_raw(body: memoryview, inputs: Specs, rows_first: bool, outputs: Sequenc
         raise bad(f"a raw body is for models of one input, this one takes {listed(list(inputs))}: send JSON as well")
     (spec,) = inputs.values()
     shape = _shape_of_raw(spec, (1, *spec.shape[1:]) if rows_first else spec.shape, len(body))
+    _refuse_empty(shape, spec, rows_first, "the body")
     if spec.dtype == DTYPES[BYTES]:
         buffer: Buffer = [_text(body)]
     else:
@@ -170,7 +171,7 @@ def _tensor(given: dict[str, Any], spec: TensorSpec, binary: memoryview | None, 
         raise bad(
             f"{where}: this model takes {NAMES[spec.dtype]}, got {datatype}, which does not go into it without loss"
         )
-    shape = _shape(given.get("shape"), spec, where)
+    shape = _shape(given.get("shape"), spec, max_rows is not None, where)
     if binary is not None:
         check_size(len(binary), datatype, shape, where)
     if max_rows is not None and shape[0] > max_rows:
@@ -184,7 +185,7 @@ def _tensor(given: dict[str, Any], spec: TensorSpec, binary: memoryview | None, 
     return Tensor(buffer, shape)
 
 
-def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:
+def _shape(given: Any, spec: TensorSpec, rows_first: bool, where: str) -> Shape:
     if type(given) is not list or len(given) > MAX_RANK or any(type(size) is not int or size < 0 for size in given):
         raise bad(f"{where}: shape: expected a list of whole numbers like {_dims(spec)}, got {shown(given)}")
     # ONNX Runtime shows a graph without a shape like one of a single value: any shape fits either.
@@ -193,7 +194,17 @@ def _shape(given: Any, spec: TensorSpec, where: str) -> Shape:
         raise bad(f"{where}: this model takes the shape {_dims(spec)}, got {shown_shape(given)}")
     if prod(max(size, 1) for size in given) > MAX_SIZE:
         raise bad(f"{where}: the shape {shown_shape(given)} is larger than any request")
+    if 0 in given:
+        _refuse_empty(tuple(given), spec, rows_first, where)
     return tuple(given)
+
+
+def _refuse_empty(shape: Shape, spec: TensorSpec, rows_first: bool, where: str) -> None:
+    """Raises ServerError where nothing stands along a dimension that varies: no trial had that, and some of ONNX
+    Runtime's operators end the process at it (GRU 1.32). That there are rows is seen of all inputs together."""
+    fixed = {place for place, size in enumerate(spec.shape) if size == 0}
+    if any(size == 0 and place not in fixed for place, size in enumerate(shape) if place or not rows_first):
+        raise bad(f"{where}: the shape {shown_shape(shape)} has a dimension of 0, at which there is nothing to predict")
 
 
 def _dims(spec: TensorSpec) -> list[int]:

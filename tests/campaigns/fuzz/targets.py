@@ -226,5 +226,5 @@ def make_targets() -> Mapping[str, Target]:
         "headers": Target(headers, (b"host:a\ncontent-length:5\nauthorization:Bearer x", b"x-request-start:1")),
         "addresses": Target(addresses, ADDRESSES),
         "redirects": Target(redirects, PLACES),
-        "archive": Target(archive, tuple(packed(kind) for kind in (tarfile.REGTYPE, tarfile.SYMTYPE))),
+        "archive": Target(archive, tuple(map(packed, (tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.GNUTYPE_LONGNAME)))),
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server.fetching.archive import BadArchive, place_of, unpack
+from server.fetching.archive import DESCRIPTIONS, BadArchive, place_of, unpack
 
 LINKS = (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE)
 
@@ -107,3 +107,31 @@ def test_what_is_no_archive_is_refused(damage: str, tmp_path: Path) -> None:
     }[damage]
     with pytest.raises(BadArchive):
         unpack(io.BytesIO(data), tmp_path, 10_000_000)
+
+
+def description(kind: bytes, size: int, times: int = 1) -> io.BytesIO:
+    """A .tar.gz of so many headers that describe the next member, of so many bytes each, and of a model."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb") as archive:
+        for name, of_type, length in [*[("long", kind, size)] * times, ("iris.onnx", tarfile.REGTYPE, 0)]:
+            member = tarfile.TarInfo(name)
+            member.type, member.size = of_type, length
+            archive.write(member.tobuf(tarfile.GNU_FORMAT) + bytes(-(-length // 512) * 512))
+        archive.write(bytes(1024))
+    packed.seek(0)
+    return packed
+
+
+@pytest.mark.fault(63)
+@pytest.mark.parametrize("kind", DESCRIPTIONS)
+def test_no_header_is_as_large_as_a_model(kind: bytes, tmp_path: Path) -> None:
+    """tarfile reads it at once: 0.9 MB of gzip made 200 MB of header, and 600 MB of memory."""
+    with pytest.raises(BadArchive, match="has a header of 4194304 bytes"):
+        unpack(description(kind, 4 << 20), tmp_path, 1 << 30)
+
+
+@pytest.mark.fault(63)
+@pytest.mark.parametrize("kind", DESCRIPTIONS)
+def test_headers_of_headers_have_an_end(kind: bytes, tmp_path: Path) -> None:
+    with pytest.raises(BadArchive, match=r"is no whole \.tar\.gz \(RecursionError\)"):
+        unpack(description(kind, 0, times=3000), tmp_path, 1 << 30)
