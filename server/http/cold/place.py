@@ -36,3 +36,7 @@ class ColdPlace(Exchange):
         self.done = True
         self.cycle.disconnected = True
         self.cycle.message_event.set()
+
+    def abandon(self) -> None:
+        """Ends the connection, as nobody will answer it."""
+        self.cycle.transport.abort()

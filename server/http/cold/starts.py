@@ -25,6 +25,9 @@ class Waiting(Protocol):
     def start(self) -> None:
         """Gives it to the application."""
 
+    def abandon(self) -> None:
+        """Ends its connection, as it could not be given."""
+
 
 class _Lane:
     """The cold requests of one kind. ``begun``: in this turn."""
@@ -47,6 +50,7 @@ class _Lane:
                     request.start()
                 except Exception:  # noqa: BLE001  an error of one, of no memory for instance, holds up no other
                     log.exception("a request could not be begun")
+                    request.abandon()
         return bool(self.begun)
 
 

@@ -97,7 +97,10 @@ def test_one_that_cannot_begin_holds_up_no_other() -> None:
 
         def __init__(self, fails: bool) -> None:
             self.fails = fails
-            self.began = False
+            self.began = self.abandoned = False
+
+        def abandon(self) -> None:
+            self.abandoned = True
 
         def start(self) -> None:
             if self.fails:
@@ -112,5 +115,6 @@ def test_one_that_cannot_begin_holds_up_no_other() -> None:
         for _ in range(CROWD):
             await asyncio.sleep(0)
         assert [request.began for request in requests] == [not request.fails for request in requests]
+        assert [request.abandoned for request in requests] == [request.fails for request in requests]
 
     asyncio.run(act())
