@@ -15,6 +15,7 @@ from convert.exporters.registry import Exporter, OwnSteps, Prediction, load_fami
 from convert.graph.columns import Columns
 from convert.graph.graph import Array, Graph, Tensor
 from convert.original.original import Answers, Original
+from convert.tracing.of_texts import record_texts
 from server.artefact.metadata import Feature, Output, Role
 
 load_families()
@@ -42,7 +43,7 @@ def export(original: Original, features: Sequence[Feature], answers: Answers, ow
     Raises Refused where an estimator has no exporter.
     """
     graph = Graph()
-    exporter = Exporter(graph, own=own, names=original.names)
+    exporter = Exporter(graph, own=own, names=original.names, record_texts=record_texts)
     tensors = _tensors(exporter, original, _with_gaps(_inputs(graph, features), original.unread), answers)
     taken = {feature.input for feature in features}
     names = {answer: _free(answer, taken) for answer in answers}

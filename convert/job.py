@@ -25,6 +25,7 @@ from convert.opening.opener import OpenPolicy, open_model
 from convert.optimising.fastest import Proven, candidates, fastest
 from convert.original.drawing import draw
 from convert.original.original import SAMPLE_ROWS, Answers, Original, mark_booleans, open_original
+from convert.original.own_rows import asking_for_rows
 from convert.original.schema import describe, without_unread
 from convert.original.table import Table, length
 from convert.proof.company import Company, ask_alone, measure_company, refuse_company
@@ -147,6 +148,7 @@ def _prove(model: ModelProto, asked: _Asked, tell: Tell, allow_ties: bool, fast:
         expected=asked.expected,
         accidents=asked.accidents,
         company=asked.company,
+        unsure=asked.original.unsure,
         tell=tell_of_comparison(tell, asked.groups),
     )
     file = model.SerializeToString()
@@ -171,10 +173,10 @@ def _ask_few_rows(original: Original, features: tuple[Feature, ...], own: Traced
     """Raises Refused; where a person's own step is why it answers no row, with what that step does."""
     try:
         return ask_few_rows(original, features)
-    except Refused:
+    except Refused as refused:
         if own is not None:
             own.check(original.model)
-        raise
+        raise asking_for_rows(refused, original) from refused
 
 
 def own_steps_of(original: Original, features: Sequence[Feature]) -> Traced | None:

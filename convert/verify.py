@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from convert.proof.enough import refuse_sameness, refuse_ties
 from convert.proof.holding import refuse_holdings
 from convert.proof.parity import Proof, find_accidents, prove
 from convert.proof.questions import ask_proof_rows
+from convert.proof.user_rows import kinds_of, texts_of
 from server.artefact.metadata import Artefact, BadArtefact, Feature, from_metadata
 from server.artefact.runtime import Runtime
 
@@ -35,7 +37,7 @@ def verify(
     runtime = open_runtime(onnx)
     artefact = _artefact(runtime)
     tell("opening the pickle", 0.0)
-    original = _original(pickled, artefact, policy)
+    original = _original(pickled, artefact, policy, data)
     known = describe(original)
     company = measure_company(original, known, allowed=True)
     seed = int.from_bytes(hashlib.sha256(onnx).digest())
@@ -55,7 +57,16 @@ def verify(
     accidents = find_accidents(_opened(ours), known, groups)
     refuse_company(original, groups, expected, accidents)
     refuse_holdings(original, known, data)
-    proof = prove(runtime, features, groups, expected, accidents, tell_of_comparison(tell, groups), company)
+    proof = prove(
+        runtime,
+        features,
+        groups,
+        expected,
+        accidents,
+        tell_of_comparison(tell, groups),
+        company,
+        unsure=original.unsure if artefact is None else artefact.parity.get("unsure", ()),
+    )
     if not allow_ties:
         refuse_ties(proof)
     by_nature = (ours is not None and is_constant(ours.model)) or has_one_answer(original.model, known)
@@ -70,18 +81,35 @@ def _artefact(runtime: Runtime) -> Artefact | None:
         raise Refused(f"the file: {error}", AGAIN) from error
 
 
-def _original(pickled: bytes, artefact: Artefact | None, policy: OpenPolicy) -> Original:
-    """The model, with what only a person's rows told when the file was made: names, and which columns are booleans."""
+def _original(pickled: bytes, artefact: Artefact | None, policy: OpenPolicy, data: Any | None) -> Original:
+    """The model, with what only a person's rows told when the file was made: names, texts, and which columns are
+    booleans. Where code of its own takes texts of a shape alone, those of the example rows have it."""
     told = () if artefact is None else artefact.features
     method = "transform" if artefact is not None and artefact.kind == "transformer" else ""
     texts = {feature.name: feature.dtype == "string" for feature in told}
     booleans = {feature.name for feature in told if feature.dtype == "bool"}
-    original = open_original(open_model(pickled, policy), policy.witness, method, texts, booleans)
+    texts = kinds_of(data) | texts
+    given = {name: [*held, *_examples(artefact, name)] for name, held in _texts_of(data, texts).items()}
+    original = open_original(open_model(pickled, policy), policy.witness, method, texts, booleans, given)
     original = without_unread(original) if artefact is not None and artefact.ignored else original
     if not original.named and len(told) == len(original.names):
         original = replace(original, names=tuple(feature.name for feature in told))
     original = with_booleans(original, booleans)
     return ask_alone(original) if artefact is not None and artefact.parity.get("company") else original
+
+
+def _texts_of(data: Any | None, texts: Mapping[str, bool]) -> dict[str, list[str]]:
+    """By name those columns that hold texts, with a person's."""
+    known = texts_of(data)
+    return {name: known.get(name, []) for name, holds in texts.items() if holds}
+
+
+def _examples(artefact: Artefact | None, name: str) -> list[str]:
+    """The texts of one column in the example rows."""
+    if artefact is None:
+        return []
+    places = [at for at, feature in enumerate(artefact.features) if feature.name == name]
+    return [text for row in artefact.golden.rows for at in places if isinstance(text := row[at], str)]
 
 
 def _ours(original: Original, features: tuple[Feature, ...], answers: Answers) -> Exported | None:

@@ -36,7 +36,20 @@ def proof_table(parity: Mapping[str, Any]) -> str:
         words.insert(0, f"accidents: {ACCIDENTS}")
     else:
         lines = [(*line[:5], *line[6:]) for line in lines]
-    return "\n".join((_aligned(lines), "", *words, *_spread(parity)))
+    return "\n".join((_aligned(lines), "", *words, *_spread(parity), *_unsure(parity)))
+
+
+def _unsure(parity: Mapping[str, Any]) -> list[str]:
+    """Which columns may be of another type than the schema says."""
+    names = [str(name) for name in parity.get("unsure", ())]
+    if not names:
+        return []
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    listed = on_one_line(", ".join(names[:SHOWN_NAMES]))
+    return [
+        f"types: nothing in the model tells whether {listed}{more} hold{'s' * (len(names) == 1)} texts or numbers:"
+        " requests must send what the schema says; --data ROWS.csv, with rows as clients send them, decides it"
+    ]
 
 
 def _spread(parity: Mapping[str, Any]) -> list[str]:

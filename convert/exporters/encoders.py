@@ -88,6 +88,12 @@ def _text_indicators(x: Columns, wanted: list[tuple[int, Any]]) -> Tensor:
 
 def _number_indicators(x: Columns, wanted: list[tuple[int, Any]]) -> Tensor:
     spread = x.take([column for column, _ in wanted]).numbers()
+    if texts := [value for _, value in wanted if isinstance(value, str)]:
+        raise Refused(
+            f"it knows texts, such as {texts[0]!r}, in a column that holds numbers when it gets there",
+            "give rows as clients send them: --data ROWS.csv; a replace of the whole table makes numbers of some texts"
+            " in every column: name the columns that it is for",
+        )
     values = np.array([_as_number(value) for _, value in wanted], np.float64)
     same = spread.equals(values)
     return same | (spread.is_nan() & x.graph.constant(np.isnan(values))) if np.isnan(values).any() else same

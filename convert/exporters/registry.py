@@ -121,15 +121,19 @@ class OwnSteps(Protocol):
         """As an exporter of ``predict``. Raises Refused."""
 
 
+RecordTexts = Callable[[Any, Tensor], Tensor]  # what a person's function of one text makes of texts [rows]
+
+
 @dataclass(slots=True)
 class Exporter:
-    """One export: the graph it fills, the path of the estimator it is at, who exports a person's own code, and the
-    names of the model's columns."""
+    """One export: the graph it fills, the path of the estimator it is at, who exports a person's own code, the names of
+    the model's columns, and who records a person's function of one text."""
 
     graph: Graph
     path: list[str] = field(default_factory=list)
     own: OwnSteps | None = None
     names: tuple[str, ...] = ()
+    record_texts: RecordTexts | None = None
 
     def transform(self, estimator: Any, x: Columns, step: str = "") -> Columns:
         """What ``estimator.transform`` gives for these columns. Raises Refused."""

@@ -15,7 +15,7 @@ from convert.exporters.parts.text import characters
 from convert.exporters.parts.text.distinct import distinct
 from convert.exporters.parts.text.ngrams import counted, numbered, without
 from convert.exporters.parts.text.occurrences import Occurrences, as_columns, note, occurrences_of
-from convert.exporters.parts.text.own_tokens import understood
+from convert.exporters.parts.text.own_preprocessor import read
 from convert.exporters.parts.text.patterns import tokens_of
 from convert.exporters.parts.text.weighted import weighted_rows
 from convert.exporters.registry import TRANSFORMS, Exporter
@@ -30,10 +30,9 @@ PADDING = "\ufdd1"  # stands behind the last token of a short text; a noncharact
 
 def vectorizer(e: Exporter, model: Any, x: Columns) -> Columns:
     """Counts of the vocabulary's n-grams, weighted where it is a TfidfVectorizer: [rows, vocabulary]."""
-    model = understood(model)
+    model, documents = read(model, x.text().reshape(-1), e.record_texts)
     _check(model)
     vocabulary = {str(term): int(column) for term, column in model.vocabulary_.items()}
-    documents = x.text().reshape(-1)
     found = _occurring(model, documents, vocabulary)
     counts = _counts(model, documents, vocabulary).cast(np.float64)
     counts = (counts > 0.0).cast(np.float64) if model.binary else _as_counted(counts, np.dtype(model.dtype))

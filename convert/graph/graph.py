@@ -25,6 +25,7 @@ IR_VERSION = 8  # the one that belongs to opset 18
 ML = "ai.onnx.ml"
 # These need a later opset of a domain, and its IR version.
 LATER = {"RegexFullMatch": ("", 20, 9), "StringConcat": ("", 20, 9), "TreeEnsemble": (ML, 5, 10)}
+TEXTS_COMPARED = ("", 20, 9)  # Equal of texts
 ROWS = "rows"
 
 Array = np.ndarray[Any, Any]
@@ -97,6 +98,12 @@ class Tensor:
             "Where", self, self.graph.constant(yes, dtype), self.graph.constant(no, dtype), dtype=dtype
         )
 
+    def same_text(self, other: Tensor) -> Tensor:
+        """Where two tensors of texts hold the same one."""
+        made = self.graph.op("Equal", self, other, dtype=np.bool_)
+        self.graph.require(made, TEXTS_COMPARED)
+        return made
+
     def coded(self, codes: Mapping[str, int], otherwise: int) -> Tensor:
         """Strings as the integers that a dictionary gives them."""
         known = {"keys_strings": list(codes), "values_int64s": list(codes.values()), "default_int64": otherwise}
@@ -134,6 +141,7 @@ class Graph:
         self._taken: set[str] = set()
         self._marks: list[Tensor] = []
         self._forbidden: dict[str, Refused] = {}
+        self._required: dict[str, tuple[str, int, int]] = {}
         self._numbers = itertools.count()
 
     def input(self, name: str, dtype: Any, width: int) -> Tensor:
@@ -194,6 +202,10 @@ class Graph:
         """Notes that the original's answer to some rows is an accident: ``rows`` [rows] says to which."""
         self._marks.append(rows)
 
+    def require(self, tensor: Tensor, opset: tuple[str, int, int]) -> None:
+        """Notes that what makes a tensor needs a later opset of a domain, and its IR version."""
+        self._required[tensor.name] = opset
+
     def forbid(self, tensor: Tensor, refusal: Refused) -> None:
         """Notes what no file may compute: `finish` raises ``refusal`` where an output needs it."""
         self._forbidden[tensor.name] = refusal
@@ -223,6 +235,8 @@ class Graph:
         nodes = in_one_operator(needed(self._nodes, set(names)))
         for name in self._forbidden.keys() & {name for node in nodes for name in node.output}:
             raise self._forbidden[name]
+        later = [LATER[node.op_type] for node in nodes if node.op_type in LATER]
+        later += [self._required[name] for node in nodes for name in node.output if name in self._required]
         rename(nodes, names)
         used = {name for node in nodes for name in node.input}
         constants = [item for item in self._constants.values() if item.name in used]
@@ -231,7 +245,6 @@ class Graph:
             for name, tensor in final.items()
         ]
         graph = helper.make_graph(nodes, "dynonnx", self._inputs, signature, constants)
-        later = [LATER[node.op_type] for node in nodes if node.op_type in LATER]
         ir_version = max([IR_VERSION, *(needed for _, _, needed in later)])
         versions = OPSETS | {domain: opset for domain, opset, _ in later}
         opsets = [helper.make_opsetid(domain, version) for domain, version in versions.items()]

@@ -43,13 +43,17 @@ PROTOCOL_0 = (b"ccopy_reg\n", b"csklearn", b"(", b"]", b"}")  # the oldest pickl
 ZIP = b"PK\x03\x04"  # a skops file
 PLACE = "put it at models/NAME/1/model.onnx; python -m convert inspect FILE shows what it takes"
 SAVE = "pickle.dump or joblib.dump the fitted model, and give that file"
+OF_NOTEBOOK = (
+    "save the fitted model in it, joblib.dump(model, 'model.joblib'), and convert that file; a class or function of its"
+    " own is found by --trust-code --path NOTEBOOK.ipynb"
+)
 OTHERS = {  # what people take for a pickle, by how it begins
     b"version https://git-lfs": ("a pointer of Git LFS", "git lfs pull brings the file itself"),
     b"\x89HDF": ("HDF5, as Keras writes it", SAVE),
     b"PAR1": ("a Parquet table", SAVE),
     b"<": ("a web page", "download the file itself"),
-    b'{"cells"': ("a notebook", SAVE),
-    b'{\n "cells"': ("a notebook", SAVE),
+    b'{"cells"': ("a notebook", OF_NOTEBOOK),
+    b'{\n "cells"': ("a notebook", OF_NOTEBOOK),
 }
 CUT_OFF = ("truncated", "exhausted")  # as pickle has it
 DAMAGED = (
@@ -109,6 +113,8 @@ def _refuse_strangers(data: bytes, file: str) -> None:
     """Raises Refused for what people take for a pickle; none begins as these do."""
     if file.lower().endswith(".onnx"):
         raise Refused("the file is ONNX by its name, which the server takes as it is", PLACE)
+    if file.lower().endswith(".ipynb"):
+        raise Refused("the file is a notebook, not a model of scikit-learn's", OF_NOTEBOOK)
     for beginning, (what, remedy) in OTHERS.items():
         if data.startswith(beginning):
             raise Refused(f"the file is {what}, not a model of scikit-learn's", remedy)

@@ -11,15 +11,15 @@ import numpy as np
 
 from convert.errors import Refused
 from convert.inside import DEEPEST, is_bottomless
-from convert.original.hints.column_hints import ColumnHint
+from convert.original.hints.column_hints import ColumnHint, number_texts
 from convert.original.hints.own_columns import learn_columns
 from convert.original.hints.visiting import find_hints
 from convert.original.hints.wordlist import invented
-from convert.original.self_description import Form, form_of, given_names, kind_of, width_of
+from convert.original.own_rows import answers_values, keep_taken, texts_told_by
+from convert.original.self_description import Form, form_of, given_names, kind_of, last_step, width_of
 from convert.original.table import Table, length
-from convert.original.usual import UNSEEN_TEXT, usual_row
+from convert.original.usual import usual_row
 from convert.tracing.inputs import infer_columns
-from convert.tracing.recorder.texts.samples import reshaped
 from convert.tracing.steps import own_steps
 from convert.witness import answers
 from convert.witness.answers import Question
@@ -27,7 +27,6 @@ from convert.witness.client import Witness
 from convert.witness.frame import Categories
 from server.artefact.metadata import Kind, Scalar
 
-ODD = (UNSEEN_TEXT, " ")
 ANYTHING = ("whatever it was", None, 1.5, True)  # what a client may send in a column that the model drops
 ANY_TEXT = ANYTHING[:2]  # of it what a table can carry to another process
 NO_DATA: Mapping[str, bool] = MappingProxyType({})
@@ -67,7 +66,7 @@ class Original:
         return self._ask(table, alone=False)[1]
 
     def _ask(self, table: Table, alone: bool) -> tuple[Answers, float]:
-        held = (self._native(), self._nones(), self._dates(), alone, self.own_texts)
+        held = (self._native(), self._nones(), self._dates(), alone, self.own_texts, self._flags())
         question = Question(self.kind, self.named, self.form, *held)
         if self.witness is not None:
             return self.witness.ask(question, self._whole(table, ANY_TEXT))
@@ -87,8 +86,16 @@ class Original:
     def _nones(self) -> frozenset[str]:
         return frozenset(name for name, hint in zip(self.names, self.hints, strict=True) if hint.missing is None)
 
+    def _flags(self) -> frozenset[str]:
+        return frozenset(name for name, hint in zip(self.names, self.hints, strict=True) if hint.flags)
+
     def _dates(self) -> dict[str, str]:
         return {name: hint.dates for name, hint in zip(self.names, self.hints, strict=True) if hint.dates}
+
+    @property
+    def unsure(self) -> tuple[str, ...]:
+        """The columns of which nothing tells whether they hold texts or numbers."""
+        return tuple(name for name, hint in zip(self.names, self.hints, strict=True) if hint.unsure)
 
     def accepts(self, table: Table) -> bool:
         """Whether the original answers these rows at all."""
@@ -104,7 +111,15 @@ class Original:
         """The classes with their own type, one tuple per target where there are several targets in ``answered``."""
         given = getattr(self.model, "classes_", None) if self.kind == "classifier" else None
         if given is None:  # a mixture's probabilities are those of its components, by number
-            return tuple(range(answered["probabilities"].shape[1])) if "probabilities" in answered else None
+            if "probabilities" not in answered:
+                return None
+            if answered["label"].dtype.kind == "O":
+                raise Refused(
+                    f"this {type(last_step(self.model)).__name__} answers texts, and does not say of which of them each"
+                    " of its probabilities is",
+                    "model.classes_ = [...], the labels in the order of predict_proba's columns, and pickle it again",
+                )
+            return tuple(range(answered["probabilities"].shape[1]))
         if isinstance(given, list):
             number = float if answered["label"].dtype.kind == "f" else None  # chains answer so, whatever their classes
             return tuple(tuple(np.asarray(target, number).tolist()) for target in given)
@@ -165,13 +180,15 @@ def _opened(
     if len(set(names)) != len(names) or "" in names:
         raise Refused("column names are empty or appear twice", "fit on a table whose columns have distinct names")
     original = Original(model, kind_of(model), names, told is not None, (), witness=witness)
-    return _with_hints(original, texts, booleans, given)
+    return _with_hints(original, texts, booleans, given, data)
 
 
 def _inferred(model: Any, data: Mapping[str, bool]) -> tuple[int, Any, tuple[str, ...]]:
     """How many columns there are, their names, and which hold texts, where own steps see them first. Raises Refused."""
     found = infer_columns(
-        model, lambda reader: [at for at, h in enumerate(find_hints(reader, width_of(reader) or 0)) if h.text]
+        model,
+        texts_told_by,
+        [name for name, text in data.items() if not text],
     )
     if found is not None and isinstance(found[0], int):
         return found[0], None, ()
@@ -220,16 +237,25 @@ def _no_answers(model: Any) -> Refused:
 
 
 def _with_hints(
-    original: Original, texts: Sequence[str], booleans: Collection[str], given: Mapping[str, Sequence[str]]
+    original: Original,
+    texts: Sequence[str],
+    booleans: Collection[str],
+    given: Mapping[str, Sequence[str]],
+    data: Mapping[str, bool] = NO_DATA,
 ) -> Original:
-    """With what the model gives away of its columns, its own steps among it; these see ``given`` texts as they are."""
+    """With what the model gives away of its columns, its own steps among it; these see ``given`` texts as they are.
+
+    ``data``: as of `open_original`.
+    """
     given = given if any(own_steps(original.model)) else NO_TEXTS
 
     def find() -> list[ColumnHint]:
-        hints = find_hints(original.model, len(original.names))
+        told = [(data.get(name) is False, [*given.get(name, ())]) for name in original.names]
+        hints = find_hints(original.model, len(original.names), told)
         for name, hint in zip(original.names, hints, strict=True):
             hint.text = hint.text or name in texts or (bool(given.get(name)) and not hint.dates)
-            hint.given = [*given.get(name, ())] if hint.text else []
+            hint.given = ([*given.get(name, ())] or number_texts(hint)) if hint.text else []
+            hint.known = hint.known or [*hint.supposed]
         mark_booleans(original.names, hints, booleans)  # own code answers them otherwise than numbers
         return hints
 
@@ -238,15 +264,5 @@ def _with_hints(
         return replace(original, hints=tuple(hints)).ask({name: np.resize(v, SAMPLE_ROWS) for name, v in row.items()})
 
     learned = replace(original, hints=tuple(learn_columns(original.model, find, ask)))
-    _keep_taken(learned)
-    return learned
-
-
-def _keep_taken(original: Original) -> None:
-    """Where own code takes texts of one shape alone, those remain that it takes, and others of their shape."""
-    usual = usual_row(original.names, original.hints)
-    for name, hint in zip(original.names, original.hints, strict=True):
-        if hint.given and not all(original.accepts({**usual, name: np.array([odd], object)}) for odd in ODD):
-            tried = [*hint.given, *reshaped(hint.given)]
-            taken = [text for text in tried if original.accepts({**usual, name: np.array([text], object)})]
-            hint.given, hint.shaped = taken or hint.given, bool(taken)
+    keep_taken(learned)
+    return replace(learned, kind="regressor") if answers_values(learned) else learned

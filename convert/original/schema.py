@@ -17,6 +17,7 @@ from server.artefact.metadata import SINCE_1970, Dtype, Feature, Scalar
 
 MATRIX = "X"
 DAY = 86_400.0  # seconds
+MOST_SAMPLES = 8  # texts of a column that are tried where an unknown one is refused
 MOST_TRIED = 300  # columns of which each is asked about by itself
 
 
@@ -27,6 +28,7 @@ def describe(original: Original) -> tuple[Feature, ...]:
     usual = usual_row(original.names, hints)
     nullable = _accepting(original, usual, [_missing(hint) for hint in hints])
     free = _accepting(original, usual, [_unseen(hint) for hint in hints])
+    free = [taken or _takes_samples(original, usual, i) for i, taken in enumerate(free)]
     dtypes = [_dtype(hint) for hint in hints]
     single = len(set(dtypes)) == 1 and dtypes[0] == "float64"
     return within_bounds(
@@ -41,6 +43,15 @@ def describe(original: Original) -> tuple[Feature, ...]:
         )
         for i, (name, hint, dtype) in enumerate(zip(original.names, hints, dtypes, strict=True))
     )
+
+
+def _takes_samples(original: Original, usual: Table, at: int) -> bool:
+    """Whether a column of texts takes others than the known ones, such as own code takes apart."""
+    hint, name = original.hints[at], original.names[at]
+    if not hint.text or not hint.known or hint.closed:
+        return False
+    others = [text for text in [*hint.samples, *hint.given] if text not in hint.known][:MOST_SAMPLES]
+    return any(original.accepts({**usual, name: np.array([text], object)}) for text in others)
 
 
 def without_unread(original: Original) -> Original:
@@ -165,4 +176,5 @@ def _is_told_apart(hint: ColumnHint) -> bool:
 
 def _categories(hint: ColumnHint) -> tuple[Scalar, ...]:
     known = [value.item() if isinstance(value, np.generic) else value for value in hint.known]
+    known = [float(value) if hint.flags and isinstance(value, bool) else value for value in known]
     return tuple(dict.fromkeys(value for value in known if not is_missing(value)))

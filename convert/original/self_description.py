@@ -10,10 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from sklearn import base, isotonic, preprocessing
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher, text
+from sklearn.pipeline import Pipeline
 
 from convert.errors import Refused
 from convert.exporters.records import words_by_name
-from convert.inside import inwards
+from convert.inside import DEEPEST, inwards
+from convert.tracing.steps import is_own
 from server.artefact.metadata import Kind
 
 DOCUMENT, LABEL = "text", "label"  # the name of the one column of a model of texts, and of labels
@@ -125,6 +127,8 @@ def kind_of(model: Any) -> Kind:
     """What it predicts, or that it transforms."""
     if type(model).__name__ in VALUED:
         return "regressor"
+    if (by_mixin := told_by_mixin(model)) is not None:
+        return by_mixin
     if not hasattr(model, "__sklearn_tags__"):  # a class of a person's own that inherits nothing
         told = getattr(model, "_estimator_type", None)
         if told in ("classifier", "regressor"):
@@ -137,3 +141,30 @@ def kind_of(model: Any) -> Kind:
     if base.is_outlier_detector(model):
         return "outlier_detector"
     return "clusterer" if hasattr(model, "predict") else "transformer"
+
+
+def told_by_mixin(model: Any) -> Kind | None:
+    """What a class of a person's own, the last to see the rows, is by its mixin, wherever among its bases that stands.
+
+    Of ``class Own(BaseEstimator, RegressorMixin)`` scikit-learn's own tags do not say what it is; one without a mixin
+    that has probabilities is a classifier.
+    """
+    last = last_step(model)
+    if not is_own(last):
+        return None
+    if isinstance(last, base.RegressorMixin):
+        return "regressor"
+    chances = getattr(last, "_estimator_type", None) is None and hasattr(last, "predict_proba")
+    return "classifier" if isinstance(last, base.ClassifierMixin) or chances else None
+
+
+def last_step(model: Any) -> Any:
+    """What answers at the end of a pipeline, or of a search."""
+    for _ in range(DEEPEST):
+        if isinstance(model, Pipeline) and model.steps:
+            model = model.steps[-1][1]
+        elif hasattr(model, "best_estimator_"):
+            model = model.best_estimator_
+        else:
+            break
+    return model

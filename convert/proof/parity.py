@@ -64,6 +64,7 @@ class Proof:
     scale: Mapping[str, float]
     spread: Spread = Spread(0, 0.0)
     company: Company | None = None
+    unsure: tuple[str, ...] = ()  # columns of which nothing tells whether they hold texts or numbers
 
     @property
     def rows(self) -> int:
@@ -102,8 +103,10 @@ class Proof:
     def as_json(self) -> dict[str, Any]:
         """What stands in the file; of company only where each row was asked alone."""
         company = {} if self.company is None else {"company": asdict(self.company)}
+        unsure = {"unsure": list(self.unsure)} if self.unsure else {}
         return {
             **company,
+            **unsure,
             "rows": self.rows,
             "wrong": self.wrong,
             "ties": max(line.ties for line in self.lines),
@@ -126,13 +129,14 @@ def prove(
     tell: Callable[[float], None] = lambda _: None,
     company: Company | None = None,
     apart: bool = False,
+    unsure: Sequence[str] = (),
 ) -> Proof:
     """Compares every output on every row of every group. ``expected`` has the original's answers by group.
 
     ``accidents`` [rows] by group: to which rows the original's answer is an accident; a group without any is not in it.
     ``tell`` is told the share of rows that are compared, now and then. ``apart``: the graph itself shows that a row is
     answered alone as beside others, up to rounding; then some rows of each group are asked alone, else all.
-    ``company``: what others beside a row do to it.
+    ``company``: what others beside a row do to it. ``unsure``: see `Proof`.
     """
     lines: list[Line] = []
     bad: list[BadRow] = []
@@ -154,7 +158,7 @@ def prove(
                 lines.append(_line(group, way, output, excess, (ties, int(excused[chosen].sum()))))
                 bad += _worst(table, output, way, values, named[output], (chosen, excess))
     bad.sort(key=lambda row: -row.excess)
-    return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected), spread_of(expected), company)
+    return Proof(tuple(lines), tuple(bad[:SHOWN]), _scales(expected), spread_of(expected), company, tuple(unsure))
 
 
 def _asked_alone(rows: int, apart: bool) -> Array:

@@ -177,6 +177,33 @@ def _match(pattern: Any, text: Any, *flags: Any) -> Any:
     return _search(f"^{told}", text, *flags, *([given] if given else []))
 
 
+class Compiled:
+    """Stands for a compiled expression of a person's: what it does with one value of every row is recorded."""
+
+    def __init__(self, own: re.Pattern[str]) -> None:
+        self._own = own
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """So that isinstance(x, re.Pattern) holds."""
+        return re.Pattern
+
+    def search(self, text: Any, *rest: Any) -> Any:
+        """As Pattern.search."""
+        return _search(self._own, text, *rest) if is_cell(text) else self._own.search(text, *rest)
+
+    def match(self, text: Any, *rest: Any) -> Any:
+        """As Pattern.match."""
+        return _match(self._own, text, *rest) if is_cell(text) else self._own.match(text, *rest)
+
+    def sub(self, by: Any, text: Any, *rest: Any) -> Any:
+        """As Pattern.sub."""
+        return _sub(self._own, by, text, *rest) if is_cell(text) else self._own.sub(by, text, *rest)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+
 def _of_cells(ufunc: np.ufunc) -> Callable[..., Any]:
     return lambda own, *values: values[0].ufunc(ufunc, *values) if is_cell(values[0]) else ufunc(*values)
 

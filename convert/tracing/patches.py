@@ -32,7 +32,9 @@ import sklearn.utils
 import sklearn.utils.validation
 
 from convert.tracing import library_functions, surroundings
+from convert.tracing.library_functions import Compiled
 from convert.tracing.recorder.refusals import is_a_persons
+from convert.tracing.silenced import silenced
 
 NAMESPACES: tuple[ModuleType, ...] = (
     np, pd, math, random, re, np.random, time, datetime, sklearn.metrics, sklearn.metrics.pairwise, sklearn.utils,
@@ -49,19 +51,27 @@ def in_place(*functions: Any) -> Iterator[None]:
     changed: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = []
     for function in _run_by(functions):
         surroundings.refuse_moments_of(function.__code__)
+    everywhere, reached = reached_by(functions)
     try:
-        for names in [*map(vars, NAMESPACES), *globals_of(functions)]:
+        for names in [*map(vars, NAMESPACES), *everywhere]:
+            own = id(names) not in libraries
+            replaced |= {id(value): (value, Compiled(value)) for value in _expressions(names) if own}
             before = {name: value for name, value in names.items() if id(value) in replaced}
-            new = [] if id(names) in libraries else [name for name in builtins if name not in names]
+            new = [] if not own else [name for name in builtins if name not in names]
             changed.append((names, before, new))
             names.update({name: replaced[id(value)][1] for name, value in before.items()})
             names.update({name: builtins[name] for name in new})
-        yield
+        with silenced(reached):
+            yield
     finally:
         for names, before, new in changed:
             names.update(before)
             for name in new:
                 names.pop(name, None)
+
+
+def _expressions(names: dict[str, Any]) -> list[re.Pattern[str]]:
+    return [value for value in names.values() if type(value) is re.Pattern]
 
 
 def modules_of_a_person() -> list[ModuleType]:
@@ -71,7 +81,14 @@ def modules_of_a_person() -> list[ModuleType]:
 
 def globals_of(functions: Any) -> list[dict[str, Any]]:
     """The globals of a person's functions, and of those that stand among them or in their closures."""
+    return reached_by(functions)[0]
+
+
+def reached_by(functions: Any) -> tuple[list[dict[str, Any]], list[FunctionType]]:
+    """The globals of a person's functions, and of those that stand among them or in their closures; and all of these
+    functions."""
     found: dict[int, dict[str, Any]] = {}
+    met: list[FunctionType] = []
     seen: set[int] = set()
     waiting = [*functions, *map(vars, modules_of_a_person())]
     while waiting:
@@ -98,12 +115,13 @@ def globals_of(functions: Any) -> list[dict[str, Any]]:
         elif hasattr(thing, "__func__"):
             waiting.append(thing.__func__)
         elif isinstance(thing, FunctionType) and is_a_persons(thing.__code__.co_filename):
+            met.append(thing)
             waiting.append(thing.__globals__)
             waiting += [cell.cell_contents for cell in thing.__closure__ or () if _filled(cell)]
             waiting += [getattr(thing, "__wrapped__", None)]
         elif isinstance(thing, FunctionType) and hasattr(thing, "__wrapped__"):
             waiting.append(thing.__wrapped__)
-    return list(found.values())
+    return list(found.values()), met
 
 
 def _run_by(functions: Any) -> Iterator[FunctionType]:

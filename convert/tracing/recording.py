@@ -46,6 +46,7 @@ class Recording:
         self.learned: dict[int, Learned] = recorder.learned
         singles = [self.made.take([at]).parts[0][0] for at in range(self.made.width)]
         self.origins = [recorder.origin(tensor) for tensor in singles]
+        self.numbers = [recorder.number_of(tensor) for tensor in singles]
         self.read = recorder.read_by(singles)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import check_array
@@ -18,13 +18,14 @@ from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Predic
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph, Tensor
 from convert.inside import inside
-from convert.tracing.delegates import answering, replaced
+from convert.tracing.delegates import answering, held_by, replaced
 from convert.tracing.patches import globals_of
 from convert.tracing.recorder.refusals import RECORDED, Untraceable
 from convert.tracing.recording import Call, columns_of, record_twice
 
 STILL = "keep nothing from one call of transform to the next: a graph's answer hangs on its rows alone"
 METHODS = ("transform", "predict", "predict_proba", "decision_function")
+SCORES = {"predict_proba": "probabilities", "decision_function": "scores"}  # the first that there is
 LIBRARIES = ("sklearn.", "lightgbm.", "xgboost.", "catboost.")
 
 
@@ -55,6 +56,8 @@ def own_steps(model: Any) -> Iterator[Any]:
     """A person's own steps in a model, at any depth."""
     if is_own(model):
         yield model
+        for inner in held_by(model) if type(model) is not FunctionTransformer else ():
+            yield from own_steps(inner)
     for part in inside(model):
         yield from own_steps(part.estimator)
 
@@ -134,14 +137,18 @@ class Traced:
         """What an estimator of a person's own answers. Raises Refused."""
         answer = self._record(e, estimator, x, "predict")
         tensor = answer.take([0]).parts[0][0].reshape(-1) if answer.width == 1 else answer.numbers()
-        tagged = hasattr(estimator, "__sklearn_tags__")
-        told = getattr(estimator, "_estimator_type", None)
-        if (tagged and is_regressor(estimator)) or told == "regressor":
-            return Prediction(value=tensor.cast(np.float64))
-        chances = None
-        if hasattr(estimator, "predict_proba"):
-            chances = self._record(e, estimator, x, "predict_proba").numbers()
-        return Prediction(label=_label(tensor), probabilities=chances)
+        value = None if tensor.dtype.kind == "O" else tensor.cast(np.float64)  # where its kind is that of a regressor
+        made = Prediction(value=value, label=_label(tensor))
+        for method, name in SCORES.items():
+            if hasattr(estimator, method):
+                scores: dict[str, Any] = {name: self._scores(e, estimator, x, method)}
+                return replace(made, **scores)
+        return made
+
+    def _scores(self, e: Exporter, estimator: Any, x: Columns, method: str) -> Tensor:
+        answer = self._record(e, estimator, x, method)
+        single = answer.width == 1 and method == "decision_function"
+        return answer.numbers().reshape(-1) if single else answer.numbers()
 
     def check(self, model: Any) -> None:
         """Records each step by itself. Raises Refused for the first that cannot be."""

@@ -25,7 +25,8 @@ class Question(NamedTuple):
     """How a model is asked: its kind, as in a file's metadata; whether it was fitted on column names; what its rows are
     to it ("table", "texts", "labels" or "records", which are dicts); its columns of pandas categories; those where a
     missing value is None; and those that hold dates, with numpy's unit of them. ``alone``: each row by itself;
-    ``own_texts``: texts as pandas holds them by itself, in place of objects."""
+    ``own_texts``: texts as pandas holds them by itself, in place of objects; ``flags``: columns of True, False and
+    missing ones, as objects."""
 
     kind: str
     named: bool
@@ -35,6 +36,7 @@ class Question(NamedTuple):
     dates: Mapping[str, str] = MappingProxyType({})
     alone: bool = False
     own_texts: bool = False
+    flags: Collection[str] = frozenset()
 
 
 def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
@@ -48,7 +50,8 @@ def ask(model: Any, question: Question, table: Table) -> tuple[Answers, float]:
         if question.form == "records":
             x = as_records(table)
         elif question.form == "table":
-            x = for_model(table, question.named, question.native, question.nones, question.dates, question.own_texts)
+            held = (question.native, question.nones, question.dates, question.own_texts, question.flags)
+            x = for_model(table, question.named, *held)
         began = time.perf_counter()
         answers = (_each if question.alone else answer)(model, question.kind, x)
         seconds = time.perf_counter() - began

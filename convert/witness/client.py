@@ -53,6 +53,7 @@ class Witness:
             **question._asdict(),
             "native": native,
             "nones": sorted(question.nones),
+            "flags": sorted(question.flags),
             "dates": dict(question.dates),
         }
         reply, answers = self._exchange(head, table)

@@ -33,15 +33,18 @@ def for_model(
     nones: Collection[str] = frozenset(),
     dates: Mapping[str, str] = MappingProxyType({}),
     own_texts: bool = False,
+    flags: Collection[str] = frozenset(),
 ) -> Any:
     """What the original takes: a DataFrame where it was fitted on names, else one array (objects if any text).
 
     The columns in ``native`` become pandas categories; in those of ``nones`` a missing value is None, else it is NaN;
     those in ``dates`` hold seconds since 1970 and become dates of that unit. Texts are objects, or with ``own_texts``
-    what pandas itself makes of them. Whole numbers stay such in a DataFrame, and in an array that holds no others.
+    what pandas itself makes of them; the numbers in ``flags`` are True, False and missing, as objects. Whole
+    numbers stay such in a DataFrame, and in an array that holds no others.
     Raises ValueError for a category that a closed column does not know, and for dates in an array.
     """
     table = {name: _with_none(values) if name in nones else values for name, values in table.items()}
+    table = {name: _as_flags(values) if name in flags else values for name, values in table.items()}
     if dates and not named:
         raise ValueError("dates in an array")
     table = {name: dates_of(values, dates[name]) if name in dates else values for name, values in table.items()}
@@ -74,6 +77,10 @@ def _record(names: Iterable[str], row: Iterable[Any]) -> Any:
 
 def _with_none(values: Array) -> Array:
     return np.array([None if value is None or value != value else value for value in values], object)
+
+
+def _as_flags(values: Array) -> Array:
+    return np.array([bool(value) if value in (0, 1) else value for value in values.tolist()], object)
 
 
 def _categorical(values: Array, known: Categories) -> Any:

@@ -17,6 +17,7 @@ from convert.errors import Refused
 from convert.graph.graph import Array
 from convert.original.hints.ways import Split, Stretch
 
+MOST_NUMBERS, STEPS = 20, 9  # thresholds, and numbers about the middle, that are written as texts
 MOST_WHOLE = 2**53  # up to it float64 holds every whole number
 
 
@@ -26,9 +27,14 @@ class ColumnHint:
 
     readers: list[int] = field(default_factory=list)  # estimators that see it; a ColumnTransformer may drop it before
     text: bool = False
+    numeric: bool = False  # a person's rows hold numbers there
+    number: ColumnHint | None = None  # what is known of the numbers that own code reads its texts as
+    unsure: bool = False  # own code does the same to texts and numbers there, and nothing else tells which it holds
     fill: str | None = None  # what an imputer puts where nothing is: with it alone numbers stay numbers
     boolean: bool = False
+    flags: bool = False  # objects in the model's own rows: True, False and missing ones, which a file has as numbers
     known: list[Any] = field(default_factory=list)
+    supposed: list[Any] = field(default_factory=list)  # what is known where nothing else is
     points: list[float] = field(default_factory=list)
     centre: float | None = None
     spread: float | None = None
@@ -48,6 +54,20 @@ class ColumnHint:
     dates: str = ""  # where it holds dates, numpy's unit of them; `known` are seconds since 1970
     ways: dict[Split, Stretch] = field(default_factory=dict)  # where it lies in rows that reach a split of a tree
     measured: tuple[int, float, float] | None = None  # of so many points, where they lie and how far they spread
+
+
+def number_texts(hint: ColumnHint) -> list[str]:
+    """Texts of numbers as the model may have seen them, where own code reads the column's texts as such."""
+    read = hint.number
+    if read is None:
+        return []
+    points = np.unique([point for point in read.points if np.isfinite(point)])
+    points = points[:: max(1, len(points) // MOST_NUMBERS)]
+    centre, spread = read.centre, read.spread
+    if centre is None or not spread:
+        centre, spread = (float(np.mean(points)), float(np.std(points)) or 1.0) if len(points) else (0.0, 1.0)
+    told = [*(centre + spread * np.linspace(-2, 2, STEPS)), *points]
+    return list(dict.fromkeys(f"{value:.6g}" for value in told))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +109,9 @@ def note_values(view: ColumnView, values: Array) -> None:
         view.hint.known = [value for value in view.hint.known if value != view.hint.fill]
         view.hint.text, view.hint.fill = False, None
     view.hint.text = view.hint.text or (values.dtype.kind in "OUS" and not numbers)
-    view.hint.boolean = not nothing and all(isinstance(value, bool | np.bool_) for value in there)
+    booleans = all(isinstance(value, bool | np.bool_) for value in there)
+    view.hint.boolean = not nothing and booleans
+    view.hint.flags = bool(nothing and there) and booleans
     view.hint.known += list(values)
 
 

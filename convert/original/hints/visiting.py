@@ -5,7 +5,7 @@ Knows nothing of schemas or rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from convert.exporters.parts.dates import seconds_of, unit_of
+from convert.exporters.parts.text.own_preprocessor import ODD
 from convert.exporters.records import words_by_name
 from convert.exporters.registry import TableHints, optional_family
 from convert.graph.graph import Array
@@ -40,9 +41,11 @@ from convert.original.hints.tree_hints import note_booster, note_histograms, not
 from convert.original.hints.wordlist import invented
 
 
-def find_hints(model: Any, width: int) -> list[ColumnHint]:
-    """One hint per input column."""
+def find_hints(model: Any, width: int, told: Sequence[tuple[bool, list[str]]] = ()) -> list[ColumnHint]:
+    """One hint per input column; ``told``: whether a person's rows hold numbers there, and texts of them."""
     hints = [ColumnHint() for _ in range(width)]
+    for hint, (numeric, given) in zip(hints, told, strict=False):
+        hint.numeric, hint.given = numeric, given
     _visit(model, [ColumnView(hint, lambda x: x) for hint in hints])
     for hint in hints:
         hint.words += [word for vectorizer in hint.hashed_by for word in words_with_weight(model, vectorizer)]
@@ -56,7 +59,7 @@ def _visit(model: Any, views: Views) -> Views:
     if model is None or isinstance(model, str):
         note_read(model, views)
         return views
-    own = own_columns.visit(model, views)
+    own = own_columns.visit(model, views, _visit)
     if own is not None:
         note_read(model, own[1])
         return own[0]
@@ -134,6 +137,7 @@ def _texts(model: Any, views: Views) -> Views:
     for view in filter(None, views[:1]):
         view.hint.text = True
         view.hint.words += list(vocabulary) or invented()
+        view.hint.words += ODD if callable(model.preprocessor) else ()
         view.hint.hashed_by += [model] if isinstance(model, HashingVectorizer) else []
         view.hint.by_word.update(columns)
     return [ColumnView(hint, lambda x: x) for hint in columns.values()]

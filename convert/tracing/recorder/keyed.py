@@ -88,7 +88,7 @@ def keyed(function: Any) -> Any:
         return MethodType(keyed(function.__func__), _value(function.__self__, DEEPEST))
     if not isinstance(function, FunctionType):
         return function
-    names = {name: _value(value, DEEPEST) for name, value in function.__globals__.items()}
+    names = {name: _global(name, value) for name, value in function.__globals__.items()}
     names = {name: value if type(value) not in _PLAIN else plain(value) for name, value in names.items()}
     names = {name: own for name, own in TYPES.items() if name not in names} | names
     made = FunctionType(
@@ -100,6 +100,11 @@ def keyed(function: Any) -> Any:
     )
     made.__kwdefaults__ = function.__kwdefaults__
     return made
+
+
+def _global(name: str, value: Any) -> Any:
+    """Python's own functions stand in a dict of their own there, which Python itself looks up."""
+    return value if name == "__builtins__" else _value(value, DEEPEST)
 
 
 def _closed(cell: CellType) -> CellType:

@@ -12,11 +12,14 @@ from convert.tracing.recorder.refusals import remember
 @dataclass(slots=True)
 class Learned:
     """What a recording learns of one input column: that it holds text or dates, values it knows, numbers it compares
-    with, texts that it takes apart otherwise than others."""
+    with, texts that it takes apart otherwise than others. ``unsure``: for all that shows it may hold texts or numbers.
+    """
 
     text: bool = False
     dates: bool = False
+    unsure: bool = False
     known: list[Any] = field(default_factory=list)
+    supposed: list[Any] = field(default_factory=list)  # the same, if nothing else says what it knows
     points: list[float] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)
 

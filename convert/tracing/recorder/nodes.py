@@ -80,8 +80,11 @@ def _on_texts(graph: Graph, ufunc: np.ufunc, operands: Sequence[Any]) -> Tensor:
     if ufunc not in (np.equal, np.not_equal) or len(operands) != 2:
         raise NoNode(f"{_spoken(ufunc)} of texts")
     text, other = operands if is_text(operands[0]) else reversed(operands)
+    if is_text(other):
+        same: Tensor = text.same_text(other) & ~missing(text)
+        return same if ufunc is np.equal else ~same
     if isinstance(other, Tensor):
-        raise NoNode("a comparison of a column of texts with another column")
+        raise NoNode("a comparison of a column of texts with one of numbers")
     values = np.asarray(other, object)
     if values.ndim:
         raise NoNode("a comparison of texts with several constants at once")

@@ -10,7 +10,7 @@ import functools
 import itertools
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -38,8 +38,12 @@ class Recorder:
             weakref.WeakValueDictionary()
         )  # stand-ins that code still holds
         self.index: Any = range(rows)  # the labels of the sample rows
+        self.handed_over: list[tuple[Any, list[int | None]]] = []  # estimators, and the input column that each gets
+        self.texts_of: Callable[[Any], Mapping[int, Sequence[str]]] = lambda _: {}  # where an estimator takes texts
+        self.untold: Collection[int] = ()  # input columns of which nothing but the code says what they hold
         self.first: Tensor | None = None  # a column [rows, 1] of the input: as many rows as there are
         self._origins: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}  # the input column whose texts numbers are
         self._given: set[str] = set()  # the input columns as they are
         self._taken: dict[str, tuple[Tensor, Callable[[str], str]]] = {}  # texts taken from others, and a way back
 
@@ -76,6 +80,8 @@ class Recorder:
         """Notes that ``made`` is the same column with changed values."""
         if of.name in self._origins:
             self._origins.setdefault(made.name, self._origins[of.name])
+        if of.name in self._numbers:
+            self._numbers.setdefault(made.name, self._numbers[of.name])
         return made
 
     def note(self, x: Tensor, values: Iterable[Any] = (), points: Iterable[Any] = ()) -> None:
@@ -90,6 +96,13 @@ class Recorder:
             learned.known += [value for value in values if isinstance(value, str)]
         numbers = [*points, *(() if elements.is_text(x) else values)]
         learned.points += [float(n) for n in numbers if isinstance(n, int | float | np.number) and np.isfinite(n)]
+
+    def suppose(self, x: Tensor, values: Iterable[Any]) -> None:
+        """Notes what an input column of texts knows where nothing else says what it knows."""
+        self.note(x)
+        if (column := self._origins.get(x.name)) is not None:
+            told = self.learned[column].supposed
+            told += [value for value in values if isinstance(value, str) and value not in told]
 
     def take(self, made: Tensor, of: Tensor, back: Callable[[str], str]) -> Tensor:
         """Notes that ``made`` are texts taken from others; ``back`` says of one from which it may be taken."""
@@ -115,6 +128,31 @@ class Recorder:
         if x.name in self._origins:
             raise NeedsText(self._origins[x.name])
         raise refuse(f"{what} is asked of a column that holds no texts", "give rows with --data, or check the code")
+
+    def read(self, made: Tensor, of: Tensor) -> Tensor:
+        """Notes that ``made`` are the numbers that the texts of an input column are."""
+        if of.name in self._origins:
+            self.note(of)
+            self._numbers[made.name] = self._origins[of.name]
+        return made
+
+    def number_of(self, x: Tensor) -> int | None:
+        """The input column whose texts these numbers are."""
+        return self._numbers.get(x.name)
+
+    def guess_text(self, x: Tensor) -> None:
+        """Raises NeedsText where an input column holds numbers that were only made up, and hardly is one of numbers."""
+        self.doubt(x)
+        column = self._origins.get(x.name)
+        if column is not None and column in self.untold and not elements.is_text(x):
+            raise NeedsText(column)
+
+    def doubt(self, x: Tensor) -> None:
+        """Notes that the code does the same to texts and to numbers in an input column, so that it may hold either."""
+        column = self._origins.get(x.name)
+        if column is not None and column in self.untold:
+            told = self.learned.setdefault(column, Learned())
+            told.unsure = told.unsure or not (told.known or told.points)
 
     def need_dates(self, x: Tensor, what: str) -> None:
         """Raises NeedsDates, or a refusal, for a column that holds no dates."""

@@ -34,6 +34,8 @@ BY_VALUE = (
     "choose by value without deciding: np.where(condition, a, b), Series.where, np.select, & and | for and and or"
 )
 VECTORISED = "write it for whole columns: arithmetic of columns, np.where, Series.map of a dict, .str, pd.cut"
+UNREADABLE = ("ValueError: could not convert string to float", "ValueError: invalid literal for int()")
+OF_ROWS = "give rows of yours, whose texts it can read: --data ROWS.csv"
 RECORDED = 'docs/convert.md, "Your own code", lists what is recorded; --converters FILE.py teaches any class'
 
 _MADE: ContextVar[list[Exception] | None] = ContextVar("refusals", default=None)  # None: nothing is recorded
@@ -95,7 +97,8 @@ def failed(error: Exception) -> Untraceable:
             f"it reads or writes a file or asks the system ({words}{f' ({line})' if line else ''})",
             "read it in fit, or before, and keep what is needed as an attribute or a constant",
         )
-    return Untraceable(f"it does not run while it is recorded: {words}{f' ({line})' if line else ''}", RECORDED)
+    helps = OF_ROWS if words.startswith(UNREADABLE) else RECORDED
+    return Untraceable(f"it does not run while it is recorded: {words}{f' ({line})' if line else ''}", helps)
 
 
 def _frames(frame: FrameType | None) -> Iterable[tuple[Any, int]]:

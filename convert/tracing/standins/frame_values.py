@@ -110,8 +110,12 @@ class FrameValues(AlongRows, StandIn):
         for name in known if nested else self.concrete.columns:
             told = known[name] if nested else known
             keys = list(told) if isinstance(told, Mapping | list | tuple) else [told]
-            if nested or _may_hold(self[name], keys):
+            if any(isinstance(key, str) for key in keys) and self[name].tensor.dtype.kind != "O":
+                self.recorder.doubt(self[name].tensor)
+            if nested:
                 made[name] = self[name].replace(told, value, **keywords)
+            elif _may_hold(self[name], keys):
+                made[name] = self[name].replaced_everywhere(told, value, **keywords)
         return self._become(made) if inplace else made
 
     def astype(self: Any, dtype: Any, **others: Any) -> Any:

@@ -61,13 +61,17 @@ def qcut(x: Any, *_: Any, **__: Any) -> Any:
 
 
 def to_numeric(x: Any, errors: str = "raise", **others: Any) -> Any:
-    """Numbers are numbers already."""
-    only(others)
+    """Numbers are numbers already; what makes none of some is hardly asked of numbers."""
+    only({name: value for name, value in others.items() if name != "downcast"})
+    if errors == "coerce":
+        x.recorder.guess_text(x.tensor)
+    else:
+        x.recorder.doubt(x.tensor)
     if elements.is_text(x.tensor) and errors == "coerce":
         x.recorder.sample(x.tensor, NUMBERS)
         with quietly():
             concrete = pd.to_numeric(x.concrete, errors="coerce").astype(np.float64)
-        return x.made(concrete, texts.number)
+        return x.made(concrete, lambda values: x.recorder.read(texts.number(values), values))
     if elements.is_text(x.tensor):
         return x.astype(np.float64)
     return x.like(pd.to_numeric(x.concrete), x.columns_)

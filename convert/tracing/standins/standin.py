@@ -63,6 +63,8 @@ class StandIn:
                 take_for_text(one, other, ufunc)
         if act is operator.add or ufunc in (np.equal, np.not_equal):
             take_both_for_text(left, right)
+        if ufunc in (np.equal, np.not_equal):
+            doubt_both(left, right)
         with quietly():
             concrete = act(shown(left), shown(right))
         if concrete is NotImplemented:
@@ -221,6 +223,14 @@ def take_both_for_text(left: Any, right: Any) -> None:
         )
         if single and elements.is_text(one.tensor) and one.recorder.origin(other.tensor) is not None:
             other.recorder.need_text(other.tensor, "texts beside it")
+
+
+def doubt_both(left: Any, right: Any) -> None:
+    """Two columns of the input that are only compared may hold texts as well as numbers."""
+    sides = [side for side in (left, right) if isinstance(side, StandIn) and side.columns_.width == 1]
+    if len(sides) > 1 and all(side.recorder.origin(side.tensor) is not None for side in sides):
+        for side in sides:
+            side.recorder.doubt(side.tensor)
 
 
 def into(out: Any, made: Any, where: Any) -> Any:

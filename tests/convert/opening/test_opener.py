@@ -219,6 +219,12 @@ def test_what_people_take_for_a_pickle_is_told_by_its_name(data: bytes, what: st
     assert remedy in caught.value.remedy
 
 
+def test_a_notebook_is_told_what_to_save_in_it() -> None:
+    with pytest.raises(Refused, match=r"^the file is a notebook") as caught:
+        opener.open_model(b'{"metadata": {}, "cells": []}', opener.OpenPolicy(file="churn.ipynb"))
+    assert "joblib.dump(model, 'model.joblib'), and convert that file" in caught.value.remedy
+
+
 def test_an_onnx_file_needs_no_conversion() -> None:
     with pytest.raises(Refused, match="which the server takes as it is") as caught:
         opener.open_model(b"\x08\x08\x12\x07", opener.OpenPolicy(file="churn.onnx"))

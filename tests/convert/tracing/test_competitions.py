@@ -79,7 +79,7 @@ def test_the_columns_of_a_table_are_found_by_what_a_row_is_asked_for(
     load_families()
     step, table = step_and_table(name)
     next_one = FunctionTransformer().fit(step.transform(table))
-    found = infer_columns(make_pipeline(step, next_one), lambda _: ())
+    found = infer_columns(make_pipeline(step, next_one), lambda _: {})
     assert found is not None
     assert set(found[0] if isinstance(found[0], list) else ()) == columns
     assert found[1] == texts

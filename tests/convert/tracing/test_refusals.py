@@ -42,6 +42,10 @@ def by_rows(df: Any) -> Any:
     return pd.DataFrame([row["a"] for _, row in df.iterrows()])
 
 
+def by_labels(df: Any) -> Any:
+    return np.array([{0: "no", 1: "yes"}[value] for value in df["b"].to_numpy()])
+
+
 def by_count(df: Any) -> Any:
     return df if len(df) > 10 else df * 2
 
@@ -123,6 +127,7 @@ def into_numbers(df: Any) -> Any:
         (branching, DECIDES, "np.where"),
         (by_a_mean, MIXES, "self.something_"),
         (by_rows, "goes through the rows one by one", "whole columns"),
+        (by_labels, "goes through the rows one by one", "pd.Series(values).map(names).to_numpy()"),
         (by_count, "decides by the number of rows", "any number of rows"),
         (by_text_of_count, "decides by the number of rows", "any number of rows"),
         (first_rows, MIXES, "in fit"),

@@ -7,20 +7,22 @@ import re
 
 from convert.exporters.parts.text.patterns import SPACES
 from convert.tracing.recorder.elements import NoNode
+from convert.tracing.recorder.texts.beginnings import begin_apart
 
 ESCAPES = re.compile(r"\\[sdwSDW]")
 INSIDE = {"w": r"\p{L}\p{N}_", "d": r"\p{Nd}", "s": SPACES}  # a class, as RE2 spells what Python calls so
 ALL_I = "iI\u0131\u0130"
 LETTERS = re.compile(rf"\[(?:[^\]\\]|\\.)*\]|[{ALL_I}]")  # a class, or one of them by itself
 EXACT = re.compile(  # what both engines read alike
-    r"(?:[A-Za-z0-9 ,;:_@#%&=<>!~'\"/-]|\\[.\-+*?()\[\]{}|^$/\\,:;&'\" ]"
-    r"|\[\^?(?:[A-Za-z0-9 .,;:_@#%&+*?()-]|\\[.\-\]\[])+\]"
+    r"(?:[A-Za-z0-9 ,;:_@#%&=<>!~'\"/-]|[^\x00-\x7f]|\\[.\-+*?()\[\]{}|^$/\\,:;&'\"#!@%=<>~ tnr]"
+    r"|\[\^?(?:[A-Za-z0-9 .,;:_@#%&+*?()!'\"/$<>=~|{}-]|[^\x00-\x7f]|\\[.\-\]\[/\\'\"^$|+*?(){}&%#@!,;: tnr])+\]"
     r"|\(\?:|\(|\)|\||\.|(?<=[^(|])[*+?]\??|(?<=[^(|])\{\d+(?:,\d*)?\}|\^|\$)+"
 )
 SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")  # what makes an expression more than a text
 LITERALS = re.compile(r"(?:[A-Za-z0-9 ,;:_@#%&=<>!~'\"/-]|\\[^A-Za-z0-9])*")
 LAZY = re.compile(r"[*+?}][?+]")
 ANY = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*\]|\.")  # of these a dot by itself, which ends no line in Python
+FEWEST = re.compile(r"(?<!\\)\.([*+])\?([A-Za-z0-9 ,;:_@#%&=<>!~'\"/]|\\[)\]}.|*+?])$")
 GROUPED = re.compile(r"\)[*+?{]")
 
 
@@ -28,6 +30,8 @@ def expression(pattern: str, ignore_case: bool = False) -> str:
     """A person's expression for RE2. Raises NoNode for one that may mean something else there."""
     if not EXACT.fullmatch(ESCAPES.sub("a", pattern)) or re.search(r"\(\?[^:]", pattern):
         raise NoNode(f"the regular expression {pattern!r}")
+    if ignore_case and not pattern.isascii():  # other letters are one in Python's eyes than in RE2's
+        raise NoNode(f"the regular expression {pattern!r} of any case")
     re.compile(pattern)
     ends = f"{pattern[:-1]}\\n?$" if is_at_end(pattern) else pattern
     if "^" in re.sub(r"\\\^|\[[^\]]*\]", "", pattern)[1:] or "$" in re.sub(r"\\\$|\[[^\]]*\]", "", pattern)[:-1]:
@@ -64,12 +68,21 @@ def caseless(expression: str) -> str:
 def first_reading(pattern: str) -> str:
     """As `expression`, for pieces that are found: ONNX Runtime takes the longest, Python the first way that leads on.
 
-    Both are one where each part takes as many single characters as it can, or where no text of several begins another.
+    Both are one where each part takes as many single characters as it can, where no text of several begins another, or
+    where ways that part begin with other characters.
     """
+    pattern = FEWEST.sub(_until, pattern)
     bare = _bare(pattern)
-    if LAZY.search(bare) or GROUPED.search(bare) or ("|" in bare and not _are_apart(pattern)):
+    apart = "|" not in bare or _are_apart(pattern) or begin_apart(pattern)
+    if LAZY.search(bare) or GROUPED.search(bare) or not apart:
         raise NoNode(f"the regular expression {pattern!r}, of which the longest piece may not be Python's,")
     return ANY.sub(lambda found: r"[^\n]" if found.group() == "." else found.group(), expression(pattern))
+
+
+def _until(found: re.Match[str]) -> str:
+    """``.*?>`` at the end of an expression as what it finds: all up to the first of that character, in one line."""
+    least, last = found.groups()
+    return f"{'.' if least == '+' else ''}[^{last}\\n]*{last}"
 
 
 def is_at_end(pattern: str) -> bool:

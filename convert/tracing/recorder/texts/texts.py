@@ -15,10 +15,19 @@ import numpy as np
 from convert.exporters.parts.text.patterns import SPACES
 from convert.graph.graph import MICROSOFT, Tensor
 from convert.tracing.recorder import elements, nodes
-from convert.tracing.recorder.texts.expressions import SPECIAL, caseless, expression, first_reading, is_at_end
+from convert.tracing.recorder.texts.beginnings import has_words_at_both_ends, is_one
+from convert.tracing.recorder.texts.expressions import (
+    INSIDE,
+    SPECIAL,
+    caseless,
+    expression,
+    first_reading,
+    is_at_end,
+)
 from server.artefact.metadata import MISSING_TEXT
 
 PADDING = "\ufdd1"  # stands where nothing was found; a noncharacter
+BOUNDED = re.compile(r"(\\b)?((?:[^\\^$]|\\[^bBAZ])+?)(\\b)?")  # an expression with \\b at its ends alone
 ANYTHING = "(?s:.)*"
 HALVINGS = 24  # of so many pieces at most, 16 million, a text is put together
 
@@ -57,6 +66,9 @@ def contains(x: Tensor, pattern: str, regex: bool, ignore_case: bool = False) ->
     if not regex or not SPECIAL.search(pattern):
         made = literal(pattern)
         return matches(x, caseless(made) if ignore_case else made)
+    bounded = BOUNDED.fullmatch(pattern)
+    if bounded and (bounded[1] or bounded[3]) and is_one(bounded[2]) and has_words_at_both_ends(bounded[2]):
+        return _between_words(x, bounded, ignore_case)
     made = expression(pattern, ignore_case)
     if pattern.startswith("^") or is_at_end(pattern):
         before = "" if pattern.startswith("^") else ANYTHING
@@ -64,6 +76,15 @@ def contains(x: Tensor, pattern: str, regex: bool, ignore_case: bool = False) ->
             raise elements.NoNode(f"the regular expression {pattern!r}")
         return matches(x, f"{before}{made}" + ("" if is_at_end(pattern) else ANYTHING), whole=True)
     return matches(x, made)
+
+
+def _between_words(x: Tensor, bounded: re.Match[str], ignore_case: bool) -> Tensor:
+    """Where a piece that begins and ends with a word character has none before it, or behind it, as ``\\b`` asks."""
+    before, inner, behind = bounded.groups()
+    apart = f"[^{INSIDE['w']}]"
+    begin = f"(?:{ANYTHING}{apart})?" if before else ANYTHING
+    end = f"(?:{apart}{ANYTHING})?" if behind else ANYTHING
+    return matches(x, f"{begin}(?:{expression(inner, ignore_case)}){end}", whole=True)
 
 
 def first_match(x: Tensor, expression: str, otherwise: str | None = "") -> Tensor:

@@ -64,7 +64,7 @@ class Array(ArrayAlongRows, StandIn):
         raise AttributeError("'numpy.ndarray' object has no attribute 'values'")
 
     def __iter__(self) -> Iterator[Any]:
-        raise refuse("it goes through the rows one by one", VECTORISED)
+        raise refuse("it goes through the rows one by one", f"{VECTORISED}; pd.Series(values).map(names).to_numpy()")
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, StandIn):

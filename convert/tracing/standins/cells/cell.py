@@ -69,9 +69,20 @@ class Cell(Explored):
             for value in given:
                 if isinstance(value, Tensor):
                     self.recorder.need_text(value, "a comparison with a text")
+        if ufunc in (np.equal, np.not_equal):
+            self._compared(given)
         if any(value is None for value in given):
             return self.of(lambda: elements.constant_like(self.tensor, ufunc is np.not_equal))
         return self.of(lambda: ufunc_node(self.recorder, ufunc, *given))
+
+    def _compared(self, given: list[Any]) -> None:
+        """Two columns of the input that are only compared may hold texts as well as numbers."""
+        tensors = [value for value in given if isinstance(value, Tensor)]
+        if len(tensors) > 1 and all(self.recorder.origin(tensor) is not None for tensor in tensors):
+            for tensor in tensors:
+                if any(map(elements.is_text, tensors)):
+                    self.recorder.need_text(tensor, "a comparison with texts")
+                self.recorder.doubt(tensor)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Cell:
         if method != "__call__" or keywords:

@@ -81,7 +81,7 @@ class TextAccessor:
         """Pieces replaced by a constant text."""
         only({"n": n if n != -1 else 0, "case": None if case in (None, True) else "False", "flags": flags})
         if isinstance(pat, re.Pattern):
-            only({"flags": pat.flags & ~re.UNICODE})
+            only({"flags": int(pat.flags & ~re.UNICODE)})
             pat, regex = pat.pattern, True
         if not isinstance(pat, str) or not isinstance(repl, str):
             raise refuse("Series.str.replace of several texts, or by a function, is not recorded", "one text at a time")
@@ -153,7 +153,7 @@ class TextAccessor:
         ``regex`` says otherwise."""
         only(others)
         if isinstance(pat, re.Pattern):
-            only({"flags": pat.flags & ~re.UNICODE})
+            only({"flags": int(pat.flags & ~re.UNICODE)})
             pat, regex = pat.pattern, True
         if pat is not None and len(pat) == 1:
             only({"regex": regex})

@@ -153,8 +153,10 @@ class Series(SeriesValues):
             return as_category(self, dtype)
         if dtype in (str, "str", "string") or isinstance(dtype, pd.StringDtype):
             return self._as_texts(dtype)
-        if elements.is_text(self.tensor) and isinstance(dtype, type | str) and np.dtype(dtype).kind in "iuf":
-            return self._as_numbers(np.dtype(dtype))
+        if isinstance(dtype, type | str) and np.dtype(dtype).kind in "iuf":
+            self.recorder.doubt(self.tensor)
+            if elements.is_text(self.tensor):
+                return self._as_numbers(np.dtype(dtype))
         return astype(plain(self), dtype, self.concrete.astype)
 
     def _as_numbers(self, dtype: Any) -> Any:
@@ -167,13 +169,14 @@ class Series(SeriesValues):
                 "give rows of yours: --data ROWS.csv",
             ) from error
         self.recorder.sample(self.tensor, NUMBERS)
-        return self.made(concrete, lambda x: texts.number(x) if dtype.kind == "f" else texts.number(x).cast(dtype))
+        return self.made(concrete, lambda x: self.recorder.read(texts.number(x).cast(dtype), x))
 
     def _as_texts(self, dtype: Any) -> Any:
         with quietly():
             concrete = self.concrete.astype(dtype)
         if self.tensor.dtype == np.bool_:
             return self.made(concrete, lambda x: elements.choose(x.graph, x, "True", "False"))
+        self.recorder.doubt(self.tensor)
         if not elements.is_text(self.tensor):
             if self.recorder.origin(self.tensor) is not None:
                 self.recorder.need_text(self.tensor, "astype(str)")

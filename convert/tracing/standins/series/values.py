@@ -12,6 +12,7 @@ import pandas as pd
 from pandas.api.types import is_scalar
 
 from convert.tracing.recorder import arithmetic, elements, nodes
+from convert.tracing.recorder.elements import is_nothing
 from convert.tracing.recorder.recorder import quietly
 from convert.tracing.recorder.refusals import only, refuse
 from convert.tracing.recorder.texts import texts
@@ -22,6 +23,7 @@ from convert.tracing.standins.functions.choices import chosen
 from convert.tracing.standins.series.categories import as_category, plain
 from convert.tracing.standins.standin import StandIn, alike, shown
 
+NUMBER = "\ufdd3"  # stands for a number among texts, which no step takes for one of them; a noncharacter
 SERIES = pd.Series  # itself: while code is recorded, pandas' name stands for something else
 
 
@@ -130,20 +132,31 @@ class SeriesValues(StandIn):
 
     def replace(self: Any, known: Any = None, value: Any = None, inplace: bool = False, **keywords: Any) -> Any:
         """Constants replaced by others."""
-        if keywords:
-            raise refuse("Series.replace by expressions is not recorded", "replace whole values by a dict, or .str")
-        if not isinstance(known, Mapping):
-            listed = list(known) if isinstance(known, list | tuple) else [known]
-            known = dict(zip(listed, value if isinstance(value, list | tuple) else [value] * len(listed), strict=True))
-        self._note_keys(known)
+        pairs = _pairs(known, value, keywords)
+        self._note_keys(pairs)
+        made = self._replaced(pairs)
+        return self._in_place(made) if inplace else made
+
+    def replaced_everywhere(self: Any, known: Any, value: Any, **keywords: Any) -> Any:
+        """The same of a column among others of a table: one that holds other texts as well keeps them."""
+        pairs = _pairs(known, value, keywords)
+        if not elements.is_text(self.tensor):
+            self._note_keys(pairs)
+            return self._replaced(pairs)
+        self.recorder.suppose(self.tensor, pairs)
+        others = [text for text in self.concrete if isinstance(text, str) and text not in pairs]
+        if others and not all(isinstance(item, str) or is_nothing(item) for item in pairs.values()):
+            pairs = {key: item if isinstance(item, str) or is_nothing(item) else NUMBER for key, item in pairs.items()}
+        return self._replaced(pairs)
+
+    def _replaced(self: Any, known: Mapping[Any, Any]) -> Any:
         with quietly():
             concrete = plain(self).concrete.replace(known)
         values = self.tensor
         told = [item for item in known.values() if item is not None and item == item]
         numbers = elements.is_text(values) and bool(told) and not any(isinstance(item, str) for item in told)
         other = None if numbers else values  # texts that stay among numbers are nothing that a model takes
-        made = self.filter(concrete, lambda x: texts.looked_up(x, dict(known), other))
-        return self._in_place(made) if inplace else made
+        return self.filter(concrete, lambda x: texts.looked_up(x, dict(known), other))
 
     def _note_keys(self: Any, keys: Any) -> None:
         listed = [key for key in keys if key is not None]
@@ -173,6 +186,16 @@ class SeriesValues(StandIn):
     def pipe(self: Any, function: Any, *args: Any, **keywords: Any) -> Any:
         """A function of the whole column."""
         return function(self, *args, **keywords)
+
+
+def _pairs(known: Any, value: Any, keywords: Mapping[str, Any]) -> dict[Any, Any]:
+    """What replace is given, as a dict."""
+    if keywords:
+        raise refuse("Series.replace by expressions is not recorded", "replace whole values by a dict, or .str")
+    if isinstance(known, Mapping):
+        return dict(known)
+    listed = list(known) if isinstance(known, list | tuple) else [known]
+    return dict(zip(listed, value if isinstance(value, list | tuple) else [value] * len(listed), strict=True))
 
 
 def default_of(known: Mapping[Any, Any]) -> Any:
