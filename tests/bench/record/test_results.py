@@ -32,7 +32,7 @@ def test_runs_of_the_same_second_have_folders_of_their_own(tmp_path: Path) -> No
 
 
 def test_missing_results_are_named(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="no results at .*nowhere: `python -m bench run` leaves them in"):
+    with pytest.raises(BenchError, match=r"no results at .*nowhere: `python -m bench run` leaves them in"):
         results.read(tmp_path / "nowhere")
 
 

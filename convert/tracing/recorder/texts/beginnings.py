@@ -8,9 +8,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from re import _constants as kinds
-from re import _parser as parser
+from importlib import import_module
 from typing import Any
+
+kinds: Any = import_module("re._constants")  # of which typeshed has nothing
+parser: Any = import_module("re._parser")
 
 Characters = frozenset[str]
 CATEGORIES: dict[Any, Callable[[str], bool]] = {
