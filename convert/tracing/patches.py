@@ -75,8 +75,13 @@ def _expressions(names: dict[str, Any]) -> list[re.Pattern[str]]:
 
 
 def modules_of_a_person() -> list[ModuleType]:
-    """The modules in this process that are neither ours nor a library's."""
-    return [module for module in list(sys.modules.values()) if is_a_persons(getattr(module, "__file__", None) or "<")]
+    """Those in this process."""
+    return [module for module in list(sys.modules.values()) if is_of_a_person(module)]
+
+
+def is_of_a_person(module: ModuleType) -> bool:
+    """Whether a module is neither ours nor a library's."""
+    return is_a_persons(getattr(module, "__file__", None) or "<")
 
 
 def globals_of(functions: Any) -> list[dict[str, Any]]:

@@ -15,6 +15,9 @@ from types import CodeType, FunctionType
 
 JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
 UNIT = 2  # bytes of an instruction
+ASSERTING = frozenset(
+    dis.opmap[name] for name in ("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT") if name in dis.opmap
+)  # the latter from Python 3.14 on
 SAYING = frozenset(("print", "display", "pprint"))
 LOGGING = frozenset(("critical", "debug", "error", "exception", "info", "log", "warn", "warning"))
 LOGGER = re.compile(r"(?i)_*(self|cls|warnings|.*log.*)")  # by what names a logger is reached
@@ -27,7 +30,8 @@ Place = tuple[int, int, int, int]  # first line, column, last line, column
 @contextmanager
 def silenced(functions: Iterable[FunctionType]) -> Iterator[None]:
     """Within the block these functions say and check nothing."""
-    before = {id(function): (function, function.__code__) for function in functions}
+    spoken = [function for function in functions if without_words(function.__code__) is not function.__code__]
+    before = {id(function): (function, function.__code__) for function in spoken}
     try:
         for function, code in before.values():
             function.__code__ = without_words(code)
@@ -37,9 +41,11 @@ def silenced(functions: Iterable[FunctionType]) -> Iterator[None]:
             function.__code__ = code
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.cache
 def without_words(code: CodeType) -> CodeType:
     """The code without its statements that only say or check something."""
+    if not _may_speak(code):
+        return code
     made = list(dis.get_instructions(code))
     gone = [span for span in (*_spoken(made), *_asserted(made)) if _is_whole(made, span)]
     inner = tuple(without_words(value) if isinstance(value, CodeType) else value for value in code.co_consts)
@@ -50,6 +56,13 @@ def without_words(code: CodeType) -> CodeType:
         start, stop = made[first].offset, made[behind].offset
         units[start:stop] = bytes((dis.opmap["NOP"], 0)) * ((stop - start) // UNIT)
     return code.replace(co_code=bytes(units), co_consts=inner)
+
+
+def _may_speak(code: CodeType) -> bool:
+    """Whether it has a name or an instruction of such a statement: nearly none has one, and looking closer is slow."""
+    inner = (value for value in code.co_consts if isinstance(value, CodeType))
+    named = not (SAYING | LOGGING).isdisjoint((*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars))
+    return named or not ASSERTING.isdisjoint(code.co_code[::UNIT]) or any(map(_may_speak, inner))
 
 
 def _spoken(made: Instructions) -> Iterator[Span]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -27,19 +28,23 @@ def forked() -> Iterator[None]:
         assert one.is_there, "a test ended it, and all after that one imported everything again"
 
 
+@pytest.fixture(scope="session")
+def collected() -> frozenset[str]:
+    """The modules that were there when the first of these tests began."""
+    return frozenset(sys.modules)
+
+
 @pytest.fixture(autouse=True)
-def own_module_alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_module_alone(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, collected: frozenset[str]
+) -> None:
     """A person's process holds few modules of theirs, this one hundreds of tests: no recording need look there."""
-    in_process = patches.modules_of_a_person
 
     def modules() -> list[ModuleType]:
-        return [module for module in in_process() if module is request.module or not _has_tests(module)]
+        new = [sys.modules[name] for name in sys.modules.keys() - collected]
+        return [request.module, *filter(patches.is_of_a_person, new)]
 
     monkeypatch.setattr(patches, "modules_of_a_person", modules)
-
-
-def _has_tests(module: ModuleType) -> bool:
-    return module.__name__.startswith("tests.") and module.__name__.rpartition(".")[2].startswith("test_")
 
 
 @pytest.fixture(scope="session")
