@@ -30,14 +30,14 @@ Place = tuple[int, int, int, int]  # first line, column, last line, column
 @contextmanager
 def silenced(functions: Iterable[FunctionType]) -> Iterator[None]:
     """Within the block these functions say and check nothing."""
-    spoken = [function for function in functions if without_words(function.__code__) is not function.__code__]
-    before = {id(function): (function, function.__code__) for function in spoken}
+    before = [(function, function.__code__) for function in dict.fromkeys(functions)]
+    speaking = [(function, code) for function, code in before if without_words(code) is not code]
     try:
-        for function, code in before.values():
+        for function, code in speaking:
             function.__code__ = without_words(code)
         yield
     finally:
-        for function, code in before.values():
+        for function, code in speaking:
             function.__code__ = code
 
 

@@ -48,9 +48,8 @@ def serve(questions: BinaryIO, replies: BinaryIO) -> None:
 def _question(head: dict[str, Any]) -> Question:
     native = {name: Categories(tuple(values), closed) for name, (values, closed) in head["native"].items()}
     nones, dates = frozenset(head["nones"]), head["dates"]
-    told = Question(head["kind"], head["named"], head["form"], native, nones, dates, head["alone"])
-    whole = told._replace(flags=frozenset(head.get("flags", ())))
-    return whole._replace(own_texts=head.get("own_texts") is True)
+    own_texts, flags = head.get("own_texts") is True, frozenset(head.get("flags", ()))
+    return Question(head["kind"], head["named"], head["form"], native, nones, dates, head["alone"], own_texts, flags)
 
 
 def _open(pickled: bytes, head: dict[str, Any]) -> Any:

@@ -105,8 +105,10 @@ class Answers:
     def work_on(self, until: float) -> bool:
         """Answers shares of batches until a time; returns whether there are more."""
         while self._shares and self._turns.now() < until:
-            self._answer_share(*self._shares[0])
-            self._shares.popleft()  # not before: what comes meanwhile would wait twice
+            try:
+                self._answer_share(*self._shares[0])
+            finally:  # whatever became of it, it has had its turn
+                self._shares.popleft()  # not before: what comes meanwhile would wait twice
         return bool(self._shares)
 
     def _answer_share(self, share: Batch, outputs: Sequence[Array], values: int) -> None:
@@ -146,7 +148,10 @@ class Answers:
 
         arrivals = _arrivals([entry])
         self._values += values
-        self._slices.add(entry, entry.group.deliver_in_slices(entry, outputs), then)
+        try:
+            self._slices.add(entry, entry.group.deliver_in_slices(entry, outputs), then)
+        except ServerError as refusal:
+            then(refusal)
 
     def _delivered(self, values: int) -> None:
         was_full = self.full

@@ -175,3 +175,35 @@ async def test_what_nobody_waits_for_is_not_encoded() -> None:
     await turns(turn, 9)
     assert len(group.answered) == 2
     assert answers._values == 0
+
+
+@in_loop
+async def test_what_can_wait_nowhere_is_refused_and_counts_no_longer() -> None:
+    turn, failed, went_on = [0], list[str](), list[int]()
+    answers, group = made(turn, failed, went_on)
+    answers._slices.close()
+    answers.answer(*batch_of(group, 2, 2 * ANSWER_VALUES), 0.0)
+    await turns(turn, 9)
+    assert failed == ["draining"] * 2
+    assert not answers._shares
+    assert answers._values == 0
+
+
+@in_loop
+async def test_a_share_after_which_something_fails_is_not_answered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    turn, failed, went_on = [0], list[str](), list[int]()
+    answers, group = made(turn, failed, went_on)
+    deliver = group.deliver
+
+    def failing(entries: Sequence[Entry], outputs: Any) -> None:
+        deliver(entries, outputs)
+        monkeypatch.setattr(answers, "_delivered", no_memory)
+
+    def no_memory(values: int) -> None:
+        monkeypatch.undo()
+        raise MemoryError
+
+    monkeypatch.setattr(group, "deliver", failing)
+    answers.answer(*batch_of(group, 40, ANSWER_VALUES // 4), 0.0)
+    await turns(turn, 30)
+    assert [rows for _, rows in group.answered] == [4] * 10
