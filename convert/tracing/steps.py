@@ -18,14 +18,13 @@ from convert.exporters.registry import PREDICTIONS, TRANSFORMS, Exporter, Predic
 from convert.graph.columns import Columns
 from convert.graph.graph import Graph, Tensor
 from convert.inside import inside
-from convert.tracing.delegates import answering, held_by, replaced
+from convert.tracing.delegates import SCORES, answering, held_by, replaced
 from convert.tracing.patches import globals_of
 from convert.tracing.recorder.refusals import RECORDED, Untraceable
 from convert.tracing.recording import Call, columns_of, record_twice
 
 STILL = "keep nothing from one call of transform to the next: a graph's answer hangs on its rows alone"
 METHODS = ("transform", "predict", "predict_proba", "decision_function")
-SCORES = {"predict_proba": "probabilities", "decision_function": "scores"}  # the first that there is
 LIBRARIES = ("sklearn.", "lightgbm.", "xgboost.", "catboost.")
 
 
@@ -139,7 +138,7 @@ class Traced:
         tensor = answer.take([0]).parts[0][0].reshape(-1) if answer.width == 1 else answer.numbers()
         value = None if tensor.dtype.kind == "O" else tensor.cast(np.float64)  # where its kind is that of a regressor
         made = Prediction(value=value, label=_label(tensor))
-        for method, name in SCORES.items():
+        for method, name in SCORES.items():  # the first that there is
             if hasattr(estimator, method):
                 scores: dict[str, Any] = {name: self._scores(e, estimator, x, method)}
                 return replace(made, **scores)
